@@ -1,0 +1,35 @@
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int gl_fail(struct gl_error *err, enum gl_code code, const char *fmt, ...)
+{
+	va_list ap;
+
+	err->code = code;
+	va_start(ap, fmt);
+	vsnprintf(err->message, sizeof(err->message), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+const char *gl_code_name(enum gl_code code)
+{
+	switch (code) {
+	case GL_OK: return "ok";
+	case GL_EIO: return "io";
+	case GL_EFORMAT: return "format";
+	case GL_EMISMATCH: return "mismatch";
+	case GL_EMISSING: return "missing";
+	case GL_EDUPLICATE: return "duplicate";
+	case GL_EUNSUPPORTED: return "unsupported";
+	case GL_ENOMEM: return "memory";
+	case GL_EHOST: return "host";
+	case GL_EBUSY: return "busy";
+	case GL_EPANIC: return "panic";
+	case GL_ETYPE: return "type";
+	case GL_ECLOSED: return "closed";
+	}
+	return "unknown";
+}

@@ -1,0 +1,36 @@
+/* Address space near the host, from which modules are placed; and W^X.
+ *
+ * Go code reaches its targets by 32-bit offsets, and a module's type descriptors reach the host's by signed offsets
+ * that must not point above the module (runtime.resolveTypeOff). So the arena is reserved *before* the host is loaded:
+ * the kernel places the host below it. */
+#ifndef GL_ARENA_H
+#define GL_ARENA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../error.h"
+
+struct gl_arena;
+
+/* Reserves size bytes of address space (no memory). */
+struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err);
+void gl_arena_free(struct gl_arena *arena);
+
+uintptr_t gl_arena_low(const struct gl_arena *arena);
+uintptr_t gl_arena_high(const struct gl_arena *arena);
+
+/* Takes size bytes (a multiple of the page size), readable and writable, zeroed. NULL with GL_ENOMEM when the arena
+ * is full or the kernel refuses. */
+void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err);
+/* Gives a block back: its memory is returned to the kernel at once, its addresses are the last to be used again. */
+void gl_arena_give(struct gl_arena *arena, void *block, size_t size);
+
+enum gl_protection { GL_PROT_READ_EXEC, GL_PROT_READ, GL_PROT_READ_WRITE };
+/* Changes the protection of whole pages of a block. There is no protection that is writable and executable. */
+int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct gl_error *err);
+
+size_t gl_page_size(void);
+size_t gl_page_round(size_t size);
+
+#endif

@@ -1,0 +1,107 @@
+/* The life of a module: the public face of the C library.
+ *
+ *     load:    open > read > resolve > lay out > place > relocate > describe > seal > publish > initialise > export
+ *     unload:  stop new calls > drain > prove that nothing refers to it > retire > release
+ *
+ * One host per process. Calls on one host come from one thread at a time (the Lua state's); Go code runs on any. */
+#ifndef GL_MODULE_H
+#define GL_MODULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+struct gl_abi;
+struct gl_image;
+struct gl_host;
+struct gl_module;
+
+/* Starts the host at path (a shared library built by -buildmode=c-shared that imports the package src/host), with its
+ * description at desc (NULL: path with ".desc" appended). It stays for the life of the process; starting the same
+ * path again returns the same host, another path fails with GL_EHOST. */
+struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_error *err);
+const struct gl_abi *gl_host_abi(const struct gl_host *host);
+struct gl_image *gl_host_image(const struct gl_host *host);
+const char *gl_host_path(const struct gl_host *host);
+/* Address of a function the host exports to C, as dlsym gives it; NULL when it has none. */
+void *gl_host_export(const struct gl_host *host, const char *name);
+/* Fails with GL_EHOST in a process that forked after the host was started: a Go runtime does not survive fork. */
+int gl_host_check(const struct gl_host *host, struct gl_error *err);
+
+/* Names the archive (build cache file) that holds the compiled package import_path, for what the host lacks.
+ * A later call for the same path replaces the earlier one. */
+int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err);
+
+struct gl_load_options {
+	bool run_init; /* run the packages' init functions (false: only `goloader run`, which runs them on main's goroutine) */
+};
+
+/* Loads objects (paths of files, one package each, in any order) as one module. paths[i] may be NULL-terminated list
+ * of import path overrides or NULL. On failure nothing is left behind, and with GL_EMISSING gl_host_missing tells which
+ * packages were asked for and have no archive. */
+struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
+				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err);
+/* Import paths of packages that the last failed load needed and had no archive of; owned by the host. */
+size_t gl_host_missing(const struct gl_host *host, const char *const **packages);
+
+/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code; the module is as before then.
+ * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
+int gl_module_unload(struct gl_module *mod, struct gl_error *err);
+void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded, it stays for ever */
+bool gl_module_is_loaded(const struct gl_module *mod);
+struct gl_host *gl_module_host(const struct gl_module *mod);
+
+/* Runs main.main on a new goroutine, after the init functions when the module was loaded without them; args becomes
+ * os.Args. Returns when main.main returns (os.Exit and uncaught panics end the process, as they would natively). */
+int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err);
+
+/* ---- what a module holds ------------------------------------------------------------------------------------ */
+
+struct gl_param {
+	const char *name;      /* "" or "_" where Go has none */
+	const char *type_name; /* "map[string]main.P", as the compiler's DWARF names it */
+	uintptr_t type;        /* its descriptor (internal/abi.Type) in this process; 0 when neither host nor module has one */
+	bool is_result;
+};
+
+enum gl_export_kind { GL_EXPORT_FUNC, GL_EXPORT_VAR };
+
+struct gl_export {
+	const char *name;      /* "Render" */
+	const char *package;   /* import path */
+	enum gl_export_kind kind;
+	uintptr_t addr;        /* a function's entry (ABIInternal), a variable's address */
+	const char *signature; /* "func(cat string, ps []main.P) (map[string]main.P, error)", or the variable's type */
+	const struct gl_param *params; /* a function's parameters, then its results; a variable's one type */
+	uint32_t nparams;
+	uint32_t nresults;
+	bool variadic;
+	bool typed; /* false: the object has no DWARF for it (-dwarf=false), params are unknown */
+};
+
+/* The exported functions and variables of all its packages, the last given first; valid until unload. */
+size_t gl_module_exports(const struct gl_module *mod, const struct gl_export **exports);
+
+struct gl_module_symbol {
+	const char *name;
+	uintptr_t addr;
+	uint64_t size;
+	char kind; /* 't' text, 'r' rodata, 'd' data, 'b' bss, as nm(1); upper case is exported */
+};
+/* All symbols placed in the module, by address; valid until unload. */
+size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_symbol **symbols);
+/* Finds the symbol covering addr in this module, the resident store or the host: *name is set (owned by them) and the
+ * offset into it returned; -1 when nobody has it. */
+int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name);
+
+struct gl_module_stats {
+	size_t text, rodata, data, bss; /* bytes of each section */
+	size_t bytes;                   /* memory taken from the arena */
+	size_t resident_bytes;          /* what this load added to the resident store */
+	double read_ms, link_ms, publish_ms, init_ms;
+};
+void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats);
+
+#endif

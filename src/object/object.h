@@ -1,0 +1,165 @@
+/* Go objects, read only: what `go tool compile`, `go tool asm`, `go tool pack` and `go build` write.
+ *
+ * A file is an ar archive: __.PKGDEF (export data, which nobody here needs but for its first line) and one or more
+ * members in the goobj format (_go_.o from the compiler, one per assembly file). cmd/internal/goobj/objfile.go
+ * describes that format; it has been "\x00go120ld" since Go 1.20.
+ *
+ * Reading is separate from believing: opening a file checks every block's bounds, every index that a symbol,
+ * relocation or aux holds, and every string, once. After that the accessors can't run out of the file. */
+#ifndef GL_OBJECT_H
+#define GL_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../abi/abi.h"
+#include "../error.h"
+
+/* A string inside the file: not terminated by NUL, lives as long as the object. */
+struct gl_str {
+	const char *p;
+	uint32_t n;
+};
+
+/* cmd/internal/goobj: predeclared package indices (objfile.go, "Package Index") */
+enum {
+	GL_PKG_NONE = 0x7fffffff,     /* non-package symbols: by name */
+	GL_PKG_HASHED64 = 0x7ffffffe, /* short content-addressable symbols */
+	GL_PKG_HASHED = 0x7ffffffd,   /* content-addressable symbols */
+	GL_PKG_BUILTIN = 0x7ffffffc,  /* predeclared runtime symbols, by number */
+	GL_PKG_SELF = 0x7ffffffb,     /* symbols of this package */
+	GL_PKG_INVALID = 0
+};
+
+enum { GL_ABI0 = 0, GL_ABIINTERNAL = 1, GL_ABISTATIC = 0xffff };
+
+/* Sym.Flag and Sym.Flag2 */
+enum {
+	GL_SYM_DUPOK = 1 << 0,
+	GL_SYM_LOCAL = 1 << 1,
+	GL_SYM_TYPELINK = 1 << 2,
+	GL_SYM_LEAF = 1 << 3,
+	GL_SYM_NOSPLIT = 1 << 4,
+	GL_SYM_REFLECTMETHOD = 1 << 5,
+	GL_SYM_GOTYPE = 1 << 6
+};
+enum { GL_SYM2_USEDINIFACE = 1 << 0, GL_SYM2_ITAB = 1 << 1, GL_SYM2_DICT = 1 << 2, GL_SYM2_PKGINIT = 1 << 3 };
+
+/* Aux types (goobj.AuxGotype …) */
+enum {
+	GL_AUX_GOTYPE = 0,
+	GL_AUX_FUNCINFO,
+	GL_AUX_FUNCDATA,
+	GL_AUX_DWARFINFO,
+	GL_AUX_DWARFLOC,
+	GL_AUX_DWARFRANGES,
+	GL_AUX_DWARFLINES,
+	GL_AUX_PCSP,
+	GL_AUX_PCFILE,
+	GL_AUX_PCLINE,
+	GL_AUX_PCINLINE,
+	GL_AUX_PCDATA
+};
+
+struct gl_symref {
+	uint32_t pkg; /* GL_PKG_…, or index into the object's package list */
+	uint32_t sym;
+};
+
+struct gl_sym {
+	struct gl_str name; /* empty for most content-addressable symbols' auxiliaries */
+	uint16_t abi;       /* GL_ABI0, GL_ABIINTERNAL or GL_ABISTATIC */
+	uint8_t type;       /* objabi.SymKind: compare with abi->STEXT, … */
+	uint8_t flag, flag2;
+	uint32_t size;  /* bytes in memory; may exceed its data, the rest is zero */
+	uint32_t align; /* bytes, 0 for the kind's default */
+};
+
+struct gl_reloc {
+	int32_t off; /* bytes from the symbol's start */
+	uint8_t size;
+	uint16_t type; /* objabi.RelocType, with abi->R_WEAK as a flag bit */
+	int64_t add;
+	struct gl_symref sym; /* {0, 0}: none */
+};
+
+struct gl_aux {
+	uint8_t type;
+	struct gl_symref sym;
+};
+
+/* FuncInfo (cmd/internal/goobj/funcinfo.go), decoded on the fly from its aux symbol's data */
+struct gl_funcinfo {
+	uint32_t args, locals;
+	uint8_t func_id, func_flag;
+	int32_t start_line;
+	uint32_t nfiles;   /* files this function's line table names */
+	uint32_t ninltree; /* nodes of the inlining tree */
+	const uint8_t *files, *inltree;
+};
+
+struct gl_inlnode {
+	int32_t parent;
+	uint32_t file;
+	int32_t line;
+	struct gl_symref func;
+	int32_t parent_pc;
+};
+
+/* One goobj member. Symbols are numbered 0 … nsyms-1 over the four defining blocks in this order: SymbolDefs,
+ * Hashed64Defs, HashedDefs, NonPkgDefs; NonPkgRefs (no definition, name only) follow up to ntotal-1. */
+struct gl_object;
+
+struct gl_package; /* an archive: one package, its members */
+
+/* Opens and checks the archive at path. want_header, when not NULL, is the line every object for the host carries
+ * (abi->object_header): another is refused with GL_EMISMATCH and both sides named. The file stays mapped until
+ * gl_package_close. import_path overrides the package path; NULL takes it from the object (its `-p`). */
+struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
+				   struct gl_error *err);
+void gl_package_close(struct gl_package *pkg);
+
+const char *gl_package_file(const struct gl_package *pkg);   /* the path it was opened by */
+const char *gl_package_path(const struct gl_package *pkg);   /* import path, as symbol names carry it ("main") */
+const char *gl_package_header(const struct gl_package *pkg); /* "go object linux amd64 …" */
+size_t gl_package_size(const struct gl_package *pkg);        /* bytes of the file */
+uint32_t gl_package_nobjects(const struct gl_package *pkg);
+struct gl_object *gl_package_object(const struct gl_package *pkg, uint32_t i);
+/* Does the archive hold members that are no Go objects (cgo's ELF)? Their symbols can't be linked. */
+bool gl_package_has_foreign(const struct gl_package *pkg);
+
+const char *gl_object_member(const struct gl_object *obj); /* "_go_.o", "asm_amd64.o" */
+bool gl_object_from_assembly(const struct gl_object *obj);
+uint32_t gl_object_nsyms(const struct gl_object *obj);  /* defined */
+uint32_t gl_object_ntotal(const struct gl_object *obj); /* defined and referenced by name */
+uint32_t gl_object_npkgs(const struct gl_object *obj);
+struct gl_str gl_object_pkg(const struct gl_object *obj, uint32_t i); /* 1 … npkgs-1; 0 is no package */
+uint32_t gl_object_nautolib(const struct gl_object *obj);
+struct gl_str gl_object_autolib(const struct gl_object *obj, uint32_t i); /* import path of an imported package */
+uint32_t gl_object_nfiles(const struct gl_object *obj);
+struct gl_str gl_object_file(const struct gl_object *obj, uint32_t i);
+
+struct gl_sym gl_object_sym(const struct gl_object *obj, uint32_t i); /* i < ntotal */
+/* The number in this object that ref means, or UINT32_MAX where it names another package's symbol or a builtin. */
+uint32_t gl_object_local(const struct gl_object *obj, struct gl_symref ref);
+/* The name of another package's symbol (from the RefName block); n is 0 when the object has none. */
+struct gl_str gl_object_refname(const struct gl_object *obj, struct gl_symref ref);
+/* First number of each block, for telling content-addressable symbols apart. */
+bool gl_object_is_hashed(const struct gl_object *obj, uint32_t i);
+bool gl_object_is_nonpkg(const struct gl_object *obj, uint32_t i);
+/* A content-addressable symbol's hash: 16 bytes, the short ones padded with zeros. */
+void gl_object_hash(const struct gl_object *obj, uint32_t i, uint8_t hash[16]);
+
+const uint8_t *gl_object_data(const struct gl_object *obj, uint32_t i, uint32_t *size);
+uint32_t gl_object_nrelocs(const struct gl_object *obj, uint32_t i);
+struct gl_reloc gl_object_reloc(const struct gl_object *obj, uint32_t i, uint32_t j);
+uint32_t gl_object_nauxs(const struct gl_object *obj, uint32_t i);
+struct gl_aux gl_object_aux(const struct gl_object *obj, uint32_t i, uint32_t j);
+
+/* The FuncInfo of symbol i; false when it has none (data symbols, some assembly). */
+bool gl_object_funcinfo(const struct gl_object *obj, uint32_t i, struct gl_funcinfo *fi);
+uint32_t gl_funcinfo_file(const struct gl_funcinfo *fi, uint32_t k);
+struct gl_inlnode gl_funcinfo_inlnode(const struct gl_funcinfo *fi, uint32_t k);
+
+#endif
