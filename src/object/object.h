@@ -72,7 +72,7 @@ struct gl_sym {
 	uint16_t abi;       /* GL_ABI0, GL_ABIINTERNAL or GL_ABISTATIC */
 	uint8_t type;       /* objabi.SymKind: compare with abi->STEXT, … */
 	uint8_t flag, flag2;
-	uint32_t size;  /* bytes in memory; may exceed its data, the rest is zero */
+	uint32_t size;  /* bytes in memory; may exceed its data, the rest is zero; 0 for some that are never placed */
 	uint32_t align; /* bytes, 0 for the kind's default */
 };
 

@@ -1,0 +1,731 @@
+/* Go objects, read only (see object.h for the format and who writes it).
+ *
+ * A file is opened in three steps, each of which trusts only what the one before has checked: the archive is cut into
+ * members, a member's block table is read, and then every string, index and size that the blocks hold is checked once
+ * (object_check). The accessors below that line compute addresses without looking back. */
+#include "object.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* cmd/internal/goobj/objfile.go: "Blocks" */
+enum {
+	BLK_AUTOLIB,
+	BLK_PKGIDX,
+	BLK_FILE,
+	BLK_SYMDEF,
+	BLK_HASHED64DEF,
+	BLK_HASHEDDEF,
+	BLK_NONPKGDEF,
+	BLK_NONPKGREF,
+	BLK_REFFLAGS,
+	BLK_HASH64,
+	BLK_HASH,
+	BLK_RELOCIDX,
+	BLK_AUXIDX,
+	BLK_DATAIDX,
+	BLK_RELOC,
+	BLK_AUX,
+	BLK_DATA,
+	BLK_REFNAME,
+	BLK_END,
+	NBLK
+};
+
+/* sizes in bytes of what the blocks hold (the same file) */
+enum {
+	STRINGREF_SIZE = 8,
+	AUTOLIB_SIZE = STRINGREF_SIZE + 8,
+	SYM_SIZE = STRINGREF_SIZE + 2 + 1 + 1 + 1 + 4 + 4,
+	HASH64_SIZE = 8,
+	HASH_SIZE = 16,
+	RELOC_SIZE = 4 + 1 + 2 + 8 + 8,
+	AUX_SIZE = 1 + 8,
+	REFNAME_SIZE = 8 + STRINGREF_SIZE,
+	REFFLAGS_SIZE = 8 + 1 + 1,
+	HEADER_SIZE = 8 + 8 + 4 + 4 * NBLK,
+	INLNODE_SIZE = 4 * 6
+};
+
+enum { OBJ_FLAG_FROM_ASSEMBLY = 1 << 2, OBJ_FLAG_UNLINKABLE = 1 << 3 };
+
+static const char goobj_magic[8] = { '\0', 'g', 'o', '1', '2', '0', 'l', 'd' };
+static const char ar_magic[8] = { '!', '<', 'a', 'r', 'c', 'h', '>', '\n' };
+
+struct gl_object {
+	struct gl_package *pkg;
+	char member[64];
+	const uint8_t *base; /* the goobj header */
+	uint64_t size;       /* bytes from base to the member's end */
+	uint32_t flags;
+	uint32_t off[NBLK];
+
+	uint32_t nsymdef, nhashed64, nhashed, nnonpkgdef, nnonpkgref;
+	uint32_t nsyms, ntotal;
+	uint32_t npkgs, nautolib, nfiles, nrefnames;
+
+	uint32_t *refname_table; /* open addressing: 1 + number of the refname, 0 is empty */
+	uint32_t refname_mask;
+};
+
+struct gl_package {
+	char *file;
+	char *path;
+	char *header;
+	uint8_t *map;
+	size_t size;
+	struct gl_object *objects;
+	uint32_t nobjects;
+	bool foreign;
+};
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------ */
+
+static uint16_t get16(const uint8_t *p)
+{
+	uint16_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static uint64_t get64(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static struct gl_symref get_symref(const uint8_t *p)
+{
+	return (struct gl_symref){ get32(p), get32(p + 4) };
+}
+
+/* A string that object_check has seen. */
+static struct gl_str get_str(const struct gl_object *obj, const uint8_t *p)
+{
+	return (struct gl_str){ (const char *)obj->base + get32(p + 4), get32(p) };
+}
+
+static uint32_t refname_hash(struct gl_symref ref)
+{
+	return (ref.pkg * 0x9e3779b1u) ^ (ref.sym * 0x85ebca6bu);
+}
+
+/* ---- checking --------------------------------------------------------------------------------------------------- */
+
+static int bad(const struct gl_object *obj, struct gl_error *err, const char *what, uint64_t number)
+{
+	return gl_fail(err, GL_EFORMAT, "%s: member %s is corrupt: %s (%llu)", obj->pkg->file, obj->member, what,
+		       (unsigned long long)number);
+}
+
+static bool str_ok(const struct gl_object *obj, const uint8_t *p)
+{
+	return (uint64_t)get32(p) + get32(p + 4) <= obj->size;
+}
+
+static bool symref_ok(const struct gl_object *obj, struct gl_symref ref)
+{
+	switch (ref.pkg) {
+	case GL_PKG_INVALID: return ref.sym == 0;
+	case GL_PKG_SELF: return ref.sym < obj->nsymdef;
+	case GL_PKG_HASHED64: return ref.sym < obj->nhashed64;
+	case GL_PKG_HASHED: return ref.sym < obj->nhashed;
+	case GL_PKG_NONE: return ref.sym < (uint64_t)obj->nnonpkgdef + obj->nnonpkgref;
+	case GL_PKG_BUILTIN: return true; /* the list is the toolchain's; whoever resolves it checks */
+	default: return ref.pkg < obj->npkgs;
+	}
+}
+
+/* Reads the block table; what it says is in bounds afterwards. */
+static int object_read_header(struct gl_object *obj, struct gl_error *err)
+{
+	if (obj->size < HEADER_SIZE) {
+		return bad(obj, err, "truncated header, bytes", obj->size);
+	}
+	if (memcmp(obj->base, goobj_magic, sizeof(goobj_magic)) != 0) {
+		return bad(obj, err, "unknown object magic, byte 3 is", obj->base[3]);
+	}
+	obj->flags = get32(obj->base + 16);
+	for (uint32_t i = 0; i < NBLK; i++) {
+		obj->off[i] = get32(obj->base + 20 + 4 * (size_t)i);
+		if (obj->off[i] > obj->size || (i > 0 && obj->off[i] < obj->off[i - 1]) || obj->off[i] < HEADER_SIZE) {
+			return bad(obj, err, "block outside the file, number", i);
+		}
+	}
+
+	static const struct {
+		uint8_t blk, size;
+	} units[] = {
+		{ BLK_AUTOLIB, AUTOLIB_SIZE }, { BLK_PKGIDX, STRINGREF_SIZE }, { BLK_FILE, STRINGREF_SIZE },
+		{ BLK_SYMDEF, SYM_SIZE },      { BLK_HASHED64DEF, SYM_SIZE },  { BLK_HASHEDDEF, SYM_SIZE },
+		{ BLK_NONPKGDEF, SYM_SIZE },   { BLK_NONPKGREF, SYM_SIZE },    { BLK_REFFLAGS, REFFLAGS_SIZE },
+		{ BLK_HASH64, HASH64_SIZE },   { BLK_HASH, HASH_SIZE },	       { BLK_RELOCIDX, 4 },
+		{ BLK_AUXIDX, 4 },	       { BLK_DATAIDX, 4 },	       { BLK_RELOC, RELOC_SIZE },
+		{ BLK_AUX, AUX_SIZE },	       { BLK_REFNAME, REFNAME_SIZE },
+	};
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		if ((obj->off[units[i].blk + 1] - obj->off[units[i].blk]) % units[i].size != 0) {
+			return bad(obj, err, "block of a broken size, number", units[i].blk);
+		}
+	}
+#define COUNT(blk, unit) ((obj->off[(blk) + 1] - obj->off[blk]) / (unit))
+	obj->nautolib = COUNT(BLK_AUTOLIB, AUTOLIB_SIZE);
+	obj->npkgs = COUNT(BLK_PKGIDX, STRINGREF_SIZE);
+	obj->nfiles = COUNT(BLK_FILE, STRINGREF_SIZE);
+	obj->nsymdef = COUNT(BLK_SYMDEF, SYM_SIZE);
+	obj->nhashed64 = COUNT(BLK_HASHED64DEF, SYM_SIZE);
+	obj->nhashed = COUNT(BLK_HASHEDDEF, SYM_SIZE);
+	obj->nnonpkgdef = COUNT(BLK_NONPKGDEF, SYM_SIZE);
+	obj->nnonpkgref = COUNT(BLK_NONPKGREF, SYM_SIZE);
+	obj->nrefnames = COUNT(BLK_REFNAME, REFNAME_SIZE);
+	obj->nsyms = obj->nsymdef + obj->nhashed64 + obj->nhashed + obj->nnonpkgdef;
+	obj->ntotal = obj->nsyms + obj->nnonpkgref;
+
+	if (COUNT(BLK_HASH64, HASH64_SIZE) < obj->nhashed64 || COUNT(BLK_HASH, HASH_SIZE) < obj->nhashed) {
+		return bad(obj, err, "fewer hashes than hashed symbols", COUNT(BLK_HASH, HASH_SIZE));
+	}
+	if (COUNT(BLK_RELOCIDX, 4) != obj->nsyms + 1 || COUNT(BLK_AUXIDX, 4) != obj->nsyms + 1 ||
+	    COUNT(BLK_DATAIDX, 4) != obj->nsyms + 1) {
+		return bad(obj, err, "index of a wrong length for symbols", obj->nsyms);
+	}
+#undef COUNT
+	return 0;
+}
+
+/* One of the three indices that give each symbol its run of relocations, auxiliaries or data. */
+static int check_index(const struct gl_object *obj, uint32_t blk, uint32_t limit, struct gl_error *err)
+{
+	const uint8_t *p = obj->base + obj->off[blk];
+	uint32_t last = 0;
+
+	for (uint32_t i = 0; i <= obj->nsyms; i++) {
+		uint32_t v = get32(p + 4 * (size_t)i);
+		if (v < last || v > limit) {
+			return bad(obj, err, "index runs backwards or past its block, symbol", i);
+		}
+		last = v;
+	}
+	return 0;
+}
+
+static int check_syms(const struct gl_object *obj, struct gl_error *err)
+{
+	const uint8_t *p = obj->base + obj->off[BLK_SYMDEF];
+
+	for (uint32_t i = 0; i < obj->ntotal; i++, p += SYM_SIZE) {
+		if (!str_ok(obj, p)) {
+			return bad(obj, err, "name outside the file, symbol", i);
+		}
+		uint32_t align = get32(p + 17);
+		if (align > 1u << 16 || (align & (align - 1)) != 0) {
+			return bad(obj, err, "alignment is no power of two below 64 KiB, symbol", i);
+		}
+		if (i < obj->nsyms) {
+			if (get32(p + 13) > 1u << 30) {
+				return bad(obj, err, "larger than 1 GiB, symbol", i);
+			}
+		}
+	}
+	return 0;
+}
+
+static int check_relocs(const struct gl_object *obj, struct gl_error *err)
+{
+	for (uint32_t i = 0; i < obj->nsyms; i++) {
+		uint32_t n = gl_object_nrelocs(obj, i);
+		uint32_t size = gl_object_sym(obj, i).size, data_size;
+
+		/* symbols that are never placed (pc tables, DWARF) have data but may claim no size */
+		gl_object_data(obj, i, &data_size);
+		size = size > data_size ? size : data_size;
+
+		for (uint32_t j = 0; j < n; j++) {
+			struct gl_reloc r = gl_object_reloc(obj, i, j);
+			if (r.off < 0 || (uint64_t)r.off + r.size > size) {
+				/* markers (size 0) may stand anywhere */
+				if (r.size != 0) {
+					return bad(obj, err, "relocation outside its symbol, number", i);
+				}
+			}
+			if (!symref_ok(obj, r.sym)) {
+				return bad(obj, err, "relocation to a symbol that does not exist, from number", i);
+			}
+		}
+	}
+	return 0;
+}
+
+static int check_auxs(const struct gl_object *obj, struct gl_error *err)
+{
+	for (uint32_t i = 0; i < obj->nsyms; i++) {
+		uint32_t n = gl_object_nauxs(obj, i);
+
+		for (uint32_t j = 0; j < n; j++) {
+			struct gl_aux a = gl_object_aux(obj, i, j);
+			if (!symref_ok(obj, a.sym)) {
+				return bad(obj, err, "auxiliary symbol that does not exist, of number", i);
+			}
+			if (a.type != GL_AUX_FUNCINFO) {
+				continue;
+			}
+			struct gl_funcinfo fi;
+			if (gl_object_local(obj, a.sym) >= obj->nsyms || !gl_object_funcinfo(obj, i, &fi)) {
+				return bad(obj, err, "broken function information, number", i);
+			}
+			for (uint32_t k = 0; k < fi.nfiles; k++) {
+				if (gl_funcinfo_file(&fi, k) >= obj->nfiles) {
+					return bad(obj, err, "file number outside the file table, function", i);
+				}
+			}
+			for (uint32_t k = 0; k < fi.ninltree; k++) {
+				struct gl_inlnode node = gl_funcinfo_inlnode(&fi, k);
+				if (node.file >= obj->nfiles || node.parent >= (int64_t)fi.ninltree ||
+				    !symref_ok(obj, node.func)) {
+					return bad(obj, err, "broken inlining tree, function", i);
+				}
+			}
+		}
+	}
+	return 0;
+}
+
+/* Checks everything that the accessors take for granted. */
+static int object_check(struct gl_object *obj, struct gl_error *err)
+{
+	const struct {
+		uint32_t blk, n, size;
+	} strings[] = { { BLK_AUTOLIB, obj->nautolib, AUTOLIB_SIZE },
+			{ BLK_PKGIDX, obj->npkgs, STRINGREF_SIZE },
+			{ BLK_FILE, obj->nfiles, STRINGREF_SIZE } };
+
+	for (size_t s = 0; s < sizeof(strings) / sizeof(strings[0]); s++) {
+		for (uint32_t i = 0; i < strings[s].n; i++) {
+			if (!str_ok(obj, obj->base + obj->off[strings[s].blk] + (size_t)i * strings[s].size)) {
+				return bad(obj, err, "string outside the file, block", strings[s].blk);
+			}
+		}
+	}
+	if (check_index(obj, BLK_RELOCIDX, (obj->off[BLK_RELOC + 1] - obj->off[BLK_RELOC]) / RELOC_SIZE, err) != 0 ||
+	    check_index(obj, BLK_AUXIDX, (obj->off[BLK_AUX + 1] - obj->off[BLK_AUX]) / AUX_SIZE, err) != 0 ||
+	    check_index(obj, BLK_DATAIDX, obj->off[BLK_DATA + 1] - obj->off[BLK_DATA], err) != 0 ||
+	    check_syms(obj, err) != 0 || check_relocs(obj, err) != 0 || check_auxs(obj, err) != 0) {
+		return -1;
+	}
+	for (uint32_t i = 0; i < obj->nrefnames; i++) {
+		const uint8_t *p = obj->base + obj->off[BLK_REFNAME] + (size_t)i * REFNAME_SIZE;
+		if (!str_ok(obj, p + 8)) {
+			return bad(obj, err, "name of a referenced symbol outside the file, number", i);
+		}
+	}
+	return 0;
+}
+
+/* RefNames come in no order; a table makes each look-up one probe. */
+static int object_index_refnames(struct gl_object *obj, struct gl_error *err)
+{
+	uint32_t size = 16;
+
+	while (size < obj->nrefnames * 2) {
+		size *= 2;
+	}
+	obj->refname_table = calloc(size, sizeof(*obj->refname_table));
+	if (obj->refname_table == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", obj->pkg->file);
+	}
+	obj->refname_mask = size - 1;
+	for (uint32_t i = 0; i < obj->nrefnames; i++) {
+		struct gl_symref ref = get_symref(obj->base + obj->off[BLK_REFNAME] + (size_t)i * REFNAME_SIZE);
+		uint32_t h = refname_hash(ref) & obj->refname_mask;
+		while (obj->refname_table[h] != 0) {
+			h = (h + 1) & obj->refname_mask;
+		}
+		obj->refname_table[h] = i + 1;
+	}
+	return 0;
+}
+
+/* ---- the archive ------------------------------------------------------------------------------------------------ */
+
+/* A Go member is text up to "\n!\n", the first line of which says what wrote it, then the goobj. */
+static int package_add_object(struct gl_package *pkg, const char *name, const uint8_t *p, size_t size,
+			      const char *want_header, struct gl_error *err)
+{
+	static const char prefix[] = "go object ";
+	const uint8_t *eol = memchr(p, '\n', size);
+	const uint8_t *end = memmem(p, size, "\n!\n", 3);
+
+	if (eol == NULL || end == NULL || size < sizeof(prefix) || memcmp(p, prefix, sizeof(prefix) - 1) != 0) {
+		pkg->foreign = true; /* cgo's ELF objects, say */
+		return 0;
+	}
+	size_t len = (size_t)(eol - p);
+	if (want_header != NULL && (len != strlen(want_header) || memcmp(p, want_header, len) != 0)) {
+		return gl_fail(err, GL_EMISMATCH, "%s was made by \"%.*s\", but the host needs \"%s\"", pkg->file,
+			       (int)(len < 300 ? len : 300), (const char *)p, want_header);
+	}
+	if (pkg->header == NULL) {
+		pkg->header = strndup((const char *)p, len);
+		if (pkg->header == NULL) {
+			return gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
+		}
+	}
+	struct gl_object *grown = realloc(pkg->objects, (pkg->nobjects + 1) * sizeof(*grown));
+	if (grown == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
+	}
+	pkg->objects = grown;
+	struct gl_object *obj = &pkg->objects[pkg->nobjects++];
+	*obj = (struct gl_object){ .pkg = pkg, .base = end + 3, .size = size - (size_t)(end + 3 - p) };
+	snprintf(obj->member, sizeof(obj->member), "%s", name);
+	if (object_read_header(obj, err) != 0 || object_check(obj, err) != 0 || object_index_refnames(obj, err) != 0) {
+		return -1;
+	}
+	if ((obj->flags & OBJ_FLAG_UNLINKABLE) != 0) {
+		return gl_fail(err, GL_EMISMATCH, "%s was compiled without a package path (-p): it can't be linked", pkg->file);
+	}
+	return 0;
+}
+
+static int package_read_members(struct gl_package *pkg, const char *want_header, struct gl_error *err)
+{
+	enum { ENTRY = 60 };
+	size_t pos = sizeof(ar_magic);
+
+	if (pkg->size < sizeof(ar_magic) || memcmp(pkg->map, ar_magic, sizeof(ar_magic)) != 0) {
+		/* `go tool asm` writes the object bare, with no archive around it */
+		if (pkg->size > 10 && memcmp(pkg->map, "go object ", 10) == 0) {
+			return package_add_object(pkg, "(object)", pkg->map, pkg->size, want_header, err);
+		}
+		return gl_fail(err, GL_EFORMAT, "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"",
+			       pkg->file);
+	}
+	while (pos + ENTRY <= pkg->size) {
+		const char *entry = (const char *)pkg->map + pos;
+		char name[17] = "", digits[11] = "";
+		char *stop;
+
+		memcpy(name, entry, 16);
+		memcpy(digits, entry + 48, 10);
+		for (size_t i = sizeof(name) - 1; i-- > 0 && (name[i] == ' ' || name[i] == '/');) {
+			name[i] = '\0';
+		}
+		unsigned long size = strtoul(digits, &stop, 10);
+		if (memcmp(entry + 58, "`\n", 2) != 0 || stop == digits || size > pkg->size - pos - ENTRY) {
+			return gl_fail(err, GL_EFORMAT, "%s is truncated or corrupt: archive entry at byte %zu", pkg->file, pos);
+		}
+		if (strcmp(name, "__.PKGDEF") != 0 && strcmp(name, "preferlinkext") != 0 &&
+		    package_add_object(pkg, name, pkg->map + pos + ENTRY, size, want_header, err) != 0) {
+			return -1;
+		}
+		pos += ENTRY + size + (size & 1);
+	}
+	if (pos < pkg->size) {
+		return gl_fail(err, GL_EFORMAT, "%s is truncated: %zu bytes after the last archive entry", pkg->file,
+			       pkg->size - pos);
+	}
+	if (pkg->nobjects == 0) {
+		return gl_fail(err, GL_EFORMAT, "%s holds no Go object", pkg->file);
+	}
+	return 0;
+}
+
+/* The package path as symbol names carry it: up to the first dot behind the last slash. Objects don't store it
+ * elsewhere (dots in the path's last element are escaped: cmd/internal/objabi.PathToPrefix). */
+static int package_find_path(struct gl_package *pkg, struct gl_error *err)
+{
+	for (uint32_t o = 0; o < pkg->nobjects; o++) {
+		const struct gl_object *obj = &pkg->objects[o];
+		for (uint32_t i = 0; i < obj->nsyms; i++) {
+			struct gl_sym sym = gl_object_sym(obj, i);
+			if (sym.abi == GL_ABISTATIC || (sym.flag & GL_SYM_DUPOK) != 0 || gl_object_is_hashed(obj, i) ||
+			    (!obj->nsymdef ? false : i >= obj->nsymdef) || sym.name.n == 0 ||
+			    memchr(sym.name.p, ':', sym.name.n) != NULL) {
+				continue;
+			}
+			uint32_t start = 0;
+			for (uint32_t k = 0; k < sym.name.n && sym.name.p[k] != '[' && sym.name.p[k] != '('; k++) {
+				if (sym.name.p[k] == '/') {
+					start = k + 1;
+				}
+			}
+			const char *dot = memchr(sym.name.p + start, '.', sym.name.n - start);
+			if (dot != NULL && dot != sym.name.p) {
+				pkg->path = strndup(sym.name.p, (size_t)(dot - sym.name.p));
+				return pkg->path != NULL ? 0 : gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
+			}
+		}
+	}
+	/* nothing but imports: a package of constants, or an empty one */
+	pkg->path = strdup("");
+	return pkg->path != NULL ? 0 : gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
+}
+
+static int package_map(struct gl_package *pkg, struct gl_error *err)
+{
+	struct stat st;
+	int fd = open(pkg->file, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		return gl_fail(err, GL_EIO, "%s: %s", pkg->file, strerror(errno));
+	}
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return gl_fail(err, GL_EIO, "%s is not a regular file", pkg->file);
+	}
+	if (st.st_size == 0) {
+		close(fd);
+		return gl_fail(err, GL_EFORMAT, "%s is empty", pkg->file);
+	}
+	pkg->size = (size_t)st.st_size;
+	pkg->map = mmap(NULL, pkg->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	int saved = errno;
+	close(fd);
+	if (pkg->map == MAP_FAILED) {
+		pkg->map = NULL;
+		return gl_fail(err, GL_EIO, "%s: %s", pkg->file, strerror(saved));
+	}
+	return 0;
+}
+
+struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi, struct gl_error *err)
+{
+	struct gl_package *pkg = calloc(1, sizeof(*pkg));
+
+	if (pkg == NULL || (pkg->file = strdup(path)) == NULL) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
+		goto fail;
+	}
+	if (package_map(pkg, err) != 0 || package_read_members(pkg, abi != NULL ? abi->object_header : NULL, err) != 0) {
+		goto fail;
+	}
+	/* realloc may have moved the objects, but never the package */
+	if (import_path != NULL) {
+		pkg->path = strdup(import_path);
+		if (pkg->path == NULL) {
+			gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
+			goto fail;
+		}
+	} else if (package_find_path(pkg, err) != 0) {
+		goto fail;
+	}
+	return pkg;
+
+fail:
+	gl_package_close(pkg);
+	return NULL;
+}
+
+void gl_package_close(struct gl_package *pkg)
+{
+	if (pkg == NULL) {
+		return;
+	}
+	for (uint32_t i = 0; i < pkg->nobjects; i++) {
+		free(pkg->objects[i].refname_table);
+	}
+	free(pkg->objects);
+	if (pkg->map != NULL) {
+		munmap(pkg->map, pkg->size);
+	}
+	free(pkg->header);
+	free(pkg->path);
+	free(pkg->file);
+	free(pkg);
+}
+
+/* ---- accessors: everything below is in bounds by object_check ------------------------------------------------------ */
+
+const char *gl_package_file(const struct gl_package *pkg) { return pkg->file; }
+const char *gl_package_path(const struct gl_package *pkg) { return pkg->path; }
+const char *gl_package_header(const struct gl_package *pkg) { return pkg->header; }
+size_t gl_package_size(const struct gl_package *pkg) { return pkg->size; }
+uint32_t gl_package_nobjects(const struct gl_package *pkg) { return pkg->nobjects; }
+struct gl_object *gl_package_object(const struct gl_package *pkg, uint32_t i) { return &pkg->objects[i]; }
+bool gl_package_has_foreign(const struct gl_package *pkg) { return pkg->foreign; }
+
+const char *gl_object_member(const struct gl_object *obj) { return obj->member; }
+bool gl_object_from_assembly(const struct gl_object *obj) { return (obj->flags & OBJ_FLAG_FROM_ASSEMBLY) != 0; }
+uint32_t gl_object_nsyms(const struct gl_object *obj) { return obj->nsyms; }
+uint32_t gl_object_ntotal(const struct gl_object *obj) { return obj->ntotal; }
+uint32_t gl_object_npkgs(const struct gl_object *obj) { return obj->npkgs; }
+uint32_t gl_object_nautolib(const struct gl_object *obj) { return obj->nautolib; }
+uint32_t gl_object_nfiles(const struct gl_object *obj) { return obj->nfiles; }
+
+struct gl_str gl_object_pkg(const struct gl_object *obj, uint32_t i)
+{
+	return get_str(obj, obj->base + obj->off[BLK_PKGIDX] + (size_t)i * STRINGREF_SIZE);
+}
+
+struct gl_str gl_object_autolib(const struct gl_object *obj, uint32_t i)
+{
+	return get_str(obj, obj->base + obj->off[BLK_AUTOLIB] + (size_t)i * AUTOLIB_SIZE);
+}
+
+struct gl_str gl_object_file(const struct gl_object *obj, uint32_t i)
+{
+	return get_str(obj, obj->base + obj->off[BLK_FILE] + (size_t)i * STRINGREF_SIZE);
+}
+
+struct gl_sym gl_object_sym(const struct gl_object *obj, uint32_t i)
+{
+	/* the five symbol blocks follow each other without a gap, so that one number finds all */
+	const uint8_t *p = obj->base + obj->off[BLK_SYMDEF] + (size_t)i * SYM_SIZE;
+
+	return (struct gl_sym){ .name = get_str(obj, p),
+				.abi = get16(p + 8),
+				.type = p[10],
+				.flag = p[11],
+				.flag2 = p[12],
+				.size = get32(p + 13),
+				.align = get32(p + 17) };
+}
+
+uint32_t gl_object_local(const struct gl_object *obj, struct gl_symref ref)
+{
+	switch (ref.pkg) {
+	case GL_PKG_SELF: return ref.sym;
+	case GL_PKG_HASHED64: return obj->nsymdef + ref.sym;
+	case GL_PKG_HASHED: return obj->nsymdef + obj->nhashed64 + ref.sym;
+	case GL_PKG_NONE: return obj->nsymdef + obj->nhashed64 + obj->nhashed + ref.sym;
+	default: return UINT32_MAX;
+	}
+}
+
+struct gl_str gl_object_refname(const struct gl_object *obj, struct gl_symref ref)
+{
+	uint32_t h = refname_hash(ref) & obj->refname_mask;
+
+	for (; obj->refname_table[h] != 0; h = (h + 1) & obj->refname_mask) {
+		const uint8_t *p =
+			obj->base + obj->off[BLK_REFNAME] + (size_t)(obj->refname_table[h] - 1) * REFNAME_SIZE;
+		if (get32(p) == ref.pkg && get32(p + 4) == ref.sym) {
+			return get_str(obj, p + 8);
+		}
+	}
+	return (struct gl_str){ "", 0 };
+}
+
+bool gl_object_is_hashed(const struct gl_object *obj, uint32_t i)
+{
+	return i >= obj->nsymdef && i < obj->nsymdef + obj->nhashed64 + obj->nhashed;
+}
+
+bool gl_object_is_nonpkg(const struct gl_object *obj, uint32_t i)
+{
+	return i >= obj->nsymdef + obj->nhashed64 + obj->nhashed;
+}
+
+void gl_object_hash(const struct gl_object *obj, uint32_t i, uint8_t hash[16])
+{
+	i -= obj->nsymdef;
+	if (i < obj->nhashed64) {
+		memcpy(hash, obj->base + obj->off[BLK_HASH64] + (size_t)i * HASH64_SIZE, HASH64_SIZE);
+		memset(hash + HASH64_SIZE, 0, HASH_SIZE - HASH64_SIZE);
+	} else {
+		i -= obj->nhashed64;
+		memcpy(hash, obj->base + obj->off[BLK_HASH] + (size_t)i * HASH_SIZE, HASH_SIZE);
+	}
+}
+
+static uint32_t index_at(const struct gl_object *obj, uint32_t blk, uint32_t i)
+{
+	return get32(obj->base + obj->off[blk] + 4 * (size_t)i);
+}
+
+const uint8_t *gl_object_data(const struct gl_object *obj, uint32_t i, uint32_t *size)
+{
+	uint32_t off = index_at(obj, BLK_DATAIDX, i);
+
+	*size = index_at(obj, BLK_DATAIDX, i + 1) - off;
+	return obj->base + obj->off[BLK_DATA] + off;
+}
+
+uint32_t gl_object_nrelocs(const struct gl_object *obj, uint32_t i)
+{
+	return index_at(obj, BLK_RELOCIDX, i + 1) - index_at(obj, BLK_RELOCIDX, i);
+}
+
+struct gl_reloc gl_object_reloc(const struct gl_object *obj, uint32_t i, uint32_t j)
+{
+	const uint8_t *p =
+		obj->base + obj->off[BLK_RELOC] + ((size_t)index_at(obj, BLK_RELOCIDX, i) + j) * RELOC_SIZE;
+
+	return (struct gl_reloc){ .off = (int32_t)get32(p),
+				  .size = p[4],
+				  .type = get16(p + 5),
+				  .add = (int64_t)get64(p + 7),
+				  .sym = get_symref(p + 15) };
+}
+
+uint32_t gl_object_nauxs(const struct gl_object *obj, uint32_t i)
+{
+	return index_at(obj, BLK_AUXIDX, i + 1) - index_at(obj, BLK_AUXIDX, i);
+}
+
+struct gl_aux gl_object_aux(const struct gl_object *obj, uint32_t i, uint32_t j)
+{
+	const uint8_t *p = obj->base + obj->off[BLK_AUX] + ((size_t)index_at(obj, BLK_AUXIDX, i) + j) * AUX_SIZE;
+
+	return (struct gl_aux){ .type = p[0], .sym = get_symref(p + 1) };
+}
+
+bool gl_object_funcinfo(const struct gl_object *obj, uint32_t i, struct gl_funcinfo *fi)
+{
+	uint32_t n = gl_object_nauxs(obj, i);
+
+	for (uint32_t j = 0; j < n; j++) {
+		struct gl_aux aux = gl_object_aux(obj, i, j);
+		if (aux.type != GL_AUX_FUNCINFO) {
+			continue;
+		}
+		uint32_t size;
+		const uint8_t *p = gl_object_data(obj, gl_object_local(obj, aux.sym), &size);
+		if (size < 24) {
+			return false;
+		}
+		*fi = (struct gl_funcinfo){ .args = get32(p),
+					    .locals = get32(p + 4),
+					    .func_id = p[8],
+					    .func_flag = p[9],
+					    .start_line = (int32_t)get32(p + 12),
+					    .nfiles = get32(p + 16),
+					    .files = p + 20 };
+		if (fi->nfiles > (size - 24) / 4) {
+			return false;
+		}
+		fi->inltree = p + 20 + 4 * (size_t)fi->nfiles + 4;
+		fi->ninltree = get32(fi->inltree - 4);
+		return fi->ninltree <= (size - 24 - 4 * fi->nfiles) / INLNODE_SIZE;
+	}
+	return false;
+}
+
+uint32_t gl_funcinfo_file(const struct gl_funcinfo *fi, uint32_t k)
+{
+	return get32(fi->files + 4 * (size_t)k);
+}
+
+struct gl_inlnode gl_funcinfo_inlnode(const struct gl_funcinfo *fi, uint32_t k)
+{
+	const uint8_t *p = fi->inltree + (size_t)k * INLNODE_SIZE;
+
+	return (struct gl_inlnode){ .parent = (int32_t)get32(p),
+				    .file = get32(p + 4),
+				    .line = (int32_t)get32(p + 8),
+				    .func = get_symref(p + 12),
+				    .parent_pc = (int32_t)get32(p + 20) };
+}
