@@ -18,9 +18,7 @@ enum mangling {
 	MANGLE_NOT,    /* Go <= 1.23: every bit inverted */
 	MANGLE_SUM20,  /* Go 1.24: hash.Sum20, the first bytes cut off */
 	MANGLE_SUM32,  /* Go >= 1.25: hash.Sum32, one bit flipped */
-	MANGLE_SUM32_INV, /* as above, the first byte inverted */
-	MANGLE_NONE,   /* not mangled at all: a host that does not import "plugin" */
-	MANGLINGS
+	MANGLE_NONE    /* not mangled at all: a host that does not import "plugin" */
 };
 
 struct gl_image {
@@ -28,7 +26,6 @@ struct gl_image {
 	uintptr_t base; /* what to add to a symbol's value */
 	uintptr_t low, high;
 	size_t tls_module;
-	void *tls_block; /* of the thread that opened the image */
 	enum mangling mangling;
 
 	const ElfW(Sym) * symtab;
@@ -45,6 +42,9 @@ struct gl_image {
 	struct gl_image_sym *syms;
 	size_t nsyms;
 };
+
+/* The C library's own, which compilers call for thread-local variables (ELF Handling For TLS, section 3.4). */
+extern void *__tls_get_addr(size_t index[2]);
 
 /* ---- the mapped tables ------------------------------------------------------------------------------------------ */
 
@@ -77,7 +77,7 @@ static int find_segments(struct dl_phdr_info *info, size_t size, void *arg)
 			img->high = start + ph->p_memsz;
 		}
 	}
-	img->tls_block = info->dlpi_tls_data;
+	img->tls_module = info->dlpi_tls_modid;
 	return 1;
 }
 
@@ -175,7 +175,6 @@ static void mangle_part(enum mangling how, const char *s, size_t n, char out[8])
 		break;
 	case MANGLE_SUM20: memmove(sum, sum + 4, 6); break;
 	case MANGLE_SUM32: sum[0] ^= 1; break;
-	case MANGLE_SUM32_INV: sum[0] ^= 0xff; break;
 	default: break;
 	}
 	base64_six(sum, out);
@@ -400,13 +399,13 @@ int gl_image_tls_offset(struct gl_image *img, int64_t *offset, struct gl_error *
 {
 	struct gl_image_sym sym;
 
-	/* cmd/link gives runtime.tlsg a place in the image's thread-local block (initial-exec model), which lies at the
-	 * same distance from every thread's thread pointer. */
-	if (img->tls_block == NULL) {
-		return gl_fail(err, GL_EHOST, "%s has no thread-local block in this thread", img->path);
+	/* cmd/link gives runtime.tlsg a place in the image's thread-local block and reaches it by the initial-exec model,
+	 * so that the block lies at the same distance from every thread's thread pointer. dl_iterate_phdr tells the
+	 * block's address only once it was used; asking for it as a compiler would makes sure of that. */
+	if (img->tls_module == 0 || !gl_image_lookup(img, "runtime.tlsg", 12, &sym)) {
+		return gl_fail(err, GL_EHOST, "%s has no thread-local runtime.tlsg: not a Go host?", img->path);
 	}
-	/* the symbol is local in some hosts; the block holds nothing else, then it is its start */
-	uintptr_t off = gl_image_lookup(img, "runtime.tlsg", 12, &sym) ? sym.addr : 0;
-	*offset = (int64_t)((uintptr_t)img->tls_block + off - (uintptr_t)__builtin_thread_pointer());
+	size_t index[2] = { img->tls_module, sym.addr };
+	*offset = (int64_t)((uintptr_t)__tls_get_addr(index) - (uintptr_t)__builtin_thread_pointer());
 	return 0;
 }
