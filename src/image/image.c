@@ -17,7 +17,7 @@
 enum mangling {
 	MANGLE_NOT,    /* Go <= 1.23: every bit inverted */
 	MANGLE_SUM20,  /* Go 1.24: hash.Sum20, the first bytes cut off */
-	MANGLE_SUM32,  /* Go >= 1.25: hash.Sum32, one bit flipped */
+	MANGLE_SUM32,  /* Go >= 1.25: hash.Sum32, the first byte inverted */
 	MANGLE_NONE    /* not mangled at all: a host that does not import "plugin" */
 };
 
@@ -174,7 +174,7 @@ static void mangle_part(enum mangling how, const char *s, size_t n, char out[8])
 		}
 		break;
 	case MANGLE_SUM20: memmove(sum, sum + 4, 6); break;
-	case MANGLE_SUM32: sum[0] ^= 1; break;
+	case MANGLE_SUM32: sum[0] ^= 0xff; break;
 	default: break;
 	}
 	base64_six(sum, out);
