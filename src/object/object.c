@@ -605,18 +605,32 @@ uint32_t gl_object_local(const struct gl_object *obj, struct gl_symref ref)
 	}
 }
 
-struct gl_str gl_object_refname(const struct gl_object *obj, struct gl_symref ref)
+uint32_t gl_object_nrefnames(const struct gl_object *obj) { return obj->nrefnames; }
+
+uint32_t gl_object_find_ref(const struct gl_object *obj, struct gl_symref ref)
 {
 	uint32_t h = refname_hash(ref) & obj->refname_mask;
 
 	for (; obj->refname_table[h] != 0; h = (h + 1) & obj->refname_mask) {
-		const uint8_t *p =
-			obj->base + obj->off[BLK_REFNAME] + (size_t)(obj->refname_table[h] - 1) * REFNAME_SIZE;
-		if (get32(p) == ref.pkg && get32(p + 4) == ref.sym) {
-			return get_str(obj, p + 8);
+		uint32_t i = obj->refname_table[h] - 1;
+		struct gl_symref have = get_symref(obj->base + obj->off[BLK_REFNAME] + (size_t)i * REFNAME_SIZE);
+		if (have.pkg == ref.pkg && have.sym == ref.sym) {
+			return i;
 		}
 	}
-	return (struct gl_str){ "", 0 };
+	return UINT32_MAX;
+}
+
+struct gl_str gl_object_refname_at(const struct gl_object *obj, uint32_t i)
+{
+	return get_str(obj, obj->base + obj->off[BLK_REFNAME] + (size_t)i * REFNAME_SIZE + 8);
+}
+
+struct gl_str gl_object_refname(const struct gl_object *obj, struct gl_symref ref)
+{
+	uint32_t i = gl_object_find_ref(obj, ref);
+
+	return i != UINT32_MAX ? gl_object_refname_at(obj, i) : (struct gl_str){ "", 0 };
 }
 
 bool gl_object_is_hashed(const struct gl_object *obj, uint32_t i)

@@ -145,6 +145,11 @@ struct gl_sym gl_object_sym(const struct gl_object *obj, uint32_t i); /* i < nto
 uint32_t gl_object_local(const struct gl_object *obj, struct gl_symref ref);
 /* The name of another package's symbol (from the RefName block); n is 0 when the object has none. */
 struct gl_str gl_object_refname(const struct gl_object *obj, struct gl_symref ref);
+/* The same in two steps, for those who keep something per referenced symbol: its place in the RefName block, 0 …
+ * nrefnames-1 (UINT32_MAX: none), and the name there. */
+uint32_t gl_object_nrefnames(const struct gl_object *obj);
+uint32_t gl_object_find_ref(const struct gl_object *obj, struct gl_symref ref);
+struct gl_str gl_object_refname_at(const struct gl_object *obj, uint32_t i);
 /* First number of each block, for telling content-addressable symbols apart. */
 bool gl_object_is_hashed(const struct gl_object *obj, uint32_t i);
 bool gl_object_is_nonpkg(const struct gl_object *obj, uint32_t i);
