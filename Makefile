@@ -1,0 +1,116 @@
+# goloader's build. `make run` shows it at work, `make test` proves it; both install what the machine lacks.
+#
+#   make [GO=GOROOT]          build everything into build/, for the Go given or found
+#   make run                  the example: a shop's category page
+#   make test                 every test; the last line is "N passed, N failed"
+#   make lint                 formatters and linters
+#   make bench                figures, into build/bench.json
+#   make conformance GO=GOROOT [TESTS=glob] [JOBS=n]
+#   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
+#   make deps, make clean
+
+GO ?= $(shell .ci/goroot 2>/dev/null)
+GOROOT_DIR := $(GO)
+GO_VERSION := $(shell head -n 1 $(GO)/VERSION 2>/dev/null)
+HOST_DIR := build/host/$(GO_VERSION)
+
+CC ?= gcc
+LUAJIT ?= luajit
+LUA_PC := $(shell pkg-config --exists luajit2 2>/dev/null && echo luajit2 || echo luajit)
+LUA_CFLAGS := $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags $(LUA_PC) 2>/dev/null))
+LUA_LIBS := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null)
+LIB_CFLAGS := $(shell pkg-config --cflags libelf capstone libsodium 2>/dev/null)
+LIBS := $(shell pkg-config --libs libelf capstone libsodium 2>/dev/null) -ldl -lpthread
+
+CFLAGS ?= -O2 -g
+GL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)
+
+SOURCES := $(wildcard src/*.c src/*/*.c src/*/*.S)
+# src/host is Go's: a C file there belongs to its package and is compiled by go build
+LIB_SOURCES := $(filter-out src/binding/% src/cmd/% src/host/%,$(SOURCES))
+BINDING_SOURCES := $(filter src/binding/%,$(SOURCES))
+object = $(patsubst src/%,build/obj/%.o,$(1))
+LIB_OBJECTS := $(call object,$(LIB_SOURCES))
+BINDING_OBJECTS := $(call object,$(BINDING_SOURCES))
+C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
+HEADERS := $(wildcard src/*.h src/*/*.h)
+
+.DELETE_ON_ERROR:
+.PHONY: all deps run test lint bench conformance fuzz install clean core default-host
+
+all: core default-host
+
+core: build/lib/libgoloader.a build/lib/goloader/core.so build/bin/goloader
+
+# Beyond this point a Go toolchain is needed; without one (before `make deps`) only C is built.
+ifneq ($(GO_VERSION),)
+include $(wildcard src/host/host.mk)
+
+# The Go that built a host is the one that compiles modules for it.
+$(HOST_DIR)/goroot: Makefile
+	@mkdir -p $(@D)
+	echo $(GOROOT_DIR) > $@
+
+HOST_FILES := $(addprefix $(HOST_DIR)/,libgoloader_host.so libgoloader_host.so.desc importcfg goroot)
+
+default-host: $(HOST_FILES)
+	ln -sfn $(GO_VERSION) build/host/default
+else
+default-host:
+	@.ci/goroot
+endif
+
+build/obj/%.c.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GL_CFLAGS) -MMD -MP -c $< -o $@
+
+build/obj/%.S.o: src/%.S Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GL_CFLAGS) -MMD -MP -c $< -o $@
+
+build/lib/libgoloader.a: $(LIB_OBJECTS)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+# Lua's own symbols come from the program that loads it
+build/lib/goloader/core.so: $(BINDING_OBJECTS) build/lib/libgoloader.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -shared -Wl,--exclude-libs,ALL -o $@ $(BINDING_OBJECTS) build/lib/libgoloader.a $(LIBS) $(LDFLAGS)
+
+build/bin/goloader: build/obj/cmd/goloader.c.o
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -rdynamic -o $@ $< $(LUA_LIBS) $(LDFLAGS)
+
+build/spec/%_test: spec/c/%_test.c build/lib/libgoloader.a Makefile
+	@mkdir -p $(@D)
+	$(CC) $(GL_CFLAGS) -MMD -MP -o $@ $< build/lib/libgoloader.a $(LIBS) -lcmocka
+
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(BINDING_OBJECTS)) build/obj/cmd/goloader.c.d $(addsuffix .d,$(C_TESTS))
+
+deps:
+	@.ci/deps
+
+# What deps installs decides how the rest of this file is read, so these start make anew after it.
+run: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua examples/listpage/main.lua
+
+test: deps
+	@$(MAKE) --no-print-directory all c-tests
+	@$(LUAJIT) spec/env.lua spec/run.lua $(SPECS)
+
+.PHONY: c-tests
+c-tests: $(C_TESTS)
+
+bench: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/run.lua
+
+lint:
+	@.ci/deps lint
+	@$(MAKE) --no-print-directory all
+	@.ci/lint "$(GL_CFLAGS)" "$(GOROOT_DIR)"
+
+clean:
+	rm -rf build
