@@ -1,0 +1,90 @@
+/* Memory that is given back at once (see pool.h): blocks in a list, each filled from its start. */
+#include "pool.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK_SIZE = 16 << 10 };
+
+struct gl_pool_block {
+	struct gl_pool_block *next;
+	alignas(max_align_t) char bytes[];
+};
+
+void *gl_pool_take(struct gl_pool *pool, size_t size)
+{
+	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+	if (pool->blocks == NULL || size > pool->size - pool->used) {
+		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		struct gl_pool_block *block = calloc(1, sizeof(*block) + room);
+		if (block == NULL) {
+			return NULL;
+		}
+		block->next = pool->blocks;
+		pool->blocks = block;
+		pool->used = 0;
+		pool->size = room;
+	}
+	void *p = pool->blocks->bytes + pool->used;
+	pool->used += size;
+	return p;
+}
+
+char *gl_pool_string(struct gl_pool *pool, const char *p, size_t n)
+{
+	char *s = gl_pool_take(pool, n + 1);
+
+	if (s != NULL && n > 0) {
+		memcpy(s, p, n);
+	}
+	return s;
+}
+
+void gl_pool_free(struct gl_pool *pool)
+{
+	while (pool->blocks != NULL) {
+		struct gl_pool_block *next = pool->blocks->next;
+		free(pool->blocks);
+		pool->blocks = next;
+	}
+	pool->used = pool->size = 0;
+}
+
+void gl_text_add(struct gl_text *text, const char *p, size_t n)
+{
+	if (text->failed || n > GL_TEXT_MAX - text->n) {
+		text->failed = 1;
+		return;
+	}
+	if (text->n + n + 1 > text->cap) {
+		size_t cap = (text->n + n + 1) * 2;
+		char *grown = realloc(text->p, cap);
+		if (grown == NULL) {
+			text->failed = 1;
+			return;
+		}
+		text->p = grown;
+		text->cap = cap;
+	}
+	memcpy(text->p + text->n, p, n);
+	text->n += n;
+	text->p[text->n] = '\0';
+}
+
+void gl_text_puts(struct gl_text *text, const char *s)
+{
+	gl_text_add(text, s, strlen(s));
+}
+
+char *gl_text_take(struct gl_text *text)
+{
+	gl_text_add(text, "", 0);
+	char *p = text->p;
+	if (text->failed) {
+		free(p);
+		p = NULL;
+	}
+	*text = (struct gl_text){ .failed = text->failed };
+	return p;
+}
