@@ -80,6 +80,8 @@ struct gl_package {
 	char *header;
 	uint8_t *map;
 	size_t size;
+	const uint8_t *exports; /* export data, NULL where there is none */
+	size_t exports_size;
 	struct gl_object *objects;
 	uint32_t nobjects;
 	bool foreign;
@@ -427,6 +429,15 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 		if (memcmp(entry + 58, "`\n", 2) != 0 || stop == digits || size > pkg->size - pos - ENTRY) {
 			return gl_fail(err, GL_EFORMAT, "%s is truncated or corrupt: archive entry at byte %zu", pkg->file, pos);
 		}
+		if (strcmp(name, "__.PKGDEF") == 0 && pkg->exports == NULL) {
+			/* cmd/compile/internal/noder/export.go */
+			static const char mark[] = "\n$$B\n";
+			const uint8_t *def = pkg->map + pos + ENTRY, *found = memmem(def, size, mark, sizeof(mark) - 1);
+			if (found != NULL) {
+				pkg->exports = found + sizeof(mark) - 1;
+				pkg->exports_size = size - (size_t)(pkg->exports - def);
+			}
+		}
 		if (strcmp(name, "__.PKGDEF") != 0 && strcmp(name, "preferlinkext") != 0 &&
 		    package_add_object(pkg, name, pkg->map + pos + ENTRY, size, want_header, err) != 0) {
 			return -1;
@@ -557,6 +568,13 @@ uint32_t gl_package_nobjects(const struct gl_package *pkg) { return pkg->nobject
 struct gl_object *gl_package_object(const struct gl_package *pkg, uint32_t i) { return &pkg->objects[i]; }
 bool gl_package_has_foreign(const struct gl_package *pkg) { return pkg->foreign; }
 
+const uint8_t *gl_package_exports(const struct gl_package *pkg, size_t *size)
+{
+	*size = pkg->exports_size;
+	return pkg->exports;
+}
+
+const struct gl_package *gl_object_package(const struct gl_object *obj) { return obj->pkg; }
 const char *gl_object_member(const struct gl_object *obj) { return obj->member; }
 bool gl_object_from_assembly(const struct gl_object *obj) { return (obj->flags & OBJ_FLAG_FROM_ASSEMBLY) != 0; }
 uint32_t gl_object_nsyms(const struct gl_object *obj) { return obj->nsyms; }

@@ -129,6 +129,11 @@ struct gl_object *gl_package_object(const struct gl_package *pkg, uint32_t i);
 /* Does the archive hold members that are no Go objects (cgo's ELF)? Their symbols can't be linked. */
 bool gl_package_has_foreign(const struct gl_package *pkg);
 
+/* The export data in __.PKGDEF, up to that member's end, unread and unchecked; NULL where there is none
+ * (`compile -linkobj`, assembly). */
+const uint8_t *gl_package_exports(const struct gl_package *pkg, size_t *size);
+
+const struct gl_package *gl_object_package(const struct gl_object *obj);
 const char *gl_object_member(const struct gl_object *obj); /* "_go_.o", "asm_amd64.o" */
 bool gl_object_from_assembly(const struct gl_object *obj);
 uint32_t gl_object_nsyms(const struct gl_object *obj);  /* defined */
