@@ -1,0 +1,3 @@
+module goloader.dev/spec/conformance
+
+go 1.21

@@ -1,0 +1,188 @@
+// Which programs there are, and how each wants to be built and run.
+//
+// The rules are those of Go's own driver (cmd/internal/testdir/testdir_test.go): the first line that is neither empty
+// nor a build constraint is the recipe, `// run [flags] [args]`, and build constraints above the package clause say
+// where it applies.
+
+package main
+
+import (
+	"fmt"
+	"go/build"
+	"go/build/constraint"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// program is one `// run` program of $GOROOT/test.
+type program struct {
+	name   string   // "fixedbugs/bug016": its path below $GOROOT/test without .go
+	file   string   // "fixedbugs/bug016.go"
+	flags  []string // of go build
+	args   []string // its own
+	env    []string // what the recipe adds
+	source []byte
+	output []byte // what it must print, standard output and error together; its .out file or nothing
+}
+
+// findPrograms returns the programs that apply to this system and match the wanted names, sorted by name.
+func findPrograms(cfg *config) ([]*program, error) {
+	wanted, err := matcher(cfg.tests)
+	if err != nil {
+		return nil, err
+	}
+	var programs []*program
+	err = filepath.WalkDir(cfg.testDir, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() || filepath.Ext(file) != ".go" || strings.HasPrefix(entry.Name(), ".") {
+			return nil
+		}
+		rel, err := filepath.Rel(cfg.testDir, file)
+		if err != nil || !wanted(strings.TrimSuffix(rel, ".go")) {
+			return err
+		}
+		p, err := readProgram(cfg.testDir, rel)
+		if p != nil {
+			programs = append(programs, p)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(programs) == 0 {
+		return nil, fmt.Errorf("no program of %s matches %s", cfg.testDir, strings.Join(cfg.tests, " "))
+	}
+	return programs, nil
+}
+
+// readProgram returns nil for a file that is not a program of ours.
+func readProgram(dir, file string) (*program, error) {
+	source, err := os.ReadFile(filepath.Join(dir, file))
+	if err != nil {
+		return nil, err
+	}
+	fields := splitQuoted(recipe(string(source)))
+	if len(fields) == 0 || fields[0] != "run" || !applies(string(source)) {
+		return nil, nil
+	}
+	p := &program{name: strings.TrimSuffix(file, ".go"), file: file, source: source}
+	for rest := fields[1:]; len(rest) > 0; rest = rest[1:] {
+		switch flag := rest[0]; {
+		case !strings.HasPrefix(flag, "-"):
+			p.args = rest
+			rest = rest[:1]
+		case flag == "-t" && len(rest) > 1: // seconds; ours are generous already
+			rest = rest[1:]
+		case flag == "-godebug" && len(rest) > 1:
+			p.env = append(p.env, "GODEBUG="+rest[1])
+			rest = rest[1:]
+		case flag == "-gcflags" && len(rest) > 1: // this way the recipe is one argument for any runner
+			p.flags = append(p.flags, flag+"="+rest[1])
+			rest = rest[1:]
+		case flag == "-race" || flag == "-goexperiment" || strings.HasPrefix(flag, "-tags"):
+			// Needs a runtime and a standard library compiled otherwise, that is, another host.
+			return nil, nil
+		default:
+			p.flags = append(p.flags, flag)
+		}
+	}
+	p.output, err = os.ReadFile(filepath.Join(dir, p.name+".out"))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	return p, nil
+}
+
+// recipe returns the first line that is neither blank nor a build constraint, if it is a comment.
+func recipe(source string) string {
+	for source != "" {
+		var line string
+		line, source, _ = strings.Cut(source, "\n")
+		if constraint.IsGoBuild(line) || constraint.IsPlusBuild(line) || strings.TrimSpace(line) == "" {
+			continue
+		}
+		if comment, ok := strings.CutPrefix(line, "//"); ok {
+			return strings.TrimSpace(comment)
+		}
+		return ""
+	}
+	return ""
+}
+
+// applies reports whether the build constraints above the package clause hold here.
+func applies(source string) bool {
+	header, _, _ := strings.Cut(source, "\npackage")
+	for _, line := range strings.Split(header, "\n") {
+		if expr, err := constraint.Parse(line); err == nil && !expr.Eval(tagHolds) {
+			return false
+		}
+	}
+	return true
+}
+
+func tagHolds(tag string) bool {
+	switch tag {
+	case runtime.GOOS, runtime.GOARCH, "gc", "test_run":
+		return true
+	case "cgo":
+		return build.Default.CgoEnabled
+	}
+	return slices.Contains(build.Default.ReleaseTags, tag) || slices.Contains(build.Default.ToolTags, tag)
+}
+
+// splitQuoted splits at spaces that stand in no quotes. Quotes may open within a word, as in -gcflags="-l -m".
+func splitQuoted(line string) []string {
+	var words []string
+	var word strings.Builder
+	var quote rune
+	started := false
+	for _, c := range line {
+		switch {
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, started = c, true
+		case quote == 0 && unicode.IsSpace(c):
+			if started {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			started = false
+		default:
+			word.WriteRune(c)
+			started = true
+		}
+	}
+	if started {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// matcher returns a test of names against globs in which * stands for anything and ? for one character; a name
+// written in the style of our output files, fixedbugs__bug016, will do.
+func matcher(globs []string) (func(name string) bool, error) {
+	if len(globs) == 0 {
+		return func(string) bool { return true }, nil
+	}
+	var alternatives []string
+	for _, glob := range globs {
+		glob = strings.ReplaceAll(strings.TrimSuffix(glob, ".go"), "__", "/")
+		expr := strings.ReplaceAll(regexp.QuoteMeta(glob), `\*`, `.*`)
+		alternatives = append(alternatives, strings.ReplaceAll(expr, `\?`, `.`))
+	}
+	expr, err := regexp.Compile(`^(` + strings.Join(alternatives, "|") + `)$`)
+	if err != nil {
+		return nil, fmt.Errorf("TESTS: %v", err)
+	}
+	return expr.MatchString, nil
+}

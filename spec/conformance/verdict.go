@@ -1,0 +1,121 @@
+// Judging a run through the loader by the native one.
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Verdicts, as the scoreboard spells them.
+const (
+	pass     = "pass"
+	fail     = "fail"    // another exit code or other output than natively
+	crash    = "crash"   // a signal, or the Go runtime ended the program with a trace
+	timedOut = "timeout" // it had to be stopped
+	refused  = "refused" // the loader reported an error and ran nothing
+)
+
+type result struct {
+	verdict string
+	reason  string // one line; empty for pass
+	command []string
+	outcome outcome
+}
+
+// trial is a program with all that came of it.
+type trial struct {
+	program *program
+	native  native
+	result  result
+}
+
+// runLoaded runs the program through the loader. It may take thirty seconds, or ten times as long as natively.
+func runLoaded(ctx context.Context, cfg *config, p *program, n native) result {
+	lim := cfg.limits
+	lim.time = max(lim.time, 10*n.took)
+	lim.output += len(n.stdout) + len(n.stderr)
+	var command []string
+	command = append(command, cfg.runner...)
+	command = append(command, p.flags...)
+	command = append(command, p.file)
+	command = append(command, p.args...)
+	env := append(cfg.env[:len(cfg.env):len(cfg.env)], p.env...)
+	out := runProcess(ctx, lim, cfg.testDir, env, command, false)
+	verdict, reason := judge(n, &out)
+	return result{verdict, reason, command, out}
+}
+
+// What the runtime writes when it ends a program: runtime.fatalthrow, fatalpanic, sighandler, badsignal.
+var runtimeTrace = regexp.MustCompile(`(?m)^(fatal error: |panic: |runtime: |\[signal |SIG[A-Z]+: |unexpected fault |PC=0x).*$`)
+
+// The loader's own errors are lines of this form (lua/goloader/cli.lua).
+var loaderError = regexp.MustCompile(`(?m)^goloader: .*$`)
+
+// judge compares a run through the loader with the native run, which ended with exit code 0.
+func judge(n native, out *outcome) (verdict, reason string) {
+	trace := string(runtimeTrace.Find(out.stderr))
+	switch {
+	case out.failed != nil:
+		return fail, out.String()
+	case out.stopped == "time":
+		return timedOut, strings.TrimSuffix(fmt.Sprintf("no end after %v: %s", out.took.Round(time.Second), trace), ": ")
+	case out.stopped != "":
+		return fail, out.String()
+	case out.signal != 0, out.code > 128 && out.code < 128+65: // a shell between us reports a signal this way
+		if trace != "" {
+			return crash, trace
+		}
+		return crash, firstLine(out.stderr, out.String())
+	case out.code != 0 && trace != "" && !bytes.Contains(n.stderr, []byte(trace)):
+		return crash, trace
+	case out.code != 0:
+		if own := loaderError.Find(out.stderr); own != nil && len(out.stdout) == 0 {
+			return refused, string(own)
+		}
+		return fail, fmt.Sprintf("exit %d: %s", out.code, firstLine(append(out.stderr, out.stdout...), "no output"))
+	case !bytes.Equal(out.stdout, n.stdout):
+		return fail, difference("stdout", n.stdout, out.stdout)
+	case !bytes.Equal(out.stderr, n.stderr):
+		return fail, difference("stderr", n.stderr, out.stderr)
+	}
+	return pass, ""
+}
+
+// firstLine returns the first line of text that is not blank, or otherwise.
+func firstLine(text []byte, otherwise string) string {
+	for _, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			return line
+		}
+	}
+	return otherwise
+}
+
+// difference names the first line in which two outputs differ.
+func difference(stream string, want, got []byte) string {
+	w, g := strings.Split(string(want), "\n"), strings.Split(string(got), "\n")
+	for i := 0; i < max(len(w), len(g)); i++ {
+		switch {
+		case i >= len(g):
+			return fmt.Sprintf("%s differs in line %d: ends, wanted %q", stream, i+1, clip(w[i], 120))
+		case i >= len(w):
+			return fmt.Sprintf("%s differs in line %d: %q, wanted its end", stream, i+1, clip(g[i], 120))
+		case w[i] != g[i]:
+			return fmt.Sprintf("%s differs in line %d: %q, wanted %q", stream, i+1, clip(g[i], 120), clip(w[i], 120))
+		}
+	}
+	return stream + " is the same"
+}
+
+// clip cuts a text that is longer than limit bytes.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "") + "…"
+}
