@@ -74,11 +74,11 @@ func runNative(ctx context.Context, cfg *config, p *program) (native, error) {
 	return native{status: nativeOK, took: max(both.took, apart.took), stdout: apart.stdout, stderr: apart.stderr}, ctx.Err()
 }
 
-// buildCommands returns what makes exe. Without flags, compiler and linker are called directly: that is much faster than the
-// go command, and a program's paths stay relative to $GOROOT/test.
+// buildCommands returns what makes exe. A plain recipe is compiled and linked directly, which is much faster than the go
+// command; flags and arguments call for that (some recipes have an argument for no other reason, as with import "C").
 func buildCommands(cfg *config, p *program, dir, exe string) [][]string {
 	goTool := filepath.Join(cfg.goroot, "bin", "go")
-	if len(p.flags) > 0 {
+	if len(p.flags)+len(p.args) > 0 {
 		build := append([]string{goTool, "build", "-o", exe}, p.flags...)
 		return [][]string{append(build, p.file)}
 	}
