@@ -8,106 +8,138 @@
 #ifndef GL_ABI_H
 #define GL_ABI_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../error.h"
 
-/* Structs of the runtime and the fields of them that the library touches. A field marked OPTIONAL exists in some
- * versions only; its offset is -1 where it does not. Everything else is required: gl_abi_read names what is missing.
- * X(struct symbol, C name, field's name in Go, C name of the offset, REQUIRED or OPTIONAL) */
-#define GL_ABI_FIELDS(X)                                                                                                \
-	X("runtime.moduledata", moduledata, "pcHeader", pcHeader, REQUIRED)                                             \
-	X("runtime.moduledata", moduledata, "funcnametab", funcnametab, REQUIRED)                                       \
-	X("runtime.moduledata", moduledata, "cutab", cutab, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "filetab", filetab, REQUIRED)                                               \
-	X("runtime.moduledata", moduledata, "pctab", pctab, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "pclntable", pclntable, REQUIRED)                                           \
-	X("runtime.moduledata", moduledata, "ftab", ftab, REQUIRED)                                                     \
-	X("runtime.moduledata", moduledata, "findfunctab", findfunctab, REQUIRED)                                       \
-	X("runtime.moduledata", moduledata, "minpc", minpc, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "maxpc", maxpc, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "text", text, REQUIRED)                                                     \
-	X("runtime.moduledata", moduledata, "etext", etext, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "noptrdata", noptrdata, REQUIRED)                                           \
-	X("runtime.moduledata", moduledata, "enoptrdata", enoptrdata, REQUIRED)                                         \
-	X("runtime.moduledata", moduledata, "data", data, REQUIRED)                                                     \
-	X("runtime.moduledata", moduledata, "edata", edata, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "bss", bss, REQUIRED)                                                       \
-	X("runtime.moduledata", moduledata, "ebss", ebss, REQUIRED)                                                     \
-	X("runtime.moduledata", moduledata, "noptrbss", noptrbss, REQUIRED)                                             \
-	X("runtime.moduledata", moduledata, "enoptrbss", enoptrbss, REQUIRED)                                           \
-	X("runtime.moduledata", moduledata, "end", end, REQUIRED)                                                       \
-	X("runtime.moduledata", moduledata, "types", types, REQUIRED)                                                   \
-	X("runtime.moduledata", moduledata, "typedesclen", typedesclen, OPTIONAL)                                       \
-	X("runtime.moduledata", moduledata, "etypes", etypes, REQUIRED)                                                 \
-	X("runtime.moduledata", moduledata, "itaboffset", itaboffset, OPTIONAL)                                         \
-	X("runtime.moduledata", moduledata, "itabsize", itabsize, OPTIONAL)                                             \
-	X("runtime.moduledata", moduledata, "rodata", rodata, REQUIRED)                                                 \
-	X("runtime.moduledata", moduledata, "gofunc", gofunc, REQUIRED)                                                 \
-	X("runtime.moduledata", moduledata, "epclntab", epclntab, OPTIONAL)                                             \
-	X("runtime.moduledata", moduledata, "textsectmap", textsectmap, REQUIRED)                                       \
-	X("runtime.moduledata", moduledata, "typelinks", typelinks, OPTIONAL)                                           \
-	X("runtime.moduledata", moduledata, "itablinks", itablinks, OPTIONAL)                                           \
-	X("runtime.moduledata", moduledata, "pluginpath", pluginpath, REQUIRED)                                         \
-	X("runtime.moduledata", moduledata, "modulename", modulename, REQUIRED)                                         \
-	X("runtime.moduledata", moduledata, "gcdatamask", gcdatamask, REQUIRED)                                         \
-	X("runtime.moduledata", moduledata, "gcbssmask", gcbssmask, REQUIRED)                                           \
-	X("runtime.moduledata", moduledata, "next", next, REQUIRED)                                                     \
-	X("runtime.pcHeader", pcHeader, "nfunc", nfunc, REQUIRED)                                                       \
-	X("runtime.pcHeader", pcHeader, "nfiles", nfiles, REQUIRED)                                                     \
-	X("runtime.pcHeader", pcHeader, "textStart", textStart, OPTIONAL)                                               \
-	X("runtime.pcHeader", pcHeader, "funcnameOffset", funcnameOffset, REQUIRED)                                     \
-	X("runtime.pcHeader", pcHeader, "cuOffset", cuOffset, REQUIRED)                                                 \
-	X("runtime.pcHeader", pcHeader, "filetabOffset", filetabOffset, REQUIRED)                                       \
-	X("runtime.pcHeader", pcHeader, "pctabOffset", pctabOffset, REQUIRED)                                           \
-	X("runtime.pcHeader", pcHeader, "pclnOffset", pclnOffset, REQUIRED)                                             \
-	X("runtime._func", func, "entryOff", entryOff, REQUIRED)                                                        \
-	X("runtime._func", func, "nameOff", nameOff, REQUIRED)                                                          \
-	X("runtime._func", func, "args", args, REQUIRED)                                                                \
-	X("runtime._func", func, "deferreturn", deferreturn, REQUIRED)                                                  \
-	X("runtime._func", func, "pcsp", pcsp, REQUIRED)                                                                \
-	X("runtime._func", func, "pcfile", pcfile, REQUIRED)                                                            \
-	X("runtime._func", func, "pcln", pcln, REQUIRED)                                                                \
-	X("runtime._func", func, "npcdata", npcdata, REQUIRED)                                                          \
-	X("runtime._func", func, "cuOffset", cuOffset, REQUIRED)                                                        \
-	X("runtime._func", func, "startLine", startLine, REQUIRED)                                                      \
-	X("runtime._func", func, "funcID", funcID, REQUIRED)                                                            \
-	X("runtime._func", func, "flag", flag, REQUIRED)                                                                \
-	X("runtime._func", func, "nfuncdata", nfuncdata, REQUIRED)                                                      \
-	X("runtime.inlinedCall", inlinedCall, "funcID", funcID, REQUIRED)                                               \
-	X("runtime.inlinedCall", inlinedCall, "nameOff", nameOff, REQUIRED)                                             \
-	X("runtime.inlinedCall", inlinedCall, "parentPc", parentPc, REQUIRED)                                           \
-	X("runtime.inlinedCall", inlinedCall, "startLine", startLine, REQUIRED)                                         \
-	X("internal/abi.Type", type, "Size_", Size_, REQUIRED)                                                          \
-	X("internal/abi.Type", type, "PtrBytes", PtrBytes, REQUIRED)                                                    \
-	X("internal/abi.Type", type, "Hash", Hash, REQUIRED)                                                            \
-	X("internal/abi.Type", type, "TFlag", TFlag, REQUIRED)                                                          \
-	X("internal/abi.Type", type, "Align_", Align_, REQUIRED)                                                        \
-	X("internal/abi.Type", type, "FieldAlign_", FieldAlign_, REQUIRED)                                              \
-	X("internal/abi.Type", type, "Kind_", Kind_, REQUIRED)                                                          \
-	X("internal/abi.Type", type, "Equal", Equal, REQUIRED)                                                          \
-	X("internal/abi.Type", type, "GCData", GCData, REQUIRED)                                                        \
-	X("internal/abi.Type", type, "Str", Str, REQUIRED)                                                              \
-	X("internal/abi.Type", type, "PtrToThis", PtrToThis, REQUIRED)                                                  \
-	X("internal/abi.ITab", itab, "Inter", Inter, REQUIRED)                                                          \
-	X("internal/abi.ITab", itab, "Type", Type, REQUIRED)                                                            \
-	X("internal/abi.ITab", itab, "Fun", Fun, REQUIRED)                                                              \
-	X("runtime.itabTableType", itabTable, "size", size, REQUIRED)                                                   \
-	X("runtime.itabTableType", itabTable, "count", count, REQUIRED)                                                 \
-	X("runtime.itabTableType", itabTable, "entries", entries, REQUIRED)                                             \
-	X("runtime.initTask", initTask, "state", state, REQUIRED)                                                       \
-	X("runtime.initTask", initTask, "nfns", nfns, REQUIRED)                                                         \
-	X("runtime.g", g, "stack", stack, REQUIRED)                                                                     \
-	X("runtime.g", g, "atomicstatus", atomicstatus, REQUIRED)                                                       \
-	X("runtime.g", g, "goid", goid, REQUIRED)                                                                       \
-	X("runtime.m", m, "alllink", alllink, REQUIRED)                                                                 \
-	X("runtime.m", m, "pcvalueCache", pcvalueCache, OPTIONAL)                                                       \
-	X("runtime.pcvalueCache", pcvalueCache, "entries", entries, OPTIONAL)                                           \
-	X("runtime.unwinder", unwinder, "frame", frame, REQUIRED)                                                       \
-	X("runtime.stkframe", stkframe, "pc", pc, REQUIRED)
+/* Structs of the runtime and the fields of them that the library touches: one list a struct, and a list of the structs.
+ * X(the struct's member in struct gl_abi, the field's member there, its name in Go, REQUIRED or OPTIONAL). Where a
+ * release renamed a struct or a field, "|" separates the names, and the first that the host has counts. An OPTIONAL
+ * field exists in some versions only, its offset is -1 elsewhere; gl_abi_read names every required one it misses. */
+/* clang-format off */
+#define GL_ABI_MODULEDATA(X, s)                                                                                 \
+	X(s, pcHeader, "pcHeader", REQUIRED)                                                                    \
+	X(s, funcnametab, "funcnametab", REQUIRED)                                                              \
+	X(s, cutab, "cutab", REQUIRED)                                                                          \
+	X(s, filetab, "filetab", REQUIRED)                                                                      \
+	X(s, pctab, "pctab", REQUIRED)                                                                          \
+	X(s, pclntable, "pclntable", REQUIRED)                                                                  \
+	X(s, ftab, "ftab", REQUIRED)                                                                            \
+	X(s, findfunctab, "findfunctab", REQUIRED)                                                              \
+	X(s, minpc, "minpc", REQUIRED)                                                                          \
+	X(s, maxpc, "maxpc", REQUIRED)                                                                          \
+	X(s, text, "text", REQUIRED)                                                                            \
+	X(s, etext, "etext", REQUIRED)                                                                          \
+	X(s, noptrdata, "noptrdata", REQUIRED)                                                                  \
+	X(s, enoptrdata, "enoptrdata", REQUIRED)                                                                \
+	X(s, data, "data", REQUIRED)                                                                            \
+	X(s, edata, "edata", REQUIRED)                                                                          \
+	X(s, bss, "bss", REQUIRED)                                                                              \
+	X(s, ebss, "ebss", REQUIRED)                                                                            \
+	X(s, noptrbss, "noptrbss", REQUIRED)                                                                    \
+	X(s, enoptrbss, "enoptrbss", REQUIRED)                                                                  \
+	X(s, end, "end", REQUIRED)                                                                              \
+	X(s, types, "types", REQUIRED)                                                                          \
+	X(s, typedesclen, "typedesclen", OPTIONAL)                                                              \
+	X(s, etypes, "etypes", REQUIRED)                                                                        \
+	X(s, itaboffset, "itaboffset", OPTIONAL)                                                                \
+	X(s, itabsize, "itabsize", OPTIONAL)                                                                    \
+	X(s, rodata, "rodata", REQUIRED)                                                                        \
+	X(s, gofunc, "gofunc", REQUIRED)                                                                        \
+	X(s, epclntab, "epclntab", OPTIONAL)                                                                    \
+	X(s, textsectmap, "textsectmap", REQUIRED)                                                              \
+	X(s, typelinks, "typelinks", OPTIONAL)                                                                  \
+	X(s, itablinks, "itablinks", OPTIONAL)                                                                  \
+	X(s, pluginpath, "pluginpath", REQUIRED)                                                                \
+	X(s, modulename, "modulename", REQUIRED)                                                                \
+	X(s, gcdatamask, "gcdatamask", REQUIRED)                                                                \
+	X(s, gcbssmask, "gcbssmask", REQUIRED)                                                                  \
+	X(s, next, "next", REQUIRED)
+#define GL_ABI_PC_HEADER(X, s)                                                                                  \
+	X(s, nfunc, "nfunc", REQUIRED)                                                                          \
+	X(s, nfiles, "nfiles", REQUIRED)                                                                        \
+	X(s, textStart, "textStart", OPTIONAL)                                                                  \
+	X(s, funcnameOffset, "funcnameOffset", REQUIRED)                                                        \
+	X(s, cuOffset, "cuOffset", REQUIRED)                                                                    \
+	X(s, filetabOffset, "filetabOffset", REQUIRED)                                                          \
+	X(s, pctabOffset, "pctabOffset", REQUIRED)                                                              \
+	X(s, pclnOffset, "pclnOffset", REQUIRED)
+#define GL_ABI_FUNC(X, s)                                                                                       \
+	X(s, entryOff, "entryOff", REQUIRED)                                                                    \
+	X(s, nameOff, "nameOff", REQUIRED)                                                                      \
+	X(s, args, "args", REQUIRED)                                                                            \
+	X(s, deferreturn, "deferreturn", REQUIRED)                                                              \
+	X(s, pcsp, "pcsp", REQUIRED)                                                                            \
+	X(s, pcfile, "pcfile", REQUIRED)                                                                        \
+	X(s, pcln, "pcln", REQUIRED)                                                                            \
+	X(s, npcdata, "npcdata", REQUIRED)                                                                      \
+	X(s, cuOffset, "cuOffset", REQUIRED)                                                                    \
+	X(s, startLine, "startLine", REQUIRED)                                                                  \
+	X(s, funcID, "funcID", REQUIRED)                                                                        \
+	X(s, flag, "flag", REQUIRED)                                                                            \
+	X(s, nfuncdata, "nfuncdata", REQUIRED)
+#define GL_ABI_INLINED_CALL(X, s)                                                                               \
+	X(s, funcID, "funcID", REQUIRED)                                                                        \
+	X(s, nameOff, "nameOff", REQUIRED)                                                                      \
+	X(s, parentPc, "parentPc", REQUIRED)                                                                    \
+	X(s, startLine, "startLine", REQUIRED)
+#define GL_ABI_TYPE(X, s)                                                                                       \
+	X(s, Size_, "Size_", REQUIRED)                                                                          \
+	X(s, PtrBytes, "PtrBytes", REQUIRED)                                                                    \
+	X(s, Hash, "Hash", REQUIRED)                                                                            \
+	X(s, TFlag, "TFlag", REQUIRED)                                                                          \
+	X(s, Align_, "Align_", REQUIRED)                                                                        \
+	X(s, FieldAlign_, "FieldAlign_", REQUIRED)                                                              \
+	X(s, Kind_, "Kind_", REQUIRED)                                                                          \
+	X(s, Equal, "Equal", REQUIRED)                                                                          \
+	X(s, GCData, "GCData", REQUIRED)                                                                        \
+	X(s, Str, "Str", REQUIRED)                                                                              \
+	X(s, PtrToThis, "PtrToThis", REQUIRED)
+#define GL_ABI_ITAB(X, s)                                                                                       \
+	X(s, Inter, "Inter|inter", REQUIRED)                                                                    \
+	X(s, Type, "Type|_type", REQUIRED)                                                                      \
+	X(s, Fun, "Fun|fun", REQUIRED)
+#define GL_ABI_ITAB_TABLE(X, s)                                                                                 \
+	X(s, size, "size", REQUIRED)                                                                            \
+	X(s, count, "count", REQUIRED)                                                                          \
+	X(s, entries, "entries", REQUIRED)
+#define GL_ABI_INIT_TASK(X, s)                                                                                  \
+	X(s, state, "state", REQUIRED)                                                                          \
+	X(s, nfns, "nfns", REQUIRED)
+#define GL_ABI_G(X, s)                                                                                          \
+	X(s, stack, "stack", REQUIRED)                                                                          \
+	X(s, atomicstatus, "atomicstatus", REQUIRED)                                                            \
+	X(s, goid, "goid", REQUIRED)
+#define GL_ABI_M(X, s)                                                                                          \
+	X(s, alllink, "alllink", REQUIRED)                                                                      \
+	X(s, pcvalueCache, "pcvalueCache", OPTIONAL)
+#define GL_ABI_PCVALUE_CACHE(X, s)                                                                              \
+	X(s, entries, "entries", OPTIONAL)
+#define GL_ABI_UNWINDER(X, s)                                                                                   \
+	X(s, frame, "frame", REQUIRED)
+#define GL_ABI_STKFRAME(X, s)                                                                                   \
+	X(s, pc, "pc", REQUIRED)
 
-/* Numbers of the toolchain: X(name, REQUIRED or OPTIONAL). An optional one that is absent is -1. */
+/* S(the struct's member in struct gl_abi, its name in Go, its list of fields, the member for its size in bytes) */
+#define GL_ABI_STRUCTS(S)                                                                                       \
+	S(moduledata, "runtime.moduledata", GL_ABI_MODULEDATA, size)                                            \
+	S(pcHeader, "runtime.pcHeader", GL_ABI_PC_HEADER, size)                                                 \
+	S(func, "runtime._func", GL_ABI_FUNC, size)                                                             \
+	S(inlinedCall, "runtime.inlinedCall", GL_ABI_INLINED_CALL, size)                                        \
+	S(type, "internal/abi.Type|runtime._type", GL_ABI_TYPE, size)                                           \
+	S(itab, "internal/abi.ITab|runtime.itab", GL_ABI_ITAB, size)                                            \
+	S(itabTable, "runtime.itabTableType", GL_ABI_ITAB_TABLE, bytes)                                         \
+	S(initTask, "runtime.initTask", GL_ABI_INIT_TASK, size)                                                 \
+	S(g, "runtime.g", GL_ABI_G, size)                                                                       \
+	S(m, "runtime.m", GL_ABI_M, size)                                                                       \
+	S(pcvalueCache, "runtime.pcvalueCache", GL_ABI_PCVALUE_CACHE, size)                                     \
+	S(unwinder, "runtime.unwinder", GL_ABI_UNWINDER, size)                                                  \
+	S(stkframe, "runtime.stkframe", GL_ABI_STKFRAME, size)
+
+/* Numbers of the toolchain: X(name, REQUIRED or OPTIONAL). An optional one that is absent is -1. Relocation types are as
+ * objects hold them, 16 bits without a sign: R_WEAK is 0x8000, a flag on top of another type. */
 #define GL_ABI_CONSTS(X)                                                                                                \
 	X(R_ADDR, REQUIRED)                                                                                             \
 	X(R_ADDROFF, REQUIRED)                                                                                          \
@@ -162,12 +194,29 @@
 	X(TFlagNamed, REQUIRED)                                                                                         \
 	X(TFlagRegularMemory, REQUIRED)                                                                                 \
 	X(TFlagDirectIface, OPTIONAL)
+/* clang-format on */
 
 /* A builtin: a runtime symbol that objects refer to by its place in cmd/internal/goobj/builtinlist.go. */
 struct gl_builtin {
 	const char *name;
 	int abi; /* 0 or 1, as in cmd/internal/obj.ABI */
 };
+
+/* An abbreviation of the compiler's DWARF: what the entries that start with its code look like. The entries for
+ * functions inside objects are written with them (cmd/internal/dwarf). */
+struct gl_abbrev_attr {
+	uint16_t attr; /* DW_AT_… */
+	uint16_t form; /* DW_FORM_…, never DW_FORM_implicit_const */
+};
+
+struct gl_abbrev {
+	uint16_t tag; /* DW_TAG_… */
+	bool has_children;
+	uint16_t nattrs;
+	const struct gl_abbrev_attr *attrs;
+};
+
+struct gl_abi_text; /* the description itself, sorted for look-ups */
 
 struct gl_abi {
 	const char *go_version;    /* "go1.27.4" */
@@ -176,33 +225,28 @@ struct gl_abi {
 	const char *goexperiment;  /* "" where there is none beyond the defaults */
 	const char *buildmode;     /* "c-shared" */
 	const char *object_header; /* first line of every object for this host, without the line feed:
-	                              "go object linux amd64 go1.27.4 GOAMD64=v1 X:…" */
+				      "go object linux amd64 go1.27.4 GOAMD64=v1 X:…" */
 	const struct gl_builtin *builtins;
 	uint32_t nbuiltins;
 
-	/* offsets in bytes, by struct: abi->moduledata.pcHeader; -1 for an optional field that is absent */
-	struct { int pcHeader, funcnametab, cutab, filetab, pctab, pclntable, ftab, findfunctab, minpc, maxpc, text, etext,
-		noptrdata, enoptrdata, data, edata, bss, ebss, noptrbss, enoptrbss, end, types, typedesclen, etypes,
-		itaboffset, itabsize, rodata, gofunc, epclntab, textsectmap, typelinks, itablinks, pluginpath, modulename,
-		gcdatamask, gcbssmask, next; size_t size; } moduledata;
-	struct { int nfunc, nfiles, textStart, funcnameOffset, cuOffset, filetabOffset, pctabOffset, pclnOffset;
-		size_t size; } pcHeader;
-	struct { int entryOff, nameOff, args, deferreturn, pcsp, pcfile, pcln, npcdata, cuOffset, startLine, funcID, flag,
-		nfuncdata; size_t size; } func;
-	struct { int funcID, nameOff, parentPc, startLine; size_t size; } inlinedCall;
-	struct { int Size_, PtrBytes, Hash, TFlag, Align_, FieldAlign_, Kind_, Equal, GCData, Str, PtrToThis; size_t size; } type;
-	struct { int Inter, Type, Fun; size_t size; } itab;
-	struct { int size, count, entries; } itabTable;
-	struct { int state, nfns; size_t size; } initTask;
-	struct { int stack, atomicstatus, goid; size_t size; } g;
-	struct { int alllink, pcvalueCache; size_t size; } m;
-	struct { int entries; size_t size; } pcvalueCache;
-	struct { int frame; size_t size; } unwinder;
-	struct { int pc; size_t size; } stkframe;
+	/* Offsets in bytes, by struct: abi->moduledata.pcHeader; abi->moduledata.size is that of the whole struct (0
+	 * where the host has no such struct, which can only be if all fields of it are optional). */
+#define X(s, field, name, need) int field;
+#define S(s, name, FIELDS, size)                                                                                       \
+	struct {                                                                                                       \
+		FIELDS(X, s)                                                                                           \
+		size_t size;                                                                                           \
+	} s;
+	GL_ABI_STRUCTS(S)
+#undef S
+#undef X
 
+	/* Numbers: abi->R_CALL */
 #define X(name, need) int name;
 	GL_ABI_CONSTS(X)
 #undef X
+
+	struct gl_abi_text *text;
 };
 
 /* Reads the description at path. The result is freed with gl_abi_free; all its strings belong to it.
@@ -210,9 +254,14 @@ struct gl_abi {
 struct gl_abi *gl_abi_read(const char *path, struct gl_error *err);
 void gl_abi_free(struct gl_abi *abi);
 
-/* Looks up any field or struct the description holds, for the rare user of one that has no name above.
- * Offset in bytes, or -1. */
+/* Look up anything the description holds, for the rare user of what has no name above. Offset in bytes, or -1. */
 int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field);
+/* Size in bytes, or -1. */
 int64_t gl_abi_struct_size(const struct gl_abi *abi, const char *strukt);
+/* A constant of cmd/internal/objabi (relocation types, symbol kinds), of internal/abi ("FuncIDNormal"), or a state of a
+ * goroutine ("runtime._Gwaiting"), or -1. */
+int64_t gl_abi_const(const struct gl_abi *abi, const char *name);
+/* The abbreviation of a code, or NULL when there is none; belongs to abi. */
+const struct gl_abbrev *gl_abi_abbrev(const struct gl_abi *abi, uint64_t code);
 
 #endif

@@ -1,0 +1,3 @@
+module goloader.dev/host
+
+go 1.21
