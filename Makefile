@@ -49,7 +49,7 @@ include $(wildcard src/host/host.mk)
 # The Go that built a host is the one that compiles modules for it.
 $(HOST_DIR)/goroot: Makefile
 	@mkdir -p $(@D)
-	echo $(GOROOT_DIR) > $@
+	printf '%s\n' $(GOROOT_DIR) $(GO_VERSION) > $@
 
 HOST_FILES := $(addprefix $(HOST_DIR)/,libgoloader_host.so libgoloader_host.so.desc importcfg goroot)
 

@@ -1,0 +1,493 @@
+--- From Go source to objects that can be loaded.
+--
+-- `go build` asks the whole world before it compiles a file. Two shorter roads stand before it here, each taken only
+-- where it gives the same object:
+--
+--   plain    a package whose files import nothing but the standard library, with no build constraint, embedded file,
+--            assembly or cgo: the compiler runs at once, against the list of standard archives kept beside the host
+--   known    any other package that `go list` has described before, when only function bodies changed since: the
+--            compiler runs against the archives of that time
+--   listed   everything else: `go list -export -deps` compiles the package and all it needs, in Go's own build cache
+--
+-- The compiler prints the same messages on each road, and they are passed on untouched.
+
+local lfs = require "lfs"
+
+local unpack = rawget(table, "unpack") or unpack
+local toolchain = require "goloader.toolchain"
+
+local read_file, exists = toolchain.read_file, toolchain.exists
+
+local build = {}
+
+---@class goloader.Objects
+---@field files { file: string }[]  dependencies first, the package built last
+---@field name string  the package's name: "main"
+---@field package temporary string[]
+local Objects = {}
+Objects.__index = Objects
+
+--- Removes the files made for this build. What is loaded stays loaded.
+function Objects:remove()
+  for _, file in ipairs(self.temporary) do os.remove(file) end
+  self.temporary = {}
+end
+
+-- ---- reading the head of a Go file --------------------------------------------------------------------------------
+
+---@class goloader.Head
+---@field name string  package name
+---@field imports string[]
+---@field constrained boolean  has a build constraint or a //go:debug line
+---@field text string  the file up to the end of its imports
+
+-- Skips white space and comments from position `at`. A comment may hold a directive that matters.
+local function skip(source, at, head)
+  while true do
+    at = source:find("[^%s;]", at)
+    if not at then return #source + 1 end
+    local two = source:sub(at, at + 1)
+    local finish
+    if two == "//" then
+      finish = source:find("\n", at, true) or #source
+      local line = source:sub(at, finish)
+      if line:find "^//go:build%s" or line:find "^//%s*%+build%s" or line:find "^//go:debug%s" then
+        head.constrained = true
+      end
+    elseif two == "/*" then
+      finish = source:find("*/", at + 2, true)
+      if not finish then return #source + 1 end
+      finish = finish + 1
+    else
+      return at
+    end
+    at = finish + 1
+  end
+end
+
+-- One import: an optional name, then a quoted path. Returns the path and where it ends.
+local function import_spec(source, at, head)
+  local after = source:match("^[%w_%.\128-\255]+()", at)
+  if after then at = skip(source, after, head) end
+  local path, finish = source:match('^"([^"\n]*)"()', at)
+  if not path then path, finish = source:match("^`([^`]*)`()", at) end
+  return path, finish
+end
+
+--- Reads a Go file as far as its imports go; nil when it is not written as expected, and the compiler must judge.
+---@param source string
+---@return goloader.Head|nil
+function build.read_head(source)
+  local head = { imports = {}, constrained = false }
+  local at = skip(source, source:sub(1, 3) == "\239\187\191" and 4 or 1, head)
+  local name, finish = source:match("^package[%s]+([%w_\128-\255]+)()", at)
+  if not name then return nil end
+  head.name = name
+  at = finish
+  while true do
+    local start = skip(source, at, head)
+    local after = source:match("^import()[^%w_]", start)
+    if not after then break end
+    at = skip(source, after, head)
+    if source:sub(at, at) == "(" then
+      at = skip(source, at + 1, head)
+      while source:sub(at, at) ~= ")" do
+        local path
+        path, finish = import_spec(source, at, head)
+        if not path then return nil end
+        head.imports[#head.imports + 1] = path
+        at = skip(source, finish, head)
+      end
+      at = at + 1
+    else
+      local path
+      path, finish = import_spec(source, at, head)
+      if not path then return nil end
+      head.imports[#head.imports + 1] = path
+      at = finish
+    end
+  end
+  head.text = source:sub(1, at - 1)
+  return head
+end
+
+-- ---- what is to be built ------------------------------------------------------------------------------------------
+
+-- Every GOOS and GOARCH that a file name can end in (internal/syslist). A name that ends in another word is no
+-- constraint; one that is missing here would be compiled where Go leaves it out.
+local suffixes = {}
+for word in ([[aix android darwin dragonfly freebsd hurd illumos ios js linux nacl netbsd openbsd plan9 solaris wasip1
+  windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc
+  ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm]]):gmatch "%S+" do
+  suffixes[word] = true
+end
+
+-- Files beside .go files that go build compiles or links too.
+local foreign = {}
+for word in ("c cc cpp cxx m h hh hpp hxx f F for f90 s S sx swig swigcxx syso"):gmatch "%S+" do
+  foreign[word] = true
+end
+
+---@class goloader.Target
+---@field dir string
+---@field files string[]|nil  base names; nil: whatever files the directory has
+---@field args string[]  for the go command, run in dir
+---@field spelled string  as the user wrote it
+
+---@param paths string[]
+---@return goloader.Target|nil
+---@return goloader.Error|nil
+local function target_of(paths)
+  local mode, why = lfs.attributes(paths[1], "mode")
+  if not mode then
+    -- "cannot obtain information from file 'x': No such file or directory"
+    return nil, { code = "io", message = ("%s: %s"):format(paths[1], why:match ": ([^:]*)$" or why) }
+  end
+  if mode == "directory" then
+    if paths[2] then
+      return nil, { code = "io", message = "one directory, or Go files of one: " .. table.concat(paths, " ") }
+    end
+    return { dir = paths[1], args = { "." }, spelled = paths[1] }
+  end
+  local dir = paths[1]:match "^(.*)/[^/]*$" or "."
+  if dir == "" then dir = "/" end
+  local files = {}
+  for i, path in ipairs(paths) do
+    if (path:match "^(.*)/[^/]*$" or ".") ~= dir and dir ~= "/" then
+      local format = "named files must all be in one directory; have %s and %s"
+      return nil, { code = "io", message = format:format(paths[1], path) }
+    end
+    if not exists(path) then return nil, { code = "io", message = path .. ": No such file or directory" } end
+    files[i] = path:match "[^/]*$"
+  end
+  local args = {}
+  for i, file in ipairs(files) do args[i] = "./" .. file end
+  return { dir = dir, files = files, args = args, spelled = table.concat(paths, " ") }
+end
+
+-- The files of a directory; nil where only `go list` can say which of them count.
+local function plain_files(dir)
+  local files = {}
+  for entry in lfs.dir(dir) do
+    local extension = entry:match "%.([^%.]*)$"
+    local hidden = entry:find "^[_%.]"
+    if not hidden and foreign[extension] then return nil end
+    if extension == "go" and not hidden and not entry:find "_test%.go$" then
+      -- "linux.go" is no constraint, "x_linux.go" is
+      local last = entry:match "_([^_]*)%.go$"
+      if last and suffixes[last] then return nil end
+      files[#files + 1] = entry
+    end
+  end
+  table.sort(files)
+  return files
+end
+
+local function absolute(dir)
+  if dir:sub(1, 1) == "/" then return dir end
+  return lfs.currentdir() .. (dir == "." and "" or "/" .. dir)
+end
+
+-- The go.mod that governs dir: its text, and its directory.
+local function find_module(dir)
+  local at = absolute(dir):gsub("/+$", "")
+  repeat
+    local text = read_file(at .. "/go.mod")
+    if text then return text, at end
+    at = at:match "^(.*)/[^/]*$"
+  until not at
+end
+
+local function version_number(version)
+  local major, minor = version:match "^(%d+)%.(%d+)"
+  return major and tonumber(major) * 1000 + tonumber(minor)
+end
+
+-- What go build would pass as -p and -lang. nil where only the go command can say.
+local function package_identity(tc, target, name)
+  local lang, path = tc:lang(), name
+  local text, root = find_module(target.dir)
+  if text and os.getenv "GO111MODULE" ~= "off" then
+    text = "\n" .. text
+    local version = text:match "\n%s*go%s+(%d+%.%d+[%w%.]*)" or "1.16"
+    if (version_number(version) or math.huge) > version_number(tc.version:sub(3)) then return nil end
+    -- default GODEBUG settings come from these
+    if text:find "\ngodebug[%s%(]" then return nil end
+    lang = "go" .. version:match "^%d+%.%d+"
+    local module_path = text:match '\n%s*module%s+"?([^%s"]+)'
+    if not module_path then return nil end
+    if name ~= "main" and not target.files then
+      local here = absolute(target.dir):gsub("/%.$", ""):gsub("/+$", "")
+      path = module_path .. here:sub(#root + 1)
+      if path:find("/./", 1, true) or path:find("/../", 1, true) then return nil end
+    end
+  end
+  return path, lang
+end
+
+-- ---- the roads ----------------------------------------------------------------------------------------------------
+
+local function compiler_error(output)
+  return { code = "compile", message = (output:gsub("%s+$", "")) }
+end
+
+-- Starts the compiler on files of a directory; its object is a temporary file.
+local function start_compile(tc, dir, files, path, lang, importcfg, opts)
+  local object = os.tmpname()
+  local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
+    "-importcfg", importcfg, "-pack" }
+  for word in (opts.gcflags or ""):gmatch "%S+" do args[#args + 1] = word end
+  args[#args + 1] = "--"
+  for _, file in ipairs(files) do args[#args + 1] = "./" .. file end
+  local job, err = tc:start_tool("compile", args, { dir = dir })
+  if not job then
+    os.remove(object)
+    return nil, err
+  end
+  return job, object
+end
+
+-- A build under way.
+---@class goloader.Build
+---@field package finish fun(): goloader.Objects|nil, goloader.Error|nil
+local Build = {}
+Build.__index = Build
+
+--- Waits for the objects.
+---@return goloader.Objects|nil objects
+---@return goloader.Error|nil err
+function Build:wait()
+  return self.finish()
+end
+
+local function compiled(job, object, name, dependencies)
+  return setmetatable({
+    finish = function()
+      local ok, output = job:wait()
+      if not ok then
+        os.remove(object)
+        return nil, compiler_error(output)
+      end
+      local files = {}
+      for i, dependency in ipairs(dependencies) do files[i] = dependency end
+      files[#files + 1] = { file = object }
+      return setmetatable({ files = files, name = name, temporary = { object } }, Objects)
+    end,
+  }, Build)
+end
+
+local function read_heads(dir, files)
+  local heads = {}
+  for i, file in ipairs(files) do
+    local source = read_file(dir .. "/" .. file)
+    local head = source and build.read_head(source)
+    if not head or head.name ~= (heads[1] or head).name then return nil end
+    heads[i] = head
+  end
+  return heads
+end
+
+local function is_internal(path)
+  return path == "internal" or path:find "^internal/" or path:find "/internal/" or path:find "/internal$"
+    or path:find "^vendor/"
+end
+
+local function plain(tc, target, opts)
+  if opts.tags then return nil end
+  local files = target.files or plain_files(target.dir)
+  local heads = files and files[1] and read_heads(target.dir, files)
+  if not heads then return nil end
+  local wanted = {}
+  for _, head in ipairs(heads) do
+    -- the go command compiles files it is given by name whatever their constraints
+    if head.constrained and not target.files then return nil end
+    for _, path in ipairs(head.imports) do
+      if path == "C" or path == "embed" or is_internal(path) then return nil end
+      if path ~= "unsafe" then wanted[#wanted + 1] = path end
+    end
+  end
+  local path, lang = package_identity(tc, target, heads[1].name)
+  if not path then return nil end
+  local std, importcfg = tc:std_archives(wanted)
+  if not std then return nil end
+  for _, import in ipairs(wanted) do
+    if not std[import] then return nil end
+  end
+  local job, object = start_compile(tc, target.dir, files, path, lang, importcfg, opts)
+  if not job then return nil, object end
+  return compiled(job, object, heads[1].name, {})
+end
+
+-- All that decides which files and archives take part, but not the function bodies. Packages of the standard library
+-- and of the module cache never change.
+local function fingerprint(target, dirs)
+  local parts = {}
+  local function add_dir(dir, with_times)
+    local names = {}
+    for entry in lfs.dir(dir) do names[#names + 1] = entry end
+    table.sort(names)
+    for _, entry in ipairs(names) do
+      local file = dir .. "/" .. entry
+      parts[#parts + 1] = file
+      if with_times then
+        local a = lfs.attributes(file)
+        parts[#parts + 1] = a and ("%s %d %.9f"):format(a.mode, a.size, a.modification) or "gone"
+      elseif entry:find "%.go$" then
+        local head = build.read_head(read_file(file) or "")
+        if not head then return false end
+        parts[#parts + 1] = head.text
+      end
+    end
+    return true
+  end
+  if not add_dir(target.dir, false) then return nil end
+  for _, dir in ipairs(dirs) do
+    if not exists(dir) then return nil end
+    add_dir(dir, true)
+  end
+  local text, root = find_module(target.dir)
+  parts[#parts + 1] = text or ""
+  if root then
+    for _, name in ipairs { "go.sum", "vendor/modules.txt" } do
+      parts[#parts + 1] = read_file(root .. "/" .. name) or ""
+    end
+  end
+  return table.concat(parts, "\0")
+end
+
+local function known(tc, target, opts, memory)
+  local record = memory and memory[target.spelled]
+  if not record or record.fingerprint ~= fingerprint(target, record.dirs) then return nil end
+  if record.gcflags ~= opts.gcflags or record.tags ~= opts.tags then return nil end
+  for _, file in ipairs(record.archives) do
+    if not exists(file) then return nil end
+  end
+  local importcfg = os.tmpname()
+  local f = assert(io.open(importcfg, "wb"))
+  f:write(record.importcfg)
+  f:close()
+  local job, object = start_compile(tc, target.dir, record.files, record.path, record.lang, importcfg, opts)
+  if not job then
+    os.remove(importcfg)
+    return nil, object
+  end
+  local started = compiled(job, object, record.name, record.dependencies)
+  return setmetatable({
+    finish = function()
+      local objects, err = started:wait()
+      os.remove(importcfg)
+      return objects, err
+    end,
+  }, Build)
+end
+
+local list_format = table.concat({
+  "{{.ImportPath}}", "{{.Name}}", "{{.Standard}}", "{{.Export}}", "{{.Dir}}",
+  -- what can't be compiled by one run of the compiler
+  "{{if or .EmbedPatterns .CgoFiles .SFiles .SysoFiles .ImportMap}}more{{else}}one{{end}}",
+  "{{join .GoFiles \"|\"}}",
+}, "\t")
+
+local function listed(tc, target, opts, memory)
+  local args = { "list", "-export", "-deps", "-f", list_format }
+  if opts.gcflags then args[#args + 1] = "-gcflags=" .. opts.gcflags end
+  if opts.tags then args[#args + 1] = "-tags=" .. opts.tags end
+  args[#args + 1] = "--"
+  for _, arg in ipairs(target.args) do args[#args + 1] = arg end
+  local job, why = tc:go(args, { dir = target.dir })
+  if not job then return nil, why end
+  local function finish()
+    local ok, output, errors = job:wait()
+    local packages = {}
+    for line in output:gmatch "[^\n]+" do
+      local fields = {}
+      for field in (line .. "\t"):gmatch "([^\t]*)\t" do fields[#fields + 1] = field end
+      if #fields == 7 then
+        packages[#packages + 1] = { path = fields[1], name = fields[2], std = fields[3] == "true", file = fields[4],
+          dir = fields[5], one = fields[6] == "one", files = fields[7] }
+      end
+    end
+    local last = packages[#packages]
+    if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
+
+    local files, dirs, archives, importcfg = {}, {}, {}, {}
+    for i, package in ipairs(packages) do
+      if not package.std and package.file ~= "" then files[#files + 1] = { file = package.file } end
+      if i < #packages and package.file ~= "" then
+        archives[#archives + 1] = package.file
+        importcfg[#importcfg + 1] = ("packagefile %s=%s\n"):format(package.path, package.file)
+        if not package.std then dirs[#dirs + 1] = package.dir end
+      end
+    end
+    local _, lang = package_identity(tc, target, last.name)
+    if memory and last.one and lang then
+      local dependencies, go_files = {}, {}
+      for i = 1, #files - 1 do dependencies[i] = files[i] end
+      for file in last.files:gmatch "[^|]+" do go_files[#go_files + 1] = file end
+      memory[target.spelled] = {
+        fingerprint = fingerprint(target, dirs),
+        dirs = dirs,
+        archives = archives,
+        importcfg = table.concat(importcfg),
+        files = go_files,
+        name = last.name,
+        path = last.name == "main" and "main" or last.path,
+        lang = lang,
+        dependencies = dependencies,
+        gcflags = opts.gcflags,
+        tags = opts.tags,
+      }
+    end
+    return setmetatable({ files = files, name = last.name, temporary = {} }, Objects)
+  end
+  return setmetatable({ finish = finish }, Build)
+end
+
+---@class goloader.BuildOptions
+---@field gcflags string|nil  for the compiler, as `go build -gcflags` takes them
+---@field lang string|nil  language version: "go1.21"
+---@field tags string|nil  build tags, separated by commas
+
+--- Starts building a package: a directory, or Go files of one directory.
+---@param tc goloader.Toolchain
+---@param paths string|string[]
+---@param opts goloader.BuildOptions|nil
+---@param memory table|nil  what earlier builds have learnt, for the next
+---@return goloader.Build|nil build
+---@return goloader.Error|nil err
+function build.start(tc, paths, opts, memory)
+  if type(paths) == "string" then paths = { paths } end
+  opts = opts or {}
+  local target, err = target_of(paths)
+  if not target then return nil, err end
+  for _, road in ipairs { plain, known, listed } do
+    local started, why = road(tc, target, opts, memory)
+    if started or why then return started, why end
+  end
+end
+
+--- Finds the archives of packages that a loaded object needs, from where the user stands.
+---@param tc goloader.Toolchain
+---@param packages string[]  import paths
+---@param dir string|nil  where `go list` runs, for packages of modules
+---@return table<string, string>|nil files  archive by import path; packages that nobody has are left out
+---@return goloader.Error|nil err
+function build.archives(tc, packages, dir)
+  local std, err = tc:std_archives(packages)
+  if not std then return nil, err end
+  local found, others = {}, {}
+  for _, path in ipairs(packages) do
+    if std[path] then found[path] = std[path] else others[#others + 1] = path end
+  end
+  if #others > 0 then
+    local format = "{{if not .Standard}}{{.ImportPath}}\t{{.Export}}{{end}}"
+    local job = tc:go({ "list", "-e", "-export", "-deps", "-f", format, "--", unpack(others) }, { dir = dir })
+    if job then
+      local _, output = job:wait()
+      for path, file in output:gmatch "([^\t\n]+)\t([^\n]+)" do found[path] = file end
+    end
+  end
+  return found
+end
+
+return build

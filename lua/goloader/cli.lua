@@ -1,0 +1,288 @@
+--- The command line: goloader run, nm, disasm, describe, info, version.
+--
+-- `goloader run` stands in for `go run`, so nothing of it may show: no output of its own, standard input untouched, the
+-- program's own exit status. The compiler works while the host starts.
+
+local unpack = rawget(table, "unpack") or unpack
+
+local cli = {}
+
+local function complain(err)
+  io.stderr:write("goloader: ", tostring(err), "\n")
+  return 1
+end
+
+local function is_object(path)
+  return path:find "%.[oa]$" ~= nil
+end
+
+-- ---- goloader run -------------------------------------------------------------------------------------------------
+
+local usage_run = [[
+usage: goloader run [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] FILE.go…|DIR|FILE.o [ARGS…]
+]]
+
+-- Splits the arguments as the go command does: flags, what to run (one directory or object, or all leading Go files),
+-- and the program's own arguments, which are not looked at.
+local function split_run(arguments)
+  local options, at = {}, 1
+  while arguments[at] and arguments[at]:find "^%-" do
+    local word = arguments[at]
+    if word == "-h" or word == "--help" then return nil end
+    if word == "--" then
+      at = at + 1
+      break
+    end
+    local name, value = word:match "^%-%-?(%a+)=(.*)$"
+    if not name then
+      name, value = word:match "^%-%-?(%a+)$", arguments[at + 1]
+      at = at + 1
+    end
+    if (name ~= "gcflags" and name ~= "lang" and name ~= "tags") or not value then
+      return nil, ("goloader run: flag %s is not known, or lacks its value\n"):format(word)
+    end
+    options[name] = value
+    at = at + 1
+  end
+  local paths = {}
+  while arguments[at] and (#paths == 0 or arguments[at]:find "%.go$") do
+    paths[#paths + 1] = arguments[at]
+    at = at + 1
+    if not paths[1]:find "%.go$" then break end
+  end
+  if #paths == 0 then return nil, "goloader run: nothing to run\n" end
+  return paths, options, { unpack(arguments, at) }
+end
+
+-- os.Args[0]: the name go build would give the program.
+local function program_name(paths)
+  local path = paths[1]:gsub("/+$", "")
+  if path == "." or path == ".." then path = require "lfs".currentdir() end
+  return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", ""))
+end
+
+-- //go:debug lines set GODEBUG defaults that go build links into the program; the host reads them from its environment,
+-- where the user's own come last and win.
+local function apply_debug_directives(paths)
+  local settings = {}
+  for _, path in ipairs(paths) do
+    local f = path:find "%.go$" and io.open(path, "rb")
+    if f then
+      local head = require "goloader.build".read_head(f:read "*a")
+      f:close()
+      for line in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
+        settings[#settings + 1] = line
+      end
+    end
+  end
+  if #settings == 0 then return end
+  local ffi = require "ffi"
+  ffi.cdef "int setenv(const char *, const char *, int);"
+  settings[#settings + 1] = os.getenv "GODEBUG"
+  ffi.C.setenv("GODEBUG", table.concat(settings, ","), 1)
+end
+
+-- Ends as a Go program does when main returns: at once, whatever its goroutines do.
+local function exit_now(status)
+  local ok, ffi = pcall(require, "ffi")
+  if not ok then return status end
+  ffi.cdef "void _exit(int);"
+  io.stdout:flush()
+  io.stderr:flush()
+  ffi.C._exit(status)
+end
+
+-- The toolchain is wanted before the host runs; the version noted beside the host names it.
+local function start_build(goloader, paths, options)
+  local path, err = goloader.host_path()
+  if not path then return nil, err end
+  local tools
+  tools, err = require "goloader.toolchain".find(path)
+  if not tools then return nil, err end
+  return require "goloader.build".start(tools, paths, options)
+end
+
+function cli.run(arguments)
+  local paths, options, rest = split_run(arguments)
+  if not paths then
+    io.stderr:write(options or "", usage_run)
+    return options and 2 or 0
+  end
+  local goloader = require "goloader"
+  local under_way, objects, host, module, err
+  if not is_object(paths[1]) then
+    under_way, err = start_build(goloader, paths, options)
+    if not under_way then return complain(err) end
+  end
+  apply_debug_directives(paths)
+  host, err = goloader.host()
+  if under_way then
+    local why
+    objects, why = under_way:wait()
+    if not objects then
+      io.stderr:write(why.message:find "^#" and "" or "# command-line-arguments\n", why.message, "\n")
+      return 1
+    end
+    if objects.name ~= "main" then
+      objects:remove()
+      return complain(("package %s is not a main package"):format(objects.name))
+    end
+  end
+  if host then
+    module, err = host:load(objects and objects.files or paths, { run_init = false })
+  end
+  if objects then objects:remove() end
+  if not module then return complain(err) end
+
+  local ok
+  ok, err = module:run_main { program_name(paths), unpack(rest) }
+  if not ok then return complain(err) end
+  return exit_now(0)
+end
+
+-- ---- looking at objects -------------------------------------------------------------------------------------------
+
+-- Objects of a path that may be source; the last is the package meant.
+local function objects_of(goloader, path)
+  if is_object(path) or not (path:find "%.go$" or require "lfs".attributes(path, "mode") == "directory") then
+    return { files = { { file = path } }, remove = function() end }
+  end
+  local under_way, err = start_build(goloader, { path }, {})
+  if not under_way then return nil, err end
+  return under_way:wait()
+end
+
+function cli.nm(arguments)
+  local goloader = require "goloader"
+  local objects, err = objects_of(goloader, arguments.file)
+  if not objects then return complain(err) end
+  local symbols
+  symbols, err = goloader.nm(objects.files[#objects.files].file, arguments.desc)
+  objects:remove()
+  if not symbols then return complain(err) end
+  for _, symbol in ipairs(symbols) do
+    if symbol.export or not arguments.exports then
+      local signature = symbol.signature and symbol.signature ~= "" and "  " .. symbol.signature or ""
+      io.write(("%10d %s %s%s\n"):format(symbol.size, symbol.kind, symbol.name, signature))
+    end
+  end
+  return 0
+end
+
+local function print_listing(name, listing)
+  io.write(name, ":\n")
+  for line in (tostring(listing) .. "\n"):gmatch "([^\n]*)\n" do io.write("  ", line, "\n") end
+end
+
+-- What main.go calls main.Render is Render to Lua, and either is understood.
+local function disasm_loaded(goloader, arguments, objects)
+  local host, err = goloader.host { desc = arguments.desc }
+  if not host then return complain(err) end
+  local module
+  module, err = host:load(objects.files, { run_init = false })
+  objects:remove()
+  if not module then return complain(err) end
+  local names = { arguments.symbol }
+  if not arguments.symbol then
+    for _, symbol in ipairs(module:symbols()) do
+      if symbol.kind:lower() == "t" then names[#names + 1] = symbol.name end
+    end
+  end
+  for _, name in ipairs(names) do
+    local listing
+    listing, err = module:disassemble(name)
+    if not listing then return complain(err) end
+    print_listing(name, listing)
+  end
+  return exit_now(0)
+end
+
+function cli.disasm(arguments)
+  local goloader = require "goloader"
+  local objects, err = objects_of(goloader, arguments.file)
+  if not objects then return complain(err) end
+  if arguments.loaded then return disasm_loaded(goloader, arguments, objects) end
+  local functions
+  functions, err = goloader.disasm(objects.files[#objects.files].file, arguments.symbol, arguments.desc)
+  objects:remove()
+  if not functions then return complain(err) end
+  for _, fn in ipairs(functions) do print_listing(fn.name, fn.instructions) end
+  return 0
+end
+
+-- ---- hosts --------------------------------------------------------------------------------------------------------
+
+-- A host's description is written by the Go program that was built beside it.
+function cli.describe(arguments)
+  local goloader = require "goloader"
+  local toolchain = require "goloader.toolchain"
+  local path, err = goloader.host_path()
+  if not path then return complain(err) end
+  local describe = (path:match "^(.*)/[^/]*$" or ".") .. "/describe"
+  if not toolchain.exists(describe) then return complain(describe .. ": not there; run make") end
+  local argv = { describe }
+  if arguments.goroot then argv = { describe, "-goroot", arguments.goroot } end
+  argv[#argv + 1] = arguments.host
+  local words = {}
+  for i, word in ipairs(argv) do words[i] = toolchain.quote(word) end
+  local command = "exec " .. table.concat(words, " ")
+  if arguments.output then command = command .. " >" .. toolchain.quote(arguments.output) end
+  local status = os.execute(command)
+  if status == true or status == 0 then return 0 end
+  return 1
+end
+
+function cli.info()
+  local host, err = require "goloader".host()
+  if not host then return complain(err) end
+  local info = host:info()
+  for _, field in ipairs { "path", "go_version", "goarch", "goamd64", "goexperiment", "buildmode", "object_header" } do
+    io.write(("%-14s %s\n"):format(field, tostring(info[field] or "")))
+  end
+  return exit_now(0)
+end
+
+function cli.version()
+  local goloader = require "goloader"
+  local path = goloader.host_path()
+  local note = path and require "goloader.toolchain".read_file((path:match "^(.*)/[^/]*$" or ".") .. "/goroot")
+  local version = note and note:match "\n([^\n]+)" or "none built"
+  local lua = rawget(_G, "jit") and jit.version or _VERSION
+  io.write(("goloader %s, host %s, %s\n"):format(goloader.version, version, lua))
+  return 0
+end
+
+local function parse(argv)
+  local argparse = require "argparse"
+  local parser = argparse("goloader", "Loads ordinary compiled Go into a running Lua process.")
+  parser:command_target "command"
+  parser:command("run", "Compile if need be, load, and run main.main: FILE.go…|DIR|FILE.o [ARGS…]")
+  local function object(command)
+    command:argument("file", "An object (.o, .a), or Go source: FILE.go or DIR."):args(1)
+    command:option("--desc", "Description of the host; by default the default host's.")
+    return command
+  end
+  object(parser:command("nm", "List symbols, kinds, sizes, and exports with their Go signatures."))
+    :flag("--exports", "Only what Lua can see.")
+  local disasm = object(parser:command("disasm", "List machine code with names for every call and reference."))
+  disasm:argument("symbol", "One function; by default all."):args "?"
+  disasm:flag("--loaded", "As relinked into the running host.")
+  local describe = parser:command("describe", "Write the description of a host.")
+  describe:argument("host", "A shared library built with -buildmode=c-shared."):args(1)
+  describe:option("--goroot", "The Go that built it.")
+  describe:option("-o --output", "File to write; by default standard output.")
+  parser:command("info", "Start the default host and tell what it is.")
+  parser:command("version", "Tell the versions.")
+  return parser:parse(argv)
+end
+
+--- Runs one command.
+---@param argv string[]
+---@return integer status
+function cli.main(argv)
+  if argv[1] == "run" then return cli.run { unpack(argv, 2) } end
+  local arguments = parse(argv)
+  return cli[arguments.command](arguments)
+end
+
+return cli

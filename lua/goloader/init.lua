@@ -1,0 +1,440 @@
+--- goloader: ordinary compiled Go, loaded into a running Lua process.
+--
+--     local goloader = require "goloader"
+--     local host = assert(goloader.host())
+--     local list = assert(host:build "examples/listpage/list.go")
+--     print(list.Render("phones", "sort=price"))
+--     assert(list:unload())
+--
+-- What can fail in a correct program returns nil and an error: a table that prints as one clear line, with fields to
+-- branch on. Misuse raises.
+
+local core = require "goloader.core"
+local build = require "goloader.build"
+local toolchain = require "goloader.toolchain"
+
+---@class goloader.Error
+---@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",
+---  "panic", "type", "closed"; "compile", "toolchain"; "go" for an error that a Go function returned
+---@field message string  one line; tracebacks and a compiler's messages follow it
+---@field packages string[]|nil  import paths that have no archive, when code is "missing"
+---@field type string|nil  Go type of the error, when code is "go"
+local Error = {}
+Error.__index = Error
+Error.__tostring = function(err) return err.message end
+Error.__concat = function(a, b) return tostring(a) .. tostring(b) end
+
+local function fail(err)
+  if type(err) == "table" and not getmetatable(err) then setmetatable(err, Error) end
+  return nil, err
+end
+
+core.set_error_metatable(Error)
+
+-- Integers beyond 2^53 keep their value: as int64_t and uint64_t where there is an FFI.
+local has_ffi, ffi = pcall(require, "ffi")
+if has_ffi then
+  local signed, unsigned = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+  local function make(lo, hi, is_unsigned)
+    local value = ffi.cast(unsigned, hi) * 4294967296ULL + ffi.cast(unsigned, lo)
+    return is_unsigned and value or ffi.cast(signed, value)
+  end
+  local function split(value)
+    local is_unsigned = ffi.istype(unsigned, value)
+    if not is_unsigned and not ffi.istype(signed, value) then return nil end
+    local bits = ffi.cast(unsigned, value)
+    return tonumber(bits % 4294967296ULL), tonumber(bits / 4294967296ULL), is_unsigned
+  end
+  core.set_int64(make, split)
+end
+
+local goloader = {
+  version = "dev",
+}
+
+local function misuse(level, format, ...)
+  error(format:format(...), level + 1)
+end
+
+-- ---- modules ------------------------------------------------------------------------------------------------------
+
+-- A module's fields that start with an upper-case letter are Go's exports; methods of the loader start with a
+-- lower-case one, so that no name can clash. State is kept here, off the module itself.
+local state = setmetatable({}, { __mode = "k" })
+
+---@class goloader.Module
+---@field [string] any  exported functions and variables of the Go packages
+local Module = {}
+
+local function module_of(self, method)
+  local s = state[self]
+  if not s then misuse(3, "%s: no module to call it on (write module:%s, not module.%s)", method, method, method) end
+  return s
+end
+
+--- Takes the module out of the process. Refused, with the reasons, while something still runs in it.
+---@return true|nil
+---@return goloader.Error|nil err
+function Module:unload()
+  local s = module_of(self, "unload")
+  local ok, err = s.core:unload()
+  if not ok then return fail(err) end
+  s.functions = {}
+  return true
+end
+
+---@return boolean
+function Module:is_loaded()
+  return module_of(self, "is_loaded").core:is_loaded()
+end
+
+---@class goloader.Parameter
+---@field name string
+---@field type string  Go type: "map[string]main.P"
+
+---@class goloader.Export
+---@field name string
+---@field package string  import path
+---@field kind "func"|"var"
+---@field signature string  "func(cat string) (string, error)", or a variable's type
+---@field params goloader.Parameter[]
+---@field results goloader.Parameter[]
+---@field variadic boolean
+---@field typed boolean  false: the object was compiled without the information (-dwarf=false)
+
+--- The exported functions and variables.
+---@return goloader.Export[]
+function Module:exports()
+  return module_of(self, "exports").core:exports()
+end
+
+---@class goloader.Symbol
+---@field name string
+---@field addr string  hexadecimal
+---@field size integer  bytes
+---@field kind string  as nm(1) prints it: t text, r read-only data, d data, b zeroed data; upper case: exported
+
+--- Every symbol placed in memory for this module, by address.
+---@return goloader.Symbol[]
+function Module:symbols()
+  return module_of(self, "symbols").core:symbols()
+end
+
+---@class goloader.Instruction
+---@field addr string
+---@field bytes string
+---@field mnemonic string
+---@field operands string
+---@field comment string|nil  what a call or reference means
+
+-- A listing prints as one.
+local Listing = {}
+Listing.__tostring = function(listing)
+  local lines = {}
+  for i, at in ipairs(listing) do
+    local comment = at.comment and at.comment ~= "" and "  ; " .. at.comment or ""
+    lines[i] = (("%s  %-24s %-8s %s%s"):format(at.addr, at.bytes, at.mnemonic, at.operands, comment):gsub("%s+$", ""))
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The machine code of a function as it lies in memory, with names for what it calls and refers to.
+---@param name string  "Render", or a symbol's full name: "main.(*page).write"
+---@return goloader.Instruction[]|nil listing  prints as text
+---@return goloader.Error|nil err
+function Module:disassemble(name)
+  if type(name) ~= "string" then misuse(2, "module:disassemble: a function's name expected, got %s", type(name)) end
+  local listing, err = module_of(self, "disassemble").core:disassemble(name)
+  if not listing then return fail(err) end
+  return setmetatable(listing, Listing)
+end
+
+--- Bytes of each section and milliseconds of each step of the load.
+---@return table<string, number>
+function Module:stats()
+  return module_of(self, "stats").core:stats()
+end
+
+--- Runs main.main; `args` becomes os.Args. os.Exit and uncaught panics end the process, as they would natively.
+---@param args string[]
+---@return true|nil
+---@return goloader.Error|nil err
+function Module:run_main(args)
+  local ok, err = module_of(self, "run_main").core:run_main(args)
+  if not ok then return fail(err) end
+  return true
+end
+
+local function is_export(name)
+  return type(name) == "string" and not name:find "^[%l_]"
+end
+
+local module_metatable = {
+  __index = function(self, name)
+    if not is_export(name) then return Module[name] end
+    local s = state[self]
+    local fn = s.functions[name]
+    if fn then return fn end
+    if s.variables[name] then return s.core:get(name) end
+    fn = s.core:func(name)
+    s.functions[name] = fn
+    return fn
+  end,
+  __newindex = function(self, name, value)
+    local s = state[self]
+    if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
+    s.core:set(name, value)
+  end,
+  __tostring = function(self)
+    local s = state[self]
+    return ("goloader.module: %s%s"):format(s.name, s.core:is_loaded() and "" or " (unloaded)")
+  end,
+}
+
+local function new_module(loaded, name)
+  local variables = {}
+  for _, export in ipairs(loaded:exports()) do
+    if export.kind == "var" then variables[export.name] = true end
+  end
+  local self = setmetatable({}, module_metatable)
+  state[self] = { core = loaded, name = name, functions = {}, variables = variables }
+  return self
+end
+
+-- ---- the host -----------------------------------------------------------------------------------------------------
+
+---@class goloader.Host
+---@field package core userdata
+---@field package memory table  what builds have learnt
+---@field package tools goloader.Toolchain|nil
+local Host = {}
+Host.__index = Host
+Host.__tostring = function(self)
+  return ("goloader.host: %s (%s)"):format(self.path, self:info().go_version)
+end
+
+---@class goloader.HostInfo
+---@field go_version string  "go1.26.8"
+---@field goarch string
+---@field goamd64 string
+---@field goexperiment string
+---@field buildmode string
+---@field object_header string  first line of every object that this host takes
+---@field path string
+
+---@return goloader.HostInfo
+function Host:info()
+  return self.core:info()
+end
+
+---@return table<string, number>
+function Host:stats()
+  return self.core:stats()
+end
+
+--- The Go toolchain of this host's version.
+---@return goloader.Toolchain|nil
+---@return goloader.Error|nil err
+function Host:toolchain()
+  if not self.tools then
+    local tools, err = toolchain.find(self.path, self:info().go_version)
+    if not tools then return fail(err) end
+    self.tools = tools
+  end
+  return self.tools
+end
+
+--- Names the archive of a compiled package, for what the host lacks of it.
+---@param import_path string
+---@param file string
+---@return true|nil
+---@return goloader.Error|nil err
+function Host:add_archive(import_path, file)
+  local ok, err = self.core:add_archive(import_path, file)
+  if not ok then return fail(err) end
+  return true
+end
+
+-- Archives that an earlier try asked for are named to the host, until a try asks for nothing new.
+local function load_with_archives(self, files, options)
+  local asked = {}
+  while true do
+    local loaded, err = self.core:load(files, options)
+    if loaded then return loaded end
+    if err.code ~= "missing" or not err.packages then return nil, err end
+    local wanted = {}
+    for _, path in ipairs(err.packages) do
+      if not asked[path] then
+        asked[path] = true
+        wanted[#wanted + 1] = path
+      end
+    end
+    if #wanted == 0 then return nil, err end
+    local tools = self:toolchain()
+    local archives = tools and build.archives(tools, wanted)
+    if not archives or not next(archives) then return nil, err end
+    for path, file in pairs(archives) do
+      local ok, why = self.core:add_archive(path, file)
+      if not ok then return nil, why end
+    end
+  end
+end
+
+local function load(self, files, name, options)
+  local loaded, err = load_with_archives(self, files, { run_init = options.run_init ~= false })
+  if not loaded then return fail(err) end
+  return new_module(loaded, name)
+end
+
+---@class goloader.LoadOptions
+---@field package string|nil  import path, for one object that was compiled without -p
+---@field run_init boolean|nil  false: leave the packages' init functions to module:run_main
+
+--- Loads objects as the Go compiler wrote them, as one module.
+---@param files string|(string|{ file: string, package: string|nil })[]
+---@param options goloader.LoadOptions|nil
+---@return goloader.Module|nil module
+---@return goloader.Error|nil err
+function Host:load(files, options)
+  options = options or {}
+  if type(files) == "string" then files = { { file = files, package = options.package } } end
+  if type(files) ~= "table" or #files == 0 then
+    local got = type(files) == "table" and "an empty list" or type(files)
+    misuse(2, "host:load: a file name or a list of them expected, got %s", got)
+  end
+  local list, names = {}, {}
+  for i, file in ipairs(files) do
+    if type(file) == "string" then file = { file = file } end
+    if type(file) ~= "table" or type(file.file) ~= "string" then
+      misuse(2, "host:load: file #%d: a name expected, got %s", i, type(file))
+    end
+    list[i], names[i] = file, file.file
+  end
+  return load(self, list, table.concat(names, " "), options)
+end
+
+---@class goloader.HostBuildOptions: goloader.BuildOptions
+---@field run_init boolean|nil
+
+--- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
+---@param paths string|string[]  a directory, or Go files of one directory
+---@param options goloader.HostBuildOptions|nil
+---@return goloader.Module|nil module
+---@return goloader.Error|nil err  code "compile": the compiler's own message
+function Host:build(paths, options)
+  options = options or {}
+  if type(paths) == "string" then paths = { paths } end
+  if type(paths) ~= "table" or type(paths[1]) ~= "string" then
+    misuse(2, "host:build: a directory or Go files expected, got %s", type(paths))
+  end
+  local tools, err = self:toolchain()
+  if not tools then return nil, err end
+  local started, objects
+  started, err = build.start(tools, paths, options, self.memory)
+  if not started then return fail(err) end
+  objects, err = started:wait()
+  if not objects then return fail(err) end
+  local module, why = load(self, objects.files, table.concat(paths, " "), options)
+  objects:remove()
+  return module, why
+end
+
+-- Where core.so was found.
+local function core_dir()
+  for template in package.cpath:gmatch "[^;]+" do
+    local path = template:gsub("%?", "goloader/core")
+    if toolchain.exists(path) then return path:match "^(.*)/[^/]*$" or "." end
+  end
+  return "."
+end
+
+-- The default host lies beside core.so where it is installed, and at build/host in a checkout.
+local function default_host()
+  local named = os.getenv "GOLOADER_HOST"
+  if named and named ~= "" then return named end
+  local dir = core_dir()
+  for _, place in ipairs { dir .. "/host", dir .. "/../../host/default" } do
+    local path = place .. "/libgoloader_host.so"
+    if toolchain.exists(path) then return path end
+  end
+  local format = "no host at %s/host or %s/../../host/default: run make, or set GOLOADER_HOST"
+  return nil, { code = "host", message = format:format(dir, dir) }
+end
+
+---@class goloader.HostOptions
+---@field path string|nil  a shared library built with -buildmode=c-shared that imports goloader.dev/host
+---@field desc string|nil  its description; nil: path with ".desc" appended
+
+local running
+
+--- Where the host is that `goloader.host` would start.
+---@return string|nil path
+---@return goloader.Error|nil err
+function goloader.host_path()
+  local path, err = default_host()
+  if not path then return fail(err) end
+  return path
+end
+
+--- The process's Go runtime, started at the first call. A process can have one, for its whole life.
+---@param options goloader.HostOptions|nil
+---@return goloader.Host|nil host
+---@return goloader.Error|nil err
+function goloader.host(options)
+  options = options or {}
+  if type(options) ~= "table" then misuse(2, "goloader.host: a table of options expected, got %s", type(options)) end
+  if running and (not options.path or options.path == running.path) then return running end
+  local path, why = options.path
+  if not path then
+    path, why = default_host()
+    if not path then return fail(why) end
+  end
+  local started, err = core.host_start(path, options.desc)
+  if not started then return fail(err) end
+  running = setmetatable({ core = started, path = path, memory = {} }, Host)
+  return running
+end
+
+local function default_description()
+  local path, err = default_host()
+  if not path then return nil, err end
+  return path .. ".desc"
+end
+
+---@class goloader.ObjectSymbol
+---@field name string
+---@field kind string  as nm(1) prints it; U: defined elsewhere
+---@field size integer  bytes
+---@field abi integer  0: assembly's, 1: Go's own
+---@field export boolean
+---@field signature string|nil
+
+--- Lists the symbols of an object, without starting a host.
+---@param file string
+---@param desc string|nil  description of the host it is meant for; nil: the default host's
+---@return goloader.ObjectSymbol[]|nil symbols
+---@return goloader.Error|nil err
+function goloader.nm(file, desc)
+  local symbols, err
+  if not desc then desc, err = default_description() end
+  if desc then symbols, err = core.nm(file, desc) end
+  if not symbols then return fail(err) end
+  return symbols
+end
+
+--- Lists the machine code of an object before it is linked, without starting a host.
+---@param file string
+---@param symbol string|nil  nil: every function
+---@param desc string|nil  description of the host it is meant for; nil: the default host's
+---@return { name: string, instructions: goloader.Instruction[] }[]|nil functions
+---@return goloader.Error|nil err
+function goloader.disasm(file, symbol, desc)
+  local functions, err
+  if not desc then desc, err = default_description() end
+  if desc then functions, err = core.disasm(file, desc, symbol) end
+  if not functions then return fail(err) end
+  for _, fn in ipairs(functions) do setmetatable(fn.instructions, Listing) end
+  return functions
+end
+
+return goloader

@@ -1,0 +1,244 @@
+--- The Go toolchain that belongs to a host: finding it, and running its programs.
+--
+-- Objects link only into a host built by the very same Go, so the toolchain is chosen by the host, not by PATH: the
+-- build notes it in a file `goroot` beside the host (GOROOT on the first line, its version on the second). Programs are
+-- run through the shell, every argument quoted, with no standard input: `goloader run` must leave its own to the Go
+-- program.
+
+local lfs = require "lfs"
+
+local unpack = rawget(table, "unpack") or unpack
+
+---@class goloader.Toolchain
+---@field goroot string
+---@field version string  "go1.26.8"
+---@field package hosts string  directory of the host, where its importcfg lies
+---@field package env string  shell assignments before every command
+---@field package tools string|nil  directory of compile, asm, …
+---@field package std table<string, string>|nil  archive of each standard package
+---@field package std_file string|nil  the importcfg that `std` was read from
+local Toolchain = {}
+Toolchain.__index = Toolchain
+
+local toolchain = {}
+
+--- Quotes one word for the shell.
+---@param word string
+---@return string
+function toolchain.quote(word)
+  if word:find "^[%w_@%%+=:,./-]+$" then return word end
+  return "'" .. word:gsub("'", "'\\''") .. "'"
+end
+local quote = toolchain.quote
+
+local function read_file(path)
+  local f = io.open(path, "rb")
+  if not f then return nil end
+  local text = f:read "*a"
+  f:close()
+  return text
+end
+toolchain.read_file = read_file
+
+---@param path string
+---@return boolean
+function toolchain.exists(path)
+  return lfs.attributes(path, "mode") ~= nil
+end
+local exists = toolchain.exists
+
+-- A job is a command under way: what it prints is read when it is waited for, so that work can be done meanwhile.
+---@class goloader.Job
+---@field package pipe file*
+---@field package errors string|nil  file that takes its standard error
+local Job = {}
+Job.__index = Job
+
+--- Waits for the command to end.
+---@return boolean ok
+---@return string output
+---@return string errors  what it wrote to standard error; "" when that went into the output
+function Job:wait()
+  local text = self.pipe:read "*a"
+  self.pipe:close()
+  local errors = ""
+  if self.errors then
+    errors = read_file(self.errors) or ""
+    os.remove(self.errors)
+  end
+  -- popen's close tells no exit status in every Lua; the shell appends it
+  local output, status = text:match "^(.*)\n(%d+)$"
+  return status == "0", output or text, errors
+end
+
+--- Starts a command. With `merge`, standard error goes into the output.
+---@param argv string[]
+---@param opts { dir: string|nil, env: string|nil, merge: boolean|nil }|nil
+---@return goloader.Job|nil job
+---@return goloader.Error|nil err
+function toolchain.start(argv, opts)
+  opts = opts or {}
+  local words = {}
+  for i, word in ipairs(argv) do words[i] = quote(word) end
+  local errors = not opts.merge and os.tmpname() or nil
+  local cd = opts.dir and opts.dir ~= "." and "cd -- " .. quote(opts.dir) .. " && " or ""
+  local command = ("(%s%s %s) </dev/null 2>%s; printf '\\n%%d' $?"):format(
+    cd, opts.env or "", table.concat(words, " "), errors and quote(errors) or "&1")
+  local pipe, why = io.popen(command, "r")
+  if not pipe then return nil, { code = "io", message = ("%s can't be run: %s"):format(argv[1], why) } end
+  return setmetatable({ pipe = pipe, errors = errors }, Job)
+end
+
+local function goroot_version(goroot)
+  local text = read_file(goroot .. "/VERSION")
+  return text and text:match "^(go[%w%.]+)"
+end
+
+--- Finds the toolchain for the host at `path`. Only one of exactly the host's version will do: the one noted beside
+--- the host, $GOROOT, or the `go` on PATH.
+---@param path string  the host's shared library
+---@param version string|nil  the host's Go version; nil: what is noted beside the host
+---@return goloader.Toolchain|nil
+---@return goloader.Error|nil err
+function toolchain.find(path, version)
+  local dir = path:match "^(.*)/[^/]*$" or "."
+  local note = read_file(dir .. "/goroot")
+  local noted, noted_version
+  if note then
+    noted, noted_version = note:match "^([^\n]+)\n([^\n]*)"
+  end
+  version = version or noted_version
+  if not version then
+    return nil, { code = "host", message = path .. ": no file 'goroot' beside it says which Go it was built with" }
+  end
+
+  local goroot
+  local function try(candidate)
+    if not goroot and candidate and candidate ~= "" and goroot_version(candidate) == version then goroot = candidate end
+  end
+  try(noted)
+  try(os.getenv "GOROOT")
+  if not goroot then
+    local job = toolchain.start({ "go", "env", "GOROOT" }, { env = "GOTOOLCHAIN=local" })
+    if job then
+      local ok, out = job:wait()
+      if ok then try((out:gsub("%s+$", ""))) end
+    end
+  end
+  if not goroot then
+    return nil, {
+      code = "toolchain",
+      message = ("no %s here to compile with, which the host %s was built by (set GOROOT)"):format(version, path),
+    }
+  end
+  local env = "GOTOOLCHAIN=local GOROOT=" .. quote(goroot) .. " "
+  return setmetatable({ goroot = goroot, version = version, hosts = dir, env = env }, Toolchain)
+end
+
+--- Language version of a module that names none: "go1.26".
+---@return string
+function Toolchain:lang()
+  return self.version:match "^go%d+%.%d+"
+end
+
+--- Path of a tool of the toolchain.
+---@param name string  "compile"
+---@return string path
+function Toolchain:tool(name)
+  if not self.tools then
+    local dir = self.goroot .. "/pkg/tool/"
+    for entry in lfs.dir(dir) do
+      if entry:find "^linux_" and exists(dir .. entry .. "/compile") then self.tools = dir .. entry .. "/" end
+    end
+    self.tools = self.tools or dir
+  end
+  return self.tools .. name
+end
+
+--- Starts `go ARGS…`.
+---@param args string[]
+---@param opts { dir: string|nil, merge: boolean|nil }|nil
+---@return goloader.Job|nil job
+---@return goloader.Error|nil err
+function Toolchain:go(args, opts)
+  return toolchain.start({ self.goroot .. "/bin/go", unpack(args) },
+    { dir = opts and opts.dir, merge = opts and opts.merge, env = self.env })
+end
+
+--- Starts a tool of the toolchain.
+---@param name string
+---@param args string[]
+---@param opts { dir: string|nil }|nil
+---@return goloader.Job|nil job
+---@return goloader.Error|nil err
+function Toolchain:start_tool(name, args, opts)
+  return toolchain.start({ self:tool(name), unpack(args) }, { dir = opts and opts.dir, merge = true, env = self.env })
+end
+
+local function parse_importcfg(text)
+  local files = {}
+  for path, file in text:gmatch "packagefile ([^=\n]+)=([^\n]+)" do files[path] = file end
+  return files
+end
+
+local function cache_dir()
+  local dir = os.getenv "XDG_CACHE_HOME"
+  if not dir or dir == "" then dir = (os.getenv "HOME" or "/tmp") .. "/.cache" end
+  lfs.mkdir(dir)
+  dir = dir .. "/goloader"
+  lfs.mkdir(dir)
+  return dir
+end
+
+-- The archives lie in Go's build cache, which throws away what was not used for some days. Then `go list` makes them
+-- anew, and the list goes into the user's cache.
+local function refresh_std(self, cached)
+  local format = "{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}"
+  local job, err = self:go { "list", "-export", "-f", format, "std" }
+  if not job then return nil, err end
+  local ok, out, errors = job:wait()
+  if not ok then return nil, { code = "toolchain", message = (errors:gsub("%s+$", "")) } end
+  local lines = {}
+  for line in out:gmatch "packagefile [^\n]+" do lines[#lines + 1] = line end
+  -- renamed into place: another process may be reading it
+  local temporary = os.tmpname()
+  local f = assert(io.open(temporary, "wb"))
+  f:write(table.concat(lines, "\n"), "\n")
+  f:close()
+  local beside = cached .. "." .. temporary:match "[^/]*$"
+  toolchain.start({ "mv", "--", temporary, beside }, {}):wait()
+  os.rename(beside, cached)
+  self.std, self.std_file = parse_importcfg(out), cached
+  return true
+end
+
+--- The standard library's compiled packages: archive by import path, and the importcfg file that lists them. All of
+--- `wanted` that are standard packages are there on disk.
+---@param wanted string[]  import paths
+---@return table<string, string>|nil files
+---@return string|goloader.Error importcfg  its path, or the error
+function Toolchain:std_archives(wanted)
+  local cached = cache_dir() .. "/importcfg-" .. self.version
+  local function usable()
+    for _, path in ipairs(wanted) do
+      local file = self.std[path]
+      if file and not exists(file) then return false end
+    end
+    return true
+  end
+  local function try(file)
+    local text = read_file(file)
+    if not text then return false end
+    self.std, self.std_file = parse_importcfg(text), file
+    return usable()
+  end
+  if self.std and usable() then return self.std, self.std_file end
+  if not try(self.hosts .. "/importcfg") and not try(cached) then
+    local ok, err = refresh_std(self, cached)
+    if not ok then return nil, err end
+  end
+  return self.std, self.std_file
+end
+
+toolchain.Toolchain = Toolchain
+return toolchain
