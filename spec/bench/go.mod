@@ -1,0 +1,3 @@
+module goloader.dev/spec/bench
+
+go 1.21

@@ -1,0 +1,136 @@
+-- One measured process of the bench (run.lua): does one thing with the loader, or a baseline that needs LuaJIT only,
+-- and prints how long it took.
+--
+--     load FILE.o                    milliseconds from the object to a callable function, the host being started
+--     unload FILE.o                  milliseconds to unload and to load, medians of repeated pairs
+--     start HOST.so                  milliseconds from `require` to the first Go call; resident megabytes then
+--     dlopen LIBRARY.so              the same for an empty Go library
+--     edit FILE.go NEW.go CATALOGUE  milliseconds from the edit to the first answer of the new code; what it answered
+--     call FILE.o                    nanoseconds for a call of Add from Lua
+--     cgo LIBRARY.so                 the same for a cgo //export function by FFI
+
+local ffi = require "ffi"
+
+ffi.cdef [[
+struct bench_time { long seconds, nanoseconds; };
+int clock_gettime(int clock, struct bench_time *time);
+void Nothing(void);
+ptrdiff_t Add(ptrdiff_t a, ptrdiff_t b);
+]]
+
+local time, MONOTONIC = ffi.new "struct bench_time", 1
+local function now() -- milliseconds
+  ffi.C.clock_gettime(MONOTONIC, time)
+  return tonumber(time.seconds) * 1e3 + tonumber(time.nanoseconds) / 1e6
+end
+
+local function resident() -- megabytes
+  local file = assert(io.open "/proc/self/status")
+  local text = file:read "*a"
+  file:close()
+  return tonumber(text:match "VmRSS:%s*(%d+)") / 1024
+end
+
+local function median(list)
+  table.sort(list)
+  return list[math.ceil(#list / 2)]
+end
+
+local function start()
+  return assert(require("goloader").host())
+end
+
+local function text_of(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+-- Nanoseconds for a call, the best-known way: median of several loops, the first of which is for the JIT compiler.
+local function call_time(add)
+  local CALLS = 1000000
+  local times = {}
+  for i = 1, 6 do
+    local sum = 0
+    local begin = now()
+    for k = 1, CALLS do sum = sum + tonumber(add(k, 1)) end
+    times[i] = (now() - begin) * 1e6 / CALLS
+    assert(sum == CALLS * (CALLS + 1) / 2 + CALLS)
+  end
+  table.remove(times, 1)
+  return median(times)
+end
+
+local samples = {}
+
+function samples.load(object)
+  local host = start()
+  local begin = now()
+  local list = assert(host:load(object))
+  local render = list.Render
+  local took = now() - begin
+  assert(render)
+  return took
+end
+
+function samples.unload(object)
+  local host = start()
+  local loads, unloads = {}, {}
+  for i = 1, 21 do
+    local begin = now()
+    local list = assert(host:load(object))
+    local loaded = now()
+    assert(list:unload())
+    loads[i], unloads[i] = loaded - begin, now() - loaded
+  end
+  return median(unloads), median(loads)
+end
+
+function samples.start(path)
+  local begin = now()
+  local host = assert(require("goloader").host { path = path })
+  host:stats() -- answered by Go
+  local took = now() - begin
+  return took, resident()
+end
+
+function samples.dlopen(path)
+  local begin = now()
+  local library = ffi.load(path)
+  library.Nothing()
+  local took = now() - begin
+  return took, resident()
+end
+
+function samples.edit(source, edited, products)
+  local host = start()
+  local function build_and_ask()
+    local list = assert(host:build(source))
+    assert(list.Open(products))
+    local _, count = assert(list.Render("phones", "")):gsub('<li id="p', "")
+    return count
+  end
+  build_and_ask()
+  local text = text_of(edited)
+  local file = assert(io.open(source, "wb"))
+  file:write(text)
+  assert(file:close())
+  local begin = now()
+  local count = build_and_ask()
+  return now() - begin, count
+end
+
+function samples.call(object)
+  return call_time(assert(start():load(object)).Add)
+end
+
+function samples.cgo(path)
+  return call_time(ffi.load(path).Add)
+end
+
+local what = table.remove(arg, 1)
+local sample = samples[what] or error("no sample " .. tostring(what))
+io.write(table.concat({ sample(unpack(arg)) }, " "), "\n")
+-- A Go runtime has threads that outlive what Lua closes at its end.
+os.exit(0, false)
