@@ -13,6 +13,7 @@ GO ?= $(shell .ci/goroot 2>/dev/null)
 GOROOT_DIR := $(GO)
 GO_VERSION := $(shell head -n 1 $(GO)/VERSION 2>/dev/null)
 HOST_DIR := build/host/$(GO_VERSION)
+host_of = $(CURDIR)/build/host/$(shell head -n 1 $(1)/VERSION)/libgoloader_host.so
 
 CC ?= gcc
 LUAJIT ?= luajit
@@ -36,7 +37,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all deps run test lint bench conformance fuzz install clean core default-host
+.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance fuzz install clean
 
 all: core default-host
 
@@ -53,10 +54,12 @@ $(HOST_DIR)/goroot: Makefile
 
 HOST_FILES := $(addprefix $(HOST_DIR)/,libgoloader_host.so libgoloader_host.so.desc importcfg goroot)
 
-default-host: $(HOST_FILES)
+host: $(HOST_FILES)
+
+default-host: host
 	ln -sfn $(GO_VERSION) build/host/default
 else
-default-host:
+host default-host:
 	@.ci/goroot
 endif
 
@@ -96,16 +99,25 @@ run: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua examples/listpage/main.lua
 
+# ALSO: more Go roots; the specs run on their hosts too
 test: deps
 	@$(MAKE) --no-print-directory all c-tests
-	@$(LUAJIT) spec/env.lua spec/run.lua $(SPECS)
+	@for root in $(ALSO); do $(MAKE) --no-print-directory GO=$$root host || exit; done
+	@$(MAKE) --no-print-directory run-tests
 
-.PHONY: c-tests
 c-tests: $(C_TESTS)
+
+run-tests:
+	@GOROOT_DIR=$(GOROOT_DIR) GOLOADER_ALSO="$(foreach root,$(ALSO),$(call host_of,$(root)))" \
+		$(LUAJIT) spec/env.lua spec/run.lua $(SPECS)
 
 bench: deps
 	@$(MAKE) --no-print-directory all
-	@$(LUAJIT) spec/env.lua spec/bench/run.lua
+	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua
+
+conformance: deps
+	@$(MAKE) --no-print-directory core host
+	@GO=$(GOROOT_DIR) TESTS='$(TESTS)' JOBS='$(JOBS)' spec/conformance/run
 
 lint:
 	@.ci/deps lint

@@ -218,7 +218,7 @@ function cli.describe(arguments)
   local toolchain = require "goloader.toolchain"
   local path, err = goloader.host_path()
   if not path then return complain(err) end
-  local describe = (path:match "^(.*)/[^/]*$" or ".") .. "/describe"
+  local describe = (path:match "^(.*)/[^/]*$" or ".") .. "/tools/describe"
   if not toolchain.exists(describe) then return complain(describe .. ": not there; run make") end
   local argv = { describe }
   if arguments.goroot then argv = { describe, "-goroot", arguments.goroot } end

@@ -1,0 +1,3 @@
+-- Runs busted on the Lua that runs this file: Debian's own `busted` takes whichever Lua is the system's.
+--     luajit spec/env.lua spec/busted.lua [OPTIONS] FILE…
+require "busted.runner" { standalone = false }
