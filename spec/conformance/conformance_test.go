@@ -56,6 +56,8 @@ func TestVerdicts(t *testing.T) {
 		{"exit code", quiet, "echo BUG: wrong sum; exit 1", fail, "exit 1: BUG: wrong sum"},
 		{"exit code without a word", quiet, "exit 3", fail, "exit 3: no output"},
 		{"refused", quiet, "echo 'goloader: x.go: symbol y is missing' >&2; exit 1", refused, "goloader: x.go: symbol y is missing"},
+		{"not compiled", quiet, "echo '# command-line-arguments' >&2; echo './x.go:1: undefined: y' >&2; exit 1", refused,
+			"./x.go:1: undefined: y"},
 		{"not refused once it ran", quiet, "echo started; echo 'goloader: late' >&2; exit 1", fail, "exit 1"},
 		{"panic", quiet, "echo 'panic: oops' >&2; echo >&2; echo 'goroutine 1 [running]:' >&2; exit 2", crash, "panic: oops"},
 		{"throw after other output", quiet, "echo hello >&2; echo 'fatal error: missing deferreturn' >&2; exit 2", crash,

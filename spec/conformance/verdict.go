@@ -53,8 +53,9 @@ func runLoaded(ctx context.Context, cfg *config, p *program, n native) result {
 // What the runtime writes when it ends a program: runtime.fatalthrow, fatalpanic, sighandler, badsignal.
 var runtimeTrace = regexp.MustCompile(`(?m)^(fatal error: |panic: |runtime: |\[signal |SIG[A-Z]+: |unexpected fault |PC=0x).*$`)
 
-// The loader's own errors are lines of this form (lua/goloader/cli.lua).
-var loaderError = regexp.MustCompile(`(?m)^goloader: .*$`)
+// The loader's own errors have this form; a compiler's follow a line that the go command prints too
+// (lua/goloader/cli.lua).
+var loaderError = regexp.MustCompile(`(?m)^(?:# command-line-arguments\n.*|goloader: .*)$`)
 
 // judge compares a run through the loader with the native run, which ended with exit code 0.
 func judge(n native, out *outcome) (verdict, reason string) {
@@ -75,7 +76,7 @@ func judge(n native, out *outcome) (verdict, reason string) {
 		return crash, trace
 	case out.code != 0:
 		if own := loaderError.Find(out.stderr); own != nil && len(out.stdout) == 0 {
-			return refused, string(own)
+			return refused, strings.TrimPrefix(string(own), "# command-line-arguments\n")
 		}
 		return fail, fmt.Sprintf("exit %d: %s", out.code, firstLine(append(out.stderr, out.stdout...), "no output"))
 	case !bytes.Equal(out.stdout, n.stdout):
