@@ -55,90 +55,90 @@ local UNITS = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 ---@param text number|string 30, "30s", "250ms", "1h30m"
 ---@return number seconds
 function M.duration(text)
-	if type(text) == "number" and text > 0 then return text end
-	if type(text) == "string" and text ~= "" then
-		local seconds, from = 0, 1
-		while from <= #text do
-			local _, to, number, unit = text:find("^(%d+%.?%d*)(%a+)", from)
-			local value = to and tonumber(number) and UNITS[unit]
-			if not value then break end
-			seconds, from = seconds + tonumber(number) * value, to + 1
-		end
-		if from > #text and seconds > 0 then return seconds end
-	end
-	error(("cache: %s is not a duration such as \"250ms\", \"30s\", \"5m\" or \"1h30m\""):format(
-		type(text) == "string" and ("%q"):format(text) or tostring(text)), 2)
+  if type(text) == "number" and text > 0 then return text end
+  if type(text) == "string" and text ~= "" then
+    local seconds, from = 0, 1
+    while from <= #text do
+      local _, to, number, unit = text:find("^(%d+%.?%d*)(%a+)", from)
+      local value = to and tonumber(number) and UNITS[unit]
+      if not value then break end
+      seconds, from = seconds + tonumber(number) * value, to + 1
+    end
+    if from > #text and seconds > 0 then return seconds end
+  end
+  error(("cache: %s is not a duration such as \"250ms\", \"30s\", \"5m\" or \"1h30m\""):format(
+    type(text) == "string" and ("%q"):format(text) or tostring(text)), 2)
 end
 
 local function default_clock()
-	local ngx = rawget(_G, "ngx")
-	return ngx and ngx.now or os.time
+  local ngx = rawget(_G, "ngx")
+  return ngx and ngx.now or os.time
 end
 
 local function whole(options, name, default)
-	local value = options[name]
-	if value == nil then return default end
-	if type(value) ~= "number" or value < 1 or value ~= floor(value) then
-		error(("cache: %s must be a whole number from 1, got %s"):format(name, tostring(value)), 3)
-	end
-	return value
+  local value = options[name]
+  if value == nil then return default end
+  if type(value) ~= "number" or value < 1 or value ~= floor(value) then
+    error(("cache: %s must be a whole number from 1, got %s"):format(name, tostring(value)), 3)
+  end
+  return value
 end
 
 ---@param options? goloader.cache.Options
 ---@return goloader.Cache
 function M.new(options)
-	options = options or {}
-	local ring = {} ---@type goloader.cache.Entry
-	ring.newer, ring.older = ring, ring
-	return setmetatable({
-		ttl = options.ttl ~= nil and M.duration(options.ttl) or huge,
-		size = whole(options, "size", 1000),
-		limit = whole(options, "bytes", huge),
-		clock = options.clock or default_clock(),
-		ring = ring,
-		entries = {},
-		count = 0,
-		weight = 0,
-		seen = { hits = 0, misses = 0, expired = 0, evicted = 0, invalidated = 0 },
-	}, Cache)
+  options = options or {}
+  local ring = {} ---@type goloader.cache.Entry
+  ring.newer, ring.older = ring, ring
+  return setmetatable({
+    ttl = options.ttl ~= nil and M.duration(options.ttl) or huge,
+    size = whole(options, "size", 1000),
+    limit = whole(options, "bytes", huge),
+    clock = options.clock or default_clock(),
+    ring = ring,
+    entries = {},
+    count = 0,
+    weight = 0,
+    seen = { hits = 0, misses = 0, expired = 0, evicted = 0, invalidated = 0 },
+  }, Cache)
 end
 
 local function unlink(entry)
-	entry.newer.older, entry.older.newer = entry.older, entry.newer
+  entry.newer.older, entry.older.newer = entry.older, entry.newer
 end
 
 local function link_first(ring, entry)
-	local first = ring.older
-	entry.newer, entry.older = ring, first
-	ring.older, first.newer = entry, entry
+  local first = ring.older
+  entry.newer, entry.older = ring, first
+  ring.older, first.newer = entry, entry
 end
 
 local function drop(self, entry)
-	unlink(entry)
-	self.entries[entry.key] = nil
-	self.count = self.count - 1
-	self.weight = self.weight - entry.cost
+  unlink(entry)
+  self.entries[entry.key] = nil
+  self.count = self.count - 1
+  self.weight = self.weight - entry.cost
 end
 
 ---@param key any
 ---@return any value nil when there is none, or it is too old
 function Cache:get(key)
-	local entry, seen = self.entries[key], self.seen
-	if not entry then
-		seen.misses = seen.misses + 1
-		return nil
-	end
-	if entry.expires <= self.clock() then
-		drop(self, entry)
-		seen.expired, seen.misses = seen.expired + 1, seen.misses + 1
-		return nil
-	end
-	seen.hits = seen.hits + 1
-	if self.ring.older ~= entry then
-		unlink(entry)
-		link_first(self.ring, entry)
-	end
-	return entry.value
+  local entry, seen = self.entries[key], self.seen
+  if not entry then
+    seen.misses = seen.misses + 1
+    return nil
+  end
+  if entry.expires <= self.clock() then
+    drop(self, entry)
+    seen.expired, seen.misses = seen.expired + 1, seen.misses + 1
+    return nil
+  end
+  seen.hits = seen.hits + 1
+  if self.ring.older ~= entry then
+    unlink(entry)
+    link_first(self.ring, entry)
+  end
+  return entry.value
 end
 
 ---@class goloader.cache.Detail
@@ -152,69 +152,69 @@ end
 ---@param detail? goloader.cache.Detail
 ---@return boolean kept
 function Cache:set(key, value, detail)
-	if key == nil or value == nil then error("cache: set needs a key and a value", 2) end
-	local old = self.entries[key]
-	if old then drop(self, old) end
-	local cost = detail and detail.cost or type(value) == "string" and #value or 0
-	if cost > self.limit then return false end
-	local ttl = detail and detail.ttl and M.duration(detail.ttl) or self.ttl
-	local entry = {
-		key = key,
-		value = value,
-		expires = ttl == huge and huge or self.clock() + ttl,
-		cost = ceil(cost),
-		tags = detail and detail.tags,
-	}
-	self.entries[key] = entry
-	link_first(self.ring, entry)
-	self.count, self.weight = self.count + 1, self.weight + entry.cost
-	while self.count > self.size or self.weight > self.limit do
-		drop(self, self.ring.newer) -- the ring closes: newer than the sentinel is the oldest
-		self.seen.evicted = self.seen.evicted + 1
-	end
-	return true
+  if key == nil or value == nil then error("cache: set needs a key and a value", 2) end
+  local old = self.entries[key]
+  if old then drop(self, old) end
+  local cost = detail and detail.cost or type(value) == "string" and #value or 0
+  if cost > self.limit then return false end
+  local ttl = detail and detail.ttl and M.duration(detail.ttl) or self.ttl
+  local entry = {
+    key = key,
+    value = value,
+    expires = ttl == huge and huge or self.clock() + ttl,
+    cost = ceil(cost),
+    tags = detail and detail.tags,
+  }
+  self.entries[key] = entry
+  link_first(self.ring, entry)
+  self.count, self.weight = self.count + 1, self.weight + entry.cost
+  while self.count > self.size or self.weight > self.limit do
+    drop(self, self.ring.newer) -- the ring closes: newer than the sentinel is the oldest
+    self.seen.evicted = self.seen.evicted + 1
+  end
+  return true
 end
 
 ---@param key any
 ---@return boolean was_there
 function Cache:delete(key)
-	local entry = self.entries[key]
-	if entry then drop(self, entry) end
-	return entry ~= nil
+  local entry = self.entries[key]
+  if entry then drop(self, entry) end
+  return entry ~= nil
 end
 
 ---Drops every entry that carries the tag.
 ---@param tag any
 ---@return integer dropped
 function Cache:invalidate(tag)
-	local dropped = 0
-	local entry = self.ring.older
-	while entry ~= self.ring do
-		local older = entry.older
-		for _, carried in ipairs(entry.tags or {}) do
-			if carried == tag then
-				drop(self, entry)
-				dropped = dropped + 1
-				break
-			end
-		end
-		entry = older
-	end
-	self.seen.invalidated = self.seen.invalidated + dropped
-	return dropped
+  local dropped = 0
+  local entry = self.ring.older
+  while entry ~= self.ring do
+    local older = entry.older
+    for _, carried in ipairs(entry.tags or {}) do
+      if carried == tag then
+        drop(self, entry)
+        dropped = dropped + 1
+        break
+      end
+    end
+    entry = older
+  end
+  self.seen.invalidated = self.seen.invalidated + dropped
+  return dropped
 end
 
 ---Drops everything; the figures go on.
 function Cache:clear()
-	self.ring.newer, self.ring.older = self.ring, self.ring
-	self.entries, self.count, self.weight = {}, 0, 0
+  self.ring.newer, self.ring.older = self.ring, self.ring
+  self.entries, self.count, self.weight = {}, 0, 0
 end
 
 ---@return goloader.cache.Stats
 function Cache:stats()
-	local stats = { entries = self.count, bytes = self.weight }
-	for name, value in pairs(self.seen) do stats[name] = value end
-	return stats
+  local stats = { entries = self.count, bytes = self.weight }
+  for name, value in pairs(self.seen) do stats[name] = value end
+  return stats
 end
 
 return M
