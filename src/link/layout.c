@@ -1,0 +1,414 @@
+/* Lay out and place: give each symbol of a unit its address.
+ *
+ *     text pages     functions, then trampolines               read + execute once sealed
+ *     rodata pages   8 bytes of nothing                        read only once sealed
+ *                    descriptors of types, sorted by string      (typelinks)
+ *                    itabs
+ *                    everything else that is constant
+ *                    GOT, pclntab and the other tables
+ *     data pages     data, bss, their pointerless halves       read + write
+ *                    the moduledata
+ *
+ * Types, read-only data and function metadata share one base address, the start of rodata, so that every kind of offset
+ * (type, name, funcdata, stack object) is a distance from there. Offset 0 means "none" to the runtime, and Go 1.27 starts
+ * to look for typelinks at 8: hence the hole at the start. */
+#include "link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { RODATA_HOLE = 8, TRAMPOLINE_SIZE = 16, FUNC_ALIGN = 32, MAX_ALIGN = 32 };
+
+/* cmd/link/internal/ld/data.go, symalign: a symbol without an alignment gets the largest power of two that its size
+ * fills, up to the processor's limit. */
+static uint32_t alignment(const struct lsym *s)
+{
+	uint32_t align = MAX_ALIGN;
+
+	if (s->align != 0) {
+		return s->align;
+	}
+	if (s->section == SEC_TEXT) {
+		return FUNC_ALIGN;
+	}
+	if (str_starts(s->name, "go:string.") || str_starts(s->name, "type:.namedata.")) {
+		return 1;
+	}
+	while (align > s->size && align > 1) {
+		align >>= 1;
+	}
+	return align;
+}
+
+static bool is_itab(const struct lsym *s)
+{
+	return str_starts(s->name, "go:itab.");
+}
+
+static bool is_typelink(const struct lsym *s)
+{
+	return s->obj != NULL && str_starts(s->name, "type:") && s->name.n > 5 && s->name.p[5] != '.' &&
+	       (gl_object_sym(s->obj->obj, s->idx).flag & GL_SYM_TYPELINK) != 0;
+}
+
+/* Rank of a symbol within its unit: section, then the groups of rodata. */
+static int rank(const struct lsym *s)
+{
+	int group = 2;
+
+	if (s->section == SEC_RODATA) {
+		group = is_typelink(s) ? 0 : is_itab(s) ? 1 : 2;
+	}
+	return s->section * 4 + group;
+}
+
+struct sort_entry {
+	uint32_t sym;
+	int rank;
+	uint32_t seq;
+	struct gl_str key;
+};
+
+static int by_rank(const void *a, const void *b)
+{
+	const struct sort_entry *x = a, *y = b;
+
+	if (x->rank != y->rank) {
+		return x->rank < y->rank ? -1 : 1;
+	}
+	if (x->key.n > 0 && y->key.n > 0) {
+		uint32_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
+		int cmp = memcmp(x->key.p, y->key.p, n);
+		if (cmp != 0 || x->key.n != y->key.n) {
+			return cmp != 0 ? cmp : x->key.n < y->key.n ? -1 : 1;
+		}
+	}
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* What reflect sees as the type's string, by which typelinks are sorted: the data of the name symbol that the field Str
+ * refers to (a flag byte, a varint length, the string), less a "*" that TFlagExtraStar says is too many. */
+static struct gl_str type_string(struct link *l, const struct lsym *s)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx), size;
+	const uint8_t *type = gl_object_data(s->obj->obj, s->idx, &size);
+
+	for (uint32_t j = 0; j < n; j++) {
+		struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
+		if (r.off != abi->type.Str) {
+			continue;
+		}
+		uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
+		if (t == NO_SYM || link_sym(l, t)->obj == NULL) {
+			break;
+		}
+		const struct lsym *name = link_sym(l, t);
+		uint32_t name_size, len = 0, shift = 0, pos = 1;
+		const uint8_t *p = gl_object_data(name->obj->obj, name->idx, &name_size);
+		while (pos < name_size && shift < 28) {
+			len |= (uint32_t)(p[pos] & 0x7f) << shift;
+			shift += 7;
+			if ((p[pos++] & 0x80) == 0) {
+				break;
+			}
+		}
+		if (pos + len > name_size) {
+			break;
+		}
+		bool star = abi->type.TFlag < (int)size && (type[abi->type.TFlag] & abi->TFlagExtraStar) != 0 && len > 0;
+		return (struct gl_str){ (const char *)p + pos + star, len - star };
+	}
+	return s->name;
+}
+
+static int sort_symbols(struct link *l, struct unit *u)
+{
+	struct sort_entry *entries = calloc(l->nplaced + 1, sizeof(*entries));
+	uint32_t n = 0;
+
+	if (entries == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out %u symbols", l->nplaced);
+	}
+	for (uint32_t i = 0; i < l->nplaced; i++) {
+		const struct lsym *s = link_sym(l, l->placed[i]);
+		if (s->unit != u->id) {
+			continue;
+		}
+		entries[n] = (struct sort_entry){ .sym = l->placed[i], .rank = rank(s), .seq = i };
+		if (entries[n].rank == SEC_RODATA * 4) {
+			entries[n].key = type_string(l, s);
+		}
+		n++;
+	}
+	qsort(entries, n, sizeof(*entries), by_rank);
+	u->order = calloc(n + 1, sizeof(*u->order));
+	u->funcs = calloc(n + 1, sizeof(*u->funcs));
+	if (u->order == NULL || u->funcs == NULL) {
+		free(entries);
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out %u symbols", n);
+	}
+	u->norder = n;
+	for (uint32_t i = 0; i < n; i++) {
+		u->order[i] = entries[i].sym;
+		u->ntypelinks += entries[i].rank == SEC_RODATA * 4;
+		u->nitabs += entries[i].rank == SEC_RODATA * 4 + 1;
+	}
+	free(entries);
+	return 0;
+}
+
+/* ---- what is reached in a roundabout way ------------------------------------------------------------------------ */
+
+static int add_got(struct link *l, struct unit *u, uint32_t sym)
+{
+	struct got_slot *slot = NULL;
+
+	HASH_FIND(hh, u->got, &sym, sizeof(sym), slot);
+	if (slot != NULL) {
+		return 0;
+	}
+	slot = calloc(1, sizeof(*slot));
+	if (slot == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out the GOT");
+	}
+	slot->sym = sym;
+	HASH_ADD(hh, u->got, sym, sizeof(slot->sym), slot);
+	u->ngot = HASH_COUNT(u->got);
+	return 0;
+}
+
+/* GOT slots, and trampolines: a type's method table holds offsets from the unit's own text, unsigned ones; a method that
+ * lives elsewhere is entered through a jump. Trampolines are symbols of the unit from here on. */
+static int find_indirections(struct link *l, struct unit *u)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	uint32_t norder = u->norder;
+
+	for (uint32_t i = 0; i < norder; i++) {
+		const struct lsym *s = link_sym(l, u->order[i]);
+		if (s->obj == NULL) {
+			continue;
+		}
+		uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
+		for (uint32_t j = 0; j < n; j++) {
+			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
+			int type = r.type & ~abi->R_WEAK;
+			if (type == abi->R_TLS_IE && add_got(l, u, NO_SYM) != 0) {
+				return -1;
+			}
+			if (type == abi->R_GOTPCREL) {
+				uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
+				if (add_got(l, u, t) != 0) {
+					return -1;
+				}
+			}
+		}
+	}
+	return 0;
+}
+
+static size_t count_trampolines(struct link *l, struct unit *u)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < u->norder; i++) {
+		const struct lsym *s = link_sym(l, u->order[i]);
+		if (s->obj == NULL || s->section != SEC_RODATA) {
+			continue;
+		}
+		uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
+		for (uint32_t j = 0; j < n; j++) {
+			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
+			int type = r.type & ~abi->R_WEAK;
+			if (type != abi->R_METHODOFF && type != abi->R_ADDROFF) {
+				continue;
+			}
+			uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
+			struct lsym *target = t == NO_SYM ? NULL : link_sym(l, t);
+			if (target == NULL || !target->is_func || (target->state == SYM_PLACED && target->unit == u->id)) {
+				continue;
+			}
+			/* one for each symbol, found again through its field target */
+			if (target->target == NO_SYM) {
+				target->target = NO_SYM - 1; /* wanted; numbered when it is made */
+				count++;
+			}
+		}
+	}
+	return count;
+}
+
+/* Makes the trampolines that count_trampolines found wanting; the symbols they stand for point to them. */
+static int add_trampolines(struct link *l, struct unit *u)
+{
+	size_t count = count_trampolines(l, u);
+	if (count == 0) {
+		return 0;
+	}
+	uint32_t *order = realloc(u->order, (u->norder + count + 1) * sizeof(*order));
+	if (order != NULL) {
+		u->order = order;
+	}
+	uint32_t *funcs = realloc(u->funcs, (u->norder + count + 1) * sizeof(*funcs));
+	if (funcs != NULL) {
+		u->funcs = funcs;
+	}
+	if (order == NULL || funcs == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out trampolines");
+	}
+	uint32_t text_end = 0;
+	while (text_end < u->norder && link_sym(l, u->order[text_end])->section == SEC_TEXT) {
+		text_end++;
+	}
+	memmove(u->order + text_end + count, u->order + text_end, (u->norder - text_end) * sizeof(*order));
+	uint32_t nsyms = l->nsyms, at = text_end;
+	for (uint32_t t = 0; t < nsyms; t++) {
+		if (link_sym(l, t)->target != NO_SYM - 1) {
+			continue;
+		}
+		uint32_t self = link_new_synthetic(l, SYNTH_TRAMPOLINE, t, u->id);
+		if (self == NO_SYM) {
+			return -1;
+		}
+		link_sym(l, self)->size = TRAMPOLINE_SIZE;
+		link_sym(l, self)->align = TRAMPOLINE_SIZE;
+		link_sym(l, t)->target = self;
+		u->order[at++] = self;
+	}
+	u->norder += (uint32_t)count;
+	return 0;
+}
+
+/* ---- addresses -------------------------------------------------------------------------------------------------- */
+
+/* Offsets of a section's symbols from its start; returns its size. */
+static size_t lay_section(struct link *l, struct unit *u, enum section sec, uint32_t *next, size_t start)
+{
+	size_t off = start;
+	uint32_t rodata_index = 0;
+
+	for (; *next < u->norder; ++*next) {
+		struct lsym *s = link_sym(l, u->order[*next]);
+		if (s->section != sec) {
+			break;
+		}
+		uint32_t align = alignment(s);
+		if (sec == SEC_RODATA && rodata_index < u->ntypelinks + u->nitabs) {
+			align = 8; /* the runtime walks both tables by the descriptors' own sizes */
+			if (rodata_index == u->ntypelinks) {
+				u->typelinks_end = off;
+				u->itabs_start = round_up(off, 8);
+			}
+		} else if (sec == SEC_RODATA && rodata_index == u->ntypelinks + u->nitabs) {
+			u->itabs_end = off;
+			if (u->nitabs == 0) {
+				u->typelinks_end = u->itabs_start = u->itabs_end = off;
+			}
+		}
+		rodata_index += sec == SEC_RODATA;
+		off = round_up(off, align);
+		s->addr = off;
+		off += s->size;
+		if (sec == SEC_TEXT) {
+			s->func = u->nfuncs;
+			u->funcs[u->nfuncs++] = u->order[*next];
+		}
+	}
+	if (sec == SEC_RODATA && rodata_index <= u->ntypelinks + u->nitabs) {
+		u->itabs_end = off;
+		if (u->nitabs == 0) {
+			u->typelinks_end = u->itabs_start = off;
+		}
+	}
+	return off;
+}
+
+int link_layout(struct link *l, enum unit_id id)
+{
+	struct unit *u = &l->units[id];
+	size_t start[NSECTIONS] = { 0 };
+	uint32_t next = 0;
+
+	u->id = id;
+	if (sort_symbols(l, u) != 0 || find_indirections(l, u) != 0 || add_trampolines(l, u) != 0) {
+		return -1;
+	}
+	if (u->norder == 0) {
+		return 0; /* nothing in this unit */
+	}
+	/* offsets from the start of the text, the rodata or the data pages */
+	u->sec_first[SEC_TEXT] = 0;
+	u->sec_size[SEC_TEXT] = lay_section(l, u, SEC_TEXT, &next, 0);
+	u->sec_first[SEC_RODATA] = next;
+	u->sec_size[SEC_RODATA] = lay_section(l, u, SEC_RODATA, &next, RODATA_HOLE);
+	size_t data = 0;
+	for (int sec = SEC_NOPTRDATA; sec < NSECTIONS; sec++) {
+		u->sec_first[sec] = next;
+		start[sec] = data = round_up(data, MAX_ALIGN);
+		data = lay_section(l, u, (enum section)sec, &next, data);
+		u->sec_size[sec] = data - start[sec];
+	}
+	u->sec_first[NSECTIONS] = next;
+
+	/* what follows the symbols */
+	size_t got = round_up(u->sec_size[SEC_RODATA], 8);
+	size_t tables = round_up(got + (size_t)u->ngot * 8, 64);
+	if (pclntab_build(l, u, tables) != 0) {
+		return -1;
+	}
+	u->tables_size = round_up(u->pclntab.size, 64) + moduledata_tables_size(l, u);
+	size_t moduledata = round_up(data, 64);
+
+	/* a page of slack behind the text: an empty module still has a text range of its own */
+	u->text_pages = gl_page_round(u->sec_size[SEC_TEXT] + 1);
+	u->rodata_pages = gl_page_round(tables + u->tables_size + 1);
+	u->data_pages = gl_page_round(moduledata + l->linker->abi->moduledata.size);
+	u->size = u->text_pages + u->rodata_pages + u->data_pages;
+	u->base = gl_arena_take(l->linker->arena, u->size, l->err);
+	if (u->base == NULL) {
+		return -1;
+	}
+	uintptr_t base[NSECTIONS];
+	base[SEC_TEXT] = (uintptr_t)u->base;
+	base[SEC_RODATA] = base[SEC_TEXT] + u->text_pages;
+	for (int sec = SEC_NOPTRDATA; sec < NSECTIONS; sec++) {
+		base[sec] = base[SEC_RODATA] + u->rodata_pages;
+	}
+	for (int sec = SEC_TEXT; sec < NSECTIONS; sec++) {
+		u->sec_start[sec] = base[sec] + start[sec];
+	}
+	u->got_start = base[SEC_RODATA] + got;
+	u->tables_start = base[SEC_RODATA] + tables;
+	u->moduledata = base[SEC_NOPTRDATA] + moduledata;
+	u->text_end = base[SEC_TEXT] + u->sec_size[SEC_TEXT];
+	for (uint32_t i = 0; i < u->norder; i++) {
+		struct lsym *s = link_sym(l, u->order[i]);
+		s->addr += base[s->section];
+	}
+	return 0;
+}
+
+void unit_release(struct linker *linker, struct unit *u)
+{
+	if (u->base != NULL) {
+		gl_arena_give(linker->arena, u->base, u->size);
+		u->base = NULL;
+	}
+}
+
+void unit_free(struct unit *u)
+{
+	struct got_slot *slot, *tmp;
+
+	HASH_ITER(hh, u->got, slot, tmp) {
+		HASH_DEL(u->got, slot);
+		free(slot);
+	}
+	free(u->pclntab.buf);
+	u->pclntab.buf = NULL;
+	free(u->order);
+	free(u->funcs);
+	u->order = u->funcs = NULL;
+}

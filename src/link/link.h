@@ -1,0 +1,256 @@
+/* The linker's own data: shared by the passes of src/link, and by src/module.c, which calls them in order.
+ *
+ * One load links up to two *units*. What belongs to the module (its packages' functions, variables and types, and types
+ * that mention them) is the module unit: it goes when the module goes. What belongs to the process (a type like
+ * map[string]int or an itab of two host types that the host happens to lack, and whatever is pulled from the archives of
+ * packages that the host lacks wholly or partly) is the resident unit: it is never unmapped, later modules resolve to
+ * it, and it never refers to a module. The same symbol of an object may be seen from both units (a helper function that
+ * both need), so every cache below is kept per *view*, the unit from which a reference is made. */
+#ifndef GL_LINK_H
+#define GL_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* uthash aborts when memory is short, unless told to report it; tables are grown before a load commits to anything */
+#include <uthash.h>
+
+#include "../abi/abi.h"
+#include "../error.h"
+#include "../image/image.h"
+#include "../memory/arena.h"
+#include "../object/object.h"
+
+enum unit_id { UNIT_MODULE, UNIT_RESIDENT, NUNITS };
+
+/* Sections of a unit, in the order of their addresses. */
+enum section { SEC_NONE, SEC_TEXT, SEC_RODATA, SEC_NOPTRDATA, SEC_DATA, SEC_BSS, SEC_NOPTRBSS, NSECTIONS };
+
+enum symstate {
+	SYM_ABSENT, /* nobody defines it */
+	SYM_FIXED,  /* it lives in the host, or in a unit linked before: addr is final */
+	SYM_PLACED, /* it is defined by this load; addr is known after lay out */
+	SYM_TLS     /* runtime.tlsg: no address, but a distance from the thread pointer */
+};
+
+/* What a symbol made by the linker itself consists of. */
+enum synthetic { SYNTH_NONE, SYNTH_FUNCVAL /* F·f: one word, F's address */, SYNTH_TRAMPOLINE /* a jump to addr */ };
+
+struct lobj;
+
+struct lsym {
+	struct gl_str name; /* empty for content-addressable and file-local symbols */
+	uint8_t hash[16];   /* of a content-addressable symbol */
+	const struct lobj *obj; /* where it is defined, with its number there; NULL for SYM_FIXED and synthetic ones */
+	uint32_t idx;
+	uint32_t referrer; /* symbol that asked for it first, for messages; NO_SYM for a root */
+	uint32_t target;   /* of a synthetic symbol: what it stands for; of a function elsewhere: its trampoline */
+	uint32_t alias;    /* the symbol of the resident view that this one of the module view stands for, or NO_SYM */
+	uint8_t want_abi;  /* GL_ABI0 or GL_ABIINTERNAL: which of a function's two entries is meant */
+	uint8_t state, section, unit, synthetic;
+	bool marked, is_func;
+	uint32_t size, align;
+	uintptr_t addr;
+	uint32_t self; /* its own number in link->syms */
+	uint32_t func; /* number in its unit's function table */
+	UT_hash_handle hh;
+};
+
+#define NO_SYM UINT32_MAX
+
+/* A definition that can be found by name. */
+struct ldef {
+	struct gl_str name;
+	const struct lobj *obj;
+	uint32_t idx;
+	bool is_func;
+	UT_hash_handle hh;
+};
+
+/* One goobj of a package, as seen by the load at hand. */
+struct lobj {
+	struct gl_object *obj;
+	struct lpkg *pkg;
+	/* caches of the load at hand; NULL until the object is first touched */
+	uint32_t *locals[NUNITS]; /* per symbol: 1 + number in link->syms */
+	uint32_t *refs[NUNITS];   /* per referenced name: likewise */
+	uint32_t *pctab;          /* per symbol: offset of this pc table in the unit's pctab; 0: not there yet */
+	uint8_t pctab_unit;
+};
+
+/* A package: one of the module's, or an archive that was opened because the host lacks something of it. */
+struct lpkg {
+	const char *path; /* import path, escaped as in symbol names; the key */
+	char *file;
+	struct gl_package *pkg; /* NULL until an archive is opened */
+	bool is_module;
+	bool is_root; /* its exports are kept; otherwise only what somebody refers to */
+	bool init_scheduled;
+	uint32_t nobjs;
+	struct lobj *objs;
+	struct ldef *defs; /* storage */
+	struct ldef *abi0; /* by name: functions of the stack-based ABI */
+	struct ldef *plain; /* by name: everything else */
+	bool indexed;
+	UT_hash_handle hh;
+};
+
+/* A symbol of the resident store: the result of earlier loads. */
+struct resident_sym {
+	char *name;
+	uint8_t want_abi;
+	bool is_func;
+	uint32_t size;
+	uintptr_t addr;
+	UT_hash_handle hh;
+};
+
+/* What outlives a load: the host, the archives it was told of, the resident store. */
+struct linker {
+	const struct gl_abi *abi;
+	struct gl_image *image;
+	struct gl_arena *arena;
+	int64_t tls_offset;
+	uintptr_t firstmoduledata; /* the host's own, whose pcHeader is the pattern for ours */
+	const char *goroot;        /* what "$GOROOT" in file names of the standard library stands for */
+	struct lpkg *archives;     /* by path */
+	struct resident_sym *resident[2]; /* by name, per want_abi */
+};
+
+/* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */
+struct pclntab {
+	uint8_t *buf;
+	size_t size;
+	size_t names, cutab, files, pctab, functab, trees, findfunc;
+	size_t nnames, ncutab, nfiles, npctab, nfunctab;
+};
+
+/* A unit once laid out. Addresses are final as soon as base is set. */
+struct unit {
+	enum unit_id id;
+	uint32_t *order; /* symbols by section and address */
+	uint32_t norder;
+	uint32_t *funcs; /* those in the text section, by address */
+	uint32_t nfuncs;
+	uint32_t ntypelinks, nitabs; /* the first symbols of the rodata section, in this order */
+	uint32_t sec_first[NSECTIONS + 1]; /* where each section starts in order */
+
+	uint8_t *base; /* the block taken from the arena: text pages, rodata pages, data pages */
+	size_t size;
+	uintptr_t sec_start[NSECTIONS];
+	size_t sec_size[NSECTIONS];
+	size_t text_pages, rodata_pages, data_pages;
+	size_t typelinks_end, itabs_start, itabs_end; /* from the start of rodata */
+
+	/* GOT: one word for each symbol reached through it, in rodata */
+	struct got_slot *got;
+	uint32_t ngot;
+	uintptr_t got_start;
+
+	/* built by describe, in rodata behind the symbols */
+	struct pclntab pclntab;
+	size_t tables_size;
+	uintptr_t tables_start;
+
+	uintptr_t moduledata; /* in the data pages, behind the sections */
+	uintptr_t text_end;
+};
+
+struct got_slot {
+	uint32_t sym; /* NO_SYM: the thread-local offset */
+	UT_hash_handle hh;
+};
+
+/* One load. */
+struct link {
+	struct linker *linker;
+	struct gl_error *err;
+
+	struct lpkg *packages; /* the module's, in the order given */
+	uint32_t npackages;
+
+	struct lsym **chunks; /* symbols live in chunks, so that their addresses stay */
+	uint32_t nsyms, nchunks;
+	struct lsym *by_name[NUNITS][2]; /* per view and want_abi */
+	struct lsym *by_hash[NUNITS];
+
+	uint32_t *work; /* marked, but not yet looked through */
+	uint32_t nwork, cap_work;
+
+	uint32_t *placed; /* marked and placed, in the order found */
+	uint32_t nplaced, cap_placed;
+
+	uint32_t *inits; /* inittasks to run, in order */
+	uint32_t ninits, cap_inits;
+	uint32_t *extra_inits; /* functions to run before them: outlined initialisers of variables pulled one by one */
+	uint32_t nextra_inits, cap_extra_inits;
+
+	const struct lobj **touched; /* objects with caches to free */
+	uint32_t ntouched, cap_touched;
+
+	uint32_t *missing;
+	uint32_t nmissing, cap_missing;
+	char **missing_packages;
+	uint32_t nmissing_packages;
+
+	bool uses_plain_roots; /* roots are the exports (false: main.main only) */
+	bool failed;           /* out of memory in the middle of a pass; err is set */
+
+	struct unit units[NUNITS];
+};
+
+struct lsym *link_sym(const struct link *l, uint32_t s);
+
+/* ---- the passes, in order ------------------------------------------------------------------------------------- */
+
+/* resolve.c. Marks everything that the roots need, binding each reference: to the module, the host, the resident store or
+ * an archive. Fails with GL_EMISSING naming every symbol nobody defines, and who needs it. After it, no symbol is added
+ * but trampolines. */
+int link_resolve(struct link *l);
+/* Adds a root by name; NO_SYM when nobody defines it. */
+uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi);
+/* The symbol that relocation, aux or inlining-tree reference ref of obj means, seen from view. */
+uint32_t link_resolve_ref(struct link *l, const struct lobj *obj, struct gl_symref ref, enum unit_id view, uint32_t referrer);
+/* A symbol made by the linker, standing for target; NO_SYM when memory is short. */
+uint32_t link_new_synthetic(struct link *l, enum synthetic kind, uint32_t target, enum unit_id unit);
+void link_free(struct link *l);
+struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, struct gl_error *err);
+int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path);
+void lpkg_close(struct lpkg *p);
+/* Finds a definition by name; want_abi 0 falls back to what is no function. */
+const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
+
+/* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
+int link_layout(struct link *l, enum unit_id u);
+void unit_release(struct linker *linker, struct unit *u);
+void unit_free(struct unit *u);
+
+/* relocate.c. Copies the symbols' bytes and patches their references. */
+int link_relocate(struct link *l, enum unit_id u);
+
+/* pclntab.c. Builds what the runtime needs to walk the unit's stacks, once symbols have offsets (rodata_off: where the
+ * tables will lie in rodata); then copies it to its place. */
+int pclntab_build(struct link *l, struct unit *u, size_t rodata_off);
+void pclntab_write(const struct link *l, struct unit *u);
+
+/* moduledata.c. GC masks, typelinks, itabs and the moduledata itself: their size in rodata, behind the pclntab; then
+ * their content. name (what runtime messages call the module) must outlive the unit. */
+size_t moduledata_tables_size(const struct link *l, const struct unit *u);
+int moduledata_write(struct link *l, struct unit *u, const char *name);
+
+/* ---- small helpers ---------------------------------------------------------------------------------------------- */
+
+bool str_is(struct gl_str s, const char *lit);
+bool str_starts(struct gl_str s, const char *prefix);
+bool str_ends(struct gl_str s, const char *suffix);
+
+static inline size_t round_up(size_t n, size_t align)
+{
+	return (n + align - 1) & ~(align - 1);
+}
+
+/* What the host's own tables say of the function at addr (its runtime._func); NULL when it has none. */
+const uint8_t *host_func(const struct linker *linker, uintptr_t addr);
+
+#endif

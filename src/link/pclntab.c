@@ -1,0 +1,635 @@
+/* What the runtime needs to walk stacks through a unit's functions, grow and shrink them, and name them in tracebacks.
+ *
+ * The tables are those of cmd/link/internal/ld/pcln.go, read by runtime/symtab.go; they follow each other in rodata:
+ *
+ *     pcHeader      magic and offsets: the host's own, with our numbers
+ *     funcnametab   names, each ended by NUL
+ *     cutab         for each object, and each file number in it, the offset of the file's name in
+ *     filetab       file names, each ended by NUL
+ *     pctab         the compiler's pc-value tables, byte for byte; offset 0 means "none"
+ *     functab       (entry, offset) pairs sorted by entry, then one _func per function with its pcdata and funcdata
+ *     inline trees  arrays of inlinedCall, which functions reach as funcdata
+ *     findfunctab   for each 256 bytes of text, where in functab to start
+ *
+ * They hold nothing but offsets, from the start of text or of rodata, so that they are built before the unit has
+ * addresses, and copied once it has. */
+#include "link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKET = 4096, SUBBUCKET = 256, SUBBUCKETS = BUCKET / SUBBUCKET, FINDFUNC_SIZE = 4 + SUBBUCKETS };
+
+struct buffer {
+	uint8_t *p;
+	size_t n, cap;
+};
+
+/* A function name in funcnametab, with what is known of the function where it was inlined. */
+struct name_entry {
+	char *name;
+	uint32_t off;
+	bool known;
+	uint8_t func_id;
+	int32_t start_line;
+	UT_hash_handle hh;
+};
+
+struct file_entry {
+	char *name;
+	uint32_t off;
+	UT_hash_handle hh;
+};
+
+/* An object's part of cutab. */
+struct cu_entry {
+	const struct lobj *obj;
+	uint32_t max; /* entries: highest file number in use, plus one */
+	uint32_t off;
+	UT_hash_handle hh;
+};
+
+struct builder {
+	struct link *l;
+	struct unit *u;
+	struct buffer names, files, pctab, funcs, inltrees;
+	struct name_entry *name_table;
+	struct file_entry *file_table;
+	struct cu_entry *cus;
+	uint32_t ncutab;
+	uint32_t *func_off; /* of each function's _func in functab */
+	bool failed;
+};
+
+/* Grows by size zeroed bytes at an alignment; returns their offset. */
+static size_t reserve(struct builder *b, struct buffer *buf, size_t size, size_t align)
+{
+	size_t at = round_up(buf->n, align);
+
+	if (at + size > buf->cap) {
+		size_t cap = buf->cap == 0 ? 4096 : buf->cap;
+		while (cap < at + size) {
+			cap *= 2;
+		}
+		uint8_t *p = realloc(buf->p, cap);
+		if (p == NULL) {
+			gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+			b->failed = true;
+			return SIZE_MAX;
+		}
+		buf->p = p;
+		buf->cap = cap;
+	}
+	memset(buf->p + buf->n, 0, at + size - buf->n);
+	buf->n = at + size;
+	return at;
+}
+
+static uint32_t append(struct builder *b, struct buffer *buf, const void *data, size_t size)
+{
+	size_t at = reserve(b, buf, size, 1);
+
+	if (at == SIZE_MAX) {
+		return 0;
+	}
+	memcpy(buf->p + at, data, size);
+	return (uint32_t)at;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+static struct name_entry *func_name(struct builder *b, struct gl_str name)
+{
+	struct name_entry *e = NULL;
+
+	HASH_FIND(hh, b->name_table, name.p, name.n, e);
+	if (e != NULL) {
+		return e;
+	}
+	e = calloc(1, sizeof(*e));
+	if (e == NULL || (e->name = strndup(name.p, name.n)) == NULL) {
+		free(e);
+		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+		b->failed = true;
+		return NULL;
+	}
+	e->off = append(b, &b->names, e->name, name.n + 1);
+	HASH_ADD_KEYPTR(hh, b->name_table, e->name, name.n, e);
+	return e;
+}
+
+/* cmd/link/internal/ld/pcln.go, expandGoroot: the standard library's files are compiled as "$GOROOT/src/…". */
+static char *expand_file(const struct linker *linker, struct gl_str file)
+{
+	static const char goroot[] = "$GOROOT", sym_prefix[] = "gofile..";
+	const char *root = linker->goroot;
+
+	if (str_starts(file, sym_prefix)) {
+		file.p += sizeof(sym_prefix) - 1;
+		file.n -= (uint32_t)(sizeof(sym_prefix) - 1);
+	}
+	if (root != NULL && root[0] != '\0' && str_starts(file, goroot) && file.n > 7 && file.p[7] == '/') {
+		size_t n = strlen(root);
+		char *out = malloc(n + file.n);
+		if (out != NULL) {
+			memcpy(out, root, n);
+			memcpy(out + n, file.p + 7, file.n - 7);
+			out[n + file.n - 7] = '\0';
+		}
+		return out;
+	}
+	return strndup(file.p, file.n);
+}
+
+static uint32_t file_name(struct builder *b, struct gl_str file)
+{
+	char *name = expand_file(b->l->linker, file);
+	struct file_entry *e = NULL;
+
+	if (name == NULL) {
+		goto fail;
+	}
+	HASH_FIND_STR(b->file_table, name, e);
+	if (e != NULL) {
+		free(name);
+		return e->off;
+	}
+	e = calloc(1, sizeof(*e));
+	if (e == NULL) {
+		goto fail;
+	}
+	e->name = name;
+	e->off = append(b, &b->files, name, strlen(name) + 1);
+	HASH_ADD_KEYPTR(hh, b->file_table, e->name, strlen(e->name), e);
+	return e->off;
+
+fail:
+	free(name);
+	gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+	b->failed = true;
+	return 0;
+}
+
+static void use_file(struct builder *b, const struct lobj *obj, uint32_t file)
+{
+	struct cu_entry *cu = NULL;
+
+	HASH_FIND_PTR(b->cus, &obj, cu);
+	if (cu == NULL) {
+		cu = calloc(1, sizeof(*cu));
+		if (cu == NULL) {
+			gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+			b->failed = true;
+			return;
+		}
+		cu->obj = obj;
+		HASH_ADD_PTR(b->cus, obj, cu);
+	}
+	if (cu->max < file + 1) {
+		cu->max = file + 1;
+	}
+}
+
+/* Counts each object's files, then gives each object its part of cutab. */
+static void collect_files(struct builder *b)
+{
+	for (uint32_t i = 0; i < b->u->nfuncs && !b->failed; i++) {
+		const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
+		struct gl_funcinfo fi;
+		if (s->obj == NULL || !gl_object_funcinfo(s->obj->obj, s->idx, &fi)) {
+			continue;
+		}
+		for (uint32_t k = 0; k < fi.nfiles; k++) {
+			use_file(b, s->obj, gl_funcinfo_file(&fi, k));
+		}
+		for (uint32_t k = 0; k < fi.ninltree; k++) {
+			use_file(b, s->obj, gl_funcinfo_inlnode(&fi, k).file);
+		}
+	}
+	for (struct cu_entry *cu = b->cus; cu != NULL; cu = cu->hh.next) {
+		cu->off = b->ncutab;
+		b->ncutab += cu->max;
+	}
+}
+
+/* ---- one function ----------------------------------------------------------------------------------------------- */
+
+/* A pc-value table of the function's object, once per unit. */
+static uint32_t pc_table(struct builder *b, const struct lobj *const_obj, struct gl_symref ref)
+{
+	struct lobj *obj = (struct lobj *)const_obj; /* its caches are ours */
+	uint32_t i = gl_object_local(obj->obj, ref), size;
+
+	if (ref.pkg == GL_PKG_INVALID || i >= gl_object_nsyms(obj->obj)) {
+		return 0;
+	}
+	if (obj->pctab == NULL || obj->pctab_unit != b->u->id) {
+		free(obj->pctab);
+		obj->pctab = calloc(gl_object_nsyms(obj->obj) + 1, sizeof(*obj->pctab));
+		obj->pctab_unit = (uint8_t)b->u->id;
+		if (obj->pctab == NULL) {
+			gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+			b->failed = true;
+			return 0;
+		}
+	}
+	if (obj->pctab[i] == 0) {
+		const uint8_t *data = gl_object_data(obj->obj, i, &size);
+		obj->pctab[i] = size == 0 ? 0 : append(b, &b->pctab, data, size);
+	}
+	return obj->pctab[i];
+}
+
+/* The offset of the deferreturn call in the function, where a recovered panic goes on (computeDeferReturn). The call
+ * instruction starts one byte before its operand: this is amd64's. */
+static uint32_t deferreturn_of(struct builder *b, const struct lsym *s)
+{
+	uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
+
+	for (uint32_t j = 0; j < n; j++) {
+		struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
+		if ((int)r.type != b->l->linker->abi->R_CALL) {
+			continue;
+		}
+		uint32_t t = link_resolve_ref(b->l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
+		if (t != NO_SYM && str_is(link_sym(b->l, t)->name, "runtime.deferreturn")) {
+			return (uint32_t)r.off - 1;
+		}
+	}
+	return 0;
+}
+
+/* What is known of an inlined function: from its own object, another of the module, or the host. */
+static void learn_inlined(struct builder *b, struct name_entry *e, const struct lobj *obj, struct gl_symref ref)
+{
+	const struct gl_abi *abi = b->l->linker->abi;
+	uint32_t i = gl_object_local(obj->obj, ref);
+	struct gl_funcinfo fi;
+	struct gl_image_sym host;
+	size_t len = strlen(e->name);
+
+	e->known = true;
+	bool found = i < gl_object_nsyms(obj->obj) && gl_object_funcinfo(obj->obj, i, &fi);
+	for (uint32_t p = 0; !found && p < b->l->npackages; p++) {
+		const struct ldef *def = lpkg_find(&b->l->packages[p], e->name, len, GL_ABIINTERNAL);
+		found = def != NULL && gl_object_funcinfo(def->obj->obj, def->idx, &fi);
+	}
+	if (found) {
+		e->func_id = fi.func_id;
+		e->start_line = fi.start_line;
+		return;
+	}
+	if (gl_image_lookup(b->l->linker->image, e->name, len, &host)) {
+		const uint8_t *func = host_func(b->l->linker, host.addr);
+		if (func != NULL) {
+			e->func_id = func[abi->func.funcID];
+			e->start_line = (int32_t)get32(func + abi->func.startLine);
+		}
+	}
+}
+
+static struct gl_str inlined_name(const struct lobj *obj, struct gl_symref ref)
+{
+	uint32_t i = gl_object_local(obj->obj, ref);
+
+	return i < gl_object_ntotal(obj->obj) ? gl_object_sym(obj->obj, i).name : gl_object_refname(obj->obj, ref);
+}
+
+static uint32_t inline_tree(struct builder *b, const struct lsym *s, const struct gl_funcinfo *fi)
+{
+	const struct gl_abi *abi = b->l->linker->abi;
+	size_t each = abi->inlinedCall.size;
+	size_t at = reserve(b, &b->inltrees, fi->ninltree * each, 4);
+
+	for (uint32_t k = 0; k < fi->ninltree && !b->failed; k++) {
+		struct gl_inlnode node = gl_funcinfo_inlnode(fi, k);
+		struct name_entry *e = func_name(b, inlined_name(s->obj, node.func));
+		if (e == NULL) {
+			return 0;
+		}
+		if (!e->known) {
+			learn_inlined(b, e, s->obj, node.func);
+		}
+		uint8_t *p = b->inltrees.p + at + k * each;
+		p[abi->inlinedCall.funcID] = e->func_id;
+		put32(p + abi->inlinedCall.nameOff, e->off);
+		put32(p + abi->inlinedCall.parentPc, (uint32_t)node.parent_pc);
+		put32(p + abi->inlinedCall.startLine, (uint32_t)e->start_line);
+	}
+	return (uint32_t)at;
+}
+
+enum { MAX_TABLES = 64 };
+
+struct func_tables {
+	uint32_t pcsp, pcfile, pcline, pcinline;
+	uint32_t pcdata[MAX_TABLES], funcdata[MAX_TABLES];
+	uint32_t npcdata, nfuncdata;
+};
+
+static int read_tables(struct builder *b, const struct lsym *s, struct func_tables *t)
+{
+	uint32_t n = gl_object_nauxs(s->obj->obj, s->idx);
+
+	for (uint32_t j = 0; j < n; j++) {
+		struct gl_aux aux = gl_object_aux(s->obj->obj, s->idx, j);
+		switch (aux.type) {
+		case GL_AUX_PCSP: t->pcsp = pc_table(b, s->obj, aux.sym); break;
+		case GL_AUX_PCFILE: t->pcfile = pc_table(b, s->obj, aux.sym); break;
+		case GL_AUX_PCLINE: t->pcline = pc_table(b, s->obj, aux.sym); break;
+		case GL_AUX_PCINLINE: t->pcinline = pc_table(b, s->obj, aux.sym); break;
+		case GL_AUX_PCDATA:
+			if (t->npcdata < MAX_TABLES) {
+				t->pcdata[t->npcdata++] = pc_table(b, s->obj, aux.sym);
+			}
+			break;
+		case GL_AUX_FUNCDATA: {
+			uint32_t f = link_resolve_ref(b->l, s->obj, aux.sym, (enum unit_id)s->unit, s->self);
+			const struct lsym *fd = f == NO_SYM ? NULL : link_sym(b->l, f);
+			if (t->nfuncdata == MAX_TABLES) {
+				break;
+			}
+			if (fd != NULL && fd->state == SYM_FIXED) {
+				return gl_fail(b->l->err, GL_EUNSUPPORTED, "%.*s shares its metadata %.*s with the host",
+					       (int)s->name.n, s->name.p, (int)fd->name.n, fd->name.p);
+			}
+			t->funcdata[t->nfuncdata++] = fd == NULL || fd->state != SYM_PLACED ? UINT32_MAX : (uint32_t)fd->addr;
+			break;
+		}
+		default: break;
+		}
+	}
+	return 0;
+}
+
+/* Bytes of pctab that say "no frame" over a trampoline: from the starting value -1 up by one (zigzag 2), for 16 bytes. */
+static const uint8_t trampoline_pcsp[] = { 2, 16, 0 };
+
+/* Writes the _func of function number i; inline trees are noted as offsets among themselves, funcdata as addresses from
+ * the start of rodata. */
+static int add_func(struct builder *b, uint32_t i, uint32_t tramp_pcsp)
+{
+	const struct gl_abi *abi = b->l->linker->abi;
+	const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
+	struct func_tables t = { 0 };
+	struct gl_funcinfo fi = { 0 };
+	bool has_info = s->obj != NULL && gl_object_funcinfo(s->obj->obj, s->idx, &fi);
+	uint32_t inltree = UINT32_MAX, cu_off = UINT32_MAX;
+
+	if (has_info) {
+		if (read_tables(b, s, &t) != 0) {
+			return -1;
+		}
+		if (fi.ninltree > 0) {
+			inltree = inline_tree(b, s, &fi);
+			uint32_t pc = (uint32_t)abi->PCDATA_InlTreeIndex, fd = (uint32_t)abi->FUNCDATA_InlTree;
+			if (t.npcdata < pc + 1) {
+				t.npcdata = pc + 1;
+			}
+			t.pcdata[pc] = t.pcinline;
+			while (t.nfuncdata < fd + 1) {
+				t.funcdata[t.nfuncdata++] = UINT32_MAX;
+			}
+		}
+		struct cu_entry *cu = NULL;
+		HASH_FIND_PTR(b->cus, &s->obj, cu);
+		cu_off = cu == NULL ? UINT32_MAX : cu->off;
+	}
+	struct name_entry *name = func_name(b, s->name);
+	size_t at = reserve(b, &b->funcs, abi->func.size + (size_t)(t.npcdata + t.nfuncdata) * 4, 8);
+	if (name == NULL || b->failed) {
+		return -1;
+	}
+	b->func_off[i] = (uint32_t)at;
+	uint8_t *p = b->funcs.p + at;
+	put32(p + abi->func.entryOff, (uint32_t)s->addr);
+	put32(p + abi->func.nameOff, name->off);
+	put32(p + abi->func.args, has_info ? fi.args : 0);
+	put32(p + abi->func.deferreturn, s->obj != NULL ? deferreturn_of(b, s) : 0);
+	put32(p + abi->func.pcsp, s->synthetic == SYNTH_TRAMPOLINE ? tramp_pcsp : t.pcsp);
+	put32(p + abi->func.pcfile, t.pcfile);
+	put32(p + abi->func.pcln, t.pcline);
+	put32(p + abi->func.npcdata, t.npcdata);
+	put32(p + abi->func.cuOffset, cu_off);
+	put32(p + abi->func.startLine, (uint32_t)fi.start_line);
+	p[abi->func.funcID] = fi.func_id;
+	p[abi->func.flag] = s->synthetic == SYNTH_TRAMPOLINE ? (uint8_t)abi->FuncFlagAsm : fi.func_flag;
+	p[abi->func.nfuncdata] = (uint8_t)t.nfuncdata;
+	p += abi->func.size;
+	for (uint32_t k = 0; k < t.npcdata; k++, p += 4) {
+		put32(p, t.pcdata[k]);
+	}
+	for (uint32_t k = 0; k < t.nfuncdata; k++, p += 4) {
+		/* the trees come after the functions; their place is added when it is known (finish_inline_trees) */
+		put32(p, fi.ninltree > 0 && k == (uint32_t)abi->FUNCDATA_InlTree ? inltree : t.funcdata[k]);
+	}
+	return 0;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+/* Inline trees were noted by their offset among themselves; the runtime wants it from the start of rodata. */
+static void finish_inline_trees(struct builder *b, uint32_t trees_off)
+{
+	const struct gl_abi *abi = b->l->linker->abi;
+
+	for (uint32_t i = 0; i < b->u->nfuncs; i++) {
+		const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
+		struct gl_funcinfo fi;
+		if (s->obj == NULL || !gl_object_funcinfo(s->obj->obj, s->idx, &fi) || fi.ninltree == 0) {
+			continue;
+		}
+		uint8_t *func = b->funcs.p + b->func_off[i];
+		uint8_t *p = func + abi->func.size + 4 * (size_t)get32(func + abi->func.npcdata) +
+			     4 * (size_t)abi->FUNCDATA_InlTree;
+		put32(p, get32(p) + trees_off);
+	}
+}
+
+static void write_findfunctab(const struct link *l, const struct unit *u, uint8_t *out)
+{
+	size_t nbuckets = (u->sec_size[SEC_TEXT] + BUCKET - 1) / BUCKET;
+	uint32_t f = 0;
+
+	for (size_t i = 0; i < nbuckets; i++) {
+		uint32_t first = 0;
+		for (uint32_t k = 0; k < SUBBUCKETS; k++) {
+			size_t start = i * BUCKET + (size_t)k * SUBBUCKET;
+			while (f + 1 < u->nfuncs && link_sym(l, u->funcs[f + 1])->addr <= start) {
+				f++;
+			}
+			if (k == 0) {
+				first = f;
+				put32(out + i * FINDFUNC_SIZE, first);
+			}
+			out[i * FINDFUNC_SIZE + 4 + k] = (uint8_t)(f - first);
+		}
+	}
+}
+
+static void builder_free(struct builder *b)
+{
+	struct name_entry *n, *n2;
+	struct file_entry *f, *f2;
+	struct cu_entry *c, *c2;
+
+	HASH_ITER(hh, b->name_table, n, n2) {
+		HASH_DEL(b->name_table, n);
+		free(n->name);
+		free(n);
+	}
+	HASH_ITER(hh, b->file_table, f, f2) {
+		HASH_DEL(b->file_table, f);
+		free(f->name);
+		free(f);
+	}
+	HASH_ITER(hh, b->cus, c, c2) {
+		HASH_DEL(b->cus, c);
+		free(c);
+	}
+	free(b->names.p);
+	free(b->files.p);
+	free(b->pctab.p);
+	free(b->funcs.p);
+	free(b->inltrees.p);
+	free(b->func_off);
+}
+
+static int assemble(struct builder *b, size_t rodata_off)
+{
+	const struct gl_abi *abi = b->l->linker->abi;
+	struct pclntab *t = &b->u->pclntab;
+	size_t nbuckets = (b->u->sec_size[SEC_TEXT] + BUCKET - 1) / BUCKET;
+	uint32_t nfuncs = b->u->nfuncs;
+	size_t ftab = ((size_t)nfuncs + 1) * 8;
+
+	t->names = round_up(abi->pcHeader.size, 8);
+	t->cutab = round_up(t->names + b->names.n, 8);
+	t->files = round_up(t->cutab + (size_t)b->ncutab * 4, 8);
+	t->pctab = round_up(t->files + b->files.n, 8);
+	t->functab = round_up(t->pctab + b->pctab.n, 8);
+	t->trees = round_up(t->functab + ftab + b->funcs.n, 8);
+	t->findfunc = round_up(t->trees + b->inltrees.n, 8);
+	t->size = t->findfunc + nbuckets * FINDFUNC_SIZE;
+	t->nnames = b->names.n;
+	t->ncutab = b->ncutab;
+	t->nfiles = b->files.n;
+	t->npctab = b->pctab.n;
+	t->nfunctab = ftab + b->funcs.n;
+	t->buf = calloc(1, t->size);
+	if (t->buf == NULL) {
+		return gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+	}
+	if (rodata_off + t->size > UINT32_MAX) {
+		return gl_fail(b->l->err, GL_ENOMEM, "read-only data of more than 4 GiB");
+	}
+	finish_inline_trees(b, (uint32_t)(rodata_off + t->trees));
+
+	/* the header: the host's, which knows its magic and its processor */
+	const uint8_t *host_header;
+	memcpy(&host_header, (const uint8_t *)b->l->linker->firstmoduledata + abi->moduledata.pcHeader, sizeof(host_header));
+	memcpy(t->buf, host_header, abi->pcHeader.size);
+	uint64_t fields[][2] = { { (uint64_t)abi->pcHeader.nfunc, nfuncs },
+				 { (uint64_t)abi->pcHeader.nfiles, HASH_COUNT(b->file_table) },
+				 { (uint64_t)abi->pcHeader.funcnameOffset, t->names },
+				 { (uint64_t)abi->pcHeader.cuOffset, t->cutab },
+				 { (uint64_t)abi->pcHeader.filetabOffset, t->files },
+				 { (uint64_t)abi->pcHeader.pctabOffset, t->pctab },
+				 { (uint64_t)abi->pcHeader.pclnOffset, t->functab } };
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		memcpy(t->buf + fields[i][0], &fields[i][1], sizeof(fields[i][1]));
+	}
+	memcpy(t->buf + t->names, b->names.p, b->names.n);
+	memcpy(t->buf + t->files, b->files.p, b->files.n);
+	memcpy(t->buf + t->pctab, b->pctab.p, b->pctab.n);
+	for (uint32_t i = 0; i < nfuncs; i++) {
+		put32(t->buf + t->functab + (size_t)i * 8, (uint32_t)link_sym(b->l, b->u->funcs[i])->addr);
+		put32(t->buf + t->functab + (size_t)i * 8 + 4, (uint32_t)ftab + b->func_off[i]);
+	}
+	put32(t->buf + t->functab + (size_t)nfuncs * 8, (uint32_t)b->u->sec_size[SEC_TEXT]);
+	memcpy(t->buf + t->functab + ftab, b->funcs.p, b->funcs.n);
+	memcpy(t->buf + t->trees, b->inltrees.p, b->inltrees.n);
+	write_findfunctab(b->l, b->u, t->buf + t->findfunc);
+
+	/* cutab, last: a file that no function of the unit uses has the offset -1 */
+	for (const struct cu_entry *cu = b->cus; cu != NULL; cu = cu->hh.next) {
+		for (uint32_t k = 0; k < cu->max; k++) {
+			char *name = expand_file(b->l->linker, gl_object_file(cu->obj->obj, k));
+			struct file_entry *e = NULL;
+			if (name != NULL) {
+				HASH_FIND_STR(b->file_table, name, e);
+			}
+			free(name);
+			put32(t->buf + t->cutab + 4 * (size_t)(cu->off + k), e == NULL ? UINT32_MAX : e->off);
+		}
+	}
+	return 0;
+}
+
+/* Names of all files in use, so that assemble only has to look them up. */
+static void name_files(struct builder *b)
+{
+	for (uint32_t i = 0; i < b->u->nfuncs && !b->failed; i++) {
+		const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
+		struct gl_funcinfo fi;
+		if (s->obj == NULL || !gl_object_funcinfo(s->obj->obj, s->idx, &fi)) {
+			continue;
+		}
+		for (uint32_t k = 0; k < fi.nfiles; k++) {
+			file_name(b, gl_object_file(s->obj->obj, gl_funcinfo_file(&fi, k)));
+		}
+		for (uint32_t k = 0; k < fi.ninltree; k++) {
+			file_name(b, gl_object_file(s->obj->obj, gl_funcinfo_inlnode(&fi, k).file));
+		}
+	}
+}
+
+int pclntab_build(struct link *l, struct unit *u, size_t rodata_off)
+{
+	struct builder b = { .l = l, .u = u };
+	int result = -1;
+
+	b.func_off = calloc(u->nfuncs + 1, sizeof(*b.func_off));
+	if (b.func_off == NULL) {
+		gl_fail(l->err, GL_ENOMEM, "out of memory while building function tables");
+		goto out;
+	}
+	append(&b, &b.pctab, "", 1); /* offset 0 means "no table" */
+	append(&b, &b.names, "", 1);
+	uint32_t tramp_pcsp = append(&b, &b.pctab, trampoline_pcsp, sizeof(trampoline_pcsp));
+	collect_files(&b);
+	name_files(&b);
+	for (uint32_t i = 0; i < u->nfuncs && !b.failed; i++) {
+		if (add_func(&b, i, tramp_pcsp) != 0) {
+			goto out;
+		}
+	}
+	result = b.failed ? -1 : assemble(&b, rodata_off);
+out:
+	builder_free(&b);
+	return result;
+}
+
+void pclntab_write(const struct link *l, struct unit *u)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	uint8_t *at = (uint8_t *)u->tables_start;
+
+	memcpy(at, u->pclntab.buf, u->pclntab.size);
+	if (abi->pcHeader.textStart >= 0) {
+		memcpy(at + abi->pcHeader.textStart, &u->sec_start[SEC_TEXT], sizeof(uintptr_t));
+	}
+}

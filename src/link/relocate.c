@@ -1,0 +1,205 @@
+/* Relocate: copy each symbol's bytes to its place and patch its references.
+ *
+ * What differs by processor is apply_amd64 and the trampoline; the meaning of each type is cmd/link/internal/ld/data.go,
+ * relocsym. */
+#include "link.h"
+
+#include <string.h>
+
+/* The address that a relocation's target has; weak ones may have none. */
+struct target {
+	const struct lsym *sym;
+	uintptr_t addr;
+	bool absent;
+};
+
+static int out_of_reach(struct link *l, const struct lsym *s, const struct target *t, int64_t distance)
+{
+	return gl_fail(l->err, GL_ENOMEM, "%.*s can't reach %.*s, %lld bytes away", (int)s->name.n, s->name.p,
+		       t->sym == NULL ? 0 : (int)t->sym->name.n, t->sym == NULL ? "" : t->sym->name.p, (long long)distance);
+}
+
+static int put32(struct link *l, const struct lsym *s, const struct target *t, uint8_t *p, int64_t v)
+{
+	if (v != (int32_t)v) {
+		return out_of_reach(l, s, t, v);
+	}
+	int32_t v32 = (int32_t)v;
+	memcpy(p, &v32, sizeof(v32));
+	return 0;
+}
+
+static uintptr_t got_address(const struct unit *u, uint32_t sym)
+{
+	uintptr_t addr = u->got_start;
+
+	for (const struct got_slot *slot = u->got; slot != NULL; slot = slot->hh.next, addr += 8) {
+		if (slot->sym == sym) {
+			return addr;
+		}
+	}
+	return 0; /* find_indirections saw every reference */
+}
+
+/* What a weak reference to something that nobody defines is bound to: runtime functions that throw when called, or do
+ * nothing (cmd/link/internal/ld/deadcode.go, mapinitnoop). */
+static uintptr_t weak_address(struct link *l, int type)
+{
+	static const char method[] = "runtime.unreachableMethod", noop[] = "runtime.mapinitnoop";
+	struct gl_image_sym sym;
+	bool call = type == l->linker->abi->R_CALL;
+
+	if (gl_image_lookup(l->linker->image, call ? noop : method, call ? sizeof(noop) - 1 : sizeof(method) - 1, &sym)) {
+		return sym.addr;
+	}
+	return 0;
+}
+
+/* A distance from the start of the unit's text (functions) or rodata (all else). */
+static int put_offset(struct link *l, const struct unit *u, const struct lsym *s, const struct target *t, uint8_t *p,
+		      int64_t add)
+{
+	const struct lsym *to = t->sym;
+
+	if (to->is_func) {
+		if (to->state != SYM_PLACED || to->unit != (int)u->id) {
+			to = link_sym(l, to->target); /* its trampoline */
+		}
+		return put32(l, s, t, p, (int64_t)(to->addr - u->sec_start[SEC_TEXT]) + add);
+	}
+	return put32(l, s, t, p, (int64_t)(t->addr - u->sec_start[SEC_RODATA]) + add);
+}
+
+static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *s, const struct gl_reloc *r, uint32_t t_index)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	int type = r->type & ~abi->R_WEAK;
+	bool weak = (r->type & abi->R_WEAK) != 0;
+	uint8_t *p = (uint8_t *)s->addr + r->off;
+	struct target t = { 0 };
+
+	if (t_index != NO_SYM) {
+		t.sym = link_sym(l, t_index);
+		t.addr = t.sym->addr;
+		t.absent = t.sym->state == SYM_ABSENT;
+	}
+	if (type == abi->R_TLS_LE) {
+		return put32(l, s, &t, p, l->linker->tls_offset + r->add);
+	}
+	if (type == abi->R_TLS_IE) {
+		return put32(l, s, &t, p, (int64_t)(got_address(u, NO_SYM) - ((uintptr_t)p + r->size)) + r->add);
+	}
+	if (type == abi->R_CONST || type == abi->R_SIZE) {
+		uint64_t v = (uint64_t)r->add + (type == abi->R_SIZE && t.sym != NULL ? t.sym->size : 0);
+		memcpy(p, &v, r->size <= sizeof(v) ? r->size : sizeof(v));
+		return 0;
+	}
+	if (type == abi->R_ADDROFF || type == abi->R_METHODOFF) {
+		if (t.absent) {
+			/* 0: no such offset; -1: the runtime's mark for a method that can't be called */
+			int32_t none = type == abi->R_METHODOFF ? -1 : 0;
+			memcpy(p, &none, sizeof(none));
+			return 0;
+		}
+		if (t.sym == NULL || r->size != 4) {
+			goto unknown;
+		}
+		return put_offset(l, u, s, &t, p, r->add);
+	}
+	if (t.absent && weak) {
+		t.addr = weak_address(l, type);
+	}
+	if (type == abi->R_ADDR) {
+		uintptr_t v = t.addr + (uintptr_t)r->add;
+		if (r->size == 8) {
+			memcpy(p, &v, sizeof(v));
+			return 0;
+		}
+		return r->size == 4 ? put32(l, s, &t, p, (int64_t)v) : gl_fail(l->err, GL_EUNSUPPORTED,
+			"%.*s: an address of %u bytes", (int)s->name.n, s->name.p, r->size);
+	}
+	if (type == abi->R_GOTPCREL) {
+		t.addr = got_address(u, t_index);
+	} else if (type != abi->R_CALL && type != abi->R_PCREL) {
+		goto unknown;
+	}
+	if (r->size == 4) {
+		return put32(l, s, &t, p, (int64_t)(t.addr - ((uintptr_t)p + 4)) + r->add);
+	}
+unknown:
+	return gl_fail(l->err, GL_EUNSUPPORTED, "%s: %.*s has a relocation of type %d and %u bytes, which no ordinary package has",
+		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
+}
+
+static void write_trampoline_amd64(const struct lsym *s, uintptr_t target)
+{
+	int32_t distance = (int32_t)(target - (s->addr + 5));
+	uint8_t *p = (uint8_t *)s->addr;
+
+	p[0] = 0xe9; /* JMP rel32: modules lie within its reach of everything */
+	memcpy(p + 1, &distance, sizeof(distance));
+}
+
+static int relocate_symbol(struct link *l, const struct unit *u, const struct lsym *s)
+{
+	const struct gl_abi *abi = l->linker->abi;
+
+	if (s->synthetic != SYNTH_NONE) {
+		uintptr_t target = link_sym(l, s->target)->addr;
+		if (s->synthetic == SYNTH_TRAMPOLINE) {
+			write_trampoline_amd64(s, target);
+		} else {
+			memcpy((void *)s->addr, &target, sizeof(target));
+		}
+		return 0;
+	}
+	uint32_t size;
+	const uint8_t *data = gl_object_data(s->obj->obj, s->idx, &size);
+	memcpy((void *)s->addr, data, size);
+
+	uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
+	for (uint32_t j = 0; j < n; j++) {
+		struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
+		int type = r.type & ~abi->R_WEAK;
+		if (r.size == 0 || type == abi->R_USETYPE || type == abi->R_INITORDER || type == abi->R_KEEP) {
+			continue; /* markers */
+		}
+		if ((uint64_t)r.off + r.size > s->size) {
+			return gl_fail(l->err, GL_EFORMAT, "%s: %.*s has a relocation outside itself, at %d", s->obj->pkg->file,
+				       (int)s->name.n, s->name.p, r.off);
+		}
+		uint32_t t = NO_SYM;
+		if (r.sym.pkg != GL_PKG_INVALID) {
+			t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
+		}
+		if (apply_amd64(l, u, s, &r, t) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int link_relocate(struct link *l, enum unit_id id)
+{
+	struct unit *u = &l->units[id];
+
+	if (u->norder == 0) {
+		return 0;
+	}
+	memset(u->base, 0xcc, u->text_pages); /* INT3 where no function is */
+	for (uint32_t i = 0; i < u->norder; i++) {
+		const struct lsym *s = link_sym(l, u->order[i]);
+		if (s->synthetic == SYNTH_NONE && (s->section == SEC_BSS || s->section == SEC_NOPTRBSS)) {
+			continue; /* zero already */
+		}
+		if (relocate_symbol(l, u, s) != 0) {
+			return -1;
+		}
+	}
+	uintptr_t addr = u->got_start;
+	for (const struct got_slot *slot = u->got; slot != NULL; slot = slot->hh.next, addr += 8) {
+		uint64_t v = slot->sym == NO_SYM ? (uint64_t)l->linker->tls_offset : link_sym(l, slot->sym)->addr;
+		memcpy((void *)addr, &v, sizeof(v));
+	}
+	return 0;
+}
