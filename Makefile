@@ -124,5 +124,18 @@ lint:
 	@$(MAKE) --no-print-directory all
 	@.ci/lint "$(GL_CFLAGS)" "$(GOROOT_DIR)"
 
+# As `luarocks make` calls it; without LuaRocks into /usr/local.
+LUADIR ?= /usr/local/share/lua/5.1
+LIBDIR ?= /usr/local/lib/lua/5.1
+BINDIR ?= /usr/local/bin
+
+install: all
+	install -d $(DESTDIR)$(LUADIR)/goloader $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
+	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
+	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
+	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
+	install -m 755 $(HOST_DIR)/tools/describe $(DESTDIR)$(LIBDIR)/goloader/host/tools
+	install -m 755 lua/bin/goloader.lua $(DESTDIR)$(BINDIR)/goloader
+
 clean:
 	rm -rf build
