@@ -249,6 +249,7 @@ end
 
 -- A build under way.
 ---@class goloader.Build
+---@field package job goloader.Job
 ---@field package finish fun(): goloader.Objects|nil, goloader.Error|nil
 local Build = {}
 Build.__index = Build
@@ -260,8 +261,15 @@ function Build:wait()
   return self.finish()
 end
 
+--- True when `wait` would not have to wait for the compiler.
+---@return boolean
+function Build:done()
+  return self.job:done()
+end
+
 local function compiled(job, object, name, dependencies)
   return setmetatable({
+    job = job,
     finish = function()
       local ok, output = job:wait()
       if not ok then
@@ -373,6 +381,7 @@ local function known(tc, target, opts, memory)
   end
   local started = compiled(job, object, record.name, record.dependencies)
   return setmetatable({
+    job = job,
     finish = function()
       local objects, err = started:wait()
       os.remove(importcfg)
@@ -440,7 +449,7 @@ local function listed(tc, target, opts, memory)
     end
     return setmetatable({ files = files, name = last.name, temporary = {} }, Objects)
   end
-  return setmetatable({ finish = finish }, Build)
+  return setmetatable({ job = job, finish = finish }, Build)
 end
 
 ---@class goloader.BuildOptions

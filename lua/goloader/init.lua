@@ -315,6 +315,7 @@ end
 
 ---@class goloader.HostBuildOptions: goloader.BuildOptions
 ---@field run_init boolean|nil
+---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
 ---@param paths string|string[]  a directory, or Go files of one directory
@@ -332,6 +333,7 @@ function Host:build(paths, options)
   local started, objects
   started, err = build.start(tools, paths, options, self.memory)
   if not started then return fail(err) end
+  while options.pause and not started:done() do options.pause() end
   objects, err = started:wait()
   if not objects then return fail(err) end
   local module, why = load(self, objects.files, table.concat(paths, " "), options)

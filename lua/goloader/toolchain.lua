@@ -50,6 +50,7 @@ local exists = toolchain.exists
 -- A job is a command under way: what it prints is read when it is waited for, so that work can be done meanwhile.
 ---@class goloader.Job
 ---@field package pipe file*
+---@field package output string  file that takes its standard output
 ---@field package errors string|nil  file that takes its standard error
 local Job = {}
 Job.__index = Job
@@ -59,16 +60,22 @@ Job.__index = Job
 ---@return string output
 ---@return string errors  what it wrote to standard error; "" when that went into the output
 function Job:wait()
-  local text = self.pipe:read "*a"
+  self.pipe:read "*a" -- nothing but the end of the shell comes through
   self.pipe:close()
-  local errors = ""
-  if self.errors then
-    errors = read_file(self.errors) or ""
-    os.remove(self.errors)
-  end
-  -- popen's close tells no exit status in every Lua; the shell appends it
-  local output, status = text:match "^(.*)\n(%d+)$"
-  return status == "0", output or text, errors
+  local output = read_file(self.output) or ""
+  local errors = self.errors and read_file(self.errors) or ""
+  -- popen's close tells no exit status in every Lua; the shell writes it down
+  local status = read_file(self.output .. ".status")
+  os.remove(self.output)
+  os.remove(self.output .. ".status")
+  if self.errors then os.remove(self.errors) end
+  return status == "0", output, errors
+end
+
+--- True when `wait` would return at once.
+---@return boolean
+function Job:done()
+  return exists(self.output .. ".status")
 end
 
 --- Starts a command. With `merge`, standard error goes into the output.
@@ -82,11 +89,13 @@ function toolchain.start(argv, opts)
   for i, word in ipairs(argv) do words[i] = quote(word) end
   local errors = not opts.merge and os.tmpname() or nil
   local cd = opts.dir and opts.dir ~= "." and "cd -- " .. quote(opts.dir) .. " && " or ""
-  local command = ("(%s%s %s) </dev/null 2>%s; printf '\\n%%d' $?"):format(
-    cd, opts.env or "", table.concat(words, " "), errors and quote(errors) or "&1")
+  -- A file takes the output: a pipe that nobody reads until the end would stop a command that has much to say.
+  local output = os.tmpname()
+  local command = ("(%s%s %s) </dev/null >%s 2>%s; printf %%d $? >%s"):format(cd, opts.env or "",
+    table.concat(words, " "), quote(output), errors and quote(errors) or "&1", quote(output .. ".status"))
   local pipe, why = io.popen(command, "r")
   if not pipe then return nil, { code = "io", message = ("%s can't be run: %s"):format(argv[1], why) } end
-  return setmetatable({ pipe = pipe, errors = errors }, Job)
+  return setmetatable({ pipe = pipe, output = output, errors = errors }, Job)
 end
 
 local function goroot_version(goroot)
