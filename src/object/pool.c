@@ -72,10 +72,7 @@ void gl_text_add(struct gl_text *text, const char *p, size_t n)
 	text->p[text->n] = '\0';
 }
 
-void gl_text_puts(struct gl_text *text, const char *s)
-{
-	gl_text_add(text, s, strlen(s));
-}
+void gl_text_puts(struct gl_text *text, const char *s) { gl_text_add(text, s, strlen(s)); }
 
 char *gl_text_take(struct gl_text *text)
 {

@@ -7,7 +7,7 @@
 struct gl_pool_block;
 struct gl_pool {
 	struct gl_pool_block *blocks; /* newest first */
-	size_t used, size;	      /* bytes of the newest */
+	size_t used, size;            /* bytes of the newest */
 };
 
 /* Zeroed memory, aligned for any object; NULL when there is none. */

@@ -21,7 +21,7 @@ struct gl_sigparam {
 
 struct gl_signature {
 	const struct gl_sigparam *params; /* parameters, then results */
-	uint32_t nparams;		  /* without the results */
+	uint32_t nparams;                 /* without the results */
 	uint32_t nresults;
 	bool variadic;
 	bool typed; /* false: nothing is known, there are no params */
@@ -45,7 +45,7 @@ char *gl_signature_string(const struct gl_signature *sig);
 struct gl_declaration {
 	const char *name; /* "Render" */
 	bool is_func;
-	uint32_t object;       /* which of the package's objects defines it, and as which symbol */
+	uint32_t object; /* which of the package's objects defines it, and as which symbol */
 	uint32_t sym;
 	struct gl_signature signature; /* a variable's type is its one parameter */
 };
