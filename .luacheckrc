@@ -2,4 +2,6 @@ std = "luajit"
 max_line_length = 120
 exclude_files = { "build" }
 files["spec"] = { std = "+busted" }
-files["examples/**/routes.lua"] = { globals = { "get", "post", "module" } }
+files["examples/**/routes.lua"] = { globals = {
+  "get", "post", "put", "patch", "delete", "route", "module", "before", "on_error", "root",
+} }

@@ -9,6 +9,7 @@
 -- What can fail in a correct program returns nil and an error: a table that prints as one clear line, with fields to
 -- branch on. Misuse raises.
 
+local lfs = require "lfs"
 local core = require "goloader.core"
 local build = require "goloader.build"
 local toolchain = require "goloader.toolchain"
@@ -149,10 +150,13 @@ function Module:disassemble(name)
   return setmetatable(listing, Listing)
 end
 
---- Bytes of each section and milliseconds of each step of the load.
+--- Bytes of each section, bytes of the objects it was loaded from, and milliseconds of each step of the load.
 ---@return table<string, number>
 function Module:stats()
-  return module_of(self, "stats").core:stats()
+  local s = module_of(self, "stats")
+  local stats = s.core:stats()
+  stats.object_bytes = s.object_bytes
+  return stats
 end
 
 --- Runs main.main; `args` becomes os.Args. os.Exit and uncaught panics end the process, as they would natively.
@@ -191,13 +195,13 @@ local module_metatable = {
   end,
 }
 
-local function new_module(loaded, name)
+local function new_module(loaded, name, object_bytes)
   local variables = {}
   for _, export in ipairs(loaded:exports()) do
     if export.kind == "var" then variables[export.name] = true end
   end
   local self = setmetatable({}, module_metatable)
-  state[self] = { core = loaded, name = name, functions = {}, variables = variables }
+  state[self] = { core = loaded, name = name, functions = {}, variables = variables, object_bytes = object_bytes }
   return self
 end
 
@@ -281,9 +285,11 @@ local function load_with_archives(self, files, options)
 end
 
 local function load(self, files, name, options)
+  local object_bytes = 0
+  for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
   local loaded, err = load_with_archives(self, files, { run_init = options.run_init ~= false })
   if not loaded then return fail(err) end
-  return new_module(loaded, name)
+  return new_module(loaded, name, object_bytes)
 end
 
 ---@class goloader.LoadOptions

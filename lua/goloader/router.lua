@@ -5,7 +5,8 @@
 --     get "/list/:category" { list.Render, cache = "30s", before = { auth } }
 --
 -- A routes file is a Lua program that sees a few more names: `get`, `post`, `put`, `patch`, `delete` and `route`
--- declare routes, `module` declares a Go module (see slot.lua), `before` and `on_error` say what holds for all routes.
+-- declare routes, `module` declares a Go module (see slot.lua), `before` and `on_error` say what holds for all routes,
+-- and `root` is the folder that modules are found in.
 --
 -- A Go function is a handler as it is. Its parameters are filled by their names: Render(category, query string) gets
 -- the :category of the address and the whole query string; a parameter `page int` gets the query string's page=…, and
@@ -711,6 +712,7 @@ function Router:load(file)
   draft.error_handler = self.error_handler
 
   local names = {
+    root = draft.root,
     route = function(method, pattern)
       return function(spec) return draft:route(method, pattern, spec) end
     end,
