@@ -1,0 +1,43 @@
+/* goloader.core, the Lua C module: arguments in, results out, no logic. One file for each kind of handle.
+ *
+ * What can fail in a correct program returns nil and an error table: code, message and, for "missing", packages. */
+#ifndef GL_BINDING_H
+#define GL_BINDING_H
+
+#include "../call/call.h"
+#include "../error.h"
+#include "../module.h"
+
+/* Pushes nil and the error. */
+int binding_fail(lua_State *L, const struct gl_error *err);
+
+/* Makes the metatable of a kind of handle: its functions, with itself as __index. */
+void binding_new_class(lua_State *L, const char *name, const luaL_Reg *methods);
+
+/* A host userdata; its user value is a table that its modules share. */
+struct binding_host {
+	struct gl_host *host;
+	struct gl_caller *caller;
+	size_t nmodules; /* loaded by this Lua state and not unloaded */
+};
+struct binding_host *binding_check_host(lua_State *L, int idx);
+void binding_open_host(lua_State *L);
+int binding_host_start(lua_State *L);
+
+/* Pushes a new module userdata for mod, which the host at stack index host has loaded; name is for messages. */
+void binding_push_module(lua_State *L, struct gl_module *mod, int host, const char *name);
+void binding_open_module(lua_State *L);
+
+struct binding_module;
+/* The plan of its export number i, compiled at the first use. Raises when the module was unloaded. */
+struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *module, size_t i);
+/* Its export number i; NULL when the module was unloaded. */
+const struct gl_export *binding_module_export(const struct binding_module *module, size_t i);
+
+/* Pushes a new function userdata for export number i of the module at stack index module. */
+void binding_push_func(lua_State *L, int module, size_t i);
+void binding_open_func(lua_State *L);
+
+int luaopen_goloader_core(lua_State *L);
+
+#endif

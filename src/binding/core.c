@@ -1,0 +1,54 @@
+/* What `require "goloader.core"` returns. */
+#include <string.h>
+
+#include "binding.h"
+
+int binding_fail(lua_State *L, const struct gl_error *err)
+{
+	lua_pushnil(L);
+	gl_lua_push_error(L, gl_code_name(err->code), err->message, strlen(err->message));
+	return 2;
+}
+
+void binding_new_class(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+	luaL_newmetatable(L, name);
+	gl_lua_setfuncs(L, methods);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -2, "__index");
+	lua_pop(L, 1);
+}
+
+/* core.set_int64(make, split) */
+static int set_int64(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	gl_lua_set_int64(L, 1, 2);
+	return 0;
+}
+
+/* core.set_error_metatable(table) */
+static int set_error_metatable(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TTABLE);
+	gl_lua_set_error_metatable(L, 1);
+	return 0;
+}
+
+__attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
+{
+	static const luaL_Reg functions[] = {
+		{ "host_start", binding_host_start },
+		{ "set_int64", set_int64 },
+		{ "set_error_metatable", set_error_metatable },
+		{ NULL, NULL },
+	};
+
+	binding_open_host(L);
+	binding_open_module(L);
+	binding_open_func(L);
+	lua_newtable(L);
+	gl_lua_setfuncs(L, functions);
+	return 1;
+}

@@ -1,0 +1,77 @@
+/* Function handles: what a module's exported functions are in Lua. */
+#include <string.h>
+
+#include "binding.h"
+
+#define FUNC "goloader.func"
+
+struct binding_func {
+	struct binding_module *module; /* kept alive by the user value */
+	size_t export;
+};
+
+void binding_push_func(lua_State *L, int module, size_t i)
+{
+	struct binding_func *f = lua_newuserdata(L, sizeof(*f));
+
+	f->module = lua_touserdata(L, module);
+	f->export = i;
+	luaL_getmetatable(L, FUNC);
+	lua_setmetatable(L, -2);
+	lua_newtable(L);
+	lua_pushvalue(L, module);
+	lua_setfield(L, -2, "module");
+	lua_setuservalue(L, -2);
+}
+
+/* The hot path: the metatable is the upvalue, which is quicker to compare than to look up by name. */
+static int func_call(lua_State *L)
+{
+	struct binding_func *f = lua_touserdata(L, 1);
+
+	if (f == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1))) {
+		return luaL_argerror(L, 1, "a function of a module expected");
+	}
+	lua_pop(L, 1);
+	return gl_plan_call(L, binding_module_plan(L, f->module, f->export), 2);
+}
+
+static int func_tostring(lua_State *L)
+{
+	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
+	const struct gl_export *export = binding_module_export(L, f->module, f->export);
+
+	if (export == NULL) {
+		lua_pushliteral(L, "function of a module that was unloaded");
+		return 1;
+	}
+	/* "shop.Render func(cat string) string", as it is written in Go: by the last element of the package's path */
+	const char *slash = strrchr(export->package, '/');
+	lua_pushfstring(L, "%s.%s %s", slash != NULL ? slash + 1 : export->package, export->name, export->signature);
+	return 1;
+}
+
+/* func:use_general_road(): for benchmarks, which compare the roads */
+static int func_use_general_road(lua_State *L)
+{
+	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
+
+	gl_plan_use_general_road(binding_module_plan(L, f->module, f->export));
+	return 0;
+}
+
+void binding_open_func(lua_State *L)
+{
+	static const luaL_Reg methods[] = {
+		{ "use_general_road", func_use_general_road },
+		{ "__tostring", func_tostring },
+		{ NULL, NULL },
+	};
+
+	binding_new_class(L, FUNC, methods);
+	luaL_getmetatable(L, FUNC);
+	lua_pushvalue(L, -1);
+	lua_pushcclosure(L, func_call, 1);
+	lua_setfield(L, -2, "__call");
+	lua_pop(L, 1);
+}

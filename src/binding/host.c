@@ -1,0 +1,169 @@
+/* Host handles: starting the Go runtime, naming archives, loading modules. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../abi/abi.h"
+#include "binding.h"
+
+#define HOST "goloader.host"
+
+struct binding_host *binding_check_host(lua_State *L, int idx) { return luaL_checkudata(L, idx, HOST); }
+
+/* core.host_start(path, desc|nil) -> host */
+int binding_host_start(lua_State *L)
+{
+	const char *path = luaL_checkstring(L, 1), *desc = luaL_optstring(L, 2, NULL);
+	struct gl_error err;
+	struct binding_host *h = lua_newuserdata(L, sizeof(*h));
+
+	*h = (struct binding_host){ 0 };
+	luaL_getmetatable(L, HOST);
+	lua_setmetatable(L, -2);
+	h->host = gl_host_start(path, desc, &err);
+	if (h->host == NULL) {
+		return binding_fail(L, &err);
+	}
+	h->caller = gl_caller_new(h->host, &err);
+	if (h->caller == NULL) {
+		return binding_fail(L, &err);
+	}
+	return 1;
+}
+
+static int host_gc(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+
+	/* The Go runtime stays: it can't be stopped. */
+	gl_caller_free(h->caller);
+	h->caller = NULL;
+	return 0;
+}
+
+static void set_string(lua_State *L, const char *key, const char *value)
+{
+	lua_pushstring(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static int host_info(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const struct gl_abi *abi = gl_host_abi(h->host);
+
+	lua_newtable(L);
+	set_string(L, "go_version", abi->go_version);
+	set_string(L, "goarch", abi->goarch);
+	set_string(L, "goamd64", abi->goamd64);
+	set_string(L, "goexperiment", abi->goexperiment);
+	set_string(L, "buildmode", abi->buildmode);
+	set_string(L, "object_header", abi->object_header);
+	set_string(L, "path", gl_host_path(h->host));
+	return 1;
+}
+
+/* host:add_archive(import_path, file) -> true */
+static int host_add_archive(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	struct gl_error err;
+
+	if (gl_host_add_archive(h->host, luaL_checkstring(L, 2), luaL_checkstring(L, 3), &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* Adds what is missing to the error on the top. */
+static void set_missing(lua_State *L, const struct gl_host *host)
+{
+	const char *const *packages;
+	size_t n = gl_host_missing(host, &packages);
+
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushstring(L, packages[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "packages");
+}
+
+/* The field of the table at idx, as a string or NULL; the table keeps it alive. */
+static const char *string_field(lua_State *L, int idx, const char *name)
+{
+	lua_getfield(L, idx, name);
+	const char *s = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+	lua_pop(L, 1);
+	return s;
+}
+
+static void read_options(lua_State *L, int idx, struct gl_load_options *options)
+{
+	*options = (struct gl_load_options){ .run_init = true };
+	if (lua_isnoneornil(L, idx)) {
+		return;
+	}
+	luaL_checktype(L, idx, LUA_TTABLE);
+	lua_getfield(L, idx, "run_init");
+	options->run_init = lua_isnil(L, -1) || lua_toboolean(L, -1);
+	lua_getfield(L, idx, "ndeps");
+	options->ndeps = (size_t)lua_tonumber(L, -1);
+	lua_pop(L, 2);
+}
+
+/* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0 }) -> module */
+static int host_load(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	struct gl_load_options options;
+	struct gl_error err;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	read_options(L, 3, &options);
+	lua_settop(L, 3);
+	size_t n = lua_rawlen(L, 2);
+	luaL_argcheck(L, n > 0 && n < 100000, 2, "a list of files expected");
+	/* Both lists are Lua's, so that no error leaks them. */
+	const char **files = lua_newuserdata(L, n * sizeof(*files));
+	const char **packages = lua_newuserdata(L, n * sizeof(*packages));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, 2, (int)i + 1);
+		luaL_argcheck(L, lua_istable(L, -1), 2, "every file is a table with the field 'file'");
+		files[i] = string_field(L, -1, "file");
+		packages[i] = string_field(L, -1, "package");
+		luaL_argcheck(L, files[i] != NULL, 2, "every file is a table with the field 'file'");
+		lua_pop(L, 1);
+	}
+	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &err);
+	if (mod == NULL) {
+		binding_fail(L, &err);
+		if (err.code == GL_EMISSING) {
+			set_missing(L, h->host);
+		}
+		return 2;
+	}
+	binding_push_module(L, mod, 1, files[n - 1]);
+	return 1;
+}
+
+static int host_stats(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+
+	lua_newtable(L);
+	lua_pushnumber(L, (lua_Number)h->nmodules);
+	lua_setfield(L, -2, "modules");
+	return 1;
+}
+
+void binding_open_host(lua_State *L)
+{
+	static const luaL_Reg methods[] = {
+		{ "info", host_info }, { "add_archive", host_add_archive },
+		{ "load", host_load }, { "stats", host_stats },
+		{ "__gc", host_gc },   { NULL, NULL },
+	};
+
+	binding_new_class(L, HOST, methods);
+}

@@ -1,0 +1,313 @@
+/* Module handles.
+ *
+ * Unloading is explicit: a module that Lua forgets stays in the process, since other code of it, goroutines and values,
+ * may be at work. A handle keeps its host's, and the handles of its functions keep it. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "binding.h"
+
+#define MODULE "goloader.module"
+
+struct binding_module {
+	struct gl_module *mod;
+	struct binding_host *host;
+	const struct gl_export *exports;
+	size_t nexports;
+	struct gl_plan **plans; /* by export, NULL where there is none yet */
+	char *name;
+};
+
+static struct binding_module *check_module(lua_State *L) { return luaL_checkudata(L, 1, MODULE); }
+
+static struct binding_module *check_loaded(lua_State *L)
+{
+	struct binding_module *m = check_module(L);
+
+	if (!gl_module_is_loaded(m->mod)) {
+		luaL_error(L, "module %s was unloaded", m->name);
+	}
+	return m;
+}
+
+/* Exports are listed by the last given package first, which wins where two have the same name. */
+static bool find_export(const struct binding_module *m, const char *name, enum gl_export_kind kind, size_t *i)
+{
+	for (*i = 0; *i < m->nexports; ++*i) {
+		if (m->exports[*i].kind == kind && strcmp(m->exports[*i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+const struct gl_export *binding_module_export(const struct binding_module *m, size_t i)
+{
+	return gl_module_is_loaded(m->mod) ? &m->exports[i] : NULL;
+}
+
+struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size_t i)
+{
+	struct gl_error err;
+
+	if (!gl_module_is_loaded(m->mod)) {
+		luaL_error(L, "module %s was unloaded", m->name);
+	}
+	if (m->plans[i] == NULL) {
+		m->plans[i] = gl_plan_new(m->host->caller, m->mod, &m->exports[i], &err);
+		if (m->plans[i] == NULL) {
+			luaL_error(L, "%s", err.message);
+		}
+	}
+	return m->plans[i];
+}
+
+static void free_plans(struct binding_module *m)
+{
+	for (size_t i = 0; i < m->nexports && m->plans != NULL; i++) {
+		gl_plan_free(m->plans[i]);
+		m->plans[i] = NULL;
+	}
+}
+
+void binding_push_module(lua_State *L, struct gl_module *mod, int host, const char *name)
+{
+	struct binding_module *m = lua_newuserdata(L, sizeof(*m));
+
+	*m = (struct binding_module){ .mod = mod, .host = binding_check_host(L, host) };
+	luaL_getmetatable(L, MODULE);
+	lua_setmetatable(L, -2);
+	lua_newtable(L);
+	lua_pushvalue(L, host);
+	lua_setfield(L, -2, "host");
+	lua_setuservalue(L, -2);
+	m->nexports = gl_module_exports(mod, &m->exports);
+	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
+	m->name = strdup(name);
+	m->host->nmodules++;
+	if (m->plans == NULL || m->name == NULL) {
+		luaL_error(L, "no memory for the functions of %s", name);
+	}
+}
+
+/* module:unload() -> true */
+static int module_unload(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	struct gl_error err;
+
+	/* Plans hold on to the module's types. They are made again when it stays. */
+	free_plans(m);
+	if (gl_module_unload(m->mod, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	m->nexports = 0;
+	m->host->nmodules--;
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static int module_gc(lua_State *L)
+{
+	struct binding_module *m = check_module(L);
+
+	free_plans(m);
+	free(m->plans);
+	m->plans = NULL;
+	if (m->mod != NULL) {
+		gl_module_free(m->mod);
+		m->mod = NULL;
+	}
+	free(m->name);
+	m->name = NULL;
+	return 0;
+}
+
+static int module_is_loaded(lua_State *L)
+{
+	lua_pushboolean(L, gl_module_is_loaded(check_module(L)->mod));
+	return 1;
+}
+
+static int module_tostring(lua_State *L)
+{
+	struct binding_module *m = check_module(L);
+
+	lua_pushfstring(L, MODULE ": %s%s", m->name, gl_module_is_loaded(m->mod) ? "" : " (unloaded)");
+	return 1;
+}
+
+static void set_string(lua_State *L, const char *key, const char *value)
+{
+	lua_pushstring(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_number(lua_State *L, const char *key, double value)
+{
+	lua_pushnumber(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_bool(lua_State *L, const char *key, bool value)
+{
+	lua_pushboolean(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_params(lua_State *L, const char *key, const struct gl_param *params, uint32_t n)
+{
+	lua_createtable(L, (int)n, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		lua_createtable(L, 0, 2);
+		set_string(L, "name", params[i].name);
+		set_string(L, "type", params[i].type_name);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, key);
+}
+
+/* module:exports() -> { { name =, package =, kind =, signature =, params =, results =, variadic =, typed = }, … } */
+static int module_exports(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+
+	lua_createtable(L, (int)m->nexports, 0);
+	for (size_t i = 0; i < m->nexports; i++) {
+		const struct gl_export *export = &m->exports[i];
+		bool is_func = export->kind == GL_EXPORT_FUNC;
+		uint32_t nparams = is_func && export->typed ? export->nparams : 0;
+		uint32_t nresults = is_func && export->typed ? export->nresults : 0;
+
+		lua_createtable(L, 0, 8);
+		set_string(L, "name", export->name);
+		set_string(L, "package", export->package);
+		set_string(L, "kind", is_func ? "func" : "var");
+		set_string(L, "signature", export->signature);
+		set_params(L, "params", export->params, nparams);
+		set_params(L, "results", export->params + nparams, nresults);
+		set_bool(L, "variadic", export->variadic);
+		set_bool(L, "typed", export->typed);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
+/* module:func(name) -> function, or nil when there is no such export */
+static int module_func(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	size_t i;
+
+	if (!find_export(m, luaL_checkstring(L, 2), GL_EXPORT_FUNC, &i)) {
+		lua_pushnil(L);
+		return 1;
+	}
+	binding_push_func(L, 1, i);
+	return 1;
+}
+
+static struct gl_plan *check_variable(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	const char *name = luaL_checkstring(L, 2);
+	size_t i;
+
+	if (!find_export(m, name, GL_EXPORT_VAR, &i)) {
+		luaL_error(L, "%s has no exported variable %s", m->name, name);
+	}
+	return binding_module_plan(L, m, i);
+}
+
+static int module_get(lua_State *L) { return gl_plan_get(L, check_variable(L)); }
+
+static int module_set(lua_State *L)
+{
+	luaL_checkany(L, 3);
+	gl_plan_set(L, check_variable(L), 3);
+	return 0;
+}
+
+/* module:symbols() -> { { name =, addr =, size =, kind = }, … } */
+static int module_symbols(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	const struct gl_module_symbol *symbols;
+	size_t n = gl_module_symbols(m->mod, &symbols);
+
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		char text[24];
+
+		lua_createtable(L, 0, 4);
+		set_string(L, "name", symbols[i].name);
+		snprintf(text, sizeof(text), "%" PRIxPTR, symbols[i].addr);
+		set_string(L, "addr", text);
+		set_number(L, "size", (double)symbols[i].size);
+		lua_pushlstring(L, &symbols[i].kind, 1);
+		lua_setfield(L, -2, "kind");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
+static int module_stats(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	struct gl_module_stats stats;
+
+	gl_module_stats(m->mod, &stats);
+	lua_createtable(L, 0, 10);
+	set_number(L, "text", (double)stats.text);
+	set_number(L, "rodata", (double)stats.rodata);
+	set_number(L, "data", (double)stats.data);
+	set_number(L, "bss", (double)stats.bss);
+	set_number(L, "bytes", (double)stats.bytes);
+	set_number(L, "resident_bytes", (double)stats.resident_bytes);
+	set_number(L, "read_ms", stats.read_ms);
+	set_number(L, "link_ms", stats.link_ms);
+	set_number(L, "publish_ms", stats.publish_ms);
+	set_number(L, "init_ms", stats.init_ms);
+	return 1;
+}
+
+/* module:run_main({ args… }) -> true */
+static int module_run_main(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	struct gl_error err;
+	size_t n = 0;
+
+	if (!lua_isnoneornil(L, 2)) {
+		luaL_checktype(L, 2, LUA_TTABLE);
+		n = lua_rawlen(L, 2);
+	}
+	const char **args = lua_newuserdata(L, (n + 1) * sizeof(*args));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, 2, (int)i + 1);
+		luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "every argument is a string");
+		args[i] = lua_tostring(L, -1); /* which the table keeps */
+		lua_pop(L, 1);
+	}
+	if (gl_module_run_main(m->mod, args, n, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+void binding_open_module(lua_State *L)
+{
+	static const luaL_Reg methods[] = {
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "symbols", module_symbols },   { "stats", module_stats },
+		{ "run_main", module_run_main }, { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
+	};
+
+	binding_new_class(L, MODULE, methods);
+}

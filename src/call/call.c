@@ -1,0 +1,327 @@
+/* The two roads of a call (call.h), and variables.
+ *
+ * Both roads raise all errors of arguments before Go is entered and those of results after it has been left, so that a
+ * Lua error never unwinds a Go frame. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* ---- streams --------------------------------------------------------------------------------------------------------
+ */
+
+static struct gl_buffer take(struct gl_buffer *home)
+{
+	struct gl_buffer buffer = *home;
+
+	*home = (struct gl_buffer){ 0 };
+	buffer.len = 0;
+	return buffer;
+}
+
+/* A stream that grew beyond this is given back to the C library. */
+enum { KEPT_WORDS = 128 * 1024 };
+
+void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer)
+{
+	if (home->p == NULL && buffer->cap <= KEPT_WORDS) {
+		*home = *buffer;
+	} else {
+		free(buffer->p);
+	}
+	*buffer = (struct gl_buffer){ 0 };
+}
+
+/* Raises what went wrong in Go, if anything did. */
+static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+{
+	const uint64_t *at = out->p;
+	size_t len;
+	const char *s;
+
+	if (status == GL_CALL_DONE) {
+		return;
+	}
+	luaL_checkstack(L, 6, NULL);
+	luaL_where(L, 1);
+	lua_pushstring(L, plan->export->name);
+	switch (status) {
+	case GL_CALL_PANICKED:
+		lua_pushliteral(L, "panic: ");
+		s = gl_read_string(&at, &len);
+		lua_pushlstring(L, s, len);
+		lua_pushliteral(L, "\n\n");
+		s = gl_read_string(&at, &len);
+		lua_pushlstring(L, s, len);
+		lua_concat(L, 4);
+		break;
+	case GL_CALL_TYPE:
+		s = gl_read_string(&at, &len);
+		lua_pushliteral(L, ": ");
+		lua_pushlstring(L, s, len);
+		lua_concat(L, 4);
+		break;
+	default:
+		lua_pushliteral(L, ": the function called runtime.Goexit");
+		lua_concat(L, 3);
+		break;
+	}
+	gl_buffer_give(&plan->caller->out, out);
+	lua_error(L);
+}
+
+/* ---- results --------------------------------------------------------------------------------------------------------
+ */
+
+/* What a function that returned an error leaves: nil and the error, which is on the top above the other results. */
+static int return_error(lua_State *L, int nresults)
+{
+	lua_pushnil(L);
+	lua_insert(L, -1 - nresults);
+	lua_insert(L, -nresults);
+	lua_settop(L, lua_gettop(L) - nresults + 1);
+	return 2;
+}
+
+/* ---- the fast road --------------------------------------------------------------------------------------------------
+ */
+
+static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
+{
+	lua_State *L = e->L;
+	struct gl_plan *plan = e->plan;
+
+	for (uint32_t i = 0; i < plan->nparams; i++) {
+		const struct place *place = &plan->places[i];
+		int idx = first + (int)i, reg = place->reg;
+		uint64_t word;
+
+		e->param = i;
+		e->arg = (int)i + 1;
+		switch (place->type->kind) {
+		case GL_KIND_STRING:
+		case GL_KIND_BYTES: {
+			bool is_bytes = place->type->kind == GL_KIND_BYTES;
+			size_t len = 0;
+			const char *s = NULL;
+
+			if (lua_type(L, idx) == LUA_TSTRING) {
+				s = lua_tolstring(L, idx, &len);
+			} else if (!is_bytes || !lua_isnil(L, idx)) {
+				gl_encode_fail(e, NULL,
+					       is_bytes ? "%s expected (a string), got %s" : "%s expected, got %s",
+					       place->type->name,
+					       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
+			}
+			regs->ints[reg] = (uint64_t)(uintptr_t)s;
+			regs->ints[reg + 1] = len;
+			if (is_bytes) {
+				regs->ints[reg + 2] = len;
+			}
+			break;
+		}
+		case GL_KIND_FLOAT:
+			word = gl_encode_word(e, idx, place->type, NULL);
+			if (place->type->bits == 32) {
+				double d;
+				memcpy(&d, &word, sizeof(d));
+				float f = (float)d;
+				word = 0;
+				memcpy(&word, &f, sizeof(f));
+			}
+			regs->floats[reg] = word;
+			break;
+		default: regs->ints[reg] = gl_encode_word(e, idx, place->type, NULL); break;
+		}
+	}
+}
+
+static void push_from_registers(lua_State *L, const struct gl_regs *regs, const struct place *place,
+				const struct gl_buffer *out)
+{
+	switch (place->type->kind) {
+	case GL_KIND_BOOL: lua_pushboolean(L, (regs->ints[place->reg] & 0xff) != 0); break;
+	case GL_KIND_FLOAT:
+		if (place->type->bits == 32) {
+			float f;
+			memcpy(&f, &regs->floats[place->reg], sizeof(f));
+			lua_pushnumber(L, f);
+		} else {
+			double d;
+			memcpy(&d, &regs->floats[place->reg], sizeof(d));
+			lua_pushnumber(L, d);
+		}
+		break;
+	case GL_KIND_STRING:
+	case GL_KIND_BYTES:
+	case GL_KIND_ERROR: {
+		const uint64_t *at = out->p + regs->ints[place->reg];
+		if (place->type->kind == GL_KIND_ERROR) {
+			gl_decode_error(L, &at);
+		} else {
+			size_t len;
+			const char *s = gl_read_string(&at, &len);
+			lua_pushlstring(L, s, len);
+		}
+		break;
+	}
+	default: gl_decode_int(L, regs->ints[place->reg], place->type); break;
+	}
+}
+
+static int call_fast(lua_State *L, struct gl_plan *plan, int first)
+{
+	struct encoder e = { .L = L, .plan = plan, .in = &(struct gl_buffer){ 0 } };
+	struct gl_fast_call call;
+
+	fill_registers(&e, &call.regs, first);
+	struct gl_buffer out = take(&plan->caller->out);
+	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
+	call.fn = (void *)plan->export->addr;
+	call.copies = plan->copies;
+	call.strings = plan->strings;
+	call.error = plan->error;
+	call.out = &out;
+	plan->caller->call_fast(&call);
+	check_status(L, plan, call.status, &out);
+
+	const struct place *results = plan->places + plan->nparams;
+	uint32_t nresults = plan->nresults;
+	int n;
+	luaL_checkstack(L, (int)nresults + 4, NULL);
+	if (plan->has_error && call.regs.ints[plan->error] != 0) {
+		lua_pushnil(L);
+		push_from_registers(L, &call.regs, &results[nresults - 1], &out);
+		n = 2;
+	} else {
+		nresults -= plan->has_error;
+		for (uint32_t i = 0; i < nresults; i++) {
+			push_from_registers(L, &call.regs, &results[i], &out);
+		}
+		n = (int)nresults;
+	}
+	gl_buffer_give(&plan->caller->out, &out);
+	return n;
+}
+
+/* ---- the general road -----------------------------------------------------------------------------------------------
+ */
+
+static void encode_arguments(struct encoder *e, int first, int nargs)
+{
+	struct gl_plan *plan = e->plan;
+	uint32_t nfixed = plan->nparams - plan->export->variadic;
+
+	for (e->param = 0; e->param < nfixed; e->param++) {
+		e->arg = (int)e->param + 1;
+		gl_encode(e, first + (int)e->param, plan->places[e->param].type, NULL);
+	}
+	if (plan->export->variadic) {
+		gl_encode_variadic(e, first + (int)nfixed, nargs - (int)nfixed, plan->places[nfixed].type);
+	}
+}
+
+static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs)
+{
+	struct gl_buffer in = take(&plan->caller->in);
+	struct encoder e = { .L = L, .plan = plan, .in = &in };
+
+	encode_arguments(&e, first, nargs);
+	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	plan->caller->call(&call);
+	gl_buffer_give(&plan->caller->in, &in);
+	check_status(L, plan, call.status, &out);
+
+	const uint64_t *at = out.p;
+	int n = (int)plan->nresults;
+	luaL_checkstack(L, n + 4, NULL);
+	for (int i = 0; i < n; i++) {
+		gl_decode(L, &at, plan->places[plan->nparams + (uint32_t)i].type);
+	}
+	gl_buffer_give(&plan->caller->out, &out);
+	if (plan->has_error) {
+		if (!lua_isnil(L, -1)) {
+			return return_error(L, n);
+		}
+		lua_pop(L, 1);
+		n--;
+	}
+	return n;
+}
+
+/* ---- both -----------------------------------------------------------------------------------------------------------
+ */
+
+static void check_plan(lua_State *L, const struct gl_plan *plan)
+{
+	struct gl_error err;
+
+	if (plan->refusal != NULL) {
+		luaL_error(L, "%s", plan->refusal);
+	}
+	if (gl_host_check(plan->caller->host, &err) != 0) {
+		luaL_error(L, "%s", err.message);
+	}
+}
+
+static void check_count(lua_State *L, const struct gl_plan *plan, int first, int nargs)
+{
+	const struct gl_export *export = plan->export;
+	int wanted = (int)plan->nparams - export->variadic;
+
+	if (nargs < wanted) {
+		const struct gl_param *param = &export->params[nargs];
+		luaL_error(L, "bad argument #%d to '%s' (missing: %s%s%s)", nargs + 1, export->name, param->name,
+			   param->name[0] != '\0' ? " " : "", plan->places[nargs].type->name);
+	}
+	for (int i = wanted; i < nargs && !export->variadic; i++) {
+		if (!lua_isnil(L, first + i)) {
+			luaL_error(L, "bad argument #%d to '%s' (too many: %s)", i + 1, export->name,
+				   export->signature);
+		}
+	}
+}
+
+int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
+{
+	int nargs = lua_gettop(L) - first + 1;
+
+	check_plan(L, plan);
+	check_count(L, plan, first, nargs);
+	int n = plan->fast ? call_fast(L, plan, first) : call_general(L, plan, first, nargs);
+	if (n == 0 && plan->has_error) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	return n;
+}
+
+int gl_plan_get(lua_State *L, struct gl_plan *plan)
+{
+	check_plan(L, plan);
+	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+	plan->caller->get(&call);
+	check_status(L, plan, call.status, &out);
+
+	const uint64_t *at = out.p;
+	gl_decode(L, &at, plan->places[0].type);
+	gl_buffer_give(&plan->caller->out, &out);
+	return 1;
+}
+
+void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
+{
+	check_plan(L, plan);
+	struct gl_buffer in = take(&plan->caller->in);
+	struct encoder e = { .L = L, .plan = plan, .in = &in };
+
+	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
+	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	plan->caller->set(&call);
+	gl_buffer_give(&plan->caller->in, &in);
+	check_status(L, plan, call.status, &out);
+	gl_buffer_give(&plan->caller->out, &out);
+}

@@ -1,0 +1,66 @@
+/* Lua values to Go and back: signatures compiled into plans, and the two roads a call can take.
+ *
+ * What Lua sees of a Go type, in both directions:
+ *
+ *     bool                       boolean
+ *     int… uint… uintptr         number; beyond 2^53 int64_t or uint64_t cdata on LuaJIT, an integer on Lua 5.3 and
+ *                                later, else (and uint64 beyond 2^63 there) the decimal digits in a string. All of
+ * these are taken as arguments; a number out of range or with a fraction is an error float32 float64            number
+ *     complex64 complex128       { re, im }
+ *     string []byte              string, any bytes (as an argument, nil is the nil []byte)
+ *     slice, array               sequence; Go's nil slice is an empty one; as an argument nil is the nil slice,
+ *                                and an array has exactly its elements
+ *     map                        table; keys are booleans, numbers or strings (integers beyond 2^53: decimal digits;
+ *                                NaN: "nan"); Go's nil map is an empty one; as an argument nil is the nil map
+ *     struct                     table by field name, exported fields only; as an argument a field that is not there
+ *                                is zero, and one that Go doesn't have is an error
+ *     time.Time                  string, "2006-01-02T15:04:05.999999999Z07:00"; time.Duration is an integer,
+ * nanoseconds pointer                    nil, or the value it points to, copied error                      as a
+ * parameter nil, a string or an error table any                        by what it holds; from Lua: nil, bool, int64 (or
+ * uint64) for an integral number, else float64, string, map[string]any or, for a sequence, []any ({} is a map)
+ *
+ * Functions, channels, unsafe.Pointer and other interfaces are not carried yet: a call says so.
+ *
+ * Several results are several values. An error that comes last is special: where it is nil, the results before it are
+ * all there is (true, when there are none); where it is not, the call gives nil and the error: a table of message,
+ * code = "go" and type, with the metatable that gl_lua_set_error_metatable was given. */
+#ifndef GL_CALL_H
+#define GL_CALL_H
+
+#include "../error.h"
+#include "../module.h"
+#include "lua_compat.h"
+
+/* The Go half of calls: its entry points and the memory that streams lie in. One per host and Lua state. */
+struct gl_caller;
+struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err);
+void gl_caller_free(struct gl_caller *caller);
+
+struct gl_plan;
+
+/* Compiles the signature of an export of mod. export must stay while the plan does; so must caller. A signature that
+ * can't be carried is no error here but at the call. */
+struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mod, const struct gl_export *export,
+			    struct gl_error *err);
+/* To be freed before its module is unloaded: the Go half holds on to the types till then. */
+void gl_plan_free(struct gl_plan *plan);
+
+/* Calls the function with the arguments from stack index first up. Pushes the results and returns their number.
+ * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
+ * followed by Go's traceback. */
+int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
+/* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
+int gl_plan_get(lua_State *L, struct gl_plan *plan);
+void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
+/* Always carries arguments as a stream, for measuring what the fast road is worth. */
+void gl_plan_use_general_road(struct gl_plan *plan);
+
+/* How integers beyond 2^53 become Lua values and back: make(low, high, unsigned) and split(value) -> low, high,
+ * unsigned or nil, functions at the given indices. */
+void gl_lua_set_int64(lua_State *L, int make, int split);
+/* The metatable of error tables, at idx. */
+void gl_lua_set_error_metatable(lua_State *L, int idx);
+/* Pushes a table of message and code, with that metatable where there is one. */
+void gl_lua_push_error(lua_State *L, const char *code, const char *message, size_t len);
+
+#endif

@@ -1,0 +1,596 @@
+/* Lua values into streams of words (call.h of src/host says what a stream is, call.h here what is taken for what).
+ *
+ * Everything that can be wrong with an argument is found here, before Go is entered, and named: which function, which
+ * parameter, where in it, what was wanted and what was given. Tables are read raw: metatables are not asked. */
+#include <errno.h>
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* Deeper tables are cyclic in all likelihood. */
+enum { MAX_DEPTH = 1000 };
+
+/* ---- what was wrong --------------------------------------------------------------------------------------------- */
+
+/* Adds the way from a parameter to a value in it, outermost first: ".Brands[3]". */
+static void add_path(char *text, size_t size, lua_State *L, const struct path *path)
+{
+	if (path == NULL) {
+		return;
+	}
+	add_path(text, size, L, path->up);
+	size_t used = strlen(text);
+	text += used;
+	size -= used;
+	if (path->field != NULL) {
+		snprintf(text, size, ".%s", path->field);
+	} else if (path->index != 0) {
+		snprintf(text, size, "[%d]", path->index);
+	} else {
+		switch (lua_type(L, path->key)) { /* lua_tolstring would change a number that lua_next still needs */
+		case LUA_TNUMBER: snprintf(text, size, "[%.17g]", lua_tonumber(L, path->key)); break;
+		case LUA_TBOOLEAN: snprintf(text, size, "[%s]", lua_toboolean(L, path->key) ? "true" : "false"); break;
+		case LUA_TSTRING: snprintf(text, size, "[\"%s\"]", lua_tostring(L, path->key)); break;
+		default: snprintf(text, size, "[%s]", luaL_typename(L, path->key)); break;
+		}
+	}
+}
+
+int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...)
+{
+	lua_State *L = e->L;
+	const struct gl_export *export = e->plan->export;
+	char way[256] = "";
+	va_list args;
+
+	/* What was written so far is of no use, its memory is. */
+	gl_buffer_give(&e->plan->caller->in, e->in);
+	luaL_checkstack(L, 8, NULL);
+	add_path(way, sizeof(way), L, path);
+	luaL_where(L, 1);
+	va_start(args, fmt);
+	const char *what = lua_pushvfstring(L, fmt, args);
+	va_end(args);
+	if (export->kind == GL_EXPORT_VAR) {
+		lua_pushfstring(L, "%sbad value for '%s' (%s%s%s)", lua_tostring(L, -2), export->name, way,
+				way[0] != '\0' ? ": " : "", what);
+		return lua_error(L);
+	}
+	const char *name = export->params[e->param].name;
+	if (name[0] == '\0' || strcmp(name, "_") == 0) {
+		lua_pushliteral(L, "unnamed parameter");
+	} else {
+		lua_pushfstring(L, "parameter '%s'", name);
+	}
+	lua_pushfstring(L, "%sbad argument #%d to '%s' (%s%s: %s)", lua_tostring(L, -3), e->arg, export->name,
+			lua_tostring(L, -1), way, what);
+	return lua_error(L);
+}
+
+static const char *typename_at(lua_State *L, int idx)
+{
+	return lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx);
+}
+
+static int fail_type(struct encoder *e, int idx, const char *wanted, const struct path *path)
+{
+	return gl_encode_fail(e, path, "%s expected, got %s", wanted, typename_at(e->L, idx));
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------ */
+
+/* Makes room for n words at the end. */
+static uint64_t *reserve(struct encoder *e, size_t n)
+{
+	struct gl_buffer *b = e->in;
+
+	if (b->cap - b->len < n) {
+		size_t cap = (b->len + n) * 2;
+		uint64_t *p = cap > SIZE_MAX / sizeof(*p) ? NULL : realloc(b->p, cap * sizeof(*p));
+
+		if (p == NULL) {
+			gl_encode_fail(e, NULL, "no memory for it");
+			return NULL; /* not reached */
+		}
+		b->p = p;
+		b->cap = cap;
+	}
+	uint64_t *words = b->p + b->len;
+	b->len += n;
+	return words;
+}
+
+static void put_word(struct encoder *e, uint64_t word) { *reserve(e, 1) = word; }
+
+static void put_float(struct encoder *e, double v) { memcpy(reserve(e, 1), &v, sizeof(v)); }
+
+static void put_string(struct encoder *e, const char *s, size_t len)
+{
+	uint64_t *words = reserve(e, 1 + (len + 7) / 8);
+
+	words[0] = len;
+	memcpy(words + 1, s, len);
+}
+
+/* ---- integers --------------------------------------------------------------------------------------------------- */
+
+/* An integer of any Lua form: at most 64 bits and a sign. */
+struct integer {
+	uint64_t bits;
+	bool is_unsigned; /* bits are not two's complement: the value is 2^63 or more */
+};
+
+/* Reads the digits that gl_decode gives for what a number can't hold, and no others. */
+static bool parse_digits(const char *s, size_t len, struct integer *v)
+{
+	const char *digits = s + (s[0] == '-');
+	char *end;
+
+	if (len < 16 || strspn(digits, "0123456789") != len - (size_t)(digits - s)) {
+		return false;
+	}
+	errno = 0;
+	if (s[0] == '-') {
+		v->bits = (uint64_t)strtoll(s, &end, 10);
+		v->is_unsigned = false;
+	} else {
+		v->bits = strtoull(s, &end, 10);
+		v->is_unsigned = v->bits > INT64_MAX;
+	}
+	return errno == 0 &&
+	       (v->is_unsigned || (int64_t)v->bits > (int64_t)1 << 53 || (int64_t)v->bits < -((int64_t)1 << 53));
+}
+
+static void push_value(lua_State *L, struct integer v)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), v.is_unsigned ? "%" PRIu64 : "%" PRId64, v.bits);
+	lua_pushstring(L, digits);
+}
+
+static void read_integer(struct encoder *e, int idx, const struct type *type, const struct path *path,
+			 struct integer *v)
+{
+	lua_State *L = e->L;
+
+	switch (lua_type(L, idx)) {
+	case LUA_TNUMBER: {
+		if (lua_isinteger(L, idx)) {
+			v->bits = (uint64_t)lua_tointeger(L, idx);
+			v->is_unsigned = false;
+			return;
+		}
+		double d = lua_tonumber(L, idx);
+		if (d != floor(d) || d < -0x1p63 || d >= 0x1p64) {
+			if (isfinite(d) && d == floor(d)) {
+				gl_encode_fail(e, path, "%f is out of range for %s", d, type->name);
+			}
+			gl_encode_fail(e, path, "%s expected, got %f", type->name, d);
+		}
+		v->is_unsigned = d >= 0x1p63;
+		v->bits = v->is_unsigned ? (uint64_t)d : (uint64_t)(int64_t)d;
+		return;
+	}
+	case LUA_TSTRING: {
+		size_t len;
+		const char *s = lua_tolstring(L, idx, &len);
+		if (parse_digits(s, len, v)) {
+			return;
+		}
+		break;
+	}
+	case GL_LUA_TCDATA:
+		if (gl_lua_split(L, idx, &v->bits, &v->is_unsigned)) {
+			v->is_unsigned = v->is_unsigned && v->bits > INT64_MAX;
+			return;
+		}
+		break;
+	default: break;
+	}
+	fail_type(e, idx, type->name, path);
+}
+
+static uint64_t encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	struct integer v;
+	bool fits;
+
+	read_integer(e, idx, type, path, &v);
+	if (type->kind == GL_KIND_UINT) {
+		fits = (v.is_unsigned || (int64_t)v.bits >= 0) && (type->bits == 64 || v.bits >> type->bits == 0);
+	} else {
+		int64_t max = INT64_MAX >> (64 - type->bits);
+		fits = !v.is_unsigned && (int64_t)v.bits <= max && (int64_t)v.bits >= -max - 1;
+	}
+	if (!fits) {
+		push_value(e->L, v);
+		gl_encode_fail(e, path, "%s is out of range for %s", lua_tostring(e->L, -1), type->name);
+	}
+	return v.bits;
+}
+
+uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+	uint64_t word = 0;
+
+	switch (type->kind) {
+	case GL_KIND_BOOL:
+		if (!lua_isboolean(L, idx)) {
+			fail_type(e, idx, type->name, path);
+		}
+		return (uint64_t)lua_toboolean(L, idx);
+	case GL_KIND_FLOAT: {
+		if (lua_type(L, idx) != LUA_TNUMBER) {
+			fail_type(e, idx, type->name, path);
+		}
+		double d = lua_tonumber(L, idx);
+		if (type->bits == 32 && isfinite(d) && isinf((float)d)) {
+			gl_encode_fail(e, path, "%f is out of range for %s", d, type->name);
+		}
+		memcpy(&word, &d, sizeof(d));
+		return word;
+	}
+	default: return encode_integer(e, idx, type, path);
+	}
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+static void check_table(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	if (!lua_istable(e->L, idx)) {
+		gl_encode_fail(e, path, "%s expected (a table), got %s", type->name, typename_at(e->L, idx));
+	}
+}
+
+static void enter(struct encoder *e, const struct path *path)
+{
+	/* Deep in a cycle the way there is of no interest, but how it began is. */
+	if (++e->depth > MAX_DEPTH) {
+		while (path != NULL && path->up != NULL) {
+			path = path->up;
+		}
+		gl_encode_fail(e, path, "tables nest deeper than %d levels: is one of them in itself?", MAX_DEPTH);
+	}
+	luaL_checkstack(e->L, 12, "arguments nest too deep");
+}
+
+/* Number of elements of the sequence at idx; raises when the table holds something else as well. */
+static size_t check_sequence(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+
+	check_table(e, idx, type, path);
+	size_t n = lua_rawlen(L, idx);
+	if (n > INT32_MAX) {
+		gl_encode_fail(e, path, "a sequence of more than 2^31 elements");
+	}
+	/* The last element is a table's last key in all but odd cases: then one look is enough. */
+	if (n > 0) {
+		lua_pushnumber(L, (lua_Number)n);
+	} else {
+		lua_pushnil(L);
+	}
+	if (lua_next(L, idx) == 0) {
+		return n;
+	}
+	lua_pop(L, 2);
+	size_t keys = 0;
+	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+		if (lua_type(L, -2) != LUA_TNUMBER) {
+			const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : typename_at(L, -2);
+			gl_encode_fail(e, path, "%s expected (a sequence), got a table with the key '%s'", type->name,
+				       key);
+		}
+		keys++;
+	}
+	if (keys != n) {
+		gl_encode_fail(e, path, "%s expected (a sequence), got a table with holes", type->name);
+	}
+	return n;
+}
+
+static void encode_elements(struct encoder *e, int idx, const struct type *type, const struct path *path, size_t n)
+{
+	for (size_t i = 1; i <= n; i++) {
+		struct path at = { .up = path, .index = (int)i };
+
+		lua_rawgeti(e->L, idx, (int)i);
+		gl_encode(e, lua_gettop(e->L), type->elem, &at);
+		lua_pop(e->L, 1);
+	}
+}
+
+static void encode_map(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+	size_t place = e->in->len;
+	uint64_t n = 0;
+
+	put_word(e, 0);
+	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+		int key = lua_gettop(L) - 1;
+		struct path at = { .up = path, .key = key };
+
+		gl_encode(e, key, type->key, &at);
+		gl_encode(e, key + 1, type->elem, &at);
+		n++;
+	}
+	e->in->p[place] = n;
+}
+
+static void refuse_unknown_field(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+
+	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+		bool known = false;
+
+		if (name == NULL) {
+			gl_encode_fail(e, path, "%s has only named fields, got a table with a key of type %s",
+				       type->name, typename_at(L, -2));
+			return; /* not reached */
+		}
+		for (size_t i = 0; i < type->nfields && !known; i++) {
+			known = strcmp(type->fields[i].name, name) == 0;
+		}
+		if (!known) {
+			gl_encode_fail(e, path, "%s has no exported field '%s'", type->name, name);
+		}
+	}
+}
+
+static void encode_struct(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+	size_t found = 0, keys = 0;
+
+	for (size_t i = 0; i < type->nfields; i++) {
+		struct path at = { .up = path, .field = type->fields[i].name };
+
+		lua_pushstring(L, type->fields[i].name);
+		lua_rawget(L, idx);
+		bool is_there = !lua_isnil(L, -1);
+		put_word(e, is_there);
+		if (is_there) {
+			found++;
+			gl_encode(e, lua_gettop(L), type->fields[i].type, &at);
+		}
+		lua_pop(L, 1);
+	}
+	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+		keys++;
+	}
+	if (keys != found) {
+		refuse_unknown_field(e, idx, type, path);
+	}
+}
+
+static void encode_complex(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	for (int i = 1; i <= 2; i++) {
+		if (lua_istable(e->L, idx)) {
+			lua_rawgeti(e->L, idx, i);
+		} else {
+			lua_pushnil(e->L);
+		}
+		if (lua_type(e->L, -1) != LUA_TNUMBER) {
+			gl_encode_fail(e, path, "%s expected (a table of two numbers), got %s", type->name,
+				       lua_istable(e->L, idx) ? "another table" : typename_at(e->L, idx));
+		}
+		put_float(e, lua_tonumber(e->L, -1));
+		lua_pop(e->L, 1);
+	}
+}
+
+static void encode_error(struct encoder *e, int idx, const struct path *path)
+{
+	lua_State *L = e->L;
+	size_t len;
+
+	if (lua_isnil(L, idx)) {
+		put_word(e, 0);
+		return;
+	}
+	lua_pushvalue(L, idx);
+	if (lua_istable(L, idx)) {
+		lua_pushliteral(L, "message");
+		lua_rawget(L, idx);
+	}
+	if (lua_type(L, -1) != LUA_TSTRING) {
+		gl_encode_fail(e, path, "error expected (nil, a string or a table with a message), got %s",
+			       lua_istable(L, idx) ? "a table without one" : typename_at(L, idx));
+	}
+	const char *message = lua_tolstring(L, -1, &len);
+	put_word(e, 1);
+	put_string(e, message, len);
+	put_string(e, "", 0);
+	lua_pop(L, lua_istable(L, idx) ? 2 : 1);
+}
+
+/* ---- any -------------------------------------------------------------------------------------------------------- */
+
+static void encode_any_table(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+	size_t n = lua_rawlen(L, idx);
+
+	enter(e, path);
+	if (n > 0) {
+		n = check_sequence(e, idx, type, path);
+		put_word(e, GL_TAG_LIST);
+		put_word(e, n);
+		struct type list = *type;
+		list.elem = type;
+		encode_elements(e, idx, &list, path, n);
+	} else {
+		size_t place = e->in->len + 1;
+		uint64_t entries = 0;
+
+		put_word(e, GL_TAG_MAP);
+		put_word(e, 0);
+		for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+			int key = lua_gettop(L) - 1;
+			struct path at = { .up = path, .key = key };
+			size_t len;
+
+			if (lua_type(L, key) != LUA_TSTRING) {
+				gl_encode_fail(
+					e, path,
+					"%s can hold a sequence or a table with string keys, got a key of type %s",
+					type->name, typename_at(L, key));
+			}
+			const char *s = lua_tolstring(L, key, &len);
+			put_word(e, GL_TAG_STRING);
+			put_string(e, s, len);
+			gl_encode(e, key + 1, type, &at);
+			entries++;
+		}
+		e->in->p[place] = entries;
+	}
+	e->depth--;
+}
+
+static void encode_any(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+	struct integer v;
+	size_t len;
+
+	switch (lua_type(L, idx)) {
+	case LUA_TNIL: put_word(e, GL_TAG_NIL); return;
+	case LUA_TBOOLEAN:
+		put_word(e, GL_TAG_BOOL);
+		put_word(e, (uint64_t)lua_toboolean(L, idx));
+		return;
+	case LUA_TNUMBER: {
+		double d = lua_tonumber(L, idx);
+		if (lua_isinteger(L, idx)) {
+			put_word(e, GL_TAG_INT);
+			put_word(e, (uint64_t)lua_tointeger(L, idx));
+		} else if (LUA_VERSION_NUM < 503 && d == floor(d) && d >= -0x1p63 && d < 0x1p63) {
+			put_word(e, GL_TAG_INT);
+			put_word(e, (uint64_t)(int64_t)d);
+		} else {
+			put_word(e, GL_TAG_FLOAT);
+			put_float(e, d);
+		}
+		return;
+	}
+	case LUA_TSTRING: {
+		const char *s = lua_tolstring(L, idx, &len);
+		put_word(e, GL_TAG_STRING);
+		put_string(e, s, len);
+		return;
+	}
+	case LUA_TTABLE: encode_any_table(e, idx, type, path); return;
+	case GL_LUA_TCDATA:
+		if (gl_lua_split(L, idx, &v.bits, &v.is_unsigned)) {
+			put_word(e, v.is_unsigned ? GL_TAG_UINT : GL_TAG_INT);
+			put_word(e, v.bits);
+			return;
+		}
+		break;
+	default: break;
+	}
+	fail_type(e, idx, type->name, path);
+}
+
+/* ---- all of them ------------------------------------------------------------------------------------------------ */
+
+void gl_encode(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+
+	switch (type->kind) {
+	case GL_KIND_NONE: fail_type(e, idx, type->name, path); break; /* not reached: its plan refuses */
+	case GL_KIND_BOOL:
+	case GL_KIND_INT:
+	case GL_KIND_UINT:
+	case GL_KIND_FLOAT: put_word(e, gl_encode_word(e, idx, type, path)); break;
+	case GL_KIND_COMPLEX: encode_complex(e, idx, type, path); break;
+	case GL_KIND_BYTES:
+		if (lua_isnil(L, idx)) {
+			put_word(e, (uint64_t)-1);
+			break;
+		}
+		/* fall through */
+	case GL_KIND_STRING:
+	case GL_KIND_TIME: {
+		size_t len;
+		if (lua_type(L, idx) != LUA_TSTRING) {
+			gl_encode_fail(e, path,
+				       type->kind == GL_KIND_STRING ? "%s expected, got %s" :
+								      "%s expected (a string), got %s",
+				       type->name, typename_at(L, idx));
+		}
+		const char *s = lua_tolstring(L, idx, &len);
+		put_string(e, s, len);
+		break;
+	}
+	case GL_KIND_SLICE:
+	case GL_KIND_MAP:
+		if (lua_isnil(L, idx)) {
+			put_word(e, (uint64_t)-1);
+			break;
+		}
+		enter(e, path);
+		if (type->kind == GL_KIND_MAP) {
+			check_table(e, idx, type, path);
+			encode_map(e, idx, type, path);
+		} else {
+			size_t n = check_sequence(e, idx, type, path);
+			put_word(e, n);
+			encode_elements(e, idx, type, path, n);
+		}
+		e->depth--;
+		break;
+	case GL_KIND_ARRAY: {
+		enter(e, path);
+		size_t n = check_sequence(e, idx, type, path);
+		if (n != type->len) {
+			gl_encode_fail(e, path, "%s expected, got a sequence of %d", type->name, (int)n);
+		}
+		encode_elements(e, idx, type, path, n);
+		e->depth--;
+		break;
+	}
+	case GL_KIND_STRUCT:
+		enter(e, path);
+		check_table(e, idx, type, path);
+		encode_struct(e, idx, type, path);
+		e->depth--;
+		break;
+	case GL_KIND_POINTER:
+		put_word(e, !lua_isnil(L, idx));
+		if (!lua_isnil(L, idx)) {
+			enter(e, path);
+			gl_encode(e, idx, type->elem, path);
+			e->depth--;
+		}
+		break;
+	case GL_KIND_ERROR: encode_error(e, idx, path); break;
+	case GL_KIND_ANY: encode_any(e, idx, type, path); break;
+	}
+}
+
+void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type)
+{
+	int before = (int)e->param;
+
+	/* As in Go, no argument at all makes a nil slice. */
+	put_word(e, n > 0 ? (uint64_t)n : (uint64_t)-1);
+	for (int i = 0; i < n; i++) {
+		e->arg = before + i + 1;
+		gl_encode(e, idx + i, type->elem, NULL);
+	}
+}

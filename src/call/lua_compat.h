@@ -1,0 +1,34 @@
+/* LuaJIT 2.1 and Lua 5.1 to 5.4 under one set of names: those of 5.3. */
+#ifndef GL_LUA_COMPAT_H
+#define GL_LUA_COMPAT_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#if LUA_VERSION_NUM < 502
+#define lua_rawlen(L, idx) lua_objlen(L, idx)
+/* Every userdata and its environment: a table that keeps what the userdata needs. */
+#define lua_getuservalue(L, idx) lua_getfenv(L, idx)
+#define lua_setuservalue(L, idx) lua_setfenv(L, idx)
+#define lua_rawgetp(L, idx, key) (lua_pushlightuserdata(L, (void *)(key)), lua_rawget(L, idx))
+#define lua_rawsetp(L, idx, key) (lua_pushlightuserdata(L, (void *)(key)), lua_insert(L, -2), lua_rawset(L, idx))
+#define lua_absindex(L, idx) ((idx) > 0 || (idx) <= LUA_REGISTRYINDEX ? (idx) : lua_gettop(L) + (idx) + 1)
+#endif
+
+#if LUA_VERSION_NUM < 503
+#define lua_isinteger(L, idx) 0
+#endif
+
+/* luaL_setfuncs, which plain 5.1 lacks and LuaJIT has: sets the functions in the table on the top. */
+static inline void gl_lua_setfuncs(lua_State *L, const luaL_Reg *funcs)
+{
+	for (; funcs->name != NULL; funcs++) {
+		lua_pushcfunction(L, funcs->func);
+		lua_setfield(L, -2, funcs->name);
+	}
+}
+
+/* cdata of LuaJIT: lua.h has no name for it (lj_obj.h, LJ_TCDATA). */
+#define GL_LUA_TCDATA 10
+
+#endif

@@ -1,0 +1,436 @@
+/* Signatures into plans: what the Go half makes of an export's type descriptors, in a form that calls can follow.
+ *
+ * The Go half reads the descriptors, with reflect, so that no layout of theirs is known here. What C adds is the way to
+ * them: most types of a signature have a descriptor in the module or in the host, but the compiler writes none for a
+ * composite type that is never put into an interface, a parameter []main.Product for example. Such a type is told by
+ * its parts, and the Go half carries it all the same, since memory for a slice takes its element's descriptor only. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../abi/abi.h"
+#include "../image/image.h"
+#include "plan.h"
+
+/* ---- the Go half ------------------------------------------------------------------------------------------------ */
+
+static void *find_func(struct gl_host *host, const char *name)
+{
+	struct gl_image_sym sym;
+
+	return gl_image_lookup(gl_host_image(host), name, strlen(name), &sym) ? (void *)sym.addr : NULL;
+}
+
+static int caller_set_up(struct gl_host *host, struct gl_error *err)
+{
+	const struct gl_abi *abi = gl_host_abi(host);
+	void (*set_up)(struct gl_call_setup *) = gl_host_export(host, "goloader_call_setup");
+	struct gl_call_setup setup = {
+		.reflectcall = find_func(host, "runtime.reflectcall"),
+		.unsafe_New = find_func(host, "reflect.unsafe_New"),
+		.unsafe_NewArray = find_func(host, "reflect.unsafe_NewArray"),
+		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
+		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
+		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
+		.type_size = abi->type.Size_,
+		.type_ptrbytes = abi->type.PtrBytes,
+		.type_gcdata = abi->type.GCData,
+		.type_bytes = (int32_t)abi->type.size,
+	};
+
+	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL) {
+		return gl_fail(err, GL_EHOST, "%s: no symbol %s: a host must import \"plugin\"", gl_host_path(host),
+			       setup.reflectcall == NULL ? "runtime.reflectcall" : "reflect.unsafe_New");
+	}
+	set_up(&setup);
+	if (setup.ints != GL_INT_REGS || setup.floats != GL_FLOAT_REGS) {
+		return gl_fail(err, GL_EHOST,
+			       "%s: passes arguments in %u integer and %u float registers, not in %d and %d",
+			       gl_host_path(host), setup.ints, setup.floats, GL_INT_REGS, GL_FLOAT_REGS);
+	}
+	return 0;
+}
+
+struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
+{
+	struct gl_caller *caller = calloc(1, sizeof(*caller));
+	const char *missing = NULL;
+
+	if (caller == NULL) {
+		gl_fail(err, GL_ENOMEM, "no memory to call Go with");
+		return NULL;
+	}
+	caller->host = host;
+	struct {
+		const char *name;
+		void *func; /* where its address goes */
+	} exports[] = {
+		{ "goloader_plan", &caller->plan }, { "goloader_plan_free", &caller->plan_free },
+		{ "goloader_call", &caller->call }, { "goloader_call_fast", &caller->call_fast },
+		{ "goloader_get", &caller->get },   { "goloader_set", &caller->set },
+	};
+	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
+		void *func = gl_host_export(host, exports[i].name);
+
+		if (func == NULL) {
+			missing = exports[i].name;
+		}
+		memcpy(exports[i].func, &func, sizeof(func));
+	}
+	if (missing != NULL || gl_host_export(host, "goloader_call_setup") == NULL) {
+		gl_fail(err, GL_EHOST, "%s: no %s: a host must import goloader.dev/host", gl_host_path(host),
+			missing != NULL ? missing : "goloader_call_setup");
+		goto fail;
+	}
+	if (caller_set_up(host, err) != 0) {
+		goto fail;
+	}
+	return caller;
+fail:
+	gl_caller_free(caller);
+	return NULL;
+}
+
+void gl_caller_free(struct gl_caller *caller)
+{
+	if (caller != NULL) {
+		free(caller->in.p);
+		free(caller->out.p);
+		free(caller);
+	}
+}
+
+/* ---- types by their names -----------------------------------------------------------------------------------------
+ */
+
+/* The expressions of one request. Names in them are cut out of the compiler's and freed with them. */
+struct exprs {
+	const struct gl_module *mod;
+	struct gl_host *host;
+	struct gl_type_expr *list;
+	uint32_t n, cap;
+};
+
+static int64_t add_expr(struct exprs *x, struct gl_type_expr expr)
+{
+	if (x->n == x->cap) {
+		uint32_t cap = x->cap * 2 + 8;
+		struct gl_type_expr *list = realloc(x->list, cap * sizeof(*list));
+
+		if (list == NULL) {
+			free((char *)expr.name);
+			return -1;
+		}
+		x->list = list;
+		x->cap = cap;
+	}
+	x->list[x->n] = expr;
+	return x->n++;
+}
+
+static void free_exprs(struct exprs *x)
+{
+	for (uint32_t i = 0; i < x->n; i++) {
+		free((char *)x->list[i].name);
+	}
+	free(x->list);
+}
+
+/* The module's own types come first: the host may have a package of the same path. */
+static void *find_type(const struct exprs *x, const char *name, size_t len)
+{
+	const struct gl_module_symbol *symbols;
+	size_t n = gl_module_symbols(x->mod, &symbols);
+	char symbol[1024];
+	struct gl_image_sym sym;
+	int size = snprintf(symbol, sizeof(symbol), "type:%.*s", (int)len, name);
+
+	if (size < 0 || (size_t)size >= sizeof(symbol)) {
+		return NULL;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(symbols[i].name, symbol) == 0) {
+			return (void *)symbols[i].addr;
+		}
+	}
+	return gl_image_lookup(gl_host_image(x->host), symbol, (size_t)size, &sym) ? (void *)sym.addr : NULL;
+}
+
+/* Length of the key's type in a name that began with "map[": up to the bracket that closes it. */
+static size_t key_length(const char *name, size_t len)
+{
+	size_t depth = 1;
+
+	for (size_t i = 0; i < len; i++) {
+		depth += name[i] == '[';
+		depth -= name[i] == ']';
+		if (depth == 0) {
+			return i;
+		}
+	}
+	return len;
+}
+
+/* Index of the expression for the type of that name, -1 when memory is short. */
+static int64_t expr_of_name(struct exprs *x, const char *name, size_t len)
+{
+	struct gl_type_expr expr = { .op = GL_TYPE_DESCRIPTOR, .descriptor = find_type(x, name, len) };
+	int64_t key = 0, elem = 0;
+	char *digits_end = NULL;
+
+	if (expr.descriptor != NULL) {
+		return add_expr(x, expr);
+	}
+	expr.op = GL_TYPE_UNKNOWN;
+	if (len > 2 && strncmp(name, "[]", 2) == 0) {
+		expr.op = GL_TYPE_SLICE;
+		elem = expr_of_name(x, name + 2, len - 2);
+	} else if (len > 1 && name[0] == '*') {
+		expr.op = GL_TYPE_POINTER;
+		elem = expr_of_name(x, name + 1, len - 1);
+	} else if (len > 4 && strncmp(name, "map[", 4) == 0) {
+		size_t n = key_length(name + 4, len - 4);
+		if (4 + n + 1 < len) {
+			expr.op = GL_TYPE_MAP;
+			key = expr_of_name(x, name + 4, n);
+			elem = expr_of_name(x, name + 4 + n + 1, len - 4 - n - 1);
+		}
+	} else if (len > 3 && name[0] == '[') {
+		expr.len = strtoull(name + 1, &digits_end, 10);
+		if (digits_end > name + 1 && digits_end + 1 < name + len && *digits_end == ']') {
+			expr.op = GL_TYPE_ARRAY;
+			elem = expr_of_name(x, digits_end + 1, len - (size_t)(digits_end + 1 - name));
+		}
+	}
+	expr.name = strndup(name, len);
+	if (key < 0 || elem < 0 || expr.name == NULL) {
+		free((char *)expr.name);
+		return -1;
+	}
+	expr.key = (uint32_t)key;
+	expr.elem = (uint32_t)elem;
+	return add_expr(x, expr);
+}
+
+static int64_t expr_of_param(struct exprs *x, const struct gl_param *param)
+{
+	if (param->type != 0) {
+		return add_expr(x,
+				(struct gl_type_expr){ .op = GL_TYPE_DESCRIPTOR, .descriptor = (void *)param->type });
+	}
+	return expr_of_name(x, param->type_name, strlen(param->type_name));
+}
+
+/* ---- the answer ---------------------------------------------------------------------------------------------------
+ */
+
+static char *read_name(const uint64_t **at)
+{
+	size_t len;
+	const char *s = gl_read_string(at, &len);
+
+	return strndup(s, len);
+}
+
+static int read_type(struct gl_plan *plan, struct type *type, const uint64_t **at)
+{
+	type->kind = (enum gl_kind) * (*at)++;
+	type->bits = (int)*(*at)++;
+	type->len = *(*at)++;
+	type->key = &plan->types[*(*at)++];
+	type->elem = &plan->types[*(*at)++];
+	type->name = read_name(at);
+	size_t nfields = *(*at)++;
+	type->fields = calloc(nfields + 1, sizeof(*type->fields));
+	if (type->name == NULL || type->fields == NULL) {
+		return -1;
+	}
+	for (; type->nfields < nfields; type->nfields++) {
+		struct type_field *field = &type->fields[type->nfields];
+
+		field->name = read_name(at);
+		field->type = &plan->types[*(*at)++];
+		if (field->name == NULL) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int read_answer(struct gl_plan *plan, const uint64_t *at)
+{
+	size_t ntypes = *at++, nplaces = (size_t)plan->nparams + plan->nresults;
+
+	plan->types = calloc(ntypes + 1, sizeof(*plan->types));
+	plan->places = calloc(nplaces + 1, sizeof(*plan->places));
+	if (plan->types == NULL || plan->places == NULL) {
+		return -1;
+	}
+	for (; plan->ntypes < ntypes; plan->ntypes++) {
+		if (read_type(plan, &plan->types[plan->ntypes], &at) != 0) {
+			plan->ntypes++; /* what it has is to be freed */
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < nplaces; i++) {
+		plan->places[i].type = &plan->types[*at++];
+		plan->places[i].reg = (int)*at++;
+	}
+	return 0;
+}
+
+/* Says why the plan can't be followed, if it can't. */
+static int find_refusal(struct gl_plan *plan)
+{
+	const struct gl_export *export = plan->export;
+	char text[1024];
+
+	for (uint32_t i = 0; i < plan->nparams + plan->nresults; i++) {
+		if (plan->places[i].type->kind != GL_KIND_NONE) {
+			continue;
+		}
+		const char *name = export->params[i].name, *type = plan->places[i].type->name;
+		const char *role = export->kind == GL_EXPORT_VAR ? "variable" :
+				   i < plan->nparams             ? "parameter" :
+								   "result";
+		if (export->kind == GL_EXPORT_VAR) {
+			snprintf(text, sizeof(text), "%s: has type %s, which Lua can't carry yet", export->name, type);
+		} else if (name[0] == '\0' || strcmp(name, "_") == 0 || name[0] == '~') {
+			snprintf(text, sizeof(text), "%s: %s %u has type %s, which Lua can't carry yet", export->name,
+				 role, i < plan->nparams ? i + 1 : i - plan->nparams + 1, type);
+		} else {
+			snprintf(text, sizeof(text), "%s: %s '%s' has type %s, which Lua can't carry yet", export->name,
+				 role, name, type);
+		}
+		plan->refusal = strdup(text);
+		return plan->refusal == NULL ? -1 : 0;
+	}
+	return 0;
+}
+
+/* Can the fast road be taken? It carries words that lie in registers, and bytes that two or three words tell of. */
+static void find_road(struct gl_plan *plan)
+{
+	bool is_fast = plan->refusal == NULL && plan->export->kind == GL_EXPORT_FUNC && !plan->export->variadic;
+
+	plan->error = -1;
+	for (uint32_t i = 0; i < plan->nparams + plan->nresults && is_fast; i++) {
+		const struct place *place = &plan->places[i];
+		bool is_result = i >= plan->nparams;
+
+		switch (place->type->kind) {
+		case GL_KIND_BOOL:
+		case GL_KIND_INT:
+		case GL_KIND_UINT:
+		case GL_KIND_FLOAT: is_fast = place->reg >= 0; break;
+		case GL_KIND_STRING:
+		case GL_KIND_BYTES:
+			is_fast = place->reg >= 0;
+			if (is_fast && is_result) {
+				plan->strings |= 1U << place->reg;
+				plan->return_is_ptr[place->reg / 8] |= (uint8_t)(1U << place->reg % 8);
+			} else if (is_fast) {
+				plan->copies |= 1U << place->reg;
+			}
+			break;
+		case GL_KIND_ERROR:
+			is_fast = is_result && i + 1 == plan->nparams + plan->nresults && place->reg >= 0;
+			if (is_fast) {
+				plan->error = place->reg;
+				plan->return_is_ptr[(place->reg + 1) / 8] |= (uint8_t)(1U << (place->reg + 1) % 8);
+			}
+			break;
+		default: is_fast = false; break;
+		}
+	}
+	plan->fast = is_fast;
+}
+
+struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mod, const struct gl_export *export,
+			    struct gl_error *err)
+{
+	struct gl_plan *plan = calloc(1, sizeof(*plan));
+	struct exprs exprs = { .mod = mod, .host = caller->host };
+	struct gl_buffer out = { 0 };
+	uint32_t *indices = NULL;
+
+	if (plan == NULL) {
+		goto no_memory;
+	}
+	plan->caller = caller;
+	plan->export = export;
+	if (!export->typed) {
+		char text[1024];
+		snprintf(text, sizeof(text),
+			 "%s: its object says nothing of its type (it was compiled with -dwarf=false)", export->name);
+		plan->refusal = strdup(text);
+		if (plan->refusal == NULL) {
+			goto no_memory;
+		}
+		return plan;
+	}
+	plan->nparams = export->kind == GL_EXPORT_FUNC ? export->nparams : 0;
+	plan->nresults = export->kind == GL_EXPORT_FUNC ? export->nresults : 1;
+	uint32_t n = plan->nparams + plan->nresults;
+	indices = calloc(n + 1, sizeof(*indices));
+	if (indices == NULL) {
+		goto no_memory;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		int64_t index = expr_of_param(&exprs, &export->params[i]);
+
+		if (index < 0) {
+			goto no_memory;
+		}
+		indices[i] = (uint32_t)index;
+	}
+	struct gl_plan_request request = {
+		.exprs = exprs.list,
+		.params = indices,
+		.nexprs = exprs.n,
+		.nparams = plan->nparams,
+		.nresults = plan->nresults,
+		.out = &out,
+	};
+	caller->plan(&request);
+	plan->handle = request.plan;
+	if (read_answer(plan, out.p) != 0 || find_refusal(plan) != 0) {
+		goto no_memory;
+	}
+	plan->has_error =
+		plan->nresults > 0 && export->kind == GL_EXPORT_FUNC && plan->places[n - 1].type->kind == GL_KIND_ERROR;
+	find_road(plan);
+	goto done;
+no_memory:
+	gl_fail(err, GL_ENOMEM, "%s: no memory for its signature", export->name);
+	gl_plan_free(plan);
+	plan = NULL;
+done:
+	free(indices);
+	free(out.p);
+	free_exprs(&exprs);
+	return plan;
+}
+
+void gl_plan_free(struct gl_plan *plan)
+{
+	if (plan == NULL) {
+		return;
+	}
+	if (plan->handle != 0) {
+		plan->caller->plan_free(plan->handle);
+	}
+	for (size_t i = 0; i < plan->ntypes; i++) {
+		for (size_t j = 0; j < plan->types[i].nfields; j++) {
+			free(plan->types[i].fields[j].name);
+		}
+		free(plan->types[i].fields);
+		free(plan->types[i].name);
+	}
+	free(plan->types);
+	free(plan->places);
+	free(plan->refusal);
+	free(plan);
+}
+
+void gl_plan_use_general_road(struct gl_plan *plan) { plan->fast = false; }

@@ -1,0 +1,103 @@
+/* What a plan holds: shared by the files of src/call only. */
+#ifndef GL_CALL_PLAN_H
+#define GL_CALL_PLAN_H
+
+#include "../host/call.h"
+#include "call.h"
+
+struct type;
+
+struct type_field {
+	char *name;
+	const struct type *type;
+};
+
+/* A Go type, as goloader_plan described it. */
+struct type {
+	enum gl_kind kind;
+	int bits; /* of a number */
+	char *name;
+	uint64_t len; /* of an array */
+	const struct type *key, *elem;
+	struct type_field *fields;
+	size_t nfields;
+};
+
+struct place {
+	const struct type *type;
+	int reg; /* the first register it travels in, of the sort its type takes; -1: by the stack */
+};
+
+struct gl_caller {
+	struct gl_host *host;
+	void (*plan)(struct gl_plan_request *);
+	void (*plan_free)(uint64_t);
+	void (*call)(struct gl_call *);
+	void (*call_fast)(struct gl_fast_call *);
+	void (*get)(struct gl_call *);
+	void (*set)(struct gl_call *);
+	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
+	struct gl_buffer in, out;
+};
+
+struct gl_plan {
+	struct gl_caller *caller;
+	const struct gl_export *export;
+	uint64_t handle;
+	struct type *types;
+	size_t ntypes;
+	struct place *places; /* parameters, then results; a variable is one result */
+	uint32_t nparams, nresults;
+	bool fast;      /* goes by the fast road */
+	bool has_error; /* the last result is an error */
+	char *refusal;  /* why it can't be called, or NULL */
+
+	/* gl_fast_call's of the same names */
+	uint32_t copies, strings;
+	int32_t error;
+	uint8_t return_is_ptr[8];
+};
+
+/* Where a value stands, for messages: `parameter 'o'.Brands[3]`. */
+struct path {
+	const struct path *up;
+	const char *field; /* a struct's field, or NULL */
+	int index;         /* an element: its index; 0: none */
+	int key;           /* a map's key: its stack index; 0: none */
+};
+
+/* The encoding of one call's arguments. */
+struct encoder {
+	lua_State *L;
+	struct gl_plan *plan;
+	struct gl_buffer *in;
+	uint32_t param; /* which one is being encoded; nparams for a variable */
+	int arg;        /* its number in the call as Lua counts them */
+	int depth;
+};
+
+/* Appends the value at stack index idx, as a Go value of that type. Raises where it does not fit. */
+void gl_encode(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Appends the n values from idx on as the slice that a variadic parameter is. */
+void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type);
+/* The one word of a bool, integer or float; a float's is the bits of a float64. */
+uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Puts a stream's memory back for the next call. */
+void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer);
+/* Raises the error of an argument; what it says is formatted as by lua_pushfstring. */
+int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...);
+
+/* Pushes the value at *at, which is moved behind it. */
+void gl_decode(lua_State *L, const uint64_t **at, const struct type *type);
+/* Pushes an integer of the kind and size of type, of which word holds at least the low bits. */
+void gl_decode_int(lua_State *L, uint64_t word, const struct type *type);
+/* Pushes the error that two strings at *at make. */
+void gl_decode_error(lua_State *L, const uint64_t **at);
+const char *gl_read_string(const uint64_t **at, size_t *len);
+
+/* Splits the value at idx, when the registered function takes it. */
+bool gl_lua_split(lua_State *L, int idx, uint64_t *bits, bool *is_unsigned);
+/* Pushes 64 bits that a number can't hold. */
+void gl_lua_make(lua_State *L, uint64_t bits, bool is_unsigned);
+
+#endif

@@ -1,0 +1,348 @@
+package host
+
+/*
+#include "call.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"reflect"
+	"runtime/debug"
+	"strings"
+	"unsafe"
+
+	"goloader.dev/host/internal/enter"
+)
+
+// C calls Go functions in two ways. goloader_call_fast is for signatures of numbers, strings and errors that fit into
+// registers: C has put every word where it belongs. goloader_call is for all others: C has written the arguments as a
+// stream, and a plan tells what to make of it.
+//
+// In both, whatever the function does ends here: a panic becomes a message with a traceback, and runtime.Goexit, which
+// would end the calling thread's goroutine and with it the process, becomes an error.
+
+// What the Go half knows of the runtime, from C.
+var setup struct {
+	reflectcall func(typ, fn, args unsafe.Pointer, size, result, frame uint32, regs *enter.Regs)
+	new         func(typ unsafe.Pointer) unsafe.Pointer
+	newArray    func(typ unsafe.Pointer, n int) unsafe.Pointer
+
+	code [3]unsafe.Pointer // what the functions above point to: closures that are nothing but code
+
+	gPanic, panicLink, panicGoexit                int
+	typeSize, typePtrBytes, typeGCData, typeBytes uintptr
+}
+
+//export goloader_call_setup
+func goloader_call_setup(s *C.struct_gl_call_setup) {
+	setup.code = [3]unsafe.Pointer{s.reflectcall, s.unsafe_New, s.unsafe_NewArray}
+	*(*unsafe.Pointer)(unsafe.Pointer(&setup.reflectcall)) = unsafe.Pointer(&setup.code[0])
+	*(*unsafe.Pointer)(unsafe.Pointer(&setup.new)) = unsafe.Pointer(&setup.code[1])
+	*(*unsafe.Pointer)(unsafe.Pointer(&setup.newArray)) = unsafe.Pointer(&setup.code[2])
+	setup.gPanic, setup.panicLink, setup.panicGoexit = int(s.g_panic), int(s.panic_link), int(s.panic_goexit)
+	setup.typeSize, setup.typePtrBytes = uintptr(s.type_size), uintptr(s.type_ptrbytes)
+	setup.typeGCData, setup.typeBytes = uintptr(s.type_gcdata), uintptr(s.type_bytes)
+	s.ints, s.floats = enter.IntRegs, enter.FloatRegs
+}
+
+//export goloader_call_fast
+func goloader_call_fast(c *C.struct_gl_fast_call) {
+	defer caught(&c.status, c.out)
+	callFast(c)
+}
+
+func callFast(c *C.struct_gl_fast_call) {
+	done := false
+	defer left(&done)
+	c.status = C.GL_CALL_DONE
+	regs := (*enter.Regs)(unsafe.Pointer(&c.regs))
+	if c.copies|c.strings == 0 && c.error < 0 {
+		// Numbers only: the registers are loaded from and stored to C's memory, no pointer is among them.
+		enter.Call(c.fn, regs)
+	} else {
+		callCopying(c, regs)
+	}
+	done = true
+}
+
+// callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
+func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
+	regs := *given
+	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
+		if bits&1 != 0 {
+			p := unsafe.Pointer(nil)
+			if n := regs.Ints[i+1]; n > 0 {
+				b := append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(*(**byte)(unsafe.Pointer(&regs.Ints[i])))), n)...)
+				p = unsafe.Pointer(unsafe.SliceData(b))
+			}
+			regs.Ptrs[i] = p
+			regs.Ints[i] = uintptr(p)
+		}
+	}
+	enter.Call(c.fn, &regs)
+
+	w := writer{buffer: c.out}
+	w.word(0)
+	for i, bits := 0, c.strings; bits != 0; i, bits = i+1, bits>>1 {
+		if bits&1 != 0 {
+			n := regs.Ints[i+1]
+			regs.Ints[i] = uintptr(w.buffer.len)
+			w.string(unsafe.String((*byte)(regs.Ptrs[i]), n))
+		}
+	}
+	if c.error >= 0 {
+		i := int(c.error)
+		if tab := regs.Ints[i]; tab != 0 {
+			var err error
+			// The interface's words: its itab, which is not the collector's, and its data, which is.
+			e := (*struct {
+				tab  uintptr
+				data unsafe.Pointer
+			})(unsafe.Pointer(&err))
+			e.tab, e.data = tab, regs.Ptrs[i+1]
+			regs.Ints[i] = uintptr(w.buffer.len)
+			w.error(err)
+		}
+	}
+	given.Ints, given.Floats = regs.Ints, regs.Floats
+}
+
+//export goloader_call
+func goloader_call(c *C.struct_gl_call) {
+	defer caught(&c.status, c.out)
+	call(c)
+}
+
+func call(c *C.struct_gl_call) {
+	done := false
+	defer left(&done)
+	c.status = C.GL_CALL_DONE
+	planOf(c.plan).call(c)
+	done = true
+}
+
+func (p *plan) call(c *C.struct_gl_call) {
+	in := reader{unsafe.Slice(c.in.p, c.in.len)}
+	var regs enter.Regs
+	var stack unsafe.Pointer
+	if p.frame.size > 0 {
+		stack = setup.new(p.frame.typ)
+	}
+	for i := range p.params {
+		q := &p.params[i]
+		if q.regs == nil {
+			q.decode(&in, unsafe.Add(stack, q.stack))
+			continue
+		}
+		v := q.alloc()
+		q.decode(&in, v)
+		for _, s := range q.regs {
+			s.load(&regs, v)
+		}
+	}
+	for i := range regs.ReturnIsPtr {
+		regs.ReturnIsPtr[i] = uint8(p.resultPtrs >> (8 * i))
+	}
+	if p.frame.size == 0 {
+		enter.Call(c.addr, &regs)
+	} else {
+		code := c.addr
+		setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),
+			uint32(p.frame.size+p.frame.spill), &regs)
+	}
+	out := writer{buffer: c.out}
+	for i := range p.results {
+		q := &p.results[i]
+		if q.regs == nil {
+			q.encode(&out, unsafe.Add(stack, q.stack))
+			continue
+		}
+		v := q.alloc()
+		for _, s := range q.regs {
+			s.store(&regs, v)
+		}
+		q.encode(&out, v)
+	}
+}
+
+// load puts one word of the value at p into its register.
+func (s step) load(regs *enter.Regs, p unsafe.Pointer) {
+	p = unsafe.Add(p, s.off)
+	switch {
+	case s.kind == stepPointer:
+		regs.Ptrs[s.reg] = *(*unsafe.Pointer)(p)
+		regs.Ints[s.reg] = uintptr(regs.Ptrs[s.reg])
+	case s.kind == stepFloat && s.size == 4:
+		regs.Floats[s.reg] = uint64(*(*uint32)(p))
+	case s.kind == stepFloat:
+		regs.Floats[s.reg] = *(*uint64)(p)
+	case s.size == 1:
+		regs.Ints[s.reg] = uintptr(*(*uint8)(p))
+	case s.size == 2:
+		regs.Ints[s.reg] = uintptr(*(*uint16)(p))
+	case s.size == 4:
+		regs.Ints[s.reg] = uintptr(*(*uint32)(p))
+	default:
+		regs.Ints[s.reg] = *(*uintptr)(p)
+	}
+}
+
+// store takes one word of the value at p from its register.
+func (s step) store(regs *enter.Regs, p unsafe.Pointer) {
+	p = unsafe.Add(p, s.off)
+	switch {
+	case s.kind == stepPointer:
+		*(*unsafe.Pointer)(p) = regs.Ptrs[s.reg]
+	case s.kind == stepFloat && s.size == 4:
+		*(*uint32)(p) = uint32(regs.Floats[s.reg])
+	case s.kind == stepFloat:
+		*(*uint64)(p) = regs.Floats[s.reg]
+	case s.size == 1:
+		*(*uint8)(p) = uint8(regs.Ints[s.reg])
+	case s.size == 2:
+		*(*uint16)(p) = uint16(regs.Ints[s.reg])
+	case s.size == 4:
+		*(*uint32)(p) = uint32(regs.Ints[s.reg])
+	default:
+		*(*uintptr)(p) = regs.Ints[s.reg]
+	}
+}
+
+// ---- variables --------------------------------------------------------------------------------------------------
+
+//export goloader_get
+func goloader_get(c *C.struct_gl_call) {
+	defer caught(&c.status, c.out)
+	c.status = C.GL_CALL_DONE
+	n := planOf(c.plan).results[0].node
+	n.encode(&writer{buffer: c.out}, c.addr)
+}
+
+//export goloader_set
+func goloader_set(c *C.struct_gl_call) {
+	defer caught(&c.status, c.out)
+	c.status = C.GL_CALL_DONE
+	n := planOf(c.plan).results[0].node
+	v := n.alloc()
+	n.decode(&reader{unsafe.Slice(c.in.p, c.in.len)}, v)
+	// Set has the write barriers that a variable outside the heap needs too.
+	value(n.shape(), c.addr).Set(value(n.shape(), v))
+}
+
+// ---- what ends a call before its time ----------------------------------------------------------------------------
+
+// exited is what runtime.Goexit becomes.
+type exited struct{}
+
+// left is deferred around a call. Neither panic nor return runs it undone: then it is runtime.Goexit that does, and
+// only a panic that an older frame recovers gets past it; but the runtime sees to it that no panic does, unless it
+// forgets that this goroutine is exiting (runtime/panic.go, recovery; gopanic before Go 1.22).
+func left(done *bool) {
+	if *done {
+		return
+	}
+	if r := recover(); r != nil {
+		if _, ok := r.(carryError); ok {
+			panic(r)
+		}
+		panic(panicked{r, traceback()})
+	}
+	if forgetGoexit() {
+		panic(exited{})
+	}
+}
+
+func forgetGoexit() bool {
+	if setup.gPanic < 0 || setup.panicLink < 0 || setup.panicGoexit < 0 {
+		return false
+	}
+	p := *(*unsafe.Pointer)(unsafe.Add(enter.G(), setup.gPanic))
+	for p != nil {
+		if goexit := (*bool)(unsafe.Add(p, setup.panicGoexit)); *goexit {
+			*goexit = false
+			return true
+		}
+		p = *(*unsafe.Pointer)(unsafe.Add(p, setup.panicLink))
+	}
+	return false
+}
+
+// panicked is a panic's value with the traceback of the place where it happened.
+type panicked struct {
+	value     any
+	traceback string
+}
+
+// caught is deferred by what C calls, and tells C how the call ended.
+func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	out.len = 0
+	w := writer{buffer: out}
+	p, ok := r.(panicked)
+	if !ok {
+		p = panicked{r, traceback()}
+	}
+	switch v := p.value.(type) {
+	case exited:
+		*status = C.GL_CALL_EXITED
+	case carryError:
+		*status = C.GL_CALL_TYPE
+		w.string(string(v))
+	default:
+		*status = C.GL_CALL_PANICKED
+		w.string(panicText(p.value))
+		w.string(p.traceback)
+	}
+}
+
+// panicText says what Go would print of a panic's value (runtime/error.go, printpanicval).
+func panicText(v any) (text string) {
+	defer func() {
+		if r := recover(); r != nil {
+			text = fmt.Sprintf("%T, whose own method panicked", v)
+		}
+	}()
+	r := reflect.ValueOf(v)
+	if err := asError(r); err != nil {
+		return err.Error()
+	}
+	if r.Type().Implements(stringerType) && !isNil(r) {
+		var s interface{ String() string }
+		reflect.ValueOf(&s).Elem().Set(r)
+		return s.String()
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	if r.Type().PkgPath() == "" && r.Kind() <= reflect.Complex128 {
+		return fmt.Sprint(v)
+	}
+	if r.Kind() == reflect.String {
+		return fmt.Sprintf("%T(%q)", v, v)
+	}
+	return fmt.Sprintf("%T(%+v)", v, v)
+}
+
+// traceback describes the stack of the panic that the caller's deferred function handles: from where it happened down
+// to the function that C called, without the runtime's and this package's own frames.
+func traceback() string {
+	lines := strings.Split(strings.TrimSuffix(string(debug.Stack()), "\n"), "\n")
+	kept := lines[:1:1]
+	panicking := false
+	for i := 1; i+1 < len(lines); i += 2 {
+		switch name := lines[i]; {
+		case strings.HasPrefix(name, "panic("):
+			kept, panicking = kept[:1], true
+		case !panicking, strings.HasPrefix(name, "runtime."):
+		case strings.HasPrefix(name, "goloader.dev/host."), strings.HasPrefix(name, "goloader.dev/host/internal/enter."):
+			return strings.Join(kept, "\n")
+		default:
+			kept = append(kept, name, lines[i+1])
+		}
+	}
+	return strings.Join(kept, "\n")
+}

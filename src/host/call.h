@@ -1,0 +1,140 @@
+/* What the C half (src/call) and the Go half (src/host) of a call say to each other.
+ *
+ * Values cross as a stream of 64-bit words in memory that C owns. An argument stream is written by C, complete, before
+ * Go is entered; a result stream is written by Go, complete, before it returns. So neither side's errors unwind the
+ * other's frames, and no pointer to either side's garbage-collected memory is kept by the other.
+ *
+ *     bool, integers   one word (two's complement)
+ *     floats           the bits of a float64
+ *     complex          two floats
+ *     string, bytes,   length in bytes, then the bytes, padded to whole words
+ *       time
+ *     slice            number of elements, then the elements
+ *     array            the elements
+ *     map              number of entries, then key and value of each
+ *                      (of bytes, a slice or a map as an argument, a length of -1 is Go's nil)
+ *     struct           its exported fields in order; as an argument each preceded by a word: is it there?
+ *     pointer          a word: is it there? then what it points to
+ *     error            a word: is it there? then message and type, two strings
+ *     any              a tag (enum gl_tag), then what the tag says
+ */
+#ifndef GL_HOST_CALL_H
+#define GL_HOST_CALL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum gl_kind {
+	GL_KIND_NONE, /* Lua can't carry it: the type's name says what, completing "has type …" */
+	GL_KIND_BOOL,
+	GL_KIND_INT,
+	GL_KIND_UINT,
+	GL_KIND_FLOAT,
+	GL_KIND_COMPLEX,
+	GL_KIND_STRING,
+	GL_KIND_BYTES,
+	GL_KIND_TIME,
+	GL_KIND_SLICE,
+	GL_KIND_ARRAY,
+	GL_KIND_MAP,
+	GL_KIND_STRUCT,
+	GL_KIND_POINTER,
+	GL_KIND_ERROR,
+	GL_KIND_ANY,
+};
+
+enum gl_tag {
+	GL_TAG_NIL,
+	GL_TAG_BOOL,
+	GL_TAG_INT,
+	GL_TAG_UINT,
+	GL_TAG_FLOAT,
+	GL_TAG_COMPLEX,
+	GL_TAG_STRING,
+	GL_TAG_LIST,  /* number of elements, each tagged */
+	GL_TAG_MAP,   /* number of entries, key and value tagged */
+	GL_TAG_ERROR, /* message and type */
+};
+
+enum gl_status {
+	GL_CALL_DONE,
+	GL_CALL_PANICKED, /* the stream holds two strings: message and traceback */
+	GL_CALL_EXITED,   /* the function called runtime.Goexit */
+	GL_CALL_TYPE,     /* the stream holds a string: which value could not be carried and why */
+};
+
+/* Memory of malloc's that Go may grow. */
+struct gl_buffer {
+	uint64_t *p;
+	size_t len, cap; /* words */
+};
+
+/* A call by registers alone: src/host/internal/enter has this layout too. */
+#if defined(__aarch64__)
+#define GL_INT_REGS 16
+#define GL_FLOAT_REGS 16
+#else
+#define GL_INT_REGS 9
+#define GL_FLOAT_REGS 15
+#endif
+struct gl_regs {
+	uint64_t ints[GL_INT_REGS];
+	uint64_t floats[GL_FLOAT_REGS];
+	uint64_t ptrs[GL_INT_REGS]; /* Go's */
+	uint8_t return_is_ptr[8];
+};
+
+struct gl_fast_call {
+	void *fn; /* the function's code */
+	struct gl_regs regs;
+	uint32_t copies; /* bit i: words i and i+1 are address and length of bytes, of which the function gets a copy */
+	uint32_t strings; /* results: words i and i+1 are a string or slice of bytes: becomes its place in out, in words
+			   */
+	int32_t error; /* results: the first word of an error: becomes its place in out, or 0 for nil; -1: there is none
+			*/
+	enum gl_status status;
+	struct gl_buffer *out; /* its first word is never used: a place of 0 means nil */
+};
+
+/* A call on the general road, or the reading or writing of a variable. */
+struct gl_call {
+	uint64_t plan;
+	void *addr; /* a function's code, a variable's address */
+	const struct gl_buffer *in;
+	struct gl_buffer *out;
+	enum gl_status status;
+};
+
+/* A type as C describes it to Go. Most types have a descriptor; composite types that no code ever put into an
+ * interface may have none, and are told by their parts. */
+enum gl_type_op { GL_TYPE_DESCRIPTOR, GL_TYPE_SLICE, GL_TYPE_POINTER, GL_TYPE_ARRAY, GL_TYPE_MAP, GL_TYPE_UNKNOWN };
+struct gl_type_expr {
+	enum gl_type_op op;
+	void *descriptor; /* GL_TYPE_DESCRIPTOR */
+	const char *name; /* GL_TYPE_UNKNOWN: as the compiler names it */
+	uint64_t len;     /* GL_TYPE_ARRAY */
+	/* indices of the parts: GL_TYPE_SLICE, POINTER, ARRAY: elem; GL_TYPE_MAP: key and elem */
+	uint32_t key, elem;
+};
+
+/* What goloader_plan gets; its answer comes in out:
+ *     number of types, then for each: kind, bits, length, key, elem (indices), name, number of fields, name and type of
+ * each for each parameter and then each result: type, its first register or -1 when it goes by the stack */
+struct gl_plan_request {
+	const struct gl_type_expr *exprs;
+	const uint32_t *params; /* nparams + nresults indices of exprs; a variable is one result */
+	uint32_t nexprs, nparams, nresults;
+	struct gl_buffer *out;
+	uint64_t plan; /* out: the handle, for gl_call and goloader_plan_free */
+};
+
+/* What the Go half needs to know of the runtime that only C can find out. */
+struct gl_call_setup {
+	void *reflectcall, *unsafe_New, *unsafe_NewArray; /* functions' code (ABIInternal) */
+	/* offsets in bytes: of runtime.g and runtime._panic, -1 when unknown; of internal/abi.Type */
+	int32_t g_panic, panic_link, panic_goexit;
+	int32_t type_size, type_ptrbytes, type_gcdata, type_bytes;
+	uint32_t ints, floats; /* out: registers that carry arguments, to be compared with gl_regs */
+};
+
+#endif

@@ -1,0 +1,28 @@
+// Package enter calls Go code by its address, with arguments in the registers that the compiler expects them in.
+//
+// The Go calling convention (ABIInternal, src/cmd/compile/abi-internal.md) passes the words of most signatures in
+// registers, in and out. Go source can't say "call the code at this address with these registers", so a few lines of
+// assembly do. All that differs by processor in the calling of functions is in this package.
+package enter
+
+import "unsafe"
+
+// Regs has the layout of internal/abi.RegArgs, which has been the same since Go 1.17, so that it also serves
+// runtime.reflectcall. C code fills it in too: struct gl_regs of call.h.
+type Regs struct {
+	Ints   [IntRegs]uintptr
+	Floats [FloatRegs]uint64
+	// Pointers among the words in Ints, again: here the collector sees them.
+	Ptrs [IntRegs]unsafe.Pointer
+	// One bit for each word of Ints that is a pointer when the function returns.
+	ReturnIsPtr [(IntRegs + 7) / 8]uint8
+}
+
+// Call calls the function whose code is at fn with the registers r, and leaves its results there. The function must
+// have no stack-assigned parameter or result.
+//
+//go:noescape
+func Call(fn unsafe.Pointer, r *Regs)
+
+// G returns the current goroutine's descriptor, a *runtime.g.
+func G() unsafe.Pointer

@@ -1,0 +1,86 @@
+#include "funcdata.h"
+#include "textflag.h"
+
+// Offsets in Regs
+#define INT(i) (8*i)
+#define FLOAT(i) (72+8*i)
+#define PTR(i) (192+8*i)
+#define RETURN_IS_PTR 264
+
+// Stores a result word, and once more where the collector sees it when it is a pointer. It must not see another: a
+// number that looks like the address of free memory stops the program. R13 holds ReturnIsPtr, R12 the *Regs.
+#define RESULT(i, reg) \
+	MOVQ	reg, INT(i)(R12) \
+	BTL	$i, R13 \
+	JCC	2(PC) \
+	MOVQ	reg, PTR(i)(R12)
+
+// func Call(fn unsafe.Pointer, r *Regs)
+//
+// The frame is the spill area: the place that a callee may use for its register arguments when it needs the registers
+// for something else, at most one word for each. What lies there is the callee's to describe.
+TEXT ·Call(SB), 0, $192-16
+	NO_LOCAL_POINTERS
+	MOVQ	r+8(FP), R12
+	MOVQ	INT(0)(R12), AX
+	MOVQ	INT(1)(R12), BX
+	MOVQ	INT(2)(R12), CX
+	MOVQ	INT(3)(R12), DI
+	MOVQ	INT(4)(R12), SI
+	MOVQ	INT(5)(R12), R8
+	MOVQ	INT(6)(R12), R9
+	MOVQ	INT(7)(R12), R10
+	MOVQ	INT(8)(R12), R11
+	MOVSD	FLOAT(0)(R12), X0
+	MOVSD	FLOAT(1)(R12), X1
+	MOVSD	FLOAT(2)(R12), X2
+	MOVSD	FLOAT(3)(R12), X3
+	MOVSD	FLOAT(4)(R12), X4
+	MOVSD	FLOAT(5)(R12), X5
+	MOVSD	FLOAT(6)(R12), X6
+	MOVSD	FLOAT(7)(R12), X7
+	MOVSD	FLOAT(8)(R12), X8
+	MOVSD	FLOAT(9)(R12), X9
+	MOVSD	FLOAT(10)(R12), X10
+	MOVSD	FLOAT(11)(R12), X11
+	MOVSD	FLOAT(12)(R12), X12
+	MOVSD	FLOAT(13)(R12), X13
+	MOVSD	FLOAT(14)(R12), X14
+	XORPS	X15, X15
+	MOVQ	(TLS), R14
+	MOVQ	fn+0(FP), R12
+	CALL	R12
+	// The stack may have moved: the argument is read again.
+	MOVQ	r+8(FP), R12
+	MOVWLZX	RETURN_IS_PTR(R12), R13
+	RESULT(0, AX)
+	RESULT(1, BX)
+	RESULT(2, CX)
+	RESULT(3, DI)
+	RESULT(4, SI)
+	RESULT(5, R8)
+	RESULT(6, R9)
+	RESULT(7, R10)
+	RESULT(8, R11)
+	MOVSD	X0, FLOAT(0)(R12)
+	MOVSD	X1, FLOAT(1)(R12)
+	MOVSD	X2, FLOAT(2)(R12)
+	MOVSD	X3, FLOAT(3)(R12)
+	MOVSD	X4, FLOAT(4)(R12)
+	MOVSD	X5, FLOAT(5)(R12)
+	MOVSD	X6, FLOAT(6)(R12)
+	MOVSD	X7, FLOAT(7)(R12)
+	MOVSD	X8, FLOAT(8)(R12)
+	MOVSD	X9, FLOAT(9)(R12)
+	MOVSD	X10, FLOAT(10)(R12)
+	MOVSD	X11, FLOAT(11)(R12)
+	MOVSD	X12, FLOAT(12)(R12)
+	MOVSD	X13, FLOAT(13)(R12)
+	MOVSD	X14, FLOAT(14)(R12)
+	RET
+
+// func G() unsafe.Pointer
+TEXT ·G(SB), NOSPLIT, $0-8
+	MOVQ	(TLS), AX
+	MOVQ	AX, ret+0(FP)
+	RET

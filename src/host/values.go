@@ -1,0 +1,475 @@
+package host
+
+/*
+#include <stdlib.h>
+#include "call.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"time"
+	"unsafe"
+)
+
+// Values cross between Lua and Go as streams of words (call.h says how). This file turns streams into Go values in
+// memory and back.
+
+// carryError is what decoding and encoding panic with when a value can't be carried.
+type carryError string
+
+// Values nest this deep at most: a longer chain is a cycle in all likelihood.
+const maxDepth = 1000
+
+// ---- memory of any type -----------------------------------------------------------------------------------------
+
+// alloc returns zeroed memory for a value of type n.
+func (n *node) alloc() unsafe.Pointer {
+	return setup.new(n.desc)
+}
+
+// value returns the variable of type t at p, as reflect.NewAt(t, p).Elem() would; but that needs the pointer type, and
+// makes it for ever where there is none.
+func value(t reflect.Type, p unsafe.Pointer) reflect.Value {
+	var model byte
+	v := reflect.ValueOf(&model).Elem()
+	// reflect.Value is type, pointer, flags; the flags' low bits are the kind (reflect/value.go).
+	w := (*struct {
+		typ, ptr unsafe.Pointer
+		flag     uintptr
+	})(unsafe.Pointer(&v))
+	w.typ, w.ptr = descriptor(t), p
+	w.flag = w.flag&^31 | uintptr(t.Kind())
+	return v
+}
+
+type slice struct {
+	p        unsafe.Pointer
+	len, cap int
+}
+
+// ---- decoding ---------------------------------------------------------------------------------------------------
+
+// absent is the length of a nil slice, map or []byte.
+const absent = -1
+
+type reader struct {
+	w []C.uint64_t
+}
+
+func (r *reader) word() uint64 {
+	w := r.w[0]
+	r.w = r.w[1:]
+	return uint64(w)
+}
+
+func (r *reader) bytes(n int) []byte {
+	words := (n + 7) / 8
+	b := r.w[:words]
+	r.w = r.w[words:]
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&b[0])), n)
+}
+
+func (r *reader) string() string {
+	return string(r.bytes(int(r.word())))
+}
+
+// decode reads a value of type n into the zeroed memory at p.
+func (n *node) decode(r *reader, p unsafe.Pointer) {
+	switch n.kind {
+	case C.GL_KIND_BOOL:
+		*(*bool)(p) = r.word() != 0
+	case C.GL_KIND_INT, C.GL_KIND_UINT:
+		switch v := r.word(); n.bits {
+		case 8:
+			*(*uint8)(p) = uint8(v)
+		case 16:
+			*(*uint16)(p) = uint16(v)
+		case 32:
+			*(*uint32)(p) = uint32(v)
+		default:
+			*(*uint64)(p) = v
+		}
+	case C.GL_KIND_FLOAT:
+		if v := math.Float64frombits(r.word()); n.bits == 32 {
+			*(*float32)(p) = float32(v)
+		} else {
+			*(*float64)(p) = v
+		}
+	case C.GL_KIND_COMPLEX:
+		re, im := math.Float64frombits(r.word()), math.Float64frombits(r.word())
+		if n.bits == 64 {
+			*(*complex64)(p) = complex64(complex(re, im))
+		} else {
+			*(*complex128)(p) = complex(re, im)
+		}
+	case C.GL_KIND_STRING:
+		*(*string)(p) = r.string()
+	case C.GL_KIND_BYTES:
+		if len := int(r.word()); len != absent {
+			*(*[]byte)(p) = append([]byte{}, r.bytes(len)...)
+		}
+	case C.GL_KIND_TIME:
+		s := r.string()
+		t, err := time.Parse(time.RFC3339Nano, s)
+		if err != nil {
+			panic(carryError(fmt.Sprintf("%q is no time like %q", s, time.RFC3339Nano)))
+		}
+		*(*time.Time)(p) = t
+	case C.GL_KIND_SLICE:
+		if len := int(r.word()); len != absent {
+			s := (*slice)(p)
+			s.p, s.len, s.cap = setup.newArray(n.elem.desc, len), len, len
+			n.elem.decodeList(r, s.p, len)
+		}
+	case C.GL_KIND_ARRAY:
+		n.elem.decodeList(r, p, n.len)
+	case C.GL_KIND_MAP:
+		n.decodeMap(r, p)
+	case C.GL_KIND_STRUCT:
+		for _, f := range n.fields {
+			if r.word() != 0 {
+				f.decode(r, unsafe.Add(p, f.off))
+			}
+		}
+	case C.GL_KIND_POINTER:
+		if r.word() != 0 {
+			q := n.elem.alloc()
+			n.elem.decode(r, q)
+			*(*unsafe.Pointer)(p) = q
+		}
+	case C.GL_KIND_ERROR:
+		if r.word() != 0 {
+			message := r.string()
+			r.string()
+			*(*error)(p) = errors.New(message)
+		}
+	case C.GL_KIND_ANY:
+		*(*any)(p) = r.any()
+	}
+}
+
+func (n *node) decodeList(r *reader, p unsafe.Pointer, len int) {
+	for i := 0; i < len; i++ {
+		n.decode(r, unsafe.Add(p, uintptr(i)*n.size))
+	}
+}
+
+func (n *node) decodeMap(r *reader, p unsafe.Pointer) {
+	count := int(r.word())
+	if count == absent {
+		return
+	}
+	m := reflect.MakeMapWithSize(n.typ, count)
+	keyp, elemp := n.key.alloc(), n.elem.alloc()
+	key, elem := value(n.typ.Key(), keyp), value(n.typ.Elem(), elemp)
+	for i := 0; i < count; i++ {
+		key.SetZero()
+		n.key.decode(r, keyp)
+		elem.SetZero()
+		n.elem.decode(r, elemp)
+		m.SetMapIndex(key, elem)
+	}
+	*(*unsafe.Pointer)(p) = m.UnsafePointer()
+}
+
+func (r *reader) any() any {
+	switch tag := r.word(); tag {
+	case C.GL_TAG_BOOL:
+		return r.word() != 0
+	case C.GL_TAG_INT:
+		return int64(r.word())
+	case C.GL_TAG_UINT:
+		return r.word()
+	case C.GL_TAG_FLOAT:
+		return math.Float64frombits(r.word())
+	case C.GL_TAG_STRING:
+		return r.string()
+	case C.GL_TAG_LIST:
+		list := make([]any, r.word())
+		for i := range list {
+			list[i] = r.any()
+		}
+		return list
+	case C.GL_TAG_MAP:
+		n := int(r.word())
+		m := make(map[string]any, n)
+		for i := 0; i < n; i++ {
+			key, _ := r.any().(string)
+			m[key] = r.any()
+		}
+		return m
+	}
+	return nil
+}
+
+// ---- encoding ---------------------------------------------------------------------------------------------------
+
+// A writer appends to a buffer that C owns.
+type writer struct {
+	buffer *C.struct_gl_buffer
+	depth  int
+}
+
+// grow makes room for n words and returns the first.
+func (w *writer) grow(n int) unsafe.Pointer {
+	b := w.buffer
+	if uintptr(b.cap-b.len) < uintptr(n) {
+		cap := (uintptr(b.len) + uintptr(n)) * 2
+		p := C.realloc(unsafe.Pointer(b.p), C.size_t(cap*8))
+		if p == nil {
+			panic(carryError(fmt.Sprintf("no memory for a result of %d bytes", cap*8)))
+		}
+		b.p, b.cap = (*C.uint64_t)(p), C.size_t(cap)
+	}
+	p := unsafe.Add(unsafe.Pointer(b.p), uintptr(b.len)*8)
+	b.len += C.size_t(n)
+	return p
+}
+
+func (w *writer) word(v uint64) {
+	*(*uint64)(w.grow(1)) = v
+}
+
+func (w *writer) bool(v bool) {
+	if v {
+		w.word(1)
+	} else {
+		w.word(0)
+	}
+}
+
+func (w *writer) float(v float64) {
+	w.word(math.Float64bits(v))
+}
+
+func (w *writer) string(s string) {
+	p := w.grow(1 + (len(s)+7)/8)
+	*(*uint64)(p) = uint64(len(s))
+	copy(unsafe.Slice((*byte)(unsafe.Add(p, 8)), len(s)), s)
+}
+
+func (w *writer) error(err error) {
+	w.string(err.Error())
+	w.string(reflect.TypeOf(err).String())
+}
+
+func (w *writer) enter() {
+	if w.depth++; w.depth > maxDepth {
+		panic(carryError(fmt.Sprintf("a result nests deeper than %d levels: is it cyclic?", maxDepth)))
+	}
+}
+
+// encode writes the value of type n at p.
+func (n *node) encode(w *writer, p unsafe.Pointer) {
+	switch n.kind {
+	case C.GL_KIND_BOOL:
+		w.bool(*(*bool)(p))
+	case C.GL_KIND_INT:
+		switch n.bits {
+		case 8:
+			w.word(uint64(*(*int8)(p)))
+		case 16:
+			w.word(uint64(*(*int16)(p)))
+		case 32:
+			w.word(uint64(*(*int32)(p)))
+		default:
+			w.word(*(*uint64)(p))
+		}
+	case C.GL_KIND_UINT:
+		switch n.bits {
+		case 8:
+			w.word(uint64(*(*uint8)(p)))
+		case 16:
+			w.word(uint64(*(*uint16)(p)))
+		case 32:
+			w.word(uint64(*(*uint32)(p)))
+		default:
+			w.word(*(*uint64)(p))
+		}
+	case C.GL_KIND_FLOAT:
+		if n.bits == 32 {
+			w.float(float64(*(*float32)(p)))
+		} else {
+			w.float(*(*float64)(p))
+		}
+	case C.GL_KIND_COMPLEX:
+		v := complex128(0)
+		if n.bits == 64 {
+			v = complex128(*(*complex64)(p))
+		} else {
+			v = *(*complex128)(p)
+		}
+		w.float(real(v))
+		w.float(imag(v))
+	case C.GL_KIND_STRING:
+		w.string(*(*string)(p))
+	case C.GL_KIND_BYTES:
+		b := *(*[]byte)(p)
+		w.string(unsafe.String(unsafe.SliceData(b), len(b)))
+	case C.GL_KIND_TIME:
+		w.string((*time.Time)(p).Format(time.RFC3339Nano))
+	case C.GL_KIND_SLICE:
+		s := (*slice)(p)
+		w.word(uint64(s.len))
+		n.elem.encodeList(w, s.p, s.len)
+	case C.GL_KIND_ARRAY:
+		n.elem.encodeList(w, p, n.len)
+	case C.GL_KIND_MAP:
+		n.encodeMap(w, p)
+	case C.GL_KIND_STRUCT:
+		w.enter()
+		for _, f := range n.fields {
+			f.encode(w, unsafe.Add(p, f.off))
+		}
+		w.depth--
+	case C.GL_KIND_POINTER:
+		q := *(*unsafe.Pointer)(p)
+		w.bool(q != nil)
+		if q != nil {
+			w.enter()
+			n.elem.encode(w, q)
+			w.depth--
+		}
+	case C.GL_KIND_ERROR:
+		err := *(*error)(p)
+		w.bool(err != nil)
+		if err != nil {
+			w.error(err)
+		}
+	case C.GL_KIND_ANY:
+		w.any(reflect.ValueOf(*(*any)(p)))
+	}
+}
+
+func (n *node) encodeList(w *writer, p unsafe.Pointer, len int) {
+	w.enter()
+	for i := 0; i < len; i++ {
+		n.encode(w, unsafe.Add(p, uintptr(i)*n.size))
+	}
+	w.depth--
+}
+
+func (n *node) encodeMap(w *writer, p unsafe.Pointer) {
+	m := value(n.typ, p)
+	// The number is known when the last entry is written: another goroutine's insertion is Go's own error.
+	w.word(0)
+	at := w.buffer.len - 1
+	if m.Len() == 0 {
+		return
+	}
+	w.enter()
+	keyp, elemp := n.key.alloc(), n.elem.alloc()
+	key, elem := value(n.typ.Key(), keyp), value(n.typ.Elem(), elemp)
+	count := uint64(0)
+	for iter := m.MapRange(); iter.Next(); count++ {
+		key.SetIterKey(iter)
+		elem.SetIterValue(iter)
+		n.key.encode(w, keyp)
+		n.elem.encode(w, elemp)
+	}
+	*(*uint64)(unsafe.Add(unsafe.Pointer(w.buffer.p), uintptr(at)*8)) = count
+	w.depth--
+}
+
+// any writes a value of a type that only shows at run time.
+func (w *writer) any(v reflect.Value) {
+	if !v.IsValid() {
+		w.word(C.GL_TAG_NIL)
+		return
+	}
+	w.enter()
+	defer func() { w.depth-- }()
+	t := v.Type()
+	if t == timeType {
+		w.tagged(C.GL_TAG_STRING, v.Interface().(time.Time).Format(time.RFC3339Nano))
+		return
+	}
+	if err := asError(v); err != nil {
+		w.word(C.GL_TAG_ERROR)
+		w.error(err)
+		return
+	}
+	switch t.Kind() {
+	case reflect.Bool:
+		w.word(C.GL_TAG_BOOL)
+		w.bool(v.Bool())
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		w.word(C.GL_TAG_INT)
+		w.word(uint64(v.Int()))
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		w.word(C.GL_TAG_UINT)
+		w.word(v.Uint())
+	case reflect.Float32, reflect.Float64:
+		w.word(C.GL_TAG_FLOAT)
+		w.float(v.Float())
+	case reflect.Complex64, reflect.Complex128:
+		w.word(C.GL_TAG_COMPLEX)
+		w.float(real(v.Complex()))
+		w.float(imag(v.Complex()))
+	case reflect.String:
+		w.tagged(C.GL_TAG_STRING, v.String())
+	case reflect.Slice:
+		if t.Elem().Kind() == reflect.Uint8 {
+			b := v.Bytes()
+			w.tagged(C.GL_TAG_STRING, unsafe.String(unsafe.SliceData(b), len(b)))
+			return
+		}
+		fallthrough
+	case reflect.Array:
+		w.word(C.GL_TAG_LIST)
+		w.word(uint64(v.Len()))
+		for i := 0; i < v.Len(); i++ {
+			w.any(v.Index(i))
+		}
+	case reflect.Map:
+		w.word(C.GL_TAG_MAP)
+		w.word(uint64(v.Len()))
+		for iter := v.MapRange(); iter.Next(); {
+			w.any(iter.Key())
+			w.any(iter.Value())
+		}
+	case reflect.Struct:
+		w.word(C.GL_TAG_MAP)
+		at := w.buffer.len
+		w.word(0)
+		count := uint64(0)
+		for i := 0; i < t.NumField(); i++ {
+			if f := t.Field(i); f.IsExported() {
+				w.tagged(C.GL_TAG_STRING, f.Name)
+				w.any(v.Field(i))
+				count++
+			}
+		}
+		*(*uint64)(unsafe.Add(unsafe.Pointer(w.buffer.p), uintptr(at)*8)) = count
+	case reflect.Pointer, reflect.Interface:
+		w.any(v.Elem())
+	default:
+		panic(carryError("a result holds a " + t.String() + ", which Lua can't carry yet"))
+	}
+}
+
+func (w *writer) tagged(tag uint64, s string) {
+	w.word(tag)
+	w.string(s)
+}
+
+// asError returns v as an error when its type is one, else nil. Converting by reflect, not by a type assertion, keeps
+// the module's types out of the assertion's cache.
+func asError(v reflect.Value) error {
+	var err error
+	if v.Type().Implements(errorType) && !isNil(v) {
+		reflect.ValueOf(&err).Elem().Set(v)
+	}
+	return err
+}
+
+func isNil(v reflect.Value) bool {
+	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil()
+}
