@@ -39,7 +39,7 @@ static int func_call(lua_State *L)
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
-	const struct gl_export *export = binding_module_export(L, f->module, f->export);
+	const struct gl_export *export = binding_module_export(f->module, f->export);
 
 	if (export == NULL) {
 		lua_pushliteral(L, "function of a module that was unloaded");

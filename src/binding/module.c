@@ -253,6 +253,11 @@ static int module_symbols(lua_State *L)
 	return 1;
 }
 
+static int module_disassemble(lua_State *L)
+{
+	return binding_disassemble(L, check_loaded(L)->mod, luaL_checkstring(L, 2));
+}
+
 static int module_stats(lua_State *L)
 {
 	struct binding_module *m = check_loaded(L);

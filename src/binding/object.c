@@ -1,0 +1,187 @@
+/* Looking into objects and loaded code: nm and listings. They need a description, no running host. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../abi/abi.h"
+#include "../disasm/disasm.h"
+#include "../disasm/nm.h"
+#include "binding.h"
+
+/* What C gives hangs on a userdata that frees it, since building tables of it can fail for want of memory. */
+struct held {
+	struct gl_abi *abi;
+	struct gl_nm *nm;
+	struct gl_listings *listings;
+};
+
+#define HELD "goloader.held"
+
+static int held_gc(lua_State *L)
+{
+	struct held *held = luaL_checkudata(L, 1, HELD);
+
+	gl_nm_free(held->nm);
+	gl_listings_free(held->listings);
+	gl_abi_free(held->abi);
+	*held = (struct held){ 0 };
+	return 0;
+}
+
+static struct held *push_held(lua_State *L)
+{
+	struct held *held = lua_newuserdata(L, sizeof(*held));
+
+	*held = (struct held){ 0 };
+	if (luaL_newmetatable(L, HELD)) {
+		lua_pushcfunction(L, held_gc);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+	return held;
+}
+
+/* Frees at once what is big; the result is on the top. */
+static int return_held(lua_State *L, struct held *held)
+{
+	gl_nm_free(held->nm);
+	gl_listings_free(held->listings);
+	gl_abi_free(held->abi);
+	*held = (struct held){ 0 };
+	return 1;
+}
+
+/* core.nm(file, desc) -> { { name =, kind =, size =, abi =, export =, signature = }, … } */
+int binding_nm(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1), *desc = luaL_checkstring(L, 2);
+	struct held *held = push_held(L);
+	struct gl_error err;
+
+	held->abi = gl_abi_read(desc, &err);
+	if (held->abi == NULL || gl_nm_read(file, held->abi, &held->nm, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_createtable(L, (int)held->nm->n, 0);
+	for (size_t i = 0; i < held->nm->n; i++) {
+		const struct gl_nm_symbol *sym = &held->nm->symbols[i];
+
+		lua_createtable(L, 0, 6);
+		lua_pushstring(L, sym->name);
+		lua_setfield(L, -2, "name");
+		lua_pushlstring(L, &sym->kind, 1);
+		lua_setfield(L, -2, "kind");
+		lua_pushnumber(L, (lua_Number)sym->size);
+		lua_setfield(L, -2, "size");
+		if (sym->abi >= 0) {
+			lua_pushnumber(L, sym->abi);
+			lua_setfield(L, -2, "abi");
+		}
+		lua_pushboolean(L, sym->is_export);
+		lua_setfield(L, -2, "export");
+		lua_pushstring(L, sym->signature); /* nil for NULL */
+		lua_setfield(L, -2, "signature");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return return_held(L, held);
+}
+
+static void push_insns(lua_State *L, const struct gl_listing *listing)
+{
+	lua_createtable(L, (int)listing->n, 0);
+	for (size_t i = 0; i < listing->n; i++) {
+		const struct gl_insn *insn = &listing->insns[i];
+		char text[2 * sizeof(insn->bytes) + 1] = "";
+
+		lua_createtable(L, 0, 5);
+		for (size_t j = 0; j < insn->size && j < sizeof(insn->bytes); j++) {
+			snprintf(text + 2 * j, 3, "%02x", insn->bytes[j]);
+		}
+		lua_pushstring(L, text);
+		lua_setfield(L, -2, "bytes");
+		snprintf(text, sizeof(text), "%" PRIx64, insn->addr);
+		lua_pushstring(L, text);
+		lua_setfield(L, -2, "addr");
+		lua_pushstring(L, insn->mnemonic);
+		lua_setfield(L, -2, "mnemonic");
+		lua_pushstring(L, insn->operands);
+		lua_setfield(L, -2, "operands");
+		if (insn->comment[0] != '\0') {
+			lua_pushstring(L, insn->comment);
+			lua_setfield(L, -2, "comment");
+		}
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+/* core.disasm(file, desc, symbol|nil) -> { { name =, instructions = { … } }, … } */
+int binding_disasm(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1), *desc = luaL_checkstring(L, 2);
+	const char *symbol = luaL_optstring(L, 3, NULL);
+	struct held *held = push_held(L);
+	struct gl_error err;
+
+	held->abi = gl_abi_read(desc, &err);
+	if (held->abi == NULL || gl_disasm_file(file, symbol, held->abi, &held->listings, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_createtable(L, (int)held->listings->n, 0);
+	for (size_t i = 0; i < held->listings->n; i++) {
+		lua_createtable(L, 0, 2);
+		lua_pushstring(L, held->listings->list[i].name);
+		lua_setfield(L, -2, "name");
+		push_insns(L, &held->listings->list[i]);
+		lua_setfield(L, -2, "instructions");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return return_held(L, held);
+}
+
+static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
+{
+	return gl_module_symbolize(arg, addr, name);
+}
+
+/* The function called that: by its symbol's whole name, or by an export's short one. */
+static const struct gl_module_symbol *find_function(const struct gl_module *mod, const char *name)
+{
+	const struct gl_module_symbol *symbols;
+	const struct gl_export *exports;
+	size_t n = gl_module_symbols(mod, &symbols), nexports = gl_module_exports(mod, &exports);
+	uintptr_t addr = 0;
+
+	for (size_t i = 0; i < nexports && addr == 0; i++) {
+		if (exports[i].kind == GL_EXPORT_FUNC && strcmp(exports[i].name, name) == 0) {
+			addr = exports[i].addr;
+		}
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool is_text = symbols[i].kind == 't' || symbols[i].kind == 'T';
+
+		if (is_text && (symbols[i].addr == addr || strcmp(symbols[i].name, name) == 0)) {
+			return &symbols[i];
+		}
+	}
+	return NULL;
+}
+
+/* module:disassemble(name) -> { { addr =, bytes =, mnemonic =, operands =, comment = }, … } */
+int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name)
+{
+	const struct gl_module_symbol *sym = find_function(mod, name);
+	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
+	struct gl_error err;
+
+	if (sym == NULL) {
+		gl_fail(&err, GL_EMISSING, "the module has no function %s", name);
+		return binding_fail(L, &err);
+	}
+	struct held *held = push_held(L);
+	if (gl_disasm_memory(abi->goarch, sym->name, sym->addr, sym->size, symbolize, mod, &held->listings, &err) !=
+	    0) {
+		return binding_fail(L, &err);
+	}
+	push_insns(L, &held->listings->list[0]);
+	return return_held(L, held);
+}
