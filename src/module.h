@@ -35,6 +35,7 @@ int gl_host_check(const struct gl_host *host, struct gl_error *err);
 int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err);
 
 struct gl_load_options {
+	size_t ndeps;  /* the first ndeps files are dependencies: of them only what the others need is kept */
 	bool run_init; /* run the packages' init functions (false: only `goloader run`, which runs them on main's goroutine) */
 };
 

@@ -32,27 +32,57 @@ size_t gl_page_round(size_t size)
 	return (size + page - 1) & ~(page - 1);
 }
 
-struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err)
+static struct gl_arena *arena_of(void *p, size_t size, struct gl_error *err)
 {
 	struct gl_arena *arena = calloc(1, sizeof(*arena));
 	struct range *all = calloc(1, sizeof(*all));
 
 	if (arena == NULL || all == NULL) {
+		free(arena);
+		free(all);
+		munmap(p, size);
 		gl_fail(err, GL_ENOMEM, "arena: out of memory");
-		goto fail;
-	}
-	void *p = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED) {
-		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of address space: %s", size, strerror(errno));
-		goto fail;
+		return NULL;
 	}
 	*all = (struct range){ .start = (uintptr_t)p, .size = size };
 	*arena = (struct gl_arena){ .low = (uintptr_t)p, .high = (uintptr_t)p + size, .oldest = all };
 	return arena;
+}
 
-fail:
-	free(arena);
-	free(all);
+static void *reserve_at(uintptr_t hint, size_t size, int flags)
+{
+	return mmap((void *)hint, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+}
+
+struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err)
+{
+	void *p = reserve_at(0, size, 0);
+
+	if (p == MAP_FAILED) {
+		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of address space: %s", size, strerror(errno));
+		return NULL;
+	}
+	return arena_of(p, size, err);
+}
+
+struct gl_arena *gl_arena_reserve_between(uintptr_t low, uintptr_t high, size_t size, struct gl_error *err)
+{
+	const uintptr_t step = (uintptr_t)1 << 24;
+	const size_t least = (size_t)1 << 26;
+
+	for (; size >= least; size /= 2) {
+		for (uintptr_t at = (low + step - 1) & ~(step - 1); at + size <= high && at >= low; at += step) {
+			void *p = reserve_at(at, size, MAP_FIXED_NOREPLACE);
+			if (p == MAP_FAILED) {
+				continue;
+			}
+			if ((uintptr_t)p == at) {
+				return arena_of(p, size, err);
+			}
+			munmap(p, size); /* a kernel that takes the address for a hint */
+		}
+	}
+	gl_fail(err, GL_ENOMEM, "arena: no hole of %zu bytes of address space within reach of the host", least);
 	return NULL;
 }
 

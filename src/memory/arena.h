@@ -15,6 +15,9 @@ struct gl_arena;
 
 /* Reserves size bytes of address space (no memory). */
 struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err);
+/* The same, wherever a hole is in [low, high): for a host that is already loaded. Takes less than size when there is no
+ * hole that large. */
+struct gl_arena *gl_arena_reserve_between(uintptr_t low, uintptr_t high, size_t size, struct gl_error *err);
 void gl_arena_free(struct gl_arena *arena);
 
 uintptr_t gl_arena_low(const struct gl_arena *arena);

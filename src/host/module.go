@@ -1,0 +1,357 @@
+// Package host is the Go half of goloader: what can only be done from inside the Go runtime. It publishes modules to
+// the runtime and retires them, runs their init functions, and carries calls. All else is C.
+//
+// A host is any Go program built with -buildmode=c-shared that imports this package and "plugin" (which makes the linker
+// keep and export every symbol, so that modules can be bound to them).
+package host
+
+/*
+#include <stdlib.h>
+#include "runtime.h"
+*/
+import "C"
+
+import (
+	"bytes"
+	"fmt"
+	_ "plugin" // see above
+	"reflect"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// rt is set once, by goloader_init.
+var rt *C.struct_gl_runtime
+
+// modules serialises what changes the runtime's list of modules.
+var modules sync.Mutex
+
+//export goloader_init
+func goloader_init(table *C.struct_gl_runtime) {
+	rt = table
+}
+
+// funcOf makes a Go function of code at an address: a function value is a pointer to a word that holds it.
+func funcOf[F any](code *unsafe.Pointer) F {
+	p := unsafe.Pointer(code)
+	return *(*F)(unsafe.Pointer(&p))
+}
+
+func wordAt(base unsafe.Pointer, offset C.int32_t) *uintptr {
+	return (*uintptr)(unsafe.Add(base, offset))
+}
+
+func pointerAt(base unsafe.Pointer, offset C.int32_t) *unsafe.Pointer {
+	return (*unsafe.Pointer)(unsafe.Add(base, offset))
+}
+
+// goloader_publish makes the runtime know a module: what runtime.plugin_lastmoduleinit does for a plugin, less what our
+// linker has done already (types are bound to the descriptors they are identical to, masks and tables are checked).
+//
+//export goloader_publish
+func goloader_publish(moduledata unsafe.Pointer, itabs *unsafe.Pointer, nitabs C.size_t) {
+	modules.Lock()
+	defer modules.Unlock()
+	// The list is read without a lock, by the garbage collector and in signal handlers: one store links the module in.
+	last := (*uintptr)(rt.lastmoduledatap)
+	next := wordAt(*(*unsafe.Pointer)(rt.lastmoduledatap), rt.moduledata_next)
+	atomic.StoreUintptr(next, uintptr(moduledata))
+	atomic.StoreUintptr(last, uintptr(moduledata))
+	funcOf[func()](&rt.modulesinit)()
+
+	add := funcOf[func(unsafe.Pointer)](&rt.itab_add)
+	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
+	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
+	all := unsafe.Slice(itabs, nitabs)
+	lock(rt.itab_lock)
+	for _, itab := range all {
+		add(itab)
+	}
+	unlock(rt.itab_lock)
+}
+
+// The results of stopTheWorldGC by size: a struct comes back in registers, one for each field.
+type (
+	stop2 struct{ a, b uintptr }
+	stop3 struct{ a, b, c uintptr }
+	stop4 struct{ a, b, c, d uintptr }
+	stop5 struct{ a, b, c, d, e uintptr }
+)
+
+func stopped[S any](f func()) {
+	s := funcOf[func(uintptr) S](&rt.stop_the_world)(0)
+	f()
+	funcOf[func(S)](&rt.start_the_world)(s)
+}
+
+// withWorldStopped runs f while no other goroutine runs and no garbage collection is under way. f must not block.
+func withWorldStopped(f func()) bool {
+	switch rt.world_stop_size {
+	case 0: // Go 1.21
+		funcOf[func(uintptr)](&rt.stop_the_world)(0)
+		f()
+		funcOf[func()](&rt.start_the_world)()
+	case 16:
+		stopped[stop2](f)
+	case 24:
+		stopped[stop3](f)
+	case 32:
+		stopped[stop4](f)
+	case 40:
+		stopped[stop5](f)
+	default:
+		return false
+	}
+	return true
+}
+
+// goloader_retire makes the runtime forget a module, unless a goroutine runs or waits in its code: then it answers 1 and
+// says so in reason. It answers -1 when this runtime can't be stopped.
+//
+//export goloader_retire
+func goloader_retire(r *C.struct_gl_retired) C.int {
+	modules.Lock()
+	defer modules.Unlock()
+	low, high := uintptr(r.text), uintptr(r.etext)
+
+	// The goroutine that asks can't be walked like the others: it is running.
+	var pcs [512]uintptr
+	for skip := 0; ; skip += len(pcs) {
+		n := runtime.Callers(skip, pcs[:])
+		for _, pc := range pcs[:n] {
+			if low <= pc && pc <= high {
+				r.reason = C.CString("called from its own code, by this goroutine")
+				return 1
+			}
+		}
+		if n < len(pcs) {
+			break
+		}
+	}
+	purgeTypes(uintptr(r.low), uintptr(r.high))
+
+	busy, ok := uint64(0), false
+	self := goid()
+	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
+	defer C.free(unwinder)
+	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
+	if !withWorldStopped(func() {
+		if busy, ok = userOf(low, high, self, unwinder); ok {
+			return
+		}
+		unlink(r.moduledata)
+		purgeItabs(uintptr(r.low), uintptr(r.high))
+		purgePCs()
+		for _, c := range caches {
+			*(*uintptr)(c[0]) = uintptr(c[1])
+		}
+	}) {
+		return -1
+	}
+	if ok {
+		r.reason = C.CString(tracebackOf(busy))
+		return 1
+	}
+	forgetTypelinks(r.moduledata)
+	return 0
+}
+
+// Goroutines without a stack worth looking at: runtime._Gidle, _Gdead, _Gdeadextra.
+func isDead(status uint32) bool {
+	const scan, idle, dead, deadextra = 0x1000, 0, 6, 11
+	status &^= scan
+	return status == idle || status == dead || status == deadextra
+}
+
+// userOf finds a goroutine with a frame in [low, high]. The world is stopped.
+func userOf(low, high uintptr, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
+	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
+	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
+	const silent = 2 // runtime.unwindSilentErrors
+	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
+		id := *(*uint64)(unsafe.Add(g, rt.g_goid))
+		if id == self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) {
+			continue
+		}
+		clear(unsafe.Slice((*byte)(unwinder), rt.unwinder_size))
+		pc := wordAt(unwinder, rt.unwinder_pc)
+		for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, silent); *pc != 0; next(unwinder) {
+			if low <= *pc && *pc <= high {
+				return id, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// unlink takes a module out of the runtime's list. The world is stopped.
+func unlink(moduledata unsafe.Pointer) {
+	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+		next := wordAt(md, rt.moduledata_next)
+		if *next != uintptr(moduledata) {
+			continue
+		}
+		after := *wordAt(moduledata, rt.moduledata_next)
+		atomic.StoreUintptr(next, after)
+		if after == 0 {
+			atomic.StoreUintptr((*uintptr)(rt.lastmoduledatap), uintptr(md))
+		}
+		break
+	}
+	funcOf[func()](&rt.modulesinit)()
+}
+
+// purgeItabs drops every itab that mentions a type of the module, static ones and those the runtime made, by filling
+// the table anew: entries are found by quadratic probing, a hole would hide those behind it. The world is stopped.
+func purgeItabs(low, high uintptr) {
+	table := *(*unsafe.Pointer)(rt.itab_table)
+	size := *wordAt(table, rt.table_size)
+	entries := unsafe.Slice((*uintptr)(unsafe.Add(table, rt.table_entries)), size)
+	inside := func(p uintptr) bool { return low <= p && p < high }
+	keep := entries[:0:0]
+	found := false
+	for i := range entries {
+		if entries[i] == 0 {
+			continue
+		}
+		itab := *(*unsafe.Pointer)(unsafe.Pointer(&entries[i]))
+		if inside(entries[i]) || inside(*wordAt(itab, rt.itab_inter)) || inside(*wordAt(itab, rt.itab_type)) {
+			found = true
+			continue
+		}
+		keep = append(keep, entries[i])
+	}
+	if !found {
+		return
+	}
+	clear(entries)
+	for i := range keep {
+		itab := *(*unsafe.Pointer)(unsafe.Pointer(&keep[i]))
+		h := uintptr(hashOf(*pointerAt(itab, rt.itab_inter))^hashOf(*pointerAt(itab, rt.itab_type))) & (size - 1)
+		for step := uintptr(1); entries[h] != 0; step++ {
+			h = (h + step) & (size - 1)
+		}
+		entries[h] = keep[i]
+	}
+	*wordAt(table, rt.table_count) = uintptr(len(keep))
+}
+
+// hashOf is a type's hash; runtime.itabHashFunc joins two by exclusive or.
+func hashOf(typ unsafe.Pointer) uint32 {
+	return *(*uint32)(unsafe.Add(typ, rt.type_hash))
+}
+
+// purgePCs empties each thread's cache of pc-value lookups, which is keyed by addresses that another module may get.
+// The world is stopped.
+func purgePCs() {
+	if rt.m_pcvalue_cache < 0 {
+		return
+	}
+	for m := *(*unsafe.Pointer)(rt.allm); m != nil; m = *pointerAt(m, rt.m_next) {
+		clear(unsafe.Slice((*byte)(unsafe.Add(m, rt.m_pcvalue_cache)), rt.pcvalue_cache_size))
+	}
+}
+
+// forgetTypelinks drops what Go 1.27's runtime.moduleTypelinks remembers of a module, by its moduledata's address.
+func forgetTypelinks(moduledata unsafe.Pointer) {
+	if rt.module_to_typelinks == nil {
+		return
+	}
+	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
+	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
+	lock(rt.module_to_typelinks_lock)
+	delete(*(*map[unsafe.Pointer][]unsafe.Pointer)(rt.module_to_typelinks), moduledata)
+	unlock(rt.module_to_typelinks_lock)
+}
+
+// A typeCache is a sync.Map of another package that remembers types, and would hand out a module's types after it went.
+type typeCache struct {
+	cache *sync.Map
+}
+
+var typeCaches []typeCache
+
+// goloader_add_type_cache names such a map, by address.
+//
+//export goloader_add_type_cache
+func goloader_add_type_cache(m unsafe.Pointer) {
+	modules.Lock()
+	defer modules.Unlock()
+	typeCaches = append(typeCaches, typeCache{(*sync.Map)(m)})
+}
+
+// purgeTypes drops from the caches what mentions a type in [low, high).
+func purgeTypes(low, high uintptr) {
+	for _, c := range typeCaches {
+		c.cache.Range(func(key, value any) bool {
+			if mentions(reflect.ValueOf(key), low, high, 0) || mentions(reflect.ValueOf(value), low, high, 0) {
+				c.cache.Delete(key)
+			}
+			return true
+		})
+	}
+}
+
+// mentions looks for a pointer into [low, high) in a key or value of a type cache: types, structs and slices of types.
+func mentions(v reflect.Value, low, high uintptr, depth int) bool {
+	if depth > 4 {
+		return false
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.UnsafePointer:
+		if p := v.Pointer(); low <= p && p < high {
+			return true
+		}
+		if v.Kind() == reflect.Pointer && !v.IsNil() && depth < 3 {
+			switch v.Elem().Kind() {
+			case reflect.Struct, reflect.Slice:
+				return mentions(v.Elem(), low, high, depth+1)
+			}
+		}
+	case reflect.Interface:
+		return !v.IsNil() && mentions(v.Elem(), low, high, depth)
+	case reflect.Struct:
+		for i := 0; i < v.NumField(); i++ {
+			if mentions(v.Field(i), low, high, depth+1) {
+				return true
+			}
+		}
+	case reflect.Slice:
+		for i := 0; i < v.Len() && i < 64; i++ {
+			if mentions(v.Index(i), low, high, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// goid is the number of this goroutine, which only its traceback tells.
+func goid() uint64 {
+	var buf [64]byte
+	var id uint64
+	fmt.Sscanf(string(buf[:runtime.Stack(buf[:], false)]), "goroutine %d ", &id)
+	return id
+}
+
+// tracebackOf is one goroutine's traceback, out of everybody's.
+func tracebackOf(id uint64) string {
+	buf := make([]byte, 1<<20)
+	for {
+		n := runtime.Stack(buf, true)
+		if n < len(buf) {
+			buf = buf[:n]
+			break
+		}
+		buf = make([]byte, 2*len(buf))
+	}
+	start := []byte(fmt.Sprintf("goroutine %d ", id))
+	for _, g := range bytes.Split(buf, []byte("\n\n")) {
+		if bytes.HasPrefix(g, start) {
+			return string(bytes.TrimSpace(g))
+		}
+	}
+	return fmt.Sprintf("goroutine %d, which has left since", id)
+}

@@ -1,0 +1,72 @@
+package host
+
+/*
+#include <stdlib.h>
+#include "runtime.h"
+*/
+import "C"
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"unsafe"
+)
+
+// runInits runs the functions, then the inittasks, in order, as runtime.doInit does.
+func runInits(funcs, tasks []unsafe.Pointer) {
+	for i := range funcs {
+		funcOf[func()](&funcs[i])()
+	}
+	doInit := funcOf[func(unsafe.Pointer)](&rt.do_init)
+	for _, task := range tasks {
+		doInit(task)
+	}
+}
+
+// goloader_run_inits initialises a module's packages on a goroutine of their own: an init function may call
+// runtime.Goexit or lock its thread. It answers NULL, or what went wrong, to be freed by the caller.
+//
+//export goloader_run_inits
+func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t) *C.char {
+	done := make(chan string)
+	go func() {
+		result := "an init function called runtime.Goexit"
+		defer func() {
+			if p := recover(); p != nil {
+				result = fmt.Sprintf("panic: %v\n\n%s", p, debug.Stack())
+			}
+			done <- result
+		}()
+		runInits(unsafe.Slice(funcs, nfuncs), unsafe.Slice(tasks, ntasks))
+		result = ""
+	}()
+	if result := <-done; result != "" {
+		return C.CString(result)
+	}
+	return nil
+}
+
+// goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
+// its own. It returns when main.main returns; a panic or os.Exit ends the process, as natively.
+//
+//export goloader_run_main
+func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
+	main unsafe.Pointer, args **C.char, nargs C.size_t) {
+	os.Args = nil
+	for _, arg := range unsafe.Slice(args, nargs) {
+		os.Args = append(os.Args, C.GoString(arg))
+	}
+	if len(os.Args) > 0 {
+		// the package flag read os.Args before there was a program
+		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
+	}
+	done := make(chan struct{})
+	go func() {
+		runInits(unsafe.Slice(funcs, nfuncs), unsafe.Slice(tasks, ntasks))
+		funcOf[func()](&main)()
+		close(done)
+	}()
+	<-done
+}

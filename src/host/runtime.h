@@ -1,0 +1,48 @@
+/* What the C half (src/module.c) tells the Go half (src/host/module.go) of the runtime they live in: addresses of its
+ * functions and variables, which only the host's symbol table knows, and offsets of fields, which only its description
+ * knows. All offsets are in bytes; -1 where this Go version has no such field. */
+#ifndef GL_HOST_RUNTIME_H
+#define GL_HOST_RUNTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct gl_runtime {
+	/* functions (ABIInternal entries) */
+	void *modulesinit;    /* func() */
+	void *itab_add;       /* func(*itab) */
+	void *lock, *unlock;  /* func(*mutex) */
+	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
+	void *do_init;        /* doInit1: func(*initTask) */
+	void *unwinder_init, *unwinder_next; /* (*unwinder).initAt and .next */
+
+	/* variables */
+	void *firstmoduledata, *lastmoduledatap;
+	void *itab_table;          /* **itabTableType */
+	void *itab_lock;           /* mutex */
+	void *allgs;               /* []*g */
+	void *allm;                /* *m */
+	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
+	void *module_to_typelinks_lock;
+
+	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
+	int32_t moduledata_next;
+	int32_t itab_inter, itab_type, type_hash;
+	int32_t table_size, table_count, table_entries;
+	int32_t g_status, g_goid;
+	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
+	int32_t unwinder_size, unwinder_pc;
+};
+
+/* A unit's memory, as retire sees it. */
+struct gl_retired {
+	void *moduledata;
+	void *text, *etext; /* where its code lies */
+	void *low, *high;   /* where all of it lies */
+	void *caches;       /* array of addresses of type-assertion caches to empty, each with its empty value after it */
+	size_t ncaches;
+	/* out, when a goroutine is in its code: its traceback, to be freed by the caller */
+	char *reason;
+};
+
+#endif

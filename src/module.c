@@ -1,0 +1,810 @@
+/* The life of a module (see module.h). gl_module_load and gl_module_unload are the table of contents; each pass is in
+ * the room that does it. */
+#include "module.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "object/pool.h"
+#include "object/signature.h"
+#include "start.h"
+
+struct gl_module {
+	struct gl_host *host;
+	struct gl_module *next; /* of the host's list */
+	bool loaded;
+	char *name; /* what the runtime calls it */
+
+	uint8_t *base;
+	size_t size;
+	uintptr_t text, etext, moduledata;
+
+	struct gl_pool pool; /* names, exports, symbols */
+	struct gl_export *exports;
+	size_t nexports;
+	struct gl_module_symbol *symbols; /* by address */
+	size_t nsymbols;
+	struct gl_module_stats stats;
+
+	void **init_funcs, **init_tasks; /* for gl_module_run_main, when they have not run yet */
+	size_t ninit_funcs, ninit_tasks;
+	void *main;
+};
+
+static double now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* ---- open and read ---------------------------------------------------------------------------------------------- */
+
+static int open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
+			 const struct gl_load_options *opts)
+{
+	if (nfiles == 0) {
+		return gl_fail(l->err, GL_EIO, "no object to load");
+	}
+	l->packages = calloc(nfiles, sizeof(*l->packages));
+	if (l->packages == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[0]);
+	}
+	for (size_t i = 0; i < nfiles; i++) {
+		struct lpkg *p = &l->packages[l->npackages];
+		*p = (struct lpkg){ .is_module = true, .is_root = i >= opts->ndeps };
+		l->npackages++;
+		p->file = strdup(files[i]);
+		if (p->file == NULL) {
+			return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[i]);
+		}
+		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0) {
+			return -1;
+		}
+		for (size_t k = 0; k + 1 < l->npackages; k++) {
+			if (p->path[0] != '\0' && strcmp(l->packages[k].path, p->path) == 0) {
+				return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s", l->packages[k].file,
+					       p->file, p->path);
+			}
+		}
+	}
+	return 0;
+}
+
+/* ---- roots ------------------------------------------------------------------------------------------------------ */
+
+/* What package i exports, with its types: kept from resolve to export. */
+struct exports {
+	struct gl_declarations **decls;
+	bool run; /* a program: nothing is exported, main.main is the root */
+};
+
+static void root_named(struct link *l, const char *package, const char *name)
+{
+	char full[1024];
+	int n = snprintf(full, sizeof(full), "%s.%s", package, name);
+
+	for (uint32_t i = 0; n > 0 && (size_t)n < sizeof(full) && i < l->npackages; i++) {
+		const struct ldef *def = lpkg_find(&l->packages[i], full, (size_t)n, GL_ABIINTERNAL);
+		if (def != NULL) {
+			link_root(l, UNIT_MODULE, def->name.p, def->name.n, GL_ABIINTERNAL);
+			return;
+		}
+	}
+}
+
+/* A type that an export mentions: its descriptor must be there, to carry values by. Those nobody describes are made
+ * from their parts later. */
+static void root_type(struct link *l, struct gl_pool *pool, const char *type)
+{
+	size_t n = strlen(type) + 5;
+	char *name = gl_pool_take(pool, n + 1);
+
+	if (name != NULL) {
+		memcpy(name, "type:", 5);
+		memcpy(name + 5, type, n - 4);
+		link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	}
+}
+
+static int root_exports(struct link *l, struct gl_module *mod, struct exports *ex)
+{
+	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
+	if (ex->decls == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while reading exports");
+	}
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (!l->packages[i].is_root) {
+			continue;
+		}
+		if (gl_declarations_read(l->packages[i].pkg, l->linker->abi, &ex->decls[i], l->err) != 0) {
+			return -1;
+		}
+		for (uint32_t d = 0; d < ex->decls[i]->n; d++) {
+			const struct gl_declaration *decl = &ex->decls[i]->list[d];
+			root_named(l, l->packages[i].path, decl->name);
+			for (uint32_t k = 0; k < decl->signature.nparams + decl->signature.nresults; k++) {
+				root_type(l, &mod->pool, decl->signature.params[k].type);
+			}
+		}
+	}
+	return 0;
+}
+
+static void exports_free(struct exports *ex, uint32_t n)
+{
+	for (uint32_t i = 0; ex->decls != NULL && i < n; i++) {
+		gl_declarations_free(ex->decls[i]);
+	}
+	free(ex->decls);
+}
+
+/* ---- describe, seal, publish ------------------------------------------------------------------------------------ */
+
+static int seal(struct unit *u, struct gl_error *err)
+{
+	uint8_t *rodata = u->base + u->text_pages;
+
+	if (gl_arena_protect(u->base, u->text_pages, GL_PROT_READ_EXEC, err) != 0) {
+		return -1;
+	}
+	return gl_arena_protect(rodata, u->rodata_pages, GL_PROT_READ, err);
+}
+
+static int finish_unit(struct link *l, enum unit_id id, const char *name)
+{
+	struct unit *u = &l->units[id];
+
+	if (u->norder == 0) {
+		return 0;
+	}
+	if (link_relocate(l, id) != 0) {
+		return -1;
+	}
+	pclntab_write(l, u);
+	if (moduledata_write(l, u, name) != 0) {
+		return -1;
+	}
+	return seal(u, l->err);
+}
+
+static int publish(struct gl_host *host, struct link *l, struct unit *u)
+{
+	void **itabs;
+
+	if (u->norder == 0) {
+		return 0;
+	}
+	itabs = calloc(u->nitabs + 1, sizeof(*itabs));
+	if (itabs == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while publishing");
+	}
+	for (uint32_t i = 0; i < u->nitabs; i++) {
+		itabs[i] = (void *)link_sym(l, u->order[u->sec_first[SEC_RODATA] + u->ntypelinks + i])->addr;
+	}
+	host->publish((void *)u->moduledata, itabs, u->nitabs);
+	free(itabs);
+	return 0;
+}
+
+/* ---- what stays known of a unit --------------------------------------------------------------------------------- */
+
+static bool is_exported_name(const char *name, size_t len)
+{
+	const char *dot = memrchr(name, '.', len);
+
+	return dot != NULL && dot[1] >= 'A' && dot[1] <= 'Z';
+}
+
+static int keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
+{
+	static const char kinds[NSECTIONS] = { '?', 't', 'r', 'd', 'd', 'b', 'b' };
+
+	mod->symbols = gl_pool_take(&mod->pool, (u->norder + 1) * sizeof(*mod->symbols));
+	if (mod->symbols == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+	}
+	for (uint32_t i = 0; i < u->norder; i++) {
+		const struct lsym *s = link_sym(l, u->order[i]);
+		if (s->name.n == 0) {
+			continue;
+		}
+		char *name = gl_pool_string(&mod->pool, s->name.p, s->name.n);
+		if (name == NULL) {
+			return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+		}
+		char kind = kinds[s->section];
+		if (is_exported_name(name, s->name.n)) {
+			kind = (char)(kind - 'a' + 'A');
+		}
+		mod->symbols[mod->nsymbols++] =
+			(struct gl_module_symbol){ .name = name, .addr = s->addr, .size = s->size, .kind = kind };
+	}
+	return 0;
+}
+
+static void keep_unit(struct unit *u, struct gl_module *mod)
+{
+	mod->base = u->base;
+	mod->size = u->size;
+	mod->text = u->sec_start[SEC_TEXT];
+	mod->etext = u->text_end;
+	mod->moduledata = u->moduledata;
+	mod->stats.text = u->sec_size[SEC_TEXT];
+	mod->stats.rodata = u->sec_size[SEC_RODATA] + u->tables_size;
+	mod->stats.data = u->sec_size[SEC_NOPTRDATA] + u->sec_size[SEC_DATA];
+	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS];
+	mod->stats.bytes = u->size;
+}
+
+/* The resident unit becomes a module of its own that nobody can unload, and its symbols can be resolved to. Prepared
+ * before anything is published, so that it can fail; commit_resident can't. */
+static struct gl_module *prepare_resident(struct link *l, struct gl_host *host)
+{
+	struct unit *u = &l->units[UNIT_RESIDENT];
+	struct gl_module *mod = calloc(1, sizeof(*mod));
+
+	if (mod == NULL || keep_symbols(l, u, mod) != 0) {
+		gl_fail(l->err, GL_ENOMEM, "out of memory while noting resident symbols");
+		gl_pool_free(mod != NULL ? &mod->pool : &(struct gl_pool){ 0 });
+		free(mod);
+		return NULL;
+	}
+	mod->host = host;
+	mod->loaded = true;
+	keep_unit(u, mod);
+	return mod;
+}
+
+static void commit_resident(struct link *l, struct gl_module *mod)
+{
+	struct linker *linker = l->linker;
+
+	for (uint32_t i = 0; i < l->units[UNIT_RESIDENT].norder; i++) {
+		const struct lsym *s = link_sym(l, l->units[UNIT_RESIDENT].order[i]);
+		struct lsym *named = NULL;
+		/* file-local and content-addressable symbols have no entry here, trampolines are not what their name says */
+		if (s->name.n == 0 || s->synthetic == SYNTH_TRAMPOLINE) {
+			continue;
+		}
+		HASH_FIND(hh, l->by_name[UNIT_RESIDENT][s->want_abi], s->name.p, s->name.n, named);
+		if (named != s) {
+			continue;
+		}
+		uint8_t abi = s->is_func ? s->want_abi : GL_ABIINTERNAL;
+		struct resident_sym *res = NULL;
+		HASH_FIND(hh, linker->resident[abi], s->name.p, s->name.n, res);
+		if (res != NULL) {
+			continue;
+		}
+		res = gl_pool_take(&mod->pool, sizeof(*res));
+		char *name = gl_pool_string(&mod->pool, s->name.p, s->name.n);
+		if (res == NULL || name == NULL) {
+			continue; /* a later module brings it again */
+		}
+		*res = (struct resident_sym){
+			.name = name, .want_abi = abi, .is_func = s->is_func, .size = s->size, .addr = s->addr
+		};
+		HASH_ADD_KEYPTR(hh, linker->resident[abi], res->name, s->name.n, res);
+	}
+	mod->next = mod->host->resident;
+	mod->host->resident = mod;
+}
+
+/* ---- exports ---------------------------------------------------------------------------------------------------- */
+
+static uintptr_t type_address(struct link *l, const char *type)
+{
+	size_t n = strlen(type) + 5;
+	char small[512], *name = n < sizeof(small) ? small : malloc(n + 1);
+	uintptr_t addr = 0;
+
+	if (name != NULL) {
+		memcpy(name, "type:", 5);
+		memcpy(name + 5, type, n - 4);
+		/* rooted before: this finds it again */
+		uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+		if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
+			addr = link_sym(l, s)->addr;
+		}
+	}
+	if (name != small) {
+		free(name);
+	}
+	return addr;
+}
+
+static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *p, const struct gl_declaration *decl)
+{
+	char full[1024];
+	int n = snprintf(full, sizeof(full), "%s.%s", p->path, decl->name);
+	struct lsym *s = NULL;
+	const struct gl_signature *sig = &decl->signature;
+
+	if (n > 0 && (size_t)n < sizeof(full)) {
+		HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], full, (size_t)n, s);
+	}
+	if (s == NULL || !s->marked) {
+		return 0; /* declared, but its code is in another package */
+	}
+	struct gl_export *e = &mod->exports[mod->nexports];
+	uint32_t nparams = sig->nparams + sig->nresults;
+	struct gl_param *params = gl_pool_take(&mod->pool, (nparams + 1) * sizeof(*params));
+	*e = (struct gl_export){ .name = gl_pool_string(&mod->pool, decl->name, strlen(decl->name)),
+				 .package = gl_pool_string(&mod->pool, p->path, strlen(p->path)),
+				 .kind = decl->is_func ? GL_EXPORT_FUNC : GL_EXPORT_VAR,
+				 .addr = s->addr,
+				 .params = params,
+				 .nparams = sig->nparams,
+				 .nresults = sig->nresults,
+				 .variadic = sig->variadic,
+				 .typed = sig->typed };
+	if (e->name == NULL || e->package == NULL || params == NULL) {
+		return -1;
+	}
+	for (uint32_t k = 0; k < nparams; k++) {
+		const struct gl_sigparam *from = &sig->params[k];
+		params[k] = (struct gl_param){ .name = gl_pool_string(&mod->pool, from->name, strlen(from->name)),
+					       .type_name = gl_pool_string(&mod->pool, from->type, strlen(from->type)),
+					       .type = type_address(l, from->type),
+					       .is_result = from->is_result };
+		if (params[k].name == NULL || params[k].type_name == NULL) {
+			return -1;
+		}
+	}
+	if (decl->is_func) {
+		char *text = gl_signature_string(sig);
+		e->signature = text == NULL ? NULL : gl_pool_string(&mod->pool, text, strlen(text));
+		free(text);
+	} else {
+		e->signature = sig->typed && nparams > 0 ? params[0].type_name : "?";
+	}
+	if (e->signature == NULL) {
+		return -1;
+	}
+	mod->nexports++;
+	return 0;
+}
+
+static int add_exports(struct link *l, struct gl_module *mod, const struct exports *ex)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; ex->decls != NULL && i < l->npackages; i++) {
+		n += ex->decls[i] != NULL ? ex->decls[i]->n : 0;
+	}
+	mod->exports = gl_pool_take(&mod->pool, (n + 1) * sizeof(*mod->exports));
+	bool ok = mod->exports != NULL;
+	for (uint32_t i = l->npackages; ex->decls != NULL && ok && i-- > 0;) {
+		for (uint32_t d = 0; ok && ex->decls[i] != NULL && d < ex->decls[i]->n; d++) {
+			ok = add_export(l, mod, &l->packages[i], &ex->decls[i]->list[d]) == 0;
+		}
+	}
+	return ok ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting exports");
+}
+
+/* ---- initialise ------------------------------------------------------------------------------------------------- */
+
+static int keep_inits(struct link *l, struct gl_module *mod)
+{
+	mod->init_funcs = gl_pool_take(&mod->pool, (l->nextra_inits + 1) * sizeof(void *));
+	mod->init_tasks = gl_pool_take(&mod->pool, (l->ninits + 1) * sizeof(void *));
+	if (mod->init_funcs == NULL || mod->init_tasks == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting init functions");
+	}
+	for (uint32_t i = 0; i < l->nextra_inits; i++) {
+		mod->init_funcs[mod->ninit_funcs++] = (void *)link_sym(l, l->extra_inits[i])->addr;
+	}
+	for (uint32_t i = 0; i < l->ninits; i++) {
+		mod->init_tasks[mod->ninit_tasks++] = (void *)link_sym(l, l->inits[i])->addr;
+	}
+	return 0;
+}
+
+static int run_inits(struct gl_module *mod, struct gl_error *err)
+{
+	char *what = mod->host->run_inits(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks);
+
+	mod->ninit_funcs = mod->ninit_tasks = 0;
+	if (what != NULL) {
+		gl_fail(err, GL_EPANIC, "%s: %s", mod->name, what);
+		free(what);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- load ------------------------------------------------------------------------------------------------------- */
+
+static void free_missing(struct gl_host *host)
+{
+	for (size_t i = 0; i < host->nmissing; i++) {
+		free(host->missing[i]);
+	}
+	free(host->missing);
+	host->missing = NULL;
+	host->nmissing = 0;
+}
+
+static void hand_over_missing(struct gl_host *host, struct link *l)
+{
+	host->missing = l->missing_packages;
+	host->nmissing = l->nmissing_packages;
+	l->missing_packages = NULL;
+	l->nmissing_packages = 0;
+}
+
+/* A module that never came to be, or its shell. */
+static void module_free(struct gl_module *mod)
+{
+	if (mod != NULL) {
+		gl_pool_free(&mod->pool);
+		free(mod->name);
+		free(mod);
+	}
+}
+
+static int find_roots(struct link *l, struct gl_module *mod, struct exports *ex)
+{
+	if (ex->run) {
+		root_named(l, "main", "main");
+		return 0;
+	}
+	return root_exports(l, mod, ex);
+}
+
+static int check_main(struct link *l, struct gl_module *mod)
+{
+	struct lsym *s = NULL;
+
+	HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], "main.main", 9, s);
+	if (s == NULL || !s->marked) {
+		return gl_fail(l->err, GL_EMISSING, "%s has no func main in package main: there is nothing to run", l->packages[l->npackages - 1].file);
+	}
+	mod->main = (void *)s->addr;
+	return 0;
+}
+
+static int retire(struct gl_module *mod, struct gl_error *err);
+
+struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
+				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
+{
+	struct link l = { .linker = &host->linker, .err = err };
+	struct exports ex = { .run = !opts->run_init };
+	struct gl_module *mod = calloc(1, sizeof(*mod)), *resident = NULL;
+	bool published = false;
+	double start = now_ms(), then;
+
+	free_missing(host);
+	if (mod == NULL) {
+		gl_fail(err, GL_ENOMEM, "out of memory");
+		return NULL;
+	}
+	mod->host = host;
+	if (gl_host_check(host, err) != 0) {
+		goto fail;
+	}
+	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
+		p->init_scheduled = false; /* what a failed load planned, this one plans anew */
+	}
+
+	/* Open and read: each file is a package, checked, its definitions indexed. */
+	if (open_packages(&l, files, import_paths, nfiles, opts) != 0) {
+		goto fail;
+	}
+	mod->name = strdup(l.packages[l.npackages - 1].path);
+	then = now_ms();
+	mod->stats.read_ms = then - start;
+
+	/* Resolve: every reference is bound; what is needed is marked and nothing else will be. */
+	if (mod->name == NULL || find_roots(&l, mod, &ex) != 0 || link_resolve(&l) != 0) {
+		hand_over_missing(host, &l);
+		goto fail;
+	}
+
+	/* Lay out and place: every symbol has its address. The resident unit first, the module refers to it. */
+	if (link_layout(&l, UNIT_RESIDENT) != 0 || link_layout(&l, UNIT_MODULE) != 0) {
+		goto fail;
+	}
+
+	/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must not
+	 * be. Nobody knows of it yet. */
+	if (finish_unit(&l, UNIT_RESIDENT, "goloader resident") != 0 || finish_unit(&l, UNIT_MODULE, mod->name) != 0) {
+		goto fail;
+	}
+	keep_unit(&l.units[UNIT_MODULE], mod);
+	if (keep_symbols(&l, &l.units[UNIT_MODULE], mod) != 0 || keep_inits(&l, mod) != 0 || add_exports(&l, mod, &ex) != 0 ||
+	    (ex.run && check_main(&l, mod) != 0)) {
+		goto fail;
+	}
+	if (l.units[UNIT_RESIDENT].norder > 0 && (resident = prepare_resident(&l, host)) == NULL) {
+		goto fail;
+	}
+	mod->stats.resident_bytes = l.units[UNIT_RESIDENT].size;
+	mod->stats.link_ms = now_ms() - then;
+	then = now_ms();
+
+	/* Publish: from here on the runtime knows the code, and the resident unit stays whatever happens. */
+	if (publish(host, &l, &l.units[UNIT_RESIDENT]) != 0) {
+		module_free(resident);
+		goto fail;
+	}
+	if (resident != NULL) {
+		commit_resident(&l, resident);
+		l.units[UNIT_RESIDENT].base = NULL;
+	}
+	if (publish(host, &l, &l.units[UNIT_MODULE]) != 0) {
+		goto fail;
+	}
+	published = true;
+	mod->loaded = true;
+	mod->next = host->modules;
+	host->modules = mod;
+	mod->stats.publish_ms = now_ms() - then;
+	then = now_ms();
+
+	/* Initialise. */
+	if (opts->run_init && run_inits(mod, err) != 0) {
+		goto fail;
+	}
+	mod->stats.init_ms = now_ms() - then;
+	exports_free(&ex, l.npackages);
+	link_free(&l);
+	return mod;
+
+fail:
+	exports_free(&ex, l.npackages);
+	if (published) {
+		/* an init function failed. What it started may still run: then its code stays, and nobody can call it. */
+		struct gl_error why;
+		if (retire(mod, &why) == 0) {
+			module_free(mod);
+		}
+	} else {
+		unit_release(&host->linker, &l.units[UNIT_MODULE]);
+		unit_release(&host->linker, &l.units[UNIT_RESIDENT]);
+		module_free(mod);
+	}
+	link_free(&l);
+	return NULL;
+}
+
+/* ---- unload ----------------------------------------------------------------------------------------------------- */
+
+struct cache_search {
+	struct gl_host *host;
+	size_t offset[2];
+	uintptr_t empty[2];
+	size_t cap;
+};
+
+/* The compiler's call sites: "pkg..typeAssert.3", "pkg..interfaceSwitch.0" (cmd/compile/internal/ssagen). */
+static int cache_kind(const char *name)
+{
+	return strstr(name, "..typeAssert.") != NULL ? 0 : strstr(name, "..interfaceSwitch.") != NULL ? 1 : -1;
+}
+
+static bool note_cache(const struct gl_image_sym *sym, void *arg)
+{
+	struct cache_search *search = arg;
+	struct gl_host *host = search->host;
+	int kind = cache_kind(sym->name);
+
+	if (kind < 0 || search->empty[kind] == 0) {
+		return true;
+	}
+	if (host->ncaches == search->cap) {
+		size_t cap = search->cap == 0 ? 256 : search->cap * 2;
+		struct type_cache *p = realloc(host->caches, cap * sizeof(*p));
+		if (p == NULL) {
+			return false;
+		}
+		host->caches = p;
+		search->cap = cap;
+	}
+	host->caches[host->ncaches++] =
+		(struct type_cache){ .at = sym->addr + search->offset[kind], .empty = search->empty[kind] };
+	return true;
+}
+
+static struct cache_search cache_search(struct gl_host *host)
+{
+	static const char assert_empty[] = "runtime.emptyTypeAssertCache", switch_empty[] = "runtime.emptyInterfaceSwitchCache";
+	struct cache_search search = { .host = host };
+	struct gl_image_sym sym;
+	int off;
+
+	if (gl_image_lookup(host->linker.image, assert_empty, sizeof(assert_empty) - 1, &sym) &&
+	    (off = gl_abi_field(host->abi, "internal/abi.TypeAssert", "Cache")) >= 0) {
+		search.empty[0] = sym.addr;
+		search.offset[0] = (size_t)off;
+	}
+	if (gl_image_lookup(host->linker.image, switch_empty, sizeof(switch_empty) - 1, &sym) &&
+	    (off = gl_abi_field(host->abi, "internal/abi.InterfaceSwitch", "Cache")) >= 0) {
+		search.empty[1] = sym.addr;
+		search.offset[1] = (size_t)off;
+	}
+	return search;
+}
+
+/* Every call site's cache of type assertions (Go 1.22 and later): of the host, the resident units and the other modules.
+ * One that remembers a type of the module would match whatever type gets its address next. The result is the caller's
+ * to free; NULL when memory is short. */
+static struct type_cache *all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
+{
+	struct cache_search search = cache_search(host);
+
+	if (!host->caches_known) {
+		gl_image_each(host->linker.image, note_cache, &search);
+		host->caches_known = true;
+	}
+	size_t total = host->ncaches, used = 0;
+	struct gl_module *lists[] = { host->modules, host->resident };
+	for (int i = 0; i < 2; i++) {
+		for (const struct gl_module *m = lists[i]; m != NULL; m = m->next) {
+			total += m->nsymbols;
+		}
+	}
+	struct type_cache *all = malloc((total + 1) * sizeof(*all));
+	if (all == NULL) {
+		return NULL;
+	}
+	if (host->ncaches > 0) {
+		memcpy(all, host->caches, host->ncaches * sizeof(*all));
+		used = host->ncaches;
+	}
+	for (int i = 0; i < 2; i++) {
+		for (const struct gl_module *m = lists[i]; m != NULL; m = m->next) {
+			for (size_t k = 0; m != but && k < m->nsymbols; k++) {
+				int kind = cache_kind(m->symbols[k].name);
+				if (kind >= 0 && search.empty[kind] != 0) {
+					all[used++] = (struct type_cache){ .at = m->symbols[k].addr + search.offset[kind],
+									   .empty = search.empty[kind] };
+				}
+			}
+		}
+	}
+	*n = used;
+	return all;
+}
+
+/* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
+static int retire(struct gl_module *mod, struct gl_error *err)
+{
+	struct gl_host *host = mod->host;
+	struct gl_retired r = { .moduledata = (void *)mod->moduledata,
+				.text = (void *)mod->text,
+				.etext = (void *)mod->etext,
+				.low = mod->base,
+				.high = mod->base + mod->size };
+	struct type_cache *caches = all_caches(host, mod, &r.ncaches);
+
+	if (caches == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
+	}
+	r.caches = caches;
+	/* without code there is nothing that could run; without anything it was never published */
+	int busy = mod->base == NULL ? 0 : host->retire(&r);
+	free(caches);
+	if (busy != 0) {
+		gl_fail(err, busy > 0 ? GL_EBUSY : GL_EHOST, "module %s can't be unloaded: %s", mod->name,
+			busy < 0 ? "this Go version's worldStop has an unknown size" :
+				   r.reason != NULL ? r.reason : "a goroutine is in its code");
+		free(r.reason);
+		return -1;
+	}
+	for (struct gl_module **link = &host->modules; *link != NULL; link = &(*link)->next) {
+		if (*link == mod) {
+			*link = mod->next;
+			break;
+		}
+	}
+	if (mod->base != NULL) {
+		gl_arena_give(host->linker.arena, mod->base, mod->size);
+		mod->base = NULL;
+	}
+	mod->loaded = false;
+	mod->nexports = mod->nsymbols = 0;
+	return 0;
+}
+
+int gl_module_unload(struct gl_module *mod, struct gl_error *err)
+{
+	if (!mod->loaded) {
+		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
+	}
+	if (gl_host_check(mod->host, err) != 0) {
+		return -1;
+	}
+	return retire(mod, err);
+}
+
+void gl_module_free(struct gl_module *mod)
+{
+	if (mod != NULL && !mod->loaded) {
+		module_free(mod);
+	}
+}
+
+bool gl_module_is_loaded(const struct gl_module *mod) { return mod->loaded; }
+struct gl_host *gl_module_host(const struct gl_module *mod) { return mod->host; }
+
+int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
+{
+	if (!mod->loaded) {
+		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
+	}
+	if (mod->main == NULL) {
+		return gl_fail(err, GL_EMISSING, "module %s was not loaded to be run: it has no main", mod->name);
+	}
+	if (gl_host_check(mod->host, err) != 0) {
+		return -1;
+	}
+	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args, nargs);
+	mod->ninit_funcs = mod->ninit_tasks = 0;
+	return 0;
+}
+
+/* ---- what a module holds ---------------------------------------------------------------------------------------- */
+
+size_t gl_module_exports(const struct gl_module *mod, const struct gl_export **exports)
+{
+	*exports = mod->exports;
+	return mod->nexports;
+}
+
+size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_symbol **symbols)
+{
+	*symbols = mod->symbols;
+	return mod->nsymbols;
+}
+
+void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats)
+{
+	*stats = mod->stats;
+}
+
+static int64_t symbolize(const struct gl_module *mod, uintptr_t addr, const char **name)
+{
+	size_t low = 0, high = mod->nsymbols;
+
+	if (mod->base == NULL || addr < (uintptr_t)mod->base || addr >= (uintptr_t)mod->base + mod->size) {
+		return -1;
+	}
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (mod->symbols[mid].addr <= addr) {
+			low = mid + 1;
+		} else {
+			high = mid;
+		}
+	}
+	if (low == 0) {
+		return -1;
+	}
+	const struct gl_module_symbol *s = &mod->symbols[low - 1];
+	if (addr - s->addr >= (s->size > 0 ? s->size : 1)) {
+		return -1;
+	}
+	*name = s->name;
+	return (int64_t)(addr - s->addr);
+}
+
+int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name)
+{
+	struct gl_image_sym sym;
+	int64_t off = symbolize(mod, addr, name);
+
+	for (const struct gl_module *m = mod->host->resident; off < 0 && m != NULL; m = m->next) {
+		off = symbolize(m, addr, name);
+	}
+	if (off < 0 && gl_image_symbolize(mod->host->linker.image, addr, &sym)) {
+		*name = sym.name;
+		off = (int64_t)(addr - sym.addr);
+	}
+	return off;
+}

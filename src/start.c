@@ -1,0 +1,274 @@
+/* Starting the host: once per process.
+ *
+ * Order matters. The arena is reserved first, so that the kernel places the host below it (see memory/arena.h). Loading
+ * the library starts the Go runtime on a thread of its own; the first call into it waits until it is up. A host that is
+ * already there (a Go program that embeds Lua, or a library that somebody else loaded) keeps its place, and the arena
+ * looks for one above it. */
+#include "start.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t arena_size = (size_t)1 << 30;
+
+/* The one Go runtime that a process can have. */
+static struct gl_host *the_host;
+
+static void after_fork_in_child(void)
+{
+	if (the_host != NULL) {
+		the_host->forked = 1;
+	}
+}
+
+/* ---- what the Go half must be told ------------------------------------------------------------------------------ */
+
+static void *runtime_symbol(struct gl_host *host, const char *name, char *missing, size_t size)
+{
+	struct gl_image_sym sym;
+
+	if (gl_image_lookup(host->linker.image, name, strlen(name), &sym)) {
+		return (void *)sym.addr;
+	}
+	if (missing != NULL) {
+		size_t n = strlen(missing);
+		snprintf(missing + n, size - n, "%s%s", n > 0 ? ", " : "", name);
+	}
+	return NULL;
+}
+
+static int fill_runtime(struct gl_host *host, struct gl_error *err)
+{
+	struct gl_runtime *rt = &host->runtime;
+	const struct gl_abi *abi = host->abi;
+	char missing[1024] = "";
+
+#define NEED(field, name) rt->field = runtime_symbol(host, name, missing, sizeof(missing))
+	NEED(modulesinit, "runtime.modulesinit");
+	NEED(itab_add, "runtime.itabAdd");
+	NEED(lock, "runtime.lock2");
+	NEED(unlock, "runtime.unlock2");
+	NEED(stop_the_world, "runtime.stopTheWorldGC");
+	NEED(start_the_world, "runtime.startTheWorldGC");
+	NEED(do_init, "runtime.doInit1");
+	NEED(unwinder_init, "runtime.(*unwinder).initAt");
+	NEED(unwinder_next, "runtime.(*unwinder).next");
+	NEED(firstmoduledata, "runtime.firstmoduledata");
+	NEED(lastmoduledatap, "runtime.lastmoduledatap");
+	NEED(itab_table, "runtime.itabTable");
+	NEED(itab_lock, "runtime.itabLock");
+	NEED(allgs, "runtime.allgs");
+	NEED(allm, "runtime.allm");
+#undef NEED
+	rt->module_to_typelinks = runtime_symbol(host, "runtime.moduleToTypelinks", NULL, 0);
+	rt->module_to_typelinks_lock = runtime_symbol(host, "runtime.moduleToTypelinksLock", NULL, 0);
+	if (missing[0] != '\0') {
+		return gl_fail(err, GL_EHOST, "%s can't be a host: it lacks the symbols %s (was it built without importing \"plugin\"?)",
+			       host->path, missing);
+	}
+	int64_t stop = gl_abi_struct_size(abi, "runtime.worldStop");
+	rt->world_stop_size = stop > 0 ? stop : 0;
+	rt->moduledata_next = abi->moduledata.next;
+	rt->itab_inter = abi->itab.Inter;
+	rt->itab_type = abi->itab.Type;
+	rt->type_hash = abi->type.Hash;
+	rt->table_size = abi->itabTable.size;
+	rt->table_count = abi->itabTable.count;
+	rt->table_entries = abi->itabTable.entries;
+	rt->g_status = abi->g.atomicstatus;
+	rt->g_goid = abi->g.goid;
+	rt->m_next = abi->m.alllink;
+	rt->m_pcvalue_cache = abi->m.pcvalueCache;
+	rt->pcvalue_cache_size = (int32_t)gl_abi_struct_size(abi, "runtime.pcvalueCache");
+	if (rt->pcvalue_cache_size <= 0) {
+		rt->m_pcvalue_cache = -1;
+	}
+	rt->unwinder_size = (int32_t)abi->unwinder.size;
+	rt->unwinder_pc = abi->unwinder.frame + abi->stkframe.pc;
+	host->linker.firstmoduledata = (uintptr_t)rt->firstmoduledata;
+	return 0;
+}
+
+/* Maps of the standard library that remember types for ever, each a sync.Map or a struct that holds one behind a mutex.
+ * Those a host doesn't have are no loss. */
+static const struct {
+	const char *name;
+	size_t offset;
+} type_maps[] = {
+	{ "reflect.ptrMap", 0 },
+	{ "reflect.lookupCache", 0 },
+	{ "reflect.layoutCache", 0 },
+	{ "reflect.funcLookupCache", 8 },
+	{ "reflect.structLookupCache", 8 },
+	{ "internal/reflectlite.ptrMap", 0 },
+	{ "encoding/json.encoderCache", 0 },
+	{ "encoding/json.fieldCache", 0 },
+	{ "encoding/json.decoderCache", 0 },
+	{ "encoding/json/v2.lookupArshalerCache", 0 },
+	{ "encoding/json/v2.structFieldsCache", 0 },
+	{ "encoding/xml.tinfoMap", 0 },
+	{ "encoding/binary.structSize", 0 },
+	{ "encoding/asn1.fieldCache", 0 },
+	{ "encoding/gob.userTypeCache", 0 },
+	{ "encoding/gob.encoderMap", 0 },
+	{ "encoding/gob.decoderMap", 0 },
+	{ "encoding/gob.nameToConcreteType", 0 },
+	{ "encoding/gob.concreteTypeToName", 0 },
+};
+
+static void tell_type_maps(struct gl_host *host)
+{
+	void (*add)(void *) = (void (*)(void *))gl_host_export(host, "goloader_add_type_cache");
+
+	for (size_t i = 0; add != NULL && i < sizeof(type_maps) / sizeof(type_maps[0]); i++) {
+		uint8_t *map = runtime_symbol(host, type_maps[i].name, NULL, 0);
+		if (map != NULL) {
+			add(map + type_maps[i].offset);
+		}
+	}
+}
+
+static int find_exports(struct gl_host *host, struct gl_error *err)
+{
+	void (*init)(struct gl_runtime *) = (void (*)(struct gl_runtime *))gl_host_export(host, "goloader_init");
+
+	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
+	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
+	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");
+	*(void **)&host->run_main = gl_host_export(host, "goloader_run_main");
+	if (init == NULL || host->publish == NULL || host->retire == NULL || host->run_inits == NULL ||
+	    host->run_main == NULL) {
+		return gl_fail(err, GL_EHOST, "%s is no goloader host: it doesn't import the package goloader.dev/host", host->path);
+	}
+	init(&host->runtime);
+	tell_type_maps(host);
+	return 0;
+}
+
+/* "$GOROOT" in file names: what the host's linker put in runtime.defaultGOROOT, a Go string. */
+static void find_goroot(struct gl_host *host)
+{
+	struct gl_image_sym sym;
+	static const char name[] = "runtime.defaultGOROOT";
+
+	if (gl_image_lookup(host->linker.image, name, sizeof(name) - 1, &sym)) {
+		const char *p;
+		int64_t n;
+		memcpy(&p, (void *)sym.addr, sizeof(p));
+		memcpy(&n, (char *)sym.addr + 8, sizeof(n));
+		host->linker.goroot = n > 0 && n < 4096 ? strndup(p, (size_t)n) : NULL;
+	}
+}
+
+/* ---- the arena -------------------------------------------------------------------------------------------------- */
+
+static bool within_reach(const struct gl_arena *arena, const struct gl_image *image)
+{
+	return gl_arena_low(arena) >= gl_image_high(image) &&
+	       gl_arena_high(arena) - gl_image_low(image) < (uintptr_t)INT32_MAX;
+}
+
+static int place_arena(struct gl_host *host, struct gl_error *err)
+{
+	struct linker *linker = &host->linker;
+
+	if (linker->arena != NULL && within_reach(linker->arena, linker->image)) {
+		return 0;
+	}
+	gl_arena_free(linker->arena);
+	linker->arena = gl_arena_reserve_between(gl_image_high(linker->image), gl_image_low(linker->image) + INT32_MAX,
+						 arena_size, err);
+	return linker->arena != NULL ? 0 : -1;
+}
+
+/* ---- the face --------------------------------------------------------------------------------------------------- */
+
+static void host_free(struct gl_host *host)
+{
+	if (host == NULL) {
+		return;
+	}
+	/* a Go runtime can't be stopped: once loaded, the library stays, and so does what describes it */
+	gl_image_free(host->linker.image);
+	gl_arena_free(host->linker.arena);
+	gl_abi_free(host->abi);
+	free((char *)host->linker.goroot);
+	free(host->path);
+	free(host);
+}
+
+struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_error *err)
+{
+	char desc_path[4096];
+	struct gl_host *host = NULL;
+
+	if (the_host != NULL) {
+		if (strcmp(the_host->path, path) != 0) {
+			gl_fail(err, GL_EHOST, "this process has a host already, %s: a process can have one Go runtime", the_host->path);
+			return NULL;
+		}
+		return gl_host_check(the_host, err) == 0 ? the_host : NULL;
+	}
+	host = calloc(1, sizeof(*host));
+	if (host == NULL || (host->path = strdup(path)) == NULL) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
+		goto fail;
+	}
+	snprintf(desc_path, sizeof(desc_path), "%s.desc", path);
+	host->abi = gl_abi_read(desc != NULL ? desc : desc_path, err);
+	if (host->abi == NULL) {
+		goto fail;
+	}
+	host->linker.abi = host->abi;
+	host->linker.arena = gl_arena_reserve(arena_size, err);
+	if (host->linker.arena == NULL) {
+		goto fail;
+	}
+	host->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (host->handle == NULL) {
+		gl_fail(err, GL_EHOST, "%s", dlerror());
+		goto fail;
+	}
+	host->linker.image = gl_image_open(host->handle, path, err);
+	if (host->linker.image == NULL || place_arena(host, err) != 0 ||
+	    gl_image_tls_offset(host->linker.image, &host->linker.tls_offset, err) != 0 || fill_runtime(host, err) != 0 ||
+	    find_exports(host, err) != 0) {
+		goto fail;
+	}
+	find_goroot(host);
+	the_host = host;
+	pthread_atfork(NULL, NULL, after_fork_in_child);
+	return host;
+
+fail:
+	host_free(host);
+	return NULL;
+}
+
+const struct gl_abi *gl_host_abi(const struct gl_host *host) { return host->abi; }
+struct gl_image *gl_host_image(const struct gl_host *host) { return host->linker.image; }
+const char *gl_host_path(const struct gl_host *host) { return host->path; }
+void *gl_host_export(const struct gl_host *host, const char *name) { return dlsym(host->handle, name); }
+
+int gl_host_check(const struct gl_host *host, struct gl_error *err)
+{
+	if (host->forked) {
+		return gl_fail(err, GL_EHOST,
+			       "the host was started before this process forked, and a Go runtime does not survive fork: start it in the child (in nginx: init_worker_by_lua)");
+	}
+	return 0;
+}
+
+int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err)
+{
+	return linker_add_archive(&host->linker, import_path, file, err) != NULL ? 0 : -1;
+}
+
+size_t gl_host_missing(const struct gl_host *host, const char *const **packages)
+{
+	*packages = (const char *const *)host->missing;
+	return host->nmissing;
+}

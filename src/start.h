@@ -1,0 +1,40 @@
+/* The host as src/module.c and src/start.c know it. */
+#ifndef GL_START_H
+#define GL_START_H
+
+#include "host/runtime.h"
+#include "link/link.h"
+#include "module.h"
+
+/* What an unload must empty: the address of a type-assertion cache, and the empty cache that it starts with. */
+struct type_cache {
+	uintptr_t at, empty;
+};
+
+struct gl_host {
+	char *path;
+	void *handle;
+	struct gl_abi *abi;
+	struct linker linker;
+	struct gl_runtime runtime;
+	volatile int forked; /* set in a child process */
+
+	struct gl_module *modules; /* those that are loaded */
+	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
+
+	char **missing; /* packages that the last load found missing */
+	size_t nmissing;
+
+	struct type_cache *caches; /* of the host itself; found at the first unload */
+	size_t ncaches;
+	bool caches_known;
+
+	/* the Go half's functions */
+	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
+	int (*retire)(struct gl_retired *r);
+	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
+	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
+			 size_t nargs);
+};
+
+#endif
