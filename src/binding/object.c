@@ -42,7 +42,7 @@ static struct held *push_held(lua_State *L)
 }
 
 /* Frees at once what is big; the result is on the top. */
-static int return_held(lua_State *L, struct held *held)
+static int return_held(struct held *held)
 {
 	gl_nm_free(held->nm);
 	gl_listings_free(held->listings);
@@ -83,7 +83,7 @@ int binding_nm(lua_State *L)
 		lua_setfield(L, -2, "signature");
 		lua_rawseti(L, -2, (int)i + 1);
 	}
-	return return_held(L, held);
+	return return_held(held);
 }
 
 static void push_insns(lua_State *L, const struct gl_listing *listing)
@@ -135,7 +135,7 @@ int binding_disasm(lua_State *L)
 		lua_setfield(L, -2, "instructions");
 		lua_rawseti(L, -2, (int)i + 1);
 	}
-	return return_held(L, held);
+	return return_held(held);
 }
 
 static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
@@ -183,5 +183,5 @@ int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *n
 		return binding_fail(L, &err);
 	}
 	push_insns(L, &held->listings->list[0]);
-	return return_held(L, held);
+	return return_held(held);
 }
