@@ -391,19 +391,14 @@ static bool host_func_is_asm(const struct linker *linker, const uint8_t *func)
 
 /* Is name, an assembly function the host has under its plain name only, entered by ABIInternal? The name alone doesn't
  * tell: the linker drops the entry that nobody uses, and marks a function's ABI only where both are left
- * (cmd/link/internal/ld/symtab.go, mangleABIName). The package's archive does tell: a function written in assembly for
- * ABI0 has a Go wrapper under ABIInternal beside it. Without an archive, only the runtime and its kin write ABIInternal
- * assembly, and all of what they write so is reached so. */
-static bool asm_is_abiinternal(struct link *l, const char *name, size_t len)
+ * (cmd/link/internal/ld/symtab.go, mangleABIName). Only the runtime and its kin write ABIInternal assembly, and what of
+ * it compiled code calls is reached so. Elsewhere a function written in assembly has a Go wrapper under ABIInternal. */
+static bool asm_is_abiinternal(const char *name, size_t len)
 {
 	struct gl_str path = package_of((struct gl_str){ name, (uint32_t)len });
-	struct lpkg *p = find_archive(l, path);
 
-	if (p != NULL) {
-		const struct ldef *def = lpkg_find(p, name, len, GL_ABIINTERNAL);
-		return def != NULL && gl_object_from_assembly(def->obj->obj);
-	}
-	return str_starts(path, "runtime") || str_starts(path, "internal/") || str_is(path, "reflect");
+	return str_is(path, "runtime") || str_starts(path, "runtime/internal/") || str_starts(path, "internal/runtime/") ||
+	       str_is(path, "internal/bytealg") || str_is(path, "reflect");
 }
 
 static bool host_lookup(struct link *l, const char *name, size_t len, uint8_t want_abi, struct gl_image_sym *out)
@@ -436,7 +431,7 @@ static bool host_lookup(struct link *l, const char *name, size_t len, uint8_t wa
 	if (!host_func_is_asm(linker, func)) {
 		return want_abi == GL_ABIINTERNAL;
 	}
-	return asm_is_abiinternal(l, name, len) == (want_abi == GL_ABIINTERNAL);
+	return asm_is_abiinternal(name, len) == (want_abi == GL_ABIINTERNAL);
 }
 
 /* Is the package linked into the host? The linker of a host that imports "plugin" notes each by its export data's
