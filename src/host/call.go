@@ -68,7 +68,8 @@ func callFast(c *C.struct_gl_fast_call) {
 
 // callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
 func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
-	regs := *given
+	// What C left in Ptrs is nothing that the collector may see.
+	regs := enter.Regs{Ints: given.Ints, Floats: given.Floats, ReturnIsPtr: given.ReturnIsPtr}
 	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
 		if bits&1 != 0 {
 			p := unsafe.Pointer(nil)
