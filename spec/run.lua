@@ -55,6 +55,12 @@ local function seconds()
   return now
 end
 
+-- A Go runtime that throws tells of every goroutine; the first lines tell why.
+local function show(lines)
+  for i = 1, math.min(#lines, 40) do print("    " .. lines[i]) end
+  if #lines > 40 then print(("    … %d more lines"):format(#lines - 40)) end
+end
+
 -- Runs one suite; lines of tests that pass are swallowed.
 local function run(title, command, read, environment)
   local begin, good, bad, quiet = seconds(), 0, 0, {}
@@ -71,7 +77,7 @@ local function run(title, command, read, environment)
     elseif verdict == "fail" then
       bad = bad + 1
       print(paint("31", "FAIL ") .. title .. ": " .. name)
-      for _, earlier in ipairs(quiet) do print("    " .. earlier) end
+      show(quiet)
       quiet = {}
     elseif line:find "^# " then
       running = line:sub(3)
@@ -82,7 +88,7 @@ local function run(title, command, read, environment)
   end
   pipe:close()
   if bad > 0 or status ~= "0" then
-    for _, line in ipairs(quiet) do print("    " .. line) end
+    show(quiet)
   end
   -- up to 123 a runner's status tells of failures that were counted; beyond, it was killed
   local died = status ~= "0" and (bad == 0 or tonumber(status) >= 124)

@@ -16,7 +16,7 @@ local lfs = require "lfs"
 local unpack = rawget(table, "unpack") or unpack
 local toolchain = require "goloader.toolchain"
 
-local read_file, exists = toolchain.read_file, toolchain.exists
+local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolchain.absolute
 
 local build = {}
 
@@ -181,11 +181,6 @@ local function plain_files(dir)
   end
   table.sort(files)
   return files
-end
-
-local function absolute(dir)
-  if dir:sub(1, 1) == "/" then return dir end
-  return lfs.currentdir() .. (dir == "." and "" or "/" .. dir)
 end
 
 -- The go.mod that governs dir: its text, and its directory.

@@ -196,9 +196,13 @@ local module_metatable = {
 }
 
 local function new_module(loaded, name, object_bytes)
-  local variables = {}
+  -- where packages of one module export the same name, the package that was built or given last has it: the first listed
+  local kinds, variables = {}, {}
   for _, export in ipairs(loaded:exports()) do
-    if export.kind == "var" then variables[export.name] = true end
+    if not kinds[export.name] then
+      kinds[export.name] = export.kind
+      variables[export.name] = export.kind == "var" or nil
+    end
   end
   local self = setmetatable({}, module_metatable)
   state[self] = { core = loaded, name = name, functions = {}, variables = variables, object_bytes = object_bytes }
@@ -347,26 +351,28 @@ function Host:build(paths, options)
   return module, why
 end
 
--- Where core.so was found.
+-- Where core.so was found. A full name: compilers run in other directories.
 local function core_dir()
   for template in package.cpath:gmatch "[^;]+" do
     local path = template:gsub("%?", "goloader/core")
-    if toolchain.exists(path) then return path:match "^(.*)/[^/]*$" or "." end
+    if toolchain.exists(path) then return toolchain.absolute(path):match "^(.*)/[^/]*$" end
   end
-  return "."
+  return toolchain.absolute "."
 end
 
 -- The default host lies beside core.so where it is installed, and at build/host in a checkout.
 local function default_host()
   local named = os.getenv "GOLOADER_HOST"
-  if named and named ~= "" then return named end
+  if named and named ~= "" then return toolchain.absolute(named) end
   local dir = core_dir()
-  for _, place in ipairs { dir .. "/host", dir .. "/../../host/default" } do
+  local installed = dir .. "/host"
+  local built = (dir:match "^(.*)/[^/]+/[^/]+$" or "") .. "/host/default"
+  for _, place in ipairs { installed, built } do
     local path = place .. "/libgoloader_host.so"
     if toolchain.exists(path) then return path end
   end
-  local format = "no host at %s/host or %s/../../host/default: run make, or set GOLOADER_HOST"
-  return nil, { code = "host", message = format:format(dir, dir) }
+  local format = "no host at %s or %s: run make, or set GOLOADER_HOST"
+  return nil, { code = "host", message = format:format(installed, built) }
 end
 
 ---@class goloader.HostOptions
@@ -391,8 +397,8 @@ end
 function goloader.host(options)
   options = options or {}
   if type(options) ~= "table" then misuse(2, "goloader.host: a table of options expected, got %s", type(options)) end
-  if running and (not options.path or options.path == running.path) then return running end
-  local path, why = options.path
+  if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
+  local path, why = options.path and toolchain.absolute(options.path)
   if not path then
     path, why = default_host()
     if not path then return fail(why) end

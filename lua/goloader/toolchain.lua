@@ -98,6 +98,15 @@ function toolchain.start(argv, opts)
   return setmetatable({ pipe = pipe, output = output, errors = errors }, Job)
 end
 
+--- A full name for a path.
+---@param path string
+---@return string
+function toolchain.absolute(path)
+  if path:sub(1, 1) == "/" then return path end
+  path = path:gsub("^%./+", "")
+  return lfs.currentdir() .. (path == "." and "" or "/" .. path)
+end
+
 local function goroot_version(goroot)
   local text = read_file(goroot .. "/VERSION")
   return text and text:match "^(go[%w%.]+)"

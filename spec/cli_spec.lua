@@ -1,0 +1,262 @@
+-- The command line, as a user types it.
+local support = require "spec.support"
+
+teardown(support.clean)
+
+local function program(name, body)
+  return support.write(name .. ".go", "package main\n\n" .. body)
+end
+
+describe("goloader run", function()
+  it("runs a Go file", function()
+    local status, out, errors = support.cli("run", program("hello", [[
+import "fmt"
+
+func main() { fmt.Println("hello, world") }
+]]))
+    assert.equal("hello, world\n", out)
+    assert.equal("", errors)
+    assert.equal(0, status)
+  end)
+
+  it("passes arguments untouched", function()
+    local file = program("args", [[
+import ("fmt"; "os"; "path/filepath")
+
+func main() { fmt.Printf("%s %q\n", filepath.Base(os.Args[0]), os.Args[1:]) }
+]])
+    local status, out = support.cli("run", file, "a b", "-x", "--help", "", "$HOME", "it's", "last.txt")
+    assert.equal('args ["a b" "-x" "--help" "" "$HOME" "it\'s" "last.txt"]\n', out)
+    assert.equal(0, status)
+  end)
+
+  it("passes the streams through", function()
+    local file = program("streams", [[
+import ("fmt"; "io"; "os"; "strings")
+
+func main() {
+	data, err := io.ReadAll(os.Stdin)
+	fmt.Fprint(os.Stdout, strings.ToUpper(string(data)), err)
+	fmt.Fprintln(os.Stderr, "to stderr")
+}
+]])
+    local status, out, errors = support.run({ "build/bin/goloader", "run", file }, nil, "standard input\n")
+    assert.equal("STANDARD INPUT\n<nil>", out)
+    assert.equal("to stderr\n", errors)
+    assert.equal(0, status)
+  end)
+
+  it("passes the exit status through", function()
+    local file = program("exit", [[
+import ("os"; "strconv")
+
+func main() {
+	n, _ := strconv.Atoi(os.Args[1])
+	os.Exit(n)
+}
+]])
+    for _, status in ipairs { 0, 1, 7, 42, 255 } do
+      assert.equal(status, (support.cli("run", file, tostring(status))))
+    end
+  end)
+
+  it("ends like a Go program at a panic", function()
+    local status, out, errors = support.cli("run", program("panics", [[
+func main() { println("before"); inner(nil) }
+
+//go:noinline
+func inner(m map[string]int) { m["x"] = 1 }
+]]))
+    assert.equal(2, status)
+    assert.equal("", out)
+    assert.matches("^before\npanic: assignment to entry in nil map\n", errors)
+    assert.matches("main%.inner", errors)
+    assert.matches("panics%.go:6", errors)
+  end)
+
+  it("ends when main does, whatever its goroutines do", function()
+    local status, out = support.cli("run", program("ends", [[
+import ("fmt"; "time")
+
+func main() {
+	go func() { for { time.Sleep(time.Hour) } }()
+	go func() { for {} }()
+	fmt.Println("done")
+}
+]]))
+    assert.equal("done\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("runs init functions on the main goroutine, before main", function()
+    local status, out = support.cli("run", program("inits", [[
+import "fmt"
+
+var v = func() int { fmt.Println("variable"); return 1 }()
+
+func init() { fmt.Println("init", v) }
+func main() { fmt.Println("main") }
+]]))
+    assert.equal("variable\ninit 1\nmain\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("runs an object", function()
+    local object = support.compile('package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("from an object") }\n')
+    local status, out, errors = support.cli("run", object)
+    assert.equal("from an object\n", out, errors)
+    assert.equal(0, status)
+  end)
+
+  it("runs a directory with packages of its own", function()
+    support.write("dir/go.mod", "module example.test/dir\n\ngo 1.21\n")
+    support.write("dir/main.go", 'package main\n\nimport ("fmt"; "example.test/dir/sub")\n\nfunc main() { fmt.Println(sub.X, other()) }\n')
+    support.write("dir/other.go", "package main\n\nfunc other() int { return 2 }\n")
+    support.write("dir/other_test.go", "package main\n\nvar broken int = \"\"\n")
+    support.write("dir/sub/sub.go", 'package sub\n\nvar X = "sub"\n')
+    local status, out, errors = support.cli("run", support.tmpdir() .. "/dir")
+    assert.equal("sub 2\n", out, errors)
+    assert.equal(0, status)
+  end)
+
+  it("runs several files", function()
+    local one = program("one", "func main() { println(two()) }\n")
+    local two = program("two", "func two() int { return 22 }\n")
+    local status, _, errors = support.cli("run", one, two)
+    assert.equal("22\n", errors)
+    assert.equal(0, status)
+  end)
+
+  it("honours -gcflags", function()
+    local file = program("flags", "func main() { println(f()) }\n\nfunc f() int { return 5 }\n")
+    local status, _, errors = support.cli("run", "-gcflags=-N -l", file)
+    assert.equal("5\n", errors)
+    assert.equal(0, status)
+  end)
+
+  it("honours //go:debug", function()
+    local file = support.write("debug.go", [[
+//go:debug panicnil=1
+package main
+
+func main() {
+	defer func() { println(recover() == nil) }()
+	panic(nil)
+}
+]])
+    local status, _, errors = support.cli("run", file)
+    assert.equal("true\n", errors)
+    assert.equal(0, status)
+  end)
+
+  it("prints a compiler's message as the go command does", function()
+    local status, out, errors = support.cli("run", program("wrong", "func main() { undefined() }\n"))
+    assert.equal(1, status)
+    assert.equal("", out)
+    assert.equal("# command-line-arguments\n./wrong.go:3:15: undefined: undefined\n", errors)
+  end)
+
+  it("complains in one line about what can't be run", function()
+    for _, case in ipairs {
+      { { "run", "/no/such.go" }, "goloader: /no/such.go: No such file or directory\n" },
+      { { "run", support.write("lib.go", "package lib\n") }, "goloader: package lib is not a main package\n" },
+    } do
+      local status, out, errors = support.cli(unpack(case[1]))
+      assert.equal(1, status)
+      assert.equal("", out)
+      assert.equal(case[2], errors)
+    end
+    local status, _, errors = support.cli("run", support.write("junk.o", "junk"))
+    assert.equal(1, status)
+    assert.matches("^goloader: [^\n]*junk%.o[^\n]*\n$", errors)
+    status, _, errors = support.cli "run"
+    assert.equal(2, status)
+    assert.matches("nothing to run", errors)
+  end)
+
+  it("dies of a signal as natively", function()
+    local status = support.cli("run", program("killed", [[
+import ("os"; "syscall"; "time")
+
+func main() {
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	time.Sleep(time.Minute)
+}
+]]))
+    assert.equal(128 + 9, status)
+  end)
+end)
+
+describe("goloader nm", function()
+  it("lists symbols, kinds and sizes, and exports with Go signatures", function()
+    local object = support.compile("spec/testdata/shop/shop.go", "shop")
+    local status, out, errors = support.cli("nm", object)
+    assert.equal(0, status, errors)
+    assert.matches("\n *%d+ T shop%.Find  func%(name string%) %([^\n]*int, [^\n]*error%)\n", "\n" .. out)
+    assert.matches("\n *%d+ [tT] shop%.deeper\n", "\n" .. out)
+    assert.matches(" U fmt%.Fprintf\n", out)
+    assert.matches(" [dDbB] shop%.Greeting  string\n", out)
+  end)
+
+  it("takes source, and lists only what Lua can see", function()
+    local status, out, errors = support.cli("nm", "--exports", "spec/testdata/shop/shop.go")
+    assert.equal(0, status, errors)
+    assert.matches("shop%.Render  func%(%) string", (out:gsub("~r0 ", ""):gsub("%(string%)", "string")))
+    assert.is_nil(out:find("deeper", 1, true))
+  end)
+
+  it("refuses what is no object in one line", function()
+    local status, out, errors = support.cli("nm", support.write("junk.o", "junk"))
+    assert.equal(1, status)
+    assert.equal("", out)
+    assert.matches("^goloader: [^\n]*junk%.o[^\n]*\n$", errors)
+  end)
+end)
+
+describe("goloader disasm", function()
+  it("lists a function of an object with names for calls and data", function()
+    local object = support.compile("spec/testdata/shop/shop.go", "shop")
+    local status, out, errors = support.cli("disasm", object, "shop.Render")
+    assert.equal(0, status, errors)
+    assert.matches("^shop%.Render:\n", out)
+    assert.matches("call[^\n]*fmt%.Fprintf", out)
+    assert.matches("shop%.Products", out)
+    assert.is_nil(out:find("\nshop.Find:", 1, true))
+  end)
+
+  it("lists it as relinked with --loaded", function()
+    local object = support.compile("spec/testdata/shop/shop.go", "shop")
+    local status, out, errors = support.cli("disasm", "--loaded", object, "Render")
+    assert.equal(0, status, errors)
+    assert.matches("call[^\n]*fmt%.Fprintf", out)
+  end)
+
+  it("names a symbol that is not there", function()
+    local object = support.compile("spec/testdata/shop/shop.go", "shop")
+    local status, _, errors = support.cli("disasm", object, "shop.Nothing")
+    assert.equal(1, status)
+    assert.matches("^goloader: [^\n]*shop%.Nothing[^\n]*\n$", errors)
+  end)
+end)
+
+describe("goloader", function()
+  it("info tells what the host is", function()
+    local status, out, errors = support.cli "info"
+    assert.equal(0, status, errors)
+    assert.matches("\ngo_version +go1%.%d+[%.%d]*\n", out)
+    assert.matches("\nobject_header +go object linux ", out)
+  end)
+
+  it("version tells the versions", function()
+    local status, out, errors = support.cli "version"
+    assert.equal(0, status, errors)
+    assert.matches("^goloader %S+, host go1%.%d+[%.%d]*, LuaJIT 2%.1", out)
+  end)
+
+  it("describe writes what stands beside the host", function()
+    local path = support.host().path
+    local status, out, errors = support.cli("describe", "--goroot", support.tools().goroot, path)
+    assert.equal(0, status, errors)
+    assert.equal(support.read(path .. ".desc"), out)
+  end)
+end)

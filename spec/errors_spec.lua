@@ -1,0 +1,285 @@
+-- Bad input: each is nil and an error of one clear line, or a Lua error of one; and nothing stays behind.
+local goloader = require "goloader"
+local toolchain = require "goloader.toolchain"
+local support = require "spec.support"
+
+local host, good, bytes
+
+-- What a failed load must not change.
+local function footprint()
+  local stats = host:stats()
+  return { modules = stats.modules, bytes = stats.bytes }
+end
+
+local function refused(files, code, ...)
+  local before = footprint()
+  local module, err = host:load(files)
+  assert.is_nil(module)
+  assert.equal(code, err.code, err.message)
+  assert.equal(err.message, tostring(err))
+  assert.is_nil(err.message:find("\n", 1, true), "more than one line: " .. err.message)
+  for _, part in ipairs { ... } do
+    assert.is_truthy(err.message:find(part, 1, true), ("%q is not in: %s"):format(part, err.message))
+  end
+  assert.same(before, footprint())
+  return err
+end
+
+setup(function()
+  host = support.host()
+  good = support.compile("spec/testdata/shop/shop.go", "shop")
+  bytes = support.read(good)
+end)
+
+teardown(support.clean)
+
+describe("a file that is no object", function()
+  it("is refused when it is not there", function()
+    refused("/no/such.o", "io", "/no/such.o", "No such file or directory")
+  end)
+
+  it("is refused when it is a directory", function() refused("/tmp", "io", "/tmp") end)
+
+  it("is refused when it is empty", function()
+    local file = support.write("empty.o", "")
+    refused(file, "format", file)
+  end)
+
+  it("is refused when it is something else", function()
+    for name, text in pairs { ["elf.o"] = support.read "/proc/self/exe", ["text.o"] = "package main\n",
+      ["archive.a"] = "!<arch>\nhello.txt/      0           0     0     644     6         `\nhello\n" } do
+      refused(support.write(name, text), "format", name)
+    end
+  end)
+end)
+
+describe("a truncated object", function()
+  it("is refused wherever it ends", function()
+    local lengths = { 1, 7, 8, 9, 60, 67, 68, 69, 100, 200 }
+    for i = 1, 60 do lengths[#lengths + 1] = math.floor(#bytes * i / 61) end
+    for i = 1, 16 do lengths[#lengths + 1] = #bytes - i end
+    local before = footprint()
+    for _, length in ipairs(lengths) do
+      local file = support.write("cut.o", bytes:sub(1, length))
+      local module, err = host:load(file)
+      assert.is_nil(module, "loaded when cut to " .. length)
+      assert.is_truthy(err.message:find("cut.o", 1, true), err.message)
+      assert.is_nil(err.message:find("\n", 1, true), err.message)
+    end
+    assert.same(before, footprint())
+  end)
+end)
+
+describe("a corrupt object", function()
+  -- A child takes the hits: what is asked is that it ends by itself, whatever is broken.
+  it("never takes the process down", function()
+    local status, out, errors = support.lua(([[
+      local goloader = require "goloader"
+      local f = io.open(%q, "rb"); local bytes = f:read "*a"; f:close()
+      local host = assert(goloader.host())
+      local seed = 12345
+      local function random(n) seed = (seed * 1103515245 + 12345) %% 2147483648; return math.floor(seed / 65536) %% n end
+      local function number() return random(32768) * 32768 + random(32768) end
+      local refused, loaded = 0, 0
+      for round = 1, 400 do
+        local at = number() %% #bytes
+        -- headers, symbols and relocations are what is read; code and data may hold anything
+        local broken = bytes:sub(1, at) .. string.char(random(256), random(256), random(256), random(256))
+          .. bytes:sub(at + 5)
+        local o = io.open(%q, "wb"); o:write(broken); o:close()
+        local module, err = host:load(%q, { run_init = false })
+        if module then loaded = loaded + 1; assert(module:unload()) else
+          refused = refused + 1
+          assert(type(err.message) == "string" and not err.message:find "\n", err.message)
+        end
+      end
+      print(refused + loaded, refused > 0)
+    ]]):format(good, support.tmpdir() .. "/broken.o", support.tmpdir() .. "/broken.o"))
+    assert.equal("400\ttrue\n", out, errors)
+    assert.equal(0, status, errors)
+  end)
+end)
+
+describe("an object for another host", function()
+  local function relabel(from, to)
+    -- the header stands in both members; the archive's sizes stay right when its length does
+    assert.equal(#from, #to)
+    local changed, n = bytes:gsub(from:gsub("%p", "%%%0"), to)
+    assert.is_true(n > 0)
+    return support.write("foreign.o", changed)
+  end
+
+  it("is refused by Go version, both named", function()
+    local version = host:info().go_version
+    local other = version:sub(1, -2) .. (version:sub(-1) == "0" and "9" or "0")
+    refused(relabel(" " .. version .. " ", " " .. other .. " "), "mismatch", version, other, "foreign.o")
+  end)
+
+  it("is refused by processor, both named", function()
+    refused(relabel(" linux amd64 ", " linux arm64 "), "mismatch", "amd64", "arm64", "foreign.o")
+  end)
+
+  it("is refused by operating system, both named", function()
+    refused(relabel(" linux amd64 ", " hurdy amd64 "), "mismatch", "linux", "hurdy", "foreign.o")
+  end)
+
+  it("is refused by flags, both named", function()
+    local job = assert(toolchain.start({ support.tools():tool "compile", "-o", support.tmpdir() .. "/v3.o", "-p", "shop",
+      "-importcfg", select(2, support.tools():std_archives {}), "spec/testdata/shop/shop.go" },
+      { env = "GOAMD64=v3", merge = true }))
+    local ok, output = job:wait()
+    assert(ok, output)
+    refused(support.tmpdir() .. "/v3.o", "mismatch", "GOAMD64=v3", "GOAMD64=" .. host:info().goamd64)
+  end)
+end)
+
+describe("missing symbols", function()
+  it("are all named, with who needs them", function()
+    local object = support.compile([[
+package needs
+
+import _ "unsafe"
+
+//go:linkname first example.test/absent.First
+func first() int
+
+//go:linkname second example.test/absent.Second
+func second() int
+
+func A() int { return first() }
+func B() int { return first() + second() }
+]], "needs", { "-complete=false" })
+    refused(object, "missing", "example.test/absent.First", "example.test/absent.Second", "needs.A", "needs.B")
+  end)
+
+  it("name the package that is not there", function()
+    support.write("gone/go.mod", "module example.test/gone\n\ngo 1.21\n")
+    support.write("gone/dep/dep.go", "package dep\n\n//go:noinline\nfunc F() int { return 1 }\n")
+    support.write("gone/gone.go", 'package gone\n\nimport "example.test/gone/dep"\n\nfunc F() int { return dep.F() }\n')
+    local build = require "goloader.build"
+    local objects = assert(assert(build.start(support.tools(), support.tmpdir() .. "/gone")):wait())
+    local err = refused(objects.files[#objects.files].file, "missing", "example.test/gone/dep.F", "example.test/gone.F")
+    assert.same({ "example.test/gone/dep" }, err.packages)
+  end)
+end)
+
+describe("a call that can't be", function()
+  local module
+  setup(function()
+    module = assert(host:load(support.compile([[
+package odd
+
+import "io"
+
+func Channel(c chan int) {}
+func Writer(name string, w io.Writer) {}
+func Function() func() { return nil }
+func Fine(n int) int { return n }
+]], "odd")))
+  end)
+  teardown(function() assert(module:unload()) end)
+
+  it("says which parameter and type Lua can't carry", function()
+    assert.error_matches(function() module.Channel(1) end, "Channel.*'c'.*chan int")
+    assert.error_matches(function() module.Writer("x", 1) end, "Writer.*'w'.*io%.Writer")
+    assert.error_matches(function() module.Function() end, "Function.*func%(%)")
+    assert.equal(3, module.Fine(3))
+  end)
+
+  it("says which argument is wrong, what was wanted and given", function()
+    assert.error_matches(function() module.Fine "x" end, "'Fine'.*'n'.*int.*string")
+    assert.error_matches(function() module.Fine(1.5) end, "'Fine'.*'n'.*int")
+    assert.error_matches(function() module.Fine() end, "'Fine'.*'n'")
+    assert.error_matches(function() module.Fine(1, 2) end, "'?Fine'?")
+  end)
+end)
+
+describe("an unloaded module", function()
+  it("says so whatever is asked of it", function()
+    local module = assert(host:load(good))
+    local add = module.Add
+    assert.equal(3, add(1, 2))
+    assert(module:unload())
+    assert.is_false(module:is_loaded())
+    assert.error_matches(function() add(1, 2) end, "unloaded")
+    assert.error_matches(function() return module.Add(1, 2) end, "unloaded")
+    assert.error_matches(function() return module.Greeting end, "unloaded")
+    assert.error_matches(function() module.Greeting = "x" end, "unloaded")
+    local ok, err = module:unload()
+    assert.is_nil(ok)
+    assert.equal("closed", err.code)
+  end)
+end)
+
+describe("a host that can't be", function()
+  local function start(setup_script, environment)
+    local status, out, errors = support.lua(setup_script .. [[
+      local host, err = require "goloader".host(options)
+      print(host, err and err.code, err and err.message)
+    ]], environment)
+    assert.equal(0, status, errors)
+    return out
+  end
+
+  it("is refused when its file is not there", function()
+    assert.matches("^nil\t%l+\t[^\n]*/no/such%.so[^\n]*\n$", start 'options = { path = "/no/such.so" }')
+  end)
+
+  it("is refused when it is no host", function()
+    local libc = support.read "/proc/self/maps":match "(/%S*/libc[%.%-]%S*so%S*)"
+    assert.matches("^nil\t%l+\t[^\n]*libc[^\n]*\n$", start(("options = { path = %q }"):format(libc)))
+  end)
+
+  it("is refused when its description is not there", function()
+    assert.matches("^nil\t%l+\t[^\n]*/no/such%.desc[^\n]*\n$",
+      start(("options = { path = %q, desc = '/no/such.desc' }"):format(host.path)))
+  end)
+
+  it("is refused when its description lacks something, which is named", function()
+    local desc = support.read(host.path .. ".desc"):gsub("\nfield\truntime%.moduledata\tpclntable\t[^\n]*", "")
+    local file = support.write("lacking.desc", desc)
+    assert.matches("^nil\thost\t[^\n]*pclntable[^\n]*\n$",
+      start(("options = { path = %q, desc = %q }"):format(host.path, file)))
+  end)
+
+  it("is refused when the environment names a wrong one", function()
+    assert.matches("^nil\t%l+\t[^\n]*/elsewhere%.so[^\n]*\n$", start("", "GOLOADER_HOST=/elsewhere.so"))
+  end)
+end)
+
+describe("a process that forks after the host started", function()
+  it("is told that its Go runtime did not survive", function()
+    local status, out, errors = support.lua(([[
+      local ffi = require "ffi"
+      ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
+      local goloader = require "goloader"
+      local host = assert(goloader.host())
+      local shop = assert(host:load(%q))
+      io.stdout:setvbuf "no"
+      local child = ffi.C.fork()
+      if child == 0 then
+        local module, err = host:load(%q)
+        print(module, err.code, err.message)
+        print(pcall(shop.Add, 1, 2))
+        local again, why = shop:unload()
+        print(again, why.code)
+        ffi.C._exit(0)
+      end
+      ffi.C.waitpid(child, nil, 0)
+      print(shop.Add(1, 2))
+    ]]):format(good, good))
+    assert.equal(0, status, errors)
+    assert.matches("^nil\thost\t[^\n]*fork[^\n]*\nfalse\t[^\n]*fork[^\n]*\nnil\thost\n3\n$", out)
+  end)
+end)
+
+describe("errors", function()
+  it("are tables that print, join and can be raised", function()
+    local _, err = goloader.host { path = "/other.so" }
+    assert.equal("string", type(err.code))
+    assert.equal("goloader: " .. err.message, "goloader: " .. err)
+    local ok, raised = pcall(error, err)
+    assert.is_false(ok)
+    assert.equal(err, raised)
+  end)
+end)

@@ -1,0 +1,104 @@
+-- What the specs share: the host, temporary files, the compiler, child processes.
+
+local lfs = require "lfs"
+local goloader = require "goloader"
+local toolchain = require "goloader.toolchain"
+
+local support = {}
+
+--- The process's host.
+function support.host()
+  return assert(goloader.host())
+end
+
+function support.tools()
+  return assert(support.host():toolchain())
+end
+
+local temporary
+
+--- A directory for this process's files; support.clean removes it.
+function support.tmpdir()
+  if not temporary then
+    temporary = os.tmpname()
+    os.remove(temporary)
+    assert(lfs.mkdir(temporary))
+  end
+  return temporary
+end
+
+function support.clean()
+  if temporary then os.execute("rm -rf " .. toolchain.quote(temporary)) end
+  temporary = nil
+end
+
+--- Writes a file below the temporary directory and returns its path.
+function support.write(name, text)
+  local path = support.tmpdir() .. "/" .. name
+  local dir = path:match "^(.*)/"
+  os.execute("mkdir -p " .. toolchain.quote(dir))
+  local f = assert(io.open(path, "wb"))
+  f:write(text)
+  f:close()
+  return path
+end
+
+support.read = toolchain.read_file
+
+--- Compiles one Go file as `go tool compile` does and returns the object's path. `flags` go before the file.
+function support.compile(source, name, flags, tools)
+  tools = tools or support.tools()
+  local file = source:find "\n" and support.write((name or "main") .. ".go", source) or source
+  local object = os.tmpname()
+  os.remove(object)
+  object = support.tmpdir() .. "/" .. object:match "[^/]*$" .. ".o"
+  local args = { "-o", object, "-p", name or "main", "-importcfg", select(2, assert(tools:std_archives {})) }
+  for _, flag in ipairs(flags or {}) do args[#args + 1] = flag end
+  args[#args + 1] = file
+  local ok, output = assert(tools:start_tool("compile", args)):wait()
+  assert(ok, output)
+  return object
+end
+
+--- Runs a command to its end: status (128 + signal when killed), standard output, standard error.
+function support.run(argv, environment, input)
+  local words = {}
+  for i, word in ipairs(argv) do words[i] = toolchain.quote(word) end
+  local out, err = os.tmpname(), os.tmpname()
+  local command = ("%s timeout -k 5 120 %s <%s >%s 2>%s; echo $?"):format(environment or "", table.concat(words, " "),
+    input and toolchain.quote(support.write("input", input)) or "/dev/null", out, err)
+  local pipe = assert(io.popen(command))
+  local status = tonumber(pipe:read "*a")
+  pipe:close()
+  local output, errors = support.read(out), support.read(err)
+  os.remove(out)
+  os.remove(err)
+  return status, output, errors
+end
+
+--- Runs build/bin/goloader.
+function support.cli(...)
+  return support.run { "build/bin/goloader", ... }
+end
+
+--- Runs a Lua script in a process of its own, with this tree's goloader.
+function support.lua(script, environment)
+  return support.run({ "luajit", "spec/env.lua", support.write("script.lua", script) }, environment)
+end
+
+--- Resident memory of this process in bytes.
+function support.rss()
+  local pages = support.read "/proc/self/statm":match "^%d+ (%d+)"
+  return tonumber(pages) * 4096
+end
+
+--- Waits until `test` holds; false when it never does.
+function support.eventually(test)
+  for _ = 1, 200 do
+    if test() then return true end
+    os.execute "sleep 0.01"
+  end
+  return false
+end
+
+return support

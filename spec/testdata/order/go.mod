@@ -1,0 +1,3 @@
+module example.test/order
+
+go 1.21
