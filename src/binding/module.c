@@ -85,7 +85,8 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	lua_setuservalue(L, -2);
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
-	m->name = strdup(name);
+	/* The object's file may be gone by the time that a message names the module; its package is not. */
+	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
 	m->host->nmodules++;
 	if (m->plans == NULL || m->name == NULL) {
 		luaL_error(L, "no memory for the functions of %s", name);

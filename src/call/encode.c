@@ -13,8 +13,8 @@
 
 #include "plan.h"
 
-/* Deeper tables are cyclic in all likelihood. */
-enum { MAX_DEPTH = 1000 };
+/* Deeper tables are cyclic in all likelihood. A pointer and what it points to count as two. */
+enum { MAX_DEPTH = 2000 };
 
 /* ---- what was wrong --------------------------------------------------------------------------------------------- */
 
@@ -258,7 +258,7 @@ static void enter(struct encoder *e, const struct path *path)
 		while (path != NULL && path->up != NULL) {
 			path = path->up;
 		}
-		gl_encode_fail(e, path, "tables nest deeper than %d levels: is one of them in itself?", MAX_DEPTH);
+		gl_encode_fail(e, path, "tables nest deeper than %d levels: is one of them in itself?", MAX_DEPTH / 2);
 	}
 	luaL_checkstack(e->L, 12, "arguments nest too deep");
 }

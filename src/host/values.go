@@ -21,8 +21,9 @@ import (
 // carryError is what decoding and encoding panic with when a value can't be carried.
 type carryError string
 
-// Values nest this deep at most: a longer chain is a cycle in all likelihood.
-const maxDepth = 1000
+// Values nest this deep at most, a pointer and what it points to being two: a longer chain is a cycle in all
+// likelihood.
+const maxDepth = 2000
 
 // ---- memory of any type -----------------------------------------------------------------------------------------
 
@@ -262,7 +263,7 @@ func (w *writer) error(err error) {
 
 func (w *writer) enter() {
 	if w.depth++; w.depth > maxDepth {
-		panic(carryError(fmt.Sprintf("a result nests deeper than %d levels: is it cyclic?", maxDepth)))
+		panic(carryError(fmt.Sprintf("a result nests deeper than %d levels: is it cyclic?", maxDepth/2)))
 	}
 }
 
@@ -333,6 +334,7 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 		q := *(*unsafe.Pointer)(p)
 		w.bool(q != nil)
 		if q != nil {
+			// Pointers may lead round without a struct too: type P *P.
 			w.enter()
 			n.elem.encode(w, q)
 			w.depth--
