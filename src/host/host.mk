@@ -10,16 +10,22 @@ HOST_SOURCES := $(wildcard src/host/go.mod src/host/*.go src/host/*.[chsS] src/h
 HOST_OUT = $(abspath $(HOST_DIR))
 
 # Where the compiled packages of the standard library are: in Go's build cache, put there by this very command.
+HOST_STD = $(HOST_GO) list -export -f '{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}' std
+
 $(HOST_DIR)/importcfg: $(GOROOT_DIR)/VERSION src/host/host.mk
 	@mkdir -p $(@D)
-	$(HOST_GO) list -export -f '{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}' std > $@.tmp
+	$(HOST_STD) > $@.tmp
 	mv $@.tmp $@
 
-$(HOST_DIR)/tools/%: src/host/%/*.go src/host/go.mod $(GOROOT_DIR)/VERSION
+$(HOST_DIR)/tools/keep: $(wildcard src/host/keep/*.go)
+$(HOST_DIR)/tools/describe: $(wildcard src/host/describe/*.go)
+$(HOST_DIR)/tools/%: src/host/go.mod $(GOROOT_DIR)/VERSION
 	@mkdir -p $(@D)
 	cd src/host && $(HOST_GO) build -o $(HOST_OUT)/tools/$* ./$*
 
+# The cache may have been emptied since importcfg was written, so it is filled once more before archives are read.
 $(HOST_DIR)/keep_gen.go: $(HOST_DIR)/tools/keep $(HOST_DIR)/importcfg src/host/default/packages.txt
+	$(HOST_STD) > /dev/null
 	$(HOST_DIR)/tools/keep -importcfg $(HOST_DIR)/importcfg src/host/default/packages.txt > $@.tmp
 	mv $@.tmp $@
 
