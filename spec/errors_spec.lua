@@ -125,7 +125,7 @@ describe("an object for another host", function()
 
   it("is refused by flags, both named", function()
     local job = assert(toolchain.start({ support.tools():tool "compile", "-o", support.tmpdir() .. "/v3.o", "-p", "shop",
-      "-importcfg", select(2, support.tools():std_archives {}), "spec/testdata/shop/shop.go" },
+      support.write("v3.go", "package shop\n\nfunc F() int { return 1 }\n") },
       { env = "GOAMD64=v3", merge = true }))
     local ok, output = job:wait()
     assert(ok, output)
@@ -149,7 +149,8 @@ func second() int
 func A() int { return first() }
 func B() int { return first() + second() }
 ]], "needs", { "-complete=false" })
-    refused(object, "missing", "example.test/absent.First", "example.test/absent.Second", "needs.A", "needs.B")
+    refused(object, "missing", "2 symbols", "example.test/absent.First (needed by needs.",
+      "example.test/absent.Second (needed by needs.B)")
   end)
 
   it("name the package that is not there", function()
@@ -189,7 +190,7 @@ func Fine(n int) int { return n }
   it("says which argument is wrong, what was wanted and given", function()
     assert.error_matches(function() module.Fine "x" end, "'Fine'.*'n'.*int.*string")
     assert.error_matches(function() module.Fine(1.5) end, "'Fine'.*'n'.*int")
-    assert.error_matches(function() module.Fine() end, "'Fine'.*'n'")
+    assert.error_matches(function() module.Fine() end, "'Fine'.*missing: n int")
     assert.error_matches(function() module.Fine(1, 2) end, "'?Fine'?")
   end)
 end)

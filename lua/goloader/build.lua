@@ -321,32 +321,32 @@ local function plain(tc, target, opts)
   return compiled(job, object, heads[1].name, {})
 end
 
--- All that decides which files and archives take part, but not the function bodies. Packages of the standard library
--- and of the module cache never change.
+-- All that decides which files and archives take part, but not the function bodies of the package itself. Packages of
+-- the standard library and of the module cache never change.
 local function fingerprint(target, dirs)
   local parts = {}
-  local function add_dir(dir, with_times)
+  local function add_dir(dir, whole)
     local names = {}
     for entry in lfs.dir(dir) do names[#names + 1] = entry end
     table.sort(names)
     for _, entry in ipairs(names) do
       local file = dir .. "/" .. entry
       parts[#parts + 1] = file
-      if with_times then
-        local a = lfs.attributes(file)
-        parts[#parts + 1] = a and ("%s %d %.9f"):format(a.mode, a.size, a.modification) or "gone"
-      elseif entry:find "%.go$" then
-        local head = build.read_head(read_file(file) or "")
+      -- by content: a file can change twice within a second, the clock's step here
+      local text = lfs.attributes(file, "mode") == "file" and (whole or entry:find "%.go$") and read_file(file)
+      if text and not whole then
+        local head = build.read_head(text)
         if not head then return false end
-        parts[#parts + 1] = head.text
+        text = head.text
       end
+      parts[#parts + 1] = text or ""
     end
     return true
   end
   if not add_dir(target.dir, false) then return nil end
   for _, dir in ipairs(dirs) do
     if not exists(dir) then return nil end
-    add_dir(dir, true)
+    if not dir:find("/pkg/mod/", 1, true) then add_dir(dir, true) end
   end
   local text, root = find_module(target.dir)
   parts[#parts + 1] = text or ""

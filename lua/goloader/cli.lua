@@ -8,7 +8,7 @@ local unpack = rawget(table, "unpack") or unpack
 local cli = {}
 
 local function complain(err)
-  io.stderr:write("goloader: ", tostring(err), "\n")
+  io.stderr:write("goloader: ", type(err) == "table" and err.message or tostring(err), "\n")
   return 1
 end
 
@@ -61,8 +61,8 @@ local function program_name(paths)
   return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", ""))
 end
 
--- //go:debug lines set GODEBUG defaults that go build links into the program; the host reads them from its environment,
--- where the user's own come last and win.
+-- //go:debug lines set GODEBUG defaults that go build links into the program. A host reads GODEBUG from the environment
+-- that the process began with, so the process begins anew with the settings in it; the user's own come last and win.
 local function apply_debug_directives(paths)
   local settings = {}
   for _, path in ipairs(paths) do
@@ -70,16 +70,23 @@ local function apply_debug_directives(paths)
     if f then
       local head = require "goloader.build".read_head(f:read "*a")
       f:close()
-      for line in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
-        settings[#settings + 1] = line
+      for setting in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
+        settings[#settings + 1] = setting
       end
     end
   end
   if #settings == 0 then return end
+  local value, given = table.concat(settings, ","), os.getenv "GODEBUG" or ""
+  if given:sub(1, #value) == value then return end -- has begun anew
   local ffi = require "ffi"
-  ffi.cdef "int setenv(const char *, const char *, int);"
-  settings[#settings + 1] = os.getenv "GODEBUG"
-  ffi.C.setenv("GODEBUG", table.concat(settings, ","), 1)
+  ffi.cdef "int setenv(const char *, const char *, int); int execv(const char *, const char **);"
+  ffi.C.setenv("GODEBUG", given == "" and value or value .. "," .. given, 1)
+  local words = {}
+  for word in require "goloader.toolchain".read_file "/proc/self/cmdline":gmatch "([^%z]*)%z" do
+    words[#words + 1] = word
+  end
+  ffi.C.execv("/proc/self/exe", ffi.new("const char *[?]", #words + 1, words))
+  error "goloader can't start itself anew"
 end
 
 -- Ends as a Go program does when main returns: at once, whatever its goroutines do.
@@ -108,13 +115,13 @@ function cli.run(arguments)
     io.stderr:write(options or "", usage_run)
     return options and 2 or 0
   end
+  apply_debug_directives(paths)
   local goloader = require "goloader"
   local under_way, objects, host, module, err
   if not is_object(paths[1]) then
     under_way, err = start_build(goloader, paths, options)
     if not under_way then return complain(err) end
   end
-  apply_debug_directives(paths)
   host, err = goloader.host()
   if under_way then
     local why
@@ -179,7 +186,7 @@ local function disasm_loaded(goloader, arguments, objects)
   local host, err = goloader.host { desc = arguments.desc }
   if not host then return complain(err) end
   local module
-  module, err = host:load(objects.files, { run_init = false })
+  module, err = host:load(objects.files)
   objects:remove()
   if not module then return complain(err) end
   local names = { arguments.symbol }

@@ -78,6 +78,7 @@ end
 ---@return goloader.Error|nil err
 function Module:unload()
   local s = module_of(self, "unload")
+  if not s.core:is_loaded() then return fail { code = "closed", message = s.name .. " was unloaded already" } end
   local ok, err = s.core:unload()
   if not ok then return fail(err) end
   s.functions = {}
