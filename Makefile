@@ -18,13 +18,15 @@ host_of = $(CURDIR)/build/host/$(shell head -n 1 $(1)/VERSION)/libgoloader_host.
 CC ?= gcc
 LUAJIT ?= luajit
 LUA_PC := $(shell pkg-config --exists luajit2 2>/dev/null && echo luajit2 || echo luajit)
-LUA_CFLAGS := $(if $(LUA_INCDIR),-I$(LUA_INCDIR),$(shell pkg-config --cflags $(LUA_PC) 2>/dev/null))
+LUAJIT_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null)
+# LUA_INCDIR: headers of another Lua, for core.so alone. LuaRocks names a directory that need not be there.
+LUA_CFLAGS := $(if $(wildcard $(LUA_INCDIR)/lua.h),-I$(LUA_INCDIR),$(LUAJIT_CFLAGS))
 LUA_LIBS := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null)
 LIB_CFLAGS := $(shell pkg-config --cflags libelf capstone libsodium 2>/dev/null)
 LIBS := $(shell pkg-config --libs libelf capstone libsodium 2>/dev/null) -ldl -lpthread
 
 CFLAGS ?= -O2 -g
-GL_CFLAGS := -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)
+GL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)
 
 SOURCES := $(wildcard src/*.c src/*/*.c src/*/*.S)
 # src/host is Go's: a C file there belongs to its package and is compiled by go build
@@ -37,7 +39,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance fuzz install clean
+.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance fuzz rock install clean
 
 all: core default-host
 
@@ -62,6 +64,8 @@ else
 host default-host:
 	@.ci/goroot
 endif
+
+build/obj/cmd/%: LUA_CFLAGS := $(LUAJIT_CFLAGS)
 
 build/obj/%.c.o: src/%.c Makefile
 	@mkdir -p $(@D)
@@ -129,7 +133,9 @@ LUADIR ?= /usr/local/share/lua/5.1
 LIBDIR ?= /usr/local/lib/lua/5.1
 BINDIR ?= /usr/local/bin
 
-install: all
+rock: build/lib/goloader/core.so default-host
+
+install: rock
 	install -d $(DESTDIR)$(LUADIR)/goloader $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
 	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader

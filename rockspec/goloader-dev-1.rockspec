@@ -15,7 +15,7 @@ supported_platforms = { "linux" }
 dependencies = { "lua >= 5.1" }
 build = {
   type = "make",
-  build_target = "all",
+  build_target = "rock",
   build_variables = {
     LUA_INCDIR = "$(LUA_INCDIR)",
   },
