@@ -188,7 +188,9 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
 	int n;
-	luaL_checkstack(L, (int)nresults + 4, NULL);
+	if (nresults + 4 > LUA_MINSTACK / 2) {
+		luaL_checkstack(L, (int)nresults + 4, NULL);
+	}
 	if (plan->has_error && call.regs.ints[plan->error] != 0) {
 		lua_pushnil(L);
 		push_from_registers(L, &call.regs, &results[nresults - 1], &out);

@@ -197,11 +197,34 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 	fail_type(e, idx, type->name, path);
 }
 
+/* Nearly all integers are Lua numbers well within range: those take this way, everything else the long one. */
+static bool read_small_integer(lua_State *L, int idx, const struct type *type, uint64_t *word)
+{
+	if (lua_type(L, idx) != LUA_TNUMBER) {
+		return false;
+	}
+	double d = lua_tonumber(L, idx);
+	if (!(d >= -0x1p53 && d <= 0x1p53)) {
+		return false;
+	}
+	int64_t i = (int64_t)d;
+	*word = (uint64_t)i;
+	if (type->kind == GL_KIND_UINT) {
+		return (double)i == d && i >= 0 && (type->bits == 64 || i >> type->bits == 0);
+	}
+	int64_t max = INT64_MAX >> (64 - type->bits);
+	return (double)i == d && i <= max && i >= -max - 1;
+}
+
 static uint64_t encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	struct integer v;
+	uint64_t word;
 	bool fits;
 
+	if (read_small_integer(e->L, idx, type, &word)) {
+		return word;
+	}
 	read_integer(e, idx, type, path, &v);
 	if (type->kind == GL_KIND_UINT) {
 		fits = (v.is_unsigned || (int64_t)v.bits >= 0) && (type->bits == 64 || v.bits >> type->bits == 0);
