@@ -66,16 +66,21 @@ func callFast(c *C.struct_gl_fast_call) {
 	done = true
 }
 
+var nothing byte
+
 // callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
 func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	// What C left in Ptrs is nothing that the collector may see.
 	regs := enter.Regs{Ints: given.Ints, Floats: given.Floats, ReturnIsPtr: given.ReturnIsPtr}
 	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
 		if bits&1 != 0 {
-			p := unsafe.Pointer(nil)
-			if n := regs.Ints[i+1]; n > 0 {
-				b := append([]byte(nil), unsafe.Slice((*byte)(unsafe.Pointer(*(**byte)(unsafe.Pointer(&regs.Ints[i])))), n)...)
-				p = unsafe.Pointer(unsafe.SliceData(b))
+			var p unsafe.Pointer
+			if given := *(**byte)(unsafe.Pointer(&regs.Ints[i])); given != nil {
+				// An empty []byte is not nil.
+				p = unsafe.Pointer(&nothing)
+				if n := regs.Ints[i+1]; n > 0 {
+					p = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(given, n)...)))
+				}
 			}
 			regs.Ptrs[i] = p
 			regs.Ints[i] = uintptr(p)

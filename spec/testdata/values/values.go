@@ -385,3 +385,5 @@ var (
 )
 
 func State() string { return fmt.Sprint(Title, Limit, Sizes, Current != nil, Last) }
+
+func Lists(v [][]string) [][]string { return v }
