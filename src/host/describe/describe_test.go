@@ -148,3 +148,17 @@ func TestARunOnAProgram(t *testing.T) {
 		t.Error("a program without DWARF was described")
 	}
 }
+
+func TestAVersionWithoutItsExperiments(t *testing.T) {
+	for version, want := range map[string]string{
+		"go1.21.13":            "go1.21.13",
+		"go1.25.1 X:nodwarf5":  "go1.25.1",
+		"go1.26.8-X:nodwarf5":  "go1.26.8",
+		"go1.27rc1":            "go1.27rc1",
+		"devel go1.28-0a1b2c3": "devel go1.28-0a1b2c3",
+	} {
+		if got := plainVersion(version); got != want {
+			t.Errorf("%q without experiments is %q, want %q", version, got, want)
+		}
+	}
+}

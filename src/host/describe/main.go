@@ -87,8 +87,7 @@ func main() {
 	if err != nil {
 		fail(err)
 	}
-	// buildinfo's version may carry " X:experiment"; the version alone is what objects and people name.
-	version, _, _ := strings.Cut(build.GoVersion, " ")
+	version := plainVersion(build.GoVersion)
 	if !strings.Contains(header+" ", " "+version+" ") {
 		fail(fmt.Errorf("%s was built by %s, but %s compiles objects that say %q", host, version, *goroot, header))
 	}
@@ -119,6 +118,15 @@ func main() {
 	if err := out.Flush(); err != nil {
 		fail(err)
 	}
+}
+
+// plainVersion cuts the experiments off a version as programs carry it: "go1.26.8-X:nodwarf5", before Go 1.26
+// "go1.25.1 X:nodwarf5". Objects name them elsewhere.
+func plainVersion(version string) string {
+	for _, mark := range []string{" X:", "-X:"} {
+		version, _, _ = strings.Cut(version, mark)
+	}
+	return version
 }
 
 func fail(err error) {
