@@ -64,6 +64,9 @@ static int open_packages(struct link *l, const char *const *files, const char *c
 		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0) {
 			return -1;
 		}
+		if (gl_package_has_foreign(p->pkg)) {
+			return gl_fail(l->err, GL_EUNSUPPORTED, "%s: package %s has parts in C (cgo), which can't be loaded", p->file, p->path);
+		}
 		for (size_t k = 0; k + 1 < l->npackages; k++) {
 			if (p->path[0] != '\0' && strcmp(l->packages[k].path, p->path) == 0) {
 				return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s", l->packages[k].file,

@@ -239,6 +239,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 		goto fail;
 	}
 	find_goroot(host);
+	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 	return host;

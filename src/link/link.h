@@ -112,6 +112,7 @@ struct linker {
 	struct gl_image *image;
 	struct gl_arena *arena;
 	int64_t tls_offset;
+	uintptr_t zerobase;        /* runtime.zerobase, where variables of no size are */
 	uintptr_t firstmoduledata; /* the host's own, whose pcHeader is the pattern for ours */
 	const char *goroot;        /* what "$GOROOT" in file names of the standard library stands for */
 	struct lpkg *archives;     /* by path */
@@ -212,6 +213,8 @@ int link_resolve(struct link *l);
 uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi);
 /* The symbol that relocation, aux or inlining-tree reference ref of obj means, seen from view. */
 uint32_t link_resolve_ref(struct link *l, const struct lobj *obj, struct gl_symref ref, enum unit_id view, uint32_t referrer);
+/* Does a descriptor's name say that a value of the type is one pointer, so that a GC mask can do without it? */
+bool link_is_pointer_name(struct gl_str type);
 /* A symbol made by the linker, standing for target; NO_SYM when memory is short. */
 uint32_t link_new_synthetic(struct link *l, enum synthetic kind, uint32_t target, enum unit_id unit);
 void link_free(struct link *l);

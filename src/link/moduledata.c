@@ -102,7 +102,9 @@ static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t 
 				type = link_resolve_ref(l, s->obj, aux.sym, (enum unit_id)s->unit, s->self);
 			}
 		}
-		if (type != NO_SYM && link_sym(l, type)->state != SYM_ABSENT) {
+		if (type != NO_SYM && link_is_pointer_name(link_sym(l, type)->name)) {
+			set_bit(mask, s->addr - u->sec_start[sec]);
+		} else if (type != NO_SYM && link_sym(l, type)->state != SYM_ABSENT) {
 			mark_pointers(l->linker, mask, s->addr - u->sec_start[sec], link_sym(l, type)->addr);
 		} else if (s->size >= WORD) {
 			return gl_fail(l->err, GL_EUNSUPPORTED, "%s: variable %.*s may hold pointers, but the object doesn't tell its type",

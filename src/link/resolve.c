@@ -151,6 +151,13 @@ static bool is_itab_name(struct gl_str name)
 	return str_starts(name, "go:itab.");
 }
 
+/* What the process must have but one of: descriptors are compared by address, and so are itabs, which the compiler makes
+ * content-addressable all the same. */
+static bool is_unique_name(struct gl_str name)
+{
+	return is_type_name(name) || is_itab_name(name);
+}
+
 /* The package a symbol belongs to, as a span of its name: up to the first dot behind the last slash, before any type
  * arguments or receiver. For a descriptor that of the named type it describes. n is 0 where there is none. */
 static struct gl_str package_of(struct gl_str name)
@@ -162,7 +169,9 @@ static struct gl_str package_of(struct gl_str name)
 			name.p++;
 			name.n--;
 		}
-	} else if (memchr(name.p, ':', name.n) != NULL && str_starts(name, "go:")) {
+	} else if (str_starts(name, "go:builtin.")) {
+		return (struct gl_str){ "runtime", 7 }; /* error.Error, whose wrapper the runtime's object holds */
+	} else if (str_starts(name, "go:")) {
 		return (struct gl_str){ name.p, 0 };
 	}
 	uint32_t start = 0, i = 0;
@@ -193,10 +202,10 @@ static int index_package(struct lpkg *p, const struct gl_abi *abi, struct gl_err
 		const struct lobj *obj = &p->objs[o];
 		uint32_t nsyms = gl_object_nsyms(obj->obj);
 		for (uint32_t i = 0; i < nsyms; i++) {
-			if (gl_object_is_hashed(obj->obj, i)) {
+			struct gl_sym sym = gl_object_sym(obj->obj, i);
+			if (gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
 				continue;
 			}
-			struct gl_sym sym = gl_object_sym(obj->obj, i);
 			enum section section = section_of(abi, sym.type);
 			if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || section == SEC_NONE) {
 				continue;
@@ -483,6 +492,11 @@ static void place(struct link *l, struct lsym *s, const struct lobj *obj, uint32
 	s->size = sym.size > data ? sym.size : data;
 	s->align = sym.align;
 	s->is_func = s->section == SEC_TEXT;
+	if (s->size == 0 && s->section > SEC_RODATA && l->linker->zerobase != 0) {
+		/* as cmd/link does: all empty variables are one, and the one that new(struct{}) gives */
+		s->state = SYM_FIXED;
+		s->addr = l->linker->zerobase;
+	}
 	if (s->section == SEC_NONE) {
 		s->state = (int)sym.type == l->linker->abi->STLSBSS ? SYM_TLS : SYM_ABSENT;
 	}
@@ -645,7 +659,7 @@ static bool bind_funcval(struct link *l, struct lsym *s, enum unit_id view, uint
 static void bind(struct link *l, uint32_t self, enum unit_id view, const struct lobj *obj, uint32_t idx, bool tied)
 {
 	struct lsym *s = link_sym(l, self);
-	bool unique = is_type_name(s->name) || is_itab_name(s->name);
+	bool unique = is_unique_name(s->name);
 
 	if (str_is(s->name, "runtime.tlsg")) {
 		s->state = SYM_TLS;
@@ -716,7 +730,7 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	struct lsym *have = NULL;
 	bool tied = is_tied(l, name);
 
-	if (view == UNIT_MODULE && !tied && (is_type_name(name) || is_itab_name(name))) {
+	if (view == UNIT_MODULE && !tied && is_unique_name(name)) {
 		view = UNIT_RESIDENT; /* of the process, whoever asks */
 	}
 	HASH_FIND(hh, l->by_name[view][want_abi], name.p, name.n, have);
@@ -826,7 +840,7 @@ uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct g
 	struct gl_sym sym = gl_object_sym(obj->obj, i);
 	bool defined = i < gl_object_nsyms(obj->obj);
 	uint32_t s;
-	if (defined && gl_object_is_hashed(obj->obj, i)) {
+	if (defined && gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
 		s = resolve_hashed(l, obj, i, view);
 	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
 		s = new_sym(l);
@@ -893,6 +907,12 @@ static void scan_relocs(struct link *l, uint32_t s)
 	}
 }
 
+bool link_is_pointer_name(struct gl_str type)
+{
+	return str_starts(type, "type:*") || str_starts(type, "type:map[") || str_starts(type, "type:chan ") ||
+	       str_starts(type, "type:<-chan ") || str_starts(type, "type:func(");
+}
+
 static void scan_auxs(struct link *l, uint32_t s)
 {
 	const struct lsym *sym = link_sym(l, s);
@@ -900,10 +920,19 @@ static void scan_auxs(struct link *l, uint32_t s)
 
 	for (uint32_t j = 0; j < n && !l->failed; j++) {
 		struct gl_aux aux = gl_object_aux(sym->obj->obj, sym->idx, j);
-		if ((aux.type == GL_AUX_FUNCDATA && sym->section == SEC_TEXT) ||
-		    (aux.type == GL_AUX_GOTYPE && (sym->section == SEC_DATA || sym->section == SEC_BSS))) {
+		if (aux.type == GL_AUX_FUNCDATA && sym->section == SEC_TEXT) {
 			/* assembly functions name argument maps that may not exist (cmd/link, ignoreFuncData) */
 			mark(l, link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s));
+		}
+		if (aux.type == GL_AUX_GOTYPE && (sym->section == SEC_DATA || sym->section == SEC_BSS)) {
+			uint32_t t = link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s);
+			if (t == NO_SYM || link_is_pointer_name(link_sym(l, t)->name)) {
+				continue; /* its mask needs no descriptor */
+			}
+			if (link_sym(l, t)->state == SYM_ABSENT) {
+				note_missing(l, t);
+			}
+			mark(l, t);
 		}
 	}
 }
