@@ -75,10 +75,11 @@ local function apply_debug_directives(paths)
       end
     end
   end
-  if #settings == 0 then return end
+  if #settings == 0 then return true end
   local value, given = table.concat(settings, ","), os.getenv "GODEBUG" or ""
-  if given:sub(1, #value) == value then return end -- has begun anew
-  local ffi = require "ffi"
+  if given:sub(1, #value) == value then return true end -- has begun anew
+  local has_ffi, ffi = pcall(require, "ffi")
+  if not has_ffi then return nil, "//go:debug lines take effect on LuaJIT only" end
   ffi.cdef "int setenv(const char *, const char *, int); int execv(const char *, const char **);"
   ffi.C.setenv("GODEBUG", given == "" and value or value .. "," .. given, 1)
   local words = {}
@@ -86,7 +87,7 @@ local function apply_debug_directives(paths)
     words[#words + 1] = word
   end
   ffi.C.execv("/proc/self/exe", ffi.new("const char *[?]", #words + 1, words))
-  error "goloader can't start itself anew"
+  return nil, "/proc/self/exe can't be started anew for its //go:debug lines"
 end
 
 -- Ends as a Go program does when main returns: at once, whatever its goroutines do.
@@ -115,7 +116,8 @@ function cli.run(arguments)
     io.stderr:write(options or "", usage_run)
     return options and 2 or 0
   end
-  apply_debug_directives(paths)
+  local applied, why_not = apply_debug_directives(paths)
+  if not applied then return complain(why_not) end
   local goloader = require "goloader"
   local under_way, objects, host, module, err
   if not is_object(paths[1]) then

@@ -36,15 +36,16 @@ core.set_error_metatable(Error)
 local has_ffi, ffi = pcall(require, "ffi")
 if has_ffi then
   local signed, unsigned = ffi.typeof "int64_t", ffi.typeof "uint64_t"
+  local two32 = ffi.cast(unsigned, 2 ^ 32) -- a literal with ULL would be an error to other Luas
   local function make(lo, hi, is_unsigned)
-    local value = ffi.cast(unsigned, hi) * 4294967296ULL + ffi.cast(unsigned, lo)
+    local value = ffi.cast(unsigned, hi) * two32 + ffi.cast(unsigned, lo)
     return is_unsigned and value or ffi.cast(signed, value)
   end
   local function split(value)
     local is_unsigned = ffi.istype(unsigned, value)
     if not is_unsigned and not ffi.istype(signed, value) then return nil end
     local bits = ffi.cast(unsigned, value)
-    return tonumber(bits % 4294967296ULL), tonumber(bits / 4294967296ULL), is_unsigned
+    return tonumber(bits % two32), tonumber(bits / two32), is_unsigned
   end
   core.set_int64(make, split)
 end
