@@ -4,6 +4,7 @@
 #   make run                  the example: a shop's category page
 #   make test                 every test; the last line is "N passed, N failed"
 #   make lint                 formatters and linters
+#   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
 #   make bench                figures, into build/bench.json
 #   make conformance GO=GOROOT [TESTS=glob] [JOBS=n]
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
@@ -122,6 +123,29 @@ bench: deps
 conformance: deps
 	@$(MAKE) --no-print-directory core host
 	@GO=$(GOROOT_DIR) TESTS='$(TESTS)' JOBS='$(JOBS)' spec/conformance/run
+
+# Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.
+FUZZ_TIME ?= 60
+FUZZERS := $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
+FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c
+
+build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) Makefile
+	@mkdir -p $(@D)
+	clang $(GL_CFLAGS) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
+
+build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES)
+	@mkdir -p $@/object $@/desc
+	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/seed.a -linkobj $@/object/seed.o $<
+	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/whole.a $<
+	cp $(HOST_DIR)/libgoloader_host.so.desc $@/desc
+	touch $@
+
+fuzz: build/fuzz/seeds $(FUZZERS)
+	@for name in $(patsubst build/fuzz/%_fuzz,%,$(FUZZERS)); do \
+		echo "fuzzing $$name for $(FUZZ_TIME) s" && mkdir -p build/fuzz/found/$$name && \
+		build/fuzz/$${name}_fuzz -max_total_time=$(FUZZ_TIME) -timeout=20 -rss_limit_mb=2048 -verbosity=0 \
+			-print_final_stats=1 -artifact_prefix=build/fuzz/$$name- build/fuzz/found/$$name build/fuzz/seeds/$$name \
+			|| exit; done
 
 lint:
 	@.ci/deps lint
