@@ -198,7 +198,7 @@ local module_metatable = {
 }
 
 local function new_module(loaded, name, object_bytes)
-  -- where packages of one module export the same name, the package that was built or given last has it: the first listed
+  -- where packages of one module export the same name, the one that was built or given last has it: the first listed
   local kinds, variables = {}, {}
   for _, export in ipairs(loaded:exports()) do
     if not kinds[export.name] then
