@@ -7,18 +7,18 @@
 
 enum gl_code {
 	GL_OK = 0,
-	GL_EIO,       /* a file could not be opened, read or mapped */
-	GL_EFORMAT,   /* a file is not what it claims to be: truncated, corrupt, foreign */
-	GL_EMISMATCH, /* a file is well formed, but made for another Go, processor or set of flags */
-	GL_EMISSING,  /* symbols that nobody defines; the message names them and who needs them */
-	GL_EDUPLICATE, /* two objects of one module define the same symbol or package */
+	GL_EIO,          /* a file could not be opened, read or mapped */
+	GL_EFORMAT,      /* a file is not what it claims to be: truncated, corrupt, foreign */
+	GL_EMISMATCH,    /* a file is well formed, but made for another Go, processor or set of flags */
+	GL_EMISSING,     /* symbols that nobody defines; the message names them and who needs them */
+	GL_EDUPLICATE,   /* two objects of one module define the same symbol or package */
 	GL_EUNSUPPORTED, /* a relocation, symbol kind or type that this version does not carry */
-	GL_ENOMEM,    /* memory, or address space near the host */
-	GL_EHOST,     /* the host could not be started, or lacks what is needed */
-	GL_EBUSY,     /* a module is still in use; the message says by whom */
-	GL_EPANIC,    /* Go code panicked; the message is the panic's, with its traceback */
-	GL_ETYPE,     /* a value does not fit the Go type it is meant for */
-	GL_ECLOSED,   /* the module was unloaded */
+	GL_ENOMEM,       /* memory, or address space near the host */
+	GL_EHOST,        /* the host could not be started, or lacks what is needed */
+	GL_EBUSY,        /* a module is still in use; the message says by whom */
+	GL_EPANIC,       /* Go code panicked; the message is the panic's, with its traceback */
+	GL_ETYPE,        /* a value does not fit the Go type it is meant for */
+	GL_ECLOSED,      /* the module was unloaded */
 };
 
 struct gl_error {

@@ -65,12 +65,13 @@ static int open_packages(struct link *l, const char *const *files, const char *c
 			return -1;
 		}
 		if (gl_package_has_foreign(p->pkg)) {
-			return gl_fail(l->err, GL_EUNSUPPORTED, "%s: package %s has parts in C (cgo), which can't be loaded", p->file, p->path);
+			return gl_fail(l->err, GL_EUNSUPPORTED,
+				       "%s: package %s has parts in C (cgo), which can't be loaded", p->file, p->path);
 		}
 		for (size_t k = 0; k + 1 < l->npackages; k++) {
 			if (p->path[0] != '\0' && strcmp(l->packages[k].path, p->path) == 0) {
-				return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s", l->packages[k].file,
-					       p->file, p->path);
+				return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s",
+					       l->packages[k].file, p->file, p->path);
 			}
 		}
 	}
@@ -269,7 +270,8 @@ static void commit_resident(struct link *l, struct gl_module *mod)
 	for (uint32_t i = 0; i < l->units[UNIT_RESIDENT].norder; i++) {
 		const struct lsym *s = link_sym(l, l->units[UNIT_RESIDENT].order[i]);
 		struct lsym *named = NULL;
-		/* file-local and content-addressable symbols have no entry here, trampolines are not what their name says */
+		/* file-local and content-addressable symbols have no entry here, trampolines are not what their name
+		 * says */
 		if (s->name.n == 0 || s->synthetic == SYNTH_TRAMPOLINE) {
 			continue;
 		}
@@ -459,16 +461,18 @@ static int find_roots(struct link *l, struct gl_module *mod, struct exports *ex)
 	return root_exports(l, mod, ex);
 }
 
-static int check_main(struct link *l, struct gl_module *mod)
+/* A program starts at a frame of the name that programs expect below main.main. */
+static int add_main(struct link *l, uint32_t *start)
 {
 	struct lsym *s = NULL;
 
 	HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], "main.main", 9, s);
 	if (s == NULL || !s->marked) {
-		return gl_fail(l->err, GL_EMISSING, "%s has no func main in package main: there is nothing to run", l->packages[l->npackages - 1].file);
+		return gl_fail(l->err, GL_EMISSING, "%s has no func main in package main: there is nothing to run",
+			       l->packages[l->npackages - 1].file);
 	}
-	mod->main = (void *)s->addr;
-	return 0;
+	*start = link_add_main(l, s->self);
+	return *start == NO_SYM ? -1 : 0;
 }
 
 static int retire(struct gl_module *mod, struct gl_error *err);
@@ -480,6 +484,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	struct exports ex = { .run = !opts->run_init };
 	struct gl_module *mod = calloc(1, sizeof(*mod)), *resident = NULL;
 	bool published = false;
+	uint32_t start_sym = NO_SYM;
 	double start = now_ms(), then;
 
 	free_missing(host);
@@ -508,22 +513,26 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		hand_over_missing(host, &l);
 		goto fail;
 	}
+	if (ex.run && add_main(&l, &start_sym) != 0) {
+		goto fail;
+	}
 
 	/* Lay out and place: every symbol has its address. The resident unit first, the module refers to it. */
 	if (link_layout(&l, UNIT_RESIDENT) != 0 || link_layout(&l, UNIT_MODULE) != 0) {
 		goto fail;
 	}
 
-	/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must not
-	 * be. Nobody knows of it yet. */
+	/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must
+	 * not be. Nobody knows of it yet. */
 	if (finish_unit(&l, UNIT_RESIDENT, "goloader resident") != 0 || finish_unit(&l, UNIT_MODULE, mod->name) != 0) {
 		goto fail;
 	}
 	keep_unit(&l.units[UNIT_MODULE], mod);
-	if (keep_symbols(&l, &l.units[UNIT_MODULE], mod) != 0 || keep_inits(&l, mod) != 0 || add_exports(&l, mod, &ex) != 0 ||
-	    (ex.run && check_main(&l, mod) != 0)) {
+	if (keep_symbols(&l, &l.units[UNIT_MODULE], mod) != 0 || keep_inits(&l, mod) != 0 ||
+	    add_exports(&l, mod, &ex) != 0) {
 		goto fail;
 	}
+	mod->main = ex.run ? (void *)link_sym(&l, start_sym)->addr : NULL;
 	if (l.units[UNIT_RESIDENT].norder > 0 && (resident = prepare_resident(&l, host)) == NULL) {
 		goto fail;
 	}
@@ -562,7 +571,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 fail:
 	exports_free(&ex, l.npackages);
 	if (published) {
-		/* an init function failed. What it started may still run: then its code stays, and nobody can call it. */
+		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
+		 */
 		struct gl_error why;
 		if (retire(mod, &why) == 0) {
 			module_free(mod);
@@ -616,7 +626,8 @@ static bool note_cache(const struct gl_image_sym *sym, void *arg)
 
 static struct cache_search cache_search(struct gl_host *host)
 {
-	static const char assert_empty[] = "runtime.emptyTypeAssertCache", switch_empty[] = "runtime.emptyInterfaceSwitchCache";
+	static const char assert_empty[] = "runtime.emptyTypeAssertCache",
+			  switch_empty[] = "runtime.emptyInterfaceSwitchCache";
 	struct cache_search search = { .host = host };
 	struct gl_image_sym sym;
 	int off;
@@ -634,9 +645,9 @@ static struct cache_search cache_search(struct gl_host *host)
 	return search;
 }
 
-/* Every call site's cache of type assertions (Go 1.22 and later): of the host, the resident units and the other modules.
- * One that remembers a type of the module would match whatever type gets its address next. The result is the caller's
- * to free; NULL when memory is short. */
+/* Every call site's cache of type assertions (Go 1.22 and later): of the host, the resident units and the other
+ * modules. One that remembers a type of the module would match whatever type gets its address next. The result is the
+ * caller's to free; NULL when memory is short. */
 static struct type_cache *all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
 {
 	struct cache_search search = cache_search(host);
@@ -665,8 +676,9 @@ static struct type_cache *all_caches(struct gl_host *host, const struct gl_modul
 			for (size_t k = 0; m != but && k < m->nsymbols; k++) {
 				int kind = cache_kind(m->symbols[k].name);
 				if (kind >= 0 && search.empty[kind] != 0) {
-					all[used++] = (struct type_cache){ .at = m->symbols[k].addr + search.offset[kind],
-									   .empty = search.empty[kind] };
+					all[used++] =
+						(struct type_cache){ .at = m->symbols[k].addr + search.offset[kind],
+								     .empty = search.empty[kind] };
 				}
 			}
 		}
@@ -695,8 +707,9 @@ static int retire(struct gl_module *mod, struct gl_error *err)
 	free(caches);
 	if (busy != 0) {
 		gl_fail(err, busy > 0 ? GL_EBUSY : GL_EHOST, "module %s can't be unloaded: %s", mod->name,
-			busy < 0 ? "this Go version's worldStop has an unknown size" :
-				   r.reason != NULL ? r.reason : "a goroutine is in its code");
+			busy < 0         ? "this Go version's worldStop has an unknown size" :
+			r.reason != NULL ? r.reason :
+					   "a goroutine is in its code");
 		free(r.reason);
 		return -1;
 	}
@@ -747,7 +760,8 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 	if (gl_host_check(mod->host, err) != 0) {
 		return -1;
 	}
-	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args, nargs);
+	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args,
+			    nargs);
 	mod->ninit_funcs = mod->ninit_tasks = 0;
 	return 0;
 }
@@ -766,10 +780,7 @@ size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_sym
 	return mod->nsymbols;
 }
 
-void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats)
-{
-	*stats = mod->stats;
-}
+void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats) { *stats = mod->stats; }
 
 static int64_t symbolize(const struct gl_module *mod, uintptr_t addr, const char **name)
 {

@@ -36,7 +36,8 @@ int gl_host_add_archive(struct gl_host *host, const char *import_path, const cha
 
 struct gl_load_options {
 	size_t ndeps;  /* the first ndeps files are dependencies: of them only what the others need is kept */
-	bool run_init; /* run the packages' init functions (false: only `goloader run`, which runs them on main's goroutine) */
+	bool run_init; /* run the packages' init functions (false: only `goloader run`, which runs them on main's
+			  goroutine) */
 };
 
 /* Loads objects (paths of files, one package each, in any order) as one module. paths[i] may be NULL-terminated list
@@ -50,7 +51,8 @@ size_t gl_host_missing(const struct gl_host *host, const char *const **packages)
 /* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code; the module is as before then.
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
 int gl_module_unload(struct gl_module *mod, struct gl_error *err);
-void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded, it stays for ever */
+void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded,
+					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);
 struct gl_host *gl_module_host(const struct gl_module *mod);
 
@@ -63,15 +65,15 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 struct gl_param {
 	const char *name;      /* "" or "_" where Go has none */
 	const char *type_name; /* "map[string]main.P", as the compiler's DWARF names it */
-	uintptr_t type;        /* its descriptor (internal/abi.Type) in this process; 0 when neither host nor module has one */
+	uintptr_t type; /* its descriptor (internal/abi.Type) in this process; 0 when neither host nor module has one */
 	bool is_result;
 };
 
 enum gl_export_kind { GL_EXPORT_FUNC, GL_EXPORT_VAR };
 
 struct gl_export {
-	const char *name;      /* "Render" */
-	const char *package;   /* import path */
+	const char *name;    /* "Render" */
+	const char *package; /* import path */
 	enum gl_export_kind kind;
 	uintptr_t addr;        /* a function's entry (ABIInternal), a variable's address */
 	const char *signature; /* "func(cat string, ps []main.P) (map[string]main.P, error)", or the variable's type */

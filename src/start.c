@@ -66,8 +66,10 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->module_to_typelinks = runtime_symbol(host, "runtime.moduleToTypelinks", NULL, 0);
 	rt->module_to_typelinks_lock = runtime_symbol(host, "runtime.moduleToTypelinksLock", NULL, 0);
 	if (missing[0] != '\0') {
-		return gl_fail(err, GL_EHOST, "%s can't be a host: it lacks the symbols %s (was it built without importing \"plugin\"?)",
-			       host->path, missing);
+		return gl_fail(
+			err, GL_EHOST,
+			"%s can't be a host: it lacks the symbols %s (was it built without importing \"plugin\"?)",
+			host->path, missing);
 	}
 	int64_t stop = gl_abi_struct_size(abi, "runtime.worldStop");
 	rt->world_stop_size = stop > 0 ? stop : 0;
@@ -141,7 +143,8 @@ static int find_exports(struct gl_host *host, struct gl_error *err)
 	*(void **)&host->run_main = gl_host_export(host, "goloader_run_main");
 	if (init == NULL || host->publish == NULL || host->retire == NULL || host->run_inits == NULL ||
 	    host->run_main == NULL) {
-		return gl_fail(err, GL_EHOST, "%s is no goloader host: it doesn't import the package goloader.dev/host", host->path);
+		return gl_fail(err, GL_EHOST, "%s is no goloader host: it doesn't import the package goloader.dev/host",
+			       host->path);
 	}
 	init(&host->runtime);
 	tell_type_maps(host);
@@ -160,6 +163,17 @@ static void find_goroot(struct gl_host *host)
 		memcpy(&p, (void *)sym.addr, sizeof(p));
 		memcpy(&n, (char *)sym.addr + 8, sizeof(n));
 		host->linker.goroot = n > 0 && n < 4096 ? strndup(p, (size_t)n) : NULL;
+	}
+}
+
+/* The list of the standard library's archives lies beside the host. */
+static void find_importcfg(struct gl_host *host)
+{
+	const char *slash = strrchr(host->path, '/');
+	int n = slash == NULL ? 0 : (int)(slash + 1 - host->path);
+
+	if (asprintf(&host->linker.importcfg, "%.*simportcfg", n, host->path) < 0) {
+		host->linker.importcfg = NULL;
 	}
 }
 
@@ -207,7 +221,8 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 
 	if (the_host != NULL) {
 		if (strcmp(the_host->path, path) != 0) {
-			gl_fail(err, GL_EHOST, "this process has a host already, %s: a process can have one Go runtime", the_host->path);
+			gl_fail(err, GL_EHOST, "this process has a host already, %s: a process can have one Go runtime",
+				the_host->path);
 			return NULL;
 		}
 		return gl_host_check(the_host, err) == 0 ? the_host : NULL;
@@ -234,11 +249,12 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	}
 	host->linker.image = gl_image_open(host->handle, path, err);
 	if (host->linker.image == NULL || place_arena(host, err) != 0 ||
-	    gl_image_tls_offset(host->linker.image, &host->linker.tls_offset, err) != 0 || fill_runtime(host, err) != 0 ||
-	    find_exports(host, err) != 0) {
+	    gl_image_tls_offset(host->linker.image, &host->linker.tls_offset, err) != 0 ||
+	    fill_runtime(host, err) != 0 || find_exports(host, err) != 0) {
 		goto fail;
 	}
 	find_goroot(host);
+	find_importcfg(host);
 	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
@@ -258,7 +274,8 @@ int gl_host_check(const struct gl_host *host, struct gl_error *err)
 {
 	if (host->forked) {
 		return gl_fail(err, GL_EHOST,
-			       "the host was started before this process forked, and a Go runtime does not survive fork: start it in the child (in nginx: init_worker_by_lua)");
+			       "the host was started before this process forked, and a Go runtime does not survive "
+			       "fork: start it in the child (in nginx: init_worker_by_lua)");
 	}
 	return 0;
 }

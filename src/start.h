@@ -19,7 +19,7 @@ struct gl_host {
 	struct gl_runtime runtime;
 	volatile int forked; /* set in a child process */
 
-	struct gl_module *modules; /* those that are loaded */
+	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
 
 	char **missing; /* packages that the last load found missing */

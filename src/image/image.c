@@ -15,10 +15,10 @@
  * of SHA-256 (cmd/link/internal/ld/lib.go, typeSymbolMangle; cmd/internal/notsha256 up to Go 1.23,
  * cmd/internal/hash after). Which one is found out by asking for a type that every host has. */
 enum mangling {
-	MANGLE_NOT,    /* Go <= 1.23: every bit inverted */
-	MANGLE_SUM20,  /* Go 1.24: hash.Sum20, the first bytes cut off */
-	MANGLE_SUM32,  /* Go >= 1.25: hash.Sum32, the first byte inverted */
-	MANGLE_NONE    /* not mangled at all: a host that does not import "plugin" */
+	MANGLE_NOT,   /* Go <= 1.23: every bit inverted */
+	MANGLE_SUM20, /* Go 1.24: hash.Sum20, the first bytes cut off */
+	MANGLE_SUM32, /* Go >= 1.25: hash.Sum32, the first byte inverted */
+	MANGLE_NONE   /* not mangled at all: a host that does not import "plugin" */
 };
 
 struct gl_image {
@@ -269,7 +269,8 @@ static void read_symtab(struct gl_image *img)
 	}
 	for (size_t i = 0; i < n; i++) {
 		GElf_Sym sym;
-		if (gelf_getsym(data, (int)i, &sym) == NULL || sym.st_shndx == SHN_UNDEF || sym.st_name >= str->d_size ||
+		if (gelf_getsym(data, (int)i, &sym) == NULL || sym.st_shndx == SHN_UNDEF ||
+		    sym.st_name >= str->d_size ||
 		    (GELF_ST_TYPE(sym.st_info) != STT_FUNC && GELF_ST_TYPE(sym.st_info) != STT_OBJECT &&
 		     GELF_ST_TYPE(sym.st_info) != STT_NOTYPE)) {
 			continue;
@@ -338,8 +339,8 @@ bool gl_image_lookup(struct gl_image *img, const char *name, size_t len, struct 
 		return false;
 	}
 	size_t n = mangle(img->mangling, name, len, buf);
-	const ElfW(Sym) *sym = n > 0 && img->mangling != MANGLE_NONE ? find_dynamic(img, buf, n) :
-								       find_dynamic(img, name, len);
+	const ElfW(Sym) *sym =
+		n > 0 && img->mangling != MANGLE_NONE ? find_dynamic(img, buf, n) : find_dynamic(img, name, len);
 	if (buf != small) {
 		free(buf);
 	}
@@ -399,9 +400,9 @@ int gl_image_tls_offset(struct gl_image *img, int64_t *offset, struct gl_error *
 {
 	struct gl_image_sym sym;
 
-	/* cmd/link gives runtime.tlsg a place in the image's thread-local block and reaches it by the initial-exec model,
-	 * so that the block lies at the same distance from every thread's thread pointer. dl_iterate_phdr tells the
-	 * block's address only once it was used; asking for it as a compiler would makes sure of that. */
+	/* cmd/link gives runtime.tlsg a place in the image's thread-local block and reaches it by the initial-exec
+	 * model, so that the block lies at the same distance from every thread's thread pointer. dl_iterate_phdr tells
+	 * the block's address only once it was used; asking for it as a compiler would makes sure of that. */
 	if (img->tls_module == 0 || !gl_image_lookup(img, "runtime.tlsg", 12, &sym)) {
 		return gl_fail(err, GL_EHOST, "%s has no thread-local runtime.tlsg: not a Go host?", img->path);
 	}

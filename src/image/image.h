@@ -33,7 +33,8 @@ bool gl_image_lookup(struct gl_image *img, const char *name, size_t len, struct 
 /* The symbol that covers addr, for listings; false when there is none. */
 bool gl_image_symbolize(struct gl_image *img, uintptr_t addr, struct gl_image_sym *out);
 
-/* Calls fn for every symbol of .symtab (static ones included; .dynsym's where it was stripped) until it returns false. */
+/* Calls fn for every symbol of .symtab (static ones included; .dynsym's where it was stripped) until it returns false.
+ */
 void gl_image_each(struct gl_image *img, bool (*fn)(const struct gl_image_sym *sym, void *arg), void *arg);
 
 uintptr_t gl_image_low(const struct gl_image *img);  /* first mapped address */

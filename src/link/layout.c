@@ -10,14 +10,14 @@
  *                    the moduledata
  *
  * Types, read-only data and function metadata share one base address, the start of rodata, so that every kind of offset
- * (type, name, funcdata, stack object) is a distance from there. Offset 0 means "none" to the runtime, and Go 1.27 starts
- * to look for typelinks at 8: hence the hole at the start. */
+ * (type, name, funcdata, stack object) is a distance from there. Offset 0 means "none" to the runtime, and Go 1.27
+ * starts to look for typelinks at 8: hence the hole at the start. */
 #include "link.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { RODATA_HOLE = 8, TRAMPOLINE_SIZE = 16, FUNC_ALIGN = 32, MAX_ALIGN = 32 };
+enum { RODATA_HOLE = 8, FUNC_ALIGN = 32, MAX_ALIGN = 32 };
 
 /* cmd/link/internal/ld/data.go, symalign: a symbol without an alignment gets the largest power of two that its size
  * fills, up to the processor's limit. */
@@ -40,10 +40,7 @@ static uint32_t alignment(const struct lsym *s)
 	return align;
 }
 
-static bool is_itab(const struct lsym *s)
-{
-	return str_starts(s->name, "go:itab.");
-}
+static bool is_itab(const struct lsym *s) { return str_starts(s->name, "go:itab."); }
 
 static bool is_typelink(const struct lsym *s)
 {
@@ -116,7 +113,8 @@ static struct gl_str type_string(struct link *l, const struct lsym *s)
 		if (pos + len > name_size) {
 			break;
 		}
-		bool star = abi->type.TFlag < (int)size && (type[abi->type.TFlag] & abi->TFlagExtraStar) != 0 && len > 0;
+		bool star =
+			abi->type.TFlag < (int)size && (type[abi->type.TFlag] & abi->TFlagExtraStar) != 0 && len > 0;
 		return (struct gl_str){ (const char *)p + pos + star, len - star };
 	}
 	return s->name;
@@ -178,8 +176,8 @@ static int add_got(struct link *l, struct unit *u, uint32_t sym)
 	return 0;
 }
 
-/* GOT slots, and trampolines: a type's method table holds offsets from the unit's own text, unsigned ones; a method that
- * lives elsewhere is entered through a jump. Trampolines are symbols of the unit from here on. */
+/* GOT slots, and trampolines: a type's method table holds offsets from the unit's own text, unsigned ones; a method
+ * that lives elsewhere is entered through a jump. Trampolines are symbols of the unit from here on. */
 static int find_indirections(struct link *l, struct unit *u)
 {
 	const struct gl_abi *abi = l->linker->abi;
@@ -227,7 +225,8 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 			}
 			uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
 			struct lsym *target = t == NO_SYM ? NULL : link_sym(l, t);
-			if (target == NULL || !target->is_func || (target->state == SYM_PLACED && target->unit == u->id)) {
+			if (target == NULL || !target->is_func ||
+			    (target->state == SYM_PLACED && target->unit == u->id)) {
 				continue;
 			}
 			/* one for each symbol, found again through its field target */
@@ -272,8 +271,6 @@ static int add_trampolines(struct link *l, struct unit *u)
 		if (self == NO_SYM) {
 			return -1;
 		}
-		link_sym(l, self)->size = TRAMPOLINE_SIZE;
-		link_sym(l, self)->align = TRAMPOLINE_SIZE;
 		link_sym(l, t)->target = self;
 		u->order[at++] = self;
 	}
@@ -402,7 +399,7 @@ void unit_free(struct unit *u)
 {
 	struct got_slot *slot, *tmp;
 
-	HASH_ITER(hh, u->got, slot, tmp) {
+	HASH_ITER (hh, u->got, slot, tmp) {
 		HASH_DEL(u->got, slot);
 		free(slot);
 	}

@@ -2,10 +2,10 @@
  *
  * One load links up to two *units*. What belongs to the module (its packages' functions, variables and types, and types
  * that mention them) is the module unit: it goes when the module goes. What belongs to the process (a type like
- * map[string]int or an itab of two host types that the host happens to lack, and whatever is pulled from the archives of
- * packages that the host lacks wholly or partly) is the resident unit: it is never unmapped, later modules resolve to
- * it, and it never refers to a module. The same symbol of an object may be seen from both units (a helper function that
- * both need), so every cache below is kept per *view*, the unit from which a reference is made. */
+ * map[string]int or an itab of two host types that the host happens to lack, and whatever is pulled from the archives
+ * of packages that the host lacks wholly or partly) is the resident unit: it is never unmapped, later modules resolve
+ * to it, and it never refers to a module. The same symbol of an object may be seen from both units (a helper function
+ * that both need), so every cache below is kept per *view*, the unit from which a reference is made. */
 #ifndef GL_LINK_H
 #define GL_LINK_H
 
@@ -35,13 +35,20 @@ enum symstate {
 };
 
 /* What a symbol made by the linker itself consists of. */
-enum synthetic { SYNTH_NONE, SYNTH_FUNCVAL /* F·f: one word, F's address */, SYNTH_TRAMPOLINE /* a jump to addr */ };
+enum synthetic {
+	SYNTH_NONE,
+	SYNTH_FUNCVAL,    /* F·f: one word, F's address */
+	SYNTH_TRAMPOLINE, /* a jump to a function out of an offset's reach */
+	SYNTH_MAIN        /* a call of main.main, under the name of who calls it natively: runtime.main */
+};
+
+enum { SYNTH_CODE_SIZE = 16 /* bytes of a trampoline, or of what calls main */ };
 
 struct lobj;
 
 struct lsym {
-	struct gl_str name; /* empty for content-addressable and file-local symbols */
-	uint8_t hash[16];   /* of a content-addressable symbol */
+	struct gl_str name;     /* empty for content-addressable and file-local symbols */
+	uint8_t hash[16];       /* of a content-addressable symbol */
 	const struct lobj *obj; /* where it is defined, with its number there; NULL for SYM_FIXED and synthetic ones */
 	uint32_t idx;
 	uint32_t referrer; /* symbol that asked for it first, for messages; NO_SYM for a root */
@@ -83,14 +90,16 @@ struct lobj {
 struct lpkg {
 	const char *path; /* import path, escaped as in symbol names; the key */
 	char *file;
-	struct gl_package *pkg; /* NULL until an archive is opened */
+	struct gl_package *pkg;    /* NULL until an archive is opened */
+	struct gl_symnames *names; /* of an archive, when only names were wanted; NULL until then */
+	bool names_failed;
 	bool is_module;
 	bool is_root; /* its exports are kept; otherwise only what somebody refers to */
 	bool init_scheduled;
 	uint32_t nobjs;
 	struct lobj *objs;
-	struct ldef *defs; /* storage */
-	struct ldef *abi0; /* by name: functions of the stack-based ABI */
+	struct ldef *defs;  /* storage */
+	struct ldef *abi0;  /* by name: functions of the stack-based ABI */
 	struct ldef *plain; /* by name: everything else */
 	bool indexed;
 	UT_hash_handle hh;
@@ -112,10 +121,11 @@ struct linker {
 	struct gl_image *image;
 	struct gl_arena *arena;
 	int64_t tls_offset;
-	uintptr_t zerobase;        /* runtime.zerobase, where variables of no size are */
-	uintptr_t firstmoduledata; /* the host's own, whose pcHeader is the pattern for ours */
-	const char *goroot;        /* what "$GOROOT" in file names of the standard library stands for */
-	struct lpkg *archives;     /* by path */
+	uintptr_t zerobase;               /* runtime.zerobase, where variables of no size are */
+	uintptr_t firstmoduledata;        /* the host's own, whose pcHeader is the pattern for ours */
+	const char *goroot;               /* what "$GOROOT" in file names of the standard library stands for */
+	char *importcfg;                  /* file that names archives, read at the first need of one; NULL once read */
+	struct lpkg *archives;            /* by path */
 	struct resident_sym *resident[2]; /* by name, per want_abi */
 };
 
@@ -134,7 +144,7 @@ struct unit {
 	uint32_t norder;
 	uint32_t *funcs; /* those in the text section, by address */
 	uint32_t nfuncs;
-	uint32_t ntypelinks, nitabs; /* the first symbols of the rodata section, in this order */
+	uint32_t ntypelinks, nitabs;       /* the first symbols of the rodata section, in this order */
 	uint32_t sec_first[NSECTIONS + 1]; /* where each section starts in order */
 
 	uint8_t *base; /* the block taken from the arena: text pages, rodata pages, data pages */
@@ -205,18 +215,23 @@ struct lsym *link_sym(const struct link *l, uint32_t s);
 
 /* ---- the passes, in order ------------------------------------------------------------------------------------- */
 
-/* resolve.c. Marks everything that the roots need, binding each reference: to the module, the host, the resident store or
- * an archive. Fails with GL_EMISSING naming every symbol nobody defines, and who needs it. After it, no symbol is added
- * but trampolines. */
+/* resolve.c. Marks everything that the roots need, binding each reference: to the module, the host, the resident store
+ * or an archive. Fails with GL_EMISSING naming every symbol nobody defines, and who needs it. After it, no symbol is
+ * added but trampolines. */
 int link_resolve(struct link *l);
 /* Adds a root by name; NO_SYM when nobody defines it. */
 uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi);
 /* The symbol that relocation, aux or inlining-tree reference ref of obj means, seen from view. */
-uint32_t link_resolve_ref(struct link *l, const struct lobj *obj, struct gl_symref ref, enum unit_id view, uint32_t referrer);
+uint32_t link_resolve_ref(struct link *l, const struct lobj *obj, struct gl_symref ref, enum unit_id view,
+			  uint32_t referrer);
 /* Does a descriptor's name say that a value of the type is one pointer, so that a GC mask can do without it? */
 bool link_is_pointer_name(struct gl_str type);
-/* A symbol made by the linker, standing for target; NO_SYM when memory is short. */
+/* The name of what ref means, wherever it is defined; n is 0 when nobody knows. */
+struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
+/* Code made by the linker, standing for target; NO_SYM when memory is short. */
 uint32_t link_new_synthetic(struct link *l, enum synthetic kind, uint32_t target, enum unit_id unit);
+/* What a program's goroutine starts with: programs look at their callers and expect runtime.main below main.main. */
+uint32_t link_add_main(struct link *l, uint32_t main);
 void link_free(struct link *l);
 struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, struct gl_error *err);
 int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path);
@@ -248,10 +263,7 @@ bool str_is(struct gl_str s, const char *lit);
 bool str_starts(struct gl_str s, const char *prefix);
 bool str_ends(struct gl_str s, const char *suffix);
 
-static inline size_t round_up(size_t n, size_t align)
-{
-	return (n + align - 1) & ~(align - 1);
-}
+static inline size_t round_up(size_t n, size_t align) { return (n + align - 1) & ~(align - 1); }
 
 /* What the host's own tables say of the function at addr (its runtime._func); NULL when it has none. */
 const uint8_t *host_func(const struct linker *linker, uintptr_t addr);

@@ -7,13 +7,20 @@
 enum { WORD = 8 };
 
 /* internal/abi/type.go, Kind: numbers that reflect has published since Go 1 */
-enum kind { KIND_ARRAY = 17, KIND_CHAN, KIND_FUNC, KIND_INTERFACE, KIND_MAP, KIND_POINTER, KIND_SLICE, KIND_STRING, KIND_STRUCT,
-	    KIND_UNSAFEPOINTER };
+enum kind {
+	KIND_ARRAY = 17,
+	KIND_CHAN,
+	KIND_FUNC,
+	KIND_INTERFACE,
+	KIND_MAP,
+	KIND_POINTER,
+	KIND_SLICE,
+	KIND_STRING,
+	KIND_STRUCT,
+	KIND_UNSAFEPOINTER
+};
 
-static size_t mask_size(size_t section_size)
-{
-	return round_up((section_size / WORD + 7) / 8 + 1, 8);
-}
+static size_t mask_size(size_t section_size) { return round_up((section_size / WORD + 7) / 8 + 1, 8); }
 
 size_t moduledata_tables_size(const struct link *l, const struct unit *u)
 {
@@ -32,14 +39,11 @@ static uint64_t load64(uintptr_t p)
 	return v;
 }
 
-static void set_bit(uint8_t *mask, size_t offset)
-{
-	mask[offset / WORD / 8] |= (uint8_t)(1u << (offset / WORD % 8));
-}
+static void set_bit(uint8_t *mask, size_t offset) { mask[offset / WORD / 8] |= (uint8_t)(1u << (offset / WORD % 8)); }
 
 /* Marks the pointers in a value of type (a descriptor's address) at offset from the section's start. Descriptors of
- * large types have no mask of their own in some versions (a program, or one made at the first need): going by kind, with
- * the runtime's idea of which words of a string, slice or interface are pointers, works for all. */
+ * large types have no mask of their own in some versions (a program, or one made at the first need): going by kind,
+ * with the runtime's idea of which words of a string, slice or interface are pointers, works for all. */
 static void mark_pointers(const struct linker *linker, uint8_t *mask, size_t offset, uintptr_t type)
 {
 	const struct gl_abi *abi = linker->abi;
@@ -107,7 +111,8 @@ static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t 
 		} else if (type != NO_SYM && link_sym(l, type)->state != SYM_ABSENT) {
 			mark_pointers(l->linker, mask, s->addr - u->sec_start[sec], link_sym(l, type)->addr);
 		} else if (s->size >= WORD) {
-			return gl_fail(l->err, GL_EUNSUPPORTED, "%s: variable %.*s may hold pointers, but the object doesn't tell its type",
+			return gl_fail(l->err, GL_EUNSUPPORTED,
+				       "%s: variable %.*s may hold pointers, but the object doesn't tell its type",
 				       s->obj == NULL ? "linker" : s->obj->pkg->file, (int)s->name.n, s->name.p);
 		}
 	}
@@ -115,7 +120,6 @@ static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t 
 }
 
 /* ---- the moduledata --------------------------------------------------------------------------------------------- */
-
 
 static void put_word(uintptr_t md, int field, uint64_t v)
 {
@@ -181,7 +185,8 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 	static const struct {
 		enum section sec;
 	} sections[] = { { SEC_NOPTRDATA }, { SEC_DATA }, { SEC_BSS }, { SEC_NOPTRBSS } };
-	const int starts[] = { abi->moduledata.noptrdata, abi->moduledata.data, abi->moduledata.bss, abi->moduledata.noptrbss };
+	const int starts[] = { abi->moduledata.noptrdata, abi->moduledata.data, abi->moduledata.bss,
+			       abi->moduledata.noptrbss };
 	const int ends[] = { abi->moduledata.enoptrdata, abi->moduledata.edata, abi->moduledata.ebss,
 			     abi->moduledata.enoptrbss };
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {

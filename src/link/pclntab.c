@@ -96,10 +96,7 @@ static uint32_t append(struct builder *b, struct buffer *buf, const void *data, 
 	return (uint32_t)at;
 }
 
-static void put32(uint8_t *p, uint32_t v)
-{
-	memcpy(p, &v, sizeof(v));
-}
+static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, sizeof(v)); }
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -301,13 +298,6 @@ static void learn_inlined(struct builder *b, struct name_entry *e, const struct 
 	}
 }
 
-static struct gl_str inlined_name(const struct lobj *obj, struct gl_symref ref)
-{
-	uint32_t i = gl_object_local(obj->obj, ref);
-
-	return i < gl_object_ntotal(obj->obj) ? gl_object_sym(obj->obj, i).name : gl_object_refname(obj->obj, ref);
-}
-
 static uint32_t inline_tree(struct builder *b, const struct lsym *s, const struct gl_funcinfo *fi)
 {
 	const struct gl_abi *abi = b->l->linker->abi;
@@ -316,7 +306,7 @@ static uint32_t inline_tree(struct builder *b, const struct lsym *s, const struc
 
 	for (uint32_t k = 0; k < fi->ninltree && !b->failed; k++) {
 		struct gl_inlnode node = gl_funcinfo_inlnode(fi, k);
-		struct name_entry *e = func_name(b, inlined_name(s->obj, node.func));
+		struct name_entry *e = func_name(b, link_ref_name(b->l, s->obj, node.func));
 		if (e == NULL) {
 			return 0;
 		}
@@ -363,10 +353,12 @@ static int read_tables(struct builder *b, const struct lsym *s, struct func_tabl
 				break;
 			}
 			if (fd != NULL && fd->state == SYM_FIXED) {
-				return gl_fail(b->l->err, GL_EUNSUPPORTED, "%.*s shares its metadata %.*s with the host",
-					       (int)s->name.n, s->name.p, (int)fd->name.n, fd->name.p);
+				return gl_fail(b->l->err, GL_EUNSUPPORTED,
+					       "%.*s shares its metadata %.*s with the host", (int)s->name.n, s->name.p,
+					       (int)fd->name.n, fd->name.p);
 			}
-			t->funcdata[t->nfuncdata++] = fd == NULL || fd->state != SYM_PLACED ? UINT32_MAX : (uint32_t)fd->addr;
+			t->funcdata[t->nfuncdata++] =
+				fd == NULL || fd->state != SYM_PLACED ? UINT32_MAX : (uint32_t)fd->addr;
 			break;
 		}
 		default: break;
@@ -375,12 +367,13 @@ static int read_tables(struct builder *b, const struct lsym *s, struct func_tabl
 	return 0;
 }
 
-/* Bytes of pctab that say "no frame" over a trampoline: from the starting value -1 up by one (zigzag 2), for 16 bytes. */
-static const uint8_t trampoline_pcsp[] = { 2, 16, 0 };
+/* Bytes of pctab that say "no frame" over code of the linker's own: from the starting value -1 up by one (zigzag 2),
+ * for all its bytes. */
+static const uint8_t synthetic_pcsp[] = { 2, SYNTH_CODE_SIZE, 0 };
 
 /* Writes the _func of function number i; inline trees are noted as offsets among themselves, funcdata as addresses from
  * the start of rodata. */
-static int add_func(struct builder *b, uint32_t i, uint32_t tramp_pcsp)
+static int add_func(struct builder *b, uint32_t i, uint32_t no_frame)
 {
 	const struct gl_abi *abi = b->l->linker->abi;
 	const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
@@ -419,14 +412,14 @@ static int add_func(struct builder *b, uint32_t i, uint32_t tramp_pcsp)
 	put32(p + abi->func.nameOff, name->off);
 	put32(p + abi->func.args, has_info ? fi.args : 0);
 	put32(p + abi->func.deferreturn, s->obj != NULL ? deferreturn_of(b, s) : 0);
-	put32(p + abi->func.pcsp, s->synthetic == SYNTH_TRAMPOLINE ? tramp_pcsp : t.pcsp);
+	put32(p + abi->func.pcsp, s->synthetic != SYNTH_NONE ? no_frame : t.pcsp);
 	put32(p + abi->func.pcfile, t.pcfile);
 	put32(p + abi->func.pcln, t.pcline);
 	put32(p + abi->func.npcdata, t.npcdata);
 	put32(p + abi->func.cuOffset, cu_off);
 	put32(p + abi->func.startLine, (uint32_t)fi.start_line);
 	p[abi->func.funcID] = fi.func_id;
-	p[abi->func.flag] = s->synthetic == SYNTH_TRAMPOLINE ? (uint8_t)abi->FuncFlagAsm : fi.func_flag;
+	p[abi->func.flag] = s->synthetic != SYNTH_NONE ? (uint8_t)abi->FuncFlagAsm : fi.func_flag;
 	p[abi->func.nfuncdata] = (uint8_t)t.nfuncdata;
 	p += abi->func.size;
 	for (uint32_t k = 0; k < t.npcdata; k++, p += 4) {
@@ -486,17 +479,17 @@ static void builder_free(struct builder *b)
 	struct file_entry *f, *f2;
 	struct cu_entry *c, *c2;
 
-	HASH_ITER(hh, b->name_table, n, n2) {
+	HASH_ITER (hh, b->name_table, n, n2) {
 		HASH_DEL(b->name_table, n);
 		free(n->name);
 		free(n);
 	}
-	HASH_ITER(hh, b->file_table, f, f2) {
+	HASH_ITER (hh, b->file_table, f, f2) {
 		HASH_DEL(b->file_table, f);
 		free(f->name);
 		free(f);
 	}
-	HASH_ITER(hh, b->cus, c, c2) {
+	HASH_ITER (hh, b->cus, c, c2) {
 		HASH_DEL(b->cus, c);
 		free(c);
 	}
@@ -540,7 +533,8 @@ static int assemble(struct builder *b, size_t rodata_off)
 
 	/* the header: the host's, which knows its magic and its processor */
 	const uint8_t *host_header;
-	memcpy(&host_header, (const uint8_t *)b->l->linker->firstmoduledata + abi->moduledata.pcHeader, sizeof(host_header));
+	memcpy(&host_header, (const uint8_t *)b->l->linker->firstmoduledata + abi->moduledata.pcHeader,
+	       sizeof(host_header));
 	memcpy(t->buf, host_header, abi->pcHeader.size);
 	uint64_t fields[][2] = { { (uint64_t)abi->pcHeader.nfunc, nfuncs },
 				 { (uint64_t)abi->pcHeader.nfiles, HASH_COUNT(b->file_table) },
@@ -609,11 +603,11 @@ int pclntab_build(struct link *l, struct unit *u, size_t rodata_off)
 	}
 	append(&b, &b.pctab, "", 1); /* offset 0 means "no table" */
 	append(&b, &b.names, "", 1);
-	uint32_t tramp_pcsp = append(&b, &b.pctab, trampoline_pcsp, sizeof(trampoline_pcsp));
+	uint32_t no_frame = append(&b, &b.pctab, synthetic_pcsp, sizeof(synthetic_pcsp));
 	collect_files(&b);
 	name_files(&b);
 	for (uint32_t i = 0; i < u->nfuncs && !b.failed; i++) {
-		if (add_func(&b, i, tramp_pcsp) != 0) {
+		if (add_func(&b, i, no_frame) != 0) {
 			goto out;
 		}
 	}

@@ -1,7 +1,7 @@
 /* Relocate: copy each symbol's bytes to its place and patch its references.
  *
- * What differs by processor is apply_amd64 and the trampoline; the meaning of each type is cmd/link/internal/ld/data.go,
- * relocsym. */
+ * What differs by processor is apply_amd64 and write_synthetic_amd64; the meaning of each type is
+ * cmd/link/internal/ld/data.go, relocsym. */
 #include "link.h"
 
 #include <string.h>
@@ -16,7 +16,8 @@ struct target {
 static int out_of_reach(struct link *l, const struct lsym *s, const struct target *t, int64_t distance)
 {
 	return gl_fail(l->err, GL_ENOMEM, "%.*s can't reach %.*s, %lld bytes away", (int)s->name.n, s->name.p,
-		       t->sym == NULL ? 0 : (int)t->sym->name.n, t->sym == NULL ? "" : t->sym->name.p, (long long)distance);
+		       t->sym == NULL ? 0 : (int)t->sym->name.n, t->sym == NULL ? "" : t->sym->name.p,
+		       (long long)distance);
 }
 
 static int put32(struct link *l, const struct lsym *s, const struct target *t, uint8_t *p, int64_t v)
@@ -49,7 +50,8 @@ static uintptr_t weak_address(struct link *l, int type)
 	struct gl_image_sym sym;
 	bool call = type == l->linker->abi->R_CALL;
 
-	if (gl_image_lookup(l->linker->image, call ? noop : method, call ? sizeof(noop) - 1 : sizeof(method) - 1, &sym)) {
+	if (gl_image_lookup(l->linker->image, call ? noop : method, call ? sizeof(noop) - 1 : sizeof(method) - 1,
+			    &sym)) {
 		return sym.addr;
 	}
 	return 0;
@@ -70,7 +72,8 @@ static int put_offset(struct link *l, const struct unit *u, const struct lsym *s
 	return put32(l, s, t, p, (int64_t)(t->addr - u->sec_start[SEC_RODATA]) + add);
 }
 
-static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *s, const struct gl_reloc *r, uint32_t t_index)
+static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *s, const struct gl_reloc *r,
+		       uint32_t t_index)
 {
 	const struct gl_abi *abi = l->linker->abi;
 	int type = r->type & ~abi->R_WEAK;
@@ -115,8 +118,9 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 			memcpy(p, &v, sizeof(v));
 			return 0;
 		}
-		return r->size == 4 ? put32(l, s, &t, p, (int64_t)v) : gl_fail(l->err, GL_EUNSUPPORTED,
-			"%.*s: an address of %u bytes", (int)s->name.n, s->name.p, r->size);
+		return r->size == 4 ? put32(l, s, &t, p, (int64_t)v) :
+				      gl_fail(l->err, GL_EUNSUPPORTED, "%.*s: an address of %u bytes", (int)s->name.n,
+					      s->name.p, r->size);
 	}
 	if (type == abi->R_GOTPCREL) {
 		t.addr = got_address(u, t_index);
@@ -127,17 +131,23 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 		return put32(l, s, &t, p, (int64_t)(t.addr - ((uintptr_t)p + 4)) + r->add);
 	}
 unknown:
-	return gl_fail(l->err, GL_EUNSUPPORTED, "%s: %.*s has a relocation of type %d and %u bytes, which no ordinary package has",
+	return gl_fail(l->err, GL_EUNSUPPORTED,
+		       "%s: %.*s has a relocation of type %d and %u bytes, which no ordinary package has",
 		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
 }
 
-static void write_trampoline_amd64(const struct lsym *s, uintptr_t target)
+/* Code of the linker's own: a jump or a call, which reach everything a module can refer to. */
+static void write_synthetic_amd64(const struct lsym *s, uintptr_t target)
 {
+	enum { CALL = 0xe8, JMP = 0xe9, RET = 0xc3 };
 	int32_t distance = (int32_t)(target - (s->addr + 5));
 	uint8_t *p = (uint8_t *)s->addr;
 
-	p[0] = 0xe9; /* JMP rel32: modules lie within its reach of everything */
+	p[0] = s->synthetic == SYNTH_MAIN ? CALL : JMP;
 	memcpy(p + 1, &distance, sizeof(distance));
+	if (s->synthetic == SYNTH_MAIN) {
+		p[5] = RET;
+	}
 }
 
 static int relocate_symbol(struct link *l, const struct unit *u, const struct lsym *s)
@@ -146,10 +156,10 @@ static int relocate_symbol(struct link *l, const struct unit *u, const struct ls
 
 	if (s->synthetic != SYNTH_NONE) {
 		uintptr_t target = link_sym(l, s->target)->addr;
-		if (s->synthetic == SYNTH_TRAMPOLINE) {
-			write_trampoline_amd64(s, target);
-		} else {
+		if (s->synthetic == SYNTH_FUNCVAL) {
 			memcpy((void *)s->addr, &target, sizeof(target));
+		} else {
+			write_synthetic_amd64(s, target);
 		}
 		return 0;
 	}
@@ -165,8 +175,8 @@ static int relocate_symbol(struct link *l, const struct unit *u, const struct ls
 			continue; /* markers */
 		}
 		if ((uint64_t)r.off + r.size > s->size) {
-			return gl_fail(l->err, GL_EFORMAT, "%s: %.*s has a relocation outside itself, at %d", s->obj->pkg->file,
-				       (int)s->name.n, s->name.p, r.off);
+			return gl_fail(l->err, GL_EFORMAT, "%s: %.*s has a relocation outside itself, at %d",
+				       s->obj->pkg->file, (int)s->name.n, s->name.p, r.off);
 		}
 		uint32_t t = NO_SYM;
 		if (r.sym.pkg != GL_PKG_INVALID) {

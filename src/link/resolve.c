@@ -2,8 +2,8 @@
  *
  * A reference is by name (and ABI), by place in the object at hand, or by content. Names are bound in this order:
  *
- *   1. A name that mentions one of the module's own packages ("main.T", "type:map[string]main.T") belongs to the module.
- *      It is never looked up in the host, which may well have a namesake: the host's own main, or an older version.
+ *   1. A name that mentions one of the module's own packages ("main.T", "type:map[string]main.T") belongs to the
+ * module. It is never looked up in the host, which may well have a namesake: the host's own main, or an older version.
  *   2. The host. Then the resident store.
  *   3. A definition in the module's objects that is nobody else's (a pushed linkname).
  *   4. The archive of the package that the name belongs to: code and data the host lacks, because dead-code elimination
@@ -20,15 +20,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CHUNK = 1024 };
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 
-bool str_is(struct gl_str s, const char *lit)
-{
-	return strlen(lit) == s.n && memcmp(s.p, lit, s.n) == 0;
-}
+bool str_is(struct gl_str s, const char *lit) { return strlen(lit) == s.n && memcmp(s.p, lit, s.n) == 0; }
 
 bool str_starts(struct gl_str s, const char *prefix)
 {
@@ -66,10 +64,7 @@ static void push(struct link *l, uint32_t **array, uint32_t *n, uint32_t *cap, u
 	(*array)[(*n)++] = v;
 }
 
-struct lsym *link_sym(const struct link *l, uint32_t s)
-{
-	return &l->chunks[s / CHUNK][s % CHUNK];
-}
+struct lsym *link_sym(const struct link *l, uint32_t s) { return &l->chunks[s / CHUNK][s % CHUNK]; }
 
 /* A fresh symbol; NO_SYM when memory is short. */
 static uint32_t new_sym(struct link *l)
@@ -106,11 +101,23 @@ uint32_t link_new_synthetic(struct link *l, enum synthetic kind, uint32_t target
 		s->synthetic = kind;
 		s->target = target;
 		s->unit = unit;
-		s->section = kind == SYNTH_TRAMPOLINE ? SEC_TEXT : SEC_RODATA;
-		s->is_func = kind == SYNTH_TRAMPOLINE;
+		s->section = SEC_TEXT;
+		s->size = s->align = SYNTH_CODE_SIZE;
+		s->is_func = true;
 		s->marked = true;
 	}
 	return self;
+}
+
+uint32_t link_add_main(struct link *l, uint32_t main)
+{
+	uint32_t self = link_new_synthetic(l, SYNTH_MAIN, main, UNIT_MODULE);
+
+	if (self != NO_SYM) {
+		link_sym(l, self)->name = (struct gl_str){ "runtime.main", 12 };
+		push(l, &l->placed, &l->nplaced, &l->cap_placed, self);
+	}
+	return l->failed ? NO_SYM : self;
 }
 
 static enum section section_of(const struct gl_abi *abi, uint8_t type)
@@ -141,22 +148,13 @@ static enum section section_of(const struct gl_abi *abi, uint8_t type)
 
 /* A descriptor of a type, of which the process must have one: "type:map[string]int", not its helpers, whose names go on
  * with a dot ("type:.eq.", "type:.namedata."). */
-static bool is_type_name(struct gl_str name)
-{
-	return str_starts(name, "type:") && name.n > 5 && name.p[5] != '.';
-}
+static bool is_type_name(struct gl_str name) { return str_starts(name, "type:") && name.n > 5 && name.p[5] != '.'; }
 
-static bool is_itab_name(struct gl_str name)
-{
-	return str_starts(name, "go:itab.");
-}
+static bool is_itab_name(struct gl_str name) { return str_starts(name, "go:itab."); }
 
-/* What the process must have but one of: descriptors are compared by address, and so are itabs, which the compiler makes
- * content-addressable all the same. */
-static bool is_unique_name(struct gl_str name)
-{
-	return is_type_name(name) || is_itab_name(name);
-}
+/* What the process must have but one of: descriptors are compared by address, and so are itabs, which the compiler
+ * makes content-addressable all the same. */
+static bool is_unique_name(struct gl_str name) { return is_type_name(name) || is_itab_name(name); }
 
 /* The package a symbol belongs to, as a span of its name: up to the first dot behind the last slash, before any type
  * arguments or receiver. For a descriptor that of the named type it describes. n is 0 where there is none. */
@@ -342,14 +340,63 @@ fail:
 	return NULL;
 }
 
-/* The archive of a package, opened at the first need; NULL when there is none or it can't be read (then err says why,
- * and the load fails when the symbol stays missing). */
-static struct lpkg *find_archive(struct link *l, struct gl_str path)
+/* Reads "packagefile path=file" lines, as the compiler's -importcfg has them. What can't be read is as if it weren't
+ * there: the symbols that stay missing then are named. */
+static void read_importcfg(struct linker *linker)
+{
+	FILE *f = fopen(linker->importcfg, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	struct gl_error ignored;
+
+	free(linker->importcfg);
+	linker->importcfg = NULL;
+	while (f != NULL && getline(&line, &cap, f) > 0) {
+		static const char keyword[] = "packagefile ";
+		char *path = line + sizeof(keyword) - 1, *eq;
+		if (strncmp(line, keyword, sizeof(keyword) - 1) != 0 || (eq = strchr(path, '=')) == NULL) {
+			continue;
+		}
+		*eq = '\0';
+		eq[1 + strcspn(eq + 1, "\n")] = '\0';
+		char *prefix = path_to_prefix(path);
+		struct lpkg *have = NULL;
+		if (prefix != NULL) {
+			HASH_FIND_STR(linker->archives, prefix, have);
+		}
+		if (have == NULL) {
+			linker_add_archive(linker, path, eq + 1, &ignored);
+		}
+		free(prefix);
+	}
+	free(line);
+	if (f != NULL) {
+		fclose(f);
+	}
+}
+
+static struct lpkg *named_archive(struct link *l, struct gl_str path)
 {
 	struct lpkg *p = NULL;
 
 	HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
+	if (p == NULL && l->linker->importcfg != NULL) {
+		read_importcfg(l->linker);
+		HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
+	}
+	return p;
+}
+
+/* The archive of a package, opened at the first need; NULL when there is none. One whose file has gone (Go trims its
+ * build cache) counts as none, so that the caller is asked for another; one that can't be used fails the load. */
+static struct lpkg *find_archive(struct link *l, struct gl_str path)
+{
+	struct lpkg *p = named_archive(l, path);
+
 	if (p == NULL) {
+		return NULL;
+	}
+	if (p->pkg == NULL && access(p->file, R_OK) != 0) {
 		return NULL;
 	}
 	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
@@ -357,6 +404,52 @@ static struct lpkg *find_archive(struct link *l, struct gl_str path)
 		return NULL;
 	}
 	return p;
+}
+
+/* The name that another package's object gives its symbol number ref.sym. */
+static struct gl_str foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
+{
+	const struct gl_str none = { "", 0 };
+	struct gl_str path = gl_object_pkg(obj->obj, ref.pkg);
+	const uint8_t *fingerprint = NULL;
+	struct gl_error ignored;
+
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (str_is(path, l->packages[i].path) && ref.sym < gl_object_nsyms(l->packages[i].objs[0].obj)) {
+			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
+		}
+	}
+	uint32_t nautolib = gl_object_nautolib(obj->obj);
+	for (uint32_t i = 0; i < nautolib && fingerprint == NULL; i++) {
+		struct gl_str lib = gl_object_autolib(obj->obj, i);
+		if (lib.n == path.n && memcmp(lib.p, path.p, lib.n) == 0) {
+			fingerprint = gl_object_autolib_fingerprint(obj->obj, i);
+		}
+	}
+	struct lpkg *p = named_archive(l, path);
+	if (p == NULL || fingerprint == NULL || p->names_failed) {
+		return none;
+	}
+	if (p->names == NULL && (p->names = gl_symnames_open(p->file, l->linker->abi, &ignored)) == NULL) {
+		p->names_failed = true;
+		return none;
+	}
+	return gl_symnames_get(p->names, fingerprint, ref.sym);
+}
+
+struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
+{
+	uint32_t i = gl_object_local(obj->obj, ref);
+
+	if (i != UINT32_MAX) {
+		return gl_object_sym(obj->obj, i).name;
+	}
+	if (ref.pkg == GL_PKG_BUILTIN) {
+		const char *name = ref.sym < l->linker->abi->nbuiltins ? l->linker->abi->builtins[ref.sym].name : "";
+		return (struct gl_str){ name, (uint32_t)strlen(name) };
+	}
+	struct gl_str name = gl_object_refname(obj->obj, ref);
+	return name.n > 0 ? name : foreign_name(l, obj, ref);
 }
 
 /* ---- the host --------------------------------------------------------------------------------------------------- */
@@ -406,8 +499,8 @@ static bool asm_is_abiinternal(const char *name, size_t len)
 {
 	struct gl_str path = package_of((struct gl_str){ name, (uint32_t)len });
 
-	return str_is(path, "runtime") || str_starts(path, "runtime/internal/") || str_starts(path, "internal/runtime/") ||
-	       str_is(path, "internal/bytealg") || str_is(path, "reflect");
+	return str_is(path, "runtime") || str_starts(path, "runtime/internal/") ||
+	       str_starts(path, "internal/runtime/") || str_is(path, "internal/bytealg") || str_is(path, "reflect");
 }
 
 static bool host_lookup(struct link *l, const char *name, size_t len, uint8_t want_abi, struct gl_image_sym *out)
@@ -514,8 +607,8 @@ static void mark(struct link *l, uint32_t s)
 	push(l, &l->placed, &l->nplaced, &l->cap_placed, s);
 }
 
-/* A pulled package that the host does not have at all must be initialised, though nobody in the chain of imports may have
- * said so (a function of the host's half of another package brought it in). */
+/* A pulled package that the host does not have at all must be initialised, though nobody in the chain of imports may
+ * have said so (a function of the host's half of another package brought it in). */
 static void schedule_package(struct link *l, struct lpkg *p)
 {
 	if (p->init_scheduled || p->is_module) {
@@ -557,8 +650,8 @@ static void schedule_outlined_init(struct link *l, struct lpkg *p, const struct 
 	}
 }
 
-static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_abi, enum unit_id view, const struct lobj *obj,
-			     uint32_t idx, uint32_t referrer);
+static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_abi, enum unit_id view,
+			     const struct lobj *obj, uint32_t idx, uint32_t referrer);
 
 static bool pull(struct link *l, struct lsym *s, enum unit_id view, struct lpkg *p)
 {
@@ -636,7 +729,8 @@ static bool bind_module(struct link *l, struct lsym *s)
 /* F·f where nobody defines it: a word in read-only data that holds F's address. */
 static bool bind_funcval(struct link *l, struct lsym *s, enum unit_id view, uint32_t self)
 {
-	static const char suffix[] = "\xc2\xb7" "f";
+	static const char suffix[] = "\xc2\xb7"
+				     "f";
 
 	if (!str_ends(s->name, suffix)) {
 		return false;
@@ -708,10 +802,10 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	if (bind_funcval(l, s, view, self)) {
 		return;
 	}
-	/* a linkname pushed by another package: "sync.runtime_Semacquire" is the runtime's. The runtime and what it stands
-	 * on do most of that; only when they don't are all the archives asked. */
+	/* a linkname pushed by another package: "sync.runtime_Semacquire" is the runtime's. The runtime and what it
+	 * stands on do most of that; only when they don't are all the archives asked. */
 	struct lpkg *p, *tmp;
-	HASH_ITER(hh, l->linker->archives, p, tmp) {
+	HASH_ITER (hh, l->linker->archives, p, tmp) {
 		if (p->pkg == NULL && strncmp(p->path, "runtime", 7) != 0 && strncmp(p->path, "internal/", 9) != 0 &&
 		    strcmp(p->path, "syscall") != 0 && strcmp(p->path, "os") != 0 && strcmp(p->path, "reflect") != 0 &&
 		    strcmp(p->path, "time") != 0) {
@@ -724,8 +818,8 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	}
 }
 
-static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_abi, enum unit_id view, const struct lobj *obj,
-			     uint32_t idx, uint32_t referrer)
+static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_abi, enum unit_id view,
+			     const struct lobj *obj, uint32_t idx, uint32_t referrer)
 {
 	struct lsym *have = NULL;
 	bool tied = is_tied(l, name);
@@ -818,18 +912,21 @@ uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct g
 		}
 		const char *name = abi->builtins[ref.sym].name;
 		return resolve_name(l, (struct gl_str){ name, (uint32_t)strlen(name) },
-				    abi->builtins[ref.sym].abi == 0 ? GL_ABI0 : GL_ABIINTERNAL, view, NULL, 0, referrer);
+				    abi->builtins[ref.sym].abi == 0 ? GL_ABI0 : GL_ABIINTERNAL, view, NULL, 0,
+				    referrer);
 	}
 	uint32_t i = gl_object_local(obj->obj, ref);
 	if (i == UINT32_MAX) {
 		/* another package's symbol; functions reached this way are ABIInternal (cmd/internal/obj/sym.go) */
 		uint32_t slot = gl_object_find_ref(obj->obj, ref);
 		if (slot == UINT32_MAX) {
-			return NO_SYM;
+			struct gl_str name = foreign_name(l, obj, ref);
+			return name.n == 0 ? NO_SYM : resolve_name(l, name, GL_ABIINTERNAL, view, NULL, 0, referrer);
 		}
 		uint32_t *cache = &obj->refs[view][slot];
 		if (*cache == 0) {
-			*cache = 1 + resolve_name(l, gl_object_refname_at(obj->obj, slot), GL_ABIINTERNAL, view, NULL, 0, referrer);
+			*cache = 1 + resolve_name(l, gl_object_refname_at(obj->obj, slot), GL_ABIINTERNAL, view, NULL,
+						  0, referrer);
 		}
 		return *cache - 1;
 	}
@@ -850,8 +947,7 @@ uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct g
 			place(l, link_sym(l, s), obj, i, view);
 		}
 	} else {
-		bool abi0 = sym.abi == GL_ABI0 &&
-			    (!defined || section_of(abi, sym.type) == SEC_TEXT);
+		bool abi0 = sym.abi == GL_ABI0 && (!defined || section_of(abi, sym.type) == SEC_TEXT);
 		s = resolve_name(l, sym.name, abi0 ? GL_ABI0 : GL_ABIINTERNAL, view, defined ? obj : NULL, i, referrer);
 	}
 	*cache = 1 + s;
@@ -859,6 +955,35 @@ uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct g
 }
 
 /* ---- marking ---------------------------------------------------------------------------------------------------- */
+
+static void note_missing_package(struct link *l, struct gl_str path)
+{
+	for (uint32_t i = 0; i < l->nmissing_packages; i++) {
+		if (strlen(l->missing_packages[i]) == path.n && memcmp(l->missing_packages[i], path.p, path.n) == 0) {
+			return;
+		}
+	}
+	char **grown = realloc(l->missing_packages, (l->nmissing_packages + 1) * sizeof(*grown));
+	if (grown == NULL) {
+		return;
+	}
+	l->missing_packages = grown;
+	char *copy = malloc(path.n + 1), *w = copy;
+	if (copy == NULL) {
+		return;
+	}
+	for (uint32_t i = 0; i < path.n; i++) {
+		unsigned hex;
+		if (path.p[i] == '%' && i + 2 < path.n && sscanf(path.p + i + 1, "%2x", &hex) == 1) {
+			*w++ = (char)hex;
+			i += 2;
+		} else {
+			*w++ = path.p[i];
+		}
+	}
+	*w = '\0';
+	l->missing_packages[l->nmissing_packages++] = copy;
+}
 
 static void note_missing(struct link *l, uint32_t s)
 {
@@ -870,8 +995,8 @@ static void note_missing(struct link *l, uint32_t s)
 	push(l, &l->missing, &l->nmissing, &l->cap_missing, s);
 }
 
-/* Marker relocations tell the Go linker's dead-code pass what to keep; nothing is patched for them. We keep all methods of
- * every type we keep, so that they tell us nothing. */
+/* Marker relocations tell the Go linker's dead-code pass what to keep; nothing is patched for them. We keep all methods
+ * of every type we keep, so that they tell us nothing. */
 static bool is_marker(const struct gl_abi *abi, int type)
 {
 	return type == abi->R_USETYPE || type == abi->R_USEIFACE || type == abi->R_USEIFACEMETHOD ||
@@ -926,7 +1051,14 @@ static void scan_auxs(struct link *l, uint32_t s)
 		}
 		if (aux.type == GL_AUX_GOTYPE && (sym->section == SEC_DATA || sym->section == SEC_BSS)) {
 			uint32_t t = link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s);
-			if (t == NO_SYM || link_is_pointer_name(link_sym(l, t)->name)) {
+			if (t == NO_SYM) {
+				/* a type of another package that the object names by number only, and its archive is
+				 * needed */
+				note_missing_package(l, gl_object_pkg(sym->obj->obj, aux.sym.pkg));
+				note_missing(l, s);
+				continue;
+			}
+			if (link_is_pointer_name(link_sym(l, t)->name)) {
 				continue; /* its mask needs no descriptor */
 			}
 			if (link_sym(l, t)->state == SYM_ABSENT) {
@@ -1026,35 +1158,6 @@ static void order_inits(struct link *l)
 
 /* ---- the pass --------------------------------------------------------------------------------------------------- */
 
-static void note_missing_package(struct link *l, struct gl_str path)
-{
-	for (uint32_t i = 0; i < l->nmissing_packages; i++) {
-		if (strlen(l->missing_packages[i]) == path.n && memcmp(l->missing_packages[i], path.p, path.n) == 0) {
-			return;
-		}
-	}
-	char **grown = realloc(l->missing_packages, (l->nmissing_packages + 1) * sizeof(*grown));
-	if (grown == NULL) {
-		return;
-	}
-	l->missing_packages = grown;
-	char *copy = malloc(path.n + 1), *w = copy;
-	if (copy == NULL) {
-		return;
-	}
-	for (uint32_t i = 0; i < path.n; i++) {
-		unsigned hex;
-		if (path.p[i] == '%' && i + 2 < path.n && sscanf(path.p + i + 1, "%2x", &hex) == 1) {
-			*w++ = (char)hex;
-			i += 2;
-		} else {
-			*w++ = path.p[i];
-		}
-	}
-	*w = '\0';
-	l->missing_packages[l->nmissing_packages++] = copy;
-}
-
 static int report_missing(struct link *l)
 {
 	char list[7000];
@@ -1068,8 +1171,8 @@ static int report_missing(struct link *l)
 		struct lpkg *p = NULL;
 
 		if (path.n > 0 && !is_tied(l, sym->name)) {
-			HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
-			if (p == NULL) {
+			p = named_archive(l, path);
+			if (p == NULL || (p->pkg == NULL && access(p->file, R_OK) != 0)) {
 				note_missing_package(l, path);
 			}
 		}
@@ -1084,11 +1187,11 @@ static int report_missing(struct link *l)
 		}
 	}
 	if (shown < l->nmissing) {
-		return gl_fail(l->err, GL_EMISSING, "%u symbols are defined nowhere: %s, and %u more", l->nmissing, list,
-			       l->nmissing - shown);
+		return gl_fail(l->err, GL_EMISSING, "%u symbols are defined nowhere: %s, and %u more", l->nmissing,
+			       list, l->nmissing - shown);
 	}
-	return gl_fail(l->err, GL_EMISSING, "%u symbol%s defined nowhere: %s", l->nmissing, l->nmissing == 1 ? " is" : "s are",
-		       list);
+	return gl_fail(l->err, GL_EMISSING, "%u symbol%s defined nowhere: %s", l->nmissing,
+		       l->nmissing == 1 ? " is" : "s are", list);
 }
 
 int link_resolve(struct link *l)

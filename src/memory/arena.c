@@ -20,10 +20,7 @@ struct gl_arena {
 	struct range *oldest;
 };
 
-size_t gl_page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
+size_t gl_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 size_t gl_page_round(size_t size)
 {
@@ -59,7 +56,8 @@ struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err)
 	void *p = reserve_at(0, size, 0);
 
 	if (p == MAP_FAILED) {
-		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of address space: %s", size, strerror(errno));
+		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of address space: %s", size,
+			strerror(errno));
 		return NULL;
 	}
 	return arena_of(p, size, err);
@@ -111,7 +109,8 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 		}
 		void *p = (void *)r->start;
 		if (mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
-			gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size, strerror(errno));
+			gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size,
+				strerror(errno));
 			return NULL;
 		}
 		r->start += size;

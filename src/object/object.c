@@ -110,10 +110,7 @@ static uint64_t get64(const uint8_t *p)
 	return v;
 }
 
-static struct gl_symref get_symref(const uint8_t *p)
-{
-	return (struct gl_symref){ get32(p), get32(p + 4) };
-}
+static struct gl_symref get_symref(const uint8_t *p) { return (struct gl_symref){ get32(p), get32(p + 4) }; }
 
 /* A string that object_check has seen. */
 static struct gl_str get_str(const struct gl_object *obj, const uint8_t *p)
@@ -121,10 +118,7 @@ static struct gl_str get_str(const struct gl_object *obj, const uint8_t *p)
 	return (struct gl_str){ (const char *)obj->base + get32(p + 4), get32(p) };
 }
 
-static uint32_t refname_hash(struct gl_symref ref)
-{
-	return (ref.pkg * 0x9e3779b1u) ^ (ref.sym * 0x85ebca6bu);
-}
+static uint32_t refname_hash(struct gl_symref ref) { return (ref.pkg * 0x9e3779b1u) ^ (ref.sym * 0x85ebca6bu); }
 
 /* ---- checking --------------------------------------------------------------------------------------------------- */
 
@@ -172,12 +166,23 @@ static int object_read_header(struct gl_object *obj, struct gl_error *err)
 	static const struct {
 		uint8_t blk, size;
 	} units[] = {
-		{ BLK_AUTOLIB, AUTOLIB_SIZE }, { BLK_PKGIDX, STRINGREF_SIZE }, { BLK_FILE, STRINGREF_SIZE },
-		{ BLK_SYMDEF, SYM_SIZE },      { BLK_HASHED64DEF, SYM_SIZE },  { BLK_HASHEDDEF, SYM_SIZE },
-		{ BLK_NONPKGDEF, SYM_SIZE },   { BLK_NONPKGREF, SYM_SIZE },    { BLK_REFFLAGS, REFFLAGS_SIZE },
-		{ BLK_HASH64, HASH64_SIZE },   { BLK_HASH, HASH_SIZE },	       { BLK_RELOCIDX, 4 },
-		{ BLK_AUXIDX, 4 },	       { BLK_DATAIDX, 4 },	       { BLK_RELOC, RELOC_SIZE },
-		{ BLK_AUX, AUX_SIZE },	       { BLK_REFNAME, REFNAME_SIZE },
+		{ BLK_AUTOLIB, AUTOLIB_SIZE },
+		{ BLK_PKGIDX, STRINGREF_SIZE },
+		{ BLK_FILE, STRINGREF_SIZE },
+		{ BLK_SYMDEF, SYM_SIZE },
+		{ BLK_HASHED64DEF, SYM_SIZE },
+		{ BLK_HASHEDDEF, SYM_SIZE },
+		{ BLK_NONPKGDEF, SYM_SIZE },
+		{ BLK_NONPKGREF, SYM_SIZE },
+		{ BLK_REFFLAGS, REFFLAGS_SIZE },
+		{ BLK_HASH64, HASH64_SIZE },
+		{ BLK_HASH, HASH_SIZE },
+		{ BLK_RELOCIDX, 4 },
+		{ BLK_AUXIDX, 4 },
+		{ BLK_DATAIDX, 4 },
+		{ BLK_RELOC, RELOC_SIZE },
+		{ BLK_AUX, AUX_SIZE },
+		{ BLK_REFNAME, REFNAME_SIZE },
 	};
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if ((obj->off[units[i].blk + 1] - obj->off[units[i].blk]) % units[i].size != 0) {
@@ -397,7 +402,8 @@ static int package_add_object(struct gl_package *pkg, const char *name, const ui
 		return -1;
 	}
 	if ((obj->flags & OBJ_FLAG_UNLINKABLE) != 0) {
-		return gl_fail(err, GL_EMISMATCH, "%s was compiled without a package path (-p): it can't be linked", pkg->file);
+		return gl_fail(err, GL_EMISMATCH, "%s was compiled without a package path (-p): it can't be linked",
+			       pkg->file);
 	}
 	return 0;
 }
@@ -412,8 +418,8 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 		if (pkg->size > 10 && memcmp(pkg->map, "go object ", 10) == 0) {
 			return package_add_object(pkg, "(object)", pkg->map, pkg->size, want_header, err);
 		}
-		return gl_fail(err, GL_EFORMAT, "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"",
-			       pkg->file);
+		return gl_fail(err, GL_EFORMAT,
+			       "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"", pkg->file);
 	}
 	while (pos + ENTRY <= pkg->size) {
 		const char *entry = (const char *)pkg->map + pos;
@@ -427,7 +433,8 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 		}
 		unsigned long size = strtoul(digits, &stop, 10);
 		if (memcmp(entry + 58, "`\n", 2) != 0 || stop == digits || size > pkg->size - pos - ENTRY) {
-			return gl_fail(err, GL_EFORMAT, "%s is truncated or corrupt: archive entry at byte %zu", pkg->file, pos);
+			return gl_fail(err, GL_EFORMAT, "%s is truncated or corrupt: archive entry at byte %zu",
+				       pkg->file, pos);
 		}
 		if (strcmp(name, "__.PKGDEF") == 0 && pkg->exports == NULL) {
 			/* cmd/compile/internal/noder/export.go */
@@ -512,7 +519,8 @@ static int package_map(struct gl_package *pkg, struct gl_error *err)
 	return 0;
 }
 
-struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi, struct gl_error *err)
+struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
+				   struct gl_error *err)
 {
 	struct gl_package *pkg = calloc(1, sizeof(*pkg));
 
@@ -520,7 +528,8 @@ struct gl_package *gl_package_open(const char *path, const char *import_path, co
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
 		goto fail;
 	}
-	if (package_map(pkg, err) != 0 || package_read_members(pkg, abi != NULL ? abi->object_header : NULL, err) != 0) {
+	if (package_map(pkg, err) != 0 ||
+	    package_read_members(pkg, abi != NULL ? abi->object_header : NULL, err) != 0) {
 		goto fail;
 	}
 	/* realloc may have moved the objects, but never the package */
@@ -558,7 +567,73 @@ void gl_package_close(struct gl_package *pkg)
 	free(pkg);
 }
 
-/* ---- accessors: everything below is in bounds by object_check ------------------------------------------------------ */
+/* ---- accessors: everything below is in bounds by object_check ------------------------------------------------------
+ */
+
+/* ---- names alone ------------------------------------------------------------------------------------------------ */
+
+struct gl_symnames {
+	struct gl_package pkg; /* file and map; no objects */
+	struct gl_object obj;  /* _go_.o, of which only the header is checked */
+};
+
+struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi, struct gl_error *err)
+{
+	struct gl_symnames *names = calloc(1, sizeof(*names));
+	static const char member[] = "_go_.o ";
+	const uint8_t *entry, *end = NULL;
+
+	if (names == NULL || (names->pkg.file = strdup(path)) == NULL) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
+		goto fail;
+	}
+	if (package_map(&names->pkg, err) != 0) {
+		goto fail;
+	}
+	size_t want = strlen(abi->object_header);
+	entry = memmem(names->pkg.map, names->pkg.size, member, sizeof(member) - 1);
+	size_t left = entry == NULL ? 0 : names->pkg.size - (size_t)(entry - names->pkg.map);
+	if (left > 60 + want && memcmp(entry + 60, abi->object_header, want) == 0) {
+		end = memmem(entry + 60, left - 60, "\n!\n", 3);
+	}
+	if (end == NULL) {
+		gl_fail(err, GL_EMISMATCH, "%s holds no object of \"%s\"", path, abi->object_header);
+		goto fail;
+	}
+	names->obj = (struct gl_object){ .pkg = &names->pkg, .base = end + 3 };
+	names->obj.size = names->pkg.size - (size_t)(names->obj.base - names->pkg.map);
+	snprintf(names->obj.member, sizeof(names->obj.member), "_go_.o");
+	if (object_read_header(&names->obj, err) != 0) {
+		goto fail;
+	}
+	return names;
+
+fail:
+	gl_symnames_close(names);
+	return NULL;
+}
+
+void gl_symnames_close(struct gl_symnames *names)
+{
+	if (names != NULL) {
+		if (names->pkg.map != NULL) {
+			munmap(names->pkg.map, names->pkg.size);
+		}
+		free(names->pkg.file);
+		free(names);
+	}
+}
+
+struct gl_str gl_symnames_get(const struct gl_symnames *names, const uint8_t fingerprint[8], uint32_t i)
+{
+	const struct gl_object *obj = &names->obj;
+	const uint8_t *p = obj->base + obj->off[BLK_SYMDEF] + (size_t)i * SYM_SIZE;
+
+	if (i >= obj->nsymdef || memcmp(obj->base + 8, fingerprint, 8) != 0 || !str_ok(obj, p)) {
+		return (struct gl_str){ "", 0 };
+	}
+	return get_str(obj, p);
+}
 
 const char *gl_package_file(const struct gl_package *pkg) { return pkg->file; }
 const char *gl_package_path(const struct gl_package *pkg) { return pkg->path; }
@@ -591,6 +666,11 @@ struct gl_str gl_object_pkg(const struct gl_object *obj, uint32_t i)
 struct gl_str gl_object_autolib(const struct gl_object *obj, uint32_t i)
 {
 	return get_str(obj, obj->base + obj->off[BLK_AUTOLIB] + (size_t)i * AUTOLIB_SIZE);
+}
+
+const uint8_t *gl_object_autolib_fingerprint(const struct gl_object *obj, uint32_t i)
+{
+	return obj->base + obj->off[BLK_AUTOLIB] + (size_t)i * AUTOLIB_SIZE + STRINGREF_SIZE;
 }
 
 struct gl_str gl_object_file(const struct gl_object *obj, uint32_t i)
@@ -693,8 +773,7 @@ uint32_t gl_object_nrelocs(const struct gl_object *obj, uint32_t i)
 
 struct gl_reloc gl_object_reloc(const struct gl_object *obj, uint32_t i, uint32_t j)
 {
-	const uint8_t *p =
-		obj->base + obj->off[BLK_RELOC] + ((size_t)index_at(obj, BLK_RELOCIDX, i) + j) * RELOC_SIZE;
+	const uint8_t *p = obj->base + obj->off[BLK_RELOC] + ((size_t)index_at(obj, BLK_RELOCIDX, i) + j) * RELOC_SIZE;
 
 	return (struct gl_reloc){ .off = (int32_t)get32(p),
 				  .size = p[4],
@@ -746,10 +825,7 @@ bool gl_object_funcinfo(const struct gl_object *obj, uint32_t i, struct gl_funci
 	return false;
 }
 
-uint32_t gl_funcinfo_file(const struct gl_funcinfo *fi, uint32_t k)
-{
-	return get32(fi->files + 4 * (size_t)k);
-}
+uint32_t gl_funcinfo_file(const struct gl_funcinfo *fi, uint32_t k) { return get32(fi->files + 4 * (size_t)k); }
 
 struct gl_inlnode gl_funcinfo_inlnode(const struct gl_funcinfo *fi, uint32_t k)
 {

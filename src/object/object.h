@@ -120,6 +120,16 @@ struct gl_package *gl_package_open(const char *path, const char *import_path, co
 				   struct gl_error *err);
 void gl_package_close(struct gl_package *pkg);
 
+/* The names of the symbols that a package's own object numbers, and nothing else: objects refer to each other's symbols
+ * by number, and name only those that they also call or address. Opening checks the header alone, so that asking for
+ * one name costs no reading of the whole. */
+struct gl_symnames;
+struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi, struct gl_error *err);
+void gl_symnames_close(struct gl_symnames *names);
+/* n is 0 when there is no such symbol, or when the object isn't the one that fingerprint (of the importer's autolib
+ * entry, 8 bytes) was taken of. */
+struct gl_str gl_symnames_get(const struct gl_symnames *names, const uint8_t fingerprint[8], uint32_t i);
+
 const char *gl_package_file(const struct gl_package *pkg);   /* the path it was opened by */
 const char *gl_package_path(const struct gl_package *pkg);   /* import path, as symbol names carry it ("main") */
 const char *gl_package_header(const struct gl_package *pkg); /* "go object linux amd64 …" */
@@ -142,6 +152,8 @@ uint32_t gl_object_npkgs(const struct gl_object *obj);
 struct gl_str gl_object_pkg(const struct gl_object *obj, uint32_t i); /* 1 … npkgs-1; 0 is no package */
 uint32_t gl_object_nautolib(const struct gl_object *obj);
 struct gl_str gl_object_autolib(const struct gl_object *obj, uint32_t i); /* import path of an imported package */
+/* The fingerprint of that package's export data, 8 bytes: what the importer was compiled against. */
+const uint8_t *gl_object_autolib_fingerprint(const struct gl_object *obj, uint32_t i);
 uint32_t gl_object_nfiles(const struct gl_object *obj);
 struct gl_str gl_object_file(const struct gl_object *obj, uint32_t i);
 
