@@ -63,6 +63,8 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");
 #undef NEED
+	host->linker.before_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.beforeMain", NULL, 0);
+	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);
 	rt->module_to_typelinks = runtime_symbol(host, "runtime.moduleToTypelinks", NULL, 0);
 	rt->module_to_typelinks_lock = runtime_symbol(host, "runtime.moduleToTypelinksLock", NULL, 0);
 	if (missing[0] != '\0') {

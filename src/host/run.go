@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"unsafe"
 )
@@ -48,12 +49,27 @@ func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Po
 	return nil
 }
 
+// program is what goloader_run_main runs: a process runs one.
+var program struct {
+	funcs, tasks []unsafe.Pointer
+	done         chan struct{}
+}
+
+// The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
+// and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
+func beforeMain() { runInits(program.funcs, program.tasks) }
+
+func afterMain() { close(program.done) }
+
+// Both are called by address only.
+var mainHooks = [...]func(){beforeMain, afterMain}
+
 // goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
 // its own. It returns when main.main returns; a panic or os.Exit ends the process, as natively.
 //
 //export goloader_run_main
 func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
-	main unsafe.Pointer, args **C.char, nargs C.size_t) {
+	start unsafe.Pointer, args **C.char, nargs C.size_t) {
 	os.Args = nil
 	for _, arg := range unsafe.Slice(args, nargs) {
 		os.Args = append(os.Args, C.GoString(arg))
@@ -62,11 +78,10 @@ func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Poi
 		// the package flag read os.Args before there was a program
 		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
 	}
-	done := make(chan struct{})
-	go func() {
-		runInits(unsafe.Slice(funcs, nfuncs), unsafe.Slice(tasks, ntasks))
-		funcOf[func()](&main)()
-		close(done)
-	}()
-	<-done
+	program.funcs = unsafe.Slice(funcs, nfuncs)
+	program.tasks = unsafe.Slice(tasks, ntasks)
+	program.done = make(chan struct{})
+	runtime.KeepAlive(mainHooks)
+	go funcOf[func()](&start)()
+	<-program.done
 }

@@ -39,7 +39,7 @@ enum synthetic {
 	SYNTH_NONE,
 	SYNTH_FUNCVAL,    /* F·f: one word, F's address */
 	SYNTH_TRAMPOLINE, /* a jump to a function out of an offset's reach */
-	SYNTH_MAIN        /* a call of main.main, under the name of who calls it natively: runtime.main */
+	SYNTH_MAIN        /* calls main.main, under the name of who calls it natively: runtime.main */
 };
 
 enum { SYNTH_CODE_SIZE = 16 /* bytes of a trampoline, or of what calls main */ };
@@ -121,6 +121,7 @@ struct linker {
 	struct gl_image *image;
 	struct gl_arena *arena;
 	int64_t tls_offset;
+	uintptr_t before_main, after_main; /* the Go half's, called around main.main */
 	uintptr_t zerobase;               /* runtime.zerobase, where variables of no size are */
 	uintptr_t firstmoduledata;        /* the host's own, whose pcHeader is the pattern for ours */
 	const char *goroot;               /* what "$GOROOT" in file names of the standard library stands for */

@@ -136,18 +136,28 @@ unknown:
 		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
 }
 
-/* Code of the linker's own: a jump or a call, which reach everything a module can refer to. */
-static void write_synthetic_amd64(const struct lsym *s, uintptr_t target)
+/* Code of the linker's own: a jump, or calls, which reach everything a module can refer to. */
+static void write_branch_amd64(uint8_t *p, uint8_t opcode, uintptr_t target)
+{
+	int32_t distance = (int32_t)(target - ((uintptr_t)p + 5));
+
+	p[0] = opcode;
+	memcpy(p + 1, &distance, sizeof(distance));
+}
+
+static void write_synthetic_amd64(const struct linker *linker, const struct lsym *s, uintptr_t target)
 {
 	enum { CALL = 0xe8, JMP = 0xe9, RET = 0xc3 };
-	int32_t distance = (int32_t)(target - (s->addr + 5));
 	uint8_t *p = (uint8_t *)s->addr;
 
-	p[0] = s->synthetic == SYNTH_MAIN ? CALL : JMP;
-	memcpy(p + 1, &distance, sizeof(distance));
-	if (s->synthetic == SYNTH_MAIN) {
-		p[5] = RET;
+	if (s->synthetic == SYNTH_TRAMPOLINE) {
+		write_branch_amd64(p, JMP, target);
+		return;
 	}
+	write_branch_amd64(p, CALL, linker->before_main);
+	write_branch_amd64(p + 5, CALL, target);
+	write_branch_amd64(p + 10, CALL, linker->after_main);
+	p[15] = RET;
 }
 
 static int relocate_symbol(struct link *l, const struct unit *u, const struct lsym *s)
@@ -159,7 +169,7 @@ static int relocate_symbol(struct link *l, const struct unit *u, const struct ls
 		if (s->synthetic == SYNTH_FUNCVAL) {
 			memcpy((void *)s->addr, &target, sizeof(target));
 		} else {
-			write_synthetic_amd64(s, target);
+			write_synthetic_amd64(l->linker, s, target);
 		}
 		return 0;
 	}
