@@ -60,14 +60,15 @@ end
 
 -- ---- what is measured -----------------------------------------------------------------------------------------------
 
-local host = assert(goloader.host_path())
+-- The default host is a symbolic link that the next build may turn elsewhere; it is followed once.
+local host = run("readlink", "-f", assert(goloader.host_path())):match "^[^\n]+"
 local goroot = assert(read(host:match "^(.*)/" .. "/goroot"):match "^[^\n]+", "no goroot beside " .. host)
 local dir = run("mktemp", "-d", "/tmp/goloader-bench-XXXXXX"):match "^[^\n]+"
 local source = "examples/listpage/list.go"
 
 -- Runs a command for which `go` is the Go of the host.
 local function with_go(...)
-  return run("env", "GOROOT=" .. goroot, "GOTOOLCHAIN=local", "GOFLAGS=", "CGO_ENABLED=1",
+  return run("env", "GOLOADER_HOST=" .. host, "GOROOT=" .. goroot, "GOTOOLCHAIN=local", "GOFLAGS=", "CGO_ENABLED=1",
     "PATH=" .. goroot .. "/bin:" .. os.getenv "PATH", ...)
 end
 
