@@ -55,9 +55,15 @@ end)
 
 describe("a truncated object", function()
   it("is refused wherever it ends", function()
+    -- a member of odd size has a byte of padding after it, which nobody misses
+    local at, last = 9, nil
+    while at < #bytes do
+      last = at + 60 + tonumber(bytes:sub(at + 48, at + 57)) - 1
+      at = last + 1 + last % 2
+    end
     local lengths = { 1, 7, 8, 9, 60, 67, 68, 69, 100, 200 }
-    for i = 1, 60 do lengths[#lengths + 1] = math.floor(#bytes * i / 61) end
-    for i = 1, 16 do lengths[#lengths + 1] = #bytes - i end
+    for i = 1, 60 do lengths[#lengths + 1] = math.floor(last * i / 61) end
+    for i = 1, 16 do lengths[#lengths + 1] = last - i end
     local before = footprint()
     for _, length in ipairs(lengths) do
       local file = support.write("cut.o", bytes:sub(1, length))
