@@ -211,6 +211,7 @@ static void check_declared(const struct want *w, void *arg)
 
 	if (decl == NULL) {
 		fail_msg("%s is not among the exports", w->name);
+		return;
 	}
 	char *got = describe(decl);
 	assert_string_equal(got, w->text);

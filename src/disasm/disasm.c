@@ -287,6 +287,16 @@ static int open_capstone(const struct processor *cpu, csh *cs, struct gl_error *
 	return 0;
 }
 
+static struct owned *owned_new(struct gl_error *err)
+{
+	struct owned *own = calloc(1, sizeof(*own));
+
+	if (own == NULL) {
+		gl_fail(err, GL_ENOMEM, "out of memory");
+	}
+	return own;
+}
+
 int gl_disasm_memory(const char *goarch, const char *name, uintptr_t addr, size_t size, gl_symbolize_fn *symbolize,
 		     const void *arg, struct gl_listings **out, struct gl_error *err)
 {
@@ -303,13 +313,13 @@ int gl_disasm_memory(const char *goarch, const char *name, uintptr_t addr, size_
 			     .addr = addr,
 			     .symbolize = symbolize,
 			     .arg = arg };
-	struct owned *own = calloc(1, sizeof(*own));
-	int ret = own != NULL ? list_code(own, cpu, cs, &code, err) : gl_fail(err, GL_ENOMEM, "out of memory");
-	cs_close(&cs);
-	if (ret != 0) {
+	struct owned *own = owned_new(err);
+	if (own == NULL || list_code(own, cpu, cs, &code, err) != 0) {
+		cs_close(&cs);
 		gl_listings_free(own != NULL ? &own->listings : NULL);
 		return -1;
 	}
+	cs_close(&cs);
 	*out = &own->listings;
 	return 0;
 }
@@ -357,41 +367,53 @@ static int list_object(struct owned *own, const struct processor *cpu, csh cs, c
 	return 0;
 }
 
+static int list_package(struct owned *own, const struct processor *cpu, const struct gl_package *pkg,
+			const char *symbol, const struct gl_abi *abi, struct gl_error *err)
+{
+	int ret = 0;
+	csh cs;
+
+	if (open_capstone(cpu, &cs, err) != 0) {
+		return -1;
+	}
+	for (uint32_t o = 0; ret == 0 && o < gl_package_nobjects(pkg); o++) {
+		ret = list_object(own, cpu, cs, gl_package_object(pkg, o), symbol, abi, err);
+	}
+	cs_close(&cs);
+	return ret;
+}
+
 int gl_disasm_file(const char *path, const char *symbol, const struct gl_abi *abi, struct gl_listings **out,
 		   struct gl_error *err)
 {
 	const struct processor *cpu = find_processor(abi->goarch, err);
+	struct gl_package *pkg = NULL;
 	struct owned *own = NULL;
-	csh cs;
 
 	*out = NULL;
 	if (cpu == NULL) {
 		return -1;
 	}
-	struct gl_package *pkg = gl_package_open(path, NULL, abi, err);
+	pkg = gl_package_open(path, NULL, abi, err);
 	if (pkg == NULL) {
 		return -1;
 	}
-	if (open_capstone(cpu, &cs, err) != 0) {
-		gl_package_close(pkg);
-		return -1;
+	own = owned_new(err);
+	if (own == NULL || list_package(own, cpu, pkg, symbol, abi, err) != 0) {
+		goto fail;
 	}
-	own = calloc(1, sizeof(*own));
-	int ret = own != NULL ? 0 : gl_fail(err, GL_ENOMEM, "out of memory");
-	for (uint32_t o = 0; ret == 0 && o < gl_package_nobjects(pkg); o++) {
-		ret = list_object(own, cpu, cs, gl_package_object(pkg, o), symbol, abi, err);
+	if (symbol != NULL && own->listings.n == 0) {
+		gl_fail(err, GL_EMISSING, "%s has no function \"%s\"", path, symbol);
+		goto fail;
 	}
-	if (ret == 0 && symbol != NULL && own->listings.n == 0) {
-		ret = gl_fail(err, GL_EMISSING, "%s has no function \"%s\"", path, symbol);
-	}
-	cs_close(&cs);
 	gl_package_close(pkg);
-	if (ret != 0) {
-		gl_listings_free(own != NULL ? &own->listings : NULL);
-		return -1;
-	}
 	*out = &own->listings;
 	return 0;
+
+fail:
+	gl_package_close(pkg);
+	gl_listings_free(own != NULL ? &own->listings : NULL);
+	return -1;
 }
 
 void gl_listings_free(struct gl_listings *listings)

@@ -200,21 +200,11 @@ static void thin(struct owned *own)
 	own->nm.symbols = own->list;
 }
 
-int gl_nm_read(const char *path, const struct gl_abi *abi, struct gl_nm **out, struct gl_error *err)
+static int list_package(struct owned *own, const struct gl_package *pkg, const struct gl_abi *abi, struct gl_error *err)
 {
-	struct gl_declarations *decls = NULL;
-	struct owned *own = NULL;
-
-	*out = NULL;
-	struct gl_package *pkg = gl_package_open(path, NULL, abi, err);
-	if (pkg == NULL) {
-		return -1;
-	}
+	struct gl_declarations *decls;
 	int ret = gl_declarations_read(pkg, abi, &decls, err);
-	if (ret == 0) {
-		own = calloc(1, sizeof(*own));
-		ret = own != NULL ? 0 : gl_fail(err, GL_ENOMEM, "out of memory");
-	}
+
 	for (uint32_t o = 0; ret == 0 && o < gl_package_nobjects(pkg); o++) {
 		ret = add_defined(own, pkg, o, decls, abi, err);
 		if (ret == 0) {
@@ -222,11 +212,24 @@ int gl_nm_read(const char *path, const struct gl_abi *abi, struct gl_nm **out, s
 		}
 	}
 	gl_declarations_free(decls);
-	gl_package_close(pkg);
-	if (ret != 0) {
-		gl_nm_free(own != NULL ? &own->nm : NULL);
+	return ret;
+}
+
+int gl_nm_read(const char *path, const struct gl_abi *abi, struct gl_nm **out, struct gl_error *err)
+{
+	struct owned *own = calloc(1, sizeof(*own));
+
+	*out = NULL;
+	if (own == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
+	}
+	struct gl_package *pkg = gl_package_open(path, NULL, abi, err);
+	if (pkg == NULL || list_package(own, pkg, abi, err) != 0) {
+		gl_package_close(pkg);
+		gl_nm_free(&own->nm);
 		return -1;
 	}
+	gl_package_close(pkg);
 	thin(own);
 	*out = &own->nm;
 	return 0;
