@@ -231,7 +231,9 @@ local function start_compile(tc, dir, files, path, lang, importcfg, opts)
   local object = os.tmpname()
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack" }
-  for word in (opts.gcflags or ""):gmatch "%S+" do args[#args + 1] = word end
+  -- "all=-N" says which packages the flags are for; of those, only this one is compiled here
+  local flags = (opts.gcflags or ""):gsub("^all=", "")
+  for word in flags:gmatch "%S+" do args[#args + 1] = word end
   args[#args + 1] = "--"
   for _, file in ipairs(files) do args[#args + 1] = "./" .. file end
   local job, err = tc:start_tool("compile", args, { dir = dir })
