@@ -73,6 +73,7 @@ struct data {
 	size_t elems_size;
 	uint32_t section_end[NSEC]; /* in elements */
 	uint32_t version;
+	const char **pkgs;    /* by element, once read: a package's element is long, and each identifier names one */
 	const char *self;     /* the package's own path, as symbol names carry it */
 	struct gl_pool *keep; /* what the caller gets */
 	struct gl_pool temp;  /* what is read on the way */
@@ -278,17 +279,30 @@ static const char *text_done(struct data *d, struct gl_text *t)
 /* A package's path in symbol names; "builtin" for the universe. */
 static const char *read_pkg(struct elem *e)
 {
-	uint32_t idx = read_ref(e, SEC_PKG);
-	struct elem pkg = elem_open(e->d, SEC_PKG, idx, &no_dict);
-	size_t n;
-	const char *path = read_string(&pkg, &n);
+	uint32_t idx = read_ref(e, SEC_PKG), npkgs = e->d->section_end[SEC_PKG] - e->d->section_end[SEC_PKG - 1];
 
-	if (n == 0) {
-		return e->d->self;
+	if (e->d->bad || idx >= npkgs) {
+		e->d->bad = true;
+		return "";
 	}
-	struct gl_text t = { 0 };
-	add_prefix(&t, path);
-	return text_done(e->d, &t);
+	if (e->d->pkgs[idx] == NULL) {
+		struct elem pkg = elem_open(e->d, SEC_PKG, idx, &no_dict);
+		struct gl_text t = { 0 };
+		size_t n;
+		const char *path = read_string(&pkg, &n);
+		add_prefix(&t, path);
+		e->d->pkgs[idx] = n > 0 ? text_done(e->d, &t) : e->d->self;
+		free(t.p);
+	}
+	return e->d->pkgs[idx];
+}
+
+/* A position and an identifier that nobody asks for. */
+static void skip_ident(struct elem *e)
+{
+	skip_pos(e);
+	read_ref(e, SEC_PKG);
+	read_ref(e, SEC_STRING);
 }
 
 bool exportdata_is_exported(const char *name, size_t n)
@@ -423,10 +437,7 @@ static struct dict dict_open(struct data *d, const struct named *n)
 static void skip_type_params(struct elem *e)
 {
 	for (uint32_t i = 0; i < e->dict->nparams && !e->d->bad; i++) {
-		size_t n;
-		skip_pos(e);
-		read_pkg(e);
-		read_string(e, &n);
+		skip_ident(e);
 	}
 }
 
@@ -476,18 +487,12 @@ static void add_signature(struct gl_text *t, struct elem *e)
 	uint32_t nparams = read_len(&ahead);
 
 	for (uint32_t i = 0; i < nparams && !e->d->bad; i++) {
-		size_t n;
-		skip_pos(&ahead);
-		read_pkg(&ahead);
-		read_string(&ahead, &n);
+		skip_ident(&ahead);
 		read_type_ref(&ahead);
 	}
 	uint32_t nresults = read_len(&ahead);
 	for (uint32_t i = 0; i < nresults && !e->d->bad; i++) {
-		size_t n;
-		skip_pos(&ahead);
-		read_pkg(&ahead);
-		read_string(&ahead, &n);
+		skip_ident(&ahead);
 		read_type_ref(&ahead);
 	}
 	/* whether the last parameter is variadic is said at the very end */
@@ -500,10 +505,7 @@ static void add_signature(struct gl_text *t, struct elem *e)
 		}
 		gl_text_puts(t, results == 0 ? "(" : count == 1 ? " " : " (");
 		for (uint32_t i = 0; i < count && !e->d->bad; i++) {
-			size_t n;
-			skip_pos(e);
-			read_pkg(e);
-			read_string(e, &n);
+			skip_ident(e);
 			gl_text_puts(t, i > 0 ? ", " : "");
 			if (results == 0 && variadic && i + 1 == count) {
 				struct gl_text last = { 0 };
@@ -883,7 +885,7 @@ static uint32_t read_params(struct elem *e, struct gl_sigparam *list, uint32_t m
 	for (uint32_t i = 0; i < n && !e->d->bad; i++) {
 		size_t len;
 		skip_pos(e);
-		read_pkg(e);
+		read_ref(e, SEC_PKG);
 		const char *name = read_string(e, &len);
 		/* "#rv1": an unnamed result that the body of a range over a function sets
 		 * (cmd/compile/internal/rangefunc) */
@@ -1019,6 +1021,10 @@ int exportdata_read(const struct gl_package *pkg, struct gl_pool *pool, struct g
 		return 0;
 	}
 
+	if (!d.bad) {
+		uint32_t npkgs = d.section_end[SEC_PKG] - d.section_end[SEC_PKG - 1];
+		d.pkgs = take(&d, npkgs * sizeof(*d.pkgs));
+	}
 	struct elem root = elem_open(&d, SEC_META, 0, &no_dict);
 	d.self = read_pkg(&root);
 	if (d.version < VERSION_NO_LEGACY) {
