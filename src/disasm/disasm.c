@@ -146,7 +146,8 @@ static void add_relocs(struct gl_text *t, const struct code *code, size_t off, s
 		struct gl_str name = ref_name(code, r.sym, buf, sizeof(buf));
 		gl_text_add(t, name.p, name.n);
 		if (r.add != 0) {
-			snprintf(buf, sizeof(buf), "%+" PRId64, r.add);
+			uint64_t add = r.add < 0 ? -(uint64_t)r.add : (uint64_t)r.add;
+			snprintf(buf, sizeof(buf), "%c0x%" PRIx64, r.add < 0 ? '-' : '+', add);
 			gl_text_puts(t, buf);
 		}
 	}
