@@ -277,7 +277,8 @@ describe("a call", function()
     it("with the caller's line", function()
       local ok, err = pcall(function() values.Add(1, "2") end)
       assert.is_false(ok)
-      assert.matches("^.*call_spec%.lua:%d+: bad argument #2 to 'Add' %(parameter 'b': int expected, got string%)$", err)
+      assert.matches("^.*call_spec%.lua:%d+: bad argument #2 to 'Add' %(parameter 'b': int expected, got string%)$",
+        err)
     end)
 
     for expected, call in pairs {
@@ -301,22 +302,27 @@ describe("a call", function()
       ["#1 to 'Bool' (parameter 'v': bool expected, got number)"] = { "Bool", 1 },
       ["#1 to 'String' (parameter 'v': string expected, got number)"] = { "String", 1 },
       ["#1 to 'Bytes' (parameter 'v': []uint8 expected (a string), got table)"] = { "Bytes", {} },
-      ["#1 to 'Complex128' (parameter 'v': complex128 expected (a table of two numbers), got number)"] = { "Complex128", 1 },
+      ["#1 to 'Complex128' (parameter 'v': complex128 expected (a table of two numbers), got number)"] =
+        { "Complex128", 1 },
       ["#1 to 'Sum' (parameter 'v': []int expected (a table), got number)"] = { "Sum", 1 },
       ["#1 to 'Sum' (parameter 'v'[3]: int expected, got string)"] = { "Sum", { 1, 2, "x" } },
-      ["#1 to 'Sum' (parameter 'v': []int expected (a sequence), got a table with the key 'x')"] = { "Sum", { 1, x = 2 } },
+      ["#1 to 'Sum' (parameter 'v': []int expected (a sequence), got a table with the key 'x')"] =
+        { "Sum", { 1, x = 2 } },
       ["#1 to 'Triple' (parameter 'v': [3]int expected, got a sequence of 2)"] = { "Triple", { 1, 2 } },
       ["#1 to 'Len' (parameter 'm'[1]: string expected, got number)"] = { "Len", { 1 } },
       ["#1 to 'Len' (parameter 'm'[\"a\"]: int expected, got string)"] = { "Len", { a = "b" } },
       ["#1 to 'Keys' (parameter 'm'[\"a\"][2]: string expected, got number)"] = { "Keys", { a = { "x", 2 } } },
       ["#1 to 'Describe' (parameter 'p': values.Product expected (a table), got number)"] = { "Describe", 5 },
       ["#1 to 'Describe' (parameter 'p': values.Product has no exported field 'Nme')"] = { "Describe", { Nme = 1 } },
-      ["#1 to 'Describe' (parameter 'p': values.Product has no exported field 'secret')"] = { "Describe", { secret = 1 } },
-      ["#1 to 'Describe' (parameter 'p': values.Product has only named fields, got a table with a key of type number)"] =
+      ["#1 to 'Describe' (parameter 'p': values.Product has no exported field 'secret')"] =
+        { "Describe", { secret = 1 } },
+      ["#1 to 'Describe' (parameter 'p': values.Product has only named fields, " ..
+        "got a table with a key of type number)"] =
         { "Describe", { 1 } },
       ["#1 to 'Describe' (parameter 'p'.Parent.Parent.Price: float64 expected, got string)"] =
         { "Describe", { Parent = { Parent = { Price = "x" } } } },
-      ["#1 to 'Describe' (parameter 'p'.Attrs[\"a\"]: string expected, got number)"] = { "Describe", { Attrs = { a = 1 } } },
+      ["#1 to 'Describe' (parameter 'p'.Attrs[\"a\"]: string expected, got number)"] =
+        { "Describe", { Attrs = { a = 1 } } },
       ["#3 to 'Join' (parameter 'parts': string expected, got number)"] = { "Join", ",", "a", 3 },
       ["#1 to 'Message' (parameter 'err': error expected (nil, a string or a table with a message), got number)"] =
         { "Message", 3 },
@@ -371,7 +377,9 @@ describe("a call", function()
     it("the runtime's own panics", function()
       assert.matches("^panic: runtime error: index out of range %[5%] with length 1\n\n.*\nvalues%.Index%(",
         message("Index", { 1 }, 5))
-      assert.matches("^panic: runtime error: invalid memory address or nil pointer dereference\n\n.*\nvalues%.NilPointer%(",
+
+             assert.matches("^panic: runtime error: invalid memory address or nil pointer " ..
+        "dereference\n\n.*\nvalues%.NilPointer%(",
         message("NilPointer", nil))
       local deep = message("PanicDeep", 50)
       assert.matches("\nvalues%.deeper%(", deep)
@@ -405,6 +413,25 @@ describe("a call", function()
         local b = { pcall(other[call[1]], unpack(call, 2, 3)) }
         assert.same(a, b)
       end
+      assert(other:unload())
+    end)
+  end)
+
+  describe("of an object without DWARF", function()
+    it("carries types that no descriptor describes, by their parts", function()
+      local other = assert(support.host():load(support.compile(source, "values", { "-dwarf=false" })))
+      assert.same({ "A", "B" }, other.Upper { "a", "b" })
+      assert.same({ { 1, -2 }, {}, { 3 } }, other.Grid { { 1, -2 }, {}, { 3 } })
+      assert.same({ 3, 2, 1 }, other.Triple { 1, 2, 3 })
+      assert.equal("b", other.Cheapest({ { Name = "a", Price = 2 }, { Name = "b", Price = 1 } }).Name)
+      assert.equal("new", other.Rename({ Name = "old" }, "new").Name)
+      assert.equal(2, other.ByName({ { Name = "q", Price = 2 } }).q.Price)
+      assert.equal(900, other.Length(other.Chain(900)))
+      assert.equal(5, other.IntPointer(4))
+      assert.equal(2, other.Len { a = 1, b = 2 })
+      assert.error_matches(function() other.Nested {} end, "^Nested: parameter 'list' has type %[%]values%.Callback " ..
+        "%(its element has type values%.Callback %(which nothing in this process describes%)%), " ..
+        "which Lua can't carry yet$")
       assert(other:unload())
     end)
   end)

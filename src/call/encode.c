@@ -13,6 +13,9 @@
 
 #include "plan.h"
 
+/* Where integers end that a number holds exactly, and those of 64 bits */
+static const double two53 = 9007199254740992.0, two63 = 9223372036854775808.0, two64 = 18446744073709551616.0;
+
 /* Deeper tables are cyclic in all likelihood. A pointer and what it points to count as two. */
 enum { MAX_DEPTH = 2000 };
 
@@ -168,13 +171,13 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 			return;
 		}
 		double d = lua_tonumber(L, idx);
-		if (d != floor(d) || d < -0x1p63 || d >= 0x1p64) {
+		if (d != floor(d) || d < -two63 || d >= two64) {
 			if (isfinite(d) && d == floor(d)) {
 				gl_encode_fail(e, path, "%f is out of range for %s", d, type->name);
 			}
 			gl_encode_fail(e, path, "%s expected, got %f", type->name, d);
 		}
-		v->is_unsigned = d >= 0x1p63;
+		v->is_unsigned = d >= two63;
 		v->bits = v->is_unsigned ? (uint64_t)d : (uint64_t)(int64_t)d;
 		return;
 	}
@@ -204,7 +207,7 @@ static bool read_small_integer(lua_State *L, int idx, const struct type *type, u
 		return false;
 	}
 	double d = lua_tonumber(L, idx);
-	if (!(d >= -0x1p53 && d <= 0x1p53)) {
+	if (!(d >= -two53 && d <= two53)) {
 		return false;
 	}
 	int64_t i = (int64_t)d;
@@ -218,7 +221,7 @@ static bool read_small_integer(lua_State *L, int idx, const struct type *type, u
 
 static uint64_t encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
-	struct integer v;
+	struct integer v = { 0 };
 	uint64_t word;
 	bool fits;
 
@@ -500,7 +503,7 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 		if (lua_isinteger(L, idx)) {
 			put_word(e, GL_TAG_INT);
 			put_word(e, (uint64_t)lua_tointeger(L, idx));
-		} else if (LUA_VERSION_NUM < 503 && d == floor(d) && d >= -0x1p63 && d < 0x1p63) {
+		} else if (LUA_VERSION_NUM < 503 && d == floor(d) && d >= -two63 && d < two63) {
 			put_word(e, GL_TAG_INT);
 			put_word(e, (uint64_t)(int64_t)d);
 		} else {

@@ -259,10 +259,10 @@ static int read_type(struct gl_plan *plan, struct type *type, const uint64_t **a
 
 static int read_answer(struct gl_plan *plan, const uint64_t *at)
 {
-	size_t ntypes = *at++, nplaces = (size_t)plan->nparams + plan->nresults;
+	size_t ntypes = *at++;
 
 	plan->types = calloc(ntypes + 1, sizeof(*plan->types));
-	plan->places = calloc(nplaces + 1, sizeof(*plan->places));
+	plan->places = calloc(plan->nplaces + 1, sizeof(*plan->places));
 	if (plan->types == NULL || plan->places == NULL) {
 		return -1;
 	}
@@ -272,9 +272,11 @@ static int read_answer(struct gl_plan *plan, const uint64_t *at)
 			return -1;
 		}
 	}
-	for (size_t i = 0; i < nplaces; i++) {
+	for (size_t i = 0; i < plan->nplaces; i++) {
 		plan->places[i].type = &plan->types[*at++];
 		plan->places[i].reg = (int)*at++;
+		bool is_last = plan->export->kind == GL_EXPORT_FUNC && i >= plan->nparams && i + 1 == plan->nplaces;
+		plan->has_error = is_last && plan->places[i].type->kind == GL_KIND_ERROR;
 	}
 	return 0;
 }
@@ -285,7 +287,7 @@ static int find_refusal(struct gl_plan *plan)
 	const struct gl_export *export = plan->export;
 	char text[1024];
 
-	for (uint32_t i = 0; i < plan->nparams + plan->nresults; i++) {
+	for (size_t i = 0; i < plan->nplaces; i++) {
 		if (plan->places[i].type->kind != GL_KIND_NONE) {
 			continue;
 		}
@@ -296,7 +298,7 @@ static int find_refusal(struct gl_plan *plan)
 		if (export->kind == GL_EXPORT_VAR) {
 			snprintf(text, sizeof(text), "%s: has type %s, which Lua can't carry yet", export->name, type);
 		} else if (name[0] == '\0' || strcmp(name, "_") == 0 || name[0] == '~') {
-			snprintf(text, sizeof(text), "%s: %s %u has type %s, which Lua can't carry yet", export->name,
+			snprintf(text, sizeof(text), "%s: %s %zu has type %s, which Lua can't carry yet", export->name,
 				 role, i < plan->nparams ? i + 1 : i - plan->nparams + 1, type);
 		} else {
 			snprintf(text, sizeof(text), "%s: %s '%s' has type %s, which Lua can't carry yet", export->name,
@@ -314,7 +316,7 @@ static void find_road(struct gl_plan *plan)
 	bool is_fast = plan->refusal == NULL && plan->export->kind == GL_EXPORT_FUNC && !plan->export->variadic;
 
 	plan->error = -1;
-	for (uint32_t i = 0; i < plan->nparams + plan->nresults && is_fast; i++) {
+	for (size_t i = 0; i < plan->nplaces && is_fast; i++) {
 		const struct place *place = &plan->places[i];
 		bool is_result = i >= plan->nparams;
 
@@ -334,7 +336,7 @@ static void find_road(struct gl_plan *plan)
 			}
 			break;
 		case GL_KIND_ERROR:
-			is_fast = is_result && i + 1 == plan->nparams + plan->nresults && place->reg >= 0;
+			is_fast = is_result && i + 1 == plan->nplaces && place->reg >= 0;
 			if (is_fast) {
 				plan->error = place->reg;
 				plan->return_is_ptr[(place->reg + 1) / 8] |= (uint8_t)(1U << (place->reg + 1) % 8);
@@ -371,12 +373,12 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 	}
 	plan->nparams = export->kind == GL_EXPORT_FUNC ? export->nparams : 0;
 	plan->nresults = export->kind == GL_EXPORT_FUNC ? export->nresults : 1;
-	uint32_t n = plan->nparams + plan->nresults;
-	indices = calloc(n + 1, sizeof(*indices));
+	plan->nplaces = (size_t)plan->nparams + plan->nresults;
+	indices = calloc(plan->nplaces + 1, sizeof(*indices));
 	if (indices == NULL) {
 		goto no_memory;
 	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < plan->nplaces; i++) {
 		int64_t index = expr_of_param(&exprs, &export->params[i]);
 
 		if (index < 0) {
@@ -397,8 +399,6 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 	if (read_answer(plan, out.p) != 0 || find_refusal(plan) != 0) {
 		goto no_memory;
 	}
-	plan->has_error =
-		plan->nresults > 0 && export->kind == GL_EXPORT_FUNC && plan->places[n - 1].type->kind == GL_KIND_ERROR;
 	find_road(plan);
 	goto done;
 no_memory:

@@ -46,6 +46,7 @@ struct gl_plan {
 	uint64_t handle;
 	struct type *types;
 	size_t ntypes;
+	size_t nplaces;
 	struct place *places; /* parameters, then results; a variable is one result */
 	uint32_t nparams, nresults;
 	bool fast;      /* goes by the fast road */

@@ -132,23 +132,25 @@ func (c *compiler) expr(i int) *node {
 	case C.GL_TYPE_SLICE:
 		elem := c.expr(int(e.elem))
 		return c.add(&node{
-			kind: C.GL_KIND_SLICE, name: "[]" + elem.name, elem: elem, desc: descriptor(bytesType),
+			kind: C.GL_KIND_SLICE, name: C.GoString(e.name), elem: elem, desc: descriptor(bytesType),
 			size: 3 * word, align: word,
 		})
 	case C.GL_TYPE_POINTER:
 		elem := c.expr(int(e.elem))
 		return c.add(&node{
-			kind: C.GL_KIND_POINTER, name: "*" + elem.name, elem: elem, desc: descriptor(pointerType),
+			kind: C.GL_KIND_POINTER, name: C.GoString(e.name), elem: elem, desc: descriptor(pointerType),
 			size: word, align: word,
 		})
+	case C.GL_TYPE_ARRAY:
+		elem := c.expr(int(e.elem))
+		if elem.typ != nil && isHost(elem.typ) {
+			return c.typ(reflect.ArrayOf(int(e.len), elem.typ))
+		}
 	case C.GL_TYPE_MAP:
 		key, elem := c.expr(int(e.key)), c.expr(int(e.elem))
 		if key.typ != nil && elem.typ != nil && key.typ.Comparable() && isHost(key.typ) && isHost(elem.typ) {
 			return c.typ(reflect.MapOf(key.typ, elem.typ))
 		}
-		return c.add(&node{
-			kind: C.GL_KIND_NONE, name: "map[" + key.name + "]" + elem.name + " (which nothing in this process describes)",
-		})
 	}
 	return c.add(&node{kind: C.GL_KIND_NONE, name: C.GoString(e.name) + " (which nothing in this process describes)"})
 }
