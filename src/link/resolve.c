@@ -5,12 +5,11 @@
  *   1. A name that mentions one of the module's own packages ("main.T", "type:map[string]main.T") belongs to the
  * module. It is never looked up in the host, which may well have a namesake: the host's own main, or an older version.
  *   2. The host. Then the resident store.
- *   3. A definition in the module's objects that is nobody else's (a pushed linkname).
+ *   3. A definition in the object at hand: one that the compiler repeats in each object that needs it (DUPOK:
+ *      instantiated generics, wrappers), or a pushed linkname. It is copied to whoever needs it.
  *   4. The archive of the package that the name belongs to: code and data the host lacks, because dead-code elimination
  *      dropped it or the package is not in it. What is pulled becomes resident.
- *   5. A definition that the compiler repeats in each object that needs it (DUPOK): instantiated generics, wrappers,
- *      descriptors of unnamed types. Descriptors and itabs become resident (there must be one in the process), the rest
- *      is copied to whoever needs it.
+ *   5. A descriptor or itab that an object brings along: it becomes resident, for there must be one in the process.
  *   6. A function value (F·f) is made of its function.
  *
  * Content-addressable symbols (strings, pointer masks) are always copied: their tables are reached by offsets from
@@ -782,7 +781,7 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 		s->state = SYM_FIXED;
 		return;
 	}
-	if (obj != NULL && (def.flag & GL_SYM_DUPOK) == 0 && has_content(obj, idx)) {
+	if (obj != NULL && !unique && has_content(obj, idx)) {
 		place(l, s, obj, idx, view);
 		return;
 	}

@@ -50,7 +50,8 @@ enum {
 	REFNAME_SIZE = 8 + STRINGREF_SIZE,
 	REFFLAGS_SIZE = 8 + 1 + 1,
 	HEADER_SIZE = 8 + 8 + 4 + 4 * NBLK,
-	INLNODE_SIZE = 4 * 6
+	INLNODE_SIZE = 4 * 6,
+	ENTRY_SIZE = 60 /* of an archive's entry header */
 };
 
 enum { OBJ_FLAG_FROM_ASSEMBLY = 1 << 2, OBJ_FLAG_UNLINKABLE = 1 << 3 };
@@ -410,7 +411,6 @@ static int package_add_object(struct gl_package *pkg, const char *name, const ui
 
 static int package_read_members(struct gl_package *pkg, const char *want_header, struct gl_error *err)
 {
-	enum { ENTRY = 60 };
 	size_t pos = sizeof(ar_magic);
 
 	if (pkg->size < sizeof(ar_magic) || memcmp(pkg->map, ar_magic, sizeof(ar_magic)) != 0) {
@@ -421,7 +421,7 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 		return gl_fail(err, GL_EFORMAT,
 			       "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"", pkg->file);
 	}
-	while (pos + ENTRY <= pkg->size) {
+	while (pos + ENTRY_SIZE <= pkg->size) {
 		const char *entry = (const char *)pkg->map + pos;
 		char name[17] = "", digits[11] = "";
 		char *stop;
@@ -432,24 +432,24 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 			name[i] = '\0';
 		}
 		unsigned long size = strtoul(digits, &stop, 10);
-		if (memcmp(entry + 58, "`\n", 2) != 0 || stop == digits || size > pkg->size - pos - ENTRY) {
+		if (memcmp(entry + 58, "`\n", 2) != 0 || stop == digits || size > pkg->size - pos - ENTRY_SIZE) {
 			return gl_fail(err, GL_EFORMAT, "%s is truncated or corrupt: archive entry at byte %zu",
 				       pkg->file, pos);
 		}
 		if (strcmp(name, "__.PKGDEF") == 0 && pkg->exports == NULL) {
 			/* cmd/compile/internal/noder/export.go */
 			static const char mark[] = "\n$$B\n";
-			const uint8_t *def = pkg->map + pos + ENTRY, *found = memmem(def, size, mark, sizeof(mark) - 1);
+			const uint8_t *def = pkg->map + pos + ENTRY_SIZE, *found = memmem(def, size, mark, sizeof(mark) - 1);
 			if (found != NULL) {
 				pkg->exports = found + sizeof(mark) - 1;
 				pkg->exports_size = size - (size_t)(pkg->exports - def);
 			}
 		}
 		if (strcmp(name, "__.PKGDEF") != 0 && strcmp(name, "preferlinkext") != 0 &&
-		    package_add_object(pkg, name, pkg->map + pos + ENTRY, size, want_header, err) != 0) {
+		    package_add_object(pkg, name, pkg->map + pos + ENTRY_SIZE, size, want_header, err) != 0) {
 			return -1;
 		}
-		pos += ENTRY + size + (size & 1);
+		pos += ENTRY_SIZE + size + (size & 1);
 	}
 	if (pos < pkg->size) {
 		return gl_fail(err, GL_EFORMAT, "%s is truncated: %zu bytes after the last archive entry", pkg->file,
@@ -577,6 +577,21 @@ struct gl_symnames {
 	struct gl_object obj;  /* _go_.o, of which only the header is checked */
 };
 
+static const uint8_t *second_entry(const struct gl_package *pkg)
+{
+	char digits[11] = "";
+
+	if (pkg->size < sizeof(ar_magic) + ENTRY_SIZE || memcmp(pkg->map, ar_magic, sizeof(ar_magic)) != 0) {
+		return NULL;
+	}
+	memcpy(digits, pkg->map + sizeof(ar_magic) + 48, 10);
+	unsigned long size = strtoul(digits, NULL, 10), at = sizeof(ar_magic) + ENTRY_SIZE;
+	if (size > pkg->size - at || pkg->size - at - size <= ENTRY_SIZE + 1) {
+		return NULL;
+	}
+	return pkg->map + at + size + (size & 1);
+}
+
 struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi, struct gl_error *err)
 {
 	struct gl_symnames *names = calloc(1, sizeof(*names));
@@ -590,11 +605,13 @@ struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi,
 	if (package_map(&names->pkg, err) != 0) {
 		goto fail;
 	}
+	/* the compiler's object is the second entry, behind the export data, whose pages need not be touched */
 	size_t want = strlen(abi->object_header);
-	entry = memmem(names->pkg.map, names->pkg.size, member, sizeof(member) - 1);
+	entry = second_entry(&names->pkg);
 	size_t left = entry == NULL ? 0 : names->pkg.size - (size_t)(entry - names->pkg.map);
-	if (left > 60 + want && memcmp(entry + 60, abi->object_header, want) == 0) {
-		end = memmem(entry + 60, left - 60, "\n!\n", 3);
+	if (left > ENTRY_SIZE + want && memcmp(entry, member, sizeof(member) - 1) == 0 &&
+	    memcmp(entry + ENTRY_SIZE, abi->object_header, want) == 0) {
+		end = memmem(entry + ENTRY_SIZE, left - ENTRY_SIZE, "\n!\n", 3);
 	}
 	if (end == NULL) {
 		gl_fail(err, GL_EMISMATCH, "%s holds no object of \"%s\"", path, abi->object_header);
