@@ -400,6 +400,21 @@ func TestScoreboard(t *testing.T) {
 	}
 }
 
+func TestReasonsThatDifferInPlaceOnlyAreOneGroup(t *testing.T) {
+	for _, reasons := range [][2]string{
+		{"goloader: /tmp/a1: package main has C in it", "goloader: /tmp/x/b.o: package main has C in it"},
+		{"fatal error: bad pc 0x12ab at 17", "fatal error: bad pc 0xff at 4"},
+	} {
+		a, b := groupKey(result{verdict: crash, reason: reasons[0]}), groupKey(result{verdict: crash, reason: reasons[1]})
+		if a != b {
+			t.Errorf("%q and %q", a, b)
+		}
+	}
+	if groupKey(result{verdict: crash, reason: "a"}) == groupKey(result{verdict: crash, reason: "b"}) {
+		t.Error("two reasons are one group")
+	}
+}
+
 func TestForEachStopsAtTheFirstError(t *testing.T) {
 	failure := fmt.Errorf("broken")
 	calls := 0

@@ -84,13 +84,15 @@ func (r *report) finish(trials []trial) error {
 
 // What makes two reasons look different that are the same.
 var (
+	filePath   = regexp.MustCompile(`(^|[\s"(])(/[^\s:")]+)+`)
 	hexNumber  = regexp.MustCompile(`0x[0-9a-fA-F]+`)
 	number     = regexp.MustCompile(`[0-9]+`)
 	quotedText = regexp.MustCompile(`"(\\.|[^"\\])*"`)
 )
 
 func groupKey(res result) string {
-	reason := hexNumber.ReplaceAllString(res.reason, "ADDRESS")
+	reason := filePath.ReplaceAllString(res.reason, "${1}FILE")
+	reason = hexNumber.ReplaceAllString(reason, "ADDRESS")
 	if res.verdict == fail {
 		reason = quotedText.ReplaceAllString(reason, "…")
 	}
