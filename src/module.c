@@ -18,7 +18,7 @@ struct gl_module {
 	char *name; /* what the runtime calls it */
 
 	uint8_t *base;
-	size_t size;
+	size_t size, text_pages;
 	uintptr_t text, etext, moduledata;
 
 	struct gl_pool pool; /* names, exports, symbols */
@@ -234,6 +234,7 @@ static void keep_unit(struct unit *u, struct gl_module *mod)
 {
 	mod->base = u->base;
 	mod->size = u->size;
+	mod->text_pages = u->text_pages;
 	mod->text = u->sec_start[SEC_TEXT];
 	mod->etext = u->text_end;
 	mod->moduledata = u->moduledata;
@@ -687,6 +688,49 @@ static struct type_cache *all_caches(struct gl_host *host, const struct gl_modul
 	return all;
 }
 
+/* Gives back what has been buried for two collections. */
+static void exhume(struct gl_host *host)
+{
+	uint64_t gc = host->graves != NULL ? host->gc_count() : 0;
+
+	while (host->graves != NULL && host->graves->gc + 2 <= gc) {
+		struct grave *g = host->graves;
+		host->graves = g->next;
+		host->buried -= g->size;
+		gl_arena_give(host->linker.arena, g->base, g->size);
+		free(g);
+	}
+}
+
+/* Gives back a module's code at once, and its types a little later. An object on Go's heap may have a pointer to its
+ * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
+ * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
+ * from stale registers, may still hit on such an object before it is swept: two collections later it can't. */
+static void bury(struct gl_module *mod)
+{
+	enum { MOST = 8 << 20 };
+	struct gl_host *host = mod->host;
+	struct grave *g = malloc(sizeof(*g)), **link = &host->graves;
+
+	gl_arena_give(host->linker.arena, mod->base, mod->text_pages);
+	if (g == NULL) {
+		return; /* the rest stays mapped: better that than a crash */
+	}
+	*g = (struct grave){ .base = mod->base + mod->text_pages,
+			     .size = mod->size - mod->text_pages,
+			     .gc = host->gc_count() };
+	while (*link != NULL) {
+		link = &(*link)->next;
+	}
+	*link = g;
+	host->buried += g->size;
+	if (host->buried > MOST) {
+		host->collect();
+		host->collect();
+	}
+	exhume(host);
+}
+
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
 static int retire(struct gl_module *mod, struct gl_error *err)
 {
@@ -720,7 +764,7 @@ static int retire(struct gl_module *mod, struct gl_error *err)
 		}
 	}
 	if (mod->base != NULL) {
-		gl_arena_give(host->linker.arena, mod->base, mod->size);
+		bury(mod);
 		mod->base = NULL;
 	}
 	mod->loaded = false;

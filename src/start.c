@@ -141,10 +141,12 @@ static int find_exports(struct gl_host *host, struct gl_error *err)
 
 	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
 	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
+	*(void **)&host->gc_count = gl_host_export(host, "goloader_gc_count");
+	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");
 	*(void **)&host->run_main = gl_host_export(host, "goloader_run_main");
-	if (init == NULL || host->publish == NULL || host->retire == NULL || host->run_inits == NULL ||
-	    host->run_main == NULL) {
+	if (init == NULL || host->publish == NULL || host->retire == NULL || host->gc_count == NULL ||
+	    host->collect == NULL || host->run_inits == NULL || host->run_main == NULL) {
 		return gl_fail(err, GL_EHOST, "%s is no goloader host: it doesn't import the package goloader.dev/host",
 			       host->path);
 	}

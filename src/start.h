@@ -11,6 +11,14 @@ struct type_cache {
 	uintptr_t at, empty;
 };
 
+/* Memory of an unloaded module whose types the garbage collector may still look at (see src/module.c, bury). */
+struct grave {
+	uint8_t *base;
+	size_t size;
+	uint64_t gc; /* collections that had ended when the module went */
+	struct grave *next;
+};
+
 struct gl_host {
 	char *path;
 	void *handle;
@@ -22,6 +30,9 @@ struct gl_host {
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
 
+	struct grave *graves; /* oldest first */
+	size_t buried;        /* bytes in them */
+
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
 
@@ -32,6 +43,8 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	uint64_t (*gc_count)(void);
+	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
 	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
 			 size_t nargs);

@@ -17,6 +17,7 @@ import (
 	_ "plugin" // see above
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -156,6 +157,22 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	}
 	forgetTypelinks(r.moduledata)
 	return 0
+}
+
+// goloader_gc_count is the number of garbage collections that have ended.
+//
+//export goloader_gc_count
+func goloader_gc_count() C.uint64_t {
+	var stats debug.GCStats
+	debug.ReadGCStats(&stats)
+	return C.uint64_t(stats.NumGC)
+}
+
+// goloader_collect runs a garbage collection to its end.
+//
+//export goloader_collect
+func goloader_collect() {
+	runtime.GC()
 }
 
 // Goroutines without a stack worth looking at: runtime._Gidle, _Gdead, _Gdeadextra.

@@ -36,8 +36,8 @@ struct gl_image {
 	const ElfW(Addr) * bloom;
 	const uint32_t *buckets, *chain;
 
-	/* .symtab, sorted by address; read at the first need */
-	bool read;
+	/* .symtab, read at the first need; sorted by address once somebody looks for one */
+	bool read, sorted;
 	char *names;
 	struct gl_image_sym *syms;
 	size_t nsyms;
@@ -282,9 +282,6 @@ static void read_symtab(struct gl_image *img)
 	}
 	elf_end(elf);
 	close(fd);
-	if (img->nsyms > 0) {
-		qsort(img->syms, img->nsyms, sizeof(*img->syms), by_addr);
-	}
 }
 
 /* ---- the face --------------------------------------------------------------------------------------------------- */
@@ -362,6 +359,10 @@ bool gl_image_symbolize(struct gl_image *img, uintptr_t addr, struct gl_image_sy
 	}
 	if (!img->read) {
 		read_symtab(img);
+	}
+	if (!img->sorted && img->nsyms > 0) {
+		qsort(img->syms, img->nsyms, sizeof(*img->syms), by_addr);
+		img->sorted = true;
 	}
 	size_t low = 0, high = img->nsyms;
 	while (low < high) {
