@@ -378,7 +378,7 @@ describe("a call", function()
       assert.matches("^panic: runtime error: index out of range %[5%] with length 1\n\n.*\nvalues%.Index%(",
         message("Index", { 1 }, 5))
 
-             assert.matches("^panic: runtime error: invalid memory address or nil pointer " ..
+      assert.matches("^panic: runtime error: invalid memory address or nil pointer " ..
         "dereference\n\n.*\nvalues%.NilPointer%(",
         message("NilPointer", nil))
       local deep = message("PanicDeep", 50)

@@ -152,7 +152,7 @@ static int host_stats(lua_State *L)
 	struct binding_host *h = binding_check_host(L, 1);
 
 	lua_newtable(L);
-	lua_pushnumber(L, (lua_Number)h->nmodules);
+	lua_pushinteger(L, (lua_Integer)h->nmodules);
 	lua_setfield(L, -2, "modules");
 	return 1;
 }

@@ -152,6 +152,12 @@ static void set_number(lua_State *L, const char *key, double value)
 	lua_setfield(L, -2, key);
 }
 
+static void set_size(lua_State *L, const char *key, size_t value)
+{
+	lua_pushinteger(L, (lua_Integer)value);
+	lua_setfield(L, -2, key);
+}
+
 static void set_bool(lua_State *L, const char *key, bool value)
 {
 	lua_pushboolean(L, value);
@@ -246,7 +252,7 @@ static int module_symbols(lua_State *L)
 		set_string(L, "name", symbols[i].name);
 		snprintf(text, sizeof(text), "%" PRIxPTR, symbols[i].addr);
 		set_string(L, "addr", text);
-		set_number(L, "size", (double)symbols[i].size);
+		set_size(L, "size", symbols[i].size);
 		lua_pushlstring(L, &symbols[i].kind, 1);
 		lua_setfield(L, -2, "kind");
 		lua_rawseti(L, -2, (int)i + 1);
@@ -266,12 +272,12 @@ static int module_stats(lua_State *L)
 
 	gl_module_stats(m->mod, &stats);
 	lua_createtable(L, 0, 10);
-	set_number(L, "text", (double)stats.text);
-	set_number(L, "rodata", (double)stats.rodata);
-	set_number(L, "data", (double)stats.data);
-	set_number(L, "bss", (double)stats.bss);
-	set_number(L, "bytes", (double)stats.bytes);
-	set_number(L, "resident_bytes", (double)stats.resident_bytes);
+	set_size(L, "text", stats.text);
+	set_size(L, "rodata", stats.rodata);
+	set_size(L, "data", stats.data);
+	set_size(L, "bss", stats.bss);
+	set_size(L, "bytes", stats.bytes);
+	set_size(L, "resident_bytes", stats.resident_bytes);
 	set_number(L, "read_ms", stats.read_ms);
 	set_number(L, "link_ms", stats.link_ms);
 	set_number(L, "publish_ms", stats.publish_ms);

@@ -71,10 +71,10 @@ int binding_nm(lua_State *L)
 		lua_setfield(L, -2, "name");
 		lua_pushlstring(L, &sym->kind, 1);
 		lua_setfield(L, -2, "kind");
-		lua_pushnumber(L, (lua_Number)sym->size);
+		lua_pushinteger(L, (lua_Integer)sym->size);
 		lua_setfield(L, -2, "size");
 		if (sym->abi >= 0) {
-			lua_pushnumber(L, sym->abi);
+			lua_pushinteger(L, sym->abi);
 			lua_setfield(L, -2, "abi");
 		}
 		lua_pushboolean(L, sym->is_export);

@@ -301,7 +301,7 @@ static size_t check_sequence(struct encoder *e, int idx, const struct type *type
 	}
 	/* The last element is a table's last key in all but odd cases: then one look is enough. */
 	if (n > 0) {
-		lua_pushnumber(L, (lua_Number)n);
+		lua_pushinteger(L, (lua_Integer)n);
 	} else {
 		lua_pushnil(L);
 	}
