@@ -324,8 +324,29 @@ static size_t check_sequence(struct encoder *e, int idx, const struct type *type
 	return n;
 }
 
+static void encode_numbers(struct encoder *e, int idx, const struct type *elem, const struct path *path, size_t n)
+{
+	size_t place = e->in->len;
+
+	(void)reserve(e, n);
+	for (size_t i = 0; i < n; i++) {
+		struct path at = { .up = path, .index = (int)i + 1 };
+
+		lua_rawgeti(e->L, idx, (int)i + 1);
+		/* The stream stays where it is: cdata may call Lua, but nothing is added to it meanwhile. */
+		e->in->p[place + i] = gl_encode_word(e, -1, elem, &at);
+		lua_pop(e->L, 1);
+	}
+}
+
 static void encode_elements(struct encoder *e, int idx, const struct type *type, const struct path *path, size_t n)
 {
+	enum gl_kind kind = type->elem->kind;
+
+	if (kind == GL_KIND_INT || kind == GL_KIND_UINT || kind == GL_KIND_FLOAT) {
+		encode_numbers(e, idx, type->elem, path, n);
+		return;
+	}
 	for (size_t i = 1; i <= n; i++) {
 		struct path at = { .up = path, .index = (int)i };
 

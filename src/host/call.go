@@ -137,14 +137,22 @@ func (p *plan) call(c *C.struct_gl_call) {
 	}
 	for i := range p.params {
 		q := &p.params[i]
-		if q.regs == nil {
+		switch {
+		case q.regs == nil:
 			q.decode(&in, unsafe.Add(stack, q.stack))
-			continue
-		}
-		v := q.alloc()
-		q.decode(&in, v)
-		for _, s := range q.regs {
-			s.load(&regs, v)
+		case q.kind == C.GL_KIND_STRING:
+			v := in.string()
+			reg := q.regs[0].reg
+			regs.Ptrs[reg] = unsafe.Pointer(unsafe.StringData(v))
+			regs.Ints[reg], regs.Ints[reg+1] = uintptr(regs.Ptrs[reg]), uintptr(len(v))
+		case q.inOneRegister():
+			regs.Ints[q.regs[0].reg] = uintptr(in.word())
+		default:
+			v := q.alloc()
+			q.decode(&in, v)
+			for _, s := range q.regs {
+				s.load(&regs, v)
+			}
 		}
 	}
 	for i := range regs.ReturnIsPtr {
@@ -160,16 +168,27 @@ func (p *plan) call(c *C.struct_gl_call) {
 	out := writer{buffer: c.out}
 	for i := range p.results {
 		q := &p.results[i]
-		if q.regs == nil {
+		switch {
+		case q.regs == nil:
 			q.encode(&out, unsafe.Add(stack, q.stack))
-			continue
+		case q.kind == C.GL_KIND_STRING:
+			reg := q.regs[0].reg
+			out.string(unsafe.String((*byte)(regs.Ptrs[reg]), regs.Ints[reg+1]))
+		case q.inOneRegister():
+			out.word(q.extend(uint64(regs.Ints[q.regs[0].reg])))
+		default:
+			v := q.alloc()
+			for _, s := range q.regs {
+				s.store(&regs, v)
+			}
+			q.encode(&out, v)
 		}
-		v := q.alloc()
-		for _, s := range q.regs {
-			s.store(&regs, v)
-		}
-		q.encode(&out, v)
 	}
+}
+
+// inOneRegister tells whether the value is a word that needs no memory on its way to its register or back.
+func (q *place) inOneRegister() bool {
+	return q.kind == C.GL_KIND_INT || q.kind == C.GL_KIND_UINT || q.kind == C.GL_KIND_BOOL
 }
 
 // load puts one word of the value at p into its register.

@@ -156,7 +156,17 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 	}
 }
 
+// isWord tells whether values of this type lie in memory as they lie in a stream.
+func (n *node) isWord() bool {
+	return n.bits == 64 && (n.kind == C.GL_KIND_INT || n.kind == C.GL_KIND_UINT || n.kind == C.GL_KIND_FLOAT)
+}
+
 func (n *node) decodeList(r *reader, p unsafe.Pointer, len int) {
+	if n.isWord() {
+		copy(unsafe.Slice((*C.uint64_t)(p), len), r.w)
+		r.w = r.w[len:]
+		return
+	}
 	for i := 0; i < len; i++ {
 		n.decode(r, unsafe.Add(p, uintptr(i)*n.size))
 	}
@@ -267,30 +277,28 @@ func (w *writer) enter() {
 	}
 }
 
+// extend makes a word of an integer whose upper bits are anything.
+func (n *node) extend(v uint64) uint64 {
+	unused := 64 - n.bits
+	if n.kind == C.GL_KIND_INT {
+		return uint64(int64(v) << unused >> unused)
+	}
+	return v << unused >> unused
+}
+
 // encode writes the value of type n at p.
 func (n *node) encode(w *writer, p unsafe.Pointer) {
 	switch n.kind {
 	case C.GL_KIND_BOOL:
 		w.bool(*(*bool)(p))
-	case C.GL_KIND_INT:
+	case C.GL_KIND_INT, C.GL_KIND_UINT:
 		switch n.bits {
 		case 8:
-			w.word(uint64(*(*int8)(p)))
+			w.word(n.extend(uint64(*(*uint8)(p))))
 		case 16:
-			w.word(uint64(*(*int16)(p)))
+			w.word(n.extend(uint64(*(*uint16)(p))))
 		case 32:
-			w.word(uint64(*(*int32)(p)))
-		default:
-			w.word(*(*uint64)(p))
-		}
-	case C.GL_KIND_UINT:
-		switch n.bits {
-		case 8:
-			w.word(uint64(*(*uint8)(p)))
-		case 16:
-			w.word(uint64(*(*uint16)(p)))
-		case 32:
-			w.word(uint64(*(*uint32)(p)))
+			w.word(n.extend(uint64(*(*uint32)(p))))
 		default:
 			w.word(*(*uint64)(p))
 		}
@@ -351,6 +359,10 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 }
 
 func (n *node) encodeList(w *writer, p unsafe.Pointer, len int) {
+	if n.isWord() {
+		copy(unsafe.Slice((*uint64)(w.grow(len)), len), unsafe.Slice((*uint64)(p), len))
+		return
+	}
 	w.enter()
 	for i := 0; i < len; i++ {
 		n.encode(w, unsafe.Add(p, uintptr(i)*n.size))
