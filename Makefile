@@ -81,10 +81,11 @@ build/lib/libgoloader.a: $(LIB_OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-# Lua's own symbols come from the program that loads it
+# Lua's own symbols come from the program that loads it. The library stays when that closes its Lua state: the Go runtime
+# does too, and another state finds it again.
 build/lib/goloader/core.so: $(BINDING_OBJECTS) build/lib/libgoloader.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -shared -Wl,--exclude-libs,ALL -o $@ $(BINDING_OBJECTS) build/lib/libgoloader.a $(LIBS) $(LDFLAGS)
+	$(CC) $(CFLAGS) -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $(BINDING_OBJECTS) build/lib/libgoloader.a $(LIBS) $(LDFLAGS)
 
 build/bin/goloader: build/obj/cmd/goloader.c.o
 	@mkdir -p $(@D)

@@ -22,12 +22,23 @@ struct binding_module {
 
 static struct binding_module *check_module(lua_State *L) { return luaL_checkudata(L, 1, MODULE); }
 
+/* Finalizers run when the Lua state is closed, also those that call functions of modules finalized before them. */
+static bool is_loaded(const struct binding_module *m) { return m->mod != NULL && gl_module_is_loaded(m->mod); }
+
+static void raise_unloaded(lua_State *L, const struct binding_module *m)
+{
+	if (m->mod == NULL) {
+		luaL_error(L, "the Lua state is being closed");
+	}
+	luaL_error(L, "module %s was unloaded", m->name);
+}
+
 static struct binding_module *check_loaded(lua_State *L)
 {
 	struct binding_module *m = check_module(L);
 
-	if (!gl_module_is_loaded(m->mod)) {
-		luaL_error(L, "module %s was unloaded", m->name);
+	if (!is_loaded(m)) {
+		raise_unloaded(L, m);
 	}
 	return m;
 }
@@ -45,15 +56,15 @@ static bool find_export(const struct binding_module *m, const char *name, enum g
 
 const struct gl_export *binding_module_export(const struct binding_module *m, size_t i)
 {
-	return gl_module_is_loaded(m->mod) ? &m->exports[i] : NULL;
+	return is_loaded(m) ? &m->exports[i] : NULL;
 }
 
 struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size_t i)
 {
 	struct gl_error err;
 
-	if (!gl_module_is_loaded(m->mod)) {
-		luaL_error(L, "module %s was unloaded", m->name);
+	if (!is_loaded(m)) {
+		raise_unloaded(L, m);
 	}
 	if (m->plans[i] == NULL) {
 		m->plans[i] = gl_plan_new(m->host->caller, m->mod, &m->exports[i], &err);
@@ -128,7 +139,7 @@ static int module_gc(lua_State *L)
 
 static int module_is_loaded(lua_State *L)
 {
-	lua_pushboolean(L, gl_module_is_loaded(check_module(L)->mod));
+	lua_pushboolean(L, is_loaded(check_module(L)));
 	return 1;
 }
 
@@ -136,7 +147,7 @@ static int module_tostring(lua_State *L)
 {
 	struct binding_module *m = check_module(L);
 
-	lua_pushfstring(L, MODULE ": %s%s", m->name, gl_module_is_loaded(m->mod) ? "" : " (unloaded)");
+	lua_pushfstring(L, MODULE ": %s%s", m->name != NULL ? m->name : "?", is_loaded(m) ? "" : " (unloaded)");
 	return 1;
 }
 
