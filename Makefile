@@ -24,7 +24,7 @@ LUAJIT_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null)
 LUA_CFLAGS := $(if $(wildcard $(LUA_INCDIR)/lua.h),-I$(LUA_INCDIR),$(LUAJIT_CFLAGS))
 LUA_LIBS := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null)
 LIB_CFLAGS := $(shell pkg-config --cflags libelf capstone libsodium 2>/dev/null)
-LIBS := $(shell pkg-config --libs libelf capstone libsodium 2>/dev/null) -ldl -lpthread
+LIBS := $(shell pkg-config --libs libelf libsodium 2>/dev/null) -ldl -lpthread
 
 CFLAGS ?= -O2 -g
 GL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)

@@ -5,7 +5,8 @@
  * All that depends on the processor is the table below the next line. */
 #include "disasm.h"
 
-#include <capstone/capstone.h>
+#include "capstone.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,13 +28,13 @@ struct processor {
 	cs_arch arch;
 	cs_mode mode;
 	unsigned align; /* of instructions, in bytes: how far to go on after one that can't be decoded */
-	struct target (*find_target)(csh cs, const cs_insn *insn);
+	struct target (*find_target)(const struct capstone *cs, const cs_insn *insn);
 };
 
-static struct target amd64_target(csh cs, const cs_insn *insn)
+static struct target amd64_target(const struct capstone *cs, const cs_insn *insn)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
-	bool jumps = cs_insn_group(cs, insn, CS_GRP_JUMP) || cs_insn_group(cs, insn, CS_GRP_CALL);
+	bool jumps = cs->insn_group(cs->handle, insn, CS_GRP_JUMP) || cs->insn_group(cs->handle, insn, CS_GRP_CALL);
 
 	for (uint8_t i = 0; i < x86->op_count; i++) {
 		const cs_x86_op *op = &x86->operands[i];
@@ -195,8 +196,8 @@ static struct gl_insn *add_insn(struct insns *insns)
 }
 
 /* Decodes the next instruction into insn; what is none becomes a byte (or as many as the processor aligns to). */
-static bool list_insn(struct owned *own, const struct processor *cpu, csh cs, cs_insn *decoded, const struct code *code,
-		      size_t *pos, uint32_t *first_reloc, struct gl_insn *insn)
+static bool list_insn(struct owned *own, const struct processor *cpu, const struct capstone *cs, cs_insn *decoded,
+		      const struct code *code, size_t *pos, uint32_t *first_reloc, struct gl_insn *insn)
 {
 	const uint8_t *p = code->bytes + *pos;
 	size_t left = code->size - *pos;
@@ -204,7 +205,7 @@ static bool list_insn(struct owned *own, const struct processor *cpu, csh cs, cs
 	struct gl_text comment = { 0 };
 
 	insn->addr = addr;
-	if (cs_disasm_iter(cs, &p, &left, &addr, decoded)) {
+	if (cs->disasm_iter(cs->handle, &p, &left, &addr, decoded)) {
 		insn->size = (uint8_t)decoded->size;
 		insn->mnemonic = gl_pool_string(&own->pool, decoded->mnemonic, strlen(decoded->mnemonic));
 		insn->operands = gl_pool_string(&own->pool, decoded->op_str, strlen(decoded->op_str));
@@ -238,14 +239,14 @@ static bool list_insn(struct owned *own, const struct processor *cpu, csh cs, cs
 	return ok;
 }
 
-static int list_code(struct owned *own, const struct processor *cpu, csh cs, const struct code *code,
+static int list_code(struct owned *own, const struct processor *cpu, const struct capstone *cs, const struct code *code,
 		     struct gl_error *err)
 {
 	struct insns insns = { 0 };
 	uint32_t first_reloc = 0;
 	bool ok = true;
 
-	cs_insn *decoded = cs_malloc(cs);
+	cs_insn *decoded = cs->malloc(cs->handle);
 	if (decoded == NULL) {
 		return gl_fail(err, GL_ENOMEM, "out of memory");
 	}
@@ -253,7 +254,7 @@ static int list_code(struct owned *own, const struct processor *cpu, csh cs, con
 		struct gl_insn *insn = add_insn(&insns);
 		ok = insn != NULL && list_insn(own, cpu, cs, decoded, code, &pos, &first_reloc, insn);
 	}
-	cs_free(decoded, 1);
+	cs->free(decoded, 1);
 
 	if (ok && own->listings.n == own->cap) {
 		size_t cap = own->cap * 2 + 16;
@@ -277,17 +278,6 @@ static int list_code(struct owned *own, const struct processor *cpu, csh cs, con
 	return 0;
 }
 
-static int open_capstone(const struct processor *cpu, csh *cs, struct gl_error *err)
-{
-	cs_err failed = cs_open(cpu->arch, cpu->mode, cs);
-
-	if (failed != CS_ERR_OK) {
-		return gl_fail(err, GL_EUNSUPPORTED, "capstone can't list %s: %s", cpu->goarch, cs_strerror(failed));
-	}
-	cs_option(*cs, CS_OPT_DETAIL, CS_OPT_ON);
-	return 0;
-}
-
 static struct owned *owned_new(struct gl_error *err)
 {
 	struct owned *own = calloc(1, sizeof(*own));
@@ -302,10 +292,10 @@ int gl_disasm_memory(const char *goarch, const char *name, uintptr_t addr, size_
 		     const void *arg, struct gl_listings **out, struct gl_error *err)
 {
 	const struct processor *cpu = find_processor(goarch, err);
-	csh cs;
+	struct capstone cs;
 
 	*out = NULL;
-	if (cpu == NULL || open_capstone(cpu, &cs, err) != 0) {
+	if (cpu == NULL || capstone_open(&cs, cpu->arch, cpu->mode, err) != 0) {
 		return -1;
 	}
 	struct code code = { .name = name,
@@ -315,12 +305,12 @@ int gl_disasm_memory(const char *goarch, const char *name, uintptr_t addr, size_
 			     .symbolize = symbolize,
 			     .arg = arg };
 	struct owned *own = owned_new(err);
-	if (own == NULL || list_code(own, cpu, cs, &code, err) != 0) {
-		cs_close(&cs);
+	if (own == NULL || list_code(own, cpu, &cs, &code, err) != 0) {
+		capstone_close(&cs);
 		gl_listings_free(own != NULL ? &own->listings : NULL);
 		return -1;
 	}
-	cs_close(&cs);
+	capstone_close(&cs);
 	*out = &own->listings;
 	return 0;
 }
@@ -340,8 +330,8 @@ static bool is_meant(struct gl_str name, const char *want, const char *path)
 	       memcmp(name.p + path_len + 1, want, n) == 0;
 }
 
-static int list_object(struct owned *own, const struct processor *cpu, csh cs, const struct gl_object *obj,
-		       const char *symbol, const struct gl_abi *abi, struct gl_error *err)
+static int list_object(struct owned *own, const struct processor *cpu, const struct capstone *cs,
+		       const struct gl_object *obj, const char *symbol, const struct gl_abi *abi, struct gl_error *err)
 {
 	uint32_t nsyms = gl_object_nsyms(obj);
 	const char *path = gl_package_path(gl_object_package(obj));
@@ -372,15 +362,15 @@ static int list_package(struct owned *own, const struct processor *cpu, const st
 			const char *symbol, const struct gl_abi *abi, struct gl_error *err)
 {
 	int ret = 0;
-	csh cs;
+	struct capstone cs;
 
-	if (open_capstone(cpu, &cs, err) != 0) {
+	if (capstone_open(&cs, cpu->arch, cpu->mode, err) != 0) {
 		return -1;
 	}
 	for (uint32_t o = 0; ret == 0 && o < gl_package_nobjects(pkg); o++) {
-		ret = list_object(own, cpu, cs, gl_package_object(pkg, o), symbol, abi, err);
+		ret = list_object(own, cpu, &cs, gl_package_object(pkg, o), symbol, abi, err);
 	}
-	cs_close(&cs);
+	capstone_close(&cs);
 	return ret;
 }
 
