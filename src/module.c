@@ -129,7 +129,7 @@ static int root_exports(struct link *l, struct gl_module *mod, struct exports *e
 		}
 		for (uint32_t d = 0; d < ex->decls[i]->n; d++) {
 			const struct gl_declaration *decl = &ex->decls[i]->list[d];
-			root_named(l, l->packages[i].path, decl->name);
+			link_root_at(l, &l->packages[i].objs[decl->object], decl->sym);
 			for (uint32_t k = 0; k < decl->signature.nparams + decl->signature.nresults; k++) {
 				root_type(l, &mod->pool, decl->signature.params[k].type);
 			}

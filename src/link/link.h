@@ -101,7 +101,8 @@ struct lpkg {
 	struct ldef *defs;  /* storage */
 	struct ldef *abi0;  /* by name: functions of the stack-based ABI */
 	struct ldef *plain; /* by name: everything else */
-	bool indexed;
+	bool indexed;       /* defs, abi0 and plain are filled, at the first look-up */
+	const struct gl_abi *abi;
 	UT_hash_handle hh;
 };
 
@@ -122,12 +123,12 @@ struct linker {
 	struct gl_arena *arena;
 	int64_t tls_offset;
 	uintptr_t before_main, after_main; /* the Go half's, called around main.main */
-	uintptr_t zerobase;               /* runtime.zerobase, where variables of no size are */
-	uintptr_t firstmoduledata;        /* the host's own, whose pcHeader is the pattern for ours */
-	const char *goroot;               /* what "$GOROOT" in file names of the standard library stands for */
-	char *importcfg;                  /* file that names archives, read at the first need of one; NULL once read */
-	struct lpkg *archives;            /* by path */
-	struct resident_sym *resident[2]; /* by name, per want_abi */
+	uintptr_t zerobase;                /* runtime.zerobase, where variables of no size are */
+	uintptr_t firstmoduledata;         /* the host's own, whose pcHeader is the pattern for ours */
+	const char *goroot;                /* what "$GOROOT" in file names of the standard library stands for */
+	char *importcfg;                   /* file that names archives, read at the first need of one; NULL once read */
+	struct lpkg *archives;             /* by path */
+	struct resident_sym *resident[2];  /* by name, per want_abi */
 };
 
 /* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */
@@ -222,6 +223,11 @@ struct lsym *link_sym(const struct link *l, uint32_t s);
 int link_resolve(struct link *l);
 /* Adds a root by name; NO_SYM when nobody defines it. */
 uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi);
+/* Adds symbol number i of one of the module's objects. */
+uint32_t link_root_at(struct link *l, const struct lobj *obj, uint32_t i);
+/* Does the name mention one of the module's packages? ("main.T" inside "type:map[string]main.T", not inside
+ * "example/domain.T".) */
+bool link_is_tied(const struct link *l, struct gl_str name);
 /* The symbol that relocation, aux or inlining-tree reference ref of obj means, seen from view. */
 uint32_t link_resolve_ref(struct link *l, const struct lobj *obj, struct gl_symref ref, enum unit_id view,
 			  uint32_t referrer);

@@ -44,8 +44,9 @@ struct file_entry {
 /* An object's part of cutab. */
 struct cu_entry {
 	const struct lobj *obj;
-	uint32_t max; /* entries: highest file number in use, plus one */
-	uint32_t off;
+	uint32_t max;    /* entries: highest file number in use, plus one */
+	uint32_t off;    /* of the first in cutab */
+	uint32_t *names; /* per file: offset of its name in filetab, UINT32_MAX where no function of the unit uses it */
 	UT_hash_handle hh;
 };
 
@@ -180,20 +181,32 @@ fail:
 	return 0;
 }
 
-static void use_file(struct builder *b, const struct lobj *obj, uint32_t file)
+static struct cu_entry *cu_of(struct builder *b, const struct lobj *obj)
 {
 	struct cu_entry *cu = NULL;
+	uint32_t nfiles = gl_object_nfiles(obj->obj);
 
 	HASH_FIND_PTR(b->cus, &obj, cu);
-	if (cu == NULL) {
-		cu = calloc(1, sizeof(*cu));
-		if (cu == NULL) {
-			gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
-			b->failed = true;
-			return;
-		}
-		cu->obj = obj;
-		HASH_ADD_PTR(b->cus, obj, cu);
+	if (cu != NULL) {
+		return cu;
+	}
+	cu = calloc(1, sizeof(*cu));
+	if (cu == NULL || (cu->names = malloc((nfiles + 1) * sizeof(*cu->names))) == NULL) {
+		free(cu);
+		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+		b->failed = true;
+		return NULL;
+	}
+	memset(cu->names, 0xff, (nfiles + 1) * sizeof(*cu->names));
+	cu->obj = obj;
+	HASH_ADD_PTR(b->cus, obj, cu);
+	return cu;
+}
+
+static void use_file(struct builder *b, struct cu_entry *cu, uint32_t file)
+{
+	if (cu->names[file] == UINT32_MAX) {
+		cu->names[file] = file_name(b, gl_object_file(cu->obj->obj, file));
 	}
 	if (cu->max < file + 1) {
 		cu->max = file + 1;
@@ -209,11 +222,12 @@ static void collect_files(struct builder *b)
 		if (s->obj == NULL || !gl_object_funcinfo(s->obj->obj, s->idx, &fi)) {
 			continue;
 		}
-		for (uint32_t k = 0; k < fi.nfiles; k++) {
-			use_file(b, s->obj, gl_funcinfo_file(&fi, k));
+		struct cu_entry *cu = cu_of(b, s->obj);
+		for (uint32_t k = 0; cu != NULL && k < fi.nfiles; k++) {
+			use_file(b, cu, gl_funcinfo_file(&fi, k));
 		}
-		for (uint32_t k = 0; k < fi.ninltree; k++) {
-			use_file(b, s->obj, gl_funcinfo_inlnode(&fi, k).file);
+		for (uint32_t k = 0; cu != NULL && k < fi.ninltree; k++) {
+			use_file(b, cu, gl_funcinfo_inlnode(&fi, k).file);
 		}
 	}
 	for (struct cu_entry *cu = b->cus; cu != NULL; cu = cu->hh.next) {
@@ -280,7 +294,8 @@ static void learn_inlined(struct builder *b, struct name_entry *e, const struct 
 
 	e->known = true;
 	bool found = i < gl_object_nsyms(obj->obj) && gl_object_funcinfo(obj->obj, i, &fi);
-	for (uint32_t p = 0; !found && p < b->l->npackages; p++) {
+	bool tied = !found && link_is_tied(b->l, (struct gl_str){ e->name, (uint32_t)len });
+	for (uint32_t p = 0; tied && !found && p < b->l->npackages; p++) {
 		const struct ldef *def = lpkg_find(&b->l->packages[p], e->name, len, GL_ABIINTERNAL);
 		found = def != NULL && gl_object_funcinfo(def->obj->obj, def->idx, &fi);
 	}
@@ -289,7 +304,7 @@ static void learn_inlined(struct builder *b, struct name_entry *e, const struct 
 		e->start_line = fi.start_line;
 		return;
 	}
-	if (gl_image_lookup(b->l->linker->image, e->name, len, &host)) {
+	if (!tied && gl_image_lookup(b->l->linker->image, e->name, len, &host)) {
 		const uint8_t *func = host_func(b->l->linker, host.addr);
 		if (func != NULL) {
 			e->func_id = func[abi->func.funcID];
@@ -491,6 +506,7 @@ static void builder_free(struct builder *b)
 	}
 	HASH_ITER (hh, b->cus, c, c2) {
 		HASH_DEL(b->cus, c);
+		free(c->names);
 		free(c);
 	}
 	free(b->names.p);
@@ -558,37 +574,10 @@ static int assemble(struct builder *b, size_t rodata_off)
 	memcpy(t->buf + t->trees, b->inltrees.p, b->inltrees.n);
 	write_findfunctab(b->l, b->u, t->buf + t->findfunc);
 
-	/* cutab, last: a file that no function of the unit uses has the offset -1 */
 	for (const struct cu_entry *cu = b->cus; cu != NULL; cu = cu->hh.next) {
-		for (uint32_t k = 0; k < cu->max; k++) {
-			char *name = expand_file(b->l->linker, gl_object_file(cu->obj->obj, k));
-			struct file_entry *e = NULL;
-			if (name != NULL) {
-				HASH_FIND_STR(b->file_table, name, e);
-			}
-			free(name);
-			put32(t->buf + t->cutab + 4 * (size_t)(cu->off + k), e == NULL ? UINT32_MAX : e->off);
-		}
+		memcpy(t->buf + t->cutab + 4 * (size_t)cu->off, cu->names, 4 * (size_t)cu->max);
 	}
 	return 0;
-}
-
-/* Names of all files in use, so that assemble only has to look them up. */
-static void name_files(struct builder *b)
-{
-	for (uint32_t i = 0; i < b->u->nfuncs && !b->failed; i++) {
-		const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
-		struct gl_funcinfo fi;
-		if (s->obj == NULL || !gl_object_funcinfo(s->obj->obj, s->idx, &fi)) {
-			continue;
-		}
-		for (uint32_t k = 0; k < fi.nfiles; k++) {
-			file_name(b, gl_object_file(s->obj->obj, gl_funcinfo_file(&fi, k)));
-		}
-		for (uint32_t k = 0; k < fi.ninltree; k++) {
-			file_name(b, gl_object_file(s->obj->obj, gl_funcinfo_inlnode(&fi, k).file));
-		}
-	}
 }
 
 int pclntab_build(struct link *l, struct unit *u, size_t rodata_off)
@@ -605,7 +594,6 @@ int pclntab_build(struct link *l, struct unit *u, size_t rodata_off)
 	append(&b, &b.names, "", 1);
 	uint32_t no_frame = append(&b, &b.pctab, synthetic_pcsp, sizeof(synthetic_pcsp));
 	collect_files(&b);
-	name_files(&b);
 	for (uint32_t i = 0; i < u->nfuncs && !b.failed; i++) {
 		if (add_func(&b, i, no_frame) != 0) {
 			goto out;

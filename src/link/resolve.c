@@ -183,7 +183,9 @@ static struct gl_str package_of(struct gl_str name)
 
 /* ---- packages and their definitions ----------------------------------------------------------------------------- */
 
-static int index_package(struct lpkg *p, const struct gl_abi *abi, struct gl_error *err)
+/* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
+ * are all by number, never needs it. Without memory there are none. */
+static void index_package(struct lpkg *p)
 {
 	size_t n = 0;
 
@@ -191,8 +193,9 @@ static int index_package(struct lpkg *p, const struct gl_abi *abi, struct gl_err
 		n += gl_object_nsyms(p->objs[o].obj);
 	}
 	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
+	p->indexed = true;
 	if (p->defs == NULL) {
-		return gl_fail(err, GL_ENOMEM, "%s: out of memory", p->file);
+		return;
 	}
 	size_t used = 0;
 	for (uint32_t o = 0; o < p->nobjs; o++) {
@@ -203,7 +206,7 @@ static int index_package(struct lpkg *p, const struct gl_abi *abi, struct gl_err
 			if (gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
 				continue;
 			}
-			enum section section = section_of(abi, sym.type);
+			enum section section = section_of(p->abi, sym.type);
 			if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || section == SEC_NONE) {
 				continue;
 			}
@@ -230,14 +233,15 @@ static int index_package(struct lpkg *p, const struct gl_abi *abi, struct gl_err
 			HASH_ADD_KEYPTR(hh, *table, def->name.p, def->name.n, def);
 		}
 	}
-	p->indexed = true;
-	return 0;
 }
 
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi)
 {
 	struct ldef *def = NULL;
 
+	if (!p->indexed) {
+		index_package(p);
+	}
 	if (want_abi == GL_ABI0) {
 		HASH_FIND(hh, p->abi0, name, len, def);
 	}
@@ -267,7 +271,8 @@ int link_open_package(struct link *l, struct lpkg *p, const char *file, const ch
 	for (uint32_t o = 0; o < p->nobjs; o++) {
 		p->objs[o] = (struct lobj){ .obj = gl_package_object(p->pkg, o), .pkg = p };
 	}
-	return index_package(p, l->linker->abi, l->err);
+	p->abi = l->linker->abi;
+	return 0;
 }
 
 void lpkg_close(struct lpkg *p)
@@ -548,9 +553,7 @@ static bool host_has_package(struct link *l, struct gl_str path)
 
 /* ---- binding ---------------------------------------------------------------------------------------------------- */
 
-/* Does the name mention one of the module's packages? ("main.T" inside "type:map[string]main.T", not inside
- * "example/domain.T".) */
-static bool is_tied(const struct link *l, struct gl_str name)
+bool link_is_tied(const struct link *l, struct gl_str name)
 {
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		const char *path = l->packages[i].path;
@@ -759,7 +762,10 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 		return;
 	}
 	if (tied) {
-		if (view == UNIT_MODULE) {
+		if (view == UNIT_MODULE && obj != NULL && obj->pkg->is_module &&
+		    (!gl_object_is_nonpkg(obj->obj, idx) || has_content(obj, idx))) {
+			place(l, s, obj, idx, UNIT_MODULE);
+		} else if (view == UNIT_MODULE) {
 			bind_module(l, s);
 		}
 		return;
@@ -821,7 +827,7 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 			     const struct lobj *obj, uint32_t idx, uint32_t referrer)
 {
 	struct lsym *have = NULL;
-	bool tied = is_tied(l, name);
+	bool tied = link_is_tied(l, name);
 
 	if (view == UNIT_MODULE && !tied && is_unique_name(name)) {
 		view = UNIT_RESIDENT; /* of the process, whoever asks */
@@ -896,6 +902,34 @@ static int touch(struct link *l, struct lobj *obj, enum unit_id view)
 	return obj->locals[view] != NULL && obj->refs[view] != NULL ? 0 : out_of_memory(l);
 }
 
+/* Symbol number i of the object, defined there or named there. */
+static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	uint32_t *cache = &obj->locals[view][i];
+	if (*cache != 0) {
+		return *cache - 1;
+	}
+	struct gl_sym sym = gl_object_sym(obj->obj, i);
+	bool defined = i < gl_object_nsyms(obj->obj);
+	uint32_t s;
+	if (defined && gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
+		s = resolve_hashed(l, obj, i, view);
+	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
+		s = new_sym(l);
+		if (s != NO_SYM) {
+			link_sym(l, s)->name = sym.name;
+			link_sym(l, s)->referrer = referrer;
+			place(l, link_sym(l, s), obj, i, view);
+		}
+	} else {
+		bool abi0 = sym.abi == GL_ABI0 && (!defined || section_of(abi, sym.type) == SEC_TEXT);
+		s = resolve_name(l, sym.name, abi0 ? GL_ABI0 : GL_ABIINTERNAL, view, defined ? obj : NULL, i, referrer);
+	}
+	*cache = 1 + s;
+	return s;
+}
+
 uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct gl_symref ref, enum unit_id view,
 			  uint32_t referrer)
 {
@@ -929,28 +963,7 @@ uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct g
 		}
 		return *cache - 1;
 	}
-	uint32_t *cache = &obj->locals[view][i];
-	if (*cache != 0) {
-		return *cache - 1;
-	}
-	struct gl_sym sym = gl_object_sym(obj->obj, i);
-	bool defined = i < gl_object_nsyms(obj->obj);
-	uint32_t s;
-	if (defined && gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
-		s = resolve_hashed(l, obj, i, view);
-	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
-		s = new_sym(l);
-		if (s != NO_SYM) {
-			link_sym(l, s)->name = sym.name;
-			link_sym(l, s)->referrer = referrer;
-			place(l, link_sym(l, s), obj, i, view);
-		}
-	} else {
-		bool abi0 = sym.abi == GL_ABI0 && (!defined || section_of(abi, sym.type) == SEC_TEXT);
-		s = resolve_name(l, sym.name, abi0 ? GL_ABI0 : GL_ABIINTERNAL, view, defined ? obj : NULL, i, referrer);
-	}
-	*cache = 1 + s;
-	return s;
+	return resolve_local(l, obj, i, view, referrer);
 }
 
 /* ---- marking ---------------------------------------------------------------------------------------------------- */
@@ -1084,6 +1097,16 @@ static void drain(struct link *l)
 	}
 }
 
+uint32_t link_root_at(struct link *l, const struct lobj *obj, uint32_t i)
+{
+	if (touch(l, (struct lobj *)obj, UNIT_MODULE) != 0) {
+		return NO_SYM;
+	}
+	uint32_t s = resolve_local(l, (struct lobj *)obj, i, UNIT_MODULE, NO_SYM);
+	mark(l, s);
+	return s;
+}
+
 uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi)
 {
 	uint32_t s = resolve_name(l, (struct gl_str){ name, (uint32_t)len }, want_abi, view, NULL, 0, NO_SYM);
@@ -1169,7 +1192,7 @@ static int report_missing(struct link *l)
 		struct gl_str path = package_of(sym->name);
 		struct lpkg *p = NULL;
 
-		if (path.n > 0 && !is_tied(l, sym->name)) {
+		if (path.n > 0 && !link_is_tied(l, sym->name)) {
 			p = named_archive(l, path);
 			if (p == NULL || (p->pkg == NULL && access(p->file, R_OK) != 0)) {
 				note_missing_package(l, path);
@@ -1193,17 +1216,26 @@ static int report_missing(struct link *l)
 		       l->nmissing == 1 ? " is" : "s are", list);
 }
 
+/* The package's own symbols come first in its object. */
+static void root_inittask(struct link *l, const struct lpkg *p)
+{
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		const struct lobj *obj = &p->objs[o];
+		uint32_t n = gl_object_nsyms(obj->obj);
+		for (uint32_t i = 0; i < n && !gl_object_is_hashed(obj->obj, i) && !gl_object_is_nonpkg(obj->obj, i);
+		     i++) {
+			if (str_ends(gl_object_sym(obj->obj, i).name, "..inittask")) {
+				link_root_at(l, obj, i);
+				return;
+			}
+		}
+	}
+}
+
 int link_resolve(struct link *l)
 {
 	for (uint32_t i = 0; i < l->npackages && !l->failed; i++) {
-		char name[1024];
-		int n = snprintf(name, sizeof(name), "%s..inittask", l->packages[i].path);
-		const struct ldef *def = n > 0 && (size_t)n < sizeof(name) ?
-						 lpkg_find(&l->packages[i], name, (size_t)n, GL_ABIINTERNAL) :
-						 NULL;
-		if (def != NULL) {
-			link_root(l, UNIT_MODULE, def->name.p, def->name.n, GL_ABIINTERNAL);
-		}
+		root_inittask(l, &l->packages[i]);
 	}
 	drain(l);
 	if (!l->failed) {

@@ -439,7 +439,8 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 		if (strcmp(name, "__.PKGDEF") == 0 && pkg->exports == NULL) {
 			/* cmd/compile/internal/noder/export.go */
 			static const char mark[] = "\n$$B\n";
-			const uint8_t *def = pkg->map + pos + ENTRY_SIZE, *found = memmem(def, size, mark, sizeof(mark) - 1);
+			const uint8_t *def = pkg->map + pos + ENTRY_SIZE,
+				      *found = memmem(def, size, mark, sizeof(mark) - 1);
 			if (found != NULL) {
 				pkg->exports = found + sizeof(mark) - 1;
 				pkg->exports_size = size - (size_t)(pkg->exports - def);
@@ -492,7 +493,7 @@ static int package_find_path(struct gl_package *pkg, struct gl_error *err)
 	return pkg->path != NULL ? 0 : gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
 }
 
-static int package_map(struct gl_package *pkg, struct gl_error *err)
+static int package_map(struct gl_package *pkg, int flags, struct gl_error *err)
 {
 	struct stat st;
 	int fd = open(pkg->file, O_RDONLY | O_CLOEXEC);
@@ -509,7 +510,7 @@ static int package_map(struct gl_package *pkg, struct gl_error *err)
 		return gl_fail(err, GL_EFORMAT, "%s is empty", pkg->file);
 	}
 	pkg->size = (size_t)st.st_size;
-	pkg->map = mmap(NULL, pkg->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	pkg->map = mmap(NULL, pkg->size, PROT_READ, MAP_PRIVATE | flags, fd, 0);
 	int saved = errno;
 	close(fd);
 	if (pkg->map == MAP_FAILED) {
@@ -528,7 +529,8 @@ struct gl_package *gl_package_open(const char *path, const char *import_path, co
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
 		goto fail;
 	}
-	if (package_map(pkg, err) != 0 ||
+	/* all of it is going to be read */
+	if (package_map(pkg, MAP_POPULATE, err) != 0 ||
 	    package_read_members(pkg, abi != NULL ? abi->object_header : NULL, err) != 0) {
 		goto fail;
 	}
@@ -602,7 +604,7 @@ struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi,
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
 		goto fail;
 	}
-	if (package_map(&names->pkg, err) != 0) {
+	if (package_map(&names->pkg, 0, err) != 0) {
 		goto fail;
 	}
 	/* the compiler's object is the second entry, behind the export data, whose pages need not be touched */
