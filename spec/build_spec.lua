@@ -44,7 +44,8 @@ func main() { import_("no") }
     assert.same({}, head("package x;import ()").imports)
   end)
 
-  for _, text in ipairs { "", "pack x", "package", "package x\nimport fmt\n", 'package x\nimport ("fmt"', "/* open", "import \"a\"" } do
+  for _, text in ipairs { "", "pack x", "package", "package x\nimport fmt\n", 'package x\nimport ("fmt"', "/* open",
+    'import "a"' } do
     it("is left to the compiler when it is odd: " .. ("%q"):format(text):gsub("\n", "n"), function()
       assert.is_nil(head(text))
     end)

@@ -110,7 +110,13 @@ func main() { fmt.Println("main") }
 
   it("runs a directory with packages of its own", function()
     support.write("dir/go.mod", "module example.test/dir\n\ngo 1.21\n")
-    support.write("dir/main.go", 'package main\n\nimport ("fmt"; "example.test/dir/sub")\n\nfunc main() { fmt.Println(sub.X, other()) }\n')
+    support.write("dir/main.go", [[
+package main
+
+import ("fmt"; "example.test/dir/sub")
+
+func main() { fmt.Println(sub.X, other()) }
+]])
     support.write("dir/other.go", "package main\n\nfunc other() int { return 2 }\n")
     support.write("dir/other_test.go", "package main\n\nvar broken int = \"\"\n")
     support.write("dir/sub/sub.go", 'package sub\n\nvar X = "sub"\n')

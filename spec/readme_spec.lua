@@ -11,8 +11,8 @@ describe("the README's example", function()
     local program = readme:match "```lua\n(.-)```"
     local script = support.write("example.lua", program)
     local root = lfs.currentdir()
-    local status, out, errors = support.run { "sh", "-c", ("cd %s && luajit %s/spec/env.lua %s"):format(support.tmpdir(), root,
-      script) }
+    local command = ("cd %s && luajit %s/spec/env.lua %s"):format(support.tmpdir(), root, script)
+    local status, out, errors = support.run { "sh", "-c", command }
     assert.equal("", errors)
     assert.equal(0, status)
     local shown = 0

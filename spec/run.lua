@@ -64,8 +64,8 @@ end
 -- Runs one suite; lines of tests that pass are swallowed.
 local function run(title, command, read, environment)
   local begin, good, bad, quiet = seconds(), 0, 0, {}
-  local shell = ("(%s timeout -k 10 %d %s) </dev/null 2>&1; printf '\\nstatus %%d\\n' $?"):format(environment or "", TIMEOUT,
-    command)
+  local shell = ("(%s timeout -k 10 %d %s) </dev/null 2>&1; printf '\\nstatus %%d\\n' $?"):format(
+    environment or "", TIMEOUT, command)
   local pipe = assert(io.popen(shell))
   local status, running
   for line in pipe:lines() do
@@ -99,8 +99,8 @@ local function run(title, command, read, environment)
     bad = bad + 1
   end
   passed, failed = passed + good, failed + bad
-  print(("%-52s %4d passed %s %6.1f s"):format(title, good, bad > 0 and paint("31", ("%3d failed"):format(bad)) or "          ",
-    seconds() - begin))
+  local note = bad > 0 and paint("31", ("%3d failed"):format(bad)) or "          "
+  print(("%-52s %4d passed %s %6.1f s"):format(title, good, note, seconds() - begin))
   io.stdout:flush()
 end
 

@@ -86,6 +86,20 @@ function support.lua(script, environment)
   return support.run({ "luajit", "spec/env.lua", support.write("script.lua", script) }, environment)
 end
 
+local counter
+
+--- How many modules the Go runtime knows: the host, those loaded, and the one that counts them.
+function support.runtime_modules()
+  counter = counter or assert(support.host():load(support.compile("spec/testdata/modules.go", "modules")))
+  return counter.Count()
+end
+
+--- Mappings of this process.
+function support.mappings()
+  local _, n = support.read "/proc/self/maps":gsub("\n", "")
+  return n
+end
+
 --- Resident memory of this process in bytes.
 function support.rss()
   local pages = support.read "/proc/self/statm":match "^%d+ (%d+)"
