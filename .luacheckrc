@@ -5,3 +5,4 @@ files["spec"] = { std = "+busted" }
 files["examples/**/routes.lua"] = { globals = {
   "get", "post", "put", "patch", "delete", "route", "module", "before", "on_error", "root",
 } }
+files["spec/env.lua"] = { globals = { "arg" } }

@@ -91,7 +91,10 @@ describe("a corrupt object", function()
       local f = io.open(%q, "rb"); local bytes = f:read "*a"; f:close()
       local host = assert(goloader.host())
       local seed = 12345
-      local function random(n) seed = (seed * 1103515245 + 12345) %% 2147483648; return math.floor(seed / 65536) %% n end
+      local function random(n)
+        seed = (seed * 1103515245 + 12345) %% 2147483648
+        return math.floor(seed / 65536) %% n
+      end
       local function number() return random(32768) * 32768 + random(32768) end
       local refused, loaded = 0, 0
       for round = 1, 400 do
@@ -137,8 +140,8 @@ describe("an object for another host", function()
   end)
 
   it("is refused by flags, both named", function()
-    local job = assert(toolchain.start({ support.tools():tool "compile", "-o", support.tmpdir() .. "/v3.o", "-p", "shop",
-      support.write("v3.go", "package shop\n\nfunc F() int { return 1 }\n") },
+    local job = assert(toolchain.start({ support.tools():tool "compile", "-p", "shop",
+      "-o", support.tmpdir() .. "/v3.o", support.write("v3.go", "package shop\n\nfunc F() int { return 1 }\n") },
       { env = "GOAMD64=v3", merge = true }))
     local ok, output = job:wait()
     assert(ok, output)

@@ -29,9 +29,10 @@ describe("the host", function()
   end)
 
   it("refuses misuse loudly", function()
-    assert.error_matches(function() support.host():load() end, "host:load: a file name or a list of them expected, got nil")
-    assert.error_matches(function() support.host():load {} end, "got an empty list")
-    assert.error_matches(function() support.host():build(7) end, "host:build: a directory or Go files expected, got number")
+    local host = support.host()
+    assert.error_matches(function() host:load() end, "host:load: a file name or a list of them expected, got nil")
+    assert.error_matches(function() host:load {} end, "got an empty list")
+    assert.error_matches(function() host:build(7) end, "host:build: a directory or Go files expected, got number")
   end)
 end)
 
@@ -238,7 +239,13 @@ describe("host:build", function()
 
   it("takes assembly", function()
     support.write("asm/go.mod", "module example.test/asm\n\ngo 1.21\n")
-    support.write("asm/asm.go", "package asm\n\nfunc triple(n int) int\n\nfunc Triple(n int) int { return triple(n) }\n")
+    support.write("asm/asm.go", [[
+package asm
+
+func triple(n int) int
+
+func Triple(n int) int { return triple(n) }
+]])
     support.write("asm/asm_amd64.s", [[
 #include "textflag.h"
 
