@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -64,6 +65,16 @@ func afterMain() { close(program.done) }
 // Both are called by address only.
 var mainHooks = [...]func(){beforeMain, afterMain}
 
+// exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process, which
+// it takes for somebody else's (runtime.setTraceback adds tracebackCrash).
+func exitAsProgram() {
+	const tracebackCrash = 1
+	if os.Getenv("GOTRACEBACK") != "crash" {
+		cache := (*uint32)(rt.traceback_cache)
+		atomic.StoreUint32(cache, atomic.LoadUint32(cache)&^tracebackCrash)
+	}
+}
+
 // goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
 // its own. It returns when main.main returns; a panic or os.Exit ends the process, as natively.
 //
@@ -81,6 +92,7 @@ func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Poi
 	program.funcs = unsafe.Slice(funcs, nfuncs)
 	program.tasks = unsafe.Slice(tasks, ntasks)
 	program.done = make(chan struct{})
+	exitAsProgram()
 	runtime.KeepAlive(mainHooks)
 	go funcOf[func()](&start)()
 	<-program.done

@@ -9,12 +9,12 @@
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
-	void *modulesinit;    /* func() */
-	void *itab_add;       /* func(*itab) */
-	void *lock, *unlock;  /* func(*mutex) */
+	void *modulesinit;                      /* func() */
+	void *itab_add;                         /* func(*itab) */
+	void *lock, *unlock;                    /* func(*mutex) */
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
-	void *do_init;        /* doInit1: func(*initTask) */
-	void *unwinder_init, *unwinder_next; /* (*unwinder).initAt and .next */
+	void *do_init;                          /* doInit1: func(*initTask) */
+	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
 
 	/* variables */
 	void *firstmoduledata, *lastmoduledatap;
@@ -24,6 +24,7 @@ struct gl_runtime {
 	void *allm;                /* *m */
 	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
 	void *module_to_typelinks_lock;
+	void *traceback_cache; /* uint32 */
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next;
@@ -39,7 +40,7 @@ struct gl_retired {
 	void *moduledata;
 	void *text, *etext; /* where its code lies */
 	void *low, *high;   /* where all of it lies */
-	void *caches;       /* array of addresses of type-assertion caches to empty, each with its empty value after it */
+	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	/* out, when a goroutine is in its code: its traceback, to be freed by the caller */
 	char *reason;

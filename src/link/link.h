@@ -53,7 +53,7 @@ struct lsym {
 	uint32_t idx;
 	uint32_t referrer; /* symbol that asked for it first, for messages; NO_SYM for a root */
 	uint32_t target;   /* of a synthetic symbol: what it stands for; of a function elsewhere: its trampoline */
-	uint32_t alias;    /* the symbol of the resident view that this one of the module view stands for, or NO_SYM */
+	uint32_t alias;    /* the symbol that this one stands for, found under another view or ABI; or NO_SYM */
 	uint8_t want_abi;  /* GL_ABI0 or GL_ABIINTERNAL: which of a function's two entries is meant */
 	uint8_t state, section, unit, synthetic;
 	bool marked, is_func;

@@ -850,6 +850,11 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	s->referrer = referrer;
 	HASH_ADD_KEYPTR(hh, l->by_name[view][want_abi], s->name.p, s->name.n, s);
 	bind(l, self, view, obj, idx, tied);
+	if (want_abi == GL_ABI0 && s->alias == NO_SYM && s->state != SYM_ABSENT && !s->is_func) {
+		/* references by name to what is no function carry ABI 0; those by number don't, and mean the same
+		 * symbol */
+		s->alias = resolve_name(l, name, GL_ABIINTERNAL, view, obj, idx, referrer);
+	}
 	return s->alias != NO_SYM ? s->alias : self;
 }
 
