@@ -261,7 +261,7 @@ static void read_symtab(struct gl_image *img)
 		img->names = malloc(str->d_size + 1);
 		img->syms = calloc(n, sizeof(*img->syms));
 	}
-	if (img->names == NULL || img->syms == NULL) {
+	if (str == NULL || img->names == NULL || img->syms == NULL) {
 		n = 0;
 	} else {
 		memcpy(img->names, str->d_buf, str->d_size);

@@ -397,10 +397,11 @@ void unit_release(struct linker *linker, struct unit *u)
 
 void unit_free(struct unit *u)
 {
-	struct got_slot *slot, *tmp;
+	struct got_slot *slot = u->got, *next;
 
-	HASH_ITER (hh, u->got, slot, tmp) {
-		HASH_DEL(u->got, slot);
+	HASH_CLEAR(hh, u->got);
+	for (; slot != NULL; slot = next) {
+		next = slot->hh.next;
 		free(slot);
 	}
 	free(u->pclntab.buf);

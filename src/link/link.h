@@ -247,12 +247,12 @@ void lpkg_close(struct lpkg *p);
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
 
 /* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
-int link_layout(struct link *l, enum unit_id u);
+int link_layout(struct link *l, enum unit_id id);
 void unit_release(struct linker *linker, struct unit *u);
 void unit_free(struct unit *u);
 
 /* relocate.c. Copies the symbols' bytes and patches their references. */
-int link_relocate(struct link *l, enum unit_id u);
+int link_relocate(struct link *l, enum unit_id id);
 
 /* pclntab.c. Builds what the runtime needs to walk the unit's stacks, once symbols have offsets (rodata_off: where the
  * tables will lie in rodata); then copies it to its place. */

@@ -490,24 +490,27 @@ static void write_findfunctab(const struct link *l, const struct unit *u, uint8_
 
 static void builder_free(struct builder *b)
 {
-	struct name_entry *n, *n2;
-	struct file_entry *f, *f2;
-	struct cu_entry *c, *c2;
+	struct name_entry *name = b->name_table;
+	struct file_entry *file = b->file_table;
+	struct cu_entry *cu = b->cus;
 
-	HASH_ITER (hh, b->name_table, n, n2) {
-		HASH_DEL(b->name_table, n);
-		free(n->name);
-		free(n);
+	HASH_CLEAR(hh, b->name_table);
+	HASH_CLEAR(hh, b->file_table);
+	HASH_CLEAR(hh, b->cus);
+	for (struct name_entry *next; name != NULL; name = next) {
+		next = name->hh.next;
+		free(name->name);
+		free(name);
 	}
-	HASH_ITER (hh, b->file_table, f, f2) {
-		HASH_DEL(b->file_table, f);
-		free(f->name);
-		free(f);
+	for (struct file_entry *next; file != NULL; file = next) {
+		next = file->hh.next;
+		free(file->name);
+		free(file);
 	}
-	HASH_ITER (hh, b->cus, c, c2) {
-		HASH_DEL(b->cus, c);
-		free(c->names);
-		free(c);
+	for (struct cu_entry *next; cu != NULL; cu = next) {
+		next = cu->hh.next;
+		free(cu->names);
+		free(cu);
 	}
 	free(b->names.p);
 	free(b->files.p);

@@ -69,6 +69,7 @@ struct lsym *link_sym(const struct link *l, uint32_t s) { return &l->chunks[s / 
 static uint32_t new_sym(struct link *l)
 {
 	if (l->nsyms == l->nchunks * CHUNK) {
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): chunks is an array of pointers */
 		struct lsym **grown = realloc(l->chunks, (l->nchunks + 1) * sizeof(*grown));
 		if (grown != NULL) {
 			l->chunks = grown;
@@ -293,7 +294,7 @@ void lpkg_close(struct lpkg *p)
 static char *path_to_prefix(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *out = malloc(strlen(path) * 3 + 1), *w = out;
+	char *out = calloc(strlen(path) + 1, 3), *w = out;
 
 	for (const char *p = path; out != NULL && *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
@@ -302,9 +303,6 @@ static char *path_to_prefix(const char *path)
 		} else {
 			*w++ = *p;
 		}
-	}
-	if (out != NULL) {
-		*w = '\0';
 	}
 	return out;
 }
@@ -511,7 +509,7 @@ static bool host_lookup(struct link *l, const char *name, size_t len, uint8_t wa
 {
 	struct linker *linker = l->linker;
 	char abi0[1024];
-	struct gl_image_sym other;
+	struct gl_image_sym other = { 0 };
 	bool has_abi0 = false;
 
 	bool has_plain = gl_image_lookup(linker->image, name, len, out);
@@ -807,10 +805,9 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	if (bind_funcval(l, s, view, self)) {
 		return;
 	}
-	/* a linkname pushed by another package: "sync.runtime_Semacquire" is the runtime's. The runtime and what it
-	 * stands on do most of that; only when they don't are all the archives asked. */
-	struct lpkg *p, *tmp;
-	HASH_ITER (hh, l->linker->archives, p, tmp) {
+	/* a linkname pushed by another package: "sync.runtime_Semacquire" is the runtime's. The runtime and its kin do
+	 * most of that; others are asked when they have been opened for something else. */
+	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
 		if (p->pkg == NULL && strncmp(p->path, "runtime", 7) != 0 && strncmp(p->path, "internal/", 9) != 0 &&
 		    strcmp(p->path, "syscall") != 0 && strcmp(p->path, "os") != 0 && strcmp(p->path, "reflect") != 0 &&
 		    strcmp(p->path, "time") != 0) {
