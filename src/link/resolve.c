@@ -890,6 +890,7 @@ static int touch(struct link *l, struct lobj *obj, enum unit_id view)
 	if (obj->locals[UNIT_MODULE] == NULL && obj->locals[UNIT_RESIDENT] == NULL) {
 		if (l->ntouched == l->cap_touched) {
 			uint32_t grown = l->cap_touched == 0 ? 16 : l->cap_touched * 2;
+			/* NOLINTNEXTLINE(bugprone-sizeof-expression): touched is an array of pointers */
 			const struct lobj **p = realloc(l->touched, grown * sizeof(*p));
 			if (p == NULL) {
 				return out_of_memory(l);
