@@ -27,7 +27,9 @@ LIB_CFLAGS := $(shell pkg-config --cflags libelf capstone libsodium 2>/dev/null)
 LIBS := $(shell pkg-config --libs libelf libsodium 2>/dev/null) -ldl -lpthread
 
 CFLAGS ?= -O2 -g
-GL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)
+# The rooms call each other for every relocation: across files too, the compiler shall see what it can inline.
+LTO := $(if $(shell $(CC) --version 2>/dev/null | grep -i 'free software foundation'),-flto=auto -ffat-lto-objects)
+GL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) $(LTO) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)
 
 SOURCES := $(wildcard src/*.c src/*/*.c src/*/*.S)
 # src/host is Go's: a C file there belongs to its package and is compiled by go build
@@ -85,7 +87,8 @@ build/lib/libgoloader.a: $(LIB_OBJECTS)
 # does too, and another state finds it again.
 build/lib/goloader/core.so: $(BINDING_OBJECTS) build/lib/libgoloader.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $(BINDING_OBJECTS) build/lib/libgoloader.a $(LIBS) $(LDFLAGS)
+	$(CC) $(CFLAGS) $(LTO) -fPIC -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $(BINDING_OBJECTS) \
+		build/lib/libgoloader.a $(LIBS) $(LDFLAGS)
 
 build/bin/goloader: build/obj/cmd/goloader.c.o
 	@mkdir -p $(@D)

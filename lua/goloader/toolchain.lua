@@ -190,7 +190,10 @@ end
 ---@return goloader.Job|nil job
 ---@return goloader.Error|nil err
 function Toolchain:start_tool(name, args, opts)
-  return toolchain.start({ self:tool(name), unpack(args) }, { dir = opts and opts.dir, merge = true, env = self.env })
+  local env = self.env
+  -- the compiler runs for a fraction of a second: collecting less often is worth a tenth of that
+  if not os.getenv "GOGC" then env = env .. "GOGC=400 " end
+  return toolchain.start({ self:tool(name), unpack(args) }, { dir = opts and opts.dir, merge = true, env = env })
 end
 
 local function parse_importcfg(text)

@@ -184,6 +184,15 @@ static struct gl_str package_of(struct gl_str name)
 
 /* ---- packages and their definitions ----------------------------------------------------------------------------- */
 
+/* Can symbol i be meant by name? */
+static bool is_indexed(const struct lpkg *p, const struct gl_object *obj, uint32_t i)
+{
+	struct gl_sym sym = gl_object_sym(obj, i);
+
+	return sym.name.n > 0 && sym.abi != GL_ABISTATIC && section_of(p->abi, sym.type) != SEC_NONE &&
+	       (!gl_object_is_hashed(obj, i) || is_unique_name(sym.name));
+}
+
 /* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
  * are all by number, never needs it. Without memory there are none. */
 static void index_package(struct lpkg *p)
@@ -191,7 +200,9 @@ static void index_package(struct lpkg *p)
 	size_t n = 0;
 
 	for (uint32_t o = 0; o < p->nobjs; o++) {
-		n += gl_object_nsyms(p->objs[o].obj);
+		for (uint32_t i = 0, nsyms = gl_object_nsyms(p->objs[o].obj); i < nsyms; i++) {
+			n += is_indexed(p, p->objs[o].obj, i);
+		}
 	}
 	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
 	p->indexed = true;
@@ -203,16 +214,12 @@ static void index_package(struct lpkg *p)
 		const struct lobj *obj = &p->objs[o];
 		uint32_t nsyms = gl_object_nsyms(obj->obj);
 		for (uint32_t i = 0; i < nsyms; i++) {
+			if (!is_indexed(p, obj->obj, i)) {
+				continue;
+			}
 			struct gl_sym sym = gl_object_sym(obj->obj, i);
-			if (gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
-				continue;
-			}
-			enum section section = section_of(p->abi, sym.type);
-			if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || section == SEC_NONE) {
-				continue;
-			}
 			/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
-			bool is_func = section == SEC_TEXT;
+			bool is_func = section_of(p->abi, sym.type) == SEC_TEXT;
 			struct ldef **table = is_func && sym.abi == GL_ABI0 ? &p->abi0 : &p->plain, *have;
 			HASH_FIND(hh, *table, sym.name.p, sym.name.n, have);
 			if (have != NULL) {
