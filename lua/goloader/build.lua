@@ -226,11 +226,39 @@ local function compiler_error(output)
   return { code = "compile", message = (output:gsub("%s+$", "")) }
 end
 
+-- Debugging information is a quarter of the compiler's work, and nobody reads it here: exports are typed by export
+-- data. But it makes the compiler write a descriptor of every type that a function mentions, also of those that only
+-- pass through, and Lua can't carry a value of an unnamed array or struct, or of a map with a type of the package's
+-- own, that nothing describes. So whoever exports such a thing gets it.
+local function needs_dwarf(dir, files)
+  local types, declarations = {}, {}
+  for _, file in ipairs(files) do
+    local source = "\n" .. (read_file(dir .. "/" .. file) or "")
+    for name in source:gmatch "\n%s*type%s+([%w_]+)" do types[name] = true end
+    if source:find "\ntype%s*%(" then return true end
+    -- up to the body, or to the braces of a type, which end in "struct" or "interface"
+    for text in source:gmatch "\nfunc%s+%u[%w_]*([^{]*){" do declarations[#declarations + 1] = text end
+    for text in source:gmatch "\nvar%s+(%u[^\n]*)" do declarations[#declarations + 1] = text end
+    if source:find "\nvar%s*%([^)]*\n%s+%u" then return true end
+  end
+  for _, declaration in ipairs(declarations) do
+    local text, maps = declaration:gsub("map%[", "map ")
+    if text:find "%[%s*[%w_.]" or text:find "%f[%w]struct%f[%W]" or text:find "%f[%w]interface%s*$" then return true end
+    if maps > 0 then
+      for word in text:gmatch "[%w_]+" do
+        if types[word] then return true end
+      end
+    end
+  end
+  return false
+end
+
 -- Starts the compiler on files of a directory; its object is a temporary file.
 local function start_compile(tc, dir, files, path, lang, importcfg, opts)
   local object = os.tmpname()
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack" }
+  if not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
   -- "all=-N" says which packages the flags are for; of those, only this one is compiled here
   local flags = (opts.gcflags or ""):gsub("^all=", "")
   for word in flags:gmatch "%S+" do args[#args + 1] = word end
