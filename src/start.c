@@ -182,6 +182,41 @@ static void find_importcfg(struct gl_host *host)
 	}
 }
 
+/* ---- stack bounds -----------------------------------------------------------------------------------------------
+ *
+ * Go 1.21 asks for the bounds of the C stack at every call from C (runtime.callbackUpdateSystemStack), and on a
+ * process's first thread the C library answers by reading /proc/self/maps: a tenth of a millisecond and more. A
+ * thread's bounds never change; ours are asked for once. Later versions ask only when they must, and get the same
+ * answer. */
+
+static void (*original_stack_bounds)(uintptr_t *bounds);
+
+static void cached_stack_bounds(uintptr_t *bounds)
+{
+	static _Thread_local uintptr_t known[2];
+	static _Thread_local int nknown; /* words: the lower bound alone in early releases of Go 1.21, then both */
+
+	if (nknown == 0) {
+		known[1] = UINTPTR_MAX;
+		original_stack_bounds(known);
+		nknown = known[1] == UINTPTR_MAX ? 1 : 2;
+	}
+	for (int i = 0; i < nknown; i++) {
+		bounds[i] = known[i];
+	}
+}
+
+static void cache_stack_bounds(struct gl_host *host)
+{
+	void (**variable)(uintptr_t *) = NULL;
+
+	*(void **)&variable = runtime_symbol(host, "_cgo_getstackbound", NULL, 0);
+	if (variable != NULL && *variable != NULL) {
+		original_stack_bounds = *variable;
+		*variable = cached_stack_bounds;
+	}
+}
+
 /* ---- the arena -------------------------------------------------------------------------------------------------- */
 
 static bool within_reach(const struct gl_arena *arena, const struct gl_image *image)
@@ -258,6 +293,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	    fill_runtime(host, err) != 0 || find_exports(host, err) != 0) {
 		goto fail;
 	}
+	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);
 	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);

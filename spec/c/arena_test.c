@@ -1,0 +1,169 @@
+/* The arena: what it hands out, in which order, and that nothing is ever writable and executable. */
+#include "memory/arena.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { PAGES = 64 };
+
+static int reserve(void **state)
+{
+	static struct gl_error err;
+
+	*state = gl_arena_reserve(PAGES * gl_page_size(), &err);
+	return *state == NULL;
+}
+
+static int release(void **state)
+{
+	gl_arena_free(*state);
+	return 0;
+}
+
+/* The protection of the mapping that holds addr, as /proc/self/maps has it: "rw-p". */
+static void protection_of(const void *addr, char out[5])
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	char line[512];
+	unsigned long low, high;
+
+	assert_non_null(f);
+	strcpy(out, "none");
+	while (fgets(line, sizeof(line), f) != NULL) {
+		char prot[5];
+		if (sscanf(line, "%lx-%lx %4s", &low, &high, prot) == 3 && (unsigned long)addr >= low &&
+		    (unsigned long)addr < high) {
+			memcpy(out, prot, sizeof(prot));
+		}
+	}
+	fclose(f);
+}
+
+static void test_block_is_zeroed_writable_and_inside(void **state)
+{
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	size_t size = 3 * gl_page_size();
+	unsigned char *p = gl_arena_take(arena, size, &err);
+
+	assert_non_null(p);
+	assert_true((uintptr_t)p >= gl_arena_low(arena) && (uintptr_t)p + size <= gl_arena_high(arena));
+	for (size_t i = 0; i < size; i++) {
+		assert_int_equal(p[i], 0);
+	}
+	memset(p, 0xcc, size);
+}
+
+static void test_given_memory_comes_back_zeroed(void **state)
+{
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	size_t size = PAGES * gl_page_size();
+	unsigned char *p = gl_arena_take(arena, size, &err);
+
+	assert_non_null(p);
+	memset(p, 0xcc, size);
+	gl_arena_give(arena, p, size);
+	unsigned char *again = gl_arena_take(arena, size, &err);
+	assert_ptr_equal(again, p); /* there is no other place for it */
+	assert_int_equal(again[0], 0);
+	assert_int_equal(again[size - 1], 0);
+}
+
+static void test_addresses_rest_before_they_are_used_again(void **state)
+{
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	void *first = gl_arena_take(arena, gl_page_size(), &err);
+	void *second = gl_arena_take(arena, gl_page_size(), &err);
+
+	assert_non_null(second);
+	gl_arena_give(arena, first, gl_page_size());
+	assert_ptr_not_equal(gl_arena_take(arena, gl_page_size(), &err), first);
+}
+
+static void test_neighbours_join(void **state)
+{
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	void *blocks[PAGES];
+
+	for (int i = 0; i < PAGES; i++) {
+		blocks[i] = gl_arena_take(arena, gl_page_size(), &err);
+		assert_non_null(blocks[i]);
+	}
+	/* every other one first, so that each of the rest joins two */
+	for (int i = 0; i < PAGES; i += 2) {
+		gl_arena_give(arena, blocks[i], gl_page_size());
+	}
+	for (int i = 1; i < PAGES; i += 2) {
+		gl_arena_give(arena, blocks[i], gl_page_size());
+	}
+	assert_non_null(gl_arena_take(arena, PAGES * gl_page_size(), &err));
+}
+
+static void test_full_arena_says_so(void **state)
+{
+	struct gl_error err = { 0 };
+
+	assert_null(gl_arena_take(*state, (PAGES + 1) * gl_page_size(), &err));
+	assert_int_equal(err.code, GL_ENOMEM);
+	assert_non_null(strstr(err.message, "within reach of the host"));
+}
+
+static void test_protections(void **state)
+{
+	struct gl_error err;
+	size_t page = gl_page_size();
+	char *p = gl_arena_take(*state, 3 * page, &err);
+	char prot[5];
+
+	assert_non_null(p);
+	assert_int_equal(gl_arena_protect(p, page, GL_PROT_READ_EXEC, &err), 0);
+	assert_int_equal(gl_arena_protect(p + page, page, GL_PROT_READ, &err), 0);
+	protection_of(p, prot);
+	assert_string_equal(prot, "r-xp");
+	protection_of(p + page, prot);
+	assert_string_equal(prot, "r--p");
+	protection_of(p + 2 * page, prot);
+	assert_string_equal(prot, "rw-p");
+	gl_arena_give(*state, p, 3 * page);
+	protection_of(p, prot);
+	assert_string_equal(prot, "---p");
+}
+
+static void test_hole_in_a_range(void **state)
+{
+	struct gl_error err;
+	uintptr_t low = gl_arena_high(*state), high = low + ((uintptr_t)1 << 38);
+	size_t size = (size_t)1 << 27;
+	struct gl_arena *arena = gl_arena_reserve_between(low, high, size, &err);
+
+	assert_non_null(arena);
+	assert_true(gl_arena_low(arena) >= low && gl_arena_high(arena) <= high);
+	assert_non_null(gl_arena_take(arena, gl_page_size(), &err));
+	gl_arena_free(arena);
+	/* a range without room for the least */
+	assert_null(gl_arena_reserve_between(low, low + gl_page_size(), size, &err));
+	assert_int_equal(err.code, GL_ENOMEM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_block_is_zeroed_writable_and_inside, reserve, release),
+		cmocka_unit_test_setup_teardown(test_given_memory_comes_back_zeroed, reserve, release),
+		cmocka_unit_test_setup_teardown(test_addresses_rest_before_they_are_used_again, reserve, release),
+		cmocka_unit_test_setup_teardown(test_neighbours_join, reserve, release),
+		cmocka_unit_test_setup_teardown(test_full_arena_says_so, reserve, release),
+		cmocka_unit_test_setup_teardown(test_protections, reserve, release),
+		cmocka_unit_test_setup_teardown(test_hole_in_a_range, reserve, release),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
