@@ -388,6 +388,9 @@ static struct lpkg *named_archive(struct link *l, struct gl_str path)
 {
 	struct lpkg *p = NULL;
 
+	if (path.n == 0) {
+		return NULL; /* an unnamed type, say */
+	}
 	HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
 	if (p == NULL && l->linker->importcfg != NULL) {
 		read_importcfg(l->linker);
