@@ -135,7 +135,7 @@ FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c
 
 build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) Makefile
 	@mkdir -p $(@D)
-	clang $(GL_CFLAGS) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
+	clang $(filter-out $(LTO),$(GL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
 
 build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES)
 	@mkdir -p $@/object $@/desc
@@ -154,7 +154,7 @@ fuzz: build/fuzz/seeds $(FUZZERS)
 lint:
 	@.ci/deps lint
 	@$(MAKE) --no-print-directory all
-	@.ci/lint "$(GL_CFLAGS)" "$(GOROOT_DIR)"
+	@.ci/lint "$(filter-out $(LTO),$(GL_CFLAGS))" "$(GOROOT_DIR)"
 
 # As `luarocks make` calls it; without LuaRocks into /usr/local.
 LUADIR ?= /usr/local/share/lua/5.1

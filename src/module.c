@@ -108,14 +108,14 @@ static void root_type(struct link *l, struct gl_pool *pool, const char *type)
 	char *name = gl_pool_take(pool, n + 1);
 
 	if (name != NULL) {
-		memcpy(name, "type:", 5);
-		memcpy(name + 5, type, n - 4);
+		snprintf(name, n + 1, "type:%s", type);
 		link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
 	}
 }
 
 static int root_exports(struct link *l, struct gl_module *mod, struct exports *ex)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
 	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
 	if (ex->decls == NULL) {
 		return gl_fail(l->err, GL_ENOMEM, "out of memory while reading exports");
@@ -309,8 +309,7 @@ static uintptr_t type_address(struct link *l, const char *type)
 	uintptr_t addr = 0;
 
 	if (name != NULL) {
-		memcpy(name, "type:", 5);
-		memcpy(name + 5, type, n - 4);
+		snprintf(name, n + 1, "type:%s", type);
 		/* rooted before: this finds it again */
 		uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
 		if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
@@ -502,10 +501,11 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	}
 
 	/* Open and read: each file is a package, checked, its definitions indexed. */
-	if (open_packages(&l, files, import_paths, nfiles, opts) != 0) {
+	if (open_packages(&l, files, import_paths, nfiles, opts) != 0 || l.packages == NULL) {
 		goto fail;
 	}
-	mod->name = strdup(l.packages[l.npackages - 1].path);
+	const char *path = l.packages[l.npackages - 1].path;
+	mod->name = strdup(path != NULL ? path : "");
 	then = now_ms();
 	mod->stats.read_ms = then - start;
 

@@ -34,7 +34,7 @@ static void protection_of(const void *addr, char out[5])
 	unsigned long low, high;
 
 	assert_non_null(f);
-	strcpy(out, "none");
+	memcpy(out, "none", 5);
 	while (fgets(line, sizeof(line), f) != NULL) {
 		char prot[5];
 		if (sscanf(line, "%lx-%lx %4s", &low, &high, prot) == 3 && (unsigned long)addr >= low &&

@@ -172,6 +172,10 @@ static int add_got(struct link *l, struct unit *u, uint32_t sym)
 	}
 	slot->sym = sym;
 	HASH_ADD(hh, u->got, sym, sizeof(slot->sym), slot);
+	if (slot->hh.tbl == NULL) {
+		free(slot);
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out the GOT");
+	}
 	u->ngot = HASH_COUNT(u->got);
 	return 0;
 }

@@ -13,7 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* uthash aborts when memory is short, unless told to report it; tables are grown before a load commits to anything */
+/* Short of memory, uthash would end the process; told so, it leaves the entry out with a NULL in hh.tbl, which whoever
+ * relies on the entry checks. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "../abi/abi.h"
@@ -207,8 +209,7 @@ struct link {
 	char **missing_packages;
 	uint32_t nmissing_packages;
 
-	bool uses_plain_roots; /* roots are the exports (false: main.main only) */
-	bool failed;           /* out of memory in the middle of a pass; err is set */
+	bool failed; /* out of memory in the middle of a pass; err is set */
 
 	struct unit units[NUNITS];
 };

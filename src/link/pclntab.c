@@ -126,6 +126,13 @@ static struct name_entry *func_name(struct builder *b, struct gl_str name)
 	}
 	e->off = append(b, &b->names, e->name, name.n + 1);
 	HASH_ADD_KEYPTR(hh, b->name_table, e->name, name.n, e);
+	if (e->hh.tbl == NULL) {
+		free(e->name);
+		free(e);
+		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+		b->failed = true;
+		return NULL;
+	}
 	return e;
 }
 
@@ -171,8 +178,13 @@ static uint32_t file_name(struct builder *b, struct gl_str file)
 	}
 	e->name = name;
 	e->off = append(b, &b->files, name, strlen(name) + 1);
+	uint32_t off = e->off;
 	HASH_ADD_KEYPTR(hh, b->file_table, e->name, strlen(e->name), e);
-	return e->off;
+	if (e->hh.tbl == NULL) {
+		free(e);
+		goto fail;
+	}
+	return off;
 
 fail:
 	free(name);
@@ -200,6 +212,13 @@ static struct cu_entry *cu_of(struct builder *b, const struct lobj *obj)
 	memset(cu->names, 0xff, (nfiles + 1) * sizeof(*cu->names));
 	cu->obj = obj;
 	HASH_ADD_PTR(b->cus, obj, cu);
+	if (cu->hh.tbl == NULL) {
+		free(cu->names);
+		free(cu);
+		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+		b->failed = true;
+		return NULL;
+	}
 	return cu;
 }
 

@@ -340,6 +340,10 @@ struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, 
 	p->path = path;
 	p->file = copy;
 	HASH_ADD_KEYPTR(hh, linker->archives, p->path, strlen(p->path), p);
+	if (p->hh.tbl == NULL) {
+		free(p);
+		goto fail;
+	}
 	return p;
 
 fail:
@@ -856,6 +860,10 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	s->want_abi = want_abi;
 	s->referrer = referrer;
 	HASH_ADD_KEYPTR(hh, l->by_name[view][want_abi], s->name.p, s->name.n, s);
+	if (s->hh.tbl == NULL) {
+		out_of_memory(l);
+		return NO_SYM;
+	}
 	bind(l, self, view, obj, idx, tied);
 	if (want_abi == GL_ABI0 && s->alias == NO_SYM && s->state != SYM_ABSENT && !s->is_func) {
 		/* references by name to what is no function carry ABI 0; those by number don't, and mean the same
@@ -889,6 +897,10 @@ static uint32_t resolve_hashed(struct link *l, const struct lobj *obj, uint32_t 
 	s->name = sym.name;
 	place(l, s, obj, idx, view);
 	HASH_ADD(hh, l->by_hash[view], hash, sizeof(s->hash), s);
+	if (s->hh.tbl == NULL) {
+		out_of_memory(l);
+		return NO_SYM;
+	}
 	return self;
 }
 
@@ -1044,10 +1056,12 @@ static void scan_relocs(struct link *l, uint32_t s)
 			continue;
 		}
 		uint32_t t = link_resolve_ref(l, sym->obj, r.sym, (enum unit_id)sym->unit, s);
-		if (t == NO_SYM) {
+		if (t == NO_SYM && !l->failed) {
 			gl_fail(l->err, GL_EFORMAT, "%s: %.*s refers to a symbol without a name", sym->obj->pkg->file,
 				(int)sym->name.n, sym->name.p);
 			l->failed = true;
+		}
+		if (l->failed) {
 			return;
 		}
 		if (link_sym(l, t)->state == SYM_ABSENT && !weak) {

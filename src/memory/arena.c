@@ -147,7 +147,10 @@ static void join_ranges(struct gl_arena *arena)
 void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 {
 	/* a fresh PROT_NONE mapping gives the pages back and forgets their contents in one step */
-	mmap(block, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+	if (mmap(block, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
+	    MAP_FAILED) {
+		return; /* it stays as it is, and nobody gets it again */
+	}
 
 	struct range *r = calloc(1, sizeof(*r));
 	if (r == NULL) {

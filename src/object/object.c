@@ -513,7 +513,7 @@ static int package_map(struct gl_package *pkg, int flags, struct gl_error *err)
 	pkg->map = mmap(NULL, pkg->size, PROT_READ, MAP_PRIVATE | flags, fd, 0);
 	int saved = errno;
 	close(fd);
-	if (pkg->map == MAP_FAILED) {
+	if (pkg->map == MAP_FAILED || pkg->map == NULL) {
 		pkg->map = NULL;
 		return gl_fail(err, GL_EIO, "%s: %s", pkg->file, strerror(saved));
 	}
