@@ -515,7 +515,8 @@ static int package_map(struct gl_package *pkg, int flags, struct gl_error *err)
 	close(fd);
 	if (pkg->map == MAP_FAILED || pkg->map == NULL) {
 		pkg->map = NULL;
-		return gl_fail(err, GL_EIO, "%s: %s", pkg->file, strerror(saved));
+		gl_fail(err, GL_EIO, "%s: %s", pkg->file, strerror(saved));
+		return -1;
 	}
 	return 0;
 }
