@@ -257,7 +257,7 @@ end
 local function start_compile(tc, dir, files, path, lang, importcfg, opts)
   local object = os.tmpname()
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
-    "-importcfg", importcfg, "-pack" }
+    "-importcfg", importcfg, "-pack", "-c=" .. toolchain.workers() }
   if not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
   -- "all=-N" says which packages the flags are for; of those, only this one is compiled here
   local flags = (opts.gcflags or ""):gsub("^all=", "")

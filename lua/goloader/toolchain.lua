@@ -192,8 +192,18 @@ end
 function Toolchain:start_tool(name, args, opts)
   local env = self.env
   -- the compiler runs for a fraction of a second: collecting less often is worth a tenth of that
-  if not os.getenv "GOGC" then env = env .. "GOGC=400 " end
+  if not os.getenv "GOGC" then env = env .. "GOGC=800 " end
   return toolchain.start({ self:tool(name), unpack(args) }, { dir = opts and opts.dir, merge = true, env = env })
+end
+
+-- Workers for one compiler: as the go command, no more than four, but no more than there are processors either.
+local workers
+function toolchain.workers()
+  if not workers then
+    local _, processors = (read_file "/proc/cpuinfo" or ""):gsub("processor%s*:", "")
+    workers = math.max(1, math.min(4, processors))
+  end
+  return workers
 end
 
 local function parse_importcfg(text)
