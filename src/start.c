@@ -97,8 +97,8 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	return 0;
 }
 
-/* Maps of the standard library that remember types for ever, each a sync.Map or a struct that holds one behind a mutex.
- * Those a host doesn't have are no loss. */
+/* Variables of the standard library that remember types for ever, each a sync.Map or a struct that holds one behind a
+ * sync.Mutex of 8 bytes, in every Go from 1.21 to 1.27. Those a host doesn't have are no loss. */
 static const struct {
 	const char *name;
 	size_t offset;
@@ -108,18 +108,12 @@ static const struct {
 	{ "reflect.layoutCache", 0 },
 	{ "reflect.funcLookupCache", 8 },
 	{ "reflect.structLookupCache", 8 },
-	{ "internal/reflectlite.ptrMap", 0 },
 	{ "encoding/json.encoderCache", 0 },
 	{ "encoding/json.fieldCache", 0 },
-	{ "encoding/json.decoderCache", 0 },
 	{ "encoding/json/v2.lookupArshalerCache", 0 },
-	{ "encoding/json/v2.structFieldsCache", 0 },
 	{ "encoding/xml.tinfoMap", 0 },
 	{ "encoding/binary.structSize", 0 },
-	{ "encoding/asn1.fieldCache", 0 },
 	{ "encoding/gob.userTypeCache", 0 },
-	{ "encoding/gob.encoderMap", 0 },
-	{ "encoding/gob.decoderMap", 0 },
 	{ "encoding/gob.nameToConcreteType", 0 },
 	{ "encoding/gob.concreteTypeToName", 0 },
 };

@@ -226,7 +226,7 @@ local function compiler_error(output)
   return { code = "compile", message = (output:gsub("%s+$", "")) }
 end
 
--- Debugging information is a quarter of the compiler's work, and nobody reads it here: exports are typed by export
+-- Debugging information is a tenth of the compiler's work, and nobody reads it here: exports are typed by export
 -- data. But it makes the compiler write a descriptor of every type that a function mentions, also of those that only
 -- pass through, and Lua can't carry a value of an unnamed array or struct, or of a map with a type of the package's
 -- own, that nothing describes. So whoever exports such a thing gets it.

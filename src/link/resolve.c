@@ -331,6 +331,7 @@ struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, 
 		}
 		free(p->file);
 		p->file = copy;
+		p->names_failed = false;
 		return p;
 	}
 	p = calloc(1, sizeof(*p));

@@ -828,6 +828,13 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct gl_declaration *)a)->name, ((const struct gl_declaration *)b)->name);
 }
 
+/* Calls enter by ABIInternal; what assembly defines has a wrapper for it from the compiler. */
+static bool can_be_declared(const struct gl_abi *abi, const struct gl_object *obj, uint32_t s, struct gl_sym sym)
+{
+	return (is_text(abi, sym.type) ? sym.abi == GL_ABIINTERNAL : is_data(abi, sym.type)) &&
+	       !gl_object_is_hashed(obj, s);
+}
+
 /* Gives each declaration its symbol, and drops those that have none here. */
 static void bind_symbols(struct owned_declarations *own, uint32_t n, const char *path, const struct gl_package *pkg,
 			 const struct gl_abi *abi)
@@ -843,9 +850,7 @@ static void bind_symbols(struct owned_declarations *own, uint32_t n, const char 
 		for (uint32_t s = 0; s < nsyms; s++) {
 			struct gl_sym sym = gl_object_sym(obj, s);
 			bool text = is_text(abi, sym.type);
-			/* calls enter by ABIInternal; what assembly defines has a wrapper for it from the compiler */
-			if (!(text ? sym.abi == GL_ABIINTERNAL : is_data(abi, sym.type)) ||
-			    gl_object_is_hashed(obj, s)) {
+			if (!can_be_declared(abi, obj, s, sym)) {
 				continue;
 			}
 			struct gl_str name = exported_name(sym.name, path, path_len);
@@ -921,8 +926,7 @@ static int read_from_symbols(struct owned_declarations *own, const struct gl_pac
 		for (uint32_t s = 0; s < nsyms; s++) {
 			struct gl_sym sym = gl_object_sym(obj, s);
 			bool text = is_text(abi, sym.type);
-			if (!(text ? sym.abi == GL_ABIINTERNAL : is_data(abi, sym.type)) ||
-			    gl_object_is_hashed(obj, s)) {
+			if (!can_be_declared(abi, obj, s, sym)) {
 				continue;
 			}
 			struct gl_str name = exported_name(sym.name, path, path_len);
