@@ -21,7 +21,8 @@ local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolc
 local build = {}
 
 ---@class goloader.Objects
----@field files { file: string }[]  dependencies first, the package built last
+---@field files { file: string }[]  what the module consists of: dependencies first, the package built last
+---@field archives table<string, string>  of third-party packages, by import path: all modules share them
 ---@field name string  the package's name: "main"
 ---@field package temporary string[]
 local Objects = {}
@@ -292,7 +293,7 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, name, dependencies)
+local function compiled(job, object, name, dependencies, archives)
   return setmetatable({
     job = job,
     finish = function()
@@ -304,7 +305,7 @@ local function compiled(job, object, name, dependencies)
       local files = {}
       for i, dependency in ipairs(dependencies) do files[i] = dependency end
       files[#files + 1] = { file = object }
-      return setmetatable({ files = files, name = name, temporary = { object } }, Objects)
+      return setmetatable({ files = files, archives = archives, name = name, temporary = { object } }, Objects)
     end,
   }, Build)
 end
@@ -348,7 +349,7 @@ local function plain(tc, target, opts)
   end
   local job, object = start_compile(tc, target.dir, files, path, lang, importcfg, opts)
   if not job then return nil, object end
-  return compiled(job, object, heads[1].name, {})
+  return compiled(job, object, heads[1].name, {}, {})
 end
 
 -- All that decides which files and archives take part, but not the function bodies of the package itself. Packages of
@@ -391,8 +392,8 @@ end
 local function known(tc, target, opts, memory)
   local record = memory and memory[target.spelled]
   if not record or record.fingerprint ~= fingerprint(target, record.dirs) then return nil end
-  if record.gcflags ~= opts.gcflags or record.tags ~= opts.tags then return nil end
-  for _, file in ipairs(record.archives) do
+  if record.gcflags ~= opts.gcflags or record.tags ~= opts.tags or record.private ~= opts.private then return nil end
+  for _, file in ipairs(record.compiled) do
     if not exists(file) then return nil end
   end
   local importcfg = os.tmpname()
@@ -404,7 +405,7 @@ local function known(tc, target, opts, memory)
     os.remove(importcfg)
     return nil, object
   end
-  local started = compiled(job, object, record.name, record.dependencies)
+  local started = compiled(job, object, record.name, record.dependencies, record.third_party)
   return setmetatable({
     job = job,
     finish = function()
@@ -420,7 +421,29 @@ local list_format = table.concat({
   -- what can't be compiled by one run of the compiler
   "{{if or .EmbedPatterns .CgoFiles .SFiles .SysoFiles .ImportMap}}more{{else}}one{{end}}",
   "{{join .GoFiles \"|\"}}",
+  -- edited here, or fetched and never changed
+  "{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}own{{end}}{{else}}own{{end}}",
+  "{{join .Imports \"|\"}}",
 }, "\t")
+
+-- Reads what `go list` printed of packages, dependencies first. A third-party package that imports one of the module's
+-- own (their modules require each other) has its types, and goes where they go.
+local function read_packages(output)
+  local packages, own = {}, {}
+  for line in output:gmatch "[^\n]+" do
+    local fields = {}
+    for field in (line .. "\t"):gmatch "([^\t]*)\t" do fields[#fields + 1] = field end
+    if #fields == 9 then
+      local package = { path = fields[1], name = fields[2], std = fields[3] == "true", file = fields[4],
+        dir = fields[5], one = fields[6] == "one", files = fields[7], own = fields[8] == "own" }
+      for import in fields[9]:gmatch "[^|]+" do package.own = package.own or own[import] end
+      package.own = package.own and not package.std
+      own[package.path] = package.own
+      packages[#packages + 1] = package
+    end
+  end
+  return packages
+end
 
 local function listed(tc, target, opts, memory)
   local args = { "list", "-export", "-deps", "-f", list_format }
@@ -432,23 +455,19 @@ local function listed(tc, target, opts, memory)
   if not job then return nil, why end
   local function finish()
     local ok, output, errors = job:wait()
-    local packages = {}
-    for line in output:gmatch "[^\n]+" do
-      local fields = {}
-      for field in (line .. "\t"):gmatch "([^\t]*)\t" do fields[#fields + 1] = field end
-      if #fields == 7 then
-        packages[#packages + 1] = { path = fields[1], name = fields[2], std = fields[3] == "true", file = fields[4],
-          dir = fields[5], one = fields[6] == "one", files = fields[7] }
-      end
-    end
+    local packages = read_packages(output)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
 
-    local files, dirs, archives, importcfg = {}, {}, {}, {}
+    local files, third_party, dirs, all, importcfg = {}, {}, {}, {}, {}
     for i, package in ipairs(packages) do
-      if not package.std and package.file ~= "" then files[#files + 1] = { file = package.file } end
+      if package.own or opts.private and not package.std then
+        if package.file ~= "" then files[#files + 1] = { file = package.file } end
+      elseif not package.std and package.file ~= "" then
+        third_party[package.path] = package.file
+      end
       if i < #packages and package.file ~= "" then
-        archives[#archives + 1] = package.file
+        all[#all + 1] = package.file
         importcfg[#importcfg + 1] = ("packagefile %s=%s\n"):format(package.path, package.file)
         if not package.std then dirs[#dirs + 1] = package.dir end
       end
@@ -461,18 +480,20 @@ local function listed(tc, target, opts, memory)
       memory[target.spelled] = {
         fingerprint = fingerprint(target, dirs),
         dirs = dirs,
-        archives = archives,
+        compiled = all,
         importcfg = table.concat(importcfg),
         files = go_files,
         name = last.name,
         path = last.name == "main" and "main" or last.path,
         lang = lang,
         dependencies = dependencies,
+        third_party = third_party,
         gcflags = opts.gcflags,
         tags = opts.tags,
+        private = opts.private,
       }
     end
-    return setmetatable({ files = files, name = last.name, temporary = {} }, Objects)
+    return setmetatable({ files = files, archives = third_party, name = last.name, temporary = {} }, Objects)
   end
   return setmetatable({ job = job, finish = finish }, Build)
 end
@@ -481,6 +502,7 @@ end
 ---@field gcflags string|nil  for the compiler, as `go build -gcflags` takes them
 ---@field lang string|nil  language version: "go1.21"
 ---@field tags string|nil  build tags, separated by commas
+---@field private boolean|nil  true: third-party packages become part of the module instead of being shared
 
 --- Starts building a package: a directory, or Go files of one directory.
 ---@param tc goloader.Toolchain

@@ -100,13 +100,15 @@ local function exit_now(status)
   ffi.C._exit(status)
 end
 
--- The toolchain is wanted before the host runs; the version noted beside the host names it.
+-- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
+-- could share a third-party package.
 local function start_build(goloader, paths, options)
   local path, err = goloader.host_path()
   if not path then return nil, err end
   local tools
   tools, err = require "goloader.toolchain".find(path)
   if not tools then return nil, err end
+  options.private = true
   return require "goloader.build".start(tools, paths, options)
 end
 

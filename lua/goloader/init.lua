@@ -290,8 +290,12 @@ local function load_with_archives(self, files, options)
   end
 end
 
-local function load(self, files, name, options)
+local function load(self, files, archives, name, options)
   local object_bytes = 0
+  for path, file in pairs(archives) do
+    local ok, err = self.core:add_archive(path, file)
+    if not ok then return fail(err) end
+  end
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
   local loaded, err = load_with_archives(self, files, { run_init = options.run_init ~= false })
   if not loaded then return fail(err) end
@@ -322,7 +326,7 @@ function Host:load(files, options)
     end
     list[i], names[i] = file, file.file
   end
-  return load(self, list, table.concat(names, " "), options)
+  return load(self, list, {}, table.concat(names, " "), options)
 end
 
 ---@class goloader.HostBuildOptions: goloader.BuildOptions
@@ -348,7 +352,7 @@ function Host:build(paths, options)
   while options.pause and not started:done() do options.pause() end
   objects, err = started:wait()
   if not objects then return fail(err) end
-  local module, why = load(self, objects.files, table.concat(paths, " "), options)
+  local module, why = load(self, objects.files, objects.archives, table.concat(paths, " "), options)
   objects:remove()
   return module, why
 end
