@@ -13,9 +13,19 @@
 
 struct gl_module {
 	struct gl_host *host;
-	struct gl_module *next; /* of the host's list */
+	struct gl_module *next; /* of the host's list, or of the module that this one extends */
 	bool loaded;
-	char *name; /* what the runtime calls it */
+	char *name;   /* what the runtime calls it */
+	uint64_t age; /* number of its load */
+
+	struct gl_module *extensions; /* what modules that use this one have added to it; they go when it goes */
+	struct gl_module **uses;      /* the modules this one can't be without */
+	size_t nuses, nusers;
+	struct known_sym *names[2]; /* what users can refer to, per want_abi; filled at the first use */
+	bool names_known;
+	struct type_caches caches; /* of its call sites; found at the first unload of another */
+	struct known_package *packages;
+	uint32_t npackages;
 
 	uint8_t *base;
 	size_t size, text_pages;
@@ -43,6 +53,77 @@ static double now_ms(void)
 
 /* ---- open and read ---------------------------------------------------------------------------------------------- */
 
+/* A dependency that the host has too: then the host's version serves, and the file is there for what the host dropped.
+ */
+static int take_from_host(struct link *l, const struct lpkg *p, enum gl_twice twice, bool *taken)
+{
+	struct gl_str path = { p->path, (uint32_t)strlen(p->path) };
+	const uint8_t *have = link_host_has(l, path), *given = lpkg_fingerprint(p);
+
+	*taken = false;
+	if (have == NULL || given == NULL || twice == GL_TWICE_ALWAYS || str_is(path, "main")) {
+		return 0;
+	}
+	if (memcmp(have, given, 8) != 0) {
+		return twice == GL_TWICE_OTHER ?
+			       0 :
+			       gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the host %s has",
+				       p->file, p->path, gl_image_path(l->linker->image));
+	}
+	*taken = true;
+	return linker_add_archive(l->linker, gl_package_path(p->pkg), p->file, NULL, l->err) == NULL ? -1 : 0;
+}
+
+static int check_package(struct link *l, const struct lpkg *p)
+{
+	if (gl_package_has_foreign(p->pkg)) {
+		return gl_fail(l->err, GL_EUNSUPPORTED, "%s: package %s has parts in C (cgo), which can't be loaded",
+			       p->file, p->path);
+	}
+	for (const struct lpkg *other = l->packages; other < p; other++) {
+		if (p->path[0] != '\0' && strcmp(other->path, p->path) == 0) {
+			return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s", other->file, p->file,
+				       p->path);
+		}
+	}
+	return 0;
+}
+
+/* The packages of the modules that this one uses come first: a file that was given of one completes it. */
+static int tie_uses(struct link *l)
+{
+	for (uint32_t i = 0; i < l->nuses; i++) {
+		for (uint32_t k = 0; k < l->uses[i].npackages; k++) {
+			const struct known_package *p = &l->uses[i].packages[k];
+			if (link_tie_package(l, TIE_USED, p->path, p->fingerprint) != 0) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+static int tie_package(struct link *l, struct lpkg *p)
+{
+	const uint8_t *fingerprint = lpkg_fingerprint(p);
+	struct tied_package *t = NULL;
+
+	HASH_FIND_STR(l->ties, p->path, t);
+	if (t == NULL || t->tie == TIE_OWN) {
+		return link_tie_package(l, TIE_OWN, p->path, fingerprint);
+	}
+	if (p->is_root) {
+		return gl_fail(l->err, GL_EDUPLICATE, "%s is package %s, which a module has that it is to use", p->file,
+			       p->path);
+	}
+	if (fingerprint != NULL && memcmp(fingerprint, t->fingerprint, 8) != 0) {
+		return gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the module to use has",
+			       p->file, p->path);
+	}
+	p->is_used = true;
+	return 0;
+}
+
 static int open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
 			 const struct gl_load_options *opts)
 {
@@ -53,29 +134,50 @@ static int open_packages(struct link *l, const char *const *files, const char *c
 	if (l->packages == NULL) {
 		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[0]);
 	}
+	if (tie_uses(l) != 0) {
+		return -1;
+	}
 	for (size_t i = 0; i < nfiles; i++) {
 		struct lpkg *p = &l->packages[l->npackages];
+		bool taken = false;
 		*p = (struct lpkg){ .is_module = true, .is_root = i >= opts->ndeps };
 		l->npackages++;
 		p->file = strdup(files[i]);
 		if (p->file == NULL) {
 			return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[i]);
 		}
-		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0) {
+		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0 ||
+		    check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {
 			return -1;
 		}
-		if (gl_package_has_foreign(p->pkg)) {
-			return gl_fail(l->err, GL_EUNSUPPORTED,
-				       "%s: package %s has parts in C (cgo), which can't be loaded", p->file, p->path);
-		}
-		for (size_t k = 0; k + 1 < l->npackages; k++) {
-			if (p->path[0] != '\0' && strcmp(l->packages[k].path, p->path) == 0) {
-				return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s",
-					       l->packages[k].file, p->file, p->path);
-			}
+		if (taken) {
+			lpkg_close(p);
+			l->npackages--;
+		} else if (tie_package(l, p) != 0) {
+			return -1;
 		}
 	}
 	return 0;
+}
+
+/* The packages that the module brings, for those who will use it. */
+static int keep_packages(struct link *l, struct gl_module *mod)
+{
+	mod->packages = gl_pool_take(&mod->pool, (l->npackages + 1) * sizeof(*mod->packages));
+	for (uint32_t i = 0; mod->packages != NULL && i < l->npackages; i++) {
+		const struct lpkg *p = &l->packages[i];
+		const uint8_t *fingerprint = lpkg_fingerprint(p);
+		if (p->is_used) {
+			continue;
+		}
+		struct known_package *kept = &mod->packages[mod->npackages++];
+		kept->path = gl_pool_string(&mod->pool, p->path, strlen(p->path));
+		memcpy(kept->fingerprint, fingerprint != NULL ? fingerprint : (const uint8_t[8]){ 0 }, 8);
+		if (kept->path == NULL) {
+			mod->packages = NULL;
+		}
+	}
+	return mod->packages != NULL ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting packages");
 }
 
 /* ---- roots ------------------------------------------------------------------------------------------------------ */
@@ -225,7 +327,12 @@ static int keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
 			kind = (char)(kind - 'a' + 'A');
 		}
 		mod->symbols[mod->nsymbols++] =
-			(struct gl_module_symbol){ .name = name, .addr = s->addr, .size = s->size, .kind = kind };
+			(struct gl_module_symbol){ .name = name,
+						   .addr = s->addr,
+						   .size = s->size,
+						   .by_name = s->by_name && s->synthetic != SYNTH_TRAMPOLINE,
+						   .abi = s->is_func ? s->want_abi : GL_ABIINTERNAL,
+						   .kind = kind };
 	}
 	return 0;
 }
@@ -245,59 +352,167 @@ static void keep_unit(struct unit *u, struct gl_module *mod)
 	mod->stats.bytes = u->size;
 }
 
-/* The resident unit becomes a module of its own that nobody can unload, and its symbols can be resolved to. Prepared
- * before anything is published, so that it can fail; commit_resident can't. */
-static struct gl_module *prepare_resident(struct link *l, struct gl_host *host)
+/* The resident unit becomes a module of its own that nobody can unload, the used unit one that goes with the module it
+ * extends; the symbols of both can be resolved to. Prepared before anything is published, so that it can fail. */
+static int prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made)
 {
-	struct unit *u = &l->units[UNIT_RESIDENT];
-	struct gl_module *mod = calloc(1, sizeof(*mod));
+	struct unit *u = &l->units[id];
+	struct gl_module *mod = u->norder == 0 ? NULL : calloc(1, sizeof(*mod));
 
+	*made = mod;
+	if (u->norder == 0) {
+		return 0;
+	}
 	if (mod == NULL || keep_symbols(l, u, mod) != 0) {
-		gl_fail(l->err, GL_ENOMEM, "out of memory while noting resident symbols");
-		gl_pool_free(mod != NULL ? &mod->pool : &(struct gl_pool){ 0 });
-		free(mod);
-		return NULL;
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
 	}
 	mod->host = host;
 	mod->loaded = true;
 	keep_unit(u, mod);
-	return mod;
+	return 0;
 }
 
-static void commit_resident(struct link *l, struct gl_module *mod)
+/* Makes a unit's symbols known by name; those there already win. Without memory some aren't known, and a later module
+ * brings them again. */
+static void know_symbols(struct gl_module *mod, struct known_sym **names)
 {
-	struct linker *linker = l->linker;
-
-	for (uint32_t i = 0; i < l->units[UNIT_RESIDENT].norder; i++) {
-		const struct lsym *s = link_sym(l, l->units[UNIT_RESIDENT].order[i]);
-		struct lsym *named = NULL;
-		/* file-local and content-addressable symbols have no entry here, trampolines are not what their name
-		 * says */
-		if (s->name.n == 0 || s->synthetic == SYNTH_TRAMPOLINE) {
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		const struct gl_module_symbol *sym = &mod->symbols[i];
+		size_t len = strlen(sym->name);
+		struct known_sym *known = NULL;
+		if (!sym->by_name) {
 			continue;
 		}
-		HASH_FIND(hh, l->by_name[UNIT_RESIDENT][s->want_abi], s->name.p, s->name.n, named);
-		if (named != s) {
+		HASH_FIND(hh, names[sym->abi], sym->name, len, known);
+		if (known != NULL || (known = gl_pool_take(&mod->pool, sizeof(*known))) == NULL) {
 			continue;
 		}
-		uint8_t abi = s->is_func ? s->want_abi : GL_ABIINTERNAL;
-		struct resident_sym *res = NULL;
-		HASH_FIND(hh, linker->resident[abi], s->name.p, s->name.n, res);
-		if (res != NULL) {
-			continue;
-		}
-		res = gl_pool_take(&mod->pool, sizeof(*res));
-		char *name = gl_pool_string(&mod->pool, s->name.p, s->name.n);
-		if (res == NULL || name == NULL) {
-			continue; /* a later module brings it again */
-		}
-		*res = (struct resident_sym){
-			.name = name, .want_abi = abi, .is_func = s->is_func, .size = s->size, .addr = s->addr
-		};
-		HASH_ADD_KEYPTR(hh, linker->resident[abi], res->name, s->name.n, res);
+		*known = (struct known_sym){ .name = (char *)sym->name,
+					     .want_abi = sym->abi,
+					     .is_func = (sym->kind | 32) == 't',
+					     .size = (uint32_t)sym->size,
+					     .addr = sym->addr };
+		HASH_ADD_KEYPTR(hh, names[sym->abi], known->name, len, known);
 	}
-	mod->next = mod->host->resident;
-	mod->host->resident = mod;
+}
+
+static void commit_resident(struct gl_host *host, struct gl_module *mod)
+{
+	know_symbols(mod, host->linker.resident);
+	mod->next = host->resident;
+	host->resident = mod;
+}
+
+/* ---- modules that use each other -------------------------------------------------------------------------------- */
+
+static bool is_using(const struct gl_module *mod, const struct gl_module *other)
+{
+	for (size_t i = 0; i < mod->nuses; i++) {
+		if (mod->uses[i] == other) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int add_use(struct gl_module *mod, struct gl_module *other, struct gl_error *err)
+{
+	if (mod == other || is_using(mod, other)) {
+		return 0;
+	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): uses is an array of pointers */
+	struct gl_module **grown = realloc(mod->uses, (mod->nuses + 1) * sizeof(*grown));
+	if (grown == NULL) {
+		return gl_fail(err, GL_ENOMEM, "out of memory while noting that %s uses %s", mod->name, other->name);
+	}
+	mod->uses = grown;
+	mod->uses[mod->nuses++] = other;
+	other->nusers++;
+	return 0;
+}
+
+static void drop_uses(struct gl_module *mod)
+{
+	for (size_t i = 0; i < mod->nuses; i++) {
+		mod->uses[i]->nusers--;
+	}
+	free(mod->uses);
+	mod->uses = NULL;
+	mod->nuses = 0;
+}
+
+/* All that a module uses, directly or by way of others, in link_uses: their packages are in reach of its objects. */
+static int open_uses(struct link *l, struct gl_module *mod, const struct gl_load_options *opts,
+		     struct link_use **link_uses)
+{
+	for (size_t i = 0; i < opts->nuses; i++) {
+		struct gl_module *used = opts->uses[i];
+		if (!used->loaded) {
+			return gl_fail(l->err, GL_ECLOSED, "module %s, which is to be used, was unloaded", used->name);
+		}
+		if (used->host != mod->host) {
+			return gl_fail(l->err, GL_EHOST, "module %s, which is to be used, is another host's",
+				       used->name);
+		}
+		if (add_use(mod, used, l->err) != 0) {
+			return -1;
+		}
+	}
+	for (size_t i = 0; i < mod->nuses; i++) {
+		for (size_t k = 0; k < mod->uses[i]->nuses; k++) {
+			if (add_use(mod, mod->uses[i]->uses[k], l->err) != 0) {
+				return -1;
+			}
+		}
+	}
+	*link_uses = calloc(mod->nuses + 1, sizeof(**link_uses));
+	if (*link_uses == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting what is used");
+	}
+	for (size_t i = 0; i < mod->nuses; i++) {
+		struct gl_module *used = mod->uses[i];
+		if (!used->names_known) {
+			know_symbols(used, used->names);
+			used->names_known = true;
+		}
+		(*link_uses)[i] = (struct link_use){ .name = used->name,
+						     .names = used->names,
+						     .packages = used->packages,
+						     .npackages = used->npackages };
+	}
+	l->uses = *link_uses;
+	l->nuses = (uint32_t)mod->nuses;
+	return 0;
+}
+
+/* What this load adds to the modules it uses belongs to the youngest of them: the only one that may mention them all.
+ */
+static struct gl_module *youngest_use(const struct gl_module *mod)
+{
+	struct gl_module *youngest = mod->nuses > 0 ? mod->uses[0] : NULL;
+
+	for (size_t i = 1; i < mod->nuses; i++) {
+		youngest = mod->uses[i]->age > youngest->age ? mod->uses[i] : youngest;
+	}
+	return youngest;
+}
+
+/* From now on it can't be without the others. */
+static int pin_uses(struct gl_module *youngest, const struct gl_module *mod, struct gl_error *err)
+{
+	for (size_t i = 0; i < mod->nuses; i++) {
+		if (add_use(youngest, mod->uses[i], err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static void commit_extension(struct gl_module *extended, struct gl_module *extension)
+{
+	know_symbols(extension, extended->names);
+	extension->next = extended->extensions;
+	extended->extensions = extension;
 }
 
 /* ---- exports ---------------------------------------------------------------------------------------------------- */
@@ -446,6 +661,10 @@ static void hand_over_missing(struct gl_host *host, struct link *l)
 static void module_free(struct gl_module *mod)
 {
 	if (mod != NULL) {
+		drop_uses(mod);
+		HASH_CLEAR(hh, mod->names[0]);
+		HASH_CLEAR(hh, mod->names[1]);
+		free(mod->caches.list);
 		gl_pool_free(&mod->pool);
 		free(mod->name);
 		free(mod);
@@ -482,7 +701,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 {
 	struct link l = { .linker = &host->linker, .err = err };
 	struct exports ex = { .run = !opts->run_init };
-	struct gl_module *mod = calloc(1, sizeof(*mod)), *resident = NULL;
+	struct gl_module *mod = calloc(1, sizeof(*mod)), *resident = NULL, *extension = NULL, *extended;
+	struct link_use *uses = NULL;
 	bool published = false;
 	uint32_t start_sym = NO_SYM;
 	double start = now_ms(), then;
@@ -493,6 +713,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		return NULL;
 	}
 	mod->host = host;
+	mod->age = ++host->loads;
 	if (gl_host_check(host, err) != 0) {
 		goto fail;
 	}
@@ -500,8 +721,9 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		p->init_scheduled = false; /* what a failed load planned, this one plans anew */
 	}
 
-	/* Open and read: each file is a package, checked, its definitions indexed. */
-	if (open_packages(&l, files, import_paths, nfiles, opts) != 0 || l.packages == NULL) {
+	/* Open and read: each file is a package, checked; to whom each name belongs can be told. */
+	if (open_uses(&l, mod, opts, &uses) != 0 || open_packages(&l, files, import_paths, nfiles, opts) != 0 ||
+	    l.packages == NULL) {
 		goto fail;
 	}
 	const char *path = l.packages[l.npackages - 1].path;
@@ -518,37 +740,52 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		goto fail;
 	}
 
-	/* Lay out and place: every symbol has its address. The resident unit first, the module refers to it. */
-	if (link_layout(&l, UNIT_RESIDENT) != 0 || link_layout(&l, UNIT_MODULE) != 0) {
+	/* Lay out and place: every symbol has its address. The resident unit first, the others refer to it. */
+	if (link_layout(&l, UNIT_RESIDENT) != 0 || link_layout(&l, UNIT_USED) != 0 ||
+	    link_layout(&l, UNIT_MODULE) != 0) {
 		goto fail;
 	}
 
+	extended = youngest_use(mod);
+
 	/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must
 	 * not be. Nobody knows of it yet. */
-	if (finish_unit(&l, UNIT_RESIDENT, "goloader resident") != 0 || finish_unit(&l, UNIT_MODULE, mod->name) != 0) {
+	if (finish_unit(&l, UNIT_RESIDENT, "goloader resident") != 0 ||
+	    finish_unit(&l, UNIT_USED, extended != NULL ? extended->name : "") != 0 ||
+	    finish_unit(&l, UNIT_MODULE, mod->name) != 0) {
 		goto fail;
 	}
 	keep_unit(&l.units[UNIT_MODULE], mod);
-	if (keep_symbols(&l, &l.units[UNIT_MODULE], mod) != 0 || keep_inits(&l, mod) != 0 ||
-	    add_exports(&l, mod, &ex) != 0) {
+	if (keep_symbols(&l, &l.units[UNIT_MODULE], mod) != 0 || keep_packages(&l, mod) != 0 ||
+	    keep_inits(&l, mod) != 0 || add_exports(&l, mod, &ex) != 0) {
 		goto fail;
 	}
 	mod->main = ex.run ? (void *)link_sym(&l, start_sym)->addr : NULL;
-	if (l.units[UNIT_RESIDENT].norder > 0 && (resident = prepare_resident(&l, host)) == NULL) {
+	if (prepare_unit(&l, UNIT_RESIDENT, host, &resident) != 0 ||
+	    prepare_unit(&l, UNIT_USED, host, &extension) != 0 ||
+	    (extension != NULL && pin_uses(extended, mod, err) != 0)) {
 		goto fail;
 	}
 	mod->stats.resident_bytes = l.units[UNIT_RESIDENT].size;
 	mod->stats.link_ms = now_ms() - then;
 	then = now_ms();
 
-	/* Publish: from here on the runtime knows the code, and the resident unit stays whatever happens. */
+	/* Publish: from here on the runtime knows the code, and what isn't the module's own stays whatever happens. */
 	if (publish(host, &l, &l.units[UNIT_RESIDENT]) != 0) {
-		module_free(resident);
 		goto fail;
 	}
 	if (resident != NULL) {
-		commit_resident(&l, resident);
+		commit_resident(host, resident);
+		resident = NULL;
 		l.units[UNIT_RESIDENT].base = NULL;
+	}
+	if (publish(host, &l, &l.units[UNIT_USED]) != 0) {
+		goto fail;
+	}
+	if (extension != NULL) {
+		commit_extension(extended, extension);
+		extension = NULL;
+		l.units[UNIT_USED].base = NULL;
 	}
 	if (publish(host, &l, &l.units[UNIT_MODULE]) != 0) {
 		goto fail;
@@ -567,6 +804,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	mod->stats.init_ms = now_ms() - then;
 	exports_free(&ex, l.npackages);
 	link_free(&l);
+	free(uses);
 	return mod;
 
 fail:
@@ -579,112 +817,141 @@ fail:
 			module_free(mod);
 		}
 	} else {
-		unit_release(&host->linker, &l.units[UNIT_MODULE]);
-		unit_release(&host->linker, &l.units[UNIT_RESIDENT]);
+		for (int u = 0; u < NUNITS; u++) {
+			unit_release(&host->linker, &l.units[u]);
+		}
 		module_free(mod);
+		module_free(resident);
+		module_free(extension);
 	}
 	link_free(&l);
+	free(uses);
 	return NULL;
 }
 
 /* ---- unload ----------------------------------------------------------------------------------------------------- */
 
-struct cache_search {
-	struct gl_host *host;
+/* What an unload must know of the caches that call sites keep of type assertions (Go 1.22 and later): the compiler's
+ * variables "pkg..typeAssert.3" and "pkg..interfaceSwitch.0" (cmd/compile/internal/ssagen), with the offset of the
+ * cache in each and the empty cache that it starts with. A kind that this Go lacks has no empty one. */
+struct cache_kinds {
 	size_t offset[2];
 	uintptr_t empty[2];
-	size_t cap;
 };
 
-/* The compiler's call sites: "pkg..typeAssert.3", "pkg..interfaceSwitch.0" (cmd/compile/internal/ssagen). */
-static int cache_kind(const char *name)
+static struct cache_kinds cache_kinds(const struct gl_host *host)
 {
-	return strstr(name, "..typeAssert.") != NULL ? 0 : strstr(name, "..interfaceSwitch.") != NULL ? 1 : -1;
+	static const char *const empty[] = { "runtime.emptyTypeAssertCache", "runtime.emptyInterfaceSwitchCache" };
+	static const char *const structs[] = { "internal/abi.TypeAssert", "internal/abi.InterfaceSwitch" };
+	struct cache_kinds kinds = { 0 };
+	struct gl_image_sym sym;
+
+	for (int i = 0; i < 2; i++) {
+		int off = gl_abi_field(host->abi, structs[i], "Cache");
+		if (off >= 0 && gl_image_lookup(host->linker.image, empty[i], strlen(empty[i]), &sym)) {
+			kinds.empty[i] = sym.addr;
+			kinds.offset[i] = (size_t)off;
+		}
+	}
+	return kinds;
 }
 
-static bool note_cache(const struct gl_image_sym *sym, void *arg)
+static bool note_cache(struct type_caches *caches, const struct cache_kinds *kinds, const char *name, uintptr_t addr)
 {
-	struct cache_search *search = arg;
-	struct gl_host *host = search->host;
-	int kind = cache_kind(sym->name);
+	int kind = strstr(name, "..typeAssert.") != NULL ? 0 : strstr(name, "..interfaceSwitch.") != NULL ? 1 : -1;
 
-	if (kind < 0 || search->empty[kind] == 0) {
+	if (kind < 0 || kinds->empty[kind] == 0) {
 		return true;
 	}
-	if (host->ncaches == search->cap) {
-		size_t cap = search->cap == 0 ? 256 : search->cap * 2;
-		struct type_cache *p = realloc(host->caches, cap * sizeof(*p));
+	if (caches->n == caches->cap) {
+		size_t cap = caches->cap == 0 ? 64 : caches->cap * 2;
+		struct type_cache *p = realloc(caches->list, cap * sizeof(*p));
 		if (p == NULL) {
 			return false;
 		}
-		host->caches = p;
-		search->cap = cap;
+		caches->list = p;
+		caches->cap = cap;
 	}
-	host->caches[host->ncaches++] =
-		(struct type_cache){ .at = sym->addr + search->offset[kind], .empty = search->empty[kind] };
+	caches->list[caches->n++] =
+		(struct type_cache){ .at = addr + kinds->offset[kind], .empty = kinds->empty[kind] };
 	return true;
 }
 
-static struct cache_search cache_search(struct gl_host *host)
-{
-	static const char assert_empty[] = "runtime.emptyTypeAssertCache",
-			  switch_empty[] = "runtime.emptyInterfaceSwitchCache";
-	struct cache_search search = { .host = host };
-	struct gl_image_sym sym;
-	int off;
+struct cache_search {
+	struct type_caches *caches;
+	struct cache_kinds kinds;
+	bool failed;
+};
 
-	if (gl_image_lookup(host->linker.image, assert_empty, sizeof(assert_empty) - 1, &sym) &&
-	    (off = gl_abi_field(host->abi, "internal/abi.TypeAssert", "Cache")) >= 0) {
-		search.empty[0] = sym.addr;
-		search.offset[0] = (size_t)off;
-	}
-	if (gl_image_lookup(host->linker.image, switch_empty, sizeof(switch_empty) - 1, &sym) &&
-	    (off = gl_abi_field(host->abi, "internal/abi.InterfaceSwitch", "Cache")) >= 0) {
-		search.empty[1] = sym.addr;
-		search.offset[1] = (size_t)off;
-	}
-	return search;
+static bool note_host_cache(const struct gl_image_sym *sym, void *arg)
+{
+	struct cache_search *search = arg;
+
+	search->failed |= !note_cache(search->caches, &search->kinds, sym->name, sym->addr);
+	return !search->failed;
 }
 
-/* Every call site's cache of type assertions (Go 1.22 and later): of the host, the resident units and the other
- * modules. One that remembers a type of the module would match whatever type gets its address next. The result is the
- * caller's to free; NULL when memory is short. */
-static struct type_cache *all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
+/* Finds each module's caches once; returns how many there are, or -1 when memory is short. */
+static int64_t find_caches(struct gl_module *mod, const struct cache_kinds *kinds, const struct gl_module *but)
 {
-	struct cache_search search = cache_search(host);
+	int64_t total = 0;
 
-	if (!host->caches_known) {
-		gl_image_each(host->linker.image, note_cache, &search);
-		host->caches_known = true;
-	}
-	size_t total = host->ncaches, used = 0;
-	struct gl_module *lists[] = { host->modules, host->resident };
-	for (int i = 0; i < 2; i++) {
-		for (const struct gl_module *m = lists[i]; m != NULL; m = m->next) {
-			total += m->nsymbols;
-		}
-	}
-	struct type_cache *all = malloc((total + 1) * sizeof(*all));
-	if (all == NULL) {
-		return NULL;
-	}
-	if (host->ncaches > 0) {
-		memcpy(all, host->caches, host->ncaches * sizeof(*all));
-		used = host->ncaches;
-	}
-	for (int i = 0; i < 2; i++) {
-		for (const struct gl_module *m = lists[i]; m != NULL; m = m->next) {
-			for (size_t k = 0; m != but && k < m->nsymbols; k++) {
-				int kind = cache_kind(m->symbols[k].name);
-				if (kind >= 0 && search.empty[kind] != 0) {
-					all[used++] =
-						(struct type_cache){ .at = m->symbols[k].addr + search.offset[kind],
-								     .empty = search.empty[kind] };
-				}
+	for (; mod != NULL; mod = mod->next) {
+		for (size_t i = 0; !mod->caches.known && i < mod->nsymbols; i++) {
+			if (!note_cache(&mod->caches, kinds, mod->symbols[i].name, mod->symbols[i].addr)) {
+				mod->caches.n = 0;
+				return -1;
 			}
 		}
+		mod->caches.known = true;
+		int64_t inner = mod == but ? 0 : find_caches(mod->extensions, kinds, NULL);
+		if (inner < 0) {
+			return -1;
+		}
+		total += inner + (mod == but ? 0 : (int64_t)mod->caches.n);
 	}
-	*n = used;
+	return total;
+}
+
+static struct type_cache *add_caches(struct type_cache *to, const struct gl_module *mod, const struct gl_module *but)
+{
+	for (; mod != NULL; mod = mod->next) {
+		if (mod == but) {
+			continue;
+		}
+		memcpy(to, mod->caches.list, mod->caches.n * sizeof(*to));
+		to = add_caches(to + mod->caches.n, mod->extensions, NULL);
+	}
+	return to;
+}
+
+/* All caches, of the host, the resident units and the other modules. One that remembers a type of the module would
+ * match whatever type gets its address next. The result is the caller's to free; NULL when memory is short. */
+static struct type_cache *all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
+{
+	struct cache_search search = { .caches = &host->caches, .kinds = cache_kinds(host) };
+
+	if (!host->caches.known) {
+		gl_image_each(host->linker.image, note_host_cache, &search);
+		if (search.failed) {
+			host->caches.n = 0;
+			return NULL;
+		}
+		host->caches.known = true;
+	}
+	int64_t modules = find_caches(host->modules, &search.kinds, but);
+	int64_t resident = find_caches(host->resident, &search.kinds, but);
+	if (modules < 0 || resident < 0) {
+		return NULL;
+	}
+	*n = host->caches.n + (size_t)modules + (size_t)resident;
+	struct type_cache *all = malloc((*n + 1) * sizeof(*all));
+	if (all != NULL) {
+		struct type_cache *next = all;
+		memcpy(next, host->caches.list, host->caches.n * sizeof(*all));
+		next = add_caches(next + host->caches.n, host->modules, but);
+		add_caches(next, host->resident, but);
+	}
 	return all;
 }
 
@@ -731,24 +998,79 @@ static void bury(struct gl_module *mod)
 	exhume(host);
 }
 
+static void set_part(struct gl_part *part, const struct gl_module *mod)
+{
+	*part = (struct gl_part){ .moduledata = (void *)mod->moduledata,
+				  .text = (void *)mod->text,
+				  .etext = (void *)mod->etext,
+				  .low = mod->base,
+				  .high = mod->base + mod->size };
+}
+
+/* What the runtime is to forget: the module and its extensions. The result is the caller's to free. */
+static struct gl_part *all_parts(const struct gl_module *mod, size_t *n)
+{
+	size_t total = 1;
+
+	for (const struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
+		total++;
+	}
+	struct gl_part *parts = calloc(total, sizeof(*parts));
+	*n = 0;
+	/* without anything in it, it was never published */
+	if (parts != NULL && mod->base != NULL) {
+		set_part(&parts[(*n)++], mod);
+	}
+	for (const struct gl_module *m = mod->extensions; parts != NULL && m != NULL; m = m->next) {
+		set_part(&parts[(*n)++], m);
+	}
+	return parts;
+}
+
+static void forget_module(struct gl_module *mod)
+{
+	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
+		if (*link == mod) {
+			*link = mod->next;
+			break;
+		}
+	}
+	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
+		next = m->next;
+		bury(m);
+		module_free(m);
+	}
+	if (mod->base != NULL) {
+		bury(mod);
+		mod->base = NULL;
+	}
+	mod->extensions = NULL;
+	HASH_CLEAR(hh, mod->names[0]);
+	HASH_CLEAR(hh, mod->names[1]);
+	drop_uses(mod);
+	mod->loaded = false;
+	mod->nexports = mod->nsymbols = 0;
+}
+
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
 static int retire(struct gl_module *mod, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
-	struct gl_retired r = { .moduledata = (void *)mod->moduledata,
-				.text = (void *)mod->text,
-				.etext = (void *)mod->etext,
-				.low = mod->base,
-				.high = mod->base + mod->size };
+	struct gl_retired r = { 0 };
+	struct gl_part *parts = all_parts(mod, &r.nparts);
 	struct type_cache *caches = all_caches(host, mod, &r.ncaches);
+	int busy = 0;
 
-	if (caches == NULL) {
+	if (parts != NULL && caches != NULL) {
+		r.parts = parts;
+		r.caches = caches;
+		busy = r.nparts == 0 ? 0 : host->retire(&r);
+	}
+	free(caches);
+	free(parts);
+	if (parts == NULL || caches == NULL) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
 	}
-	r.caches = caches;
-	/* without code there is nothing that could run; without anything it was never published */
-	int busy = mod->base == NULL ? 0 : host->retire(&r);
-	free(caches);
 	if (busy != 0) {
 		gl_fail(err, busy > 0 ? GL_EBUSY : GL_EHOST, "module %s can't be unloaded: %s", mod->name,
 			busy < 0         ? "this Go version's worldStop has an unknown size" :
@@ -757,18 +1079,7 @@ static int retire(struct gl_module *mod, struct gl_error *err)
 		free(r.reason);
 		return -1;
 	}
-	for (struct gl_module **link = &host->modules; *link != NULL; link = &(*link)->next) {
-		if (*link == mod) {
-			*link = mod->next;
-			break;
-		}
-	}
-	if (mod->base != NULL) {
-		bury(mod);
-		mod->base = NULL;
-	}
-	mod->loaded = false;
-	mod->nexports = mod->nsymbols = 0;
+	forget_module(mod);
 	return 0;
 }
 
@@ -779,6 +1090,12 @@ int gl_module_unload(struct gl_module *mod, struct gl_error *err)
 	}
 	if (gl_host_check(mod->host, err) != 0) {
 		return -1;
+	}
+	for (const struct gl_module *m = mod->host->modules; mod->nusers > 0 && m != NULL; m = m->next) {
+		if (is_using(m, mod)) {
+			return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: module %s uses it", mod->name,
+				       m->name);
+		}
 	}
 	return retire(mod, err);
 }
@@ -852,11 +1169,24 @@ static int64_t symbolize(const struct gl_module *mod, uintptr_t addr, const char
 	return (int64_t)(addr - s->addr);
 }
 
+static int64_t symbolize_whole(const struct gl_module *mod, uintptr_t addr, const char **name)
+{
+	int64_t off = symbolize(mod, addr, name);
+
+	for (const struct gl_module *m = mod->extensions; off < 0 && m != NULL; m = m->next) {
+		off = symbolize(m, addr, name);
+	}
+	return off;
+}
+
 int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name)
 {
 	struct gl_image_sym sym;
-	int64_t off = symbolize(mod, addr, name);
+	int64_t off = symbolize_whole(mod, addr, name);
 
+	for (size_t i = 0; off < 0 && i < mod->nuses; i++) {
+		off = symbolize_whole(mod->uses[i], addr, name);
+	}
 	for (const struct gl_module *m = mod->host->resident; off < 0 && m != NULL; m = m->next) {
 		off = symbolize(m, addr, name);
 	}

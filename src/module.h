@@ -30,14 +30,29 @@ void *gl_host_export(const struct gl_host *host, const char *name);
 /* Fails with GL_EHOST in a process that forked after the host was started: a Go runtime does not survive fork. */
 int gl_host_check(const struct gl_host *host, struct gl_error *err);
 
-/* Names the archive (build cache file) that holds the compiled package import_path, for what the host lacks.
- * A later call for the same path replaces the earlier one. */
-int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err);
+/* Names the archive (build cache file) that holds the compiled package import_path, for what the host lacks: what is
+ * needed of it stays for the life of the process, and all modules share it. A later call for the same path replaces the
+ * earlier one, unless something was taken from that already. version ("gopkg.in/yaml.v3@v3.0.1", or NULL) is how
+ * messages call it. */
+int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, const char *version,
+			struct gl_error *err);
+
+/* Where a dependency of a module comes from when the host has the package, too. */
+enum gl_twice {
+	GL_TWICE_REFUSE, /* from the host, and another version than the host's is refused */
+	GL_TWICE_OTHER,  /* from the host, but another version is the module's own */
+	GL_TWICE_ALWAYS  /* the module's own (a test's copies of standard packages) */
+};
 
 struct gl_load_options {
 	size_t ndeps;  /* the first ndeps files are dependencies: of them only what the others need is kept */
 	bool run_init; /* run the packages' init functions (false: only `goloader run`, which runs them on main's
 			  goroutine) */
+	enum gl_twice twice;
+	/* Modules whose packages this one uses: their types, their variables. None of them can be unloaded before it.
+	 * Files of their packages may be given among the dependencies, for what they have no need of themselves. */
+	struct gl_module *const *uses;
+	size_t nuses;
 };
 
 /* Loads objects (paths of files, one package each, in any order) as one module. paths[i] may be NULL-terminated list
@@ -48,7 +63,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 /* Import paths of packages that the last failed load needed and had no archive of; owned by the host. */
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages);
 
-/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code; the module is as before then.
+/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code, or with the name of a module that uses it;
+ * the module is as before then.
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
 int gl_module_unload(struct gl_module *mod, struct gl_error *err);
 void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded,
@@ -91,7 +107,9 @@ struct gl_module_symbol {
 	const char *name;
 	uintptr_t addr;
 	uint64_t size;
-	char kind; /* 't' text, 'r' rodata, 'd' data, 'b' bss, as nm(1); upper case is exported */
+	bool by_name; /* a module that uses this one can refer to it */
+	uint8_t abi;  /* 0: a function's stack-based entry; 1: everything else */
+	char kind;    /* 't' text, 'r' rodata, 'd' data, 'b' bss, as nm(1); upper case is exported */
 };
 /* All symbols placed in the module, by address; valid until unload. */
 size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_symbol **symbols);

@@ -315,9 +315,10 @@ int gl_host_check(const struct gl_host *host, struct gl_error *err)
 	return 0;
 }
 
-int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err)
+int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, const char *version,
+			struct gl_error *err)
 {
-	return linker_add_archive(&host->linker, import_path, file, err) != NULL ? 0 : -1;
+	return linker_add_archive(&host->linker, import_path, file, version, err) != NULL ? 0 : -1;
 }
 
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages)

@@ -11,6 +11,12 @@ struct type_cache {
 	uintptr_t at, empty;
 };
 
+struct type_caches {
+	struct type_cache *list;
+	size_t n, cap;
+	bool known;
+};
+
 /* Memory of an unloaded module whose types the garbage collector may still look at (see src/module.c, bury). */
 struct grave {
 	uint8_t *base;
@@ -36,9 +42,8 @@ struct gl_host {
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
 
-	struct type_cache *caches; /* of the host itself; found at the first unload */
-	size_t ncaches;
-	bool caches_known;
+	struct type_caches caches; /* of the host itself; found at the first unload */
+	uint64_t loads;            /* how many were tried */
 
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);

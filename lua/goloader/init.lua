@@ -257,10 +257,11 @@ end
 --- Names the archive of a compiled package, for what the host lacks of it.
 ---@param import_path string
 ---@param file string
+---@param version string|nil  how messages call it: "gopkg.in/yaml.v3@v3.0.1"
 ---@return true|nil
 ---@return goloader.Error|nil err
-function Host:add_archive(import_path, file)
-  local ok, err = self.core:add_archive(import_path, file)
+function Host:add_archive(import_path, file, version)
+  local ok, err = self.core:add_archive(import_path, file, version)
   if not ok then return fail(err) end
   return true
 end
@@ -297,7 +298,12 @@ local function load(self, files, archives, name, options)
     if not ok then return fail(err) end
   end
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
-  local loaded, err = load_with_archives(self, files, { run_init = options.run_init ~= false })
+  local uses = {}
+  for i, used in ipairs(options.uses or {}) do
+    uses[i] = state[used] and state[used].core or misuse(3, "uses: module #%d: a module expected, got %s", i, type(used))
+  end
+  local loaded, err = load_with_archives(self, files,
+    { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses })
   if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
 end
@@ -305,6 +311,10 @@ end
 ---@class goloader.LoadOptions
 ---@field package string|nil  import path, for one object that was compiled without -p
 ---@field run_init boolean|nil  false: leave the packages' init functions to module:run_main
+---@field ndeps integer|nil  the first files are dependencies: of them only what the others need is kept
+---@field twice nil|"refuse"|"other"|"always"  a dependency that the host has too comes from the host: another version
+---  is refused, becomes the module's own ("other"), or whatever version does ("always")
+---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 
 --- Loads objects as the Go compiler wrote them, as one module.
 ---@param files string|(string|{ file: string, package: string|nil })[]

@@ -62,13 +62,14 @@ static int host_info(lua_State *L)
 	return 1;
 }
 
-/* host:add_archive(import_path, file) -> true */
+/* host:add_archive(import_path, file[, version]) -> true */
 static int host_add_archive(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
 	struct gl_error err;
 
-	if (gl_host_add_archive(h->host, luaL_checkstring(L, 2), luaL_checkstring(L, 3), &err) != 0) {
+	if (gl_host_add_archive(h->host, luaL_checkstring(L, 2), luaL_checkstring(L, 3), luaL_optstring(L, 4, NULL),
+				&err) != 0) {
 		return binding_fail(L, &err);
 	}
 	lua_pushboolean(L, 1);
@@ -98,8 +99,27 @@ static const char *string_field(lua_State *L, int idx, const char *name)
 	return s;
 }
 
+/* The modules of the list on the top, which it takes away; the array is Lua's, at the top instead. */
+static void read_uses(lua_State *L, struct gl_load_options *options)
+{
+	size_t n = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
+	struct gl_module **uses = lua_newuserdata(L, (n + 1) * sizeof(*uses));
+
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, -2, (int)i + 1);
+		uses[i] = binding_check_module(L, -1);
+		lua_pop(L, 1);
+	}
+	lua_remove(L, -2);
+	options->uses = uses;
+	options->nuses = n;
+}
+
+/* Leaves on the stack what the options refer to. */
 static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 {
+	static const char *const twice[] = { "refuse", "other", "always", NULL };
+
 	*options = (struct gl_load_options){ .run_init = true };
 	if (lua_isnoneornil(L, idx)) {
 		return;
@@ -110,9 +130,15 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	lua_getfield(L, idx, "ndeps");
 	options->ndeps = (size_t)lua_tonumber(L, -1);
 	lua_pop(L, 2);
+	lua_getfield(L, idx, "twice");
+	options->twice = (enum gl_twice)luaL_checkoption(L, -1, "refuse", twice);
+	lua_pop(L, 1);
+	lua_getfield(L, idx, "uses");
+	read_uses(L, options);
 }
 
-/* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0 }) -> module */
+/* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… } }) ->
+ * module (see struct gl_load_options) */
 static int host_load(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
@@ -120,8 +146,8 @@ static int host_load(lua_State *L)
 	struct gl_error err;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
-	read_options(L, 3, &options);
 	lua_settop(L, 3);
+	read_options(L, 3, &options);
 	size_t n = lua_rawlen(L, 2);
 	luaL_argcheck(L, n > 0 && n < 100000, 2, "a list of files expected");
 	/* Both lists are Lua's, so that no error leaks them. */

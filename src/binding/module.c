@@ -33,6 +33,16 @@ static void raise_unloaded(lua_State *L, const struct binding_module *m)
 	luaL_error(L, "module %s was unloaded", m->name);
 }
 
+struct gl_module *binding_check_module(lua_State *L, int idx)
+{
+	struct binding_module *m = luaL_checkudata(L, idx, MODULE);
+
+	if (!is_loaded(m)) {
+		raise_unloaded(L, m);
+	}
+	return m->mod;
+}
+
 static struct binding_module *check_loaded(lua_State *L)
 {
 	struct binding_module *m = check_module(L);

@@ -108,6 +108,28 @@ func withWorldStopped(f func()) bool {
 	return true
 }
 
+// parts are the places in memory that go at once.
+type parts []C.struct_gl_part
+
+func (ps parts) hold(p uintptr) bool {
+	for i := range ps {
+		if uintptr(ps[i].low) <= p && p < uintptr(ps[i].high) {
+			return true
+		}
+	}
+	return false
+}
+
+// run tells whether a return address is in their code.
+func (ps parts) run(pc uintptr) bool {
+	for i := range ps {
+		if uintptr(ps[i].text) <= pc && pc <= uintptr(ps[i].etext) {
+			return true
+		}
+	}
+	return false
+}
+
 // goloader_retire makes the runtime forget a module, unless a goroutine runs or waits in its code: then it answers 1 and
 // says so in reason. It answers -1 when this runtime can't be stopped.
 //
@@ -115,14 +137,14 @@ func withWorldStopped(f func()) bool {
 func goloader_retire(r *C.struct_gl_retired) C.int {
 	modules.Lock()
 	defer modules.Unlock()
-	low, high := uintptr(r.text), uintptr(r.etext)
+	going := parts(unsafe.Slice(r.parts, r.nparts))
 
 	// The goroutine that asks can't be walked like the others: it is running.
 	var pcs [512]uintptr
 	for skip := 0; ; skip += len(pcs) {
 		n := runtime.Callers(skip, pcs[:])
 		for _, pc := range pcs[:n] {
-			if low <= pc && pc <= high {
+			if going.run(pc) {
 				r.reason = C.CString("called from its own code, by this goroutine")
 				return 1
 			}
@@ -131,7 +153,7 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 			break
 		}
 	}
-	purgeTypes(uintptr(r.low), uintptr(r.high))
+	purgeTypes(going)
 
 	busy, ok := uint64(0), false
 	self := goid()
@@ -139,11 +161,13 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	defer C.free(unwinder)
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	if !withWorldStopped(func() {
-		if busy, ok = userOf(low, high, self, unwinder); ok {
+		if busy, ok = userOf(going, self, unwinder); ok {
 			return
 		}
-		unlink(r.moduledata)
-		purgeItabs(uintptr(r.low), uintptr(r.high))
+		for i := range going {
+			unlink(going[i].moduledata)
+		}
+		purgeItabs(going)
 		purgePCs()
 		for _, c := range caches {
 			*(*uintptr)(c[0]) = uintptr(c[1])
@@ -155,7 +179,9 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 		r.reason = C.CString(tracebackOf(busy))
 		return 1
 	}
-	forgetTypelinks(r.moduledata)
+	for i := range going {
+		forgetTypelinks(going[i].moduledata)
+	}
 	return 0
 }
 
@@ -182,8 +208,8 @@ func isDead(status uint32) bool {
 	return status == idle || status == dead || status == deadextra
 }
 
-// userOf finds a goroutine with a frame in [low, high]. The world is stopped.
-func userOf(low, high uintptr, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
+// userOf finds a goroutine with a frame in code that goes. The world is stopped.
+func userOf(going parts, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
 	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
 	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
 	const silent = 2 // runtime.unwindSilentErrors
@@ -195,7 +221,7 @@ func userOf(low, high uintptr, self uint64, unwinder unsafe.Pointer) (uint64, bo
 		clear(unsafe.Slice((*byte)(unwinder), rt.unwinder_size))
 		pc := wordAt(unwinder, rt.unwinder_pc)
 		for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, silent); *pc != 0; next(unwinder) {
-			if low <= *pc && *pc <= high {
+			if going.run(*pc) {
 				return id, true
 			}
 		}
@@ -222,11 +248,10 @@ func unlink(moduledata unsafe.Pointer) {
 
 // purgeItabs drops every itab that mentions a type of the module, static ones and those the runtime made, by filling
 // the table anew: entries are found by quadratic probing, a hole would hide those behind it. The world is stopped.
-func purgeItabs(low, high uintptr) {
+func purgeItabs(going parts) {
 	table := *(*unsafe.Pointer)(rt.itab_table)
 	size := *wordAt(table, rt.table_size)
 	entries := unsafe.Slice((*uintptr)(unsafe.Add(table, rt.table_entries)), size)
-	inside := func(p uintptr) bool { return low <= p && p < high }
 	keep := entries[:0:0]
 	found := false
 	for i := range entries {
@@ -234,7 +259,7 @@ func purgeItabs(low, high uintptr) {
 			continue
 		}
 		itab := *(*unsafe.Pointer)(unsafe.Pointer(&entries[i]))
-		if inside(entries[i]) || inside(*wordAt(itab, rt.itab_inter)) || inside(*wordAt(itab, rt.itab_type)) {
+		if going.hold(entries[i]) || going.hold(*wordAt(itab, rt.itab_inter)) || going.hold(*wordAt(itab, rt.itab_type)) {
 			found = true
 			continue
 		}
@@ -299,11 +324,11 @@ func goloader_add_type_cache(m unsafe.Pointer) {
 	typeCaches = append(typeCaches, typeCache{(*sync.Map)(m)})
 }
 
-// purgeTypes drops from the caches what mentions a type in [low, high).
-func purgeTypes(low, high uintptr) {
+// purgeTypes drops from the caches what mentions a type that goes.
+func purgeTypes(going parts) {
 	for _, c := range typeCaches {
 		c.cache.Range(func(key, value any) bool {
-			if mentions(reflect.ValueOf(key), low, high, 0) || mentions(reflect.ValueOf(value), low, high, 0) {
+			if mentions(reflect.ValueOf(key), going, 0) || mentions(reflect.ValueOf(value), going, 0) {
 				c.cache.Delete(key)
 			}
 			return true
@@ -311,33 +336,33 @@ func purgeTypes(low, high uintptr) {
 	}
 }
 
-// mentions looks for a pointer into [low, high) in a key or value of a type cache: types, structs and slices of types.
-func mentions(v reflect.Value, low, high uintptr, depth int) bool {
+// mentions looks for a pointer to what goes in a key or value of a type cache: types, structs and slices of types.
+func mentions(v reflect.Value, going parts, depth int) bool {
 	if depth > 4 {
 		return false
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.UnsafePointer:
-		if p := v.Pointer(); low <= p && p < high {
+		if going.hold(v.Pointer()) {
 			return true
 		}
 		if v.Kind() == reflect.Pointer && !v.IsNil() && depth < 3 {
 			switch v.Elem().Kind() {
 			case reflect.Struct, reflect.Slice:
-				return mentions(v.Elem(), low, high, depth+1)
+				return mentions(v.Elem(), going, depth+1)
 			}
 		}
 	case reflect.Interface:
-		return !v.IsNil() && mentions(v.Elem(), low, high, depth)
+		return !v.IsNil() && mentions(v.Elem(), going, depth)
 	case reflect.Struct:
 		for i := 0; i < v.NumField(); i++ {
-			if mentions(v.Field(i), low, high, depth+1) {
+			if mentions(v.Field(i), going, depth+1) {
 				return true
 			}
 		}
 	case reflect.Slice:
 		for i := 0; i < v.Len() && i < 64; i++ {
-			if mentions(v.Index(i), low, high, depth+1) {
+			if mentions(v.Index(i), going, depth+1) {
 				return true
 			}
 		}

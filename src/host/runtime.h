@@ -36,10 +36,16 @@ struct gl_runtime {
 };
 
 /* A unit's memory, as retire sees it. */
-struct gl_retired {
+struct gl_part {
 	void *moduledata;
 	void *text, *etext; /* where its code lies */
 	void *low, *high;   /* where all of it lies */
+};
+
+/* What goes at once: a module, and what others have added to it. */
+struct gl_retired {
+	struct gl_part *parts;
+	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	/* out, when a goroutine is in its code: its traceback, to be freed by the caller */

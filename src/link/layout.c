@@ -233,9 +233,9 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 			    (target->state == SYM_PLACED && target->unit == u->id)) {
 				continue;
 			}
-			/* one for each symbol, found again through its field target */
-			if (target->target == NO_SYM) {
-				target->target = NO_SYM - 1; /* wanted; numbered when it is made */
+			/* one for each symbol, found again through it */
+			if (target->tramp[u->id] == NO_SYM) {
+				target->tramp[u->id] = NO_SYM - 1; /* wanted; numbered when it is made */
 				count++;
 			}
 		}
@@ -268,14 +268,14 @@ static int add_trampolines(struct link *l, struct unit *u)
 	memmove(u->order + text_end + count, u->order + text_end, (u->norder - text_end) * sizeof(*order));
 	uint32_t nsyms = l->nsyms, at = text_end;
 	for (uint32_t t = 0; t < nsyms; t++) {
-		if (link_sym(l, t)->target != NO_SYM - 1) {
+		if (link_sym(l, t)->tramp[u->id] != NO_SYM - 1) {
 			continue;
 		}
 		uint32_t self = link_new_synthetic(l, SYNTH_TRAMPOLINE, t, u->id);
 		if (self == NO_SYM) {
 			return -1;
 		}
-		link_sym(l, t)->target = self;
+		link_sym(l, t)->tramp[u->id] = self;
 		u->order[at++] = self;
 	}
 	u->norder += (uint32_t)count;

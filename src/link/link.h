@@ -1,11 +1,15 @@
 /* The linker's own data: shared by the passes of src/link, and by src/module.c, which calls them in order.
  *
- * One load links up to two *units*. What belongs to the module (its packages' functions, variables and types, and types
- * that mention them) is the module unit: it goes when the module goes. What belongs to the process (a type like
+ * One load links up to three *units*. What belongs to the module (its packages' functions, variables and types, and
+ * types that mention them) is the module unit: it goes when the module goes. What belongs to the process (a type like
  * map[string]int or an itab of two host types that the host happens to lack, and whatever is pulled from the archives
  * of packages that the host lacks wholly or partly) is the resident unit: it is never unmapped, later modules resolve
- * to it, and it never refers to a module. The same symbol of an object may be seen from both units (a helper function
- * that both need), so every cache below is kept per *view*, the unit from which a reference is made. */
+ * to it, and it never refers to a module. What belongs to a module that this one uses, and which that module itself had
+ * no need of (a map of its types, a generic function of its package, instantiated here for the first time), is the used
+ * unit: it becomes part of the used module, so that all who use that agree on it.
+ *
+ * The same symbol of an object may be seen from several units (a helper function that all need), so every cache below
+ * is kept per *view*, the unit from which a reference is made. */
 #ifndef GL_LINK_H
 #define GL_LINK_H
 
@@ -24,7 +28,7 @@
 #include "../memory/arena.h"
 #include "../object/object.h"
 
-enum unit_id { UNIT_MODULE, UNIT_RESIDENT, NUNITS };
+enum unit_id { UNIT_MODULE, UNIT_USED, UNIT_RESIDENT, NUNITS };
 
 /* Sections of a unit, in the order of their addresses. */
 enum section { SEC_NONE, SEC_TEXT, SEC_RODATA, SEC_NOPTRDATA, SEC_DATA, SEC_BSS, SEC_NOPTRBSS, NSECTIONS };
@@ -54,11 +58,13 @@ struct lsym {
 	const struct lobj *obj; /* where it is defined, with its number there; NULL for SYM_FIXED and synthetic ones */
 	uint32_t idx;
 	uint32_t referrer; /* symbol that asked for it first, for messages; NO_SYM for a root */
-	uint32_t target;   /* of a synthetic symbol: what it stands for; of a function elsewhere: its trampoline */
+	uint32_t target;   /* of a synthetic symbol: what it stands for */
 	uint32_t alias;    /* the symbol that this one stands for, found under another view or ABI; or NO_SYM */
 	uint8_t want_abi;  /* GL_ABI0 or GL_ABIINTERNAL: which of a function's two entries is meant */
 	uint8_t state, section, unit, synthetic;
 	bool marked, is_func;
+	bool by_name;           /* found by its name, and that isn't local to an object */
+	uint32_t tramp[NUNITS]; /* of a function: the trampolines to it; NO_SYM */
 	uint32_t size, align;
 	uintptr_t addr;
 	uint32_t self; /* its own number in link->syms */
@@ -95,8 +101,12 @@ struct lpkg {
 	struct gl_package *pkg;    /* NULL until an archive is opened */
 	struct gl_symnames *names; /* of an archive, when only names were wanted; NULL until then */
 	bool names_failed;
-	bool is_module;
-	bool is_root; /* its exports are kept; otherwise only what somebody refers to */
+	bool is_module; /* given as a file of the module at hand */
+	bool is_root;   /* its exports are kept; otherwise only what somebody refers to */
+	bool is_used;   /* of a module that is used: for what that has no need of itself */
+	bool checked;   /* of an archive: what it imports is what the process has */
+	char *version;  /* of an archive, as its owner calls it, or NULL */
+	char *offered;  /* what a later call named, when this one was in use already; or NULL */
 	bool init_scheduled;
 	uint32_t nobjs;
 	struct lobj *objs;
@@ -108,13 +118,37 @@ struct lpkg {
 	UT_hash_handle hh;
 };
 
-/* A symbol of the resident store: the result of earlier loads. */
-struct resident_sym {
+/* A symbol that an earlier load placed, and that others may refer to by name. */
+struct known_sym {
 	char *name;
 	uint8_t want_abi;
 	bool is_func;
 	uint32_t size;
 	uintptr_t addr;
+	UT_hash_handle hh;
+};
+
+/* A package that a loaded module brought. */
+struct known_package {
+	const char *path;
+	uint8_t fingerprint[8];
+};
+
+/* A module that the one at hand uses. */
+struct link_use {
+	const char *name;               /* of the module */
+	struct known_sym *const *names; /* its symbols, per want_abi */
+	const struct known_package *packages;
+	uint32_t npackages;
+};
+
+/* To whom a name belongs that mentions certain packages. */
+enum tie { TIE_NONE, TIE_USED, TIE_OWN };
+
+struct tied_package {
+	const char *path;
+	enum tie tie;
+	const uint8_t *fingerprint; /* of the package as it is in the process, or will be */
 	UT_hash_handle hh;
 };
 
@@ -130,7 +164,7 @@ struct linker {
 	const char *goroot;                /* what "$GOROOT" in file names of the standard library stands for */
 	char *importcfg;                   /* file that names archives, read at the first need of one; NULL once read */
 	struct lpkg *archives;             /* by path */
-	struct resident_sym *resident[2];  /* by name, per want_abi */
+	struct known_sym *resident[2];     /* by name, per want_abi */
 };
 
 /* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */
@@ -184,6 +218,10 @@ struct link {
 
 	struct lpkg *packages; /* the module's, in the order given */
 	uint32_t npackages;
+	const struct link_use *uses; /* the modules that this one uses; the caller's */
+	uint32_t nuses;
+	struct tied_package *ties; /* by path: the packages of both */
+	uint64_t tie_shapes[64];   /* by length, the last characters of their paths: most names need no look-up */
 
 	struct lsym **chunks; /* symbols live in chunks, so that their addresses stay */
 	uint32_t nsyms, nchunks;
@@ -226,26 +264,54 @@ int link_resolve(struct link *l);
 uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi);
 /* Adds symbol number i of one of the module's objects. */
 uint32_t link_root_at(struct link *l, const struct lobj *obj, uint32_t i);
-/* Does the name mention one of the module's packages? ("main.T" inside "type:map[string]main.T", not inside
- * "example/domain.T".) */
-bool link_is_tied(const struct link *l, struct gl_str name);
 /* The symbol that relocation, aux or inlining-tree reference ref of obj means, seen from view. */
 uint32_t link_resolve_ref(struct link *l, const struct lobj *obj, struct gl_symref ref, enum unit_id view,
 			  uint32_t referrer);
 /* Does a descriptor's name say that a value of the type is one pointer, so that a GC mask can do without it? */
 bool link_is_pointer_name(struct gl_str type);
-/* The name of what ref means, wherever it is defined; n is 0 when nobody knows. */
-struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
 /* Code made by the linker, standing for target; NO_SYM when memory is short. */
 uint32_t link_new_synthetic(struct link *l, enum synthetic kind, uint32_t target, enum unit_id unit);
 /* What a program's goroutine starts with: programs look at their callers and expect runtime.main below main.main. */
 uint32_t link_add_main(struct link *l, uint32_t main);
 void link_free(struct link *l);
-struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, struct gl_error *err);
+int link_out_of_memory(struct link *l); /* marks the load as failed, returns -1 */
+
+/* packages.c. What names tell. */
+enum section link_section(const struct gl_abi *abi, uint8_t type);
+/* Must the process have but one of it? Descriptors are compared by address, and so are itabs, which the compiler makes
+ * content-addressable all the same. */
+bool link_is_unique(struct gl_str name);
+/* The package a symbol belongs to, as a span of its name: up to the first dot behind the last slash, before any type
+ * arguments or receiver. For a descriptor that of the named type it describes. n is 0 where there is none. */
+struct gl_str link_package_of(struct gl_str name);
+/* Does the name mention one of the module's packages, or of those it uses? ("main.T" inside "type:map[string]main.T",
+ * not inside "example/domain.T".) */
+enum tie link_tie(const struct link *l, struct gl_str name);
+
+/* Packages: opening one, and making it known that names which mention it belong to the module or to one it uses. */
 int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path);
+int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8_t *fingerprint);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
+/* The fingerprint of the package's export data: 8 bytes; NULL when it has no object of the compiler's. */
+const uint8_t *lpkg_fingerprint(const struct lpkg *p);
+
+/* Archives of what the host lacks. link_archive finds one; link_open_archive opens it too: NULL when there is none. One
+ * whose file has gone (Go trims its build cache) counts as none, so that the caller is asked for another; one that
+ * can't be used fails the load. version, for messages, may be NULL. */
+struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, const char *version,
+				struct gl_error *err);
+struct lpkg *link_archive(struct link *l, struct gl_str path);
+struct lpkg *link_open_archive(struct link *l, struct gl_str path);
+/* Is the package linked into the host? With which fingerprint (8 bytes)? NULL: it isn't. */
+const uint8_t *link_host_has(struct link *l, struct gl_str path);
+/* The name of what ref means, wherever it is defined; n is 0 when nobody knows. */
+struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
+struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
+/* Fails with GL_EMISMATCH, naming both, when a package was compiled against another version of one than this process
+ * has, or will have: its types would not be what the compiler took them for. */
+int link_check_imports(struct link *l, struct lpkg *p);
 
 /* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
 int link_layout(struct link *l, enum unit_id id);

@@ -313,7 +313,7 @@ static void learn_inlined(struct builder *b, struct name_entry *e, const struct 
 
 	e->known = true;
 	bool found = i < gl_object_nsyms(obj->obj) && gl_object_funcinfo(obj->obj, i, &fi);
-	bool tied = !found && link_is_tied(b->l, (struct gl_str){ e->name, (uint32_t)len });
+	bool tied = !found && link_tie(b->l, (struct gl_str){ e->name, (uint32_t)len }) != TIE_NONE;
 	for (uint32_t p = 0; tied && !found && p < b->l->npackages; p++) {
 		const struct ldef *def = lpkg_find(&b->l->packages[p], e->name, len, GL_ABIINTERNAL);
 		found = def != NULL && gl_object_funcinfo(def->obj->obj, def->idx, &fi);

@@ -65,7 +65,7 @@ static int put_offset(struct link *l, const struct unit *u, const struct lsym *s
 
 	if (to->is_func) {
 		if (to->state != SYM_PLACED || to->unit != (int)u->id) {
-			to = link_sym(l, to->target); /* its trampoline */
+			to = link_sym(l, to->tramp[u->id]);
 		}
 		return put32(l, s, t, p, (int64_t)(to->addr - u->sec_start[SEC_TEXT]) + add);
 	}

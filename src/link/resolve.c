@@ -3,7 +3,8 @@
  * A reference is by name (and ABI), by place in the object at hand, or by content. Names are bound in this order:
  *
  *   1. A name that mentions one of the module's own packages ("main.T", "type:map[string]main.T") belongs to the
- * module. It is never looked up in the host, which may well have a namesake: the host's own main, or an older version.
+ *      module. It is never looked up in the host, which may well have a namesake: the host's own main, or an older
+ *      version. One that mentions a package of a module which this one uses belongs to that one.
  *   2. The host. Then the resident store.
  *   3. A definition in the object at hand: one that the compiler repeats in each object that needs it (DUPOK:
  *      instantiated generics, wrappers), or a pushed linkname. It is copied to whoever needs it.
@@ -25,23 +26,7 @@ enum { CHUNK = 1024 };
 
 /* ---- helpers ---------------------------------------------------------------------------------------------------- */
 
-bool str_is(struct gl_str s, const char *lit) { return strlen(lit) == s.n && memcmp(s.p, lit, s.n) == 0; }
-
-bool str_starts(struct gl_str s, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	return s.n >= n && memcmp(s.p, prefix, n) == 0;
-}
-
-bool str_ends(struct gl_str s, const char *suffix)
-{
-	size_t n = strlen(suffix);
-
-	return s.n >= n && memcmp(s.p + s.n - n, suffix, n) == 0;
-}
-
-static int out_of_memory(struct link *l)
+int link_out_of_memory(struct link *l)
 {
 	l->failed = true;
 	return gl_fail(l->err, GL_ENOMEM, "out of memory while linking");
@@ -54,7 +39,7 @@ static void push(struct link *l, uint32_t **array, uint32_t *n, uint32_t *cap, u
 		uint32_t grown = *cap == 0 ? 256 : *cap * 2;
 		uint32_t *p = realloc(*array, grown * sizeof(*p));
 		if (p == NULL) {
-			out_of_memory(l);
+			link_out_of_memory(l);
 			return;
 		}
 		*array = p;
@@ -76,7 +61,7 @@ static uint32_t new_sym(struct link *l)
 			l->chunks[l->nchunks] = calloc(CHUNK, sizeof(struct lsym));
 		}
 		if (grown == NULL || l->chunks[l->nchunks] == NULL) {
-			out_of_memory(l);
+			link_out_of_memory(l);
 			return NO_SYM;
 		}
 		l->nchunks++;
@@ -84,6 +69,9 @@ static uint32_t new_sym(struct link *l)
 	struct lsym *s = link_sym(l, l->nsyms);
 	s->referrer = NO_SYM;
 	s->target = NO_SYM;
+	for (int v = 0; v < NUNITS; v++) {
+		s->tramp[v] = NO_SYM;
+	}
 	s->func = NO_SYM;
 	s->alias = NO_SYM;
 	s->self = l->nsyms;
@@ -118,355 +106,6 @@ uint32_t link_add_main(struct link *l, uint32_t main)
 		push(l, &l->placed, &l->nplaced, &l->cap_placed, self);
 	}
 	return l->failed ? NO_SYM : self;
-}
-
-static enum section section_of(const struct gl_abi *abi, uint8_t type)
-{
-	int t = type;
-
-	if (t == abi->STEXT || t == abi->STEXTFIPS) {
-		return SEC_TEXT;
-	}
-	if (t == abi->SRODATA || t == abi->SRODATAFIPS) {
-		return SEC_RODATA;
-	}
-	if (t == abi->SNOPTRDATA || t == abi->SNOPTRDATAFIPS) {
-		return SEC_NOPTRDATA;
-	}
-	if (t == abi->SDATA || t == abi->SDATAFIPS) {
-		return SEC_DATA;
-	}
-	if (t == abi->SBSS) {
-		return SEC_BSS;
-	}
-	if (t == abi->SNOPTRBSS || t == abi->SCOVERAGE_COUNTER || t == abi->SCOVERAGE_AUXVAR ||
-	    t == abi->SLIBFUZZER_8BIT_COUNTER) {
-		return SEC_NOPTRBSS;
-	}
-	return SEC_NONE;
-}
-
-/* A descriptor of a type, of which the process must have one: "type:map[string]int", not its helpers, whose names go on
- * with a dot ("type:.eq.", "type:.namedata."). */
-static bool is_type_name(struct gl_str name) { return str_starts(name, "type:") && name.n > 5 && name.p[5] != '.'; }
-
-static bool is_itab_name(struct gl_str name) { return str_starts(name, "go:itab."); }
-
-/* What the process must have but one of: descriptors are compared by address, and so are itabs, which the compiler
- * makes content-addressable all the same. */
-static bool is_unique_name(struct gl_str name) { return is_type_name(name) || is_itab_name(name); }
-
-/* The package a symbol belongs to, as a span of its name: up to the first dot behind the last slash, before any type
- * arguments or receiver. For a descriptor that of the named type it describes. n is 0 where there is none. */
-static struct gl_str package_of(struct gl_str name)
-{
-	if (is_type_name(name)) {
-		name.p += 5;
-		name.n -= 5;
-		while (name.n > 0 && name.p[0] == '*') {
-			name.p++;
-			name.n--;
-		}
-	} else if (str_starts(name, "go:builtin.")) {
-		return (struct gl_str){ "runtime", 7 }; /* error.Error, whose wrapper the runtime's object holds */
-	} else if (str_starts(name, "go:")) {
-		return (struct gl_str){ name.p, 0 };
-	}
-	uint32_t start = 0, i = 0;
-	for (; i < name.n && name.p[i] != '[' && name.p[i] != '(' && name.p[i] != '{' && name.p[i] != ' '; i++) {
-		if (name.p[i] == '/') {
-			start = i + 1;
-		}
-	}
-	const char *dot = memchr(name.p + start, '.', i - start);
-	return (struct gl_str){ name.p, dot == NULL ? 0 : (uint32_t)(dot - name.p) };
-}
-
-/* ---- packages and their definitions ----------------------------------------------------------------------------- */
-
-/* Can symbol i be meant by name? */
-static bool is_indexed(const struct lpkg *p, const struct gl_object *obj, uint32_t i)
-{
-	struct gl_sym sym = gl_object_sym(obj, i);
-
-	return sym.name.n > 0 && sym.abi != GL_ABISTATIC && section_of(p->abi, sym.type) != SEC_NONE &&
-	       (!gl_object_is_hashed(obj, i) || is_unique_name(sym.name));
-}
-
-/* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
- * are all by number, never needs it. Without memory there are none. */
-static void index_package(struct lpkg *p)
-{
-	size_t n = 0;
-
-	for (uint32_t o = 0; o < p->nobjs; o++) {
-		for (uint32_t i = 0, nsyms = gl_object_nsyms(p->objs[o].obj); i < nsyms; i++) {
-			n += is_indexed(p, p->objs[o].obj, i);
-		}
-	}
-	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
-	p->indexed = true;
-	if (p->defs == NULL) {
-		return;
-	}
-	size_t used = 0;
-	for (uint32_t o = 0; o < p->nobjs; o++) {
-		const struct lobj *obj = &p->objs[o];
-		uint32_t nsyms = gl_object_nsyms(obj->obj);
-		for (uint32_t i = 0; i < nsyms; i++) {
-			if (!is_indexed(p, obj->obj, i)) {
-				continue;
-			}
-			struct gl_sym sym = gl_object_sym(obj->obj, i);
-			/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
-			bool is_func = section_of(p->abi, sym.type) == SEC_TEXT;
-			struct ldef **table = is_func && sym.abi == GL_ABI0 ? &p->abi0 : &p->plain, *have;
-			HASH_FIND(hh, *table, sym.name.p, sym.name.n, have);
-			if (have != NULL) {
-				/* a variable declared for a linkname gives way to the one with content */
-				uint32_t size;
-				gl_object_data(obj->obj, i, &size);
-				if (size > 0) {
-					uint32_t old;
-					gl_object_data(have->obj->obj, have->idx, &old);
-					if (old == 0) {
-						have->obj = obj;
-						have->idx = i;
-					}
-				}
-				continue;
-			}
-			struct ldef *def = &p->defs[used++];
-			*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };
-			HASH_ADD_KEYPTR(hh, *table, def->name.p, def->name.n, def);
-		}
-	}
-}
-
-const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi)
-{
-	struct ldef *def = NULL;
-
-	if (!p->indexed) {
-		index_package(p);
-	}
-	if (want_abi == GL_ABI0) {
-		HASH_FIND(hh, p->abi0, name, len, def);
-	}
-	if (def == NULL) {
-		HASH_FIND(hh, p->plain, name, len, def);
-		if (def != NULL && want_abi == GL_ABI0 && def->is_func) {
-			return NULL; /* a function, but with the other ABI */
-		}
-	}
-	return def;
-}
-
-int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path)
-{
-	p->pkg = gl_package_open(file, import_path, l->linker->abi, l->err);
-	if (p->pkg == NULL) {
-		return -1;
-	}
-	if (p->path == NULL) {
-		p->path = gl_package_path(p->pkg);
-	}
-	p->nobjs = gl_package_nobjects(p->pkg);
-	p->objs = calloc(p->nobjs, sizeof(*p->objs));
-	if (p->objs == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", file);
-	}
-	for (uint32_t o = 0; o < p->nobjs; o++) {
-		p->objs[o] = (struct lobj){ .obj = gl_package_object(p->pkg, o), .pkg = p };
-	}
-	p->abi = l->linker->abi;
-	return 0;
-}
-
-void lpkg_close(struct lpkg *p)
-{
-	HASH_CLEAR(hh, p->abi0);
-	HASH_CLEAR(hh, p->plain);
-	free(p->defs);
-	free(p->objs);
-	gl_package_close(p->pkg);
-	free(p->file);
-	if (!p->is_module) {
-		free((char *)p->path);
-	}
-}
-
-/* "gopkg.in/yaml.v3" is "gopkg.in/yaml%2ev3" in symbol names (cmd/internal/objabi.PathToPrefix): dots behind the last
- * slash, control characters, '%', '"' and bytes that are no ASCII are escaped. */
-static char *path_to_prefix(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *out = calloc(strlen(path) + 1, 3), *w = out;
-
-	for (const char *p = path; out != NULL && *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
-		if (c <= ' ' || (c == '.' && (slash == NULL || p > slash)) || c == '%' || c == '"' || c >= 0x7f) {
-			w += sprintf(w, "%%%02x", c);
-		} else {
-			*w++ = *p;
-		}
-	}
-	return out;
-}
-
-struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, struct gl_error *err)
-{
-	char *path = path_to_prefix(import_path), *copy = strdup(file);
-	struct lpkg *p = NULL;
-
-	if (path == NULL || copy == NULL) {
-		goto fail;
-	}
-	HASH_FIND_STR(linker->archives, path, p);
-	if (p != NULL) {
-		free(path);
-		if (p->pkg != NULL) {
-			free(copy); /* in use: symbols of the resident store may have come from it */
-			return p;
-		}
-		free(p->file);
-		p->file = copy;
-		p->names_failed = false;
-		return p;
-	}
-	p = calloc(1, sizeof(*p));
-	if (p == NULL) {
-		goto fail;
-	}
-	p->path = path;
-	p->file = copy;
-	HASH_ADD_KEYPTR(hh, linker->archives, p->path, strlen(p->path), p);
-	if (p->hh.tbl == NULL) {
-		free(p);
-		goto fail;
-	}
-	return p;
-
-fail:
-	free(path);
-	free(copy);
-	gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
-	return NULL;
-}
-
-/* Reads "packagefile path=file" lines, as the compiler's -importcfg has them. What can't be read is as if it weren't
- * there: the symbols that stay missing then are named. */
-static void read_importcfg(struct linker *linker)
-{
-	FILE *f = fopen(linker->importcfg, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	struct gl_error ignored;
-
-	free(linker->importcfg);
-	linker->importcfg = NULL;
-	while (f != NULL && getline(&line, &cap, f) > 0) {
-		static const char keyword[] = "packagefile ";
-		char *path = line + sizeof(keyword) - 1, *eq;
-		if (strncmp(line, keyword, sizeof(keyword) - 1) != 0 || (eq = strchr(path, '=')) == NULL) {
-			continue;
-		}
-		*eq = '\0';
-		eq[1 + strcspn(eq + 1, "\n")] = '\0';
-		char *prefix = path_to_prefix(path);
-		struct lpkg *have = NULL;
-		if (prefix != NULL) {
-			HASH_FIND_STR(linker->archives, prefix, have);
-		}
-		if (have == NULL) {
-			linker_add_archive(linker, path, eq + 1, &ignored);
-		}
-		free(prefix);
-	}
-	free(line);
-	if (f != NULL) {
-		fclose(f);
-	}
-}
-
-static struct lpkg *named_archive(struct link *l, struct gl_str path)
-{
-	struct lpkg *p = NULL;
-
-	if (path.n == 0) {
-		return NULL; /* an unnamed type, say */
-	}
-	HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
-	if (p == NULL && l->linker->importcfg != NULL) {
-		read_importcfg(l->linker);
-		HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
-	}
-	return p;
-}
-
-/* The archive of a package, opened at the first need; NULL when there is none. One whose file has gone (Go trims its
- * build cache) counts as none, so that the caller is asked for another; one that can't be used fails the load. */
-static struct lpkg *find_archive(struct link *l, struct gl_str path)
-{
-	struct lpkg *p = named_archive(l, path);
-
-	if (p == NULL) {
-		return NULL;
-	}
-	if (p->pkg == NULL && access(p->file, R_OK) != 0) {
-		return NULL;
-	}
-	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
-		l->failed = true;
-		return NULL;
-	}
-	return p;
-}
-
-/* The name that another package's object gives its symbol number ref.sym. */
-static struct gl_str foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
-{
-	const struct gl_str none = { "", 0 };
-	struct gl_str path = gl_object_pkg(obj->obj, ref.pkg);
-	const uint8_t *fingerprint = NULL;
-	struct gl_error ignored;
-
-	for (uint32_t i = 0; i < l->npackages; i++) {
-		if (str_is(path, l->packages[i].path) && ref.sym < gl_object_nsyms(l->packages[i].objs[0].obj)) {
-			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
-		}
-	}
-	uint32_t nautolib = gl_object_nautolib(obj->obj);
-	for (uint32_t i = 0; i < nautolib && fingerprint == NULL; i++) {
-		struct gl_str lib = gl_object_autolib(obj->obj, i);
-		if (lib.n == path.n && memcmp(lib.p, path.p, lib.n) == 0) {
-			fingerprint = gl_object_autolib_fingerprint(obj->obj, i);
-		}
-	}
-	struct lpkg *p = named_archive(l, path);
-	if (p == NULL || fingerprint == NULL || p->names_failed) {
-		return none;
-	}
-	if (p->names == NULL && (p->names = gl_symnames_open(p->file, l->linker->abi, &ignored)) == NULL) {
-		p->names_failed = true;
-		return none;
-	}
-	return gl_symnames_get(p->names, fingerprint, ref.sym);
-}
-
-struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
-{
-	uint32_t i = gl_object_local(obj->obj, ref);
-
-	if (i != UINT32_MAX) {
-		return gl_object_sym(obj->obj, i).name;
-	}
-	if (ref.pkg == GL_PKG_BUILTIN) {
-		const char *name = ref.sym < l->linker->abi->nbuiltins ? l->linker->abi->builtins[ref.sym].name : "";
-		return (struct gl_str){ name, (uint32_t)strlen(name) };
-	}
-	struct gl_str name = gl_object_refname(obj->obj, ref);
-	return name.n > 0 ? name : foreign_name(l, obj, ref);
 }
 
 /* ---- the host --------------------------------------------------------------------------------------------------- */
@@ -514,7 +153,7 @@ static bool host_func_is_asm(const struct linker *linker, const uint8_t *func)
  * it compiled code calls is reached so. Elsewhere a function written in assembly has a Go wrapper under ABIInternal. */
 static bool asm_is_abiinternal(const char *name, size_t len)
 {
-	struct gl_str path = package_of((struct gl_str){ name, (uint32_t)len });
+	struct gl_str path = link_package_of((struct gl_str){ name, (uint32_t)len });
 
 	return str_is(path, "runtime") || str_starts(path, "runtime/internal/") ||
 	       str_starts(path, "internal/runtime/") || str_is(path, "internal/bytealg") || str_is(path, "reflect");
@@ -553,38 +192,7 @@ static bool host_lookup(struct link *l, const char *name, size_t len, uint8_t wa
 	return asm_is_abiinternal(name, len) == (want_abi == GL_ABIINTERNAL);
 }
 
-/* Is the package linked into the host? The linker of a host that imports "plugin" notes each by its export data's
- * fingerprint (cmd/link/internal/ld/symtab.go). */
-static bool host_has_package(struct link *l, struct gl_str path)
-{
-	char name[1024];
-	struct gl_image_sym sym;
-	int n = snprintf(name, sizeof(name), "go:link.pkghashbytes.%.*s", (int)path.n, path.p);
-
-	return n > 0 && (size_t)n < sizeof(name) && gl_image_lookup(l->linker->image, name, (size_t)n, &sym);
-}
-
 /* ---- binding ---------------------------------------------------------------------------------------------------- */
-
-bool link_is_tied(const struct link *l, struct gl_str name)
-{
-	for (uint32_t i = 0; i < l->npackages; i++) {
-		const char *path = l->packages[i].path;
-		size_t n = strlen(path);
-		const char *p = name.p, *end = name.p + name.n;
-
-		while (n > 0 && (p = memmem(p, (size_t)(end - p), path, n)) != NULL) {
-			char before = p > name.p ? p[-1] : ' ', after = p + n < end ? p[n] : ' ';
-			if (after == '.' && strchr("/_-%~", before) == NULL &&
-			    !((before >= '0' && before <= '9') || ((before | 32) >= 'a' && (before | 32) <= 'z') ||
-			      (unsigned char)before >= 0x80)) {
-				return true;
-			}
-			p++;
-		}
-	}
-	return false;
-}
 
 static void place(struct link *l, struct lsym *s, const struct lobj *obj, uint32_t idx, enum unit_id unit)
 {
@@ -596,7 +204,7 @@ static void place(struct link *l, struct lsym *s, const struct lobj *obj, uint32
 	s->obj = obj;
 	s->idx = idx;
 	s->unit = unit;
-	s->section = section_of(l->linker->abi, sym.type);
+	s->section = link_section(l->linker->abi, sym.type);
 	s->size = sym.size > data ? sym.size : data;
 	s->align = sym.align;
 	s->is_func = s->section == SEC_TEXT;
@@ -630,7 +238,7 @@ static void schedule_package(struct link *l, struct lpkg *p)
 		return;
 	}
 	p->init_scheduled = true;
-	if (!host_has_package(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) })) {
+	if (link_host_has(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) }) == NULL) {
 		char name[1024];
 		int n = snprintf(name, sizeof(name), "%s..inittask", p->path);
 		if (n > 0 && (size_t)n < sizeof(name) && lpkg_find(p, name, (size_t)n, GL_ABIINTERNAL) != NULL) {
@@ -675,7 +283,7 @@ static bool pull(struct link *l, struct lsym *s, enum unit_id view, struct lpkg 
 	if (def == NULL) {
 		return false;
 	}
-	if (view == UNIT_MODULE) {
+	if (view != UNIT_RESIDENT) {
 		/* one copy, whoever asks: the resident view's */
 		s->alias = resolve_name(l, s->name, s->want_abi, UNIT_RESIDENT, NULL, 0, s->referrer);
 		return s->alias != NO_SYM;
@@ -686,7 +294,7 @@ static bool pull(struct link *l, struct lsym *s, enum unit_id view, struct lpkg 
 	}
 	schedule_package(l, p);
 	if ((s->section == SEC_BSS || s->section == SEC_NOPTRBSS || s->section == SEC_DATA) &&
-	    host_has_package(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) })) {
+	    link_host_has(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) }) != NULL) {
 		schedule_outlined_init(l, p, def);
 	}
 	return true;
@@ -701,10 +309,30 @@ static bool has_content(const struct lobj *obj, uint32_t idx)
 	return size > 0;
 }
 
+/* Binds s to what an earlier load placed under its name, if anything. */
+static bool bind_known(struct lsym *s, struct known_sym *const *names)
+{
+	struct known_sym *known = NULL;
+
+	HASH_FIND(hh, names[s->want_abi], s->name.p, s->name.n, known);
+	if (known == NULL && s->want_abi == GL_ABI0) {
+		HASH_FIND(hh, names[GL_ABIINTERNAL], s->name.p, s->name.n, known);
+		if (known != NULL && known->is_func) {
+			known = NULL;
+		}
+	}
+	if (known != NULL) {
+		s->state = SYM_FIXED;
+		s->addr = known->addr;
+		s->size = known->size;
+		s->is_func = known->is_func;
+	}
+	return known != NULL;
+}
+
 static bool bind_fixed(struct link *l, struct lsym *s)
 {
 	struct gl_image_sym host;
-	struct resident_sym *res = NULL;
 
 	if (host_lookup(l, s->name.p, s->name.n, s->want_abi, &host)) {
 		s->state = SYM_FIXED;
@@ -713,28 +341,18 @@ static bool bind_fixed(struct link *l, struct lsym *s)
 		s->is_func = host.is_func;
 		return true;
 	}
-	HASH_FIND(hh, l->linker->resident[s->want_abi], s->name.p, s->name.n, res);
-	if (res == NULL && s->want_abi == GL_ABI0) {
-		HASH_FIND(hh, l->linker->resident[GL_ABIINTERNAL], s->name.p, s->name.n, res);
-		if (res != NULL && res->is_func) {
-			res = NULL;
-		}
-	}
-	if (res != NULL) {
-		s->state = SYM_FIXED;
-		s->addr = res->addr;
-		s->size = res->size;
-		s->is_func = res->is_func;
-	}
-	return res != NULL;
+	return bind_known(s, l->linker->resident);
 }
 
-static bool bind_module(struct link *l, struct lsym *s)
+/* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */
+static bool bind_given(struct link *l, struct lsym *s, enum unit_id unit)
 {
 	for (uint32_t i = 0; i < l->npackages; i++) {
-		const struct ldef *def = lpkg_find(&l->packages[i], s->name.p, s->name.n, s->want_abi);
+		struct lpkg *p = &l->packages[i];
+		const struct ldef *def =
+			p->is_used != (unit == UNIT_USED) ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
 		if (def != NULL) {
-			place(l, s, def->obj, def->idx, UNIT_MODULE);
+			place(l, s, def->obj, def->idx, unit);
 			return s->state != SYM_ABSENT;
 		}
 	}
@@ -764,29 +382,72 @@ static bool bind_funcval(struct link *l, struct lsym *s, enum unit_id view, uint
 	return true;
 }
 
+/* A name of the module's own. A function without a body in a package that the host has too (a test's own copy of os,
+ * say) is one that the runtime pushes there. */
+static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const struct lobj *obj, uint32_t idx)
+{
+	struct gl_image_sym host;
+	struct gl_str path = link_package_of(s->name);
+
+	if (view != UNIT_MODULE) {
+		return;
+	}
+	if (obj != NULL && obj->pkg->is_module && (!gl_object_is_nonpkg(obj->obj, idx) || has_content(obj, idx))) {
+		place(l, s, obj, idx, UNIT_MODULE);
+		return;
+	}
+	if (bind_given(l, s, UNIT_MODULE) || bind_funcval(l, s, view, s->self) || str_is(path, "main")) {
+		return;
+	}
+	if (link_host_has(l, path) != NULL && host_lookup(l, s->name.p, s->name.n, s->want_abi, &host) &&
+	    host.is_func) {
+		s->state = SYM_FIXED;
+		s->addr = host.addr;
+		s->size = (uint32_t)host.size;
+		s->is_func = true;
+	}
+}
+
+/* A name of a module that this one uses: as that has it, or as it would have it. */
+static void bind_used(struct link *l, struct lsym *s, enum unit_id view, const struct lobj *obj, uint32_t idx)
+{
+	if (view != UNIT_USED) {
+		return;
+	}
+	for (uint32_t i = 0; i < l->nuses; i++) {
+		if (bind_known(s, l->uses[i].names)) {
+			return;
+		}
+	}
+	if (obj != NULL && (!gl_object_is_nonpkg(obj->obj, idx) || has_content(obj, idx))) {
+		place(l, s, obj, idx, UNIT_USED);
+	} else if (!bind_given(l, s, UNIT_USED)) {
+		bind_funcval(l, s, view, s->self);
+	}
+}
+
 /* The rule of the file's head. obj and idx are the definition in the object at hand, if it has one. */
-static void bind(struct link *l, uint32_t self, enum unit_id view, const struct lobj *obj, uint32_t idx, bool tied)
+static void bind(struct link *l, uint32_t self, enum unit_id view, const struct lobj *obj, uint32_t idx, enum tie tie)
 {
 	struct lsym *s = link_sym(l, self);
-	bool unique = is_unique_name(s->name);
+	bool unique = link_is_unique(s->name);
 
 	if (str_is(s->name, "runtime.tlsg")) {
 		s->state = SYM_TLS;
 		return;
 	}
-	if (tied) {
-		if (view == UNIT_MODULE && obj != NULL && obj->pkg->is_module &&
-		    (!gl_object_is_nonpkg(obj->obj, idx) || has_content(obj, idx))) {
-			place(l, s, obj, idx, UNIT_MODULE);
-		} else if (view == UNIT_MODULE) {
-			bind_module(l, s);
-		}
+	if (tie == TIE_OWN) {
+		bind_own(l, s, view, obj, idx);
+		return;
+	}
+	if (tie == TIE_USED) {
+		bind_used(l, s, view, obj, idx);
 		return;
 	}
 	struct gl_sym def = { 0 };
 	if (obj != NULL) {
 		def = gl_object_sym(obj->obj, idx);
-		if ((def.flag & GL_SYM_DUPOK) != 0 && section_of(l->linker->abi, def.type) == SEC_RODATA && !unique) {
+		if ((def.flag & GL_SYM_DUPOK) != 0 && link_section(l->linker->abi, def.type) == SEC_RODATA && !unique) {
 			place(l, s, obj, idx, view);
 			return;
 		}
@@ -794,8 +455,8 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	if (bind_fixed(l, s)) {
 		return;
 	}
-	struct gl_str path = package_of(s->name);
-	if (str_ends(s->name, "..inittask") && host_has_package(l, path)) {
+	struct gl_str path = link_package_of(s->name);
+	if (str_ends(s->name, "..inittask") && link_host_has(l, path) != NULL) {
 		/* a package without functions to run has no task in the host (cmd/link/internal/ld/inittask.go) */
 		s->state = SYM_FIXED;
 		return;
@@ -804,14 +465,14 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 		place(l, s, obj, idx, view);
 		return;
 	}
-	if (pull(l, s, view, find_archive(l, path))) {
+	if (pull(l, s, view, link_open_archive(l, path))) {
 		return;
 	}
 	if (obj != NULL) {
 		place(l, s, obj, idx, unique ? UNIT_RESIDENT : view);
 		return;
 	}
-	if (bind_module(l, s)) {
+	if (bind_given(l, s, UNIT_MODULE)) {
 		if (unique || view == UNIT_RESIDENT) {
 			s->unit = UNIT_RESIDENT;
 		}
@@ -829,7 +490,7 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 			continue;
 		}
 		struct gl_str key = { p->path, (uint32_t)strlen(p->path) };
-		if (pull(l, s, view, find_archive(l, key))) {
+		if (pull(l, s, view, link_open_archive(l, key))) {
 			return;
 		}
 	}
@@ -839,16 +500,18 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 			     const struct lobj *obj, uint32_t idx, uint32_t referrer)
 {
 	struct lsym *have = NULL;
-	bool tied = link_is_tied(l, name);
+	enum tie tie = link_tie(l, name);
 
-	if (view == UNIT_MODULE && !tied && is_unique_name(name)) {
+	if (tie == TIE_USED && view == UNIT_MODULE) {
+		view = UNIT_USED;
+	} else if (tie == TIE_NONE && link_is_unique(name)) {
 		view = UNIT_RESIDENT; /* of the process, whoever asks */
 	}
 	HASH_FIND(hh, l->by_name[view][want_abi], name.p, name.n, have);
 	if (have != NULL) {
-		if (have->state == SYM_ABSENT && have->alias == NO_SYM && obj != NULL && !tied) {
+		if (have->state == SYM_ABSENT && have->alias == NO_SYM && obj != NULL && tie == TIE_NONE) {
 			/* first named by an object that only refers to it, now by one that defines it */
-			bind(l, have->self, view, obj, idx, tied);
+			bind(l, have->self, view, obj, idx, tie);
 		}
 		return have->alias != NO_SYM ? have->alias : have->self;
 	}
@@ -860,12 +523,13 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	s->name = name;
 	s->want_abi = want_abi;
 	s->referrer = referrer;
+	s->by_name = true;
 	HASH_ADD_KEYPTR(hh, l->by_name[view][want_abi], s->name.p, s->name.n, s);
 	if (s->hh.tbl == NULL) {
-		out_of_memory(l);
+		link_out_of_memory(l);
 		return NO_SYM;
 	}
-	bind(l, self, view, obj, idx, tied);
+	bind(l, self, view, obj, idx, tie);
 	if (want_abi == GL_ABI0 && s->alias == NO_SYM && s->state != SYM_ABSENT && !s->is_func) {
 		/* references by name to what is no function carry ABI 0; those by number don't, and mean the same
 		 * symbol */
@@ -899,7 +563,7 @@ static uint32_t resolve_hashed(struct link *l, const struct lobj *obj, uint32_t 
 	place(l, s, obj, idx, view);
 	HASH_ADD(hh, l->by_hash[view], hash, sizeof(s->hash), s);
 	if (s->hh.tbl == NULL) {
-		out_of_memory(l);
+		link_out_of_memory(l);
 		return NO_SYM;
 	}
 	return self;
@@ -916,7 +580,7 @@ static int touch(struct link *l, struct lobj *obj, enum unit_id view)
 			/* NOLINTNEXTLINE(bugprone-sizeof-expression): touched is an array of pointers */
 			const struct lobj **p = realloc(l->touched, grown * sizeof(*p));
 			if (p == NULL) {
-				return out_of_memory(l);
+				return link_out_of_memory(l);
 			}
 			l->touched = p;
 			l->cap_touched = grown;
@@ -925,7 +589,7 @@ static int touch(struct link *l, struct lobj *obj, enum unit_id view)
 	}
 	obj->locals[view] = calloc(gl_object_ntotal(obj->obj) + 1, sizeof(uint32_t));
 	obj->refs[view] = calloc(gl_object_nrefnames(obj->obj) + 1, sizeof(uint32_t));
-	return obj->locals[view] != NULL && obj->refs[view] != NULL ? 0 : out_of_memory(l);
+	return obj->locals[view] != NULL && obj->refs[view] != NULL ? 0 : link_out_of_memory(l);
 }
 
 /* Symbol number i of the object, defined there or named there. */
@@ -939,7 +603,7 @@ static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum
 	struct gl_sym sym = gl_object_sym(obj->obj, i);
 	bool defined = i < gl_object_nsyms(obj->obj);
 	uint32_t s;
-	if (defined && gl_object_is_hashed(obj->obj, i) && !is_unique_name(sym.name)) {
+	if (defined && gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name)) {
 		s = resolve_hashed(l, obj, i, view);
 	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
 		s = new_sym(l);
@@ -949,7 +613,7 @@ static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum
 			place(l, link_sym(l, s), obj, i, view);
 		}
 	} else {
-		bool abi0 = sym.abi == GL_ABI0 && (!defined || section_of(abi, sym.type) == SEC_TEXT);
+		bool abi0 = sym.abi == GL_ABI0 && (!defined || link_section(abi, sym.type) == SEC_TEXT);
 		s = resolve_name(l, sym.name, abi0 ? GL_ABI0 : GL_ABIINTERNAL, view, defined ? obj : NULL, i, referrer);
 	}
 	*cache = 1 + s;
@@ -979,7 +643,7 @@ uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct g
 		/* another package's symbol; functions reached this way are ABIInternal (cmd/internal/obj/sym.go) */
 		uint32_t slot = gl_object_find_ref(obj->obj, ref);
 		if (slot == UINT32_MAX) {
-			struct gl_str name = foreign_name(l, obj, ref);
+			struct gl_str name = link_foreign_name(l, obj, ref);
 			return name.n == 0 ? NO_SYM : resolve_name(l, name, GL_ABIINTERNAL, view, NULL, 0, referrer);
 		}
 		uint32_t *cache = &obj->refs[view][slot];
@@ -1200,7 +864,7 @@ static void order_inits(struct link *l)
 		}
 	}
 	if (done == NULL) {
-		out_of_memory(l);
+		link_out_of_memory(l);
 	}
 	free(done);
 	free(tasks);
@@ -1217,11 +881,11 @@ static int report_missing(struct link *l)
 	for (uint32_t i = 0; i < l->nmissing; i++) {
 		const struct lsym *sym = link_sym(l, l->missing[i]);
 		const struct lsym *by = sym->referrer == NO_SYM ? NULL : link_sym(l, sym->referrer);
-		struct gl_str path = package_of(sym->name);
+		struct gl_str path = link_package_of(sym->name);
 		struct lpkg *p = NULL;
 
-		if (path.n > 0 && !link_is_tied(l, sym->name)) {
-			p = named_archive(l, path);
+		if (path.n > 0 && link_tie(l, sym->name) == TIE_NONE) {
+			p = link_archive(l, path);
 			if (p == NULL || (p->pkg == NULL && access(p->file, R_OK) != 0)) {
 				note_missing_package(l, path);
 			}
@@ -1260,10 +924,36 @@ static void root_inittask(struct link *l, const struct lpkg *p)
 	}
 }
 
+/* What was pulled must fit: the archives to each other, and the module to them. */
+static int check_archives(struct link *l)
+{
+	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+		if (p->pkg != NULL && !p->checked) {
+			if (link_check_imports(l, p) != 0) {
+				return -1;
+			}
+			p->checked = true;
+		}
+	}
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (link_check_imports(l, &l->packages[i]) != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int link_resolve(struct link *l)
 {
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (link_check_imports(l, &l->packages[i]) != 0) {
+			return -1;
+		}
+	}
 	for (uint32_t i = 0; i < l->npackages && !l->failed; i++) {
-		root_inittask(l, &l->packages[i]);
+		if (!l->packages[i].is_used) {
+			root_inittask(l, &l->packages[i]);
+		}
 	}
 	drain(l);
 	if (!l->failed) {
@@ -1272,7 +962,7 @@ int link_resolve(struct link *l)
 	if (l->failed) {
 		return -1;
 	}
-	return l->nmissing > 0 ? report_missing(l) : 0;
+	return l->nmissing > 0 ? report_missing(l) : check_archives(l);
 }
 
 void link_free(struct link *l)
@@ -1312,4 +1002,10 @@ void link_free(struct link *l)
 		lpkg_close(&l->packages[i]);
 	}
 	free(l->packages);
+	struct tied_package *tie = l->ties, *next;
+	HASH_CLEAR(hh, l->ties);
+	for (; tie != NULL; tie = next) {
+		next = tie->hh.next;
+		free(tie);
+	}
 }

@@ -693,6 +693,8 @@ const uint8_t *gl_object_autolib_fingerprint(const struct gl_object *obj, uint32
 	return obj->base + obj->off[BLK_AUTOLIB] + (size_t)i * AUTOLIB_SIZE + STRINGREF_SIZE;
 }
 
+const uint8_t *gl_object_fingerprint(const struct gl_object *obj) { return obj->base + 8; }
+
 struct gl_str gl_object_file(const struct gl_object *obj, uint32_t i)
 {
 	return get_str(obj, obj->base + obj->off[BLK_FILE] + (size_t)i * STRINGREF_SIZE);

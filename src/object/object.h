@@ -154,6 +154,8 @@ uint32_t gl_object_nautolib(const struct gl_object *obj);
 struct gl_str gl_object_autolib(const struct gl_object *obj, uint32_t i); /* import path of an imported package */
 /* The fingerprint of that package's export data, 8 bytes: what the importer was compiled against. */
 const uint8_t *gl_object_autolib_fingerprint(const struct gl_object *obj, uint32_t i);
+/* That of the object's own package, which its importers must carry; zeros in what assembly made. */
+const uint8_t *gl_object_fingerprint(const struct gl_object *obj);
 uint32_t gl_object_nfiles(const struct gl_object *obj);
 struct gl_str gl_object_file(const struct gl_object *obj, uint32_t i);
 

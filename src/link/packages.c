@@ -1,0 +1,559 @@
+/* Packages: the module's, the archives of what the host lacks, and what their symbols' names tell of them.
+ *
+ * Import paths are escaped here as in symbol names ("gopkg.in/yaml%2ev3"). */
+#include "link.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- names ------------------------------------------------------------------------------------------------------ */
+
+bool str_is(struct gl_str s, const char *lit) { return strlen(lit) == s.n && memcmp(s.p, lit, s.n) == 0; }
+
+bool str_starts(struct gl_str s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return s.n >= n && memcmp(s.p, prefix, n) == 0;
+}
+
+bool str_ends(struct gl_str s, const char *suffix)
+{
+	size_t n = strlen(suffix);
+
+	return s.n >= n && memcmp(s.p + s.n - n, suffix, n) == 0;
+}
+
+enum section link_section(const struct gl_abi *abi, uint8_t type)
+{
+	int t = type;
+
+	if (t == abi->STEXT || t == abi->STEXTFIPS) {
+		return SEC_TEXT;
+	}
+	if (t == abi->SRODATA || t == abi->SRODATAFIPS) {
+		return SEC_RODATA;
+	}
+	if (t == abi->SNOPTRDATA || t == abi->SNOPTRDATAFIPS) {
+		return SEC_NOPTRDATA;
+	}
+	if (t == abi->SDATA || t == abi->SDATAFIPS) {
+		return SEC_DATA;
+	}
+	if (t == abi->SBSS) {
+		return SEC_BSS;
+	}
+	if (t == abi->SNOPTRBSS || t == abi->SCOVERAGE_COUNTER || t == abi->SCOVERAGE_AUXVAR ||
+	    t == abi->SLIBFUZZER_8BIT_COUNTER) {
+		return SEC_NOPTRBSS;
+	}
+	return SEC_NONE;
+}
+
+/* A descriptor of a type, of which the process must have one: "type:map[string]int", not its helpers, whose names go on
+ * with a dot ("type:.eq.", "type:.namedata."). */
+static bool is_type_name(struct gl_str name) { return str_starts(name, "type:") && name.n > 5 && name.p[5] != '.'; }
+
+static bool is_itab_name(struct gl_str name) { return str_starts(name, "go:itab."); }
+
+bool link_is_unique(struct gl_str name) { return is_type_name(name) || is_itab_name(name); }
+
+struct gl_str link_package_of(struct gl_str name)
+{
+	if (is_type_name(name)) {
+		name.p += 5;
+		name.n -= 5;
+		while (name.n > 0 && name.p[0] == '*') {
+			name.p++;
+			name.n--;
+		}
+	} else if (str_starts(name, "go:builtin.")) {
+		return (struct gl_str){ "runtime", 7 }; /* error.Error, whose wrapper the runtime's object holds */
+	} else if (str_starts(name, "go:")) {
+		return (struct gl_str){ name.p, 0 };
+	}
+	uint32_t start = 0, i = 0;
+	for (; i < name.n && name.p[i] != '[' && name.p[i] != '(' && name.p[i] != '{' && name.p[i] != ' '; i++) {
+		if (name.p[i] == '/') {
+			start = i + 1;
+		}
+	}
+	const char *dot = memchr(name.p + start, '.', i - start);
+	return (struct gl_str){ name.p, dot == NULL ? 0 : (uint32_t)(dot - name.p) };
+}
+
+/* ---- whose name is it? ------------------------------------------------------------------------------------------ */
+
+static bool is_path_char(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') || (unsigned char)c >= 0x80 || c == '/' ||
+	       c == '_' || c == '-' || c == '%' || c == '~' || c == '+';
+}
+
+int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8_t *fingerprint)
+{
+	size_t n = strlen(path);
+	struct tied_package *t = NULL;
+
+	HASH_FIND(hh, l->ties, path, n, t);
+	if (n == 0 || t != NULL) {
+		return 0; /* the module's own come first: they are never a used module's */
+	}
+	t = calloc(1, sizeof(*t));
+	if (t == NULL) {
+		return link_out_of_memory(l);
+	}
+	*t = (struct tied_package){ .path = path, .tie = tie, .fingerprint = fingerprint };
+	HASH_ADD_KEYPTR(hh, l->ties, t->path, n, t);
+	if (t->hh.tbl == NULL) {
+		free(t);
+		return link_out_of_memory(l);
+	}
+	l->tie_shapes[n % 64] |= UINT64_C(1) << ((unsigned char)path[n - 1] % 64);
+	return 0;
+}
+
+enum tie link_tie(const struct link *l, struct gl_str name)
+{
+	enum tie tie = TIE_NONE;
+
+	/* A path ends before each dot, and starts behind a dot or whatever can't be part of one: all pairs are tried.
+	 */
+	for (const char *dot = memchr(name.p, '.', name.n), *end = name.p + name.n; dot != NULL;
+	     dot = memchr(dot + 1, '.', (size_t)(end - dot) - 1)) {
+		for (const char *start = dot;
+		     start > name.p && (start == dot || is_path_char(start[-1]) || start[-1] == '.');) {
+			do {
+				start--;
+			} while (start > name.p && is_path_char(start[-1]));
+			size_t n = (size_t)(dot - start);
+			if (n == 0 || (l->tie_shapes[n % 64] >> ((unsigned char)dot[-1] % 64) & 1) == 0) {
+				continue;
+			}
+			struct tied_package *t = NULL;
+			HASH_FIND(hh, l->ties, start, n, t);
+			if (t != NULL && t->tie == TIE_OWN) {
+				return TIE_OWN;
+			}
+			tie = t != NULL ? TIE_USED : tie;
+		}
+	}
+	return tie;
+}
+
+/* ---- packages and their definitions ----------------------------------------------------------------------------- */
+
+/* Can symbol i be meant by name? */
+static bool is_indexed(const struct lpkg *p, const struct gl_object *obj, uint32_t i)
+{
+	struct gl_sym sym = gl_object_sym(obj, i);
+
+	return sym.name.n > 0 && sym.abi != GL_ABISTATIC && link_section(p->abi, sym.type) != SEC_NONE &&
+	       (!gl_object_is_hashed(obj, i) || link_is_unique(sym.name));
+}
+
+/* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
+ * are all by number, never needs it. Without memory there are none. */
+static void index_package(struct lpkg *p)
+{
+	size_t n = 0;
+
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		for (uint32_t i = 0, nsyms = gl_object_nsyms(p->objs[o].obj); i < nsyms; i++) {
+			n += is_indexed(p, p->objs[o].obj, i);
+		}
+	}
+	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
+	p->indexed = true;
+	if (p->defs == NULL) {
+		return;
+	}
+	size_t used = 0;
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		const struct lobj *obj = &p->objs[o];
+		uint32_t nsyms = gl_object_nsyms(obj->obj);
+		for (uint32_t i = 0; i < nsyms; i++) {
+			if (!is_indexed(p, obj->obj, i)) {
+				continue;
+			}
+			struct gl_sym sym = gl_object_sym(obj->obj, i);
+			/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
+			bool is_func = link_section(p->abi, sym.type) == SEC_TEXT;
+			struct ldef **table = is_func && sym.abi == GL_ABI0 ? &p->abi0 : &p->plain, *have;
+			HASH_FIND(hh, *table, sym.name.p, sym.name.n, have);
+			if (have != NULL) {
+				/* a variable declared for a linkname gives way to the one with content */
+				uint32_t size;
+				gl_object_data(obj->obj, i, &size);
+				if (size > 0) {
+					uint32_t old;
+					gl_object_data(have->obj->obj, have->idx, &old);
+					if (old == 0) {
+						have->obj = obj;
+						have->idx = i;
+					}
+				}
+				continue;
+			}
+			struct ldef *def = &p->defs[used++];
+			*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };
+			HASH_ADD_KEYPTR(hh, *table, def->name.p, def->name.n, def);
+		}
+	}
+}
+
+const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi)
+{
+	struct ldef *def = NULL;
+
+	if (!p->indexed) {
+		index_package(p);
+	}
+	if (want_abi == GL_ABI0) {
+		HASH_FIND(hh, p->abi0, name, len, def);
+	}
+	if (def == NULL) {
+		HASH_FIND(hh, p->plain, name, len, def);
+		if (def != NULL && want_abi == GL_ABI0 && def->is_func) {
+			return NULL; /* a function, but with the other ABI */
+		}
+	}
+	return def;
+}
+
+int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path)
+{
+	p->pkg = gl_package_open(file, import_path, l->linker->abi, l->err);
+	if (p->pkg == NULL) {
+		return -1;
+	}
+	if (p->path == NULL) {
+		p->path = gl_package_path(p->pkg);
+	}
+	p->nobjs = gl_package_nobjects(p->pkg);
+	p->objs = calloc(p->nobjs, sizeof(*p->objs));
+	if (p->objs == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", file);
+	}
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		p->objs[o] = (struct lobj){ .obj = gl_package_object(p->pkg, o), .pkg = p };
+	}
+	p->abi = l->linker->abi;
+	return 0;
+}
+
+const uint8_t *lpkg_fingerprint(const struct lpkg *p)
+{
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		if (!gl_object_from_assembly(p->objs[o].obj)) {
+			return gl_object_fingerprint(p->objs[o].obj);
+		}
+	}
+	return NULL;
+}
+
+void lpkg_close(struct lpkg *p)
+{
+	HASH_CLEAR(hh, p->abi0);
+	HASH_CLEAR(hh, p->plain);
+	free(p->defs);
+	free(p->objs);
+	gl_package_close(p->pkg);
+	free(p->file);
+	free(p->version);
+	free(p->offered);
+	if (!p->is_module) {
+		free((char *)p->path);
+	}
+}
+
+/* "gopkg.in/yaml.v3" is "gopkg.in/yaml%2ev3" in symbol names (cmd/internal/objabi.PathToPrefix): dots behind the last
+ * slash, control characters, '"' and bytes that are no ASCII are escaped. So is '%', which no import path has
+ * (cmd/go, module.CheckImportPath): a path that has one is left as it is, for it is escaped already. */
+static char *path_to_prefix(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *out = calloc(strlen(path) + 1, 3), *w = out;
+
+	for (const char *p = path; out != NULL && *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+		if (c <= ' ' || (c == '.' && (slash == NULL || p > slash)) || c == '"' || c >= 0x7f) {
+			w += sprintf(w, "%%%02x", c);
+		} else {
+			*w++ = *p;
+		}
+	}
+	return out;
+}
+
+/* An archive in use stays: symbols of the resident store may have come from it. Another that is offered for the same
+ * package may be the same anew, or another version; whoever needs that is told (link_check_imports). */
+static void offer(struct lpkg *p, char *file, char *version)
+{
+	if (p->pkg != NULL) {
+		free(p->offered);
+		p->offered = version != NULL ? version : file;
+		free(version != NULL ? file : NULL);
+		return;
+	}
+	free(p->file);
+	free(p->version);
+	p->file = file;
+	p->version = version;
+	p->names_failed = false;
+}
+
+struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, const char *version,
+				struct gl_error *err)
+{
+	char *path = path_to_prefix(import_path), *file_copy = strdup(file);
+	char *version_copy = version == NULL ? NULL : strdup(version);
+	struct lpkg *p = NULL;
+
+	if (path == NULL || file_copy == NULL || (version != NULL && version_copy == NULL)) {
+		goto fail;
+	}
+	HASH_FIND_STR(linker->archives, path, p);
+	if (p != NULL) {
+		free(path);
+		offer(p, file_copy, version_copy);
+		return p;
+	}
+	p = calloc(1, sizeof(*p));
+	if (p == NULL) {
+		goto fail;
+	}
+	p->path = path;
+	p->file = file_copy;
+	p->version = version_copy;
+	HASH_ADD_KEYPTR(hh, linker->archives, p->path, strlen(p->path), p);
+	if (p->hh.tbl == NULL) {
+		free(p);
+		goto fail;
+	}
+	return p;
+
+fail:
+	free(path);
+	free(file_copy);
+	free(version_copy);
+	gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
+	return NULL;
+}
+
+/* Reads "packagefile path=file" lines, as the compiler's -importcfg has them. What can't be read is as if it weren't
+ * there: the symbols that stay missing then are named. */
+static void read_importcfg(struct linker *linker)
+{
+	FILE *f = fopen(linker->importcfg, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	struct gl_error ignored;
+
+	free(linker->importcfg);
+	linker->importcfg = NULL;
+	while (f != NULL && getline(&line, &cap, f) > 0) {
+		static const char keyword[] = "packagefile ";
+		char *path = line + sizeof(keyword) - 1, *eq;
+		if (strncmp(line, keyword, sizeof(keyword) - 1) != 0 || (eq = strchr(path, '=')) == NULL) {
+			continue;
+		}
+		*eq = '\0';
+		eq[1 + strcspn(eq + 1, "\n")] = '\0';
+		char *prefix = path_to_prefix(path);
+		struct lpkg *have = NULL;
+		if (prefix != NULL) {
+			HASH_FIND_STR(linker->archives, prefix, have);
+		}
+		if (have == NULL) {
+			linker_add_archive(linker, path, eq + 1, NULL, &ignored);
+		}
+		free(prefix);
+	}
+	free(line);
+	if (f != NULL) {
+		fclose(f);
+	}
+}
+
+struct lpkg *link_archive(struct link *l, struct gl_str path)
+{
+	struct lpkg *p = NULL;
+
+	if (path.n == 0) {
+		return NULL; /* an unnamed type, say */
+	}
+	HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
+	if (p == NULL && l->linker->importcfg != NULL) {
+		read_importcfg(l->linker);
+		HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
+	}
+	return p;
+}
+
+struct lpkg *link_open_archive(struct link *l, struct gl_str path)
+{
+	struct lpkg *p = link_archive(l, path);
+
+	if (p == NULL) {
+		return NULL;
+	}
+	if (p->pkg == NULL && access(p->file, R_OK) != 0) {
+		return NULL;
+	}
+	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
+		l->failed = true;
+		return NULL;
+	}
+	return p;
+}
+
+/* The name that another package's object gives its symbol number ref.sym, which the object at hand doesn't tell. */
+struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
+{
+	const struct gl_str none = { "", 0 };
+	struct gl_str path = gl_object_pkg(obj->obj, ref.pkg);
+	const uint8_t *fingerprint = NULL;
+	struct gl_error ignored;
+
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (str_is(path, l->packages[i].path) && ref.sym < gl_object_nsyms(l->packages[i].objs[0].obj)) {
+			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
+		}
+	}
+	uint32_t nautolib = gl_object_nautolib(obj->obj);
+	for (uint32_t i = 0; i < nautolib && fingerprint == NULL; i++) {
+		struct gl_str lib = gl_object_autolib(obj->obj, i);
+		if (lib.n == path.n && memcmp(lib.p, path.p, lib.n) == 0) {
+			fingerprint = gl_object_autolib_fingerprint(obj->obj, i);
+		}
+	}
+	struct lpkg *p = link_archive(l, path);
+	if (p == NULL || fingerprint == NULL || p->names_failed) {
+		return none;
+	}
+	if (p->names == NULL && (p->names = gl_symnames_open(p->file, l->linker->abi, &ignored)) == NULL) {
+		p->names_failed = true;
+		return none;
+	}
+	return gl_symnames_get(p->names, fingerprint, ref.sym);
+}
+
+struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
+{
+	uint32_t i = gl_object_local(obj->obj, ref);
+
+	if (i != UINT32_MAX) {
+		return gl_object_sym(obj->obj, i).name;
+	}
+	if (ref.pkg == GL_PKG_BUILTIN) {
+		const char *name = ref.sym < l->linker->abi->nbuiltins ? l->linker->abi->builtins[ref.sym].name : "";
+		return (struct gl_str){ name, (uint32_t)strlen(name) };
+	}
+	struct gl_str name = gl_object_refname(obj->obj, ref);
+	return name.n > 0 ? name : link_foreign_name(l, obj, ref);
+}
+
+/* ---- versions --------------------------------------------------------------------------------------------------- */
+
+/* The linker of a host that imports "plugin" notes each package's fingerprint (cmd/link/internal/ld/symtab.go), under
+ * its path as the go command spells it. */
+const uint8_t *link_host_has(struct link *l, struct gl_str path)
+{
+	static const char prefix[] = "go:link.pkghashbytes.";
+	char name[1024], *w = name + sizeof(prefix) - 1;
+	struct gl_image_sym sym;
+
+	if (path.n + sizeof(prefix) > sizeof(name)) {
+		return NULL;
+	}
+	memcpy(name, prefix, sizeof(prefix));
+	for (uint32_t i = 0; i < path.n; i++) {
+		unsigned hex;
+		if (path.p[i] == '%' && i + 2 < path.n && sscanf(path.p + i + 1, "%2x", &hex) == 1) {
+			*w++ = (char)hex;
+			i += 2;
+		} else {
+			*w++ = path.p[i];
+		}
+	}
+	if (gl_image_lookup(l->linker->image, name, (size_t)(w - name), &sym)) {
+		return (const uint8_t *)sym.addr;
+	}
+	return NULL;
+}
+
+/* Another Go release's, or flags for all packages (-gcflags=all=), may give the host's standard library other export
+ * data than the one compiled against; its release is checked by the objects' header. */
+static bool is_standard(const struct link *l, struct gl_str path)
+{
+	char dir[1200];
+	int n = snprintf(dir, sizeof(dir), "%s/src/%.*s", l->linker->goroot, (int)path.n, path.p);
+
+	return n > 0 && (size_t)n < sizeof(dir) && access(dir, F_OK) == 0;
+}
+
+static int refuse_import(struct link *l, const struct lpkg *p, struct gl_str path, const char *where, const char *have,
+			 const char *wanted)
+{
+	return gl_fail(l->err, GL_EMISMATCH, "%s (%s) was compiled against another version of %.*s%s%s%s than %s%s%s%s",
+		       p->path, p->version != NULL ? p->version : p->file, (int)path.n, path.p,
+		       wanted != NULL ? " (" : "", wanted != NULL ? wanted : "", wanted != NULL ? ")" : "", where,
+		       have != NULL ? " (" : "", have != NULL ? have : "", have != NULL ? ")" : "");
+}
+
+static int check_import(struct link *l, const struct lpkg *p, struct gl_str path, const uint8_t *fingerprint)
+{
+	struct tied_package *t = NULL;
+	struct lpkg *archive = NULL;
+	const uint8_t *have;
+
+	HASH_FIND(hh, l->ties, path.p, path.n, t);
+	if (t != NULL) {
+		if (t->fingerprint == NULL || memcmp(t->fingerprint, fingerprint, 8) == 0) {
+			return 0;
+		}
+		return refuse_import(l, p, path,
+				     t->tie == TIE_OWN ? "is loaded with it" : "the module that it uses has", NULL,
+				     NULL);
+	}
+	HASH_FIND(hh, l->linker->archives, path.p, path.n, archive);
+	have = link_host_has(l, path);
+	if (have != NULL) {
+		if (memcmp(have, fingerprint, 8) == 0 || is_standard(l, path)) {
+			return 0;
+		}
+		return refuse_import(l, p, path, "the host has", NULL, archive == NULL ? NULL : archive->version);
+	}
+	have = archive == NULL || archive->pkg == NULL ? NULL : lpkg_fingerprint(archive);
+	if (have == NULL || memcmp(have, fingerprint, 8) == 0 || is_standard(l, path)) {
+		return 0;
+	}
+	return refuse_import(l, p, path, "this process has",
+			     archive->version != NULL ? archive->version : archive->file, archive->offered);
+}
+
+int link_check_imports(struct link *l, struct lpkg *p)
+{
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		const struct gl_object *obj = p->objs[o].obj;
+		for (uint32_t i = 0, n = gl_object_nautolib(obj); i < n; i++) {
+			struct gl_str lib = gl_object_autolib(obj, i);
+			char plain[1024], *prefix = NULL;
+			if (memchr(lib.p, '.', lib.n) != NULL && lib.n < sizeof(plain)) {
+				memcpy(plain, lib.p, lib.n);
+				plain[lib.n] = '\0';
+				prefix = path_to_prefix(plain);
+			}
+			struct gl_str path = prefix == NULL ? lib : (struct gl_str){ prefix, (uint32_t)strlen(prefix) };
+			int result = check_import(l, p, path, gl_object_autolib_fingerprint(obj, i));
+			free(prefix);
+			if (result != 0) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
