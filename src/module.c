@@ -398,6 +398,11 @@ static void know_symbols(struct gl_module *mod, struct known_sym **names)
 
 static void commit_resident(struct gl_host *host, struct gl_module *mod)
 {
+	for (const struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
+		if (p->gave) {
+			linker_note_resident(&host->linker, p);
+		}
+	}
 	know_symbols(mod, host->linker.resident);
 	mod->next = host->resident;
 	host->resident = mod;
@@ -718,7 +723,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		goto fail;
 	}
 	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
-		p->init_scheduled = false; /* what a failed load planned, this one plans anew */
+		p->init_scheduled = p->gave = false; /* what a failed load planned, this one plans anew */
 	}
 
 	/* Open and read: each file is a package, checked; to whom each name belongs can be told. */

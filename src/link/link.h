@@ -105,6 +105,7 @@ struct lpkg {
 	bool is_root;   /* its exports are kept; otherwise only what somebody refers to */
 	bool is_used;   /* of a module that is used: for what that has no need of itself */
 	bool checked;   /* of an archive: what it imports is what the process has */
+	bool gave;      /* of an archive: this load takes symbols from it into the resident store */
 	char *version;  /* of an archive, as its owner calls it, or NULL */
 	char *offered;  /* what a later call named, when this one was in use already; or NULL */
 	bool init_scheduled;
@@ -142,6 +143,14 @@ struct link_use {
 	uint32_t npackages;
 };
 
+/* A package of which the resident store holds something. */
+struct resident_package {
+	char *path;
+	char *from; /* its version or file, for messages */
+	uint8_t fingerprint[8];
+	UT_hash_handle hh;
+};
+
 /* To whom a name belongs that mentions certain packages. */
 enum tie { TIE_NONE, TIE_USED, TIE_OWN };
 
@@ -165,6 +174,7 @@ struct linker {
 	char *importcfg;                   /* file that names archives, read at the first need of one; NULL once read */
 	struct lpkg *archives;             /* by path */
 	struct known_sym *resident[2];     /* by name, per want_abi */
+	struct resident_package *resident_packages; /* by path */
 };
 
 /* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */
@@ -302,6 +312,8 @@ const uint8_t *lpkg_fingerprint(const struct lpkg *p);
  * can't be used fails the load. version, for messages, may be NULL. */
 struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, const char *file, const char *version,
 				struct gl_error *err);
+/* Notes, once its symbols are published, that the resident store holds some of p's. */
+void linker_note_resident(struct linker *linker, const struct lpkg *p);
 struct lpkg *link_archive(struct link *l, struct gl_str path);
 struct lpkg *link_open_archive(struct link *l, struct gl_str path);
 /* Is the package linked into the host? With which fingerprint (8 bytes)? NULL: it isn't. */

@@ -495,19 +495,48 @@ static bool is_standard(const struct link *l, struct gl_str path)
 	return n > 0 && (size_t)n < sizeof(dir) && access(dir, F_OK) == 0;
 }
 
+static const char *name_of(const struct lpkg *p) { return p->version != NULL ? p->version : p->file; }
+
+void linker_note_resident(struct linker *linker, const struct lpkg *p)
+{
+	struct resident_package *known = NULL;
+	const uint8_t *fingerprint = lpkg_fingerprint(p);
+
+	HASH_FIND_STR(linker->resident_packages, p->path, known);
+	if (known != NULL || fingerprint == NULL) {
+		return;
+	}
+	known = calloc(1, sizeof(*known));
+	if (known == NULL) {
+		return;
+	}
+	known->path = strdup(p->path);
+	known->from = strdup(name_of(p));
+	memcpy(known->fingerprint, fingerprint, 8);
+	if (known->path != NULL && known->from != NULL) {
+		HASH_ADD_KEYPTR(hh, linker->resident_packages, known->path, strlen(known->path), known);
+	}
+	if (known->hh.tbl == NULL) {
+		free(known->path); /* short of memory: the check is left out */
+		free(known->from);
+		free(known);
+	}
+}
+
 static int refuse_import(struct link *l, const struct lpkg *p, struct gl_str path, const char *where, const char *have,
 			 const char *wanted)
 {
 	return gl_fail(l->err, GL_EMISMATCH, "%s (%s) was compiled against another version of %.*s%s%s%s than %s%s%s%s",
-		       p->path, p->version != NULL ? p->version : p->file, (int)path.n, path.p,
-		       wanted != NULL ? " (" : "", wanted != NULL ? wanted : "", wanted != NULL ? ")" : "", where,
-		       have != NULL ? " (" : "", have != NULL ? have : "", have != NULL ? ")" : "");
+		       p->path, name_of(p), (int)path.n, path.p, wanted != NULL ? " (" : "",
+		       wanted != NULL ? wanted : "", wanted != NULL ? ")" : "", where, have != NULL ? " (" : "",
+		       have != NULL ? have : "", have != NULL ? ")" : "");
 }
 
 static int check_import(struct link *l, const struct lpkg *p, struct gl_str path, const uint8_t *fingerprint)
 {
 	struct tied_package *t = NULL;
 	struct lpkg *archive = NULL;
+	struct resident_package *resident = NULL;
 	const uint8_t *have;
 
 	HASH_FIND(hh, l->ties, path.p, path.n, t);
@@ -520,6 +549,7 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 				     NULL);
 	}
 	HASH_FIND(hh, l->linker->archives, path.p, path.n, archive);
+	HASH_FIND(hh, l->linker->resident_packages, path.p, path.n, resident);
 	have = link_host_has(l, path);
 	if (have != NULL) {
 		if (memcmp(have, fingerprint, 8) == 0 || is_standard(l, path)) {
@@ -527,12 +557,14 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 		}
 		return refuse_import(l, p, path, "the host has", NULL, archive == NULL ? NULL : archive->version);
 	}
-	have = archive == NULL || archive->pkg == NULL ? NULL : lpkg_fingerprint(archive);
+	const char *from = resident != NULL ? resident->from : archive == NULL ? NULL : name_of(archive);
+	have = resident != NULL                        ? resident->fingerprint :
+	       archive == NULL || archive->pkg == NULL ? NULL :
+							 lpkg_fingerprint(archive);
 	if (have == NULL || memcmp(have, fingerprint, 8) == 0 || is_standard(l, path)) {
 		return 0;
 	}
-	return refuse_import(l, p, path, "this process has",
-			     archive->version != NULL ? archive->version : archive->file, archive->offered);
+	return refuse_import(l, p, path, "this process has", from, archive == NULL ? NULL : archive->offered);
 }
 
 int link_check_imports(struct link *l, struct lpkg *p)

@@ -292,6 +292,7 @@ static bool pull(struct link *l, struct lsym *s, enum unit_id view, struct lpkg 
 	if (s->state != SYM_PLACED) {
 		return s->state == SYM_TLS;
 	}
+	p->gave = true;
 	schedule_package(l, p);
 	if ((s->section == SEC_BSS || s->section == SEC_NOPTRBSS || s->section == SEC_DATA) &&
 	    link_host_has(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) }) != NULL) {
