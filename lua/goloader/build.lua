@@ -22,7 +22,7 @@ local build = {}
 
 ---@class goloader.Objects
 ---@field files { file: string }[]  what the module consists of: dependencies first, the package built last
----@field archives table<string, string>  of third-party packages, by import path: all modules share them
+---@field archives table<string, { file: string, version: string }>  of third-party packages, by import path
 ---@field name string  the package's name: "main"
 ---@field package temporary string[]
 local Objects = {}
@@ -424,6 +424,7 @@ local list_format = table.concat({
   -- edited here, or fetched and never changed
   "{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}own{{end}}{{else}}own{{end}}",
   "{{join .Imports \"|\"}}",
+  "{{with .Module}}{{.Path}}{{with .Version}}@{{.}}{{end}}{{end}}",
 }, "\t")
 
 -- Reads what `go list` printed of packages, dependencies first. A third-party package that imports one of the module's
@@ -433,9 +434,9 @@ local function read_packages(output)
   for line in output:gmatch "[^\n]+" do
     local fields = {}
     for field in (line .. "\t"):gmatch "([^\t]*)\t" do fields[#fields + 1] = field end
-    if #fields == 9 then
+    if #fields == 10 then
       local package = { path = fields[1], name = fields[2], std = fields[3] == "true", file = fields[4],
-        dir = fields[5], one = fields[6] == "one", files = fields[7], own = fields[8] == "own" }
+        dir = fields[5], one = fields[6] == "one", files = fields[7], own = fields[8] == "own", version = fields[10] }
       for import in fields[9]:gmatch "[^|]+" do package.own = package.own or own[import] end
       package.own = package.own and not package.std
       own[package.path] = package.own
@@ -464,7 +465,7 @@ local function listed(tc, target, opts, memory)
       if package.own or opts.private and not package.std then
         if package.file ~= "" then files[#files + 1] = { file = package.file } end
       elseif not package.std and package.file ~= "" then
-        third_party[package.path] = package.file
+        third_party[package.path] = { file = package.file, version = package.version }
       end
       if i < #packages and package.file ~= "" then
         all[#all + 1] = package.file

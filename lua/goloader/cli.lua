@@ -140,7 +140,8 @@ function cli.run(arguments)
     end
   end
   if host then
-    module, err = host:load(objects and objects.files or paths, { run_init = false })
+    local files = objects and objects.files or paths
+    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other" })
   end
   if objects then objects:remove() end
   if not module then return complain(err) end

@@ -293,8 +293,8 @@ end
 
 local function load(self, files, archives, name, options)
   local object_bytes = 0
-  for path, file in pairs(archives) do
-    local ok, err = self.core:add_archive(path, file)
+  for path, archive in pairs(archives) do
+    local ok, err = self.core:add_archive(path, archive.file, archive.version)
     if not ok then return fail(err) end
   end
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
@@ -341,6 +341,8 @@ end
 
 ---@class goloader.HostBuildOptions: goloader.BuildOptions
 ---@field run_init boolean|nil
+---@field uses goloader.Module[]|nil  loaded modules that bring packages which this one imports: it shares their types
+---  and variables, and they can't be unloaded before it
 ---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
@@ -362,7 +364,10 @@ function Host:build(paths, options)
   while options.pause and not started:done() do options.pause() end
   objects, err = started:wait()
   if not objects then return fail(err) end
-  local module, why = load(self, objects.files, objects.archives, table.concat(paths, " "), options)
+  local module, why = load(self, objects.files, objects.archives, table.concat(paths, " "), {
+    run_init = options.run_init, ndeps = #objects.files - 1, uses = options.uses,
+    twice = options.private and "other" or "refuse",
+  })
   objects:remove()
   return module, why
 end
