@@ -5,7 +5,7 @@
 #   make test                 every test; the last line is "N passed, N failed"
 #   make lint                 formatters and linters
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
-#   make bench                figures, into build/bench.json
+#   make bench [FIGURES=name] figures, into build/bench.json
 #   make conformance GO=GOROOT [TESTS=glob] [JOBS=n]
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
 #   make deps, make clean
@@ -122,7 +122,7 @@ run-tests:
 
 bench: deps
 	@$(MAKE) --no-print-directory all
-	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua
+	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host

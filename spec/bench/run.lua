@@ -1,15 +1,21 @@
--- What loading, calling and editing cost, each beside what it replaces: `make bench`.
+-- What loading, calling, editing and running cost, each beside what it replaces: `make bench`.
 --
 -- A figure is a ratio of two things measured in the same run. Each pair is measured SAMPLES times, the loader and its
 -- baseline in turn, so that a slow minute of the machine falls on both; the medians are printed and written to
--- build/bench.json. Every sample is a process of its own (sample.lua for the loader, plugin/main.go for Go's plugins),
--- because the first time is what counts: a second plugin.Open of the same file, for one, does nothing.
+-- build/bench.json. Every sample is a process of its own (sample.lua for the loader, plugin/main.go for Go's plugins,
+-- native/alone for code that Go linked), because the first time is what counts: a second plugin.Open of the same file,
+-- for one, does nothing.
+--
+-- Arguments choose figures by the beginning of their names: `make bench FIGURES="load code"`.
 
 local cjson = require "cjson"
 local goloader = require "goloader"
+local now = require "spec.bench.clock"
+local sprawl = require "spec.bench.sprawl"
 
 local SAMPLES = 7
 local EDITS = 5 -- building a plugin takes seconds
+local TIMES = 4 -- a program of code.native in one sample, the fastest of which counts
 
 local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
@@ -52,6 +58,12 @@ local function size(path)
   return bytes
 end
 
+local function lines(text)
+  local list = {}
+  for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
+  return list
+end
+
 local function median(list)
   table.sort(list)
   local middle = (#list + 1) / 2
@@ -65,6 +77,7 @@ local host = run("readlink", "-f", assert(goloader.host_path())):match "^[^\n]+"
 local goroot = assert(read(host:match "^(.*)/" .. "/goroot"):match "^[^\n]+", "no goroot beside " .. host)
 local dir = run("mktemp", "-d", "/tmp/goloader-bench-XXXXXX"):match "^[^\n]+"
 local source = "examples/listpage/list.go"
+local gorun = "spec/bench/report/main.go"
 
 -- Runs a command for which `go` is the Go of the host.
 local function with_go(...)
@@ -72,25 +85,49 @@ local function with_go(...)
     "PATH=" .. goroot .. "/bin:" .. os.getenv "PATH", ...)
 end
 
+local function sample(...)
+  return with_go(arg[-1], "spec/env.lua", "spec/bench/sample.lua", ...)
+end
+
 local function loader(...)
-  return numbers(with_go(arg[-1], "spec/env.lua", "spec/bench/sample.lua", ...))
+  return numbers(sample(...))
 end
 
 local function plugin(...)
   return numbers(with_go(dir .. "/plugin", ...))
 end
 
--- The listpage source with another number of products on a page, never the same text twice: Go's build cache would
--- have the answer to one that it has seen.
+-- A name never given before: Go's build cache would have the answer to a text that it has seen.
 local edits = 0
-local function edition(products)
+local function edition()
   edits = edits + 1
-  local line = ('var PerPage = %d\n\n// Edition tells one edit from the others.\nvar Edition = "%s.%d"')
-    :format(products, dir, edits)
-  local text, n = read(source):gsub("var PerPage = %d+", line)
-  assert(n == 1, source .. ": no line `var PerPage = …`")
+  return ("%s.%d"):format(dir, edits)
+end
+
+-- Replaces the only place of a file's text that is like pattern.
+local function edited(path, pattern, with)
+  local text, n = read(path):gsub(pattern, (with:gsub("%%", "%%%%")))
+  assert(n == 1, ("%s: %d places like %s"):format(path, n, pattern))
   return text
 end
+
+-- The listpage source with another number of products on a page.
+local function listpage(products)
+  local replacement = "var PerPage = %d\n\n// Edition tells one edit from the others.\nvar Edition = %q"
+  return edited(source, "var PerPage = %d+", replacement:format(products, edition()))
+end
+
+-- The objects of a package and of what it imports beyond the standard library, and their size in megabytes. Without
+-- debugging information: it is never linked, and would only make the megabytes larger.
+local function objects_of(module, package)
+  local files = lines(with_go("go", "list", "-C", module, "-export", "-deps", "-gcflags=-dwarf=false",
+    "-f", "{{if not .Standard}}{{.Export}}{{end}}", package))
+  local bytes = 0
+  for _, file in ipairs(files) do bytes = bytes + size(file) end
+  return { files = files, megabytes = bytes / 1e6 }
+end
+
+local small, large, native -- objects for load.scale and code.native
 
 local function prepare()
   io.stderr:write "building the baselines\n"
@@ -101,12 +138,34 @@ local function prepare()
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/list.o", source)
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/calc.o", "spec/bench/calc/calc.go")
   run(arg[-1], "examples/listpage/catalogue.lua", dir .. "/products.json", "200")
+  with_go("go", "build", "-C", "spec/bench", "-o", dir .. "/alone", "./native/alone")
+  native = objects_of("spec/bench", "./native")
+  sprawl.generate(dir .. "/small", 1, 1)
+  sprawl.generate(dir .. "/large", 22, 7)
+  small, large = objects_of(dir .. "/small", "./..."), objects_of(dir .. "/large", "./...")
 end
 
 local results = {}
 
+local function report_figure(name, unit, value, baseline)
+  results[#results + 1] = { name = name, unit = unit, value = value, baseline = baseline, ratio = value / baseline }
+  return results[#results]
+end
+
+local wanted = { unpack(arg) }
+
+local function is_wanted(names)
+  for _, name in ipairs(names) do
+    for _, prefix in ipairs(wanted) do
+      if name:sub(1, #prefix) == prefix then return true end
+    end
+  end
+  return #wanted == 0
+end
+
 -- Calls `measure` for each sample; it returns values and their baselines, in the order of the names.
 local function figure(names, units, samples, measure)
+  if not is_wanted(names) then return end
   io.stderr:write(table.concat(names, ", "), "\n")
   local values, baselines = {}, {}
   for k in ipairs(names) do values[k], baselines[k] = {}, {} end
@@ -117,15 +176,41 @@ local function figure(names, units, samples, measure)
     end
   end
   for k, name in ipairs(names) do
-    local v, b = median(values[k]), median(baselines[k])
-    results[#results + 1] = { name = name, unit = units[k], value = v, baseline = b, ratio = v / b }
+    report_figure(name, units[k], median(values[k]), median(baselines[k]))
   end
+end
+
+-- Each program inside a module and linked natively; the figure is the geometric mean of the programs' own.
+local function code_native()
+  if not is_wanted { "code.native" } then return end
+  local value, baseline, parts = 1, 1, {}
+  local programs = lines(sample("programs", unpack(native.files)))
+  for _, program in ipairs(programs) do
+    local times, alone = {}, {}
+    for i = 1, SAMPLES do
+      local here, sum = sample("native", program, tostring(TIMES), unpack(native.files)):match "(%S+) (%S+)"
+      local there, same = with_go(dir .. "/alone", program, tostring(TIMES)):match "(%S+) (%S+)"
+      assert(sum == same, program .. " computes something else in a module")
+      times[i], alone[i] = assert(tonumber(here)) / 1e6, assert(tonumber(there)) / 1e6
+    end
+    local v, b = median(times), median(alone)
+    parts[program] = v / b
+    value, baseline = value * v ^ (1 / #programs), baseline * b ^ (1 / #programs)
+    io.stderr:write(("code.native %s: %.3f\n"):format(program, v / b))
+  end
+  report_figure("code.native", "ms", value, baseline).parts = parts
 end
 
 local function measure_all()
   figure({ "load.plugin", "load.bytes" }, { "ms", "bytes" }, SAMPLES, function()
     return { loader("load", dir .. "/list.o")[1], size(dir .. "/list.o") },
       { plugin("open", dir .. "/list.so")[1], size(dir .. "/list.so") }
+  end)
+
+  figure({ "load.scale" }, { "ms/MB" }, SAMPLES, function()
+    local warm = dir .. "/calc.o"
+    return { loader("scale", warm, unpack(large.files))[1] / large.megabytes },
+      { loader("scale", warm, unpack(small.files))[1] / small.megabytes }
   end)
 
   figure({ "unload" }, { "ms" }, SAMPLES, function()
@@ -140,19 +225,35 @@ local function measure_all()
   figure({ "edit.plugin" }, { "ms" }, EDITS, function(i)
     local products = 10 + i
     local function edit(program)
-      local file, edited = dir .. "/edit.go", dir .. "/edited.txt"
-      write(file, edition(9))
-      write(edited, edition(products))
-      local answer = program("edit", file, edited, dir .. "/products.json")
+      local file, new = dir .. "/edit.go", dir .. "/edited.txt"
+      write(file, listpage(9))
+      write(new, listpage(products))
+      local answer = program("edit", file, new, dir .. "/products.json")
       assert(answer[2] == products, "the answer is not the new code's")
       return { answer[1] }
     end
     return edit(loader), edit(plugin)
   end)
 
+  figure({ "run.gorun" }, { "ms" }, EDITS, function()
+    local file = dir .. "/main.go"
+    local function run_edition(...)
+      local name = edition()
+      write(file, edited(gorun, 'Edition = "first"', ("Edition = %q"):format(name)))
+      local begin = now()
+      local answer = with_go(...)
+      local took = now() - begin
+      assert(answer:sub(1, #name + 1) == name .. ":", "the answer is not the new program's: " .. answer)
+      return { took }
+    end
+    return run_edition("build/bin/goloader", "run", file), run_edition("go", "run", file)
+  end)
+
   figure({ "call.cgo" }, { "ns" }, SAMPLES, function()
     return loader("call", dir .. "/calc.o"), loader("cgo", dir .. "/empty.so")
   end)
+
+  code_native()
 end
 
 -- ---- the report -----------------------------------------------------------------------------------------------------
@@ -160,11 +261,14 @@ end
 local beside = {
   ["load.plugin"] = "plugin.Open and Lookup of the same source",
   ["load.bytes"] = "the plugin's file",
+  ["load.scale"] = "0.1 MB of object code, instead of 10",
   ["unload"] = "loading the same",
   ["host.start"] = "dlopen of an empty c-shared host, first call",
   ["host.rss"] = "the process with the empty host",
   ["edit.plugin"] = "go build -buildmode=plugin, plugin.Open, same answer",
+  ["run.gorun"] = "go run of the same program, just edited",
   ["call.cgo"] = "FFI call of a cgo //export function",
+  ["code.native"] = "the same programs linked natively, geometric mean",
 }
 
 local function pretty(number)

@@ -2,27 +2,23 @@
 -- and prints how long it took.
 --
 --     load FILE.o                    milliseconds from the object to a callable function, the host being started
+--     scale WARM.o FILE.o…           milliseconds to load the files as one module, when another has been loaded before
 --     unload FILE.o                  milliseconds to unload and to load, medians of repeated pairs
 --     start HOST.so                  milliseconds from `require` to the first Go call; resident megabytes then
 --     dlopen LIBRARY.so              the same for an empty Go library
 --     edit FILE.go NEW.go CATALOGUE  milliseconds from the edit to the first answer of the new code; what it answered
 --     call FILE.o                    nanoseconds for a call of Add from Lua
 --     cgo LIBRARY.so                 the same for a cgo //export function by FFI
+--     programs FILE.o…               names of the programs in package native, one a line
+--     native PROGRAM TIMES FILE.o…   nanoseconds of the fastest run of such a program; what it computed
 
 local ffi = require "ffi"
+local now = require "spec.bench.clock"
 
 ffi.cdef [[
-struct bench_time { long seconds, nanoseconds; };
-int clock_gettime(int clock, struct bench_time *time);
 void Nothing(void);
 ptrdiff_t Add(ptrdiff_t a, ptrdiff_t b);
 ]]
-
-local time, MONOTONIC = ffi.new "struct bench_time", 1
-local function now() -- milliseconds
-  ffi.C.clock_gettime(MONOTONIC, time)
-  return tonumber(time.seconds) * 1e3 + tonumber(time.nanoseconds) / 1e6
-end
 
 local function resident() -- megabytes
   local file = assert(io.open "/proc/self/status")
@@ -72,6 +68,14 @@ function samples.load(object)
   local took = now() - begin
   assert(render)
   return took
+end
+
+function samples.scale(warm, ...)
+  local host = start()
+  assert(host:load(warm))
+  local begin = now()
+  assert(host:load { ... })
+  return now() - begin
 end
 
 function samples.unload(object)
@@ -127,6 +131,14 @@ end
 
 function samples.cgo(path)
   return call_time(ffi.load(path).Add)
+end
+
+function samples.programs(...)
+  return table.concat(assert(start():load { ... }).Names(), "\n")
+end
+
+function samples.native(program, times, ...)
+  return assert(assert(start():load { ... }).Run(program, tonumber(times)))
 end
 
 local what = table.remove(arg, 1)
