@@ -109,6 +109,7 @@ struct lpkg {
 	char *version;  /* of an archive, as its owner calls it, or NULL */
 	char *offered;  /* what a later call named, when this one was in use already; or NULL */
 	bool init_scheduled;
+	uint32_t search; /* the last search that came by */
 	uint32_t nobjs;
 	struct lobj *objs;
 	struct ldef *defs;  /* storage */
@@ -175,6 +176,7 @@ struct linker {
 	struct lpkg *archives;             /* by path */
 	struct known_sym *resident[2];     /* by name, per want_abi */
 	struct resident_package *resident_packages; /* by path */
+	uint32_t searches;                          /* of fingerprints, so far */
 };
 
 /* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */

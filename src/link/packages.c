@@ -58,7 +58,12 @@ static bool is_type_name(struct gl_str name) { return str_starts(name, "type:") 
 
 static bool is_itab_name(struct gl_str name) { return str_starts(name, "go:itab."); }
 
-bool link_is_unique(struct gl_str name) { return is_type_name(name) || is_itab_name(name); }
+/* Is it a shape: what the compiler makes of a type argument, for code that several types share? Nobody compares these,
+ * as code that asks for a type finds the real one in its dictionary. A long one is named by its hash, which does not
+ * say whether it mentions a module's type (cmd/compile/internal/noder/reader.go, shapify). */
+static bool is_shape_name(struct gl_str name) { return memmem(name.p, name.n, "go.shape.", 9) != NULL; }
+
+bool link_is_unique(struct gl_str name) { return (is_type_name(name) && !is_shape_name(name)) || is_itab_name(name); }
 
 struct gl_str link_package_of(struct gl_str name)
 {
@@ -410,12 +415,39 @@ struct lpkg *link_open_archive(struct link *l, struct gl_str path)
 	return p;
 }
 
+/* The fingerprint of a package as obj was compiled with it; NULL when nobody knows. It may be one that obj does not
+ * import: the type of `var x = other.New()` can be a third package's. Then what obj imports tells. */
+static const uint8_t *fingerprint_of(struct link *l, const struct lobj *obj, struct gl_str path, uint32_t search)
+{
+	const uint8_t *found = NULL;
+	uint32_t n = gl_object_nautolib(obj->obj);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct gl_str lib = gl_object_autolib(obj->obj, i);
+		if (lib.n == path.n && memcmp(lib.p, path.p, lib.n) == 0) {
+			return gl_object_autolib_fingerprint(obj->obj, i);
+		}
+	}
+	for (uint32_t i = 0; i < n && found == NULL; i++) {
+		struct gl_str lib = gl_object_autolib(obj->obj, i);
+		struct lpkg *p = NULL;
+		for (uint32_t j = 0; j < l->npackages && p == NULL; j++) {
+			p = str_is(lib, l->packages[j].path) ? &l->packages[j] : NULL;
+		}
+		p = p != NULL ? p : link_open_archive(l, lib);
+		if (p != NULL && p->search != search && p->nobjs > 0) {
+			p->search = search;
+			found = fingerprint_of(l, &p->objs[0], path, search);
+		}
+	}
+	return found;
+}
+
 /* The name that another package's object gives its symbol number ref.sym, which the object at hand doesn't tell. */
 struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
 {
 	const struct gl_str none = { "", 0 };
 	struct gl_str path = gl_object_pkg(obj->obj, ref.pkg);
-	const uint8_t *fingerprint = NULL;
 	struct gl_error ignored;
 
 	for (uint32_t i = 0; i < l->npackages; i++) {
@@ -423,15 +455,10 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct g
 			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
 		}
 	}
-	uint32_t nautolib = gl_object_nautolib(obj->obj);
-	for (uint32_t i = 0; i < nautolib && fingerprint == NULL; i++) {
-		struct gl_str lib = gl_object_autolib(obj->obj, i);
-		if (lib.n == path.n && memcmp(lib.p, path.p, lib.n) == 0) {
-			fingerprint = gl_object_autolib_fingerprint(obj->obj, i);
-		}
-	}
 	struct lpkg *p = link_archive(l, path);
-	if (p == NULL || fingerprint == NULL || p->names_failed) {
+	const uint8_t *fingerprint =
+		p == NULL || p->names_failed ? NULL : fingerprint_of(l, obj, path, ++l->linker->searches);
+	if (fingerprint == NULL) {
 		return none;
 	}
 	if (p->names == NULL && (p->names = gl_symnames_open(p->file, l->linker->abi, &ignored)) == NULL) {
