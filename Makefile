@@ -50,14 +50,10 @@ core: build/lib/libgoloader.a build/lib/goloader/core.so build/bin/goloader
 
 # Beyond this point a Go toolchain is needed; without one (before `make deps`) only C is built.
 ifneq ($(GO_VERSION),)
-include $(wildcard src/host/host.mk)
+HOST := $(HOST_DIR)/libgoloader_host.so
+HOST_FILES := $(addprefix $(HOST),.desc .importcfg .goroot) $(HOST)
 
-# The Go that built a host is the one that compiles modules for it.
-$(HOST_DIR)/goroot: Makefile
-	@mkdir -p $(@D)
-	printf '%s\n' $(GOROOT_DIR) $(GO_VERSION) > $@
-
-HOST_FILES := $(addprefix $(HOST_DIR)/,libgoloader_host.so libgoloader_host.so.desc importcfg goroot)
+include src/host/host.mk
 
 host: $(HOST_FILES)
 
@@ -168,7 +164,9 @@ install: rock
 	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
-	install -m 755 $(HOST_DIR)/tools/describe $(DESTDIR)$(LIBDIR)/goloader/host/tools
+	install -m 755 $(HOST_TOOLS) $(DESTDIR)$(LIBDIR)/goloader/host/tools
+	cd src/host && find . -type f ! -name '*_test.go' ! -name '*.mk' \
+		-exec install -D -m 644 {} $(abspath $(DESTDIR)$(LIBDIR))/goloader/host/src/{} \;
 	install -m 755 lua/bin/goloader.lua $(DESTDIR)$(BINDIR)/goloader
 
 clean:

@@ -165,13 +165,10 @@ static void find_goroot(struct gl_host *host)
 	}
 }
 
-/* The list of the standard library's archives lies beside the host. */
+/* The list of archives lies beside the host. */
 static void find_importcfg(struct gl_host *host)
 {
-	const char *slash = strrchr(host->path, '/');
-	int n = slash == NULL ? 0 : (int)(slash + 1 - host->path);
-
-	if (asprintf(&host->linker.importcfg, "%.*simportcfg", n, host->path) < 0) {
+	if (asprintf(&host->linker.importcfg, "%s.importcfg", host->path) < 0) {
 		host->linker.importcfg = NULL;
 	}
 }

@@ -257,7 +257,7 @@ end
 function cli.version()
   local goloader = require "goloader"
   local path = goloader.host_path()
-  local note = path and require "goloader.toolchain".read_file((path:match "^(.*)/[^/]*$" or ".") .. "/goroot")
+  local note = path and require "goloader.toolchain".read_file(path .. ".goroot")
   local version = note and note:match "\n([^\n]+)" or "none built"
   local lua = rawget(_G, "jit") and jit.version or _VERSION
   io.write(("goloader %s, host %s, %s\n"):format(goloader.version, version, lua))

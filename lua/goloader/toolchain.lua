@@ -1,9 +1,10 @@
 --- The Go toolchain that belongs to a host: finding it, and running its programs.
 --
 -- Objects link only into a host built by the very same Go, so the toolchain is chosen by the host, not by PATH: the
--- build notes it in a file `goroot` beside the host (GOROOT on the first line, its version on the second). Programs are
--- run through the shell, every argument quoted, with no standard input: `goloader run` must leave its own to the Go
--- program.
+-- build notes it beside the host, in HOST.goroot: GOROOT on the first line, its version on the second, then the flags
+-- that the host's packages were compiled with, and modules are to be compiled with too. HOST.importcfg lists the
+-- archives of the standard library, and of the packages linked in. Programs are run through the shell, every argument
+-- quoted, with no standard input: `goloader run` must leave its own to the Go program.
 
 local lfs = require "lfs"
 
@@ -12,7 +13,8 @@ local unpack = rawget(table, "unpack") or unpack
 ---@class goloader.Toolchain
 ---@field goroot string
 ---@field version string  "go1.26.8"
----@field package hosts string  directory of the host, where its importcfg lies
+---@field flags string[]  for the go command, so that packages are compiled as the host's were
+---@field package host string  the host
 ---@field package env string  shell assignments before every command
 ---@field package tools string|nil  directory of compile, asm, …
 ---@field package std table<string, string>|nil  archive of each standard package
@@ -119,22 +121,18 @@ end
 ---@return goloader.Toolchain|nil
 ---@return goloader.Error|nil err
 function toolchain.find(path, version)
-  local dir = path:match "^(.*)/[^/]*$" or "."
-  local note = read_file(dir .. "/goroot")
-  local noted, noted_version
-  if note then
-    noted, noted_version = note:match "^([^\n]+)\n([^\n]*)"
-  end
-  version = version or noted_version
+  local note = {}
+  for line in (read_file(path .. ".goroot") or ""):gmatch "[^\n]+" do note[#note + 1] = line end
+  version = version or note[2]
   if not version then
-    return nil, { code = "host", message = path .. ": no file 'goroot' beside it says which Go it was built with" }
+    return nil, { code = "host", message = path .. ".goroot: not there to say which Go the host was built with" }
   end
 
   local goroot
   local function try(candidate)
     if not goroot and candidate and candidate ~= "" and goroot_version(candidate) == version then goroot = candidate end
   end
-  try(noted)
+  try(note[1])
   try(os.getenv "GOROOT")
   if not goroot then
     local job = toolchain.start({ "go", "env", "GOROOT" }, { env = "GOTOOLCHAIN=local" })
@@ -150,7 +148,8 @@ function toolchain.find(path, version)
     }
   end
   local env = "GOTOOLCHAIN=local GOROOT=" .. quote(goroot) .. " "
-  return setmetatable({ goroot = goroot, version = version, hosts = dir, env = env }, Toolchain)
+  local flags = { unpack(note, 3) }
+  return setmetatable({ goroot = goroot, version = version, host = path, flags = flags, env = env }, Toolchain)
 end
 
 --- Language version of a module that names none: "go1.26".
@@ -206,9 +205,11 @@ function toolchain.workers()
   return workers
 end
 
+-- The standard library's part of an importcfg.
 local function parse_importcfg(text)
   local files = {}
-  for path, file in text:gmatch "packagefile ([^=\n]+)=([^\n]+)" do files[path] = file end
+  local linked_in = text:find("\n# linked in", 1, true)
+  for path, file in text:sub(1, linked_in):gmatch "packagefile ([^=\n]+)=([^\n]+)" do files[path] = file end
   return files
 end
 
@@ -264,7 +265,7 @@ function Toolchain:std_archives(wanted)
     return usable()
   end
   if self.std and usable() then return self.std, self.std_file end
-  if not try(self.hosts .. "/importcfg") and not try(cached) then
+  if not try(self.host .. ".importcfg") and not try(cached) then
     local ok, err = refresh_std(self, cached)
     if not ok then return nil, err end
   end

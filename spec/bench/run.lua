@@ -74,7 +74,7 @@ end
 
 -- The default host is a symbolic link that the next build may turn elsewhere; it is followed once.
 local host = run("readlink", "-f", assert(goloader.host_path())):match "^[^\n]+"
-local goroot = assert(read(host:match "^(.*)/" .. "/goroot"):match "^[^\n]+", "no goroot beside " .. host)
+local goroot = assert(read(host .. ".goroot"):match "^[^\n]+", "no goroot beside " .. host)
 local dir = run("mktemp", "-d", "/tmp/goloader-bench-XXXXXX"):match "^[^\n]+"
 local source = "examples/listpage/list.go"
 local gorun = "spec/bench/report/main.go"
@@ -134,7 +134,7 @@ local function prepare()
   with_go("go", "build", "-C", "spec/bench", "-o", dir .. "/plugin", "./plugin")
   with_go("go", "build", "-C", "spec/bench", "-buildmode=c-shared", "-o", dir .. "/empty.so", "./empty")
   with_go("go", "build", "-buildmode=plugin", "-o", dir .. "/list.so", source)
-  local importcfg = "-importcfg=" .. host:match "^(.*)/" .. "/importcfg"
+  local importcfg = "-importcfg=" .. host .. ".importcfg"
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/list.o", source)
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/calc.o", "spec/bench/calc/calc.go")
   run(arg[-1], "examples/listpage/catalogue.lua", dir .. "/products.json", "200")

@@ -51,7 +51,7 @@ static int setup(void **state)
 		print_error("%s\n", err.message);
 		return -1;
 	}
-	snprintf(path, sizeof(path), "%s/goroot", host);
+	snprintf(path, sizeof(path), "%s/libgoloader_host.so.goroot", host);
 	FILE *f = fopen(path, "r");
 	if (f == NULL || fgets(root, sizeof(root), f) == NULL) {
 		print_error("%s can't be read\n", path);
