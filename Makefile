@@ -157,12 +157,13 @@ LUADIR ?= /usr/local/share/lua/5.1
 LIBDIR ?= /usr/local/lib/lua/5.1
 BINDIR ?= /usr/local/bin
 
-rock: build/lib/goloader/core.so default-host
+rock: build/lib/goloader/core.so build/bin/goloader default-host
 
 install: rock
 	install -d $(DESTDIR)$(LUADIR)/goloader $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
 	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
+	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
 	install -m 755 $(HOST_TOOLS) $(DESTDIR)$(LIBDIR)/goloader/host/tools
 	cd src/host && find . -type f ! -name '*_test.go' ! -name '*.mk' \

@@ -1115,6 +1115,49 @@ void gl_module_free(struct gl_module *mod)
 bool gl_module_is_loaded(const struct gl_module *mod) { return mod->loaded; }
 struct gl_host *gl_module_host(const struct gl_module *mod) { return mod->host; }
 
+static const struct gl_module_symbol *find_symbol(const struct gl_module *mod, const char *name)
+{
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		if (strcmp(mod->symbols[i].name, name) == 0) {
+			return &mod->symbols[i];
+		}
+	}
+	return NULL;
+}
+
+int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err)
+{
+	struct {
+		const char *p;
+		int64_t n;
+	} string = { .n = (int64_t)len };
+	const struct gl_module_symbol *own = find_symbol(mod, name);
+	struct gl_image_sym sym = { 0 };
+
+	for (const struct gl_module *m = mod->host->resident; own == NULL && m != NULL; m = m->next) {
+		own = find_symbol(m, name);
+	}
+	if (own != NULL) {
+		sym = (struct gl_image_sym){ .addr = own->addr,
+					     .size = own->size,
+					     .is_func = strchr("tTrR", own->kind) != NULL };
+	} else if (!gl_image_lookup(mod->host->linker.image, name, strlen(name), &sym)) {
+		return gl_fail(err, GL_EMISSING, "%s: no such variable in module %s or the host", name, mod->name);
+	}
+	if (sym.is_func || sym.size != sizeof(string)) {
+		return gl_fail(err, GL_ETYPE, "%s is no variable of type string", name);
+	}
+	/* The program may keep the text for ever. It is no memory of Go's, and needs no write barrier. */
+	char *copy = malloc(len + 1);
+	if (copy == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", name);
+	}
+	memcpy(copy, value, len);
+	string.p = copy;
+	memcpy((void *)sym.addr, &string, sizeof(string));
+	return 0;
+}
+
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
 {
 	if (!mod->loaded) {

@@ -72,6 +72,11 @@ void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell;
 bool gl_module_is_loaded(const struct gl_module *mod);
 struct gl_host *gl_module_host(const struct gl_module *mod);
 
+/* What the linker's -X does: gives a string variable another value than its package does, before init functions run.
+ * The variable may be the module's, the resident store's or the host's. Fails with GL_EMISSING when nobody has it, with
+ * GL_ETYPE when it is no string. */
+int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err);
+
 /* Runs main.main on a new goroutine, after the init functions when the module was loaded without them; args becomes
  * os.Args. Returns when main.main returns (os.Exit and uncaught panics end the process, as they would natively). */
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err);

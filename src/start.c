@@ -63,6 +63,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");
 	NEED(traceback_cache, "runtime.traceback_cache");
+	NEED(godebug_default, "runtime.godebugDefault");
 #undef NEED
 	host->linker.before_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.beforeMain", NULL, 0);
 	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);

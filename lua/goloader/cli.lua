@@ -1,4 +1,4 @@
---- The command line: goloader run, nm, disasm, describe, info, version.
+--- The command line: goloader run, test, nm, disasm, describe, info, version.
 --
 -- `goloader run` stands in for `go run`, so nothing of it may show: no output of its own, standard input untouched, the
 -- program's own exit status. The compiler works while the host starts.
@@ -99,6 +99,7 @@ local function exit_now(status)
   io.stderr:flush()
   ffi.C._exit(status)
 end
+cli.exit_now = exit_now
 
 -- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
 -- could share a third-party package.
@@ -269,6 +270,7 @@ local function parse(argv)
   local parser = argparse("goloader", "Loads ordinary compiled Go into a running Lua process.")
   parser:command_target "command"
   parser:command("run", "Compile if need be, load, and run main.main: FILE.go…|DIR|FILE.o [ARGS…]")
+  parser:command("test", "Run packages' tests as go test does, inside a host: [FLAGS] [PACKAGE…]")
   local function object(command)
     command:argument("file", "An object (.o, .a), or Go source: FILE.go or DIR."):args(1)
     command:option("--desc", "Description of the host; by default the default host's.")
@@ -293,6 +295,7 @@ end
 ---@return integer status
 function cli.main(argv)
   if argv[1] == "run" then return cli.run { unpack(argv, 2) } end
+  if argv[1] == "test" then return require "goloader.test".main { unpack(argv, 2) } end
   local arguments = parse(argv)
   return cli[arguments.command](arguments)
 end

@@ -161,6 +161,18 @@ function Module:stats()
   return stats
 end
 
+--- Gives a string variable of the module or the host another value, as the linker's -X does. Meant for a program that
+--- was loaded with `run_init = false`: its init functions find the new value.
+---@param name string  "example.com/app.Version"
+---@param value string
+---@return true|nil
+---@return goloader.Error|nil err
+function Module:set_string(name, value)
+  local ok, err = module_of(self, "set_string").core:set_string(name, value)
+  if not ok then return fail(err) end
+  return true
+end
+
 --- Runs main.main; `args` becomes os.Args. os.Exit and uncaught panics end the process, as they would natively.
 ---@param args string[]
 ---@return true|nil
@@ -300,7 +312,8 @@ local function load(self, files, archives, name, options)
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
   local uses = {}
   for i, used in ipairs(options.uses or {}) do
-    uses[i] = state[used] and state[used].core or misuse(3, "uses: module #%d: a module expected, got %s", i, type(used))
+    if not state[used] then misuse(3, "uses: module #%d: a module expected, got %s", i, type(used)) end
+    uses[i] = state[used].core
   end
   local loaded, err = load_with_archives(self, files,
     { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses })
@@ -373,27 +386,30 @@ function Host:build(paths, options)
 end
 
 -- Where core.so was found. A full name: compilers run in other directories.
-local function core_dir()
+local function core_path()
   for template in package.cpath:gmatch "[^;]+" do
     local path = template:gsub("%?", "goloader/core")
-    if toolchain.exists(path) then return toolchain.absolute(path):match "^(.*)/[^/]*$" end
+    if toolchain.exists(path) then return toolchain.absolute(path) end
   end
-  return toolchain.absolute "."
+  return toolchain.absolute "core.so"
 end
 
--- The default host lies beside core.so where it is installed, and at build/host in a checkout.
+-- What is not Lua lies beside core.so where it is installed, and at a place of its own below build in a checkout.
+local function find_beside_core(what, installed, built, hint)
+  local dir = core_path():match "^(.*)/[^/]*$"
+  installed = dir .. "/" .. installed
+  built = (dir:match "^(.*)/[^/]+/[^/]+$" or "") .. "/" .. built
+  for _, path in ipairs { installed, built } do
+    if toolchain.exists(path) then return path end
+  end
+  return nil, { code = "host", message = ("no %s at %s or %s: %s"):format(what, installed, built, hint) }
+end
+
 local function default_host()
   local named = os.getenv "GOLOADER_HOST"
   if named and named ~= "" then return toolchain.absolute(named) end
-  local dir = core_dir()
-  local installed = dir .. "/host"
-  local built = (dir:match "^(.*)/[^/]+/[^/]+$" or "") .. "/host/default"
-  for _, place in ipairs { installed, built } do
-    local path = place .. "/libgoloader_host.so"
-    if toolchain.exists(path) then return path end
-  end
-  local format = "no host at %s or %s: run make, or set GOLOADER_HOST"
-  return nil, { code = "host", message = format:format(installed, built) }
+  local so = "/libgoloader_host.so"
+  return find_beside_core("host", "host" .. so, "host/default" .. so, "run make, or set GOLOADER_HOST")
 end
 
 ---@class goloader.HostOptions
@@ -409,6 +425,21 @@ function goloader.host_path()
   local path, err = default_host()
   if not path then return fail(err) end
   return path
+end
+
+--- The program that runs a Lua chunk which is appended to it (see src/cmd/goloader.c).
+---@return string|nil path
+---@return goloader.Error|nil err
+function goloader.launcher_path()
+  local path, err = find_beside_core("launcher", "launcher", "bin/goloader", "run make")
+  if not path then return fail(err) end
+  return path
+end
+
+--- Where the C library was loaded from.
+---@return string path
+function goloader.core_path()
+  return core_path()
 end
 
 --- The process's Go runtime, started at the first call. A process can have one, for its whole life.

@@ -306,6 +306,21 @@ static int module_stats(lua_State *L)
 	return 1;
 }
 
+/* module:set_string(name, value) -> true */
+static int module_set_string(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	struct gl_error err;
+	size_t len;
+	const char *value = luaL_checklstring(L, 3, &len);
+
+	if (gl_module_set_string(m->mod, luaL_checkstring(L, 2), value, len, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* module:run_main({ args… }) -> true */
 static int module_run_main(lua_State *L)
 {
@@ -334,19 +349,13 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "exports", module_exports },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "symbols", module_symbols },
-		{ "disassemble", module_disassemble },
-		{ "stats", module_stats },
-		{ "run_main", module_run_main },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "stats", module_stats },       { "set_string", module_set_string },
+		{ "run_main", module_run_main }, { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

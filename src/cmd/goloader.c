@@ -2,7 +2,12 @@
  *
  * `goloader run` stands in for `go run`, also a thousand times in a row, so that it starts in the time LuaJIT takes.
  * Nothing is decided here: paths are set to the tree this program lies in (build/bin of a checkout), the arguments go
- * to Lua, and what Lua returns is the exit status. */
+ * to Lua, and what Lua returns is the exit status.
+ *
+ * A copy of this program with a Lua chunk behind it is a program of its own, which runs that chunk: what stands in for
+ * the executable of a Go program, that other programs start and that starts itself again. Its last bytes tell:
+ *
+ *     this program | the chunk | its length, 16 decimal digits | "goloader program" */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +18,30 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+
+/* The chunk behind this program; NULL, and no error, when there is none. */
+static char *read_chunk(size_t *len)
+{
+	static const char mark[] = "goloader program";
+	enum { DIGITS = 16, MARK = sizeof(mark) - 1 };
+	char trailer[DIGITS + MARK + 1] = "", *chunk = NULL;
+	FILE *f = fopen("/proc/self/exe", "re");
+
+	if (f && fseek(f, -(DIGITS + MARK), SEEK_END) == 0 && fread(trailer, DIGITS + MARK, 1, f) == 1 &&
+	    strcmp(trailer + DIGITS, mark) == 0) {
+		trailer[DIGITS] = '\0';
+		*len = strtoul(trailer, NULL, 10);
+		if (fseek(f, -(long)(*len + DIGITS + MARK), SEEK_END) == 0)
+			chunk = malloc(*len + 1);
+		if (chunk && fread(chunk, 1, *len, f) != *len) {
+			free(chunk);
+			chunk = NULL;
+		}
+	}
+	if (f)
+		fclose(f);
+	return chunk;
+}
 
 /* Path of the checkout: this program's, less "/build/bin/goloader". */
 static int find_root(char root[PATH_MAX])
@@ -52,28 +81,43 @@ static int traceback(lua_State *L)
 	return 1;
 }
 
-int main(int argc, char **argv)
+/* Pushes the function that is to be run. */
+static int push_command_line(lua_State *L)
 {
 	char root[PATH_MAX];
-	lua_State *L;
 
 	if (find_root(root) != 0)
-		return 1;
-	L = luaL_newstate();
+		return -1;
+	prepend_path(L, "path", lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua", root, root));
+	prepend_path(L, "cpath", lua_pushfstring(L, "%s/build/lib/?.so", root));
+	lua_settop(L, 1);
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "goloader.cli");
+	if (lua_pcall(L, 1, 1, 1) != 0) {
+		fprintf(stderr, "goloader: %s\n", lua_tostring(L, -1));
+		return -1;
+	}
+	lua_getfield(L, -1, "main");
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	size_t len;
+	char *chunk = read_chunk(&len);
+	lua_State *L = luaL_newstate();
+
 	if (!L) {
 		fprintf(stderr, "goloader: no memory for a Lua state\n");
 		return 1;
 	}
 	luaL_openlibs(L);
-	prepend_path(L, "path", lua_pushfstring(L, "%s/lua/?.lua;%s/lua/?/init.lua", root, root));
-	prepend_path(L, "cpath", lua_pushfstring(L, "%s/build/lib/?.so", root));
-	lua_settop(L, 0);
 	lua_pushcfunction(L, traceback);
-	lua_getglobal(L, "require");
-	lua_pushliteral(L, "goloader.cli");
-	if (lua_pcall(L, 1, 1, 1) != 0)
+	if (!chunk && push_command_line(L) != 0)
+		return 1;
+	if (chunk && luaL_loadbuffer(L, chunk, len, "=program") != 0)
 		goto fail;
-	lua_getfield(L, -1, "main");
+	free(chunk);
 	lua_createtable(L, argc, 0);
 	for (int i = 0; i < argc; i++) {
 		lua_pushstring(L, argv[i]);

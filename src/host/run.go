@@ -75,6 +75,20 @@ func exitAsProgram() {
 	}
 }
 
+// applyGODEBUG makes the runtime and internal/godebug heed runtime.godebugDefault once more: for a program that brings
+// settings of its own (//go:debug lines, an old version in go.mod) it was written after the host had started. They read
+// it when $GODEBUG is set, to whatever.
+func applyGODEBUG() {
+	if *(*string)(rt.godebug_default) == "" {
+		return
+	}
+	value, isSet := os.LookupEnv("GODEBUG")
+	os.Setenv("GODEBUG", value)
+	if !isSet {
+		os.Unsetenv("GODEBUG")
+	}
+}
+
 // goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
 // its own. It returns when main.main returns; a panic or os.Exit ends the process, as natively.
 //
@@ -93,6 +107,7 @@ func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Poi
 	program.tasks = unsafe.Slice(tasks, ntasks)
 	program.done = make(chan struct{})
 	exitAsProgram()
+	applyGODEBUG()
 	runtime.KeepAlive(mainHooks)
 	go funcOf[func()](&start)()
 	<-program.done

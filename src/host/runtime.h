@@ -25,6 +25,7 @@ struct gl_runtime {
 	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
 	void *module_to_typelinks_lock;
 	void *traceback_cache; /* uint32 */
+	void *godebug_default; /* string */
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next;

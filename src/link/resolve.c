@@ -483,7 +483,8 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 		return;
 	}
 	/* a linkname pushed by another package: "sync.runtime_Semacquire" is the runtime's. The runtime and its kin do
-	 * most of that; others are asked when they have been opened for something else. */
+	 * most of that; others are asked when they have been opened for something else, or when whoever needs it
+	 * imports them ("testing/synctest.testingSynctestTest" is testing's). */
 	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
 		if (p->pkg == NULL && strncmp(p->path, "runtime", 7) != 0 && strncmp(p->path, "internal/", 9) != 0 &&
 		    strcmp(p->path, "syscall") != 0 && strcmp(p->path, "os") != 0 && strcmp(p->path, "reflect") != 0 &&
@@ -492,6 +493,12 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 		}
 		struct gl_str key = { p->path, (uint32_t)strlen(p->path) };
 		if (pull(l, s, view, link_open_archive(l, key))) {
+			return;
+		}
+	}
+	const struct lobj *by = s->referrer == NO_SYM ? NULL : link_sym(l, s->referrer)->obj;
+	for (uint32_t i = 0; by != NULL && i < gl_object_nautolib(by->obj); i++) {
+		if (pull(l, s, view, link_open_archive(l, gl_object_autolib(by->obj, i)))) {
 			return;
 		}
 	}

@@ -1,0 +1,306 @@
+--- goloader test: what `go test` does, with each test binary loaded into a host instead of linked.
+--
+-- Patterns, flags, vet, coverage, packages in parallel, time limits, cached results, the report and the exit status are
+-- `go test`'s own: it runs, and only its linker is another. -toolexec puts a script before each of Go's tools, which
+-- hands a call of the linker to `link` below. That writes, in place of the test binary, a program that knows the
+-- objects: the launcher of the command line with a few lines of Lua behind it (see src/cmd/goloader.c). `go test`
+-- starts it where and as it would start the binary, and so do tests that start themselves again; it loads the objects
+-- as one module and runs main.
+--
+-- Objects of standard packages that are compiled as ever are not loaded: the host has the package, or pulls it from its
+-- archives. But the tests of "strings" need a "strings" with those test files that are part of it, and so does every
+-- package that imports it (go list -test -deps strings shows them as "fmt [strings.test]"): these are the module's own.
+
+local lfs = require "lfs"
+local toolchain = require "goloader.toolchain"
+
+local quote, read_file = toolchain.quote, toolchain.read_file
+
+local test = {}
+
+local usage = [[
+usage: goloader test [FLAGS] [PACKAGE…] [FLAGS OF THE TESTS]
+Compiles the packages' tests, runs them inside a host, and reports. Flags and packages are those of go test.
+]]
+
+local function complain(err)
+  io.stderr:write("goloader test: ", type(err) == "table" and err.message or err, "\n")
+  return 1
+end
+
+-- ---- programs -----------------------------------------------------------------------------------------------------
+
+-- A table of strings as Lua source.
+local function serialize(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  local parts = {}
+  for key, field in pairs(value) do
+    key = type(key) == "number" and key or ("%q"):format(key)
+    parts[#parts + 1] = ("[%s]=%s"):format(key, serialize(field))
+  end
+  return "{" .. table.concat(parts, ",\n") .. "}"
+end
+
+-- Makes an executable that calls a function of this file with a table, and with its own arguments.
+local function write_program(path, launcher, name, config)
+  local chunk = ("package.path, package.cpath = %q, %q\nreturn require('goloader.test').%s(%s, ...)\n"):format(
+    package.path, package.cpath, name, serialize(config))
+  local ok, output = toolchain.start({ "cp", "--", launcher, path }, { merge = true }):wait()
+  local f, why = io.open(path, "ab")
+  if not ok or not f then return nil, { code = "io", message = why or output:gsub("%s+$", "") } end
+  f:write(chunk, ("%016d"):format(#chunk), "goloader program")
+  f:close()
+  return true
+end
+
+-- ---- the command --------------------------------------------------------------------------------------------------
+
+-- Flags that decide how the standard library is compiled, with how many words they take.
+local build_flags = { tags = 2, gcflags = 2, asmflags = 2, installsuffix = 2, pgo = 2, trimpath = 1 }
+
+local refused = {
+  race = "the race detector has a runtime of its own, which no host is built with",
+  msan = "the memory sanitizer needs a runtime of its own, which no host is built with",
+  asan = "the address sanitizer needs a runtime of its own, which no host is built with",
+  c = "a test binary is linked by go test -c; there is none here",
+  o = "a test binary is linked by go test -o; there is none here",
+  toolexec = "this is how the linker is replaced",
+}
+
+-- The flags among the arguments that go list must know, too; or why there is one that can't be.
+local function read_flags(arguments)
+  local flags, at = {}, 1
+  while arguments[at] do
+    local word = arguments[at]
+    local name, value = word:match "^%-%-?(%w+)=?(.*)$"
+    if name == "args" then break end
+    if refused[name] and value ~= "false" then return nil, ("flag -%s: %s"):format(name, refused[name]) end
+    if build_flags[name] then
+      flags[#flags + 1] = word
+      if build_flags[name] == 2 and not word:find("=", 1, true) then
+        at = at + 1
+        flags[#flags + 1] = arguments[at]
+      end
+    end
+    at = at + 1
+  end
+  return flags
+end
+
+local script = [[
+#!/bin/sh
+case "$1" in
+*/link) shift; exec %s "$@" ;;
+esac
+exec "$@"
+]]
+
+local function write_toolexec(path, link)
+  local f, why = io.open(path, "wb")
+  if not f then return nil, { code = "io", message = why } end
+  f:write(script:format(quote(link)))
+  f:close()
+  return toolchain.start({ "chmod", "+x", path }, {}):wait()
+end
+
+-- go test caches results by what the test binary is made of. Ours is made of the loader and the host, too.
+local function identity(files)
+  local parts = {}
+  for i, file in ipairs(files) do
+    local attributes = lfs.attributes(file) or {}
+    parts[i] = ("%s-%s"):format(attributes.modification, attributes.size)
+  end
+  return table.concat(parts, "-")
+end
+
+-- Status of os.execute: a number to Lua 5.1, three values to later ones.
+local function exit_status(status, _, code)
+  if code then return code end
+  if type(status) == "number" then return status > 255 and math.floor(status / 256) or status end
+  return status and 0 or 1
+end
+
+function test.main(arguments)
+  if arguments[1] == "-h" or arguments[1] == "--help" then
+    io.stderr:write(usage)
+    return 0
+  end
+  local flags, why = read_flags(arguments)
+  if not flags then
+    complain(why)
+    return 2
+  end
+  local goloader = require "goloader"
+  local host, launcher, tools, err
+  host, err = goloader.host_path()
+  if host then launcher, err = goloader.launcher_path() end
+  if launcher then tools, err = toolchain.find(host) end
+  if not tools then return complain(err) end
+
+  local dir = os.tmpname()
+  os.remove(dir)
+  lfs.mkdir(dir)
+  local ok
+  ok, err = write_program(dir .. "/link", launcher, "link", {
+    host = host,
+    launcher = launcher,
+    flags = flags,
+    version = ("link version %s goloader-%s"):format(tools.version, identity { goloader.core_path(), host }),
+  })
+  if ok then ok, err = write_toolexec(dir .. "/toolexec", dir .. "/link") end
+  local status = 1
+  if ok then
+    local words = { tools.env .. "exec", quote(tools.goroot .. "/bin/go"), "test" }
+    local first = 1
+    if (arguments[1] or ""):find "^%-%-?C" then -- go wants it before all others
+      first = arguments[1]:find("=", 1, true) and 2 or 3
+    end
+    for i = 1, first - 1 do words[#words + 1] = quote(arguments[i]) end
+    words[#words + 1] = "-toolexec=" .. quote(dir .. "/toolexec")
+    for i = first, #arguments do words[#words + 1] = quote(arguments[i]) end
+    status = exit_status(os.execute(table.concat(words, " ")))
+  end
+  for _, name in ipairs { "link", "toolexec" } do os.remove(dir .. "/" .. name) end
+  lfs.rmdir(dir)
+  if not ok then return complain(err) end
+  return status
+end
+
+-- ---- in place of the linker ---------------------------------------------------------------------------------------
+
+-- Flags of the linker that are a word apart from their value (cmd/link/internal/ld/main.go). The others that the go
+-- command gives say nothing to us: how to strip the binary, what its build ID is, which C linker to use.
+local with_value = { o = true, importcfg = true, X = true, L = true, installsuffix = true, fipso = true, extld = true,
+  extldflags = true, buildmode = true, buildid = true, pluginpath = true, r = true, I = true, T = true, R = true,
+  E = true, tmpdir = true, linkmode = true, libgcc = true, k = true, extar = true }
+
+local function read_link(arguments)
+  local link, at = { strings = {} }, 1
+  while arguments[at] do
+    local word = arguments[at]
+    local name, value = word:match "^%-%-?([%w]+)=?(.*)$"
+    if not name then
+      link.main = word
+    else
+      if not word:find("=", 1, true) and with_value[name] then
+        at = at + 1
+        value = arguments[at]
+      end
+      if refused[name] and name ~= "o" then return nil, ("flag -%s: %s"):format(name, refused[name]) end
+      if name == "X" then
+        local variable, text = value:match "^(.-)=(.*)$"
+        if not variable then return nil, ("flag -X: %s is not NAME=VALUE"):format(value) end
+        link.strings[variable] = text
+      else
+        link[name] = value
+      end
+    end
+    at = at + 1
+  end
+  return link
+end
+
+-- What Go's %q wrote.
+local escapes = { a = "\a", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", v = "\v" }
+local function unquote(text)
+  text = text:sub(2, -2):gsub("\\x(%x%x)", function(hex) return ("\\%03d"):format(tonumber(hex, 16)) end)
+  text = text:gsub("\\(%d%d%d)", function(decimal) return decimal == "092" and "\\\\" or string.char(decimal) end)
+  return (text:gsub("\\(.)", function(letter) return escapes[letter] or letter end))
+end
+
+-- The go command writes how a package was made into the head of its archive.
+local function build_id(file)
+  local f = file and io.open(file, "rb")
+  if not f then return nil end
+  local head = f:read(1024) or ""
+  f:close()
+  return head:match '\nbuild id "([^"\n]*)"'
+end
+
+-- Which of these standard packages differ from what they are without the test? Those known to the host are told by
+-- their build IDs; where some differ, or the flags are others, go list says what the package is under these flags.
+local function find_changed(tools, std, files, flags)
+  local changed, any = {}, false
+  for path, file in pairs(files) do
+    if build_id(std[path]) ~= build_id(file) then
+      changed[path], any = file, true
+    end
+  end
+  if not any then return changed end
+  local args = { "list", "-export", "-f", "{{.ImportPath}}={{.Export}}" }
+  for _, flag in ipairs(flags) do args[#args + 1] = flag end
+  args[#args + 1] = "--"
+  for path in pairs(changed) do args[#args + 1] = path end
+  local job, err = tools:go(args)
+  if not job then return nil, err end
+  local ok, output, errors = job:wait()
+  if not ok then return nil, { code = "toolchain", message = (errors:gsub("%s+$", "")) } end
+  for path, file in output:gmatch "([^\n=]+)=([^\n]+)" do
+    if build_id(file) == build_id(changed[path]) then changed[path] = nil end
+  end
+  return changed
+end
+
+function test.link(config, arguments)
+  if arguments[1] == "-V=full" then
+    print(config.version)
+    return 0
+  end
+  local link, err = read_link(arguments)
+  if not link then return complain(err) end
+  local tools
+  tools, err = toolchain.find(config.host)
+  if not tools then return complain(err) end
+  local std
+  std, err = tools:std_archives {}
+  if not std then return complain(err) end
+
+  local text, objects, standard = read_file(link.importcfg), {}, {}
+  for path, file in text:gmatch "packagefile ([^=\n]+)=([^\n]+)" do
+    if std[path] then
+      standard[path] = file
+    elseif file ~= link.main then
+      objects[#objects + 1] = file
+    end
+  end
+  local changed
+  changed, err = find_changed(tools, std, standard, config.flags)
+  if not changed then return complain(err) end
+  if changed.runtime then
+    return complain "these tests are compiled together with a runtime of their own, and a process can have one"
+  end
+  for _, file in pairs(changed) do objects[#objects + 1] = file end
+  table.sort(objects)
+  objects[#objects + 1] = link.main
+  local modinfo = text:match '\nmodinfo ("[^\n]*")'
+  if modinfo then link.strings["runtime.modinfo"] = unquote(modinfo) end
+
+  local ok
+  ok, err = write_program(link.o, config.launcher, "run", {
+    host = config.host,
+    objects = objects,
+    strings = link.strings,
+  })
+  return ok and 0 or complain(err)
+end
+
+-- ---- in place of the test binary ----------------------------------------------------------------------------------
+
+function test.run(program, arguments)
+  local host, module, ok, err
+  host, err = require "goloader".host { path = program.host }
+  if host then module, err = host:load(program.objects, { run_init = false }) end
+  if not module then return complain(err) end
+  for name, value in pairs(program.strings) do
+    ok, err = module:set_string(name, value)
+    -- as to the linker, a variable that nobody uses is none
+    if not ok and err.code ~= "missing" then return complain(err) end
+  end
+  local words = {}
+  for i = 0, #arguments do words[i + 1] = arguments[i] end
+  ok, err = module:run_main(words)
+  if not ok then return complain(err) end
+  return require "goloader.cli".exit_now(0)
+end
+
+return test
