@@ -932,11 +932,12 @@ static void root_inittask(struct link *l, const struct lpkg *p)
 	}
 }
 
-/* What was pulled must fit: the archives to each other, and the module to them. */
+/* What was pulled must fit: the archives to each other, and the module to them. An archive that was opened in search of
+ * a name and had nothing to give need not. */
 static int check_archives(struct link *l)
 {
 	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
-		if (p->pkg != NULL && !p->checked) {
+		if (p->init_scheduled && !p->checked) {
 			if (link_check_imports(l, p) != 0) {
 				return -1;
 			}
