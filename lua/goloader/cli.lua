@@ -1,4 +1,4 @@
---- The command line: goloader run, test, nm, disasm, describe, info, version.
+--- The command line: goloader run, test, nm, disasm, host, describe, info, version.
 --
 -- `goloader run` stands in for `go run`, so nothing of it may show: no output of its own, standard input untouched, the
 -- program's own exit status. The compiler works while the host starts.
@@ -229,9 +229,9 @@ end
 function cli.describe(arguments)
   local goloader = require "goloader"
   local toolchain = require "goloader.toolchain"
-  local path, err = goloader.host_path()
-  if not path then return complain(err) end
-  local describe = (path:match "^(.*)/[^/]*$" or ".") .. "/tools/describe"
+  local default, err = goloader.default_host()
+  if not default then return complain(err) end
+  local describe = default:match "^(.*)/[^/]*$" .. "/tools/describe"
   if not toolchain.exists(describe) then return complain(describe .. ": not there; run make") end
   local argv = { describe }
   if arguments.goroot then argv = { describe, "-goroot", arguments.goroot } end
@@ -243,6 +243,11 @@ function cli.describe(arguments)
   local status = os.execute(command)
   if status == true or status == 0 then return 0 end
   return 1
+end
+
+function cli.host(arguments)
+  local status, err = require "goloader.mkhost".run(arguments)
+  return status or complain(err)
 end
 
 function cli.info()
@@ -282,9 +287,10 @@ local function parse(argv)
   disasm:argument("symbol", "One function; by default all."):args "?"
   disasm:flag("--loaded", "As relinked into the running host.")
   local describe = parser:command("describe", "Write the description of a host.")
-  describe:argument("host", "A shared library built with -buildmode=c-shared."):args(1)
+  describe:argument("host", "A shared library built with -buildmode=c-shared, or a program."):args(1)
   describe:option("--goroot", "The Go that built it.")
   describe:option("-o --output", "File to write; by default standard output.")
+  parser:command("host", "Build a host with packages of your own in it, or a program that is its own host.")
   parser:command("info", "Start the default host and tell what it is.")
   parser:command("version", "Tell the versions.")
   return parser:parse(argv)
@@ -295,6 +301,7 @@ end
 ---@return integer status
 function cli.main(argv)
   if argv[1] == "run" then return cli.run { unpack(argv, 2) } end
+  if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
   if argv[1] == "test" then return require "goloader.test".main { unpack(argv, 2) } end
   local arguments = parse(argv)
   return cli[arguments.command](arguments)

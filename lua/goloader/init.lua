@@ -405,11 +405,23 @@ local function find_beside_core(what, installed, built, hint)
   return nil, { code = "host", message = ("no %s at %s or %s: %s"):format(what, installed, built, hint) }
 end
 
-local function default_host()
+-- Where the default host and its tools are, and the Go module goloader.dev/host.
+---@return string|nil host
+---@return string|goloader.Error sources  or the error
+function goloader.default_host()
+  local so = "/libgoloader_host.so"
+  local host, err = find_beside_core("host", "host" .. so, "host/default" .. so, "run make, or set GOLOADER_HOST")
+  if not host then return fail(err) end
+  local sources
+  sources, err = find_beside_core("Go module goloader.dev/host", "host/src", "../src/host", "install goloader anew")
+  if not sources then return fail(err) end
+  return host, (sources:gsub("/[^/]+/%.%./", "/"))
+end
+
+local function chosen_host()
   local named = os.getenv "GOLOADER_HOST"
   if named and named ~= "" then return toolchain.absolute(named) end
-  local so = "/libgoloader_host.so"
-  return find_beside_core("host", "host" .. so, "host/default" .. so, "run make, or set GOLOADER_HOST")
+  return goloader.default_host()
 end
 
 ---@class goloader.HostOptions
@@ -422,7 +434,7 @@ local running
 ---@return string|nil path
 ---@return goloader.Error|nil err
 function goloader.host_path()
-  local path, err = default_host()
+  local path, err = chosen_host()
   if not path then return fail(err) end
   return path
 end
@@ -452,7 +464,7 @@ function goloader.host(options)
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local path, why = options.path and toolchain.absolute(options.path)
   if not path then
-    path, why = default_host()
+    path, why = chosen_host()
     if not path then return fail(why) end
   end
   local started, err = core.host_start(path, options.desc)
@@ -462,7 +474,7 @@ function goloader.host(options)
 end
 
 local function default_description()
-  local path, err = default_host()
+  local path, err = chosen_host()
   if not path then return nil, err end
   return path .. ".desc"
 end

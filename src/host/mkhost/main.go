@@ -25,6 +25,19 @@ import (
 	"strings"
 )
 
+const usage = `usage: goloader host [FLAGS] -o HOST.so PACKAGE…
+       goloader host [FLAGS] -o PROGRAM --exe PACKAGE [PACKAGE…]
+       goloader host --sources
+
+  -o FILE        the host; beside it FILE.desc, FILE.importcfg and FILE.goroot
+  --exe          the first package is a program that imports goloader.dev/host
+  --minimal      keep whole only the packages named, not those of the default host
+  --goroot DIR   the Go to build with; by default the one that built the default host
+  --sources      print where the Go module goloader.dev/host lies, for a replace line in go.mod
+  -tags, -gcflags, -asmflags, -ldflags, -trimpath, -mod, -modfile, -overlay, and of a program -buildmode
+                 as go build takes them
+`
+
 // A host to be made.
 type host struct {
 	goroot   string
@@ -45,29 +58,28 @@ type host struct {
 
 func main() {
 	h := host{env: os.Environ()}
-	flag.StringVar(&h.goroot, "goroot", runtime.GOROOT(), "the Go `directory` to build with")
-	flag.StringVar(&h.sources, "sources", "", "the `directory` of the module goloader.dev/host")
-	flag.StringVar(&h.output, "o", "", "the `file` to write")
-	flag.BoolVar(&h.exe, "exe", false, "build a program that is its own host")
-	flag.BoolVar(&h.minimal, "minimal", false, "keep only the packages named, and what they need")
-	flag.StringVar(&h.ldflags, "ldflags", "", "`flags` for the linker")
-	flag.StringVar(&h.mode, "buildmode", "", "of a program: exe or pie")
-	for _, name := range []string{"tags", "gcflags", "asmflags"} {
-		flag.Var(passed{&h.flags, name}, name, "as go build takes it")
+	flag.StringVar(&h.goroot, "goroot", runtime.GOROOT(), "")
+	flag.StringVar(&h.sources, "sources", "", "")
+	flag.StringVar(&h.output, "o", "", "")
+	flag.BoolVar(&h.exe, "exe", false, "")
+	flag.BoolVar(&h.minimal, "minimal", false, "")
+	flag.StringVar(&h.ldflags, "ldflags", "", "")
+	flag.StringVar(&h.mode, "buildmode", "", "")
+	for _, name := range []string{"tags", "gcflags", "asmflags", "trimpath"} {
+		flag.Var(passed{&h.flags, name}, name, "")
 	}
-	flag.Var(passed{&h.flags, "trimpath"}, "trimpath", "as go build takes it")
 	for _, name := range []string{"mod", "modfile", "overlay"} {
-		flag.Var(passed{&h.modules, name}, name, "as go build takes it")
+		flag.Var(passed{&h.modules, name}, name, "")
 	}
-	flag.Usage = func() {
-		fmt.Fprint(flag.CommandLine.Output(), "usage: goloader host [flags] -o HOST.so PACKAGE…\n"+
-			"       goloader host [flags] -o PROGRAM --exe PACKAGE [PACKAGE…]\n")
-		flag.PrintDefaults()
-	}
+	flag.Usage = func() { fmt.Fprint(flag.CommandLine.Output(), usage) }
 	flag.Parse()
 	h.packages = flag.Args()
 	if h.output == "" || h.sources == "" || h.exe && len(h.packages) == 0 {
 		flag.Usage()
+		os.Exit(2)
+	}
+	if h.mode != "" && (!h.exe || h.mode != "exe" && h.mode != "pie") {
+		fmt.Fprintln(os.Stderr, "goloader: -buildmode is exe or pie, and for --exe")
 		os.Exit(2)
 	}
 	if err := h.make(); err != nil {
