@@ -120,30 +120,51 @@ int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8
 	return 0;
 }
 
+/* What stands before a path without being part of one: "go:itab.", "type:noalg.", "type:.eq.". */
+static struct gl_str skip_prefix(struct gl_str name)
+{
+	static const char *const prefixes[] = { "go:itab.", "type:noalg.", "type:." };
+	uint32_t skip = 0;
+
+	for (int i = 0; i < 3 && skip == 0; i++) {
+		skip = str_starts(name, prefixes[i]) ? (uint32_t)strlen(prefixes[i]) : 0;
+	}
+	if (skip > 0 && name.p[skip - 2] == ':') {
+		const char *dot = memchr(name.p + skip, '.', name.n - skip);
+		skip = dot == NULL ? skip : (uint32_t)(dot - name.p) + 1;
+	}
+	return (struct gl_str){ name.p + skip, name.n - skip };
+}
+
 enum tie link_tie(const struct link *l, struct gl_str name)
 {
 	enum tie tie = TIE_NONE;
 
-	/* A path ends before each dot, and starts behind a dot or whatever can't be part of one: all pairs are tried.
-	 */
-	for (const char *dot = memchr(name.p, '.', name.n), *end = name.p + name.n; dot != NULL;
-	     dot = memchr(dot + 1, '.', (size_t)(end - dot) - 1)) {
-		for (const char *start = dot;
-		     start > name.p && (start == dot || is_path_char(start[-1]) || start[-1] == '.');) {
-			do {
-				start--;
-			} while (start > name.p && is_path_char(start[-1]));
-			size_t n = (size_t)(dot - start);
-			if (n == 0 || (l->tie_shapes[n % 64] >> ((unsigned char)dot[-1] % 64) & 1) == 0) {
-				continue;
-			}
-			struct tied_package *t = NULL;
-			HASH_FIND(hh, l->ties, start, n, t);
-			if (t != NULL && t->tie == TIE_OWN) {
-				return TIE_OWN;
-			}
-			tie = t != NULL ? TIE_USED : tie;
+	name = skip_prefix(name);
+	/* A name is made of words ("a/b.T", "map", "x.(*T).f"); in each, a path ends at the first dot behind the last
+	 * slash. */
+	for (const char *p = name.p, *end = name.p + name.n; p < end; p++) {
+		const char *start = p, *dot = NULL;
+		while (start < end && *start == '.') {
+			start++; /* ...T, of a variadic parameter */
 		}
+		for (p = start; p < end && (is_path_char(*p) || *p == '.'); p++) {
+			if (*p == '/') {
+				dot = NULL;
+			} else if (*p == '.' && dot == NULL) {
+				dot = p;
+			}
+		}
+		size_t n = dot == NULL ? 0 : (size_t)(dot - start);
+		if (n == 0 || (l->tie_shapes[n % 64] >> ((unsigned char)dot[-1] % 64) & 1) == 0) {
+			continue;
+		}
+		struct tied_package *t = NULL;
+		HASH_FIND(hh, l->ties, start, n, t);
+		if (t != NULL && t->tie == TIE_OWN) {
+			return TIE_OWN;
+		}
+		tie = t != NULL ? TIE_USED : tie;
 	}
 	return tie;
 }
@@ -566,7 +587,9 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 	struct resident_package *resident = NULL;
 	const uint8_t *have;
 
-	HASH_FIND(hh, l->ties, path.p, path.n, t);
+	if (p->is_module) {
+		HASH_FIND(hh, l->ties, path.p, path.n, t);
+	}
 	if (t != NULL) {
 		if (t->fingerprint == NULL || memcmp(t->fingerprint, fingerprint, 8) == 0) {
 			return 0;

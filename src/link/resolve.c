@@ -383,8 +383,28 @@ static bool bind_funcval(struct link *l, struct lsym *s, enum unit_id view, uint
 	return true;
 }
 
-/* A name of the module's own. A function without a body in a package that the host has too (a test's own copy of os,
- * say) is one that the runtime pushes there. */
+/* Might p's archive define functions of other packages, by linknames it pushes there? "sync.runtime_Semacquire" is the
+ * runtime's. The runtime and its kin do most of that; others are asked when they have been opened for something else,
+ * or when whoever needs it imports them ("testing/synctest.testingSynctestTest" is testing's). */
+static bool may_push(const struct lpkg *p)
+{
+	static const char *const known[] = { "syscall", "os", "reflect", "time" };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(p->path, known[i]) == 0) {
+			return true;
+		}
+	}
+	return p->pkg != NULL || strncmp(p->path, "runtime", 7) == 0 || strncmp(p->path, "internal/", 9) == 0;
+}
+
+static struct lpkg *open_known(struct link *l, const struct lpkg *p)
+{
+	return link_open_archive(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) });
+}
+
+/* A name of the module's own. A function without a body may be one that another package pushes there: the runtime does,
+ * to a test's own copy of os, or to sync_test. */
 static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const struct lobj *obj, uint32_t idx)
 {
 	struct gl_image_sym host;
@@ -400,12 +420,22 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 	if (bind_given(l, s, UNIT_MODULE) || bind_funcval(l, s, view, s->self) || str_is(path, "main")) {
 		return;
 	}
-	if (link_host_has(l, path) != NULL && host_lookup(l, s->name.p, s->name.n, s->want_abi, &host) &&
-	    host.is_func) {
+	if (host_lookup(l, s->name.p, s->name.n, s->want_abi, &host) && host.is_func) {
 		s->state = SYM_FIXED;
 		s->addr = host.addr;
 		s->size = (uint32_t)host.size;
 		s->is_func = true;
+		return;
+	}
+	/* the host dropped it, for nobody called it there */
+	link_archive(l, path);
+	for (struct lpkg *p = l->linker->archives; p != NULL && !l->failed; p = p->hh.next) {
+		struct lpkg *open = may_push(p) ? open_known(l, p) : NULL;
+		const struct ldef *def = open == NULL ? NULL : lpkg_find(open, s->name.p, s->name.n, s->want_abi);
+		if (def != NULL && def->is_func) {
+			place(l, s, def->obj, def->idx, UNIT_MODULE);
+			return;
+		}
 	}
 }
 
@@ -482,17 +512,8 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	if (bind_funcval(l, s, view, self)) {
 		return;
 	}
-	/* a linkname pushed by another package: "sync.runtime_Semacquire" is the runtime's. The runtime and its kin do
-	 * most of that; others are asked when they have been opened for something else, or when whoever needs it
-	 * imports them ("testing/synctest.testingSynctestTest" is testing's). */
 	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
-		if (p->pkg == NULL && strncmp(p->path, "runtime", 7) != 0 && strncmp(p->path, "internal/", 9) != 0 &&
-		    strcmp(p->path, "syscall") != 0 && strcmp(p->path, "os") != 0 && strcmp(p->path, "reflect") != 0 &&
-		    strcmp(p->path, "time") != 0) {
-			continue;
-		}
-		struct gl_str key = { p->path, (uint32_t)strlen(p->path) };
-		if (pull(l, s, view, link_open_archive(l, key))) {
+		if (may_push(p) && pull(l, s, view, open_known(l, p))) {
 			return;
 		}
 	}
@@ -508,7 +529,8 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 			     const struct lobj *obj, uint32_t idx, uint32_t referrer)
 {
 	struct lsym *have = NULL;
-	enum tie tie = link_tie(l, name);
+	/* what is resident never means a module's package, but the host's, or the resident store's, of that path */
+	enum tie tie = view == UNIT_RESIDENT ? TIE_NONE : link_tie(l, name);
 
 	if (tie == TIE_USED && view == UNIT_MODULE) {
 		view = UNIT_USED;
