@@ -106,6 +106,31 @@ static void touch_object(const struct gl_object *obj)
 	}
 }
 
+static void touch_c(const struct gl_package *pkg)
+{
+	const struct gl_cgo *cgo = gl_package_cgo(pkg);
+
+	for (uint32_t i = 0; i < gl_package_nforeigns(pkg); i++) {
+		touch(gl_package_foreign(pkg, i)->data, gl_package_foreign(pkg, i)->size);
+	}
+	for (size_t i = 0; cgo != NULL && i < cgo->nimports; i++) {
+		const struct gl_cgo_import *import = &cgo->imports[i];
+		touch(import->remote, strlen(import->remote));
+		if (gl_cgo_find_import(cgo, import->name, strlen(import->name)) == NULL) {
+			abort();
+		}
+	}
+	for (size_t i = 0; cgo != NULL && i < cgo->nexports; i++) {
+		touch(cgo->exports[i].remote, strlen(cgo->exports[i].remote));
+	}
+	for (size_t i = 0; cgo != NULL && i < cgo->nldflags; i++) {
+		touch(cgo->ldflags[i], strlen(cgo->ldflags[i]));
+	}
+	for (size_t i = 0; cgo != NULL && i < cgo->nvisible; i++) {
+		touch(cgo->visible[i], strlen(cgo->visible[i]));
+	}
+}
+
 static void touch_declarations(const struct gl_package *pkg)
 {
 	struct gl_declarations *decls;
@@ -147,6 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			touch_object(gl_package_object(pkg, i));
 		}
 		touch_declarations(pkg);
+		touch_c(pkg);
 		/* the readers that open files themselves take only this host's objects */
 		char header[1024];
 		snprintf(header, sizeof(header), "%s", gl_package_header(pkg));

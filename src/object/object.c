@@ -85,7 +85,9 @@ struct gl_package {
 	size_t exports_size;
 	struct gl_object *objects;
 	uint32_t nobjects;
-	bool foreign;
+	struct gl_cgo *cgo; /* NULL where the package has no cgo lines */
+	struct gl_foreign *foreigns;
+	uint32_t nforeigns;
 };
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------ */
@@ -368,6 +370,38 @@ static int object_index_refnames(struct gl_object *obj, struct gl_error *err)
 
 /* ---- the archive ------------------------------------------------------------------------------------------------ */
 
+/* A member that is no Go object: C code, compiled by the C compiler. */
+static int package_add_foreign(struct gl_package *pkg, const char *name, const uint8_t *p, size_t size,
+			       struct gl_error *err)
+{
+	struct gl_foreign *grown = realloc(pkg->foreigns, (pkg->nforeigns + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
+	}
+	pkg->foreigns = grown;
+	struct gl_foreign *f = &pkg->foreigns[pkg->nforeigns++];
+	*f = (struct gl_foreign){ .data = p, .size = size };
+	snprintf(f->name, sizeof(f->name), "%s", name);
+	return 0;
+}
+
+/* The cgo lines in the text before the object (cmd/link/internal/ld/go.go, ldpkg). */
+static int package_read_cgo(struct gl_package *pkg, const uint8_t *text, size_t size, struct gl_error *err)
+{
+	static const char mark[] = "\n$$  // cgo\n", stop[] = "\n$$";
+	const uint8_t *json = memmem(text, size, mark, sizeof(mark) - 1);
+
+	if (json == NULL || pkg->cgo != NULL) {
+		return 0;
+	}
+	json += sizeof(mark) - 1;
+	size_t left = size - (size_t)(json - text);
+	const uint8_t *end = memmem(json, left, stop, sizeof(stop) - 1);
+	pkg->cgo = gl_cgo_read((const char *)json, end == NULL ? left : (size_t)(end - json), pkg->file, err);
+	return pkg->cgo == NULL ? -1 : 0;
+}
+
 /* A Go member is text up to "\n!\n", the first line of which says what wrote it, then the goobj. */
 static int package_add_object(struct gl_package *pkg, const char *name, const uint8_t *p, size_t size,
 			      const char *want_header, struct gl_error *err)
@@ -377,13 +411,15 @@ static int package_add_object(struct gl_package *pkg, const char *name, const ui
 	const uint8_t *end = memmem(p, size, "\n!\n", 3);
 
 	if (eol == NULL || end == NULL || size < sizeof(prefix) || memcmp(p, prefix, sizeof(prefix) - 1) != 0) {
-		pkg->foreign = true; /* cgo's ELF objects, say */
-		return 0;
+		return package_add_foreign(pkg, name, p, size, err);
 	}
 	size_t len = (size_t)(eol - p);
 	if (want_header != NULL && (len != strlen(want_header) || memcmp(p, want_header, len) != 0)) {
 		return gl_fail(err, GL_EMISMATCH, "%s was made by \"%.*s\", but the host needs \"%s\"", pkg->file,
 			       (int)(len < 300 ? len : 300), (const char *)p, want_header);
+	}
+	if (package_read_cgo(pkg, p, (size_t)(end - p), err) != 0) {
+		return -1;
 	}
 	if (pkg->header == NULL) {
 		pkg->header = strndup((const char *)p, len);
@@ -407,6 +443,13 @@ static int package_add_object(struct gl_package *pkg, const char *name, const ui
 			       pkg->file);
 	}
 	return 0;
+}
+
+/* Empty members by which cmd/go tells the linker that C parts are beyond it (cmd/link/internal/ld/lib.go, loadobjfile).
+ */
+static bool is_note(const char *name)
+{
+	return strcmp(name, "preferlinkext") == 0 || strcmp(name, "dynimportfail") == 0;
 }
 
 static int package_read_members(struct gl_package *pkg, const char *want_header, struct gl_error *err)
@@ -446,7 +489,7 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 				pkg->exports_size = size - (size_t)(pkg->exports - def);
 			}
 		}
-		if (strcmp(name, "__.PKGDEF") != 0 && strcmp(name, "preferlinkext") != 0 &&
+		if (strcmp(name, "__.PKGDEF") != 0 && !is_note(name) &&
 		    package_add_object(pkg, name, pkg->map + pos + ENTRY_SIZE, size, want_header, err) != 0) {
 			return -1;
 		}
@@ -561,6 +604,8 @@ void gl_package_close(struct gl_package *pkg)
 		free(pkg->objects[i].refname_table);
 	}
 	free(pkg->objects);
+	free(pkg->foreigns);
+	gl_cgo_free(pkg->cgo);
 	if (pkg->map != NULL) {
 		munmap(pkg->map, pkg->size);
 	}
@@ -661,7 +706,9 @@ const char *gl_package_header(const struct gl_package *pkg) { return pkg->header
 size_t gl_package_size(const struct gl_package *pkg) { return pkg->size; }
 uint32_t gl_package_nobjects(const struct gl_package *pkg) { return pkg->nobjects; }
 struct gl_object *gl_package_object(const struct gl_package *pkg, uint32_t i) { return &pkg->objects[i]; }
-bool gl_package_has_foreign(const struct gl_package *pkg) { return pkg->foreign; }
+uint32_t gl_package_nforeigns(const struct gl_package *pkg) { return pkg->nforeigns; }
+const struct gl_foreign *gl_package_foreign(const struct gl_package *pkg, uint32_t i) { return &pkg->foreigns[i]; }
+const struct gl_cgo *gl_package_cgo(const struct gl_package *pkg) { return pkg->cgo; }
 
 const uint8_t *gl_package_exports(const struct gl_package *pkg, size_t *size)
 {

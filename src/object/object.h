@@ -1,8 +1,8 @@
 /* Go objects, read only: what `go tool compile`, `go tool asm`, `go tool pack` and `go build` write.
  *
- * A file is an ar archive: __.PKGDEF (export data, which nobody here needs but for its first line) and one or more
- * members in the goobj format (_go_.o from the compiler, one per assembly file). cmd/internal/goobj/objfile.go
- * describes that format; it has been "\x00go120ld" since Go 1.20.
+ * A file is an ar archive: __.PKGDEF (export data, which nobody here needs but for its first line), one or more
+ * members in the goobj format (_go_.o from the compiler, one per assembly file), and the ELF objects of its C parts.
+ * cmd/internal/goobj/objfile.go describes that format; it has been "\x00go120ld" since Go 1.20.
  *
  * Reading is separate from believing: opening a file checks every block's bounds, every index that a symbol,
  * relocation or aux holds, and every string, once. After that the accessors can't run out of the file. */
@@ -15,6 +15,7 @@
 
 #include "../abi/abi.h"
 #include "../error.h"
+#include "cgo.h"
 
 /* A string inside the file: not terminated by NUL, lives as long as the object. */
 struct gl_str {
@@ -136,8 +137,17 @@ const char *gl_package_header(const struct gl_package *pkg); /* "go object linux
 size_t gl_package_size(const struct gl_package *pkg);        /* bytes of the file */
 uint32_t gl_package_nobjects(const struct gl_package *pkg);
 struct gl_object *gl_package_object(const struct gl_package *pkg, uint32_t i);
-/* Does the archive hold members that are no Go objects (cgo's ELF)? Their symbols can't be linked. */
-bool gl_package_has_foreign(const struct gl_package *pkg);
+
+/* A member that is no Go object, unread and unchecked: what the C compiler made of a package's C parts. */
+struct gl_foreign {
+	char name[17];
+	const uint8_t *data;
+	size_t size;
+};
+uint32_t gl_package_nforeigns(const struct gl_package *pkg);
+const struct gl_foreign *gl_package_foreign(const struct gl_package *pkg, uint32_t i);
+/* What the Go object says of C; NULL where it says nothing. */
+const struct gl_cgo *gl_package_cgo(const struct gl_package *pkg);
 
 /* The export data in __.PKGDEF, up to that member's end, unread and unchecked; NULL where there is none
  * (`compile -linkobj`, assembly). */
