@@ -22,6 +22,7 @@ const char *gl_code_name(enum gl_code code)
 	case GL_EFORMAT: return "format";
 	case GL_EMISMATCH: return "mismatch";
 	case GL_EMISSING: return "missing";
+	case GL_ECGO: return "cgo";
 	case GL_EDUPLICATE: return "duplicate";
 	case GL_EUNSUPPORTED: return "unsupported";
 	case GL_ENOMEM: return "memory";

@@ -11,6 +11,7 @@ enum gl_code {
 	GL_EFORMAT,      /* a file is not what it claims to be: truncated, corrupt, foreign */
 	GL_EMISMATCH,    /* a file is well formed, but made for another Go, processor or set of flags */
 	GL_EMISSING,     /* symbols that nobody defines; the message names them and who needs them */
+	GL_ECGO,         /* packages have parts in C that nobody has linked yet */
 	GL_EDUPLICATE,   /* two objects of one module define the same symbol or package */
 	GL_EUNSUPPORTED, /* a relocation, symbol kind or type that this version does not carry */
 	GL_ENOMEM,       /* memory, or address space near the host */

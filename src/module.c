@@ -30,6 +30,7 @@ struct gl_module {
 	uint8_t *base;
 	size_t size, text_pages;
 	uintptr_t text, etext, moduledata;
+	struct clib *clib; /* its packages' parts in C */
 
 	struct gl_pool pool; /* names, exports, symbols */
 	struct gl_export *exports;
@@ -76,10 +77,6 @@ static int take_from_host(struct link *l, const struct lpkg *p, enum gl_twice tw
 
 static int check_package(struct link *l, const struct lpkg *p)
 {
-	if (gl_package_has_foreign(p->pkg)) {
-		return gl_fail(l->err, GL_EUNSUPPORTED, "%s: package %s has parts in C (cgo), which can't be loaded",
-			       p->file, p->path);
-	}
 	for (const struct lpkg *other = l->packages; other < p; other++) {
 		if (p->path[0] != '\0' && strcmp(other->path, p->path) == 0) {
 			return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s", other->file, p->file,
@@ -124,6 +121,21 @@ static int tie_package(struct link *l, struct lpkg *p)
 	return 0;
 }
 
+/* A package that a used module has, has its C parts there. */
+static void find_library(struct link *l, struct lpkg *p)
+{
+	for (uint32_t i = 0; p->is_used && i < l->nuses; i++) {
+		for (uint32_t k = 0; k < l->uses[i].npackages; k++) {
+			if (strcmp(l->uses[i].packages[k].path, p->path) == 0) {
+				p->clib = l->uses[i].clib;
+			}
+		}
+	}
+	if (p->clib == NULL && !l->has_library && gl_package_nforeigns(p->pkg) > 0) {
+		link_note_unlinked(l, p);
+	}
+}
+
 static int open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
 			 const struct gl_load_options *opts)
 {
@@ -137,6 +149,7 @@ static int open_packages(struct link *l, const char *const *files, const char *c
 	if (tie_uses(l) != 0) {
 		return -1;
 	}
+	l->has_library = opts->library != NULL;
 	for (size_t i = 0; i < nfiles; i++) {
 		struct lpkg *p = &l->packages[l->npackages];
 		bool taken = false;
@@ -155,9 +168,11 @@ static int open_packages(struct link *l, const char *const *files, const char *c
 			l->npackages--;
 		} else if (tie_package(l, p) != 0) {
 			return -1;
+		} else {
+			find_library(l, p);
 		}
 	}
-	return 0;
+	return l->nunlinked > 0 ? link_report_unlinked(l) : 0;
 }
 
 /* The packages that the module brings, for those who will use it. */
@@ -482,6 +497,7 @@ static int open_uses(struct link *l, struct gl_module *mod, const struct gl_load
 		}
 		(*link_uses)[i] = (struct link_use){ .name = used->name,
 						     .names = used->names,
+						     .clib = used->clib,
 						     .packages = used->packages,
 						     .npackages = used->npackages };
 	}
@@ -644,22 +660,33 @@ static int run_inits(struct gl_module *mod, struct gl_error *err)
 
 /* ---- load ------------------------------------------------------------------------------------------------------- */
 
-static void free_missing(struct gl_host *host)
+static void free_strings(char ***list, size_t *n)
 {
-	for (size_t i = 0; i < host->nmissing; i++) {
-		free(host->missing[i]);
+	for (size_t i = 0; i < *n; i++) {
+		free((*list)[i]);
 	}
-	free(host->missing);
-	host->missing = NULL;
-	host->nmissing = 0;
+	free(*list);
+	*list = NULL;
+	*n = 0;
 }
 
-static void hand_over_missing(struct gl_host *host, struct link *l)
+/* What the caller may help with. */
+static void hand_over_wants(struct gl_host *host, struct link *l)
 {
 	host->missing = l->missing_packages;
 	host->nmissing = l->nmissing_packages;
 	l->missing_packages = NULL;
 	l->nmissing_packages = 0;
+
+	host->unlinked = calloc(l->nunlinked + 1, sizeof(char *));
+	for (uint32_t i = 0; host->unlinked != NULL && i < l->nunlinked; i++) {
+		host->unlinked[i] = strdup(l->unlinked[i]->file);
+		if (host->unlinked[i] == NULL) {
+			break;
+		}
+		host->nunlinked++;
+		host->unlinked_archives = !l->unlinked[i]->is_module;
+	}
 }
 
 /* A module that never came to be, or its shell. */
@@ -712,7 +739,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	uint32_t start_sym = NO_SYM;
 	double start = now_ms(), then;
 
-	free_missing(host);
+	free_strings(&host->missing, &host->nmissing);
+	free_strings(&host->unlinked, &host->nunlinked);
 	if (mod == NULL) {
 		gl_fail(err, GL_ENOMEM, "out of memory");
 		return NULL;
@@ -729,6 +757,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	/* Open and read: each file is a package, checked; to whom each name belongs can be told. */
 	if (open_uses(&l, mod, opts, &uses) != 0 || open_packages(&l, files, import_paths, nfiles, opts) != 0 ||
 	    l.packages == NULL) {
+		hand_over_wants(host, &l);
 		goto fail;
 	}
 	const char *path = l.packages[l.npackages - 1].path;
@@ -738,7 +767,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 
 	/* Resolve: every reference is bound; what is needed is marked and nothing else will be. */
 	if (mod->name == NULL || find_roots(&l, mod, &ex) != 0 || link_resolve(&l) != 0) {
-		hand_over_missing(host, &l);
+		hand_over_wants(host, &l);
 		goto fail;
 	}
 	if (ex.run && add_main(&l, &start_sym) != 0) {
@@ -752,6 +781,11 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	}
 
 	extended = youngest_use(mod);
+
+	/* Open the module's C parts: their symbols have addresses too. */
+	if (clib_bind(&l, opts->library) != 0) {
+		goto fail;
+	}
 
 	/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must
 	 * not be. Nobody knows of it yet. */
@@ -775,6 +809,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	mod->stats.link_ms = now_ms() - then;
 	then = now_ms();
 
+	clib_connect(&l);
+
 	/* Publish: from here on the runtime knows the code, and what isn't the module's own stays whatever happens. */
 	if (publish(host, &l, &l.units[UNIT_RESIDENT]) != 0) {
 		goto fail;
@@ -797,6 +833,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	}
 	published = true;
 	mod->loaded = true;
+	mod->clib = l.clib;
+	l.clib = NULL;
 	mod->next = host->modules;
 	host->modules = mod;
 	mod->stats.publish_ms = now_ms() - then;
@@ -1045,6 +1083,8 @@ static void forget_module(struct gl_module *mod)
 		bury(m);
 		module_free(m);
 	}
+	clib_close(mod->clib);
+	mod->clib = NULL;
 	if (mod->base != NULL) {
 		bury(mod);
 		mod->base = NULL;

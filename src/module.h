@@ -44,10 +44,16 @@ enum gl_twice {
 	GL_TWICE_ALWAYS  /* the module's own (a test's copies of standard packages) */
 };
 
+/* Gives the archives of resident packages their C parts: the shared library file, linked from all of them. Files that
+ * aren't archives of this host are passed over. The library stays for the life of the process. */
+int gl_host_add_library(struct gl_host *host, const char *const *archives, size_t n, const char *file,
+			struct gl_error *err);
+
 struct gl_load_options {
-	size_t ndeps;  /* the first ndeps files are dependencies: of them only what the others need is kept */
-	bool run_init; /* run the packages' init functions (false: only `goloader run`, which runs them on main's
-			  goroutine) */
+	size_t ndeps;        /* the first ndeps files are dependencies: of them only what the others need is kept */
+	const char *library; /* the C parts of the files, linked into one shared library; NULL: they have none */
+	bool run_init;       /* run the packages' init functions (false: only `goloader run`, which runs them on main's
+				goroutine) */
 	enum gl_twice twice;
 	/* Modules whose packages this one uses: their types, their variables. None of them can be unloaded before it.
 	 * Files of their packages may be given among the dependencies, for what they have no need of themselves. */
@@ -57,11 +63,14 @@ struct gl_load_options {
 
 /* Loads objects (paths of files, one package each, in any order) as one module. paths[i] may be NULL-terminated list
  * of import path overrides or NULL. On failure nothing is left behind, and with GL_EMISSING gl_host_missing tells which
- * packages were asked for and have no archive. */
+ * packages were asked for and have no archive, with GL_ECGO gl_host_unlinked of which the C parts are to be linked. */
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err);
 /* Import paths of packages that the last failed load needed and had no archive of; owned by the host. */
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages);
+/* Files whose C parts the last failed load needed, to be linked into one library: either all are the load's own (for
+ * the option library), or all are archives (for gl_host_add_library); owned by the host. */
+size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, bool *are_archives);
 
 /* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code, or with the name of a module that uses it;
  * the module is as before then.

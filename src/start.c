@@ -324,3 +324,29 @@ size_t gl_host_missing(const struct gl_host *host, const char *const **packages)
 	*packages = (const char *const *)host->missing;
 	return host->nmissing;
 }
+
+size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, bool *are_archives)
+{
+	*files = (const char *const *)host->unlinked;
+	*are_archives = host->unlinked_archives;
+	return host->nunlinked;
+}
+
+int gl_host_add_library(struct gl_host *host, const char *const *archives, size_t n, const char *file,
+			struct gl_error *err)
+{
+	struct clib *lib = NULL;
+
+	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
+		for (size_t i = 0; i < n && p->clib == NULL; i++) {
+			if (strcmp(p->file, archives[i]) != 0) {
+				continue;
+			}
+			if (lib == NULL && (lib = clib_open(file, err)) == NULL) {
+				return -1;
+			}
+			p->clib = lib;
+		}
+	}
+	return 0;
+}

@@ -41,6 +41,9 @@ struct gl_host {
 
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
+	char **unlinked; /* files of packages whose C parts the last load found not linked */
+	size_t nunlinked;
+	bool unlinked_archives;
 
 	struct type_caches caches; /* of the host itself; found at the first unload */
 	uint64_t loads;            /* how many were tried */

@@ -12,6 +12,7 @@
 local lfs = require "lfs"
 local core = require "goloader.core"
 local build = require "goloader.build"
+local cgo = require "goloader.cgo"
 local toolchain = require "goloader.toolchain"
 
 ---@class goloader.Error
@@ -278,28 +279,47 @@ function Host:add_archive(import_path, file, version)
   return true
 end
 
--- Archives that an earlier try asked for are named to the host, until a try asks for nothing new.
+-- Names to the host the archives that a load has asked for; false when there is none that is new.
+local function add_missing(self, packages, asked)
+  local wanted = {}
+  for _, path in ipairs(packages) do
+    if not asked[path] then
+      asked[path] = true
+      wanted[#wanted + 1] = path
+    end
+  end
+  if #wanted == 0 then return false end
+  local tools = self:toolchain()
+  local archives = tools and build.archives(tools, wanted)
+  if not archives or not next(archives) then return false end
+  for path, file in pairs(archives) do
+    local ok, err = self.core:add_archive(path, file)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- Archives that an earlier try asked for are named to the host, and C parts linked, until a try asks for nothing new.
 local function load_with_archives(self, files, options)
   local asked = {}
   while true do
     local loaded, err = self.core:load(files, options)
     if loaded then return loaded end
-    if err.code ~= "missing" or not err.packages then return nil, err end
-    local wanted = {}
-    for _, path in ipairs(err.packages) do
-      if not asked[path] then
-        asked[path] = true
-        wanted[#wanted + 1] = path
+    local added, why = false, nil
+    if err.code == "missing" and err.packages then
+      added, why = add_missing(self, err.packages, asked)
+    elseif err.code == "cgo" then
+      local tools, no_tools = self:toolchain()
+      if not tools then return nil, no_tools end
+      if not err.archives then
+        return cgo.link(tools, err.files, function(library)
+          options.library = library
+          return load_with_archives(self, files, options)
+        end)
       end
+      added, why = cgo.link(tools, err.files, function(library) return self.core:add_library(err.files, library) end)
     end
-    if #wanted == 0 then return nil, err end
-    local tools = self:toolchain()
-    local archives = tools and build.archives(tools, wanted)
-    if not archives or not next(archives) then return nil, err end
-    for path, file in pairs(archives) do
-      local ok, why = self.core:add_archive(path, file)
-      if not ok then return nil, why end
-    end
+    if not added then return nil, why or err end
   end
 end
 
@@ -316,7 +336,8 @@ local function load(self, files, archives, name, options)
     uses[i] = state[used].core
   end
   local loaded, err = load_with_archives(self, files,
-    { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses })
+    { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
+      library = options.library })
   if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
 end
@@ -327,6 +348,7 @@ end
 ---@field ndeps integer|nil  the first files are dependencies: of them only what the others need is kept
 ---@field twice nil|"refuse"|"other"|"always"  a dependency that the host has too comes from the host: another version
 ---  is refused, becomes the module's own ("other"), or whatever version does ("always")
+---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 
 --- Loads objects as the Go compiler wrote them, as one module.

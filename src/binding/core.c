@@ -41,6 +41,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "host_start", binding_host_start },
 		{ "nm", binding_nm },
+		{ "cgo", binding_cgo },
 		{ "disasm", binding_disasm },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },

@@ -90,6 +90,47 @@ static void set_missing(lua_State *L, const struct gl_host *host)
 	lua_setfield(L, -2, "packages");
 }
 
+/* The same for files whose C parts are to be linked. */
+static void set_unlinked(lua_State *L, const struct gl_host *host)
+{
+	const char *const *files;
+	bool are_archives;
+	size_t n = gl_host_unlinked(host, &files, &are_archives);
+
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushstring(L, files[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "files");
+	lua_pushboolean(L, are_archives);
+	lua_setfield(L, -2, "archives");
+}
+
+/* host:add_library({ archive, … }, file) -> true */
+static int host_add_library(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const char *file = luaL_checkstring(L, 3);
+	struct gl_error err;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	size_t n = lua_rawlen(L, 2);
+	luaL_argcheck(L, n > 0 && n < 100000, 2, "a list of archives expected");
+	const char **archives = lua_newuserdata(L, n * sizeof(*archives));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, 2, (int)i + 1);
+		archives[i] = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+		luaL_argcheck(L, archives[i] != NULL, 2, "a list of archives expected");
+		lua_pop(L, 1); /* the list keeps it alive */
+	}
+	if (gl_host_add_library(h->host, archives, n, file, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* The field of the table at idx, as a string or NULL; the table keeps it alive. */
 static const char *string_field(lua_State *L, int idx, const char *name)
 {
@@ -130,6 +171,7 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	lua_getfield(L, idx, "ndeps");
 	options->ndeps = (size_t)lua_tonumber(L, -1);
 	lua_pop(L, 2);
+	options->library = string_field(L, idx, "library");
 	lua_getfield(L, idx, "twice");
 	options->twice = (enum gl_twice)luaL_checkoption(L, -1, "refuse", twice);
 	lua_pop(L, 1);
@@ -137,7 +179,8 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	read_uses(L, options);
 }
 
-/* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… } }) ->
+/* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… },
+ * library = file }) ->
  * module (see struct gl_load_options) */
 static int host_load(lua_State *L)
 {
@@ -167,6 +210,9 @@ static int host_load(lua_State *L)
 		if (err.code == GL_EMISSING) {
 			set_missing(L, h->host);
 		}
+		if (err.code == GL_ECGO) {
+			set_unlinked(L, h->host);
+		}
 		return 2;
 	}
 	binding_push_module(L, mod, 1, files[n - 1]);
@@ -186,9 +232,13 @@ static int host_stats(lua_State *L)
 void binding_open_host(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "info", host_info }, { "add_archive", host_add_archive },
-		{ "load", host_load }, { "stats", host_stats },
-		{ "__gc", host_gc },   { NULL, NULL },
+		{ "info", host_info },
+		{ "add_archive", host_add_archive },
+		{ "add_library", host_add_library },
+		{ "load", host_load },
+		{ "stats", host_stats },
+		{ "__gc", host_gc },
+		{ NULL, NULL },
 	};
 
 	binding_new_class(L, HOST, methods);

@@ -6,6 +6,7 @@
 #include "../abi/abi.h"
 #include "../disasm/disasm.h"
 #include "../disasm/nm.h"
+#include "../object/object.h"
 #include "binding.h"
 
 /* What C gives hangs on a userdata that frees it, since building tables of it can fail for want of memory. */
@@ -13,6 +14,7 @@ struct held {
 	struct gl_abi *abi;
 	struct gl_nm *nm;
 	struct gl_listings *listings;
+	struct gl_package *package;
 };
 
 #define HELD "goloader.held"
@@ -23,6 +25,7 @@ static int held_gc(lua_State *L)
 
 	gl_nm_free(held->nm);
 	gl_listings_free(held->listings);
+	gl_package_close(held->package);
 	gl_abi_free(held->abi);
 	*held = (struct held){ 0 };
 	return 0;
@@ -46,6 +49,7 @@ static int return_held(struct held *held)
 {
 	gl_nm_free(held->nm);
 	gl_listings_free(held->listings);
+	gl_package_close(held->package);
 	gl_abi_free(held->abi);
 	*held = (struct held){ 0 };
 	return 1;
@@ -83,6 +87,68 @@ int binding_nm(lua_State *L)
 		lua_setfield(L, -2, "signature");
 		lua_rawseti(L, -2, (int)i + 1);
 	}
+	return return_held(held);
+}
+
+/* A list of strings, as a field of the table on the top. */
+static void set_strings(lua_State *L, const char *field, const char *const *strings, size_t n)
+{
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushstring(L, strings[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, field);
+}
+
+static void set_cgo(lua_State *L, const struct gl_cgo *cgo)
+{
+	lua_createtable(L, 0, 0);
+	for (size_t i = 0, n = 0; i < cgo->nimports; i++) {
+		if (cgo->imports[i].lib == NULL) {
+			lua_pushstring(L, cgo->imports[i].remote);
+			lua_rawseti(L, -2, (int)++n);
+		}
+	}
+	lua_setfield(L, -2, "imports");
+	lua_createtable(L, (int)cgo->nexports, 0);
+	for (size_t i = 0; i < cgo->nexports; i++) {
+		lua_pushstring(L, cgo->exports[i].remote);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "exports");
+	set_strings(L, "visible", cgo->visible, cgo->nvisible);
+	set_strings(L, "ldflags", cgo->ldflags, cgo->nldflags);
+}
+
+/* core.cgo(file) -> { members = { { name =, data = }, … }, ldflags = {…}, and names of symbols in C: imports = {…} that
+ * Go refers to, exports = {…} that C refers to and Go defines, visible = {…} that other libraries may call } */
+int binding_cgo(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1);
+	struct held *held = push_held(L);
+	const struct gl_cgo none = { 0 };
+	struct gl_error err;
+
+	held->package = gl_package_open(file, NULL, NULL, &err);
+	if (held->package == NULL) {
+		return binding_fail(L, &err);
+	}
+	const struct gl_cgo *cgo = gl_package_cgo(held->package);
+	lua_createtable(L, 0, 5);
+	set_cgo(L, cgo != NULL ? cgo : &none);
+	uint32_t n = gl_package_nforeigns(held->package);
+	lua_createtable(L, (int)n, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct gl_foreign *member = gl_package_foreign(held->package, i);
+		lua_createtable(L, 0, 2);
+		lua_pushstring(L, member->name);
+		lua_setfield(L, -2, "name");
+		lua_pushlstring(L, (const char *)member->data, member->size);
+		lua_setfield(L, -2, "data");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "members");
 	return return_held(held);
 }
 

@@ -181,7 +181,8 @@ static int add_got(struct link *l, struct unit *u, uint32_t sym)
 }
 
 /* GOT slots, and trampolines: a type's method table holds offsets from the unit's own text, unsigned ones; a method
- * that lives elsewhere is entered through a jump. Trampolines are symbols of the unit from here on. */
+ * that lives elsewhere is entered through a jump. So is a C function that assembly calls. Trampolines are symbols of
+ * the unit from here on. */
 static int find_indirections(struct link *l, struct unit *u)
 {
 	const struct gl_abi *abi = l->linker->abi;
@@ -217,19 +218,20 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 
 	for (uint32_t i = 0; i < u->norder; i++) {
 		const struct lsym *s = link_sym(l, u->order[i]);
-		if (s->obj == NULL || s->section != SEC_RODATA) {
+		if (s->obj == NULL || (s->section != SEC_RODATA && gl_package_cgo(s->obj->pkg->pkg) == NULL)) {
 			continue;
 		}
 		uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
 		for (uint32_t j = 0; j < n; j++) {
 			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
 			int type = r.type & ~abi->R_WEAK;
-			if (type != abi->R_METHODOFF && type != abi->R_ADDROFF) {
+			bool by_offset = type == abi->R_METHODOFF || type == abi->R_ADDROFF;
+			if (!by_offset && type != abi->R_CALL) {
 				continue;
 			}
 			uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
 			struct lsym *target = t == NO_SYM ? NULL : link_sym(l, t);
-			if (target == NULL || !target->is_func ||
+			if (target == NULL || (by_offset ? !target->is_func : !target->is_far) ||
 			    (target->state == SYM_PLACED && target->unit == u->id)) {
 				continue;
 			}

@@ -55,7 +55,8 @@ struct lobj;
 struct lsym {
 	struct gl_str name;     /* empty for content-addressable and file-local symbols */
 	uint8_t hash[16];       /* of a content-addressable symbol */
-	const struct lobj *obj; /* where it is defined, with its number there; NULL for SYM_FIXED and synthetic ones */
+	const struct lobj *obj; /* where it is defined, with its number there; NULL for synthetic ones and SYM_FIXED,
+				   but for C symbols: there it is who imports it */
 	uint32_t idx;
 	uint32_t referrer; /* symbol that asked for it first, for messages; NO_SYM for a root */
 	uint32_t target;   /* of a synthetic symbol: what it stands for */
@@ -63,6 +64,7 @@ struct lsym {
 	uint8_t want_abi;  /* GL_ABI0 or GL_ABIINTERNAL: which of a function's two entries is meant */
 	uint8_t state, section, unit, synthetic;
 	bool marked, is_func;
+	bool is_far;            /* it is C's, and may be out of a call's reach */
 	bool by_name;           /* found by its name, and that isn't local to an object */
 	uint32_t tramp[NUNITS]; /* of a function: the trampolines to it; NO_SYM */
 	uint32_t size, align;
@@ -110,6 +112,7 @@ struct lpkg {
 	char *offered;  /* what a later call named, when this one was in use already; or NULL */
 	bool init_scheduled;
 	uint32_t search; /* the last search that came by */
+	struct clib *clib; /* its C parts; NULL where it has none, or nobody has linked them yet */
 	uint32_t nobjs;
 	struct lobj *objs;
 	struct ldef *defs;  /* storage */
@@ -142,6 +145,7 @@ struct link_use {
 	struct known_sym *const *names; /* its symbols, per want_abi */
 	const struct known_package *packages;
 	uint32_t npackages;
+	struct clib *clib; /* their C parts */
 };
 
 /* A package of which the resident store holds something. */
@@ -259,6 +263,13 @@ struct link {
 	char **missing_packages;
 	uint32_t nmissing_packages;
 
+	bool has_library;           /* the C parts of the module's packages are linked: clib_bind will open them */
+	struct clib *clib;          /* from then on; NULL where there are none */
+	struct clib **wanted_clibs; /* those of resident packages that this load is the first to use */
+	uint32_t nwanted_clibs;
+	const struct lpkg **unlinked; /* packages whose C parts are needed, and nobody has linked them */
+	uint32_t nunlinked;
+
 	bool failed; /* out of memory in the middle of a pass; err is set */
 
 	struct unit units[NUNITS];
@@ -285,6 +296,12 @@ bool link_is_pointer_name(struct gl_str type);
 uint32_t link_new_synthetic(struct link *l, enum synthetic kind, uint32_t target, enum unit_id unit);
 /* What a program's goroutine starts with: programs look at their callers and expect runtime.main below main.main. */
 uint32_t link_add_main(struct link *l, uint32_t main);
+/* The Go function that the package exports to C as remote, as a root; NO_SYM when it exports none of that name. */
+uint32_t link_root_export(struct link *l, struct lpkg *p, const char *remote);
+/* The C parts of the package are needed: with those of the packages it imports, they become one library. */
+void link_note_unlinked(struct link *l, const struct lpkg *p);
+/* Fails with GL_ECGO for the first of them. */
+int link_report_unlinked(struct link *l);
 void link_free(struct link *l);
 int link_out_of_memory(struct link *l); /* marks the load as failed, returns -1 */
 
@@ -326,6 +343,20 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct g
 /* Fails with GL_EMISMATCH, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);
+
+/* clib.c. The C parts of packages: a shared library that the C linker has made of them. */
+struct clib *clib_open(const char *file, struct gl_error *err);
+void clib_close(struct clib *lib); /* lib may be NULL */
+/* Does it know the addresses of the Go functions that it calls? */
+bool clib_is_connected(const struct clib *lib);
+/* A C symbol's address; 0 when the library and those it was linked with have none. */
+uintptr_t clib_find(const struct clib *lib, const char *name);
+/* The same for a symbol of a shared library that the import names itself. */
+uintptr_t clib_find_dynamic(const struct gl_cgo_import *import);
+/* Opens the library of the module's packages, and gives their C symbols their addresses; file NULL: they have none. */
+int clib_bind(struct link *l, const char *file);
+/* Tells the libraries of this load where Go's functions are, once everything has its address. */
+void clib_connect(struct link *l);
 
 /* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
 int link_layout(struct link *l, enum unit_id id);

@@ -124,6 +124,8 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 	}
 	if (type == abi->R_GOTPCREL) {
 		t.addr = got_address(u, t_index);
+	} else if (type == abi->R_CALL && t.sym != NULL && t.sym->is_far) {
+		t.addr = link_sym(l, t.sym->tramp[u->id])->addr;
 	} else if (type != abi->R_CALL && type != abi->R_PCREL) {
 		goto unknown;
 	}
@@ -136,7 +138,7 @@ unknown:
 		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
 }
 
-/* Code of the linker's own: a jump, or calls, which reach everything a module can refer to. */
+/* Code of the linker's own: a jump, or calls, which reach everything a module can refer to but C. */
 static void write_branch_amd64(uint8_t *p, uint8_t opcode, uintptr_t target)
 {
 	int32_t distance = (int32_t)(target - ((uintptr_t)p + 5));
@@ -145,18 +147,24 @@ static void write_branch_amd64(uint8_t *p, uint8_t opcode, uintptr_t target)
 	memcpy(p + 1, &distance, sizeof(distance));
 }
 
-static void write_synthetic_amd64(const struct linker *linker, const struct lsym *s, uintptr_t target)
+static void write_synthetic_amd64(const struct link *l, const struct lsym *s, uintptr_t target)
 {
 	enum { CALL = 0xe8, JMP = 0xe9, RET = 0xc3 };
+	static const uint8_t jmp_next_word[6] = { 0xff, 0x25 }; /* jmp *0(%rip) */
 	uint8_t *p = (uint8_t *)s->addr;
 
+	if (s->synthetic == SYNTH_TRAMPOLINE && link_sym(l, s->target)->is_far) {
+		memcpy(p, jmp_next_word, sizeof(jmp_next_word));
+		memcpy(p + sizeof(jmp_next_word), &target, sizeof(target));
+		return;
+	}
 	if (s->synthetic == SYNTH_TRAMPOLINE) {
 		write_branch_amd64(p, JMP, target);
 		return;
 	}
-	write_branch_amd64(p, CALL, linker->before_main);
+	write_branch_amd64(p, CALL, l->linker->before_main);
 	write_branch_amd64(p + 5, CALL, target);
-	write_branch_amd64(p + 10, CALL, linker->after_main);
+	write_branch_amd64(p + 10, CALL, l->linker->after_main);
 	p[15] = RET;
 }
 
@@ -169,7 +177,7 @@ static int relocate_symbol(struct link *l, const struct unit *u, const struct ls
 		if (s->synthetic == SYNTH_FUNCVAL) {
 			memcpy((void *)s->addr, &target, sizeof(target));
 		} else {
-			write_synthetic_amd64(l->linker, s, target);
+			write_synthetic_amd64(l, s, target);
 		}
 		return 0;
 	}

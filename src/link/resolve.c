@@ -13,6 +13,9 @@
  *   5. A descriptor or itab that an object brings along: it becomes resident, for there must be one in the process.
  *   6. A function value (F·f) is made of its function.
  *
+ * What a package's cgo lines import is C's, whatever its name, and what they export is called by the package's C parts
+ * alone: neither is looked for elsewhere.
+ *
  * Content-addressable symbols (strings, pointer masks) are always copied: their tables are reached by offsets from
  * the unit itself. */
 #include "link.h"
@@ -568,6 +571,8 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	return s->alias != NO_SYM ? s->alias : self;
 }
 
+static void root_go_exports(struct link *l, struct lpkg *p);
+
 static uint32_t resolve_hashed(struct link *l, const struct lobj *obj, uint32_t idx, enum unit_id view)
 {
 	uint8_t hash[16];
@@ -622,6 +627,129 @@ static int touch(struct link *l, struct lobj *obj, enum unit_id view)
 	return obj->locals[view] != NULL && obj->refs[view] != NULL ? 0 : link_out_of_memory(l);
 }
 
+/* ---- C ---------------------------------------------------------------------------------------------------------- */
+
+static bool is_noted(const struct link *l, const struct lpkg *p)
+{
+	for (uint32_t i = 0; i < l->nunlinked; i++) {
+		if (l->unlinked[i] == p) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void note_unlinked(struct link *l, const struct lpkg *p)
+{
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): unlinked is an array of pointers */
+	const struct lpkg **grown = realloc(l->unlinked, (l->nunlinked + 1) * sizeof(*grown));
+
+	if (grown == NULL) {
+		link_out_of_memory(l);
+		return;
+	}
+	l->unlinked = grown;
+	l->unlinked[l->nunlinked++] = p;
+}
+
+/* Packages may be imported for nothing but what they bring for C: a library, or flags for the linker. The list grows
+ * while it is walked. */
+void link_note_unlinked(struct link *l, const struct lpkg *p)
+{
+	uint32_t at = l->nunlinked;
+
+	if (!is_noted(l, p)) {
+		note_unlinked(l, p);
+	}
+	for (; at < l->nunlinked && !l->failed; at++) {
+		p = l->unlinked[at];
+		for (uint32_t o = 0; !p->is_module && o < p->nobjs; o++) {
+			uint32_t n = gl_object_nautolib(p->objs[o].obj);
+			for (uint32_t i = 0; i < n; i++) {
+				struct gl_str path = gl_object_autolib(p->objs[o].obj, i);
+				struct lpkg *q = link_host_has(l, path) != NULL ? NULL : link_open_archive(l, path);
+				if (q != NULL && q->clib == NULL && gl_package_cgo(q->pkg) != NULL && !is_noted(l, q)) {
+					note_unlinked(l, q);
+				}
+			}
+		}
+	}
+}
+
+/* The library of resident packages is used for the first time: what it calls must be there. */
+static void want_library(struct link *l, struct clib *lib)
+{
+	for (uint32_t i = 0; i < l->nwanted_clibs; i++) {
+		if (l->wanted_clibs[i] == lib) {
+			return;
+		}
+	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): wanted_clibs is an array of pointers */
+	struct clib **grown = realloc(l->wanted_clibs, (l->nwanted_clibs + 1) * sizeof(*grown));
+	if (grown == NULL) {
+		link_out_of_memory(l);
+		return;
+	}
+	l->wanted_clibs = grown;
+	l->wanted_clibs[l->nwanted_clibs++] = lib;
+	for (struct lpkg *p = l->linker->archives; p != NULL && !l->failed; p = p->hh.next) {
+		if (p->clib == lib) {
+			root_go_exports(l, p);
+		}
+	}
+}
+
+/* A C symbol, as one object sees it: each module has its own. */
+static uint32_t resolve_c(struct link *l, const struct lobj *obj, const struct gl_cgo_import *import,
+			  struct gl_str name, uint32_t referrer)
+{
+	uint32_t self = new_sym(l);
+	struct gl_image_sym host;
+
+	if (self == NO_SYM) {
+		return NO_SYM;
+	}
+	struct lsym *s = link_sym(l, self);
+	s->name = name;
+	s->referrer = referrer;
+	s->is_far = true;
+	s->obj = obj;
+	s->state = SYM_FIXED;
+	if (!obj->pkg->is_module && gl_image_lookup(l->linker->image, name.p, name.n, &host)) {
+		s->addr = host.addr; /* a package that the host has half of */
+	} else if (import->lib != NULL) {
+		s->addr = clib_find_dynamic(import);
+	} else if (obj->pkg->clib != NULL) {
+		s->addr = clib_find(obj->pkg->clib, import->remote);
+		if (!obj->pkg->is_module && !clib_is_connected(obj->pkg->clib)) {
+			want_library(l, obj->pkg->clib);
+		}
+	} else if (obj->pkg->is_module && l->has_library) {
+		return self; /* for clib_bind */
+	} else {
+		link_note_unlinked(l, obj->pkg);
+	}
+	if (s->addr == 0) {
+		s->state = SYM_ABSENT;
+	}
+	return self;
+}
+
+/* What C calls, by whatever name, is the package's own: another version of it may be in the process. */
+static uint32_t resolve_export(struct link *l, const struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
+{
+	uint32_t self = new_sym(l);
+
+	if (self != NO_SYM) {
+		struct lsym *s = link_sym(l, self);
+		s->name = gl_object_sym(obj->obj, i).name;
+		s->want_abi = gl_object_sym(obj->obj, i).abi == GL_ABI0 ? GL_ABI0 : GL_ABIINTERNAL;
+		s->referrer = referrer;
+		place(l, s, obj, i, view);
+	}
+	return self;
+}
+
 /* Symbol number i of the object, defined there or named there. */
 static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
 {
@@ -632,8 +760,14 @@ static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum
 	}
 	struct gl_sym sym = gl_object_sym(obj->obj, i);
 	bool defined = i < gl_object_nsyms(obj->obj);
+	const struct gl_cgo *cgo = gl_package_cgo(obj->pkg->pkg);
+	const struct gl_cgo_import *import = gl_cgo_find_import(cgo, sym.name.p, sym.name.n);
 	uint32_t s;
-	if (defined && gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name)) {
+	if (import != NULL) {
+		s = resolve_c(l, obj, import, sym.name, referrer);
+	} else if (defined && obj->pkg->is_module && gl_cgo_find_export(cgo, sym.name.p, sym.name.n) != NULL) {
+		s = resolve_export(l, obj, i, view, referrer);
+	} else if (defined && gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name)) {
 		s = resolve_hashed(l, obj, i, view);
 	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
 		s = new_sym(l);
@@ -819,14 +953,48 @@ static void drain(struct link *l)
 	}
 }
 
-uint32_t link_root_at(struct link *l, const struct lobj *obj, uint32_t i)
+static uint32_t root_at(struct link *l, const struct lobj *obj, uint32_t i, enum unit_id view)
 {
-	if (touch(l, (struct lobj *)obj, UNIT_MODULE) != 0) {
+	if (touch(l, (struct lobj *)obj, view) != 0) {
 		return NO_SYM;
 	}
-	uint32_t s = resolve_local(l, (struct lobj *)obj, i, UNIT_MODULE, NO_SYM);
+	uint32_t s = resolve_local(l, (struct lobj *)obj, i, view, NO_SYM);
 	mark(l, s);
 	return s;
+}
+
+uint32_t link_root_at(struct link *l, const struct lobj *obj, uint32_t i) { return root_at(l, obj, i, UNIT_MODULE); }
+
+uint32_t link_root_export(struct link *l, struct lpkg *p, const char *remote)
+{
+	const struct gl_cgo *cgo = gl_package_cgo(p->pkg);
+
+	for (size_t i = 0; cgo != NULL && i < cgo->nexports; i++) {
+		const char *name = cgo->exports[i].name;
+		if (strcmp(cgo->exports[i].remote, remote) != 0) {
+			continue;
+		}
+		const struct ldef *def = lpkg_find(p, name, strlen(name), GL_ABIINTERNAL);
+		if (def == NULL) {
+			def = lpkg_find(p, name, strlen(name), GL_ABI0);
+		}
+		if (def != NULL) {
+			return root_at(l, def->obj, def->idx, p->is_module ? UNIT_MODULE : UNIT_RESIDENT);
+		}
+	}
+	return NO_SYM;
+}
+
+static void root_go_exports(struct link *l, struct lpkg *p)
+{
+	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
+		l->failed = true;
+		return;
+	}
+	const struct gl_cgo *cgo = gl_package_cgo(p->pkg);
+	for (size_t i = 0; cgo != NULL && i < cgo->nexports; i++) {
+		link_root_export(l, p, cgo->exports[i].remote);
+	}
 }
 
 uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t len, uint8_t want_abi)
@@ -938,6 +1106,12 @@ static int report_missing(struct link *l)
 		       l->nmissing == 1 ? " is" : "s are", list);
 }
 
+int link_report_unlinked(struct link *l)
+{
+	return gl_fail(l->err, GL_ECGO, "%s: package %s has parts in C (cgo), which are not linked yet",
+		       l->unlinked[0]->file, l->unlinked[0]->path);
+}
+
 /* The package's own symbols come first in its object. */
 static void root_inittask(struct link *l, const struct lpkg *p)
 {
@@ -984,6 +1158,7 @@ int link_resolve(struct link *l)
 	for (uint32_t i = 0; i < l->npackages && !l->failed; i++) {
 		if (!l->packages[i].is_used) {
 			root_inittask(l, &l->packages[i]);
+			root_go_exports(l, &l->packages[i]);
 		}
 	}
 	drain(l);
@@ -992,6 +1167,9 @@ int link_resolve(struct link *l)
 	}
 	if (l->failed) {
 		return -1;
+	}
+	if (l->nunlinked > 0) {
+		return link_report_unlinked(l);
 	}
 	return l->nmissing > 0 ? report_missing(l) : check_archives(l);
 }
@@ -1022,6 +1200,9 @@ void link_free(struct link *l)
 	}
 	/* a package whose initialisation was planned by a load that failed is planned anew by the next */
 	free(l->missing_packages);
+	free(l->wanted_clibs);
+	free(l->unlinked);
+	clib_close(l->clib);
 	free(l->chunks);
 	free(l->touched);
 	free(l->work);

@@ -1,0 +1,172 @@
+/* The C parts of packages (those that import "C"), as a shared library that the C compiler's linker has made of them.
+ *
+ * References go both ways. Go's to C are few and all alike: cmd/cgo makes Go call C by an address that a variable
+ * holds, so that it doesn't matter how far away the system has placed the library; dlsym answers them. For C's to Go
+ * (exported functions, and what cmd/cgo's wrappers call of runtime/cgo) the library brings one jump each, through a
+ * table of addresses: it is the same file in whatever process, wherever host and module lie. The table is filled before
+ * any Go code of the module runs. lua/goloader/cgo.lua writes the jumps:
+ *
+ *     goloader_go_names   the names, in C, each ended by NUL; an empty one is the last
+ *     goloader_go_slots   an address for each
+ *
+ * Each module has its own copy of its library: C's variables are as much the module's as Go's. That of resident
+ * packages stays, as they do. */
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "link.h"
+
+struct clib {
+	void *handle;
+	const char *names;
+	uintptr_t *slots;
+	bool connected;
+};
+
+struct clib *clib_open(const char *file, struct gl_error *err)
+{
+	struct clib *lib = calloc(1, sizeof(*lib));
+
+	if (lib == NULL) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
+		return NULL;
+	}
+	lib->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	if (lib->handle == NULL) {
+		gl_fail(err, GL_EMISSING, "the packages' parts in C can't be loaded: %s", dlerror());
+		free(lib);
+		return NULL;
+	}
+	lib->names = dlsym(lib->handle, "goloader_go_names");
+	lib->slots = dlsym(lib->handle, "goloader_go_slots");
+	if (lib->names == NULL || lib->slots == NULL) {
+		gl_fail(err, GL_EFORMAT, "%s was not linked for goloader: it has no goloader_go_names", file);
+		clib_close(lib);
+		return NULL;
+	}
+	return lib;
+}
+
+/* What an exported Go function is when its module is gone: its caller gets zeros. C code may call it all the same while
+ * the library is being closed, from a destructor or a function given to atexit. */
+static void nothing(void) {}
+
+void clib_close(struct clib *lib)
+{
+	const char *name = lib == NULL ? NULL : lib->names;
+
+	if (lib == NULL) {
+		return;
+	}
+	for (size_t i = 0; name != NULL && lib->slots != NULL && *name != '\0'; i++, name += strlen(name) + 1) {
+		if (strncmp(name, "_cgoexp_", 8) == 0) {
+			__atomic_store_n(&lib->slots[i], (uintptr_t)nothing, __ATOMIC_RELEASE);
+		}
+	}
+	dlclose(lib->handle);
+	free(lib);
+}
+
+bool clib_is_connected(const struct clib *lib) { return lib->connected; }
+
+uintptr_t clib_find(const struct clib *lib, const char *name) { return (uintptr_t)dlsym(lib->handle, name); }
+
+/* "getaddrinfo#GLIBC_2.2.5" names a version too. The library stays: nobody counts who uses it. */
+uintptr_t clib_find_dynamic(const struct gl_cgo_import *import)
+{
+	void *handle = import->lib[0] == '\0' ? RTLD_DEFAULT : dlopen(import->lib, RTLD_NOW | RTLD_GLOBAL);
+	const char *hash = strchr(import->remote, '#');
+	char name[256];
+
+	if (handle == NULL && import->lib[0] != '\0') {
+		return 0;
+	}
+	if (hash == NULL) {
+		return (uintptr_t)dlsym(handle, import->remote);
+	}
+	size_t n = (size_t)(hash - import->remote);
+	if (n >= sizeof(name)) {
+		return 0;
+	}
+	memcpy(name, import->remote, n);
+	name[n] = '\0';
+	return (uintptr_t)dlvsym(handle, name, hash + 1);
+}
+
+/* ---- what Go refers to ------------------------------------------------------------------------------------------ */
+
+/* Constructors in C run when a library is opened, so a load opens that of its module only once nothing is missing. */
+int clib_bind(struct link *l, const char *file)
+{
+	if (file == NULL) {
+		return 0;
+	}
+	l->clib = clib_open(file, l->err);
+	if (l->clib == NULL) {
+		return -1;
+	}
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (!l->packages[i].is_used) {
+			l->packages[i].clib = l->clib;
+		}
+	}
+	for (uint32_t i = 0; i < l->nsyms; i++) {
+		struct lsym *s = link_sym(l, i);
+		if (!s->is_far || s->addr != 0 || !s->obj->pkg->is_module) {
+			continue;
+		}
+		const struct gl_cgo *cgo = gl_package_cgo(s->obj->pkg->pkg);
+		const char *name = gl_cgo_find_import(cgo, s->name.p, s->name.n)->remote;
+		s->addr = clib_find(l->clib, name);
+		if (s->addr == 0) {
+			return gl_fail(l->err, GL_EMISSING, "%s: package %s refers to %s in C, which %s doesn't have",
+				       s->obj->pkg->file, s->obj->pkg->path, name, file);
+		}
+	}
+	return 0;
+}
+
+/* ---- what C refers to ------------------------------------------------------------------------------------------- */
+
+/* The address of a Go symbol that C calls name: an export of the packages that share the library, or the host's. */
+static uintptr_t go_address(struct link *l, const struct clib *lib, const char *name)
+{
+	struct gl_image_sym sym;
+
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		uint32_t s = l->packages[i].clib == lib ? link_root_export(l, &l->packages[i], name) : NO_SYM;
+		if (s != NO_SYM) {
+			return link_sym(l, s)->addr;
+		}
+	}
+	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+		uint32_t s = p->clib == lib && p->pkg != NULL ? link_root_export(l, p, name) : NO_SYM;
+		if (s != NO_SYM) {
+			return link_sym(l, s)->addr;
+		}
+	}
+	return gl_image_lookup(l->linker->image, name, strlen(name), &sym) ? sym.addr : 0;
+}
+
+/* Not every host has all that C could call: what is missing in an older Go is called by nobody. */
+static void connect_library(struct link *l, struct clib *lib)
+{
+	const char *name = lib->names;
+
+	for (size_t i = 0; *name != '\0'; i++, name += strlen(name) + 1) {
+		__atomic_store_n(&lib->slots[i], go_address(l, lib, name), __ATOMIC_RELEASE);
+	}
+	lib->connected = true;
+}
+
+void clib_connect(struct link *l)
+{
+	if (l->clib != NULL) {
+		connect_library(l, l->clib);
+	}
+	for (uint32_t i = 0; i < l->nwanted_clibs; i++) {
+		connect_library(l, l->wanted_clibs[i]);
+	}
+}
