@@ -251,7 +251,7 @@ struct link {
 	uint32_t nplaced, cap_placed;
 
 	uint32_t *inits; /* inittasks to run, in order */
-	uint32_t ninits, cap_inits;
+	uint32_t ninits;
 	uint32_t *extra_inits; /* functions to run before them: outlined initialisers of variables pulled one by one */
 	uint32_t nextra_inits, cap_extra_inits;
 
@@ -357,6 +357,9 @@ uintptr_t clib_find_dynamic(const struct gl_cgo_import *import);
 int clib_bind(struct link *l, const char *file);
 /* Tells the libraries of this load where Go's functions are, once everything has its address. */
 void clib_connect(struct link *l);
+
+/* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
+int link_order_inits(struct link *l);
 
 /* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
 int link_layout(struct link *l, enum unit_id id);

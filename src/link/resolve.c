@@ -1008,66 +1008,6 @@ uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t l
 	return s;
 }
 
-/* ---- init functions --------------------------------------------------------------------------------------------- */
-
-/* Orders the inittasks by their R_INITORDER edges as cmd/link/internal/ld/inittask.go does: of those whose imports are
- * done, the first by name. */
-static void order_inits(struct link *l)
-{
-	const struct gl_abi *abi = l->linker->abi;
-	uint32_t *tasks = NULL, ntasks = 0, cap = 0;
-
-	for (uint32_t i = 0; i < l->nplaced; i++) {
-		const struct lsym *sym = link_sym(l, l->placed[i]);
-		if (sym->obj != NULL && str_ends(sym->name, "..inittask")) {
-			push(l, &tasks, &ntasks, &cap, l->placed[i]);
-		}
-	}
-	bool *done = calloc(ntasks + 1, sizeof(*done));
-	for (uint32_t round = 0; done != NULL && round < ntasks; round++) {
-		uint32_t best = NO_SYM;
-		for (uint32_t i = 0; i < ntasks; i++) {
-			const struct lsym *sym = link_sym(l, tasks[i]);
-			bool ready = !done[i];
-			uint32_t n = gl_object_nrelocs(sym->obj->obj, sym->idx);
-			for (uint32_t j = 0; ready && j < n; j++) {
-				struct gl_reloc r = gl_object_reloc(sym->obj->obj, sym->idx, j);
-				if ((int)r.type != abi->R_INITORDER) {
-					continue;
-				}
-				uint32_t dep = link_resolve_ref(l, sym->obj, r.sym, (enum unit_id)sym->unit, tasks[i]);
-				for (uint32_t k = 0; k < ntasks; k++) {
-					if (tasks[k] == dep && !done[k]) {
-						ready = false;
-					}
-				}
-			}
-			if (ready) {
-				const struct lsym *old = best == NO_SYM ? NULL : link_sym(l, tasks[best]);
-				size_t common = old == NULL ? 0 : old->name.n < sym->name.n ? old->name.n : sym->name.n;
-				int cmp = old == NULL ? 1 : memcmp(old->name.p, sym->name.p, common);
-				if (cmp > 0 || (cmp == 0 && old != NULL && old->name.n > sym->name.n)) {
-					best = i;
-				}
-			}
-		}
-		if (best == NO_SYM) {
-			gl_fail(l->err, GL_EFORMAT, "the packages' init functions depend on each other in a cycle");
-			l->failed = true;
-			break;
-		}
-		done[best] = true;
-		if (link_sym(l, tasks[best])->size > abi->initTask.size) {
-			push(l, &l->inits, &l->ninits, &l->cap_inits, tasks[best]);
-		}
-	}
-	if (done == NULL) {
-		link_out_of_memory(l);
-	}
-	free(done);
-	free(tasks);
-}
-
 /* ---- the pass --------------------------------------------------------------------------------------------------- */
 
 static int report_missing(struct link *l)
@@ -1162,10 +1102,7 @@ int link_resolve(struct link *l)
 		}
 	}
 	drain(l);
-	if (!l->failed) {
-		order_inits(l);
-	}
-	if (l->failed) {
+	if (l->failed || link_order_inits(l) != 0) {
 		return -1;
 	}
 	if (l->nunlinked > 0) {
