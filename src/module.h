@@ -22,6 +22,9 @@ struct gl_module;
  * description at desc (NULL: path with ".desc" appended). It stays for the life of the process; starting the same
  * path again returns the same host, another path fails with GL_EHOST. */
 struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_error *err);
+/* The path of a host that this process has already, to be started without loading anything: a Go program that imports
+ * that package and plays host to Lua. To be freed by the caller; NULL when there is none. */
+char *gl_host_self(void);
 const struct gl_abi *gl_host_abi(const struct gl_host *host);
 struct gl_image *gl_host_image(const struct gl_host *host);
 const char *gl_host_path(const struct gl_host *host);

@@ -2,11 +2,12 @@
  *
  * Order matters. The arena is reserved first, so that the kernel places the host below it (see memory/arena.h). Loading
  * the library starts the Go runtime on a thread of its own; the first call into it waits until it is up. A host that is
- * already there (a Go program that embeds Lua, or a library that somebody else loaded) keeps its place, and the arena
- * looks for one above it. */
+ * already there (a Go program that embeds Lua and imports goloader.dev/host, or a library that somebody else loaded)
+ * keeps its place, and the arena looks for one above it. */
 #include "start.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,7 +132,43 @@ static void tell_type_maps(struct gl_host *host)
 	}
 }
 
-static int find_exports(struct gl_host *host, struct gl_error *err)
+/* The two halves are built at different times: a host of one's own outlives the C library that it was made with. */
+static int check_protocol(const struct gl_host *host, struct gl_error *err)
+{
+	uint64_t (*protocol)(void) = (uint64_t(*)(void))gl_host_export(host, "goloader_protocol");
+
+	if (gl_host_export(host, "goloader_init") == NULL) {
+		return gl_fail(err, GL_EHOST, "%s is no goloader host: it doesn't import the package goloader.dev/host",
+			       host->path);
+	}
+	if (protocol == NULL || protocol() != GL_HOST_PROTOCOL) {
+		return gl_fail(err, GL_EHOST,
+			       "%s was built with the goloader.dev/host of another goloader: build it anew",
+			       host->path);
+	}
+	return 0;
+}
+
+/* A description left over from another build may have the sizes and offsets of another Go. */
+static int check_go_version(struct gl_host *host, struct gl_error *err)
+{
+	const struct {
+		const char *p;
+		int64_t n;
+	} *version = runtime_symbol(host, "runtime.buildVersion", NULL, 0);
+	const char *described = host->abi->go_version;
+	size_t n = strlen(described);
+
+	/* experiments follow the number: "go1.26.8-X:nodwarf5" */
+	if (version != NULL && ((size_t)version->n < n || strncmp(version->p, described, n) != 0 ||
+				((size_t)version->n > n && strchr(" -", version->p[n]) == NULL))) {
+		return gl_fail(err, GL_EMISMATCH, "%s was built by %.*s, but its description is of a host built by %s",
+			       host->path, (int)version->n, version->p, described);
+	}
+	return 0;
+}
+
+static void find_exports(struct gl_host *host)
 {
 	void (*init)(struct gl_runtime *) = (void (*)(struct gl_runtime *))gl_host_export(host, "goloader_init");
 
@@ -141,14 +178,8 @@ static int find_exports(struct gl_host *host, struct gl_error *err)
 	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");
 	*(void **)&host->run_main = gl_host_export(host, "goloader_run_main");
-	if (init == NULL || host->publish == NULL || host->retire == NULL || host->gc_count == NULL ||
-	    host->collect == NULL || host->run_inits == NULL || host->run_main == NULL) {
-		return gl_fail(err, GL_EHOST, "%s is no goloader host: it doesn't import the package goloader.dev/host",
-			       host->path);
-	}
 	init(&host->runtime);
 	tell_type_maps(host);
-	return 0;
 }
 
 /* "$GOROOT" in file names: what the host's linker put in runtime.defaultGOROOT, a Go string. */
@@ -219,15 +250,69 @@ static bool within_reach(const struct gl_arena *arena, const struct gl_image *im
 
 static int place_arena(struct gl_host *host, struct gl_error *err)
 {
+	/* Above a program lies the C library's heap, which grows upwards. */
+	static const size_t room_for_heap = (size_t)256 << 20;
 	struct linker *linker = &host->linker;
 
 	if (linker->arena != NULL && within_reach(linker->arena, linker->image)) {
 		return 0;
 	}
 	gl_arena_free(linker->arena);
-	linker->arena = gl_arena_reserve_between(gl_image_high(linker->image), gl_image_low(linker->image) + INT32_MAX,
-						 arena_size, err);
+	linker->arena = gl_arena_reserve_between(gl_image_high(linker->image) + (host->is_program ? room_for_heap : 0),
+						 gl_image_low(linker->image) + INT32_MAX, arena_size, err);
 	return linker->arena != NULL ? 0 : -1;
+}
+
+/* ---- a host that is there already ------------------------------------------------------------------------------- */
+
+static bool is_program(const struct link_map *map) { return map->l_name == NULL || map->l_name[0] == '\0'; }
+
+char *gl_host_self(void)
+{
+	void *init = dlsym(RTLD_DEFAULT, "goloader_init");
+	Dl_info info;
+	struct link_map *map;
+
+	if (the_host != NULL) {
+		return strdup(the_host->path);
+	}
+	if (init == NULL || dladdr1(init, &info, (void **)&map, RTLD_DL_LINKMAP) == 0) {
+		return NULL;
+	}
+	return realpath(is_program(map) ? "/proc/self/exe" : map->l_name, NULL);
+}
+
+/* Loads the library, unless it is the program itself, which dlopen doesn't take by its name. */
+static int open_image(struct gl_host *host, struct gl_error *err)
+{
+	char *self = gl_host_self();
+	struct link_map *map;
+	bool is_self = self != NULL && strcmp(self, host->path) == 0;
+
+	if (self != NULL && !is_self) {
+		gl_fail(err, GL_EHOST, "this process has a host already, %s: a process can have one Go runtime", self);
+		free(self);
+		return -1;
+	}
+	free(self);
+	if (is_self) {
+		host->handle = dlopen(host->path, RTLD_NOW | RTLD_NOLOAD);
+		if (host->handle == NULL) {
+			host->handle = dlopen(NULL, RTLD_NOW);
+		}
+	} else {
+		host->linker.arena = gl_arena_reserve(arena_size, err);
+		if (host->linker.arena == NULL) {
+			return -1;
+		}
+		host->handle = dlopen(host->path, RTLD_NOW | RTLD_LOCAL);
+	}
+	if (host->handle == NULL || dlinfo(host->handle, RTLD_DI_LINKMAP, &map) != 0) {
+		return gl_fail(err, GL_EHOST, "%s", dlerror());
+	}
+	host->is_program = is_program(map);
+	host->linker.image = gl_image_open(host->handle, host->path, err);
+	return host->linker.image != NULL ? 0 : -1;
 }
 
 /* ---- the face --------------------------------------------------------------------------------------------------- */
@@ -270,21 +355,13 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 		goto fail;
 	}
 	host->linker.abi = host->abi;
-	host->linker.arena = gl_arena_reserve(arena_size, err);
-	if (host->linker.arena == NULL) {
-		goto fail;
-	}
-	host->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (host->handle == NULL) {
-		gl_fail(err, GL_EHOST, "%s", dlerror());
-		goto fail;
-	}
-	host->linker.image = gl_image_open(host->handle, path, err);
-	if (host->linker.image == NULL || place_arena(host, err) != 0 ||
+	if (open_image(host, err) != 0 || place_arena(host, err) != 0 || check_protocol(host, err) != 0 ||
+	    check_go_version(host, err) != 0 ||
 	    gl_image_tls_offset(host->linker.image, &host->linker.tls_offset, err) != 0 ||
-	    fill_runtime(host, err) != 0 || find_exports(host, err) != 0) {
+	    fill_runtime(host, err) != 0) {
 		goto fail;
 	}
+	find_exports(host);
 	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);

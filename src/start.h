@@ -28,6 +28,7 @@ struct grave {
 struct gl_host {
 	char *path;
 	void *handle;
+	bool is_program; /* not a library: the process's own program */
 	struct gl_abi *abi;
 	struct linker linker;
 	struct gl_runtime runtime;

@@ -440,19 +440,23 @@ function goloader.default_host()
   return host, (sources:gsub("/[^/]+/%.%./", "/"))
 end
 
+-- A program that is its own host has no choice, nor has a process that has one already.
 local function chosen_host()
+  local self = core.host_self()
+  if self then return self end
   local named = os.getenv "GOLOADER_HOST"
   if named and named ~= "" then return toolchain.absolute(named) end
   return goloader.default_host()
 end
 
 ---@class goloader.HostOptions
----@field path string|nil  a shared library built with -buildmode=c-shared that imports goloader.dev/host
+---@field path string|nil  a library that `goloader host` made; nil: the process's own host where its program is one, or
+---  $GOLOADER_HOST, or the default host
 ---@field desc string|nil  its description; nil: path with ".desc" appended
 
 local running
 
---- Where the host is that `goloader.host` would start.
+--- Where the host is that `goloader.host` starts, or has started.
 ---@return string|nil path
 ---@return goloader.Error|nil err
 function goloader.host_path()

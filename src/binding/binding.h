@@ -23,6 +23,7 @@ struct binding_host {
 struct binding_host *binding_check_host(lua_State *L, int idx);
 void binding_open_host(lua_State *L);
 int binding_host_start(lua_State *L);
+int binding_host_self(lua_State *L);
 
 /* Pushes a new module userdata for mod, which the host at stack index host has loaded; name is for messages. */
 void binding_push_module(lua_State *L, struct gl_module *mod, int host, const char *name);

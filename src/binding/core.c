@@ -40,6 +40,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
 		{ "host_start", binding_host_start },
+		{ "host_self", binding_host_self },
 		{ "nm", binding_nm },
 		{ "cgo", binding_cgo },
 		{ "disasm", binding_disasm },

@@ -30,6 +30,16 @@ int binding_host_start(lua_State *L)
 	return 1;
 }
 
+/* core.host_self() -> path of a host that is there already, or nil */
+int binding_host_self(lua_State *L)
+{
+	char *path = gl_host_self();
+
+	lua_pushstring(L, path); /* nil for NULL */
+	free(path);
+	return 1;
+}
+
 static int host_gc(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);

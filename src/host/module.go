@@ -29,6 +29,13 @@ var rt *C.struct_gl_runtime
 // modules serialises what changes the runtime's list of modules.
 var modules sync.Mutex
 
+// goloader_protocol tells which C half this Go half works with.
+//
+//export goloader_protocol
+func goloader_protocol() C.uint64_t {
+	return C.GL_HOST_PROTOCOL
+}
+
 //export goloader_init
 func goloader_init(table *C.struct_gl_runtime) {
 	rt = table

@@ -7,6 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
+ * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
+ * them was changed. */
+#define GL_HOST_PROTOCOL UINT64_C(0xd6f7aa3fd2d06055)
+
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
 	void *modulesinit;                      /* func() */
