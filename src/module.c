@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "object/pool.h"
-#include "object/signature.h"
 #include "start.h"
 
 struct gl_module {
@@ -100,7 +98,7 @@ static int tie_uses(struct link *l)
 	return 0;
 }
 
-static int tie_package(struct link *l, struct lpkg *p)
+int module_tie_package(struct link *l, struct lpkg *p)
 {
 	const uint8_t *fingerprint = lpkg_fingerprint(p);
 	struct tied_package *t = NULL;
@@ -136,18 +134,21 @@ static void find_library(struct link *l, struct lpkg *p)
 	}
 }
 
-static int open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
+int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
 			 const struct gl_load_options *opts)
 {
 	if (nfiles == 0) {
 		return gl_fail(l->err, GL_EIO, "no object to load");
 	}
+	if (tie_uses(l) != 0) {
+		return -1;
+	}
+	if (nfiles == 1 && !l->shipping && gl_gom_is(files[0])) {
+		return ship_open(l, files[0]);
+	}
 	l->packages = calloc(nfiles, sizeof(*l->packages));
 	if (l->packages == NULL) {
 		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[0]);
-	}
-	if (tie_uses(l) != 0) {
-		return -1;
 	}
 	l->has_library = opts->library != NULL;
 	for (size_t i = 0; i < nfiles; i++) {
@@ -166,7 +167,7 @@ static int open_packages(struct link *l, const char *const *files, const char *c
 		if (taken) {
 			lpkg_close(p);
 			l->npackages--;
-		} else if (tie_package(l, p) != 0) {
+		} else if (module_tie_package(l, p) != 0) {
 			return -1;
 		} else {
 			find_library(l, p);
@@ -197,19 +198,12 @@ static int keep_packages(struct link *l, struct gl_module *mod)
 
 /* ---- roots ------------------------------------------------------------------------------------------------------ */
 
-/* What package i exports, with its types: kept from resolve to export. */
-struct exports {
-	struct gl_declarations **decls;
-	bool run; /* a program: nothing is exported, main.main is the root */
-};
-
-static void root_named(struct link *l, const char *package, const char *name)
+void module_root_main(struct link *l)
 {
-	char full[1024];
-	int n = snprintf(full, sizeof(full), "%s.%s", package, name);
+	static const char name[] = "main.main";
 
-	for (uint32_t i = 0; n > 0 && (size_t)n < sizeof(full) && i < l->npackages; i++) {
-		const struct ldef *def = lpkg_find(&l->packages[i], full, (size_t)n, GL_ABIINTERNAL);
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		const struct ldef *def = lpkg_find(&l->packages[i], name, sizeof(name) - 1, GL_ABIINTERNAL);
 		if (def != NULL) {
 			link_root(l, UNIT_MODULE, def->name.p, def->name.n, GL_ABIINTERNAL);
 			return;
@@ -230,7 +224,7 @@ static void root_type(struct link *l, struct gl_pool *pool, const char *type)
 	}
 }
 
-static int root_exports(struct link *l, struct gl_module *mod, struct exports *ex)
+int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
 	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
@@ -248,14 +242,14 @@ static int root_exports(struct link *l, struct gl_module *mod, struct exports *e
 			const struct gl_declaration *decl = &ex->decls[i]->list[d];
 			link_root_at(l, &l->packages[i].objs[decl->object], decl->sym);
 			for (uint32_t k = 0; k < decl->signature.nparams + decl->signature.nresults; k++) {
-				root_type(l, &mod->pool, decl->signature.params[k].type);
+				root_type(l, pool, decl->signature.params[k].type);
 			}
 		}
 	}
 	return 0;
 }
 
-static void exports_free(struct exports *ex, uint32_t n)
+void module_exports_free(struct exports *ex, uint32_t n)
 {
 	for (uint32_t i = 0; ex->decls != NULL && i < n; i++) {
 		gl_declarations_free(ex->decls[i]);
@@ -411,9 +405,9 @@ static void know_symbols(struct gl_module *mod, struct known_sym **names)
 	}
 }
 
-static void commit_resident(struct gl_host *host, struct gl_module *mod)
+static void commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod)
 {
-	for (const struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
+	for (const struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
 		if (p->gave) {
 			linker_note_resident(&host->linker, p);
 		}
@@ -670,8 +664,18 @@ static void free_strings(char ***list, size_t *n)
 	*n = 0;
 }
 
+/* What an earlier load or shipping has left is gone. */
+void module_begin(struct gl_host *host)
+{
+	free_strings(&host->missing, &host->nmissing);
+	free_strings(&host->unlinked, &host->nunlinked);
+	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
+		p->init_scheduled = p->gave = false; /* what a failed load planned, the next one plans anew */
+	}
+}
+
 /* What the caller may help with. */
-static void hand_over_wants(struct gl_host *host, struct link *l)
+void module_hand_over_wants(struct gl_host *host, struct link *l)
 {
 	host->missing = l->missing_packages;
 	host->nmissing = l->nmissing_packages;
@@ -706,10 +710,10 @@ static void module_free(struct gl_module *mod)
 static int find_roots(struct link *l, struct gl_module *mod, struct exports *ex)
 {
 	if (ex->run) {
-		root_named(l, "main", "main");
+		module_root_main(l);
 		return 0;
 	}
-	return root_exports(l, mod, ex);
+	return module_root_exports(l, &mod->pool, ex);
 }
 
 /* A program starts at a frame of the name that programs expect below main.main. */
@@ -739,8 +743,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	uint32_t start_sym = NO_SYM;
 	double start = now_ms(), then;
 
-	free_strings(&host->missing, &host->nmissing);
-	free_strings(&host->unlinked, &host->nunlinked);
+	module_begin(host);
 	if (mod == NULL) {
 		gl_fail(err, GL_ENOMEM, "out of memory");
 		return NULL;
@@ -750,14 +753,11 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	if (gl_host_check(host, err) != 0) {
 		goto fail;
 	}
-	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
-		p->init_scheduled = p->gave = false; /* what a failed load planned, this one plans anew */
-	}
 
 	/* Open and read: each file is a package, checked; to whom each name belongs can be told. */
-	if (open_uses(&l, mod, opts, &uses) != 0 || open_packages(&l, files, import_paths, nfiles, opts) != 0 ||
-	    l.packages == NULL) {
-		hand_over_wants(host, &l);
+	if (open_uses(&l, mod, opts, &uses) != 0 ||
+	    module_open_packages(&l, files, import_paths, nfiles, opts) != 0 || l.packages == NULL) {
+		module_hand_over_wants(host, &l);
 		goto fail;
 	}
 	const char *path = l.packages[l.npackages - 1].path;
@@ -767,7 +767,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 
 	/* Resolve: every reference is bound; what is needed is marked and nothing else will be. */
 	if (mod->name == NULL || find_roots(&l, mod, &ex) != 0 || link_resolve(&l) != 0) {
-		hand_over_wants(host, &l);
+		module_hand_over_wants(host, &l);
 		goto fail;
 	}
 	if (ex.run && add_main(&l, &start_sym) != 0) {
@@ -816,7 +816,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		goto fail;
 	}
 	if (resident != NULL) {
-		commit_resident(host, resident);
+		commit_resident(host, &l, resident);
 		resident = NULL;
 		l.units[UNIT_RESIDENT].base = NULL;
 	}
@@ -845,13 +845,13 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		goto fail;
 	}
 	mod->stats.init_ms = now_ms() - then;
-	exports_free(&ex, l.npackages);
+	module_exports_free(&ex, l.npackages);
 	link_free(&l);
 	free(uses);
 	return mod;
 
 fail:
-	exports_free(&ex, l.npackages);
+	module_exports_free(&ex, l.npackages);
 	if (published) {
 		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
 		 */

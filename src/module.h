@@ -64,11 +64,16 @@ struct gl_load_options {
 	size_t nuses;
 };
 
-/* Loads objects (paths of files, one package each, in any order) as one module. paths[i] may be NULL-terminated list
+/* Loads objects (paths of files, one package each, in any order) as one module; or one shipped module, alone. paths[i] may be NULL-terminated list
  * of import path overrides or NULL. On failure nothing is left behind, and with GL_EMISSING gl_host_missing tells which
  * packages were asked for and have no archive, with GL_ECGO gl_host_unlinked of which the C parts are to be linked. */
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err);
+/* Ships instead of loading: writes one file that gl_module_load takes in place of the objects, on any machine with the
+ * same host, where nothing of what they need has to be there. Exports are kept, and so is main.main. Fails and tells
+ * what is missing as a load does; out is as it was then. */
+int gl_module_ship(struct gl_host *host, const char *const *files, const char *const *import_paths, size_t nfiles,
+		   const struct gl_load_options *opts, const char *out, struct gl_error *err);
 /* Import paths of packages that the last failed load needed and had no archive of; owned by the host. */
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages);
 /* Files whose C parts the last failed load needed, to be linked into one library: either all are the load's own (for

@@ -5,6 +5,8 @@
 #include "host/runtime.h"
 #include "link/link.h"
 #include "module.h"
+#include "object/pool.h"
+#include "object/signature.h"
 
 /* What an unload must empty: the address of a type-assertion cache, and the empty cache that it starts with. */
 struct type_cache {
@@ -58,5 +60,27 @@ struct gl_host {
 	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
 			 size_t nargs);
 };
+
+/* ---- what loading (src/module.c) and shipping (src/ship.c) share --------------------------------------------------
+ */
+
+/* What package i exports, with its types: kept from resolve to export. */
+struct exports {
+	struct gl_declarations **decls;
+	bool run; /* a program: nothing is exported, main.main is the root */
+};
+int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
+			 const struct gl_load_options *opts);
+int module_tie_package(struct link *l, struct lpkg *p);
+/* pool keeps the names of types that exports mention. */
+int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex);
+void module_root_main(struct link *l);
+void module_exports_free(struct exports *ex, uint32_t n);
+/* What an earlier load or shipping left on the host for its caller is gone. */
+void module_begin(struct gl_host *host);
+void module_hand_over_wants(struct gl_host *host, struct link *l);
+
+/* Opens a shipped module for a load: l's packages are its own, its other archives serve what they need. */
+int ship_open(struct link *l, const char *file);
 
 #endif

@@ -244,6 +244,7 @@ end
 ---@field buildmode string
 ---@field object_header string  first line of every object that this host takes
 ---@field path string
+---@field id string  tells this host from any other: made of its build ids
 
 ---@return goloader.HostInfo
 function Host:info()
@@ -300,11 +301,11 @@ local function add_missing(self, packages, asked)
 end
 
 -- Archives that an earlier try asked for are named to the host, and C parts linked, until a try asks for nothing new.
-local function load_with_archives(self, files, options)
+local function with_wants(self, options, try)
   local asked = {}
   while true do
-    local loaded, err = self.core:load(files, options)
-    if loaded then return loaded end
+    local result, err = try(options)
+    if result then return result end
     local added, why = false, nil
     if err.code == "missing" and err.packages then
       added, why = add_missing(self, err.packages, asked)
@@ -314,7 +315,7 @@ local function load_with_archives(self, files, options)
       if not err.archives then
         return cgo.link(tools, err.files, function(library)
           options.library = library
-          return load_with_archives(self, files, options)
+          return with_wants(self, options, try)
         end)
       end
       added, why = cgo.link(tools, err.files, function(library) return self.core:add_library(err.files, library) end)
@@ -323,21 +324,26 @@ local function load_with_archives(self, files, options)
   end
 end
 
-local function load(self, files, archives, name, options)
-  local object_bytes = 0
+local function add_archives(self, archives)
   for path, archive in pairs(archives) do
     local ok, err = self.core:add_archive(path, archive.file, archive.version)
     if not ok then return fail(err) end
   end
+  return true
+end
+
+local function load(self, files, name, options)
+  local object_bytes = 0
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
   local uses = {}
   for i, used in ipairs(options.uses or {}) do
     if not state[used] then misuse(3, "uses: module #%d: a module expected, got %s", i, type(used)) end
     uses[i] = state[used].core
   end
-  local loaded, err = load_with_archives(self, files,
+  local loaded, err = with_wants(self,
     { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
-      library = options.library })
+      library = options.library },
+    function(load_options) return self.core:load(files, load_options) end)
   if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
 end
@@ -351,7 +357,7 @@ end
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 
---- Loads objects as the Go compiler wrote them, as one module.
+--- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
 ---@param files string|(string|{ file: string, package: string|nil })[]
 ---@param options goloader.LoadOptions|nil
 ---@return goloader.Module|nil module
@@ -369,9 +375,33 @@ function Host:load(files, options)
     if type(file) ~= "table" or type(file.file) ~= "string" then
       misuse(2, "host:load: file #%d: a name expected, got %s", i, type(file))
     end
+    if files[2] and file.file:find "%.gom$" then misuse(2, "host:load: %s: a shipped module comes alone", file.file) end
     list[i], names[i] = file, file.file
   end
-  return load(self, list, {}, table.concat(names, " "), options)
+  return load(self, list, table.concat(names, " "), options)
+end
+
+-- Compiles what changed of a package; the host has been told of the archives of what it imports.
+local function compile(self, method, paths, options)
+  if type(paths) == "string" then paths = { paths } end
+  if type(paths) ~= "table" or type(paths[1]) ~= "string" then
+    misuse(3, "host:%s: a directory or Go files expected, got %s", method, type(paths))
+  end
+  local tools, err = self:toolchain()
+  if not tools then return nil, err end
+  local started, objects
+  started, err = build.start(tools, paths, options, self.memory)
+  if not started then return fail(err) end
+  while options.pause and not started:done() do options.pause() end
+  objects, err = started:wait()
+  if not objects then return fail(err) end
+  local ok
+  ok, err = add_archives(self, objects.archives)
+  if not ok then
+    objects:remove()
+    return nil, err
+  end
+  return objects, table.concat(paths, " ")
 end
 
 ---@class goloader.HostBuildOptions: goloader.BuildOptions
@@ -387,24 +417,33 @@ end
 ---@return goloader.Error|nil err  code "compile": the compiler's own message
 function Host:build(paths, options)
   options = options or {}
-  if type(paths) == "string" then paths = { paths } end
-  if type(paths) ~= "table" or type(paths[1]) ~= "string" then
-    misuse(2, "host:build: a directory or Go files expected, got %s", type(paths))
-  end
-  local tools, err = self:toolchain()
-  if not tools then return nil, err end
-  local started, objects
-  started, err = build.start(tools, paths, options, self.memory)
-  if not started then return fail(err) end
-  while options.pause and not started:done() do options.pause() end
-  objects, err = started:wait()
-  if not objects then return fail(err) end
-  local module, why = load(self, objects.files, objects.archives, table.concat(paths, " "), {
+  local objects, name = compile(self, "build", paths, options)
+  if not objects then return nil, name end
+  local module, err = load(self, objects.files, name, {
     run_init = options.run_init, ndeps = #objects.files - 1, uses = options.uses,
     twice = options.private and "other" or "refuse",
   })
   objects:remove()
-  return module, why
+  return module, err
+end
+
+--- Compiles what changed of a package, then writes one file with its object code and that of all it needs beyond this
+--- host. `host:load` takes the file on any machine that has the same host: nothing else has to be there.
+---@param paths string|string[]  a directory, or Go files of one directory
+---@param out string  the file to write: "shop.gom"
+---@param options goloader.BuildOptions|nil
+---@return goloader.Manifest|nil manifest
+---@return goloader.Error|nil err
+function Host:ship(paths, out, options)
+  options = options or {}
+  if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
+  local objects, why = compile(self, "ship", paths, options)
+  if not objects then return nil, why end
+  local ok, err = with_wants(self, { ndeps = #objects.files - 1, twice = options.private and "other" or "refuse" },
+    function(ship_options) return self.core:ship(objects.files, out, ship_options) end)
+  objects:remove()
+  if not ok then return fail(err) end
+  return goloader.manifest(out)
 end
 
 -- Where core.so was found. A full name: compilers run in other directories.
@@ -503,6 +542,30 @@ local function default_description()
   local path, err = chosen_host()
   if not path then return nil, err end
   return path .. ".desc"
+end
+
+---@class goloader.Manifest
+---@field header string  what its objects were made by: Go version, processor and flags, as host:info().object_header
+---@field host { id: string, name: string }  the host it was made for, as host:info().id
+---@field hash string  BLAKE2b-256 of its content
+---@field size integer  bytes of the file
+---@field packages { path: string, role: "root"|"own"|"shared", size: integer, fingerprint: string, version: string|nil }[]
+---@field imports { path: string, in_host: boolean, fingerprint: string }[]  imported, and not in the file
+---@field exports { name: string, package: string, kind: "func"|"var", signature: string }[]
+
+--- What a shipped module is and holds, once its hash has been checked; no host is started.
+---@param file string
+---@return goloader.Manifest|nil manifest
+---@return goloader.Error|nil err
+function goloader.manifest(file)
+  local manifest, err = core.manifest(file)
+  if not manifest then return fail(err) end
+  local function plain(path)
+    return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  end
+  for _, package in ipairs(manifest.packages) do package.path = plain(package.path) end
+  for _, export in ipairs(manifest.exports) do export.package = plain(export.package) end
+  return manifest
 end
 
 ---@class goloader.ObjectSymbol

@@ -42,8 +42,9 @@ const struct gl_export *binding_module_export(const struct binding_module *modul
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);
 
-/* core.nm, core.cgo, core.disasm, and what module:disassemble does */
+/* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);
+int binding_manifest(lua_State *L);
 int binding_cgo(lua_State *L);
 int binding_disasm(lua_State *L);
 int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name);

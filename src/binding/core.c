@@ -42,6 +42,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "host_start", binding_host_start },
 		{ "host_self", binding_host_self },
 		{ "nm", binding_nm },
+		{ "manifest", binding_manifest },
 		{ "cgo", binding_cgo },
 		{ "disasm", binding_disasm },
 		{ "set_int64", set_int64 },

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../abi/abi.h"
+#include "../image/image.h"
 #include "binding.h"
 
 #define HOST "goloader.host"
@@ -60,7 +61,12 @@ static int host_info(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
 	const struct gl_abi *abi = gl_host_abi(h->host);
+	char id[GL_IMAGE_ID_SIZE];
+	struct gl_error err;
 
+	if (gl_image_id(gl_host_image(h->host), id, &err) != 0) {
+		id[0] = '\0';
+	}
 	lua_newtable(L);
 	set_string(L, "go_version", abi->go_version);
 	set_string(L, "goarch", abi->goarch);
@@ -69,6 +75,7 @@ static int host_info(lua_State *L)
 	set_string(L, "buildmode", abi->buildmode);
 	set_string(L, "object_header", abi->object_header);
 	set_string(L, "path", gl_host_path(h->host));
+	set_string(L, "id", id);
 	return 1;
 }
 
@@ -189,6 +196,38 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	read_uses(L, options);
 }
 
+/* The list of { file =, package = } at idx. Its two columns are Lua's and stay on the stack, so that no error leaks
+ * them. Returns the number of files. */
+static size_t read_files(lua_State *L, int idx, const char ***files, const char ***packages)
+{
+	luaL_checktype(L, idx, LUA_TTABLE);
+	size_t n = lua_rawlen(L, idx);
+	luaL_argcheck(L, n > 0 && n < 100000, idx, "a list of files expected");
+	*files = lua_newuserdata(L, n * sizeof(**files));
+	*packages = lua_newuserdata(L, n * sizeof(**packages));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, idx, (int)i + 1);
+		luaL_argcheck(L, lua_istable(L, -1), idx, "every file is a table with the field 'file'");
+		(*files)[i] = string_field(L, -1, "file");
+		(*packages)[i] = string_field(L, -1, "package");
+		luaL_argcheck(L, (*files)[i] != NULL, idx, "every file is a table with the field 'file'");
+		lua_pop(L, 1);
+	}
+	return n;
+}
+
+static int fail_wanting(lua_State *L, const struct binding_host *h, const struct gl_error *err)
+{
+	binding_fail(L, err);
+	if (err->code == GL_EMISSING) {
+		set_missing(L, h->host);
+	}
+	if (err->code == GL_ECGO) {
+		set_unlinked(L, h->host);
+	}
+	return 2;
+}
+
 /* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… },
  * library = file }) ->
  * module (see struct gl_load_options) */
@@ -197,35 +236,36 @@ static int host_load(lua_State *L)
 	struct binding_host *h = binding_check_host(L, 1);
 	struct gl_load_options options;
 	struct gl_error err;
+	const char **files, **packages;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 3);
 	read_options(L, 3, &options);
-	size_t n = lua_rawlen(L, 2);
-	luaL_argcheck(L, n > 0 && n < 100000, 2, "a list of files expected");
-	/* Both lists are Lua's, so that no error leaks them. */
-	const char **files = lua_newuserdata(L, n * sizeof(*files));
-	const char **packages = lua_newuserdata(L, n * sizeof(*packages));
-	for (size_t i = 0; i < n; i++) {
-		lua_rawgeti(L, 2, (int)i + 1);
-		luaL_argcheck(L, lua_istable(L, -1), 2, "every file is a table with the field 'file'");
-		files[i] = string_field(L, -1, "file");
-		packages[i] = string_field(L, -1, "package");
-		luaL_argcheck(L, files[i] != NULL, 2, "every file is a table with the field 'file'");
-		lua_pop(L, 1);
-	}
+	size_t n = read_files(L, 2, &files, &packages);
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &err);
 	if (mod == NULL) {
-		binding_fail(L, &err);
-		if (err.code == GL_EMISSING) {
-			set_missing(L, h->host);
-		}
-		if (err.code == GL_ECGO) {
-			set_unlinked(L, h->host);
-		}
-		return 2;
+		return fail_wanting(L, h, &err);
 	}
 	binding_push_module(L, mod, 1, files[n - 1]);
+	return 1;
+}
+
+/* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse" }) -> true */
+static int host_ship(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const char *out = luaL_checkstring(L, 3);
+	struct gl_load_options options;
+	struct gl_error err;
+	const char **files, **packages;
+
+	lua_settop(L, 4);
+	read_options(L, 4, &options);
+	size_t n = read_files(L, 2, &files, &packages);
+	if (gl_module_ship(h->host, files, packages, n, &options, out, &err) != 0) {
+		return fail_wanting(L, h, &err);
+	}
+	lua_pushboolean(L, 1);
 	return 1;
 }
 
@@ -246,6 +286,7 @@ void binding_open_host(lua_State *L)
 		{ "add_archive", host_add_archive },
 		{ "add_library", host_add_library },
 		{ "load", host_load },
+		{ "ship", host_ship },
 		{ "stats", host_stats },
 		{ "__gc", host_gc },
 		{ NULL, NULL },

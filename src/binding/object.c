@@ -1,4 +1,5 @@
-/* Looking into objects and loaded code: nm and listings. They need a description, no running host. */
+/* Looking into objects and loaded code: nm, listings, manifests of shipped modules. They need a description at most, no
+ * running host. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "../abi/abi.h"
 #include "../disasm/disasm.h"
 #include "../disasm/nm.h"
+#include "../object/gom.h"
 #include "../object/object.h"
 #include "binding.h"
 
@@ -15,6 +17,7 @@ struct held {
 	struct gl_nm *nm;
 	struct gl_listings *listings;
 	struct gl_package *package;
+	struct gl_gom *gom;
 };
 
 #define HELD "goloader.held"
@@ -27,6 +30,7 @@ static int held_gc(lua_State *L)
 	gl_listings_free(held->listings);
 	gl_package_close(held->package);
 	gl_abi_free(held->abi);
+	gl_gom_close(held->gom);
 	*held = (struct held){ 0 };
 	return 0;
 }
@@ -51,6 +55,7 @@ static int return_held(struct held *held)
 	gl_listings_free(held->listings);
 	gl_package_close(held->package);
 	gl_abi_free(held->abi);
+	gl_gom_close(held->gom);
 	*held = (struct held){ 0 };
 	return 1;
 }
@@ -149,6 +154,85 @@ int binding_cgo(lua_State *L)
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "members");
+	return return_held(held);
+}
+
+static void set_string(lua_State *L, const char *key, const char *value)
+{
+	lua_pushstring(L, value); /* nil for NULL */
+	lua_setfield(L, -2, key);
+}
+
+static void set_packages(lua_State *L, const struct gl_gom *gom)
+{
+	static const char *const roles[] = { "root", "own", "shared" };
+
+	lua_createtable(L, (int)gom->npackages, 0);
+	for (size_t i = 0; i < gom->npackages; i++) {
+		const struct gl_gom_package *p = &gom->packages[i];
+		lua_createtable(L, 0, 5);
+		set_string(L, "path", p->path);
+		set_string(L, "role", roles[p->role]);
+		set_string(L, "fingerprint", p->fingerprint);
+		set_string(L, "version", p->version);
+		lua_pushinteger(L, (lua_Integer)p->size);
+		lua_setfield(L, -2, "size");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "packages");
+}
+
+static void set_imports(lua_State *L, const struct gl_gom *gom)
+{
+	lua_createtable(L, (int)gom->nimports, 0);
+	for (size_t i = 0; i < gom->nimports; i++) {
+		lua_createtable(L, 0, 3);
+		set_string(L, "path", gom->imports[i].path);
+		set_string(L, "fingerprint", gom->imports[i].fingerprint);
+		lua_pushboolean(L, gom->imports[i].in_host);
+		lua_setfield(L, -2, "in_host");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "imports");
+}
+
+static void set_exports(lua_State *L, const struct gl_gom *gom)
+{
+	lua_createtable(L, (int)gom->nexports, 0);
+	for (size_t i = 0; i < gom->nexports; i++) {
+		lua_createtable(L, 0, 4);
+		set_string(L, "name", gom->exports[i].name);
+		set_string(L, "package", gom->exports[i].package);
+		set_string(L, "kind", gom->exports[i].is_func ? "func" : "var");
+		set_string(L, "signature", gom->exports[i].signature);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "exports");
+}
+
+/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, size =, packages =, imports =, exports = } */
+int binding_manifest(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1);
+	struct held *held = push_held(L);
+	struct gl_error err;
+
+	held->gom = gl_gom_open(file, &err);
+	if (held->gom == NULL) {
+		return binding_fail(L, &err);
+	}
+	lua_createtable(L, 0, 7);
+	set_string(L, "header", held->gom->header);
+	set_string(L, "hash", held->gom->hash);
+	lua_pushinteger(L, (lua_Integer)held->gom->size);
+	lua_setfield(L, -2, "size");
+	lua_createtable(L, 0, 2);
+	set_string(L, "id", held->gom->host_id);
+	set_string(L, "name", held->gom->host_name);
+	lua_setfield(L, -2, "host");
+	set_packages(L, held->gom);
+	set_imports(L, held->gom);
+	set_exports(L, held->gom);
 	return return_held(held);
 }
 

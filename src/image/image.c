@@ -2,6 +2,7 @@
 #include "image.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
@@ -26,6 +27,8 @@ struct gl_image {
 	uintptr_t base; /* what to add to a symbol's value */
 	uintptr_t low, high;
 	size_t tls_module;
+	const uint8_t *notes; /* the segment with its build ids, or NULL */
+	size_t notes_size;
 	enum mangling mangling;
 
 	const ElfW(Sym) * symtab;
@@ -66,6 +69,10 @@ static int find_segments(struct dl_phdr_info *info, size_t size, void *arg)
 	img->low = UINTPTR_MAX;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		if (ph->p_type == PT_NOTE && img->notes == NULL) {
+			img->notes = (const uint8_t *)(info->dlpi_addr + ph->p_vaddr);
+			img->notes_size = ph->p_memsz;
+		}
 		if (ph->p_type != PT_LOAD) {
 			continue;
 		}
@@ -282,6 +289,67 @@ static void read_symtab(struct gl_image *img)
 	}
 	elf_end(elf);
 	close(fd);
+}
+
+/* ---- identity --------------------------------------------------------------------------------------------------- */
+
+/* Adds the build ids that depend on the image's content to the hash: GNU's, which the C linker makes of it, and Go's,
+ * when the go command made it (cmd/go/internal/work/buildid.go; other build systems write a fixed word). */
+static bool hash_notes(const struct gl_image *img, crypto_generichash_state *state)
+{
+	const uint8_t *p = img->notes, *end = p == NULL ? NULL : p + img->notes_size;
+	bool found = false;
+
+	while (p != NULL && (size_t)(end - p) >= sizeof(ElfW(Nhdr))) {
+		ElfW(Nhdr) note;
+		memcpy(&note, p, sizeof(note));
+		size_t name_size = ((size_t)note.n_namesz + 3) & ~(size_t)3;
+		size_t size = ((size_t)note.n_descsz + 3) & ~(size_t)3;
+		const uint8_t *name = p + sizeof(note);
+		if (name_size > (size_t)(end - name) || size > (size_t)(end - name) - name_size) {
+			break;
+		}
+		const uint8_t *id = name + name_size;
+		bool is_gnu = note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(name, "GNU", 4) == 0;
+		bool is_go = note.n_type == 4 && note.n_namesz == 4 && memcmp(name, "Go\0", 4) == 0 &&
+			     memchr(id, '/', note.n_descsz) != NULL;
+		if (is_gnu || is_go) {
+			crypto_generichash_update(state, id, note.n_descsz);
+			found = true;
+		}
+		p = id + size;
+	}
+	return found;
+}
+
+static int hash_file(const struct gl_image *img, crypto_generichash_state *state, struct gl_error *err)
+{
+	uint8_t buf[1 << 16];
+	ssize_t n = 0;
+	int fd = open(img->path, O_RDONLY | O_CLOEXEC);
+
+	while (fd >= 0 && (n = read(fd, buf, sizeof(buf))) > 0) {
+		crypto_generichash_update(state, buf, (size_t)n);
+	}
+	int saved = errno;
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd < 0 || n < 0 ? gl_fail(err, GL_EIO, "%s: %s", img->path, strerror(saved)) : 0;
+}
+
+int gl_image_id(const struct gl_image *img, char id[GL_IMAGE_ID_SIZE], struct gl_error *err)
+{
+	uint8_t sum[(GL_IMAGE_ID_SIZE - 1) / 2];
+	crypto_generichash_state state;
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(sum));
+	if (!hash_notes(img, &state) && hash_file(img, &state, err) != 0) {
+		return -1;
+	}
+	crypto_generichash_final(&state, sum, sizeof(sum));
+	sodium_bin2hex(id, GL_IMAGE_ID_SIZE, sum, sizeof(sum));
+	return 0;
 }
 
 /* ---- the face --------------------------------------------------------------------------------------------------- */

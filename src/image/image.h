@@ -41,6 +41,11 @@ uintptr_t gl_image_low(const struct gl_image *img);  /* first mapped address */
 uintptr_t gl_image_high(const struct gl_image *img); /* one past the last */
 const char *gl_image_path(const struct gl_image *img);
 
+/* What tells this very image from any other: 32 hexadecimal digits, made of its build ids, or of its file where it has
+ * none that depends on its content. */
+enum { GL_IMAGE_ID_SIZE = 33 };
+int gl_image_id(const struct gl_image *img, char id[GL_IMAGE_ID_SIZE], struct gl_error *err);
+
 /* Offset of runtime.tlsg (the g pointer) from the thread pointer, in bytes. Negative on amd64. */
 int gl_image_tls_offset(struct gl_image *img, int64_t *offset, struct gl_error *err);
 

@@ -141,7 +141,7 @@ static uintptr_t go_address(struct link *l, const struct clib *lib, const char *
 			return link_sym(l, s)->addr;
 		}
 	}
-	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+	for (struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
 		uint32_t s = p->clib == lib && p->pkg != NULL ? link_root_export(l, p, name) : NO_SYM;
 		if (s != NO_SYM) {
 			return link_sym(l, s)->addr;

@@ -26,6 +26,7 @@
 #include "../error.h"
 #include "../image/image.h"
 #include "../memory/arena.h"
+#include "../object/gom.h"
 #include "../object/object.h"
 
 enum unit_id { UNIT_MODULE, UNIT_USED, UNIT_RESIDENT, NUNITS };
@@ -239,6 +240,10 @@ struct link {
 	struct tied_package *ties; /* by path: the packages of both */
 	uint64_t tie_shapes[64];   /* by length, the last characters of their paths: most names need no look-up */
 
+	bool shipping;        /* nothing is loaded: what others brought to the resident store isn't there */
+	struct gl_gom *gom;   /* the shipped module that is loaded, or NULL */
+	struct lpkg *shipped; /* its archives, by path: they serve, and no others */
+
 	struct lsym **chunks; /* symbols live in chunks, so that their addresses stay */
 	uint32_t nsyms, nchunks;
 	struct lsym *by_name[NUNITS][2]; /* per view and want_abi */
@@ -319,6 +324,7 @@ enum tie link_tie(const struct link *l, struct gl_str name);
 
 /* Packages: opening one, and making it known that names which mention it belong to the module or to one it uses. */
 int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path);
+int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg); /* that is open already */
 int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8_t *fingerprint);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
@@ -333,6 +339,8 @@ struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, 
 				struct gl_error *err);
 /* Notes, once its symbols are published, that the resident store holds some of p's. */
 void linker_note_resident(struct linker *linker, const struct lpkg *p);
+/* The archives that serve this load, by path. */
+struct lpkg *link_archives(const struct link *l);
 struct lpkg *link_archive(struct link *l, struct gl_str path);
 struct lpkg *link_open_archive(struct link *l, struct gl_str path);
 /* Is the package linked into the host? With which fingerprint (8 bytes)? NULL: it isn't. */
@@ -360,6 +368,18 @@ void clib_connect(struct link *l);
 
 /* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
 int link_order_inits(struct link *l);
+
+/* Writes an import path as the go command spells it; out holds path.n + 1 bytes. */
+void link_plain_path(struct gl_str path, char *out);
+
+/* prune.c. What of each object has to be shipped, once everything is resolved. */
+struct kept {
+	const struct lobj *obj;
+	uint8_t *symbols; /* per symbol: GL_KEEP_… */
+	UT_hash_handle hh;
+};
+int link_keep(struct link *l, struct kept **kept);
+void kept_free(struct kept *kept);
 
 /* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
 int link_layout(struct link *l, enum unit_id id);

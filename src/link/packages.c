@@ -249,10 +249,10 @@ const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8
 	return def;
 }
 
-int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path)
+int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg)
 {
-	p->pkg = gl_package_open(file, import_path, l->linker->abi, l->err);
-	if (p->pkg == NULL) {
+	p->pkg = pkg;
+	if (pkg == NULL) {
 		return -1;
 	}
 	if (p->path == NULL) {
@@ -261,13 +261,18 @@ int link_open_package(struct link *l, struct lpkg *p, const char *file, const ch
 	p->nobjs = gl_package_nobjects(p->pkg);
 	p->objs = calloc(p->nobjs, sizeof(*p->objs));
 	if (p->objs == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", file);
+		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", p->path);
 	}
 	for (uint32_t o = 0; o < p->nobjs; o++) {
 		p->objs[o] = (struct lobj){ .obj = gl_package_object(p->pkg, o), .pkg = p };
 	}
 	p->abi = l->linker->abi;
 	return 0;
+}
+
+int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path)
+{
+	return link_take_package(l, p, gl_package_open(file, import_path, l->linker->abi, l->err));
 }
 
 const uint8_t *lpkg_fingerprint(const struct lpkg *p)
@@ -312,6 +317,20 @@ static char *path_to_prefix(const char *path)
 		}
 	}
 	return out;
+}
+
+void link_plain_path(struct gl_str path, char *out)
+{
+	for (uint32_t i = 0; i < path.n; i++) {
+		unsigned hex;
+		if (path.p[i] == '%' && i + 2 < path.n && sscanf(path.p + i + 1, "%2x", &hex) == 1) {
+			*out++ = (char)hex;
+			i += 2;
+		} else {
+			*out++ = path.p[i];
+		}
+	}
+	*out = '\0';
 }
 
 /* An archive in use stays: symbols of the resident store may have come from it. Another that is offered for the same
@@ -404,6 +423,8 @@ static void read_importcfg(struct linker *linker)
 	}
 }
 
+struct lpkg *link_archives(const struct link *l) { return l->gom != NULL ? l->shipped : l->linker->archives; }
+
 struct lpkg *link_archive(struct link *l, struct gl_str path)
 {
 	struct lpkg *p = NULL;
@@ -411,8 +432,8 @@ struct lpkg *link_archive(struct link *l, struct gl_str path)
 	if (path.n == 0) {
 		return NULL; /* an unnamed type, say */
 	}
-	HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
-	if (p == NULL && l->linker->importcfg != NULL) {
+	HASH_FIND(hh, link_archives(l), path.p, path.n, p);
+	if (p == NULL && l->gom == NULL && l->linker->importcfg != NULL) {
 		read_importcfg(l->linker);
 		HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
 	}
@@ -471,6 +492,9 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct g
 	struct gl_str path = gl_object_pkg(obj->obj, ref.pkg);
 	struct gl_error ignored;
 
+	if (l->gom != NULL) {
+		return none; /* it has new numbers, and names whatever it knew the name of */
+	}
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		if (str_is(path, l->packages[i].path) && ref.sym < gl_object_nsyms(l->packages[i].objs[0].obj)) {
 			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
@@ -511,23 +535,15 @@ struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_sy
 const uint8_t *link_host_has(struct link *l, struct gl_str path)
 {
 	static const char prefix[] = "go:link.pkghashbytes.";
-	char name[1024], *w = name + sizeof(prefix) - 1;
+	char name[1024];
 	struct gl_image_sym sym;
 
 	if (path.n + sizeof(prefix) > sizeof(name)) {
 		return NULL;
 	}
 	memcpy(name, prefix, sizeof(prefix));
-	for (uint32_t i = 0; i < path.n; i++) {
-		unsigned hex;
-		if (path.p[i] == '%' && i + 2 < path.n && sscanf(path.p + i + 1, "%2x", &hex) == 1) {
-			*w++ = (char)hex;
-			i += 2;
-		} else {
-			*w++ = path.p[i];
-		}
-	}
-	if (gl_image_lookup(l->linker->image, name, (size_t)(w - name), &sym)) {
+	link_plain_path(path, name + sizeof(prefix) - 1);
+	if (gl_image_lookup(l->linker->image, name, strlen(name), &sym)) {
 		return (const uint8_t *)sym.addr;
 	}
 	return NULL;
@@ -598,7 +614,7 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 				     t->tie == TIE_OWN ? "is loaded with it" : "the module that it uses has", NULL,
 				     NULL);
 	}
-	HASH_FIND(hh, l->linker->archives, path.p, path.n, archive);
+	HASH_FIND(hh, link_archives(l), path.p, path.n, archive);
 	HASH_FIND(hh, l->linker->resident_packages, path.p, path.n, resident);
 	have = link_host_has(l, path);
 	if (have != NULL) {
@@ -614,7 +630,10 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 	if (have == NULL || memcmp(have, fingerprint, 8) == 0 || is_standard(l, path)) {
 		return 0;
 	}
-	return refuse_import(l, p, path, "this process has", from, archive == NULL ? NULL : archive->offered);
+	return refuse_import(l, p, path, "this process has", from,
+			     archive == NULL  ? NULL :
+			     l->gom != NULL   ? archive->version :
+						archive->offered);
 }
 
 int link_check_imports(struct link *l, struct lpkg *p)

@@ -216,6 +216,9 @@ static void place(struct link *l, struct lsym *s, const struct lobj *obj, uint32
 		s->state = SYM_FIXED;
 		s->addr = l->linker->zerobase;
 	}
+	if (s->section == SEC_TEXT && s->size == 0) {
+		s->state = SYM_ABSENT; /* a function whose body is elsewhere */
+	}
 	if (s->section == SEC_NONE) {
 		s->state = (int)sym.type == l->linker->abi->STLSBSS ? SYM_TLS : SYM_ABSENT;
 	}
@@ -345,7 +348,7 @@ static bool bind_fixed(struct link *l, struct lsym *s)
 		s->is_func = host.is_func;
 		return true;
 	}
-	return bind_known(s, l->linker->resident);
+	return !l->shipping && bind_known(s, l->linker->resident);
 }
 
 /* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */
@@ -432,7 +435,7 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 	}
 	/* the host dropped it, for nobody called it there */
 	link_archive(l, path);
-	for (struct lpkg *p = l->linker->archives; p != NULL && !l->failed; p = p->hh.next) {
+	for (struct lpkg *p = link_archives(l); p != NULL && !l->failed; p = p->hh.next) {
 		struct lpkg *open = may_push(p) ? open_known(l, p) : NULL;
 		const struct ldef *def = open == NULL ? NULL : lpkg_find(open, s->name.p, s->name.n, s->want_abi);
 		if (def != NULL && def->is_func) {
@@ -515,7 +518,7 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	if (bind_funcval(l, s, view, self)) {
 		return;
 	}
-	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+	for (struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
 		if (may_push(p) && pull(l, s, view, open_known(l, p))) {
 			return;
 		}
@@ -692,7 +695,7 @@ static void want_library(struct link *l, struct clib *lib)
 	}
 	l->wanted_clibs = grown;
 	l->wanted_clibs[l->nwanted_clibs++] = lib;
-	for (struct lpkg *p = l->linker->archives; p != NULL && !l->failed; p = p->hh.next) {
+	for (struct lpkg *p = link_archives(l); p != NULL && !l->failed; p = p->hh.next) {
 		if (p->clib == lib) {
 			root_go_exports(l, p);
 		}
@@ -834,20 +837,11 @@ static void note_missing_package(struct link *l, struct gl_str path)
 		return;
 	}
 	l->missing_packages = grown;
-	char *copy = malloc(path.n + 1), *w = copy;
+	char *copy = malloc(path.n + 1);
 	if (copy == NULL) {
 		return;
 	}
-	for (uint32_t i = 0; i < path.n; i++) {
-		unsigned hex;
-		if (path.p[i] == '%' && i + 2 < path.n && sscanf(path.p + i + 1, "%2x", &hex) == 1) {
-			*w++ = (char)hex;
-			i += 2;
-		} else {
-			*w++ = path.p[i];
-		}
-	}
-	*w = '\0';
+	link_plain_path(path, copy);
 	l->missing_packages[l->nmissing_packages++] = copy;
 }
 
@@ -861,15 +855,6 @@ static void note_missing(struct link *l, uint32_t s)
 	push(l, &l->missing, &l->nmissing, &l->cap_missing, s);
 }
 
-/* Marker relocations tell the Go linker's dead-code pass what to keep; nothing is patched for them. We keep all methods
- * of every type we keep, so that they tell us nothing. */
-static bool is_marker(const struct gl_abi *abi, int type)
-{
-	return type == abi->R_USETYPE || type == abi->R_USEIFACE || type == abi->R_USEIFACEMETHOD ||
-	       type == abi->R_USENAMEDMETHOD || type == abi->R_USEGENERICIFACEMETHOD || type == abi->R_USEFIELD ||
-	       type == abi->R_CALLIND;
-}
-
 static void scan_relocs(struct link *l, uint32_t s)
 {
 	const struct gl_abi *abi = l->linker->abi;
@@ -881,7 +866,7 @@ static void scan_relocs(struct link *l, uint32_t s)
 		bool weak = (r.type & abi->R_WEAK) != 0;
 		int type = r.type & ~abi->R_WEAK;
 
-		if (is_marker(abi, type) || r.sym.pkg == GL_PKG_INVALID) {
+		if (gl_reloc_is_marker(abi, type) || r.sym.pkg == GL_PKG_INVALID) {
 			continue;
 		}
 		uint32_t t = link_resolve_ref(l, sym->obj, r.sym, (enum unit_id)sym->unit, s);
@@ -1010,6 +995,19 @@ uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t l
 
 /* ---- the pass --------------------------------------------------------------------------------------------------- */
 
+/* What an object only referred to may have been defined by one that was looked through later. */
+static void forget_found(struct link *l)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < l->nmissing; i++) {
+		if (link_sym(l, l->missing[i])->state == SYM_ABSENT) {
+			l->missing[n++] = l->missing[i];
+		}
+	}
+	l->nmissing = n;
+}
+
 static int report_missing(struct link *l)
 {
 	char list[7000];
@@ -1072,7 +1070,7 @@ static void root_inittask(struct link *l, const struct lpkg *p)
  * a name and had nothing to give need not. */
 static int check_archives(struct link *l)
 {
-	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+	for (struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
 		if (p->init_scheduled && !p->checked) {
 			if (link_check_imports(l, p) != 0) {
 				return -1;
@@ -1105,6 +1103,7 @@ int link_resolve(struct link *l)
 	if (l->failed || link_order_inits(l) != 0) {
 		return -1;
 	}
+	forget_found(l);
 	if (l->nunlinked > 0) {
 		return link_report_unlinked(l);
 	}
@@ -1151,6 +1150,14 @@ void link_free(struct link *l)
 		lpkg_close(&l->packages[i]);
 	}
 	free(l->packages);
+	struct lpkg *shipped = l->shipped, *next_shipped;
+	HASH_CLEAR(hh, l->shipped);
+	for (; shipped != NULL; shipped = next_shipped) {
+		next_shipped = shipped->hh.next;
+		lpkg_close(shipped);
+		free(shipped);
+	}
+	gl_gom_close(l->gom);
 	struct tied_package *tie = l->ties, *next;
 	HASH_CLEAR(hh, l->ties);
 	for (; tie != NULL; tie = next) {

@@ -14,73 +14,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* cmd/internal/goobj/objfile.go: "Blocks" */
-enum {
-	BLK_AUTOLIB,
-	BLK_PKGIDX,
-	BLK_FILE,
-	BLK_SYMDEF,
-	BLK_HASHED64DEF,
-	BLK_HASHEDDEF,
-	BLK_NONPKGDEF,
-	BLK_NONPKGREF,
-	BLK_REFFLAGS,
-	BLK_HASH64,
-	BLK_HASH,
-	BLK_RELOCIDX,
-	BLK_AUXIDX,
-	BLK_DATAIDX,
-	BLK_RELOC,
-	BLK_AUX,
-	BLK_DATA,
-	BLK_REFNAME,
-	BLK_END,
-	NBLK
-};
+#include "goobj.h"
 
-/* sizes in bytes of what the blocks hold (the same file) */
-enum {
-	STRINGREF_SIZE = 8,
-	AUTOLIB_SIZE = STRINGREF_SIZE + 8,
-	SYM_SIZE = STRINGREF_SIZE + 2 + 1 + 1 + 1 + 4 + 4,
-	HASH64_SIZE = 8,
-	HASH_SIZE = 16,
-	RELOC_SIZE = 4 + 1 + 2 + 8 + 8,
-	AUX_SIZE = 1 + 8,
-	REFNAME_SIZE = 8 + STRINGREF_SIZE,
-	REFFLAGS_SIZE = 8 + 1 + 1,
-	HEADER_SIZE = 8 + 8 + 4 + 4 * NBLK,
-	INLNODE_SIZE = 4 * 6,
-	ENTRY_SIZE = 60 /* of an archive's entry header */
-};
-
-enum { OBJ_FLAG_FROM_ASSEMBLY = 1 << 2, OBJ_FLAG_UNLINKABLE = 1 << 3 };
-
-static const char goobj_magic[8] = { '\0', 'g', 'o', '1', '2', '0', 'l', 'd' };
-static const char ar_magic[8] = { '!', '<', 'a', 'r', 'c', 'h', '>', '\n' };
-
-struct gl_object {
-	struct gl_package *pkg;
-	char member[64];
-	const uint8_t *base; /* the goobj header */
-	uint64_t size;       /* bytes from base to the member's end */
-	uint32_t flags;
-	uint32_t off[NBLK];
-
-	uint32_t nsymdef, nhashed64, nhashed, nnonpkgdef, nnonpkgref;
-	uint32_t nsyms, ntotal;
-	uint32_t npkgs, nautolib, nfiles, nrefnames;
-
-	uint32_t *refname_table; /* open addressing: 1 + number of the refname, 0 is empty */
-	uint32_t refname_mask;
-};
+static const char goobj_magic[8] = GOOBJ_MAGIC;
+static const char ar_magic[8] = AR_MAGIC;
 
 struct gl_package {
 	char *file;
 	char *path;
 	char *header;
-	uint8_t *map;
+	const uint8_t *map;
 	size_t size;
+	bool borrowed;          /* the bytes are the caller's */
 	const uint8_t *exports; /* export data, NULL where there is none */
 	size_t exports_size;
 	struct gl_object *objects;
@@ -433,7 +378,7 @@ static int package_add_object(struct gl_package *pkg, const char *name, const ui
 	}
 	pkg->objects = grown;
 	struct gl_object *obj = &pkg->objects[pkg->nobjects++];
-	*obj = (struct gl_object){ .pkg = pkg, .base = end + 3, .size = size - (size_t)(end + 3 - p) };
+	*obj = (struct gl_object){ .pkg = pkg, .text = p, .base = end + 3, .size = size - (size_t)(end + 3 - p) };
 	snprintf(obj->member, sizeof(obj->member), "%s", name);
 	if (object_read_header(obj, err) != 0 || object_check(obj, err) != 0 || object_index_refnames(obj, err) != 0) {
 		return -1;
@@ -564,8 +509,9 @@ static int package_map(struct gl_package *pkg, int flags, struct gl_error *err)
 	return 0;
 }
 
-struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
-				   struct gl_error *err)
+/* bytes: NULL to map the file. */
+static struct gl_package *package_open(const char *path, const uint8_t *bytes, size_t size, const char *import_path,
+				       const struct gl_abi *abi, struct gl_error *err)
 {
 	struct gl_package *pkg = calloc(1, sizeof(*pkg));
 
@@ -573,8 +519,11 @@ struct gl_package *gl_package_open(const char *path, const char *import_path, co
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
 		goto fail;
 	}
+	pkg->map = bytes;
+	pkg->size = size;
+	pkg->borrowed = bytes != NULL;
 	/* all of it is going to be read */
-	if (package_map(pkg, MAP_POPULATE, err) != 0 ||
+	if ((!pkg->borrowed && package_map(pkg, MAP_POPULATE, err) != 0) ||
 	    package_read_members(pkg, abi != NULL ? abi->object_header : NULL, err) != 0) {
 		goto fail;
 	}
@@ -595,6 +544,18 @@ fail:
 	return NULL;
 }
 
+struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
+				   struct gl_error *err)
+{
+	return package_open(path, NULL, 0, import_path, abi, err);
+}
+
+struct gl_package *gl_package_open_bytes(const char *name, const uint8_t *bytes, size_t size, const char *import_path,
+					 const struct gl_abi *abi, struct gl_error *err)
+{
+	return package_open(name, bytes, size, import_path, abi, err);
+}
+
 void gl_package_close(struct gl_package *pkg)
 {
 	if (pkg == NULL) {
@@ -606,8 +567,8 @@ void gl_package_close(struct gl_package *pkg)
 	free(pkg->objects);
 	free(pkg->foreigns);
 	gl_cgo_free(pkg->cgo);
-	if (pkg->map != NULL) {
-		munmap(pkg->map, pkg->size);
+	if (pkg->map != NULL && !pkg->borrowed) {
+		munmap((void *)pkg->map, pkg->size);
 	}
 	free(pkg->header);
 	free(pkg->path);
@@ -682,7 +643,7 @@ void gl_symnames_close(struct gl_symnames *names)
 {
 	if (names != NULL) {
 		if (names->pkg.map != NULL) {
-			munmap(names->pkg.map, names->pkg.size);
+			munmap((void *)names->pkg.map, names->pkg.size);
 		}
 		free(names->pkg.file);
 		free(names);
@@ -863,33 +824,37 @@ struct gl_aux gl_object_aux(const struct gl_object *obj, uint32_t i, uint32_t j)
 	return (struct gl_aux){ .type = p[0], .sym = get_symref(p + 1) };
 }
 
+bool gl_funcinfo_read(const uint8_t *p, uint32_t size, struct gl_funcinfo *fi)
+{
+	if (size < FUNCINFO_SIZE) {
+		return false;
+	}
+	*fi = (struct gl_funcinfo){ .args = get32(p),
+				    .locals = get32(p + 4),
+				    .func_id = p[8],
+				    .func_flag = p[9],
+				    .start_line = (int32_t)get32(p + 12),
+				    .nfiles = get32(p + 16),
+				    .files = p + 20 };
+	if (fi->nfiles > (size - FUNCINFO_SIZE) / 4) {
+		return false;
+	}
+	fi->inltree = p + 20 + 4 * (size_t)fi->nfiles + 4;
+	fi->ninltree = get32(fi->inltree - 4);
+	return fi->ninltree <= (size - FUNCINFO_SIZE - 4 * fi->nfiles) / INLNODE_SIZE;
+}
+
 bool gl_object_funcinfo(const struct gl_object *obj, uint32_t i, struct gl_funcinfo *fi)
 {
 	uint32_t n = gl_object_nauxs(obj, i);
 
 	for (uint32_t j = 0; j < n; j++) {
 		struct gl_aux aux = gl_object_aux(obj, i, j);
-		if (aux.type != GL_AUX_FUNCINFO) {
-			continue;
+		if (aux.type == GL_AUX_FUNCINFO) {
+			uint32_t size;
+			const uint8_t *p = gl_object_data(obj, gl_object_local(obj, aux.sym), &size);
+			return gl_funcinfo_read(p, size, fi);
 		}
-		uint32_t size;
-		const uint8_t *p = gl_object_data(obj, gl_object_local(obj, aux.sym), &size);
-		if (size < 24) {
-			return false;
-		}
-		*fi = (struct gl_funcinfo){ .args = get32(p),
-					    .locals = get32(p + 4),
-					    .func_id = p[8],
-					    .func_flag = p[9],
-					    .start_line = (int32_t)get32(p + 12),
-					    .nfiles = get32(p + 16),
-					    .files = p + 20 };
-		if (fi->nfiles > (size - 24) / 4) {
-			return false;
-		}
-		fi->inltree = p + 20 + 4 * (size_t)fi->nfiles + 4;
-		fi->ninltree = get32(fi->inltree - 4);
-		return fi->ninltree <= (size - 24 - 4 * fi->nfiles) / INLNODE_SIZE;
 	}
 	return false;
 }
@@ -905,4 +870,11 @@ struct gl_inlnode gl_funcinfo_inlnode(const struct gl_funcinfo *fi, uint32_t k)
 				    .line = (int32_t)get32(p + 8),
 				    .func = get_symref(p + 12),
 				    .parent_pc = (int32_t)get32(p + 20) };
+}
+
+bool gl_reloc_is_marker(const struct gl_abi *abi, int type)
+{
+	return type == abi->R_USETYPE || type == abi->R_USEIFACE || type == abi->R_USEIFACEMETHOD ||
+	       type == abi->R_USENAMEDMETHOD || type == abi->R_USEGENERICIFACEMETHOD || type == abi->R_USEFIELD ||
+	       type == abi->R_CALLIND;
 }

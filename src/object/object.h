@@ -119,6 +119,9 @@ struct gl_package; /* an archive: one package, its members */
  * gl_package_close. import_path overrides the package path; NULL takes it from the object (its `-p`). */
 struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
 				   struct gl_error *err);
+/* The same of an archive in memory, which must outlive the package; name is for messages. */
+struct gl_package *gl_package_open_bytes(const char *name, const uint8_t *bytes, size_t size, const char *import_path,
+					 const struct gl_abi *abi, struct gl_error *err);
 void gl_package_close(struct gl_package *pkg);
 
 /* The names of the symbols that a package's own object numbers, and nothing else: objects refer to each other's symbols
@@ -190,7 +193,12 @@ uint32_t gl_object_nrelocs(const struct gl_object *obj, uint32_t i);
 struct gl_reloc gl_object_reloc(const struct gl_object *obj, uint32_t i, uint32_t j);
 uint32_t gl_object_nauxs(const struct gl_object *obj, uint32_t i);
 struct gl_aux gl_object_aux(const struct gl_object *obj, uint32_t i, uint32_t j);
+/* Marker relocations tell the Go linker's dead-code pass what to keep; nothing is patched for them, and since all
+ * methods of every type that is kept are kept, they tell us nothing. */
+bool gl_reloc_is_marker(const struct gl_abi *abi, int type);
 
+/* FuncInfo that is a symbol's data; false when it is broken. */
+bool gl_funcinfo_read(const uint8_t *p, uint32_t size, struct gl_funcinfo *fi);
 /* The FuncInfo of symbol i; false when it has none (data symbols, some assembly). */
 bool gl_object_funcinfo(const struct gl_object *obj, uint32_t i, struct gl_funcinfo *fi);
 uint32_t gl_funcinfo_file(const struct gl_funcinfo *fi, uint32_t k);

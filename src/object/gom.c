@@ -1,0 +1,439 @@
+/* Shipped modules (see gom.h for the format). */
+#include "gom.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pool.h"
+
+static const char magic[] = "goloader module ";
+
+enum { VERSION = 1, HASH_BYTES = 32 };
+
+struct owned {
+	struct gl_gom gom;
+	struct gl_pool pool;
+	uint8_t *bytes; /* the whole file */
+	char *text;     /* the manifest, cut into words */
+	char **lines;   /* those of the packages, imports and exports */
+	size_t nlines;
+};
+
+static int corrupt(const struct owned *own, struct gl_error *err, const char *what)
+{
+	return gl_fail(err, GL_EFORMAT, "%s is corrupt: %s", own->gom.file, what);
+}
+
+/* ---- the file --------------------------------------------------------------------------------------------------- */
+
+bool gl_gom_is(const char *file)
+{
+	char start[sizeof(magic) - 1];
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	bool is = fd >= 0 && read(fd, start, sizeof(start)) == (ssize_t)sizeof(start) &&
+		  memcmp(start, magic, sizeof(start)) == 0;
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return is;
+}
+
+static int read_all(struct owned *own, struct gl_error *err)
+{
+	const char *file = own->gom.file;
+	struct stat st;
+	size_t used = 0;
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret = -1;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
+		goto done;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		gl_fail(err, GL_EIO, "%s is not a regular file", file);
+		goto done;
+	}
+	own->gom.size = (size_t)st.st_size;
+	own->bytes = malloc(own->gom.size + 1);
+	if (own->bytes == NULL) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
+		goto done;
+	}
+	while (used < own->gom.size) {
+		ssize_t n = read(fd, own->bytes + used, own->gom.size - used);
+		if (n < 0 && errno == EINTR) {
+			continue;
+		}
+		if (n <= 0) {
+			gl_fail(err, GL_EIO, "%s: %s", file, n < 0 ? strerror(errno) : "it shrank while it was read");
+			goto done;
+		}
+		used += (size_t)n;
+	}
+	ret = 0;
+
+done:
+	if (fd >= 0) {
+		close(fd);
+	}
+	return ret;
+}
+
+/* ---- words ------------------------------------------------------------------------------------------------------ */
+
+/* Cuts the first word off; NULL when there is none. */
+static char *next_word(char **rest)
+{
+	char *word = *rest, *end = strchr(word, ' ');
+
+	if (*word == '\0' || end == word) {
+		return NULL;
+	}
+	if (end == NULL) {
+		*rest = word + strlen(word);
+	} else {
+		*end = '\0';
+		*rest = end + 1;
+	}
+	return word;
+}
+
+static bool read_number(const char *word, size_t *n)
+{
+	size_t len = word == NULL ? 0 : strlen(word);
+
+	*n = 0;
+	if (len == 0 || len > 15 || strspn(word, "0123456789") != len) {
+		return false;
+	}
+	*n = (size_t)strtoull(word, NULL, 10);
+	return true;
+}
+
+static bool is_hex(const char *word, size_t len)
+{
+	return word != NULL && strlen(word) == len && strspn(word, "0123456789abcdef") == len;
+}
+
+/* ---- the manifest ----------------------------------------------------------------------------------------------- */
+
+/* The first line: from here on every byte is as it was written. Returns what follows it. */
+static uint8_t *check_content(struct owned *own, struct gl_error *err)
+{
+	uint8_t sum[HASH_BYTES], *eol = memchr(own->bytes, '\n', own->gom.size < 256 ? own->gom.size : 256);
+	char hex[2 * HASH_BYTES + 1];
+	size_t version, want, prefix = sizeof(magic) - 1;
+
+	if (own->gom.size < prefix || memcmp(own->bytes, magic, prefix) != 0) {
+		gl_fail(err, GL_EFORMAT, "%s is no shipped module: it doesn't start with \"%s\"", own->gom.file, magic);
+		return NULL;
+	}
+	if (eol == NULL) {
+		corrupt(own, err, "its first line has no end");
+		return NULL;
+	}
+	*eol = '\0';
+	char *rest = (char *)own->bytes + prefix;
+	if (!read_number(next_word(&rest), &version)) {
+		corrupt(own, err, "its first line has no version");
+		return NULL;
+	}
+	if (version != VERSION) {
+		gl_fail(err, GL_EMISMATCH, "%s is of version %zu of its format, this goloader reads version %d",
+			own->gom.file, version, VERSION);
+		return NULL;
+	}
+	if (!read_number(next_word(&rest), &want) || !is_hex(rest, 2 * HASH_BYTES)) {
+		corrupt(own, err, "its first line has no size and hash");
+		return NULL;
+	}
+	memcpy(own->gom.hash, rest, sizeof(own->gom.hash));
+	size_t have = own->gom.size - (size_t)(eol + 1 - own->bytes);
+	if (have != want) {
+		gl_fail(err, GL_EFORMAT, "%s is %s: %zu bytes follow its first line, which says %zu", own->gom.file,
+			have < want ? "truncated" : "corrupt", have, want);
+		return NULL;
+	}
+	crypto_generichash(sum, sizeof(sum), eol + 1, have, NULL, 0);
+	sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum));
+	if (strcmp(hex, own->gom.hash) != 0) {
+		gl_fail(err, GL_EFORMAT, "%s is corrupt: its hash is %s, its first line says %s", own->gom.file, hex,
+			own->gom.hash);
+		return NULL;
+	}
+	return eol + 1;
+}
+
+/* Cuts the manifest into lines: the object header, the host, then the others, up to the empty one. */
+static int cut_lines(struct owned *own, const uint8_t *start, size_t size, size_t *manifest, struct gl_error *err)
+{
+	const uint8_t *end = memmem(start, size, "\n\n", 2);
+	size_t n = end == NULL ? 0 : (size_t)(end - start), cap = 0;
+
+	if (end == NULL || memchr(start, '\0', n) != NULL) {
+		return corrupt(own, err, "its manifest has no end");
+	}
+	*manifest = n + 2;
+	own->text = strndup((const char *)start, n);
+	if (own->text == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", own->gom.file);
+	}
+	for (char *line = own->text; line != NULL;) {
+		char *eol = strchr(line, '\n');
+		if (eol != NULL) {
+			*eol = '\0';
+		}
+		if (own->nlines == cap) {
+			cap = cap * 2 + 64;
+			char **grown = realloc(own->lines, cap * sizeof(*grown));
+			if (grown == NULL) {
+				return gl_fail(err, GL_ENOMEM, "%s: out of memory", own->gom.file);
+			}
+			own->lines = grown;
+		}
+		own->lines[own->nlines++] = line;
+		line = eol == NULL ? NULL : eol + 1;
+	}
+	return 0;
+}
+
+static bool read_package(char *rest, struct gl_gom_package *p)
+{
+	static const char *const roles[] = { "root", "own", "shared" };
+	const char *role = next_word(&rest), *fingerprint = next_word(&rest);
+	int found = -1;
+
+	for (int i = 0; role != NULL && i < 3; i++) {
+		found = strcmp(role, roles[i]) == 0 ? i : found;
+	}
+	bool has_size = read_number(next_word(&rest), &p->size);
+	p->path = next_word(&rest);
+	p->version = *rest == '\0' ? NULL : rest;
+	if (found < 0 || !is_hex(fingerprint, 16) || !has_size || p->path == NULL) {
+		return false;
+	}
+	p->role = (enum gl_gom_role)found;
+	memcpy(p->fingerprint, fingerprint, sizeof(p->fingerprint));
+	return true;
+}
+
+static bool read_import(char *rest, struct gl_gom_import *import)
+{
+	const char *where = next_word(&rest), *fingerprint = next_word(&rest);
+
+	if (where == NULL || !is_hex(fingerprint, 16) || *rest == '\0') {
+		return false;
+	}
+	import->in_host = strcmp(where, "host") == 0;
+	memcpy(import->fingerprint, fingerprint, sizeof(import->fingerprint));
+	import->path = rest;
+	return import->in_host || strcmp(where, "none") == 0;
+}
+
+static bool read_export(char *rest, struct gl_gom_export *export)
+{
+	const char *kind = next_word(&rest);
+
+	export->package = next_word(&rest);
+	export->name = next_word(&rest);
+	export->signature = rest;
+	if (kind == NULL || export->package == NULL || export->name == NULL || *rest == '\0') {
+		return false;
+	}
+	export->is_func = strcmp(kind, "func") == 0;
+	return export->is_func || strcmp(kind, "var") == 0;
+}
+
+static int read_lines(struct owned *own, struct gl_error *err)
+{
+	struct gl_gom *gom = &own->gom;
+	struct gl_gom_package *packages = gl_pool_take(&own->pool, own->nlines * sizeof(*packages));
+	struct gl_gom_import *imports = gl_pool_take(&own->pool, own->nlines * sizeof(*imports));
+	struct gl_gom_export *exports = gl_pool_take(&own->pool, own->nlines * sizeof(*exports));
+
+	if (packages == NULL || imports == NULL || exports == NULL) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", gom->file);
+	}
+	char *rest = own->nlines > 1 ? own->lines[1] : NULL;
+	const char *word = rest == NULL ? NULL : next_word(&rest);
+	gom->header = own->lines[0];
+	gom->host_id = word != NULL && strcmp(word, "host") == 0 ? next_word(&rest) : NULL;
+	gom->host_name = rest;
+	if (gom->host_id == NULL) {
+		return corrupt(own, err, "its manifest names no host");
+	}
+	for (size_t i = 2; i < own->nlines; i++) {
+		bool ok = false;
+		rest = own->lines[i];
+		word = next_word(&rest);
+		if (word != NULL && strcmp(word, "package") == 0) {
+			ok = read_package(rest, &packages[gom->npackages++]);
+		} else if (word != NULL && strcmp(word, "import") == 0) {
+			ok = read_import(rest, &imports[gom->nimports++]);
+		} else if (word != NULL && strcmp(word, "export") == 0) {
+			ok = read_export(rest, &exports[gom->nexports++]);
+		}
+		if (!ok) {
+			return gl_fail(err, GL_EFORMAT, "%s is corrupt: line %zu of its manifest", gom->file, i + 2);
+		}
+	}
+	gom->packages = packages;
+	gom->imports = imports;
+	gom->exports = exports;
+	return 0;
+}
+
+/* Gives each package its bytes. */
+static int cut_payload(struct owned *own, const uint8_t *p, size_t size, struct gl_error *err)
+{
+	struct gl_gom_package *packages = (struct gl_gom_package *)own->gom.packages; /* ours */
+
+	for (size_t i = 0; i < own->gom.npackages; i++) {
+		if (packages[i].size > size) {
+			return corrupt(own, err, "its packages are longer than the file");
+		}
+		packages[i].bytes = p;
+		p += packages[i].size;
+		size -= packages[i].size;
+	}
+	return size == 0 ? 0 : corrupt(own, err, "bytes follow its last package");
+}
+
+struct gl_gom *gl_gom_open(const char *file, struct gl_error *err)
+{
+	struct owned *own = calloc(1, sizeof(*own));
+	size_t manifest = 0;
+
+	if (own == NULL || (own->gom.file = strdup(file)) == NULL) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
+		goto fail;
+	}
+	if (read_all(own, err) != 0) {
+		goto fail;
+	}
+	const uint8_t *content = check_content(own, err);
+	size_t size = content == NULL ? 0 : own->gom.size - (size_t)(content - own->bytes);
+	if (content == NULL || cut_lines(own, content, size, &manifest, err) != 0 || read_lines(own, err) != 0 ||
+	    cut_payload(own, content + manifest, size - manifest, err) != 0) {
+		goto fail;
+	}
+	return &own->gom;
+
+fail:
+	gl_gom_close(own == NULL ? NULL : &own->gom);
+	return NULL;
+}
+
+void gl_gom_close(struct gl_gom *gom)
+{
+	struct owned *own = (struct owned *)(void *)gom;
+
+	if (own != NULL) {
+		gl_pool_free(&own->pool);
+		free(own->lines);
+		free(own->text);
+		free(own->bytes);
+		free((char *)own->gom.file);
+		free(own);
+	}
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------------------- */
+
+static void add_line(struct gl_bytes *out, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		gl_bytes_add(out, words[i], strlen(words[i]));
+		gl_bytes_add(out, i + 1 < n ? " " : "\n", 1);
+	}
+}
+
+#define LINE(out, ...)                                                         \
+	add_line(out, (const char *const[]){ __VA_ARGS__ },                    \
+		 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
+
+static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
+{
+	static const char *const roles[] = { "root", "own", "shared" };
+	char size[24];
+
+	LINE(out, gom->header);
+	LINE(out, "host", gom->host_id, gom->host_name);
+	for (size_t i = 0; i < gom->npackages; i++) {
+		const struct gl_gom_package *p = &gom->packages[i];
+		snprintf(size, sizeof(size), "%zu", p->size);
+		if (p->version != NULL) {
+			LINE(out, "package", roles[p->role], p->fingerprint, size, p->path, p->version);
+		} else {
+			LINE(out, "package", roles[p->role], p->fingerprint, size, p->path);
+		}
+	}
+	for (size_t i = 0; i < gom->nimports; i++) {
+		const struct gl_gom_import *import = &gom->imports[i];
+		LINE(out, "import", import->in_host ? "host" : "none", import->fingerprint, import->path);
+	}
+	for (size_t i = 0; i < gom->nexports; i++) {
+		const struct gl_gom_export *export = &gom->exports[i];
+		LINE(out, "export", export->is_func ? "func" : "var", export->package, export->name, export->signature);
+	}
+	gl_bytes_add(out, "\n", 1);
+}
+
+/* Whoever opens the file meanwhile sees the old one, or the new one whole. */
+static int write_all(const char *file, const char *first, const struct gl_bytes *body, struct gl_error *err)
+{
+	char name[4096];
+	int n = snprintf(name, sizeof(name), "%s.XXXXXX", file);
+
+	if (n < 0 || (size_t)n >= sizeof(name)) {
+		return gl_fail(err, GL_EIO, "%s: %s", file, strerror(ENAMETOOLONG));
+	}
+	int fd = mkstemp(name);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+	if (f == NULL) {
+		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
+		if (fd >= 0) {
+			close(fd);
+			unlink(name);
+		}
+		return -1;
+	}
+	mode_t mask = umask(0);
+	umask(mask);
+	bool ok = fputs(first, f) >= 0 && fwrite(body->p, 1, body->n, f) == body->n &&
+		  fchmod(fd, 0666 & ~mask) == 0;
+	ok = fclose(f) == 0 && ok;
+	if (!ok || rename(name, file) != 0) {
+		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
+		unlink(name);
+		return -1;
+	}
+	return 0;
+}
+
+int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload, struct gl_error *err)
+{
+	struct gl_bytes body = { 0 };
+	uint8_t sum[HASH_BYTES];
+	char hex[2 * HASH_BYTES + 1], first[256];
+
+	add_manifest(&body, gom);
+	gl_bytes_add(&body, payload->p, payload->n);
+	if (body.failed || payload->failed) {
+		free(body.p);
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
+	}
+	crypto_generichash(sum, sizeof(sum), body.p, body.n, NULL, 0);
+	sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum));
+	snprintf(first, sizeof(first), "%s%d %zu %s\n", magic, VERSION, body.n, hex);
+	int ret = write_all(file, first, &body, err);
+	free(body.p);
+	return ret;
+}

@@ -1,0 +1,71 @@
+/* Shipped modules: one file (x.gom) that holds the object code of a package and of all that one host lacks for it.
+ *
+ * It begins with a manifest in lines of text, which `head` shows and which is all that says what the file is:
+ *
+ *     goloader module 1 1263871 9f86d081884c7d65…          bytes behind this line, and their BLAKE2b-256
+ *     go object linux amd64 go1.26.8 GOAMD64=v1 X:…         what its objects were made by, as each repeats
+ *     host 5a3c9e… libgoloader_host.so                      the host it was resolved against (gl_host_id), its name
+ *     package root 16f0… 20480 example.com/shop             role, fingerprint of its export data, bytes, path
+ *     package shared 8c1d… 911360 net/http
+ *     package shared 27e1… 51208 gopkg.in/yaml%2ev3 gopkg.in/yaml.v3@v3.0.1    and the version of a third party's
+ *     import host 0b7e… fmt                                 imported, and not in this file
+ *     export func example.com/shop Render func(cat string) (string, error)
+ *
+ * An empty line ends it, and the packages' archives follow in the order listed, one behind the other. Roles: a root's
+ * exports are the module's; own packages belong to the module too; shared ones are the process's, one for all modules.
+ *
+ * Reading is separate from believing here too: every byte is hashed before a number in it is used, and the archives are
+ * checked like any other when they are opened. */
+#ifndef GL_GOM_H
+#define GL_GOM_H
+
+#include "object.h"
+#include "writer.h"
+
+enum gl_gom_role { GL_GOM_ROOT, GL_GOM_OWN, GL_GOM_SHARED };
+
+struct gl_gom_package {
+	enum gl_gom_role role;
+	char fingerprint[17]; /* hexadecimal */
+	const char *path;     /* as symbol names carry it */
+	const char *version;  /* "gopkg.in/yaml.v3@v3.0.1", or NULL */
+	const uint8_t *bytes; /* its archive */
+	size_t size;
+};
+
+struct gl_gom_import {
+	bool in_host;
+	char fingerprint[17];
+	const char *path;
+};
+
+struct gl_gom_export {
+	bool is_func;
+	const char *package, *name, *signature; /* "?" for one whose type is not known */
+};
+
+struct gl_gom {
+	const char *file;
+	const char *header; /* "go object linux amd64 …" */
+	const char *host_id, *host_name;
+	char hash[65]; /* hexadecimal */
+	size_t size;   /* bytes of the file */
+	const struct gl_gom_package *packages;
+	const struct gl_gom_import *imports;
+	const struct gl_gom_export *exports;
+	size_t npackages, nimports, nexports;
+};
+
+/* Is the file a shipped module, by its first bytes? */
+bool gl_gom_is(const char *file);
+
+/* Reads the file into memory of its own, so that nobody can change it any more, and checks its hash and its manifest.
+ * Fails with GL_EIO, or GL_EFORMAT where it is truncated, corrupt or something else. */
+struct gl_gom *gl_gom_open(const char *file, struct gl_error *err);
+void gl_gom_close(struct gl_gom *gom);
+
+/* Writes the file at once: another name first, then renamed. The packages' bytes lie in payload, one behind the other;
+ * file, hash and size of gom are not looked at. */
+int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload, struct gl_error *err);
+
+#endif
