@@ -19,10 +19,10 @@ end
 -- ---- goloader run -------------------------------------------------------------------------------------------------
 
 local usage_run = [[
-usage: goloader run [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] FILE.go…|DIR|FILE.o [ARGS…]
+usage: goloader run [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] FILE.go…|DIR|FILE.o… [ARGS…]
 ]]
 
--- Splits the arguments as the go command does: flags, what to run (one directory or object, or all leading Go files),
+-- Splits the arguments as the go command does: flags, what to run (one directory, or all leading Go files or objects),
 -- and the program's own arguments, which are not looked at.
 local function split_run(arguments)
   local options, at = {}, 1
@@ -44,19 +44,21 @@ local function split_run(arguments)
     options[name] = value
     at = at + 1
   end
-  local paths = {}
-  while arguments[at] and (#paths == 0 or arguments[at]:find "%.go$") do
+  local paths = { arguments[at] }
+  at = at + 1
+  local function belongs(word) return word:find "%.go$" end
+  if paths[1] and is_object(paths[1]) then belongs = is_object end
+  while arguments[at] and belongs(paths[1]) and belongs(arguments[at]) do
     paths[#paths + 1] = arguments[at]
     at = at + 1
-    if not paths[1]:find "%.go$" then break end
   end
   if #paths == 0 then return nil, "goloader run: nothing to run\n" end
   return paths, options, { unpack(arguments, at) }
 end
 
--- os.Args[0]: the name go build would give the program.
+-- os.Args[0]: the name go build would give the program. Of several objects the last is the program.
 local function program_name(paths)
-  local path = paths[1]:gsub("/+$", "")
+  local path = paths[is_object(paths[1]) and #paths or 1]:gsub("/+$", "")
   if path == "." or path == ".." then path = require "lfs".currentdir() end
   return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", ""))
 end

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sort"
 	"strconv"
 	"strings"
 	"syscall"
@@ -217,9 +218,16 @@ func TestWhichProgramsAreTaken(t *testing.T) {
 		"below.go":          "// run\n\n//go:build windows\n\npackage main\n",
 		"race.go":           "// run -race\n\npackage main\n",
 		"experiment.go":     "// run -goexperiment fieldtrack\n\npackage main\n",
+		"tags.go":           "// run -tags=purego -gcflags=all=-d=checkptr\n\npackage main\n",
+		"compile.go":        "// compile\n\npackage main\n",
 		"errorcheck.go":     "// errorcheck\n\n// run\n\npackage main\n",
-		"rundir.go":         "// rundir\n\npackage ignored\n",
-		"runoutput.go":      "// runoutput\n\npackage main\n",
+		"rundir.go":         "// rundir -s -ldflags -strictdups=2 -w=0\n\npackage ignored\n",
+		"rundir.dir/a.go":   "package a\n",
+		"indir.go":          "// runindir -gomodversion \"1.23\"\n\npackage ignored\n",
+		"indir.dir/a.go":    "package main\n",
+		"both.go":           "// errorcheckandrundir -1 -m\n\npackage ignored\n",
+		"both.dir/a.go":     "package main\n",
+		"runoutput.go":      "// runoutput ./more.go\n\npackage main\n",
 		"prose.go":          "// Copyright\n\n// run for good measure.\npackage main\n",
 		"nocomment.go":      "package main\n\n// run\n",
 		"notes.txt":         "// run\n",
@@ -232,17 +240,82 @@ func TestWhichProgramsAreTaken(t *testing.T) {
 	}
 	var got []string
 	for _, p := range programs {
-		got = append(got, fmt.Sprintf("%s %q %q %q %q", p.name, p.flags, p.args, p.env, p.output))
+		got = append(got, fmt.Sprintf("%s %s %q %q %q %q", p.action, p.name, p.flags, p.args, p.env, p.output))
 	}
 	want := []string{
-		`a [] [] [] "out"`,
-		`sub/b [] ["one" "two three"] [] ""`,
-		`sub/c ["-gcflags=-l -N"] ["arg"] ["GODEBUG=x=1"] ""`,
-		`sub/d.dir/main [] [] [] ""`,
-		`sub/tight [] [] [] ""`,
+		`run a [] [] [] "out"`,
+		`errorcheckandrundir both ["-m"] [] [] ""`,
+		`run experiment [] [] ["GOEXPERIMENT=fieldtrack"] ""`,
+		`runindir indir [] [] [] ""`,
+		`run race ["-race"] [] [] ""`,
+		`rundir rundir ["-ldflags" "-strictdups=2" "-w=0"] [] [] ""`,
+		`runoutput runoutput [] ["./more.go"] [] ""`,
+		`run sub/b [] ["one" "two three"] [] ""`,
+		`run sub/c ["-gcflags=-l -N"] ["arg"] ["GODEBUG=x=1"] ""`,
+		`run sub/d.dir/main [] [] [] ""`,
+		`run sub/tight [] [] [] ""`,
+		`run tags ["-tags=purego" "-gcflags=all=-d=checkptr"] [] [] ""`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwanted\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// A flag set is for programs whose recipe has none of its own.
+func TestFlagSetsTakePlainPrograms(t *testing.T) {
+	set, err := findFlagSet("noopt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := &config{set: set}
+	testTree(t, cfg, map[string]string{
+		"plain.go": "// run arg\n\npackage main\n", "flags.go": "// run -gcflags=-l\n\npackage main\n",
+		"made.go": "// runoutput\n\npackage main\n", "experiment.go": "// run -goexperiment x\n\npackage main\n",
+	})
+	programs, err := findPrograms(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(programs) != 1 || programs[0].name != "plain" {
+		t.Errorf("%d programs, the first is %s", len(programs), programs[0].name)
+	}
+	if _, err := findFlagSet("nothing"); err == nil {
+		t.Error("a set that is not there is no error")
+	}
+}
+
+func TestExceptions(t *testing.T) {
+	root := t.TempDir()
+	dir := filepath.Join(root, "spec", "conformance")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "exceptions"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("# a comment\n\nalways\tall\tproc.go:1\twhy\nsome\t1.19,1.21-1.23\tproc.go:2\twhy not\n")
+	for _, c := range []struct{ version, names string }{
+		{"go1.19.8", "always some"}, {"go1.20", "always"}, {"go1.21.13", "always some"},
+		{"go1.23rc1", "always some"}, {"go1.24.4", "always"},
+	} {
+		found, err := readExceptions(root, c.version)
+		var names []string
+		for name := range found {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		if got := strings.Join(names, " "); err != nil || got != c.names {
+			t.Errorf("%s: %s (%v), wanted %s", c.version, got, err, c.names)
+		}
+	}
+	for _, bad := range []string{"name all proc.go:1 why", "name\tall\t\twhy", "name\tx\tproc.go:1\twhy", "name\t1.2-y\tproc.go:1\twhy"} {
+		write(bad + "\n")
+		if _, err := readExceptions(root, "go1.26.8"); err == nil || !strings.Contains(err.Error(), "exceptions:1: ") && !strings.Contains(err.Error(), "no Go version") {
+			t.Errorf("%q: %v", bad, err)
+		}
 	}
 }
 
@@ -274,6 +347,17 @@ func TestGlobs(t *testing.T) {
 	if _, err := findPrograms(cfg); err == nil {
 		t.Error("a glob that matches nothing is no error")
 	}
+	list := filepath.Join(t.TempDir(), "list")
+	if err := os.WriteFile(list, []byte("# some\na b # and\nchan/*\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	globs, err := testGlobs("x @" + list + " y")
+	if got := strings.Join(globs, " "); err != nil || got != "x a b chan/* y" {
+		t.Errorf("%s (%v)", got, err)
+	}
+	if _, err := testGlobs("@" + list + ".gone"); err == nil {
+		t.Error("a list that is not there is no error")
+	}
 }
 
 // The native side with a real compiler: what passes is kept, remembered, and forgotten when the program changes.
@@ -297,6 +381,28 @@ func TestNativeResults(t *testing.T) {
 		"exit.go":   "// run\n\npackage main\nfunc main() { panic(\"no\") }\n",
 		"good.go":   "// run\n\npackage main\nfunc main() { }\n",
 		"output.go": "// run\n\npackage main\nfunc main() { println(\"unasked\") }\n",
+
+		"dir.go":        "// rundir\n\npackage ignored\n",
+		"dir.out":       "from a\n",
+		"dir.dir/a.go":  "package a\n\nfunc A() string { return word }\n",
+		"dir.dir/a2.go": "package a\n\nconst word = \"from a\"\n",
+		"dir.dir/m.go":  "package main\n\nimport \"test/a\"\n\nfunc main() { println(a.A()) }\n",
+
+		"made.go":  "// runoutput\n\npackage main\nfunc main() { print(\"package main; func main() { println(7) }\") }\n",
+		"made.out": "",
+		"print.go": "// runoutput\n\npackage main\nimport \"os\"\n" +
+			"func main() { os.Stdout.WriteString(\"package main; func main() { println(7) }\") }\n",
+		"print.out": "7\n",
+
+		"asm.go":       "// buildrundir\n\npackage ignored\n",
+		"asm.out":      "42\n",
+		"asm.dir/m.go": "package main\n\nfunc answer() int\n\nfunc main() { println(answer()) }\n",
+		"asm.dir/x.s":  "TEXT ·answer(SB),4,$0-8\n\tMOVQ $42, ret+0(FP)\n\tRET\n",
+
+		"module.go":           "// runindir\n\npackage ignored\n",
+		"module.out":          "of a module\n",
+		"module.dir/m.go":     "package main\n\nimport \"module.dir/sub\"\n\nfunc main() { println(sub.Text) }\n",
+		"module.dir/sub/s.go": "package sub\n\nvar Text = \"of a module\"\n",
 	})
 	results := func() map[string]native {
 		t.Helper()
@@ -334,6 +440,14 @@ func TestNativeResults(t *testing.T) {
 	check(first, "exit", nativeExit, "", "", "panic: no")
 	check(first, "good", nativeOK, "", "", "")
 	check(first, "output", nativeOutput, "", "", `output differs in line 1: "unasked", wanted ""`)
+	check(first, "dir", nativeOK, "", "from a\n", "")
+	check(first, "made", nativeBuild, "", "", "expected 'package'")
+	check(first, "print", nativeOK, "", "7\n", "")
+	check(first, "asm", nativeOK, "", "42\n", "")
+	check(first, "module", nativeOK, "", "of a module\n", "")
+	if first["print"].made == "" || first["good"].made != "" {
+		t.Errorf("made: %q and %q", first["print"].made, first["good"].made)
+	}
 
 	// Without a compiler, only what is remembered can be told.
 	cfg.importcfg += ".gone"
@@ -361,6 +475,12 @@ func TestScoreboard(t *testing.T) {
 		{program: &program{name: "d/b"}, result: result{verdict: crash, reason: "fatal\terror at 0x1234", outcome: outcome{code: 2, stderr: []byte("trace")}}},
 		{program: &program{name: "d/c"}, result: result{verdict: crash, reason: "fatal\terror at 0xabc"}},
 		{program: &program{name: "e"}, result: result{verdict: fail, reason: "exit 1: no output"}},
+		{program: &program{name: "f"}, result: result{verdict: crash, reason: "panic"}},
+		{program: &program{name: "g"}, result: result{verdict: pass}},
+	}
+	cfg.excepted = map[string]exception{
+		"f": {name: "f", source: "proc.go:1", why: "no such thread"},
+		"g": {name: "g", source: "proc.go:2", why: "nobody knows"},
 	}
 	r, err := openReport(cfg, len(trials))
 	if err != nil {
@@ -382,7 +502,8 @@ func TestScoreboard(t *testing.T) {
 		}
 		return string(text)
 	}
-	want := "a\tpass\t\nd/b\tcrash\tfatal error at 0x1234\nd/c\tcrash\tfatal error at 0xabc\ne\tfail\texit 1: no output\n"
+	want := "a\tpass\t\nd/b\tcrash\tfatal error at 0x1234\nd/c\tcrash\tfatal error at 0xabc\ne\tfail\texit 1: no output\n" +
+		"f\texception\tproc.go:1: no such thread\ng\tpass\t\n"
 	if got := read("conformance-go1.test.tsv"); got != want {
 		t.Errorf("scoreboard:\n%s", got)
 	}

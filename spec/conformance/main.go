@@ -1,14 +1,18 @@
 // Conformance measures the loader by programs that others wrote: the Go project's own.
 //
-// $GOROOT/test holds a thousand small programs whose first line says `// run`. Each checks one corner of the language
-// or the runtime, prints what its .out file says (nothing, mostly) and exits with 0, or panics. Each is first built
-// and run natively, and those that pass are then run through the loader, which must give the same exit code and the
-// same output. What comes out:
+// $GOROOT/test holds a thousand small programs whose first line says `// run`, and two hundred of several packages
+// (`// rundir`) or that make their source first (`// runoutput`). Each checks one corner of the language or the runtime,
+// prints what its .out file says (nothing, mostly) and exits with 0, or panics. Each is first built and run natively,
+// and those that pass are then run through the loader, which must give the same exit code and the same output. What
+// comes out:
 //
 //	build/conformance-go1.27.4.tsv             a line for each program: name, verdict, first line of the reason
 //	build/conformance-go1.27.4/NAME.txt        all that a program which didn't pass wrote
 //	build/conformance-go1.27.4/groups.txt      the programs that didn't pass, by reason
 //	build/conformance-native-go1.27.4.tsv      what the native runs gave, so that they are not repeated
+//
+// A set of flags (flags.go) is measured the same way, into build/conformance-go1.27.4-NAME.*. The few programs that
+// can't pass are in the file `exceptions`, and counted apart.
 //
 // The harness trusts no program: each runs in its own process group with a limit on time, memory and output, and
 // the whole group is killed when its first process is gone.
@@ -38,11 +42,23 @@ type config struct {
 	goVersion string   // "go1.27.4"
 	tests     []string // globs; none: all programs
 	jobs      int
+	set       flagSet
+	tap       bool // say of each program whether it passed, for spec/run.lua
+	excepted  map[string]exception
+	hosts     *hosts   // nil: programs with a GOEXPERIMENT get the usual one
 	runner    []string // command that runs a program: runner… [flags] file.go [args]
 	env       []string
 	importcfg string // file naming the standard library's archives, for native builds
 	temp      string // removed at the end
 	limits    limits
+}
+
+// label names the files of this run: "go1.27.4", "go1.27.4-cover".
+func (cfg *config) label() string {
+	if cfg.set.name == "" {
+		return cfg.goVersion
+	}
+	return cfg.goVersion + "-" + cfg.set.name
 }
 
 func main() {
@@ -110,12 +126,14 @@ func run(ctx context.Context) error {
 // configure reads the command line and asks the Go under test about itself.
 func configure(ctx context.Context) (*config, error) {
 	var cfg config
-	var tests, runner string
+	var tests, runner, set string
 	flag.StringVar(&cfg.root, "root", ".", "goloader's tree")
 	flag.StringVar(&cfg.goroot, "goroot", runtime.GOROOT(), "GOROOT of the Go to test")
-	flag.StringVar(&tests, "tests", "", "globs of program names, separated by spaces")
+	flag.StringVar(&tests, "tests", "", "globs of program names, separated by spaces; @FILE: those in a file")
 	flag.IntVar(&cfg.jobs, "jobs", 0, "programs at a time (0: one for each processor)")
 	flag.StringVar(&runner, "runner", "", "command that runs a program (default: build/bin/goloader run)")
+	flag.StringVar(&set, "flags", "", "flag set: noopt, nobounds, trimpath, v3, cover")
+	flag.BoolVar(&cfg.tap, "tap", false, "print a line for each program, as a test suite does")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return nil, fmt.Errorf("unknown argument %q", flag.Arg(0))
@@ -123,10 +141,14 @@ func configure(ctx context.Context) (*config, error) {
 	if cfg.jobs <= 0 {
 		cfg.jobs = runtime.NumCPU()
 	}
-	cfg.tests = strings.Fields(tests)
 	cfg.limits = defaultLimits
-
 	var err error
+	if cfg.tests, err = testGlobs(tests); err != nil {
+		return nil, err
+	}
+	if cfg.set, err = findFlagSet(set); err != nil {
+		return nil, err
+	}
 	if cfg.root, err = filepath.Abs(cfg.root); err != nil {
 		return nil, err
 	}
@@ -148,6 +170,10 @@ func configure(ctx context.Context) (*config, error) {
 		}
 	}
 	host := filepath.Join(cfg.root, "build", "host", cfg.goVersion, "libgoloader_host.so")
+	cfg.hosts = &hosts{root: cfg.root, goroot: cfg.goroot, goVersion: cfg.goVersion, built: map[string]error{}}
+	if cfg.excepted, err = readExceptions(cfg.root, cfg.goVersion); err != nil {
+		return nil, err
+	}
 
 	if cfg.temp, err = os.MkdirTemp("", "goloader-conformance-"); err != nil {
 		return nil, err

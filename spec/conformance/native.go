@@ -35,6 +35,7 @@ type native struct {
 	stdout []byte
 	stderr []byte
 	reason string
+	made   string // what stands for the file it made: a program, or coverage data
 }
 
 const nativeTimeLimit = 180 * time.Second
@@ -49,50 +50,45 @@ func runNative(ctx context.Context, cfg *config, p *program) (native, error) {
 	defer os.RemoveAll(dir)
 	lim := cfg.limits
 	lim.time = nativeTimeLimit
-	env := append(cfg.env[:len(cfg.env):len(cfg.env)], p.env...)
-	exe := filepath.Join(dir, "program")
-	for _, command := range buildCommands(cfg, p, dir, exe) {
-		if out := runProcess(ctx, lim, cfg.testDir, env, command, true); !out.ok() {
-			if out.failed != nil {
-				return native{}, out.failed
-			}
-			return native{status: nativeBuild, reason: firstLine(out.stdout, out.String())}, ctx.Err()
-		}
+	pl, err := makePlan(ctx, cfg, p, dir, true)
+	if err != nil {
+		return native{}, err
 	}
-	command := append([]string{exe}, p.args...)
-	both := runProcess(ctx, lim, cfg.testDir, env, command, true)
+	if st, out := pl.do(ctx, lim, pl.steps); st != nil {
+		return native{status: nativeBuild, reason: firstLine(append(out.stderr, out.stdout...), out.String())}, firstError(out, ctx)
+	}
+	both := pl.run(ctx, lim, true)
 	if !both.ok() {
 		return native{status: nativeExit, took: both.took, reason: firstLine(both.stdout, both.String())}, ctx.Err()
 	}
-	if got := bytes.ReplaceAll(both.stdout, []byte("\r\n"), []byte("\n")); !bytes.Equal(got, p.output) {
+	got := bytes.ReplaceAll(both.stdout, []byte("\r\n"), []byte("\n"))
+	// -cover adds a warning of its own where it finds nothing to count
+	if !bytes.Equal(got, p.output) && !cfg.set.cover {
 		return native{status: nativeOutput, took: both.took, reason: difference("output", p.output, got)}, ctx.Err()
 	}
-	apart := runProcess(ctx, lim, cfg.testDir, env, command, false)
+	apart := pl.run(ctx, lim, false)
 	if !apart.ok() {
 		return native{status: nativeExit, took: apart.took, reason: firstLine(apart.stderr, apart.String())}, ctx.Err()
 	}
-	return native{status: nativeOK, took: max(both.took, apart.took), stdout: apart.stdout, stderr: apart.stderr}, ctx.Err()
+	if st, out := pl.do(ctx, lim, pl.after); st != nil {
+		return native{status: nativeExit, reason: firstLine(out.stderr, out.String())}, firstError(out, ctx)
+	}
+	return native{
+		status: nativeOK, took: max(both.took, apart.took), stdout: apart.stdout, stderr: apart.stderr, made: pl.madeHash(),
+	}, ctx.Err()
 }
 
-// buildCommands returns what makes exe. A plain recipe is compiled and linked directly, which is much faster than the go
-// command; flags and arguments call for that (some recipes have an argument for no other reason, as with import "C").
-func buildCommands(cfg *config, p *program, dir, exe string) [][]string {
-	goTool := filepath.Join(cfg.goroot, "bin", "go")
-	if len(p.flags)+len(p.args) > 0 {
-		build := append([]string{goTool, "build", "-o", exe}, p.flags...)
-		return [][]string{append(build, p.file)}
+func firstError(out outcome, ctx context.Context) error {
+	if out.failed != nil {
+		return out.failed
 	}
-	object := filepath.Join(dir, "program.o")
-	return [][]string{
-		{goTool, "tool", "compile", "-p=main", "-importcfg=" + cfg.importcfg, "-o", object, p.file},
-		{goTool, "tool", "link", "-s", "-w", "-buildid=test", "-importcfg=" + cfg.importcfg, "-o", exe, object},
-	}
+	return ctx.Err()
 }
 
 // ---- the file they are kept in ----------------------------------------------------------------------------------
 
 // nativeCache holds a line for each program: name, key, status, milliseconds, standard output and error (quoted as in
-// Go), reason. Lines are added as results come, so an interrupted run loses nothing; the last line of a name counts.
+// Go), reason, what it made. Lines are added as results come, so an interrupted run loses nothing; the last line of a name counts.
 type nativeCache struct {
 	mu      sync.Mutex
 	file    *os.File
@@ -105,7 +101,7 @@ type cachedNative struct {
 }
 
 func openNativeCache(cfg *config) (*nativeCache, error) {
-	path := filepath.Join(cfg.root, "build", "conformance-native-"+cfg.goVersion+".tsv")
+	path := filepath.Join(cfg.root, "build", "conformance-native-"+cfg.label()+".tsv")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
@@ -155,19 +151,20 @@ func (c *nativeCache) get(ctx context.Context, cfg *config, p *program) (native,
 
 func nativeKey(cfg *config, p *program) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q %q\n", cfg.goVersion, cfg.goroot, p.flags, p.args, p.env)
+	fmt.Fprintf(h, "%q %q %q %q %q %q %v\n", cfg.goVersion, cfg.goroot, p.action, p.flags, p.args, p.env, cfg.set)
 	h.Write(p.output)
 	h.Write(p.source)
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 func formatCached(name, key string, n native) string {
-	return fmt.Sprintf("%s\t%s\t%s\t%d\t%q\t%q\t%q\n", name, key, n.status, n.took.Milliseconds(), n.stdout, n.stderr, n.reason)
+	return fmt.Sprintf("%s\t%s\t%s\t%d\t%q\t%q\t%q\t%s\n", name, key, n.status, n.took.Milliseconds(), n.stdout, n.stderr,
+		n.reason, n.made)
 }
 
 func parseCached(line string) (name string, entry cachedNative, ok bool) {
 	f := strings.Split(line, "\t")
-	if len(f) != 7 {
+	if len(f) != 8 {
 		return "", entry, false
 	}
 	ms, err1 := strconv.ParseInt(f[3], 10, 64)
@@ -179,6 +176,6 @@ func parseCached(line string) (name string, entry cachedNative, ok bool) {
 	}
 	return f[0], cachedNative{f[1], native{
 		status: f[2], took: time.Duration(ms) * time.Millisecond,
-		stdout: []byte(stdout), stderr: []byte(stderr), reason: reason,
+		stdout: []byte(stdout), stderr: []byte(stderr), reason: reason, made: f[7],
 	}}, true
 }

@@ -2,7 +2,7 @@
 //
 // The rules are those of Go's own driver (cmd/internal/testdir/testdir_test.go): the first line that is neither empty
 // nor a build constraint is the recipe, `// run [flags] [args]`, and build constraints above the package clause say
-// where it applies.
+// where it applies. Recipes that run nothing (`// compile`, `// errorcheck`) are not for us.
 
 package main
 
@@ -20,15 +20,29 @@ import (
 	"unicode"
 )
 
-// program is one `// run` program of $GOROOT/test.
+// program is one program of $GOROOT/test.
 type program struct {
-	name   string   // "fixedbugs/bug016": its path below $GOROOT/test without .go
-	file   string   // "fixedbugs/bug016.go"
-	flags  []string // of go build
-	args   []string // its own
-	env    []string // what the recipe adds
-	source []byte
-	output []byte // what it must print, standard output and error together; its .out file or nothing
+	name       string   // "fixedbugs/bug016": its path below $GOROOT/test without .go
+	file       string   // "fixedbugs/bug016.go"
+	action     string   // the first word of its recipe: "run", "rundir", …; plan.go tells what each means
+	flags      []string // of go build, or for rundir of the compiler
+	args       []string // its own
+	env        []string // what the recipe adds
+	experiment string   // GOEXPERIMENT that it needs, and that its host must have been built with
+	single     bool     // of a folder: each file is a package of its own, whatever its name
+	mustFail   bool     // of a folder: the last package but one does not compile
+	modVersion string   // of a folder that is a module: its go version
+	source     []byte   // all of its files
+	output     []byte   // what it must print, standard output and error together; its .out file or nothing
+}
+
+// dir is the folder of a program that has one, below $GOROOT/test.
+func (p *program) dir() string { return p.name + ".dir" }
+
+// Recipes that run something, and whether the program is the folder beside the file instead of the file.
+var actions = map[string]bool{
+	"run": false, "buildrun": false, "runoutput": false,
+	"rundir": true, "errorcheckandrundir": true, "buildrundir": true, "runindir": true,
 }
 
 // findPrograms returns the programs that apply to this system and match the wanted names, sorted by name.
@@ -50,7 +64,7 @@ func findPrograms(cfg *config) ([]*program, error) {
 			return err
 		}
 		p, err := readProgram(cfg.testDir, rel)
-		if p != nil {
+		if p != nil && cfg.set.takes(p) {
 			programs = append(programs, p)
 		}
 		return err
@@ -71,28 +85,18 @@ func readProgram(dir, file string) (*program, error) {
 		return nil, err
 	}
 	fields := splitQuoted(recipe(string(source)))
-	if len(fields) == 0 || fields[0] != "run" || !applies(string(source)) {
+	if len(fields) == 0 || !applies(string(source)) {
 		return nil, nil
 	}
-	p := &program{name: strings.TrimSuffix(file, ".go"), file: file, source: source}
-	for rest := fields[1:]; len(rest) > 0; rest = rest[1:] {
-		switch flag := rest[0]; {
-		case !strings.HasPrefix(flag, "-"):
-			p.args = rest
-			rest = rest[:1]
-		case flag == "-t" && len(rest) > 1: // seconds; ours are generous already
-			rest = rest[1:]
-		case flag == "-godebug" && len(rest) > 1:
-			p.env = append(p.env, "GODEBUG="+rest[1])
-			rest = rest[1:]
-		case flag == "-gcflags" && len(rest) > 1: // this way the recipe is one argument for any runner
-			p.flags = append(p.flags, flag+"="+rest[1])
-			rest = rest[1:]
-		case flag == "-race" || flag == "-goexperiment" || strings.HasPrefix(flag, "-tags"):
-			// Needs a runtime and a standard library compiled otherwise, that is, another host.
-			return nil, nil
-		default:
-			p.flags = append(p.flags, flag)
+	isFolder, ok := actions[fields[0]]
+	if !ok {
+		return nil, nil
+	}
+	p := &program{name: strings.TrimSuffix(file, ".go"), file: file, action: fields[0], source: source}
+	p.readFlags(fields[1:])
+	if isFolder {
+		if err := p.addFolder(dir); err != nil {
+			return nil, err
 		}
 	}
 	p.output, err = os.ReadFile(filepath.Join(dir, p.name+".out"))
@@ -100,6 +104,54 @@ func readProgram(dir, file string) (*program, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// readFlags reads what stands after the first word of a recipe.
+func (p *program) readFlags(words []string) {
+	for ; len(words) > 0; words = words[1:] {
+		takesValue := len(words) > 1
+		switch flag := words[0]; {
+		case !strings.HasPrefix(flag, "-"):
+			p.args = words
+			return
+		case flag == "-t" && takesValue: // seconds; ours are generous already
+			words = words[1:]
+		case flag == "-godebug" && takesValue:
+			p.env = append(p.env, "GODEBUG="+words[1])
+			words = words[1:]
+		case flag == "-goexperiment" && takesValue:
+			p.experiment = words[1]
+			p.env = append(p.env, "GOEXPERIMENT="+words[1])
+			words = words[1:]
+		case flag == "-gomodversion" && takesValue:
+			p.modVersion = words[1]
+			words = words[1:]
+		case (flag == "-gcflags" || flag == "-ldflags" && p.action != "rundir") && takesValue:
+			// this way the recipe is one argument for any runner
+			p.flags = append(p.flags, flag+"="+words[1])
+			words = words[1:]
+		case flag == "-s":
+			p.single = true
+		case flag == "-1":
+			p.mustFail = true
+		case flag == "-0":
+			p.mustFail = false
+		default:
+			p.flags = append(p.flags, flag)
+		}
+	}
+}
+
+// addFolder appends the files of the program's folder to its source: a native result holds for as long as they do.
+func (p *program) addFolder(dir string) error {
+	return filepath.WalkDir(filepath.Join(dir, p.dir()), func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(file)
+		p.source = append(append(p.source, file...), text...)
+		return err
+	})
 }
 
 // recipe returns the first line that is neither blank nor a build constraint, if it is a comment.
@@ -166,6 +218,27 @@ func splitQuoted(line string) []string {
 		words = append(words, word.String())
 	}
 	return words
+}
+
+// testGlobs splits globs at spaces; @FILE stands for the words of a file, in which # begins a comment.
+func testGlobs(text string) ([]string, error) {
+	var globs []string
+	for _, word := range strings.Fields(text) {
+		file, isFile := strings.CutPrefix(word, "@")
+		if !isFile {
+			globs = append(globs, word)
+			continue
+		}
+		list, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, line := range strings.Split(string(list), "\n") {
+			line, _, _ = strings.Cut(line, "#")
+			globs = append(globs, strings.Fields(line)...)
+		}
+	}
+	return globs, nil
 }
 
 // matcher returns a test of names against globs in which * stands for anything and ? for one character; a name

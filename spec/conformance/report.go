@@ -24,7 +24,7 @@ type report struct {
 
 // openReport removes what an earlier run said about these programs.
 func openReport(cfg *config, total int) (*report, error) {
-	r := &report{cfg: cfg, total: total, dir: filepath.Join(cfg.root, "build", "conformance-"+cfg.goVersion)}
+	r := &report{cfg: cfg, total: total, dir: filepath.Join(cfg.root, "build", "conformance-"+cfg.label())}
 	if err := os.RemoveAll(r.dir); err != nil {
 		return nil, err
 	}
@@ -36,13 +36,20 @@ func (r *report) add(t trial) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.done++
+	r.tap(t)
 	if r.done%100 == 0 || r.done == r.total {
 		fmt.Fprintf(os.Stderr, "%d of %d\n", r.done, r.total)
 	}
-	if t.result.verdict == pass {
+	_, excepted := r.cfg.excepted[t.program.name]
+	switch {
+	case t.result.verdict == pass && excepted:
+		fmt.Fprintf(os.Stderr, "%s passes: it needs no line in spec/conformance/exceptions for %s\n", t.program.name, r.cfg.goVersion)
 		return nil
+	case t.result.verdict == pass:
+		return nil
+	case !excepted:
+		fmt.Fprintf(os.Stderr, "%-7s %s: %s\n", t.result.verdict, t.program.name, clip(t.result.reason, 160))
 	}
-	fmt.Fprintf(os.Stderr, "%-7s %s: %s\n", t.result.verdict, t.program.name, clip(t.result.reason, 160))
 	var text bytes.Buffer
 	out := &t.result.outcome
 	fmt.Fprintf(&text, "%s\n%s: %s\ncd %s && %s %s\n%v after %v; natively exit 0 after %v\n", t.program.name,
@@ -58,27 +65,49 @@ func (r *report) add(t trial) error {
 	return os.WriteFile(filepath.Join(r.dir, name), text.Bytes(), 0o644)
 }
 
+// tap prints what spec/run.lua reads. An exception says nothing.
+func (r *report) tap(t trial) {
+	_, excepted := r.cfg.excepted[t.program.name]
+	switch {
+	case !r.cfg.tap || excepted:
+	case t.result.verdict == pass:
+		fmt.Printf("ok %d - %s\n", r.done, t.program.name)
+	default:
+		fmt.Printf("%s: %s\nnot ok %d - %s\n", t.result.verdict, clip(t.result.reason, 160), r.done, t.program.name)
+	}
+}
+
 // finish writes the scoreboard and prints the groups and the last line.
 func (r *report) finish(trials []trial) error {
 	var board bytes.Buffer
-	passed := 0
+	var failures []trial
+	passed, excepted := 0, 0
 	for _, t := range trials {
-		if t.result.verdict == pass {
+		verdict, reason := t.result.verdict, strings.Join(strings.Fields(t.result.reason), " ")
+		if e, ok := r.cfg.excepted[t.program.name]; verdict == pass {
 			passed++
+		} else if ok {
+			excepted++
+			verdict, reason = "exception", e.source+": "+e.why
+		} else {
+			failures = append(failures, t)
 		}
-		reason := strings.Join(strings.Fields(t.result.reason), " ")
-		fmt.Fprintf(&board, "%s\t%s\t%s\n", t.program.name, t.result.verdict, clip(reason, 300))
+		fmt.Fprintf(&board, "%s\t%s\t%s\n", t.program.name, verdict, clip(reason, 300))
 	}
-	path := filepath.Join(r.cfg.root, "build", "conformance-"+r.cfg.goVersion+".tsv")
+	path := filepath.Join(r.cfg.root, "build", "conformance-"+r.cfg.label()+".tsv")
 	if err := os.WriteFile(path, board.Bytes(), 0o644); err != nil {
 		return err
 	}
-	groups := groupText(trials)
+	groups := groupText(failures)
 	if err := os.WriteFile(filepath.Join(r.dir, "groups.txt"), []byte(groups), 0o644); err != nil {
 		return err
 	}
+	if r.cfg.tap {
+		return nil
+	}
 	fmt.Print(groups)
-	fmt.Printf("conformance %s: %d passed, %d failed of %d\n", r.cfg.goVersion, passed, len(trials)-passed, len(trials))
+	fmt.Printf("conformance %s: %d passed, %d failed, %d exceptions of %d\n", r.cfg.label(), passed, len(failures), excepted,
+		len(trials))
 	return nil
 }
 
@@ -99,14 +128,12 @@ func groupKey(res result) string {
 	return res.verdict + "\t" + clip(number.ReplaceAllString(reason, "N"), 160)
 }
 
-// groupText lists the programs that didn't pass by verdict and reason, the largest group first.
-func groupText(trials []trial) string {
+// groupText lists programs that didn't pass by verdict and reason, the largest group first.
+func groupText(failures []trial) string {
 	groups := map[string][]string{}
-	for _, t := range trials {
-		if t.result.verdict != pass {
-			key := groupKey(t.result)
-			groups[key] = append(groups[key], t.program.name)
-		}
+	for _, t := range failures {
+		key := groupKey(t.result)
+		groups[key] = append(groups[key], t.program.name)
 	}
 	keys := make([]string, 0, len(groups))
 	for key := range groups {

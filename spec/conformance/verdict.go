@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -39,15 +41,30 @@ func runLoaded(ctx context.Context, cfg *config, p *program, n native) result {
 	lim := cfg.limits
 	lim.time = max(lim.time, 10*n.took)
 	lim.output += len(n.stdout) + len(n.stderr)
-	var command []string
-	command = append(command, cfg.runner...)
-	command = append(command, p.flags...)
-	command = append(command, p.file)
-	command = append(command, p.args...)
-	env := append(cfg.env[:len(cfg.env):len(cfg.env)], p.env...)
-	out := runProcess(ctx, lim, cfg.testDir, env, command, false)
+	dir, err := os.MkdirTemp(cfg.temp, "loaded-")
+	if err != nil {
+		return result{verdict: fail, reason: err.Error()}
+	}
+	defer os.RemoveAll(dir)
+	pl, err := makePlan(ctx, cfg, p, dir, false)
+	if err != nil {
+		return result{verdict: fail, reason: err.Error()}
+	}
+	if st, out := pl.do(ctx, lim, pl.steps); st != nil {
+		verdict, reason := judge(native{}, &out)
+		return result{verdict, reason, st.command, out}
+	}
+	out := pl.run(ctx, lim, false)
 	verdict, reason := judge(n, &out)
-	return result{verdict, reason, command, out}
+	if verdict == pass {
+		if st, failed := pl.do(ctx, lim, pl.after); st != nil {
+			return result{fail, firstLine(failed.stderr, failed.String()), st.command, failed}
+		}
+		if pl.madeHash() != n.made {
+			verdict, reason = fail, filepath.Base(pl.made)+" differs from what the native run made"
+		}
+	}
+	return result{verdict, reason, pl.final, out}
 }
 
 // What the runtime writes when it ends a program: runtime.fatalthrow, fatalpanic, sighandler, badsignal.
