@@ -108,6 +108,33 @@ func main() { fmt.Println("main") }
     assert.equal(0, status)
   end)
 
+  it("runs several objects, the last of which is the program", function()
+    local types = support.compile("package types\n\ntype Point struct{ X, Y int }\n", "test/types")
+    local std = support.read(select(2, assert(support.tools():std_archives {})))
+    local importcfg = support.write("importcfg", std .. "\npackagefile test/types=" .. types .. "\n")
+    local main = support.compile([[
+package main
+
+import ("fmt"; "os"; "test/types")
+
+var p types.Point
+
+func main() { fmt.Printf("%+v %T %q\n", p, &p, os.Args[1:]) }
+]], "main", { "-importcfg", importcfg })
+    local status, out, errors = support.cli("run", types, main, "one", "two.o")
+    assert.equal('{X:0 Y:0} *types.Point ["one" "two.o"]\n', out, errors)
+    assert.equal(0, status)
+  end)
+
+  it("takes a variable's value from the package's assembly", function()
+    support.write("asm/go.mod", "module example.test/asm\n\ngo 1.21\n")
+    support.write("asm/main.go", "package main\n\nvar answer int\n\nfunc main() { println(answer) }\n")
+    support.write("asm/answer.s", "DATA ·answer(SB)/8, $42\nGLOBL ·answer(SB),16,$8\n")
+    local status, _, errors = support.cli("run", support.tmpdir() .. "/asm")
+    assert.equal("42\n", errors)
+    assert.equal(0, status)
+  end)
+
   it("runs a directory with packages of its own", function()
     support.write("dir/go.mod", "module example.test/dir\n\ngo 1.21\n")
     support.write("dir/main.go", [[

@@ -240,21 +240,21 @@ func TestWhichProgramsAreTaken(t *testing.T) {
 	}
 	var got []string
 	for _, p := range programs {
-		got = append(got, fmt.Sprintf("%s %s %q %q %q %q", p.action, p.name, p.flags, p.args, p.env, p.output))
+		got = append(got, fmt.Sprintf("%s %s %q %q %q %q %q", p.action, p.name, p.flags, p.more, p.args, p.env, p.output))
 	}
 	want := []string{
-		`run a [] [] [] "out"`,
-		`errorcheckandrundir both ["-m"] [] [] ""`,
-		`run experiment [] [] ["GOEXPERIMENT=fieldtrack"] ""`,
-		`runindir indir [] [] [] ""`,
-		`run race ["-race"] [] [] ""`,
-		`rundir rundir ["-ldflags" "-strictdups=2" "-w=0"] [] [] ""`,
-		`runoutput runoutput [] ["./more.go"] [] ""`,
-		`run sub/b [] ["one" "two three"] [] ""`,
-		`run sub/c ["-gcflags=-l -N"] ["arg"] ["GODEBUG=x=1"] ""`,
-		`run sub/d.dir/main [] [] [] ""`,
-		`run sub/tight [] [] [] ""`,
-		`run tags ["-tags=purego" "-gcflags=all=-d=checkptr"] [] [] ""`,
+		`run a [] [] [] [] "out"`,
+		`errorcheckandrundir both ["-m"] [] [] [] ""`,
+		`run experiment [] [] [] ["GOEXPERIMENT=fieldtrack"] ""`,
+		`runindir indir [] [] [] [] ""`,
+		`run race ["-race"] [] [] [] ""`,
+		`rundir rundir ["-ldflags" "-strictdups=2" "-w=0"] [] [] [] ""`,
+		`runoutput runoutput [] ["./more.go"] [] [] ""`,
+		`run sub/b [] [] ["one" "two three"] [] ""`,
+		`run sub/c ["-gcflags=-l -N"] [] ["arg"] ["GODEBUG=x=1"] ""`,
+		`run sub/d.dir/main [] [] [] [] ""`,
+		`run sub/tight [] [] [] [] ""`,
+		`run tags ["-tags=purego" "-gcflags=all=-d=checkptr"] [] [] [] ""`,
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("got\n%s\nwanted\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

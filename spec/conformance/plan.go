@@ -28,6 +28,9 @@ type plan struct {
 	made     string // a file that must be the same on both sides, or ""
 }
 
+// madeLimit is how long a program may be that a program makes.
+const madeLimit = 64 << 20
+
 // step is one command before or after the run that is judged. All must succeed.
 type step struct {
 	command []string
@@ -64,12 +67,12 @@ func makePlan(ctx context.Context, cfg *config, p *program, temp string, isNativ
 		err = s.module(isNative)
 	case "runoutput":
 		made := filepath.Join(temp, "made.go")
-		generator := s.source(isNative, filepath.Join(temp, "generator"), p.file)
+		generator := s.source(isNative, filepath.Join(temp, "generator"), p.file, p.more...)
 		s.add(step{command: append(generator, p.args...), output: made})
 		s.plan.made = made
 		s.plan.final = s.source(isNative, filepath.Join(temp, "program"), made)
 	default:
-		s.plan.final = append(s.source(isNative, filepath.Join(temp, "program"), p.file), p.args...)
+		s.plan.final = append(s.source(isNative, filepath.Join(temp, "program"), p.file, p.more...), p.args...)
 	}
 	if cfg.set.cover {
 		s.plan.coverDir = filepath.Join(temp, "cover")
@@ -85,6 +88,9 @@ func makePlan(ctx context.Context, cfg *config, p *program, temp string, isNativ
 func (pl *plan) do(ctx context.Context, lim limits, steps []step) (*step, outcome) {
 	for i := range steps {
 		st := &steps[i]
+		if st.output != "" {
+			lim.output = max(lim.output, madeLimit)
+		}
 		out := runProcess(ctx, lim, pl.dir, pl.env, st.command, false)
 		if !out.ok() && !st.mayFail {
 			return st, out
@@ -137,14 +143,14 @@ func (s *side) runLoaded(words ...string) []string {
 	return append(append([]string(nil), s.runner...), words...)
 }
 
-// source returns the command that runs a Go file or directory.
-func (s *side) source(isNative bool, exe, file string) []string {
+// source returns the command that runs Go files, or a directory.
+func (s *side) source(isNative bool, exe, file string, more ...string) []string {
+	words := append(append(s.flags(), file), more...)
 	if !isNative {
-		return s.runLoaded(append(s.flags(), file)...)
+		return s.runLoaded(words...)
 	}
-	if s.p.action != "run" || len(s.flags())+len(s.p.args)+len(s.set.env) > 0 || s.p.experiment != "" {
-		build := append(s.goCommand("build", "-o", exe), s.flags()...)
-		s.add(step{command: append(build, file)})
+	if s.p.action != "run" || len(words)+len(s.p.args)+len(s.set.env) > 1 || s.p.experiment != "" {
+		s.add(step{command: append(s.goCommand("build", "-o", exe), words...)})
 		return []string{exe}
 	}
 	// A plain recipe is compiled and linked directly, which is much faster than the go command; flags and arguments

@@ -26,6 +26,7 @@ type program struct {
 	file       string   // "fixedbugs/bug016.go"
 	action     string   // the first word of its recipe: "run", "rundir", …; plan.go tells what each means
 	flags      []string // of go build, or for rundir of the compiler
+	more       []string // Go files beside the first
 	args       []string // its own
 	env        []string // what the recipe adds
 	experiment string   // GOEXPERIMENT that it needs, and that its host must have been built with
@@ -111,6 +112,8 @@ func (p *program) readFlags(words []string) {
 	for ; len(words) > 0; words = words[1:] {
 		takesValue := len(words) > 1
 		switch flag := words[0]; {
+		case strings.HasSuffix(flag, ".go"): // as the go command has it: more of its source
+			p.more = append(p.more, flag)
 		case !strings.HasPrefix(flag, "-"):
 			p.args = words
 			return

@@ -409,6 +409,13 @@ static struct lpkg *open_known(struct link *l, const struct lpkg *p)
 	return link_open_archive(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) });
 }
 
+/* Is it said where the object at hand defines it? A variable without content may be one that another package gives its
+ * value by linkname, or the package's own assembly: cmd/link lets the one with content win (loader.addSym). */
+static bool is_settled(const struct lobj *obj, uint32_t idx)
+{
+	return has_content(obj, idx) || (!gl_object_is_nonpkg(obj->obj, idx) && obj->pkg->nobjs == 1);
+}
+
 /* A name of the module's own. A function without a body may be one that another package pushes there: the runtime does,
  * to a test's own copy of os, or to sync_test. */
 static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const struct lobj *obj, uint32_t idx)
@@ -419,7 +426,7 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 	if (view != UNIT_MODULE) {
 		return;
 	}
-	if (obj != NULL && obj->pkg->is_module && (!gl_object_is_nonpkg(obj->obj, idx) || has_content(obj, idx))) {
+	if (obj != NULL && obj->pkg->is_module && is_settled(obj, idx)) {
 		place(l, s, obj, idx, UNIT_MODULE);
 		return;
 	}
@@ -456,7 +463,7 @@ static void bind_used(struct link *l, struct lsym *s, enum unit_id view, const s
 			return;
 		}
 	}
-	if (obj != NULL && (!gl_object_is_nonpkg(obj->obj, idx) || has_content(obj, idx))) {
+	if (obj != NULL && is_settled(obj, idx)) {
 		place(l, s, obj, idx, UNIT_USED);
 	} else if (!bind_given(l, s, UNIT_USED)) {
 		bind_funcval(l, s, view, s->self);

@@ -450,6 +450,19 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 	return 0;
 }
 
+/* Of a name that may tell its package, what begins with the package: a package of nothing but types has no other
+ * symbols than type:path.Name and type:*path.Name. */
+static struct gl_str without_type_prefix(struct gl_str name)
+{
+	static const char prefix[] = "type:";
+
+	if (name.n > sizeof(prefix) && memcmp(name.p, prefix, sizeof(prefix) - 1) == 0) {
+		uint32_t skip = sizeof(prefix) - 1 + (name.p[sizeof(prefix) - 1] == '*');
+		return (struct gl_str){ name.p + skip, name.n - skip };
+	}
+	return name;
+}
+
 /* The package path as symbol names carry it: up to the first dot behind the last slash. Objects don't store it
  * elsewhere (dots in the path's last element are escaped: cmd/internal/objabi.PathToPrefix). */
 static int package_find_path(struct gl_package *pkg, struct gl_error *err)
@@ -458,20 +471,21 @@ static int package_find_path(struct gl_package *pkg, struct gl_error *err)
 		const struct gl_object *obj = &pkg->objects[o];
 		for (uint32_t i = 0; i < obj->nsyms; i++) {
 			struct gl_sym sym = gl_object_sym(obj, i);
+			struct gl_str name = without_type_prefix(sym.name);
 			if (sym.abi == GL_ABISTATIC || (sym.flag & GL_SYM_DUPOK) != 0 || gl_object_is_hashed(obj, i) ||
-			    (!obj->nsymdef ? false : i >= obj->nsymdef) || sym.name.n == 0 ||
-			    memchr(sym.name.p, ':', sym.name.n) != NULL) {
+			    (!obj->nsymdef ? false : i >= obj->nsymdef) || name.n == 0 ||
+			    memchr(name.p, ':', name.n) != NULL) {
 				continue;
 			}
 			uint32_t start = 0;
-			for (uint32_t k = 0; k < sym.name.n && sym.name.p[k] != '[' && sym.name.p[k] != '('; k++) {
-				if (sym.name.p[k] == '/') {
+			for (uint32_t k = 0; k < name.n && name.p[k] != '[' && name.p[k] != '('; k++) {
+				if (name.p[k] == '/') {
 					start = k + 1;
 				}
 			}
-			const char *dot = memchr(sym.name.p + start, '.', sym.name.n - start);
-			if (dot != NULL && dot != sym.name.p) {
-				pkg->path = strndup(sym.name.p, (size_t)(dot - sym.name.p));
+			const char *dot = memchr(name.p + start, '.', name.n - start);
+			if (dot != NULL && dot != name.p) {
+				pkg->path = strndup(name.p, (size_t)(dot - name.p));
 				return pkg->path != NULL ? 0 : gl_fail(err, GL_ENOMEM, "%s: out of memory", pkg->file);
 			}
 		}
