@@ -160,7 +160,7 @@ local function link(tc, files, dir)
     for _, word in ipairs { ... } do argv[#argv + 1] = word end
   end
   add("-shared", "-o", library, "-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack", "-Wl,-S",
-    "-Wl,--version-script=" .. script, assembly)
+    "-Wl,-Bsymbolic", "-Wl,--version-script=" .. script, assembly)
   add(unpack(parts.members))
   add(unpack(parts.ldflags))
   add "-lpthread" -- as runtime/cgo has it, for every program
