@@ -1,0 +1,119 @@
+-- goloader test: the same as go test, in every line.
+local support = require "spec.support"
+local toolchain = require "goloader.toolchain"
+
+local source = "spec/testdata/suite"
+
+teardown(support.clean)
+
+-- Runs either in the suite's directory.
+local function run(command, flags, environment)
+  local shell = ("cd %s && GOWORK=off %s %s test %s"):format(toolchain.quote(toolchain.absolute(source)),
+    environment or "", toolchain.quote(command), flags)
+  return support.run { "sh", "-c", shell }
+end
+
+-- What differs from one run to the next: times, what was done in them, and places.
+local function normal(text)
+  return (text:gsub("%d+%.%d%ds", "N.NNs"):gsub("%d+%.%d%d%ds", "N.NNNs"):gsub("%s+%d+%s+[%d.]+ ns/op", " N ns/op")
+    :gsub("/tmp/go%-build%d+", "TMP"):gsub("\tgo test$", "TEST"):gsub('"Elapsed":[%d.]+', '"Elapsed":N')
+    :gsub('"Time":"[^"]*"', '"Time":T'):gsub("(FAIL\t%S+)\tN.NNNs", "%1"):gsub("cpu: [^\n]*", "cpu"))
+end
+
+local function loaded(flags, environment)
+  return run(toolchain.absolute "build/bin/goloader", flags, environment)
+end
+
+-- Both must say and return the same.
+local function assert_same(flags, environment)
+  local tools = support.tools()
+  local status, out, errors = run(tools.goroot .. "/bin/go", flags, "GOTOOLCHAIN=local " .. (environment or ""))
+  local our_status, our_out, our_errors = loaded(flags, environment)
+  assert.equal(normal(out), normal(our_out))
+  assert.equal(normal(errors), normal(our_errors))
+  assert.equal(status, our_status)
+  return our_out, our_errors, our_status
+end
+
+describe("goloader test", function()
+  it("reports every test, subtest, example and seed", function()
+    local out, _, status = assert_same "-count=1 -v ./inside ./outside"
+    assert.equal(1, status)
+    assert.matches("\n    %-%-%- FAIL: TestTable/bad ", out)
+    assert.matches("\n%-%-%- PASS: FuzzAdd ", out)
+    assert.matches("\n%-%-%- FAIL: ExampleDouble_wrong ", out)
+    assert.matches("before 0 %[%]", out)
+  end)
+
+  it("tells packages apart that pass, fail, do not compile and have no tests", function()
+    local out, errors, status = assert_same "-count=1 -run 'TestAdd|TestFile' ./inside ./outside ./broken ./empty"
+    assert.equal(1, status)
+    assert.matches("ok  \texample%.com/suite/inside\t", out)
+    assert.matches("%?   \texample%.com/suite/empty\t%[no test files%]", out)
+    assert.matches("FAIL\texample%.com/suite/broken %[build failed%]", out)
+    assert.matches("undefined: undefined", errors)
+  end)
+
+  for _, flags in ipairs { "-run=TestTable/good -v", "-skip 'Table|Double' -v ./...", "-short -v", "-count=2 -v",
+    "-failfast -run TestTable", "-cpu=1,2 -run=TestAdd -v", "-parallel=1 -run=TestParallel -v",
+    "-run=NONE -bench=. -benchtime=1x -benchmem", "-json -run=TestTable", "-list .", "-p=1 -shuffle=7 -v",
+    "-run=TestFile ./outside -v -answer=42 -args one -two" } do
+    it("takes " .. flags, function()
+      local packages = flags:find("./", 1, true) and "" or " ./inside"
+      flags = flags:gsub("%./%.%.%.", "./inside ./outside")
+      assert_same("-count=1 " .. flags .. packages)
+    end)
+  end
+
+  it("compiles as it is told to", function()
+    local out = assert_same "-count=1 -v -run=Tagged -tags=tagged ./flags"
+    assert.matches("tagged: true", out)
+    assert_same "-count=1 -v -gcflags=-N -run=TestAdd ./inside"
+  end)
+
+  it("gives variables the values that the linker is told", function()
+    local out = assert_same "-count=1 -v -run=Version -ldflags='-X example.com/suite/flags.version=1.2' ./flags"
+    assert.matches("version: 1%.2\n", out)
+  end)
+
+  it("heeds the GODEBUG settings that go.mod asks for", function()
+    local out = assert_same "-count=1 -v -run=Defaults ./flags"
+    assert.matches("capacity: 1\n", out)
+    assert_same("-count=1 -v -run=Defaults ./flags", "GODEBUG=panicnil=1")
+  end)
+
+  it("ends tests that take too long, and tells where they are", function()
+    local _, out, errors = loaded "-count=1 -timeout=100ms ./slow"
+    assert.equal("", errors)
+    assert.matches("^panic: test timed out after 100ms\n", out)
+    assert.matches("slow%.TestForever%(", out)
+    assert.matches("slow_test%.go:5", out)
+    assert.matches("\nFAIL\texample%.com/suite/slow\t[%d.]+s\nFAIL\n$", out)
+  end)
+
+  it("remembers what passed", function()
+    loaded "-run=TestAdd ./inside"
+    local status, out = loaded "-run=TestAdd ./inside"
+    assert.equal("ok  \texample.com/suite/inside\t(cached)\n", out)
+    assert.equal(0, status)
+  end)
+
+  it("tests standard packages, with copies of those that import them", function()
+    local out = assert_same "-count=1 -v -run='^(TestFold|Example.*)$' -vet=off html container/list"
+    assert.matches("%-%-%- PASS: Example", out)
+  end)
+
+  it("refuses in one line what it can't do", function()
+    for flag, why in pairs { ["-race"] = "flag %-race: the race detector has a runtime", ["-msan"] = "flag %-msan: ",
+      ["-c"] = "flag %-c: ", ["-toolexec=x"] = "flag %-toolexec: " } do
+      local status, out, errors = loaded(flag .. " ./inside")
+      assert.equal("", out)
+      assert.matches("^goloader test: " .. why .. "[^\n]*\n$", errors)
+      assert.equal(2, status)
+    end
+    local status, out, errors = loaded "-run=NONE internal/abi"
+    assert.equal("FAIL\tinternal/abi [build failed]\nFAIL\n", out)
+    assert.matches("\ngoloader test: these tests are compiled together with a runtime of their own", errors)
+    assert.equal(1, status)
+  end)
+end)

@@ -1,0 +1,5 @@
+//go:build tagged
+
+package flags
+
+func init() { tagged = true }

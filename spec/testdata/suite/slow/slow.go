@@ -1,0 +1,2 @@
+// Package slow has a test that never ends.
+package slow

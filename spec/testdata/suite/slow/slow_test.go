@@ -1,0 +1,5 @@
+package slow
+
+import "testing"
+
+func TestForever(t *testing.T) { select {} }
