@@ -817,6 +817,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	}
 	if (resident != NULL) {
 		commit_resident(host, &l, resident);
+		ship_keep_libraries(&l);
 		resident = NULL;
 		l.units[UNIT_RESIDENT].base = NULL;
 	}

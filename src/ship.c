@@ -21,6 +21,7 @@ struct shipment {
 	struct gl_gom_package *packages;
 	struct gl_gom_import *imports;
 	struct gl_gom_export *exports;
+	struct gl_gom_library *libraries;
 };
 
 static int out_of_memory(struct shipment *s) { return gl_fail(s->l->err, GL_ENOMEM, "out of memory while shipping"); }
@@ -245,7 +246,67 @@ static int add_exports(struct shipment *s, const struct exports *ex)
 	return 0;
 }
 
-static int write_shipment(struct shipment *s, const struct exports *ex, const char *out)
+static int add_library(struct shipment *s, bool is_own, const struct clib *lib, const char *packages)
+{
+	struct gl_gom_library *entry = &s->libraries[s->gom.nlibraries++];
+	size_t start = s->payload.n;
+
+	if (packages == NULL) {
+		return out_of_memory(s);
+	}
+	if (clib_read(lib, &s->payload, s->l->err) != 0) {
+		return -1;
+	}
+	*entry = (struct gl_gom_library){ .is_own = is_own, .packages = packages, .size = s->payload.n - start };
+	return 0;
+}
+
+/* The shared packages whose C parts a library has, separated by spaces. */
+static const char *packages_of(struct shipment *s, const struct clib *lib)
+{
+	struct gl_text text = { 0 };
+
+	for (size_t i = 0; i < s->gom.npackages; i++) {
+		struct lpkg *p = NULL;
+		HASH_FIND_STR(link_archives(s->l), s->packages[i].path, p);
+		if (s->packages[i].role == GL_GOM_SHARED && p != NULL && p->clib == lib) {
+			gl_text_puts(&text, text.n > 0 ? " " : "");
+			gl_text_puts(&text, p->path);
+		}
+	}
+	char *words = gl_text_take(&text);
+	const char *kept = words == NULL ? NULL : gl_pool_string(&s->pool, words, strlen(words));
+	free(words);
+	return kept;
+}
+
+/* The C parts, as they were linked for this host. */
+static int add_libraries(struct shipment *s, const char *own)
+{
+	struct link *l = s->l;
+
+	s->libraries = gl_pool_take(&s->pool, (l->nwanted_clibs + 1) * sizeof(*s->libraries));
+	if (s->libraries == NULL) {
+		return out_of_memory(s);
+	}
+	if (own != NULL) {
+		struct clib *lib = clib_open(own, l->err);
+		int ret = lib == NULL ? -1 : add_library(s, true, lib, "");
+		clib_close(lib);
+		if (ret != 0) {
+			return -1;
+		}
+	}
+	for (uint32_t i = 0; i < l->nwanted_clibs; i++) {
+		if (add_library(s, false, l->wanted_clibs[i], packages_of(s, l->wanted_clibs[i])) != 0) {
+			return -1;
+		}
+	}
+	s->gom.libraries = s->libraries;
+	return 0;
+}
+
+static int write_shipment(struct shipment *s, const struct exports *ex, const char *library, const char *out)
 {
 	const struct gl_image *image = s->l->linker->image;
 	const char *path = gl_image_path(image), *slash = strrchr(path, '/');
@@ -255,7 +316,7 @@ static int write_shipment(struct shipment *s, const struct exports *ex, const ch
 	s->gom.host_id = id;
 	s->gom.host_name = slash != NULL ? slash + 1 : path;
 	if (gl_image_id(image, id, s->l->err) != 0 || link_keep(s->l, &s->kept) != 0 || add_packages(s) != 0 ||
-	    add_imports(s) != 0 || add_exports(s, ex) != 0) {
+	    add_imports(s) != 0 || add_exports(s, ex) != 0 || add_libraries(s, library) != 0) {
 		return -1;
 	}
 	return gl_gom_write(out, &s->gom, &s->payload, s->l->err);
@@ -277,7 +338,7 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 		if (ret != 0) {
 			module_hand_over_wants(host, &l);
 		} else {
-			ret = write_shipment(&s, &ex, out);
+			ret = write_shipment(&s, &ex, opts->library, out);
 		}
 	}
 	kept_free(s.kept);
@@ -367,6 +428,70 @@ static int open_own(struct link *l, const struct gl_gom_package *from)
 	return open_package(l, p, from) != 0 || module_tie_package(l, p) != 0 ? -1 : 0;
 }
 
+struct clib *ship_own_library(struct link *l)
+{
+	for (size_t i = 0; i < l->gom->nlibraries; i++) {
+		const struct gl_gom_library *library = &l->gom->libraries[i];
+		if (library->is_own) {
+			return clib_open_bytes(l->gom->file, library->bytes, library->size, l->err);
+		}
+	}
+	return NULL; /* has_library said that there is one */
+}
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; (p = strstr(p, word)) != NULL; p += n) {
+		if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What an earlier load brought of a package serves: its C parts have their variables, too. */
+struct clib *ship_shared_library(struct link *l, const struct lpkg *p)
+{
+	struct resident_package *resident = NULL;
+	struct lpkg *archive = NULL;
+
+	HASH_FIND_STR(l->linker->resident_packages, p->path, resident);
+	HASH_FIND_STR(l->linker->archives, p->path, archive);
+	if (resident != NULL && resident->clib != NULL) {
+		return resident->clib;
+	}
+	if (archive != NULL && archive->clib != NULL) {
+		return archive->clib;
+	}
+	for (size_t i = 0; i < l->gom->nlibraries && !l->failed; i++) {
+		const struct gl_gom_library *library = &l->gom->libraries[i];
+		if (library->is_own || !has_word(library->packages, p->path)) {
+			continue;
+		}
+		if (l->shipped_clibs[i] == NULL) {
+			l->shipped_clibs[i] = clib_open_bytes(l->gom->file, library->bytes, library->size, l->err);
+			l->failed = l->shipped_clibs[i] == NULL;
+		}
+		for (struct lpkg *other = l->shipped; other != NULL; other = other->hh.next) {
+			if (other->clib == NULL && has_word(library->packages, other->path)) {
+				other->clib = l->shipped_clibs[i];
+			}
+		}
+		return l->shipped_clibs[i];
+	}
+	return NULL;
+}
+
+/* The libraries stay with the resident packages that they belong to. */
+void ship_keep_libraries(struct link *l)
+{
+	for (size_t i = 0; l->gom != NULL && i < l->gom->nlibraries; i++) {
+		l->shipped_clibs[i] = NULL;
+	}
+}
+
 int ship_open(struct link *l, const char *file)
 {
 	l->gom = gl_gom_open(file, l->err);
@@ -374,8 +499,13 @@ int ship_open(struct link *l, const char *file)
 		return -1;
 	}
 	l->packages = calloc(l->gom->npackages + 1, sizeof(*l->packages));
-	if (l->packages == NULL) {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): shipped_clibs is an array of pointers */
+	l->shipped_clibs = calloc(l->gom->nlibraries + 1, sizeof(*l->shipped_clibs));
+	if (l->packages == NULL || l->shipped_clibs == NULL) {
 		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", file);
+	}
+	for (size_t i = 0; i < l->gom->nlibraries; i++) {
+		l->has_library = l->has_library || l->gom->libraries[i].is_own;
 	}
 	for (size_t i = 0; i < l->gom->npackages; i++) {
 		const struct gl_gom_package *from = &l->gom->packages[i];

@@ -82,5 +82,6 @@ void module_hand_over_wants(struct gl_host *host, struct link *l);
 
 /* Opens a shipped module for a load: l's packages are its own, its other archives serve what they need. */
 int ship_open(struct link *l, const char *file);
+void ship_keep_libraries(struct link *l); /* once what they serve is published */
 
 #endif

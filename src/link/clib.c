@@ -12,8 +12,12 @@
  * Each module has its own copy of its library: C's variables are as much the module's as Go's. That of resident
  * packages stays, as they do. */
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "link.h"
@@ -23,21 +27,26 @@ struct clib {
 	const char *names;
 	uintptr_t *slots;
 	bool connected;
+	int fd;        /* of its file, which may have no name any more; or -1 */
+	char name[32]; /* for the dynamic linker, of one that came as bytes */
 };
 
-struct clib *clib_open(const char *file, struct gl_error *err)
+/* Takes fd. */
+static struct clib *open_library(const char *file, int fd, const char *name, struct gl_error *err)
 {
 	struct clib *lib = calloc(1, sizeof(*lib));
 
 	if (lib == NULL) {
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
-		return NULL;
+		goto fail;
 	}
-	lib->handle = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+	lib->fd = fd;
+	snprintf(lib->name, sizeof(lib->name), "%s", name);
+	lib->handle = dlopen(name[0] != '\0' ? name : file, RTLD_NOW | RTLD_LOCAL);
 	if (lib->handle == NULL) {
 		gl_fail(err, GL_EMISSING, "the packages' parts in C can't be loaded: %s", dlerror());
 		free(lib);
-		return NULL;
+		goto fail;
 	}
 	lib->names = dlsym(lib->handle, "goloader_go_names");
 	lib->slots = dlsym(lib->handle, "goloader_go_slots");
@@ -47,6 +56,54 @@ struct clib *clib_open(const char *file, struct gl_error *err)
 		return NULL;
 	}
 	return lib;
+
+fail:
+	if (fd >= 0) {
+		close(fd);
+	}
+	return NULL;
+}
+
+struct clib *clib_open(const char *file, struct gl_error *err)
+{
+	return open_library(file, open(file, O_RDONLY | O_CLOEXEC), "", err);
+}
+
+struct clib *clib_open_bytes(const char *from, const uint8_t *bytes, size_t size, struct gl_error *err)
+{
+	int fd = memfd_create("goloader", MFD_CLOEXEC);
+	char name[sizeof(((struct clib *)NULL)->name)];
+
+	while (fd >= 0 && size > 0) {
+		ssize_t n = write(fd, bytes, size);
+		if (n < 0 && errno != EINTR) {
+			break;
+		}
+		bytes += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	if (fd < 0 || size > 0) {
+		gl_fail(err, GL_EIO, "%s: its parts in C find no memory: %s", from, strerror(errno));
+		if (fd >= 0) {
+			close(fd);
+		}
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open_library(from, fd, name, err);
+}
+
+int clib_read(const struct clib *lib, struct gl_bytes *out, struct gl_error *err)
+{
+	uint8_t buf[1 << 14];
+	off_t at = 0;
+	ssize_t n;
+
+	while ((n = lib->fd < 0 ? -1 : pread(lib->fd, buf, sizeof(buf), at)) > 0) {
+		gl_bytes_add(out, buf, (size_t)n);
+		at += n;
+	}
+	return n == 0 ? 0 : gl_fail(err, GL_EIO, "the packages' parts in C can't be read: %s", strerror(errno));
 }
 
 /* What an exported Go function is when its module is gone: its caller gets zeros. C code may call it all the same while
@@ -66,6 +123,11 @@ void clib_close(struct clib *lib)
 		}
 	}
 	dlclose(lib->handle);
+	/* the dynamic linker knows libraries by their names: one that stays keeps its own, so that no other gets it */
+	bool stays = lib->name[0] != '\0' && dlopen(lib->name, RTLD_NOW | RTLD_NOLOAD) != NULL;
+	if (lib->fd >= 0 && !stays) {
+		close(lib->fd);
+	}
 	free(lib);
 }
 
@@ -100,10 +162,10 @@ uintptr_t clib_find_dynamic(const struct gl_cgo_import *import)
 /* Constructors in C run when a library is opened, so a load opens that of its module only once nothing is missing. */
 int clib_bind(struct link *l, const char *file)
 {
-	if (file == NULL) {
+	if (!l->has_library) {
 		return 0;
 	}
-	l->clib = clib_open(file, l->err);
+	l->clib = l->gom != NULL ? ship_own_library(l) : clib_open(file, l->err);
 	if (l->clib == NULL) {
 		return -1;
 	}
@@ -122,7 +184,7 @@ int clib_bind(struct link *l, const char *file)
 		s->addr = clib_find(l->clib, name);
 		if (s->addr == 0) {
 			return gl_fail(l->err, GL_EMISSING, "%s: package %s refers to %s in C, which %s doesn't have",
-				       s->obj->pkg->file, s->obj->pkg->path, name, file);
+				       s->obj->pkg->file, s->obj->pkg->path, name, file != NULL ? file : l->gom->file);
 		}
 	}
 	return 0;

@@ -153,6 +153,7 @@ struct link_use {
 struct resident_package {
 	char *path;
 	char *from; /* its version or file, for messages */
+	struct clib *clib; /* its C parts, as a shipped module brought them; or NULL */
 	uint8_t fingerprint[8];
 	UT_hash_handle hh;
 };
@@ -243,6 +244,7 @@ struct link {
 	bool shipping;        /* nothing is loaded: what others brought to the resident store isn't there */
 	struct gl_gom *gom;   /* the shipped module that is loaded, or NULL */
 	struct lpkg *shipped; /* its archives, by path: they serve, and no others */
+	struct clib **shipped_clibs; /* per library of gom: opened by this load, which closes them when it fails */
 
 	struct lsym **chunks; /* symbols live in chunks, so that their addresses stay */
 	uint32_t nsyms, nchunks;
@@ -354,6 +356,10 @@ int link_check_imports(struct link *l, struct lpkg *p);
 
 /* clib.c. The C parts of packages: a shared library that the C linker has made of them. */
 struct clib *clib_open(const char *file, struct gl_error *err);
+/* The same of a library in memory; from is for messages. */
+struct clib *clib_open_bytes(const char *from, const uint8_t *bytes, size_t size, struct gl_error *err);
+/* Appends the library's file, as it was when it was opened. */
+int clib_read(const struct clib *lib, struct gl_bytes *out, struct gl_error *err);
 void clib_close(struct clib *lib); /* lib may be NULL */
 /* Does it know the addresses of the Go functions that it calls? */
 bool clib_is_connected(const struct clib *lib);
@@ -361,10 +367,14 @@ bool clib_is_connected(const struct clib *lib);
 uintptr_t clib_find(const struct clib *lib, const char *name);
 /* The same for a symbol of a shared library that the import names itself. */
 uintptr_t clib_find_dynamic(const struct gl_cgo_import *import);
-/* Opens the library of the module's packages, and gives their C symbols their addresses; file NULL: they have none. */
+/* Opens the library of the module's packages, if they have one, and gives their C symbols their addresses. */
 int clib_bind(struct link *l, const char *file);
 /* Tells the libraries of this load where Go's functions are, once everything has its address. */
 void clib_connect(struct link *l);
+
+/* ../ship.c. The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
+struct clib *ship_own_library(struct link *l);
+struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
 
 /* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
 int link_order_inits(struct link *l);

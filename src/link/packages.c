@@ -567,6 +567,9 @@ void linker_note_resident(struct linker *linker, const struct lpkg *p)
 	const uint8_t *fingerprint = lpkg_fingerprint(p);
 
 	HASH_FIND_STR(linker->resident_packages, p->path, known);
+	if (known != NULL) {
+		known->clib = known->clib != NULL ? known->clib : p->clib;
+	}
 	if (known != NULL || fingerprint == NULL) {
 		return;
 	}
@@ -576,6 +579,7 @@ void linker_note_resident(struct linker *linker, const struct lpkg *p)
 	}
 	known->path = strdup(p->path);
 	known->from = strdup(name_of(p));
+	known->clib = p->clib;
 	memcpy(known->fingerprint, fingerprint, 8);
 	if (known->path != NULL && known->from != NULL) {
 		HASH_ADD_KEYPTR(hh, linker->resident_packages, known->path, strlen(known->path), known);

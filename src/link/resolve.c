@@ -709,6 +709,15 @@ static void want_library(struct link *l, struct clib *lib)
 	}
 }
 
+/* The C parts of a package; NULL where nobody has linked them, or the load will (clib_bind). */
+static struct clib *library_of(struct link *l, struct lpkg *p)
+{
+	if (p->clib == NULL && l->gom != NULL && !p->is_module) {
+		p->clib = ship_shared_library(l, p);
+	}
+	return p->clib;
+}
+
 /* A C symbol, as one object sees it: each module has its own. */
 static uint32_t resolve_c(struct link *l, const struct lobj *obj, const struct gl_cgo_import *import,
 			  struct gl_str name, uint32_t referrer)
@@ -729,9 +738,9 @@ static uint32_t resolve_c(struct link *l, const struct lobj *obj, const struct g
 		s->addr = host.addr; /* a package that the host has half of */
 	} else if (import->lib != NULL) {
 		s->addr = clib_find_dynamic(import);
-	} else if (obj->pkg->clib != NULL) {
+	} else if (library_of(l, obj->pkg) != NULL) {
 		s->addr = clib_find(obj->pkg->clib, import->remote);
-		if (!obj->pkg->is_module && !clib_is_connected(obj->pkg->clib)) {
+		if (!obj->pkg->is_module && (l->shipping || !clib_is_connected(obj->pkg->clib))) {
 			want_library(l, obj->pkg->clib);
 		}
 	} else if (obj->pkg->is_module && l->has_library) {
@@ -1164,6 +1173,10 @@ void link_free(struct link *l)
 		lpkg_close(shipped);
 		free(shipped);
 	}
+	for (size_t i = 0; l->shipped_clibs != NULL && i < l->gom->nlibraries; i++) {
+		clib_close(l->shipped_clibs[i]);
+	}
+	free(l->shipped_clibs);
 	gl_gom_close(l->gom);
 	struct tied_package *tie = l->ties, *next;
 	HASH_CLEAR(hh, l->ties);

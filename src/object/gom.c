@@ -237,6 +237,16 @@ static bool read_import(char *rest, struct gl_gom_import *import)
 	return import->in_host || strcmp(where, "none") == 0;
 }
 
+static bool read_library(char *rest, struct gl_gom_library *library)
+{
+	const char *role = next_word(&rest);
+
+	library->is_own = role != NULL && strcmp(role, "own") == 0;
+	bool has_size = read_number(next_word(&rest), &library->size);
+	library->packages = rest;
+	return role != NULL && has_size && (library->is_own || strcmp(role, "shared") == 0);
+}
+
 static bool read_export(char *rest, struct gl_gom_export *export)
 {
 	const char *kind = next_word(&rest);
@@ -257,8 +267,9 @@ static int read_lines(struct owned *own, struct gl_error *err)
 	struct gl_gom_package *packages = gl_pool_take(&own->pool, own->nlines * sizeof(*packages));
 	struct gl_gom_import *imports = gl_pool_take(&own->pool, own->nlines * sizeof(*imports));
 	struct gl_gom_export *exports = gl_pool_take(&own->pool, own->nlines * sizeof(*exports));
+	struct gl_gom_library *libraries = gl_pool_take(&own->pool, own->nlines * sizeof(*libraries));
 
-	if (packages == NULL || imports == NULL || exports == NULL) {
+	if (packages == NULL || imports == NULL || exports == NULL || libraries == NULL) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory", gom->file);
 	}
 	char *rest = own->nlines > 1 ? own->lines[1] : NULL;
@@ -279,6 +290,8 @@ static int read_lines(struct owned *own, struct gl_error *err)
 			ok = read_import(rest, &imports[gom->nimports++]);
 		} else if (word != NULL && strcmp(word, "export") == 0) {
 			ok = read_export(rest, &exports[gom->nexports++]);
+		} else if (word != NULL && strcmp(word, "library") == 0) {
+			ok = read_library(rest, &libraries[gom->nlibraries++]);
 		}
 		if (!ok) {
 			return gl_fail(err, GL_EFORMAT, "%s is corrupt: line %zu of its manifest", gom->file, i + 2);
@@ -287,23 +300,27 @@ static int read_lines(struct owned *own, struct gl_error *err)
 	gom->packages = packages;
 	gom->imports = imports;
 	gom->exports = exports;
+	gom->libraries = libraries;
 	return 0;
 }
 
-/* Gives each package its bytes. */
+/* Gives each package and each library its bytes. */
 static int cut_payload(struct owned *own, const uint8_t *p, size_t size, struct gl_error *err)
 {
-	struct gl_gom_package *packages = (struct gl_gom_package *)own->gom.packages; /* ours */
+	struct gl_gom_package *packages = (struct gl_gom_package *)own->gom.packages;    /* ours */
+	struct gl_gom_library *libraries = (struct gl_gom_library *)own->gom.libraries; /* ours */
+	size_t n = own->gom.npackages;
 
-	for (size_t i = 0; i < own->gom.npackages; i++) {
-		if (packages[i].size > size) {
-			return corrupt(own, err, "its packages are longer than the file");
+	for (size_t i = 0; i < n + own->gom.nlibraries; i++) {
+		size_t part = i < n ? packages[i].size : libraries[i - n].size;
+		if (part > size) {
+			return corrupt(own, err, "its parts are longer than the file");
 		}
-		packages[i].bytes = p;
-		p += packages[i].size;
-		size -= packages[i].size;
+		*(i < n ? &packages[i].bytes : &libraries[i - n].bytes) = p;
+		p += part;
+		size -= part;
 	}
-	return size == 0 ? 0 : corrupt(own, err, "bytes follow its last package");
+	return size == 0 ? 0 : corrupt(own, err, "bytes follow its last part");
 }
 
 struct gl_gom *gl_gom_open(const char *file, struct gl_error *err)
@@ -382,6 +399,11 @@ static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 	for (size_t i = 0; i < gom->nexports; i++) {
 		const struct gl_gom_export *export = &gom->exports[i];
 		LINE(out, "export", export->is_func ? "func" : "var", export->package, export->name, export->signature);
+	}
+	for (size_t i = 0; i < gom->nlibraries; i++) {
+		const struct gl_gom_library *library = &gom->libraries[i];
+		snprintf(size, sizeof(size), "%zu", library->size);
+		LINE(out, "library", library->is_own ? "own" : "shared", size, library->packages);
 	}
 	gl_bytes_add(out, "\n", 1);
 }

@@ -11,8 +11,11 @@
  *     import host 0b7e… fmt                                 imported, and not in this file
  *     export func example.com/shop Render func(cat string) (string, error)
  *
- * An empty line ends it, and the packages' archives follow in the order listed, one behind the other. Roles: a root's
- * exports are the module's; own packages belong to the module too; shared ones are the process's, one for all modules.
+ *     library shared 16384 net os/user                      their parts in C, linked: a shared library
+ *
+ * An empty line ends it, and the packages' archives follow in the order listed, one behind the other, then the
+ * libraries. Roles: a root's exports are the module's; own packages belong to the module too; shared ones are the
+ * process's, one for all modules.
  *
  * Reading is separate from believing here too: every byte is hashed before a number in it is used, and the archives are
  * checked like any other when they are opened. */
@@ -44,6 +47,14 @@ struct gl_gom_export {
 	const char *package, *name, *signature; /* "?" for one whose type is not known */
 };
 
+/* The parts in C of the module's own packages, or of some of the shared ones. */
+struct gl_gom_library {
+	bool is_own;
+	const char *packages; /* paths, separated by spaces; those of the module's own aren't listed */
+	const uint8_t *bytes;
+	size_t size;
+};
+
 struct gl_gom {
 	const char *file;
 	const char *header; /* "go object linux amd64 …" */
@@ -53,7 +64,8 @@ struct gl_gom {
 	const struct gl_gom_package *packages;
 	const struct gl_gom_import *imports;
 	const struct gl_gom_export *exports;
-	size_t npackages, nimports, nexports;
+	const struct gl_gom_library *libraries;
+	size_t npackages, nimports, nexports, nlibraries;
 };
 
 /* Is the file a shipped module, by its first bytes? */
@@ -64,7 +76,7 @@ bool gl_gom_is(const char *file);
 struct gl_gom *gl_gom_open(const char *file, struct gl_error *err);
 void gl_gom_close(struct gl_gom *gom);
 
-/* Writes the file at once: another name first, then renamed. The packages' bytes lie in payload, one behind the other;
+/* Writes the file at once: another name first, then renamed. The packages' and libraries' bytes lie in payload;
  * file, hash and size of gom are not looked at. */
 int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload, struct gl_error *err);
 
