@@ -337,8 +337,12 @@ local function load(self, files, name, options)
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
   local uses = {}
   for i, used in ipairs(options.uses or {}) do
-    if not state[used] then misuse(3, "uses: module #%d: a module expected, got %s", i, type(used)) end
-    uses[i] = state[used].core
+    local s = state[used]
+    if not s then misuse(3, "uses: module #%d: a module expected, got %s", i, type(used)) end
+    if not s.core:is_loaded() then
+      return fail { code = "closed", message = ("module %s, which is to be used, was unloaded"):format(s.name) }
+    end
+    uses[i] = s.core
   end
   local loaded, err = with_wants(self,
     { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
