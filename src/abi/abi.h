@@ -254,6 +254,11 @@ struct gl_abi {
 struct gl_abi *gl_abi_read(const char *path, struct gl_error *err);
 void gl_abi_free(struct gl_abi *abi);
 
+/* Can an object with this first line (len bytes, without the line feed) be loaded into the host? Fails with GL_EMISMATCH
+ * that names file and both sides. */
+int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *header, size_t len,
+			struct gl_error *err);
+
 /* Look up anything the description holds, for the rare user of what has no name above. Offset in bytes, or -1. */
 int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field);
 /* Size in bytes, or -1. */

@@ -349,7 +349,7 @@ static int package_read_cgo(struct gl_package *pkg, const uint8_t *text, size_t 
 
 /* A Go member is text up to "\n!\n", the first line of which says what wrote it, then the goobj. */
 static int package_add_object(struct gl_package *pkg, const char *name, const uint8_t *p, size_t size,
-			      const char *want_header, struct gl_error *err)
+			      const struct gl_abi *abi, struct gl_error *err)
 {
 	static const char prefix[] = "go object ";
 	const uint8_t *eol = memchr(p, '\n', size);
@@ -359,11 +359,8 @@ static int package_add_object(struct gl_package *pkg, const char *name, const ui
 		return package_add_foreign(pkg, name, p, size, err);
 	}
 	size_t len = (size_t)(eol - p);
-	if (want_header != NULL && (len != strlen(want_header) || memcmp(p, want_header, len) != 0)) {
-		return gl_fail(err, GL_EMISMATCH, "%s was made by \"%.*s\", but the host needs \"%s\"", pkg->file,
-			       (int)(len < 300 ? len : 300), (const char *)p, want_header);
-	}
-	if (package_read_cgo(pkg, p, (size_t)(end - p), err) != 0) {
+	if ((abi != NULL && gl_abi_check_header(abi, pkg->file, (const char *)p, len, err) != 0) ||
+	    package_read_cgo(pkg, p, (size_t)(end - p), err) != 0) {
 		return -1;
 	}
 	if (pkg->header == NULL) {
@@ -397,14 +394,14 @@ static bool is_note(const char *name)
 	return strcmp(name, "preferlinkext") == 0 || strcmp(name, "dynimportfail") == 0;
 }
 
-static int package_read_members(struct gl_package *pkg, const char *want_header, struct gl_error *err)
+static int package_read_members(struct gl_package *pkg, const struct gl_abi *abi, struct gl_error *err)
 {
 	size_t pos = sizeof(ar_magic);
 
 	if (pkg->size < sizeof(ar_magic) || memcmp(pkg->map, ar_magic, sizeof(ar_magic)) != 0) {
 		/* `go tool asm` writes the object bare, with no archive around it */
 		if (pkg->size > 10 && memcmp(pkg->map, "go object ", 10) == 0) {
-			return package_add_object(pkg, "(object)", pkg->map, pkg->size, want_header, err);
+			return package_add_object(pkg, "(object)", pkg->map, pkg->size, abi, err);
 		}
 		return gl_fail(err, GL_EFORMAT,
 			       "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"", pkg->file);
@@ -435,7 +432,7 @@ static int package_read_members(struct gl_package *pkg, const char *want_header,
 			}
 		}
 		if (strcmp(name, "__.PKGDEF") != 0 && !is_note(name) &&
-		    package_add_object(pkg, name, pkg->map + pos + ENTRY_SIZE, size, want_header, err) != 0) {
+		    package_add_object(pkg, name, pkg->map + pos + ENTRY_SIZE, size, abi, err) != 0) {
 			return -1;
 		}
 		pos += ENTRY_SIZE + size + (size & 1);
@@ -537,8 +534,7 @@ static struct gl_package *package_open(const char *path, const uint8_t *bytes, s
 	pkg->size = size;
 	pkg->borrowed = bytes != NULL;
 	/* all of it is going to be read */
-	if ((!pkg->borrowed && package_map(pkg, MAP_POPULATE, err) != 0) ||
-	    package_read_members(pkg, abi != NULL ? abi->object_header : NULL, err) != 0) {
+	if ((!pkg->borrowed && package_map(pkg, MAP_POPULATE, err) != 0) || package_read_members(pkg, abi, err) != 0) {
 		goto fail;
 	}
 	/* realloc may have moved the objects, but never the package */
@@ -629,12 +625,15 @@ struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi,
 		goto fail;
 	}
 	/* the compiler's object is the second entry, behind the export data, whose pages need not be touched */
-	size_t want = strlen(abi->object_header);
 	entry = second_entry(&names->pkg);
 	size_t left = entry == NULL ? 0 : names->pkg.size - (size_t)(entry - names->pkg.map);
-	if (left > ENTRY_SIZE + want && memcmp(entry, member, sizeof(member) - 1) == 0 &&
-	    memcmp(entry + ENTRY_SIZE, abi->object_header, want) == 0) {
-		end = memmem(entry + ENTRY_SIZE, left - ENTRY_SIZE, "\n!\n", 3);
+	if (left > ENTRY_SIZE && memcmp(entry, member, sizeof(member) - 1) == 0) {
+		const uint8_t *header = entry + ENTRY_SIZE, *eol = memchr(header, '\n', left - ENTRY_SIZE);
+		if (eol != NULL &&
+		    gl_abi_check_header(abi, path, (const char *)header, (size_t)(eol - header), err) != 0) {
+			goto fail;
+		}
+		end = memmem(header, left - ENTRY_SIZE, "\n!\n", 3);
 	}
 	if (end == NULL) {
 		gl_fail(err, GL_EMISMATCH, "%s holds no object of \"%s\"", path, abi->object_header);
