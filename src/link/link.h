@@ -95,7 +95,11 @@ struct lobj {
 	uint32_t *refs[NUNITS];   /* per referenced name: likewise */
 	uint32_t *pctab;          /* per symbol: offset of this pc table in the unit's pctab; 0: not there yet */
 	uint8_t pctab_unit;
+	uint8_t imports; /* enum imports, once somebody asked */
 };
+
+/* Are the packages that an object imports, where the host has them too, those that it was compiled with? */
+enum imports { IMPORTS_UNKNOWN, IMPORTS_FROM_HOST, IMPORTS_FROM_ELSEWHERE };
 
 /* A package: one of the module's, or an archive that was opened because the host lacks something of it. */
 struct lpkg {
@@ -112,7 +116,7 @@ struct lpkg {
 	char *version;  /* of an archive, as its owner calls it, or NULL */
 	char *offered;  /* what a later call named, when this one was in use already; or NULL */
 	bool init_scheduled;
-	uint32_t search; /* the last search that came by */
+	uint32_t search;   /* the last search that came by */
 	struct clib *clib; /* its C parts; NULL where it has none, or nobody has linked them yet */
 	uint32_t nobjs;
 	struct lobj *objs;

@@ -303,12 +303,12 @@ void lpkg_close(struct lpkg *p)
 /* "gopkg.in/yaml.v3" is "gopkg.in/yaml%2ev3" in symbol names (cmd/internal/objabi.PathToPrefix): dots behind the last
  * slash, control characters, '"' and bytes that are no ASCII are escaped. So is '%', which no import path has
  * (cmd/go, module.CheckImportPath): a path that has one is left as it is, for it is escaped already. */
-static char *path_to_prefix(const char *path)
+static size_t escape_path(struct gl_str path, char *out /* 3 * path.n + 1 bytes */)
 {
-	const char *slash = strrchr(path, '/');
-	char *out = calloc(strlen(path) + 1, 3), *w = out;
+	const char *slash = memrchr(path.p, '/', path.n);
+	char *w = out;
 
-	for (const char *p = path; out != NULL && *p != '\0'; p++) {
+	for (const char *p = path.p; p < path.p + path.n; p++) {
 		unsigned char c = (unsigned char)*p;
 		if (c <= ' ' || (c == '.' && (slash == NULL || p > slash)) || c == '"' || c >= 0x7f) {
 			w += sprintf(w, "%%%02x", c);
@@ -316,7 +316,29 @@ static char *path_to_prefix(const char *path)
 			*w++ = *p;
 		}
 	}
+	*w = '\0';
+	return (size_t)(w - out);
+}
+
+static char *path_to_prefix(const char *path)
+{
+	size_t n = strlen(path);
+	char *out = malloc(3 * n + 1);
+
+	if (out != NULL) {
+		escape_path((struct gl_str){ path, (uint32_t)n }, out);
+	}
 	return out;
+}
+
+enum { LONGEST_IMPORT = 1000 };
+
+/* What obj's import number i is called in symbol names; longer ones than any file system can hold are left alone. */
+static struct gl_str import_path(const struct gl_object *obj, uint32_t i, char buf[3 * LONGEST_IMPORT + 1])
+{
+	struct gl_str path = gl_object_autolib(obj, i);
+
+	return path.n > LONGEST_IMPORT ? path : (struct gl_str){ buf, (uint32_t)escape_path(path, buf) };
 }
 
 void link_plain_path(struct gl_str path, char *out)
@@ -457,24 +479,52 @@ struct lpkg *link_open_archive(struct link *l, struct gl_str path)
 	return p;
 }
 
-/* The fingerprint of a package as obj was compiled with it; NULL when nobody knows. It may be one that obj does not
- * import: the type of `var x = other.New()` can be a third package's. Then what obj imports tells. */
-static const uint8_t *fingerprint_of(struct link *l, const struct lobj *obj, struct gl_str path, uint32_t search)
+static bool same_fingerprint(const uint8_t *a, const uint8_t *b) { return memcmp(a, b, 8) == 0; }
+
+/* Are those packages that obj imports and the host has the host's own? Then what their export data tells of others,
+ * whose symbols obj names by the numbers found there, is true of the host's too. */
+static bool imports_from_host(struct link *l, struct lobj *obj)
+{
+	char buf[3 * LONGEST_IMPORT + 1];
+
+	if (obj->imports == IMPORTS_UNKNOWN) {
+		obj->imports = IMPORTS_FROM_HOST;
+		for (uint32_t i = 0, n = gl_object_nautolib(obj->obj); i < n; i++) {
+			const uint8_t *have = link_host_has(l, import_path(obj->obj, i, buf));
+			if (have != NULL && !same_fingerprint(have, gl_object_autolib_fingerprint(obj->obj, i))) {
+				obj->imports = IMPORTS_FROM_ELSEWHERE;
+			}
+		}
+	}
+	return obj->imports == IMPORTS_FROM_HOST;
+}
+
+/* The fingerprint of a package, its path spelled plainly, as obj was compiled with it; NULL when nobody knows. It may
+ * be one that obj does not import: the type of `var x = other.New()` can be a third package's, and so can a function
+ * that was inlined. Then what obj imports tells. */
+static const uint8_t *fingerprint_of(struct link *l, struct lobj *obj, const char *path, uint32_t search)
 {
 	const uint8_t *found = NULL;
 	uint32_t n = gl_object_nautolib(obj->obj);
+	char buf[3 * LONGEST_IMPORT + 1];
 
 	for (uint32_t i = 0; i < n; i++) {
-		struct gl_str lib = gl_object_autolib(obj->obj, i);
-		if (lib.n == path.n && memcmp(lib.p, path.p, lib.n) == 0) {
+		if (str_is(gl_object_autolib(obj->obj, i), path)) {
 			return gl_object_autolib_fingerprint(obj->obj, i);
 		}
 	}
+	bool from_host = imports_from_host(l, obj);
+	if (from_host && (found = link_host_has(l, (struct gl_str){ path, (uint32_t)strlen(path) })) != NULL) {
+		return found;
+	}
 	for (uint32_t i = 0; i < n && found == NULL; i++) {
-		struct gl_str lib = gl_object_autolib(obj->obj, i);
+		struct gl_str lib = import_path(obj->obj, i, buf);
 		struct lpkg *p = NULL;
 		for (uint32_t j = 0; j < l->npackages && p == NULL; j++) {
 			p = str_is(lib, l->packages[j].path) ? &l->packages[j] : NULL;
+		}
+		if (p == NULL && from_host && link_host_has(l, lib) != NULL) {
+			continue; /* it imports nothing that the host lacks */
 		}
 		p = p != NULL ? p : link_open_archive(l, lib);
 		if (p != NULL && p->search != search && p->nobjs > 0) {
@@ -486,8 +536,9 @@ static const uint8_t *fingerprint_of(struct link *l, const struct lobj *obj, str
 }
 
 /* The name that another package's object gives its symbol number ref.sym, which the object at hand doesn't tell. */
-struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
+struct gl_str link_foreign_name(struct link *l, const struct lobj *const_obj, struct gl_symref ref)
 {
+	struct lobj *obj = (struct lobj *)const_obj; /* its caches are ours */
 	const struct gl_str none = { "", 0 };
 	struct gl_str path = gl_object_pkg(obj->obj, ref.pkg);
 	struct gl_error ignored;
@@ -500,9 +551,13 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct g
 			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
 		}
 	}
-	struct lpkg *p = link_archive(l, path);
-	const uint8_t *fingerprint =
-		p == NULL || p->names_failed ? NULL : fingerprint_of(l, obj, path, ++l->linker->searches);
+	struct lpkg *p = path.n > LONGEST_IMPORT ? NULL : link_archive(l, path);
+	if (p == NULL || p->names_failed) {
+		return none;
+	}
+	char plain[LONGEST_IMPORT + 1];
+	link_plain_path(path, plain);
+	const uint8_t *fingerprint = fingerprint_of(l, obj, plain, ++l->linker->searches);
 	if (fingerprint == NULL) {
 		return none;
 	}
@@ -635,9 +690,9 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 		return 0;
 	}
 	return refuse_import(l, p, path, "this process has", from,
-			     archive == NULL  ? NULL :
-			     l->gom != NULL   ? archive->version :
-						archive->offered);
+			     archive == NULL ? NULL :
+			     l->gom != NULL  ? archive->version :
+					       archive->offered);
 }
 
 int link_check_imports(struct link *l, struct lpkg *p)
@@ -645,17 +700,8 @@ int link_check_imports(struct link *l, struct lpkg *p)
 	for (uint32_t o = 0; o < p->nobjs; o++) {
 		const struct gl_object *obj = p->objs[o].obj;
 		for (uint32_t i = 0, n = gl_object_nautolib(obj); i < n; i++) {
-			struct gl_str lib = gl_object_autolib(obj, i);
-			char plain[1024], *prefix = NULL;
-			if (memchr(lib.p, '.', lib.n) != NULL && lib.n < sizeof(plain)) {
-				memcpy(plain, lib.p, lib.n);
-				plain[lib.n] = '\0';
-				prefix = path_to_prefix(plain);
-			}
-			struct gl_str path = prefix == NULL ? lib : (struct gl_str){ prefix, (uint32_t)strlen(prefix) };
-			int result = check_import(l, p, path, gl_object_autolib_fingerprint(obj, i));
-			free(prefix);
-			if (result != 0) {
+			char buf[3 * LONGEST_IMPORT + 1];
+			if (check_import(l, p, import_path(obj, i, buf), gl_object_autolib_fingerprint(obj, i)) != 0) {
 				return -1;
 			}
 		}
