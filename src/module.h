@@ -58,6 +58,7 @@ struct gl_load_options {
 	bool run_init;       /* run the packages' init functions (false: only `goloader run`, which runs them on main's
 				goroutine) */
 	enum gl_twice twice;
+	const char *godebug; /* only gl_module_ship: settings of a program's //go:debug lines, or NULL */
 	/* Modules whose packages this one uses: their types, their variables. None of them can be unloaded before it.
 	 * Files of their packages may be given among the dependencies, for what they have no need of themselves. */
 	struct gl_module *const *uses;

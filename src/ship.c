@@ -338,6 +338,7 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 		if (ret != 0) {
 			module_hand_over_wants(host, &l);
 		} else {
+			s.gom.godebug = opts->godebug;
 			ret = write_shipment(&s, &ex, opts->library, out);
 		}
 	}

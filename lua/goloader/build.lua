@@ -112,6 +112,20 @@ function build.read_head(source)
   return head
 end
 
+--- The settings in //go:debug lines of Go files, which go build links into a program.
+---@param paths string[]  whatever is no Go file is passed over
+---@return string[] settings  "panicnil=1"
+function build.debug_settings(paths)
+  local settings = {}
+  for _, path in ipairs(paths) do
+    local head = path:find "%.go$" and build.read_head(read_file(path) or "")
+    for setting in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
+      settings[#settings + 1] = setting
+    end
+  end
+  return settings
+end
+
 -- ---- what is to be built ------------------------------------------------------------------------------------------
 
 -- Every GOOS and GOARCH that a file name can end in (internal/syslist). A name that ends in another word is no

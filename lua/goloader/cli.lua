@@ -1,4 +1,4 @@
---- The command line: goloader run, test, nm, disasm, host, describe, info, version.
+--- The command line: goloader run, build, test, nm, disasm, host, describe, info, version.
 --
 -- `goloader run` stands in for `go run`, so nothing of it may show: no output of its own, standard input untouched, the
 -- program's own exit status. The compiler works while the host starts.
@@ -12,6 +12,10 @@ local function complain(err)
   return 1
 end
 
+local function is_shipped(path)
+  return path:find "%.gom$" ~= nil
+end
+
 local function is_object(path)
   return path:find "%.[oa]$" ~= nil
 end
@@ -19,7 +23,7 @@ end
 -- ---- goloader run -------------------------------------------------------------------------------------------------
 
 local usage_run = [[
-usage: goloader run [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] FILE.go…|DIR|FILE.o… [ARGS…]
+usage: goloader run [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] FILE.go…|DIR|FILE.o…|FILE.gom [ARGS…]
 ]]
 
 -- Splits the arguments as the go command does: flags, what to run (one directory, or all leading Go files or objects),
@@ -60,22 +64,19 @@ end
 local function program_name(paths)
   local path = paths[is_object(paths[1]) and #paths or 1]:gsub("/+$", "")
   if path == "." or path == ".." then path = require "lfs".currentdir() end
-  return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", ""))
+  return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", ""):gsub("%.gom$", ""))
 end
 
 -- //go:debug lines set GODEBUG defaults that go build links into the program. A host reads GODEBUG from the environment
 -- that the process began with, so the process begins anew with the settings in it; the user's own come last and win.
 local function apply_debug_directives(paths)
-  local settings = {}
-  for _, path in ipairs(paths) do
-    local f = path:find "%.go$" and io.open(path, "rb")
-    if f then
-      local head = require "goloader.build".read_head(f:read "*a")
-      f:close()
-      for setting in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
-        settings[#settings + 1] = setting
-      end
-    end
+  local settings
+  if is_shipped(paths[1]) then
+    -- what is wrong with the file is told when it is loaded
+    local manifest = require "goloader".manifest(paths[1])
+    settings = { manifest and manifest.godebug }
+  else
+    settings = require "goloader.build".debug_settings(paths)
   end
   if #settings == 0 then return true end
   local value, given = table.concat(settings, ","), os.getenv "GODEBUG" or ""
@@ -125,7 +126,7 @@ function cli.run(arguments)
   if not applied then return complain(why_not) end
   local goloader = require "goloader"
   local under_way, objects, host, module, err
-  if not is_object(paths[1]) then
+  if not is_object(paths[1]) and not is_shipped(paths[1]) then
     under_way, err = start_build(goloader, paths, options)
     if not under_way then return complain(err) end
   end
@@ -252,11 +253,18 @@ function cli.host(arguments)
   return status or complain(err)
 end
 
-function cli.info()
+function cli.info(arguments)
+  if arguments.file then
+    local manifest, why = require "goloader".manifest(arguments.file)
+    if not manifest then return complain(why) end
+    io.write(require "goloader.ship".text(manifest), "\n")
+    return 0
+  end
   local host, err = require "goloader".host()
   if not host then return complain(err) end
   local info = host:info()
-  for _, field in ipairs { "path", "go_version", "goarch", "goamd64", "goexperiment", "buildmode", "object_header" } do
+  for _, field in ipairs { "path", "go_version", "goarch", "goamd64", "goexperiment", "buildmode", "object_header",
+    "id" } do
     io.write(("%-14s %s\n"):format(field, tostring(info[field] or "")))
   end
   return exit_now(0)
@@ -277,6 +285,7 @@ local function parse(argv)
   local parser = argparse("goloader", "Loads ordinary compiled Go into a running Lua process.")
   parser:command_target "command"
   parser:command("run", "Compile if need be, load, and run main.main: FILE.go…|DIR|FILE.o [ARGS…]")
+  parser:command("build", "Write a package with all that the host lacks for it into one file: [FLAGS] [-o FILE.gom] FILE.go…|DIR")
   parser:command("test", "Run packages' tests as go test does, inside a host: [FLAGS] [PACKAGE…]")
   local function object(command)
     command:argument("file", "An object (.o, .a), or Go source: FILE.go or DIR."):args(1)
@@ -293,7 +302,8 @@ local function parse(argv)
   describe:option("--goroot", "The Go that built it.")
   describe:option("-o --output", "File to write; by default standard output.")
   parser:command("host", "Build a host with packages of your own in it, or a program that is its own host.")
-  parser:command("info", "Start the default host and tell what it is.")
+  parser:command("info", "Tell what a shipped module is and holds; without one, start the default host and tell what it is.")
+    :argument("file", "A shipped module (.gom)."):args "?"
   parser:command("version", "Tell the versions.")
   return parser:parse(argv)
 end
@@ -303,6 +313,7 @@ end
 ---@return integer status
 function cli.main(argv)
   if argv[1] == "run" then return cli.run { unpack(argv, 2) } end
+  if argv[1] == "build" then return require "goloader.ship".main { unpack(argv, 2) } end
   if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
   if argv[1] == "test" then return require "goloader.test".main { unpack(argv, 2) } end
   local arguments = parse(argv)

@@ -443,7 +443,10 @@ function Host:ship(paths, out, options)
   if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
   local objects, why = compile(self, "ship", paths, options)
   if not objects then return nil, why end
-  local ok, err = with_wants(self, { ndeps = #objects.files - 1, twice = options.private and "other" or "refuse" },
+  local settings = build.debug_settings(type(paths) == "table" and paths or { paths })
+  local ok, err = with_wants(self,
+    { ndeps = #objects.files - 1, twice = options.private and "other" or "refuse",
+      godebug = settings[1] and table.concat(settings, ",") },
     function(ship_options) return self.core:ship(objects.files, out, ship_options) end)
   objects:remove()
   if not ok then return fail(err) end
@@ -553,7 +556,9 @@ end
 ---@field host { id: string, name: string }  the host it was made for, as host:info().id
 ---@field hash string  BLAKE2b-256 of its content
 ---@field size integer  bytes of the file
+---@field godebug string|nil  settings of a program's //go:debug lines
 ---@field packages { path: string, role: "root"|"own"|"shared", size: integer, fingerprint: string, version: string|nil }[]
+---@field libraries { role: "own"|"shared", size: integer, packages: string[] }[]  their parts in C, linked
 ---@field imports { path: string, in_host: boolean, fingerprint: string }[]  imported, and not in the file
 ---@field exports { name: string, package: string, kind: "func"|"var", signature: string }[]
 
@@ -568,6 +573,11 @@ function goloader.manifest(file)
     return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
   end
   for _, package in ipairs(manifest.packages) do package.path = plain(package.path) end
+  for _, library in ipairs(manifest.libraries) do
+    local packages = {}
+    for path in library.packages:gmatch "%S+" do packages[#packages + 1] = plain(path) end
+    library.packages = packages
+  end
   for _, export in ipairs(manifest.exports) do export.package = plain(export.package) end
   return manifest
 end

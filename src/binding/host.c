@@ -189,6 +189,7 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	options->ndeps = (size_t)lua_tonumber(L, -1);
 	lua_pop(L, 2);
 	options->library = string_field(L, idx, "library");
+	options->godebug = string_field(L, idx, "godebug");
 	lua_getfield(L, idx, "twice");
 	options->twice = (enum gl_twice)luaL_checkoption(L, -1, "refuse", twice);
 	lua_pop(L, 1);

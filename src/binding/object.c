@@ -196,6 +196,20 @@ static void set_imports(lua_State *L, const struct gl_gom *gom)
 	lua_setfield(L, -2, "imports");
 }
 
+static void set_libraries(lua_State *L, const struct gl_gom *gom)
+{
+	lua_createtable(L, (int)gom->nlibraries, 0);
+	for (size_t i = 0; i < gom->nlibraries; i++) {
+		lua_createtable(L, 0, 3);
+		set_string(L, "role", gom->libraries[i].is_own ? "own" : "shared");
+		set_string(L, "packages", gom->libraries[i].packages);
+		lua_pushinteger(L, (lua_Integer)gom->libraries[i].size);
+		lua_setfield(L, -2, "size");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "libraries");
+}
+
 static void set_exports(lua_State *L, const struct gl_gom *gom)
 {
 	lua_createtable(L, (int)gom->nexports, 0);
@@ -210,7 +224,8 @@ static void set_exports(lua_State *L, const struct gl_gom *gom)
 	lua_setfield(L, -2, "exports");
 }
 
-/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, size =, packages =, imports =, exports = } */
+/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, size =, packages =, libraries =,
+ * imports =, exports = } */
 int binding_manifest(lua_State *L)
 {
 	const char *file = luaL_checkstring(L, 1);
@@ -221,9 +236,10 @@ int binding_manifest(lua_State *L)
 	if (held->gom == NULL) {
 		return binding_fail(L, &err);
 	}
-	lua_createtable(L, 0, 7);
+	lua_createtable(L, 0, 9);
 	set_string(L, "header", held->gom->header);
 	set_string(L, "hash", held->gom->hash);
+	set_string(L, "godebug", held->gom->godebug);
 	lua_pushinteger(L, (lua_Integer)held->gom->size);
 	lua_setfield(L, -2, "size");
 	lua_createtable(L, 0, 2);
@@ -232,6 +248,7 @@ int binding_manifest(lua_State *L)
 	lua_setfield(L, -2, "host");
 	set_packages(L, held->gom);
 	set_imports(L, held->gom);
+	set_libraries(L, held->gom);
 	set_exports(L, held->gom);
 	return return_held(held);
 }

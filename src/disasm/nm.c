@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../object/gom.h"
 #include "../object/pool.h"
 #include "../object/signature.h"
 
@@ -75,7 +76,7 @@ static struct gl_nm_symbol *add(struct owned *own, struct gl_str name, char kind
 /* The declaration that symbol sym of object o is, or NULL. */
 static const struct gl_declaration *find_declaration(const struct gl_declarations *decls, uint32_t o, uint32_t sym)
 {
-	for (uint32_t i = 0; i < decls->n; i++) {
+	for (uint32_t i = 0; decls != NULL && i < decls->n; i++) {
 		if (decls->list[i].object == o && decls->list[i].sym == sym) {
 			return &decls->list[i];
 		}
@@ -106,20 +107,20 @@ static int add_defined(struct owned *own, const struct gl_package *pkg, uint32_t
 	for (uint32_t i = 0; i < nsyms; i++) {
 		struct gl_sym sym = gl_object_sym(obj, i);
 		char kind = kind_letter(abi, &sym);
-		if (kind == 0 || sym.name.n == 0) {
-			continue;
+		bool is_text = kind == 'T' || kind == 't';
+		/* text has no size of its own in some kinds of object, but its bytes are all there */
+		uint32_t bytes;
+		gl_object_data(obj, i, &bytes);
+		if (kind == 0 || sym.name.n == 0 || (is_text && bytes == 0)) {
+			continue; /* of a function that was inlined everywhere, a shipped module has but the name */
 		}
 		struct gl_nm_symbol *s = add(own, sym.name, kind, err);
 		if (s == NULL) {
 			return -1;
 		}
-		s->size = sym.size;
-		if (kind == 'T' || kind == 't') {
+		s->size = is_text && bytes > sym.size ? bytes : sym.size;
+		if (is_text) {
 			s->abi = sym.abi == GL_ABI0 ? 0 : 1;
-			/* text has no size of its own in some kinds of object, but its bytes are all there */
-			uint32_t bytes;
-			gl_object_data(obj, i, &bytes);
-			s->size = bytes > sym.size ? bytes : sym.size;
 		}
 		const struct gl_declaration *decl = find_declaration(decls, o, i);
 		if (decl != NULL && set_signature(own, s, decl, err) != 0) {
@@ -200,10 +201,12 @@ static void thin(struct owned *own)
 	own->nm.symbols = own->list;
 }
 
-static int list_package(struct owned *own, const struct gl_package *pkg, const struct gl_abi *abi, struct gl_error *err)
+/* has_exports: Lua sees what the package exports. */
+static int list_package(struct owned *own, const struct gl_package *pkg, bool has_exports, const struct gl_abi *abi,
+			struct gl_error *err)
 {
-	struct gl_declarations *decls;
-	int ret = gl_declarations_read(pkg, abi, &decls, err);
+	struct gl_declarations *decls = NULL;
+	int ret = has_exports ? gl_declarations_read(pkg, abi, &decls, err) : 0;
 
 	for (uint32_t o = 0; ret == 0 && o < gl_package_nobjects(pkg); o++) {
 		ret = add_defined(own, pkg, o, decls, abi, err);
@@ -215,21 +218,42 @@ static int list_package(struct owned *own, const struct gl_package *pkg, const s
 	return ret;
 }
 
+static int list_gom(struct owned *own, const char *path, const struct gl_abi *abi, struct gl_error *err)
+{
+	struct gl_gom *gom = gl_gom_open(path, err);
+	int ret = gom == NULL ? -1 : 0;
+
+	for (size_t i = 0; ret == 0 && i < gom->npackages; i++) {
+		const struct gl_gom_package *from = &gom->packages[i];
+		struct gl_package *pkg = gl_package_open_bytes(path, from->bytes, from->size, from->path, abi, err);
+		ret = pkg == NULL ? -1 : list_package(own, pkg, from->role == GL_GOM_ROOT, abi, err);
+		gl_package_close(pkg);
+	}
+	gl_gom_close(gom);
+	return ret;
+}
+
 int gl_nm_read(const char *path, const struct gl_abi *abi, struct gl_nm **out, struct gl_error *err)
 {
 	struct owned *own = calloc(1, sizeof(*own));
+	struct gl_package *pkg = NULL;
+	int ret;
 
 	*out = NULL;
 	if (own == NULL) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
 	}
-	struct gl_package *pkg = gl_package_open(path, NULL, abi, err);
-	if (pkg == NULL || list_package(own, pkg, abi, err) != 0) {
-		gl_package_close(pkg);
+	if (gl_gom_is(path)) {
+		ret = list_gom(own, path, abi, err);
+	} else {
+		pkg = gl_package_open(path, NULL, abi, err);
+		ret = pkg == NULL ? -1 : list_package(own, pkg, true, abi, err);
+	}
+	gl_package_close(pkg);
+	if (ret != 0) {
 		gl_nm_free(&own->nm);
 		return -1;
 	}
-	gl_package_close(pkg);
 	thin(own);
 	*out = &own->nm;
 	return 0;

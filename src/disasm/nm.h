@@ -23,7 +23,7 @@ struct gl_nm {
 	size_t n;
 };
 
-/* Lists the symbols of the object at path. Fails as gl_package_open does. */
+/* Lists the symbols of the object at path, or of all packages of a shipped module. Fails as gl_package_open does. */
 int gl_nm_read(const char *path, const struct gl_abi *abi, struct gl_nm **out, struct gl_error *err);
 void gl_nm_free(struct gl_nm *nm);
 

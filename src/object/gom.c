@@ -290,6 +290,9 @@ static int read_lines(struct owned *own, struct gl_error *err)
 			ok = read_import(rest, &imports[gom->nimports++]);
 		} else if (word != NULL && strcmp(word, "export") == 0) {
 			ok = read_export(rest, &exports[gom->nexports++]);
+		} else if (word != NULL && strcmp(word, "godebug") == 0) {
+			ok = *rest != '\0';
+			gom->godebug = rest;
 		} else if (word != NULL && strcmp(word, "library") == 0) {
 			ok = read_library(rest, &libraries[gom->nlibraries++]);
 		}
@@ -383,6 +386,9 @@ static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 
 	LINE(out, gom->header);
 	LINE(out, "host", gom->host_id, gom->host_name);
+	if (gom->godebug != NULL) {
+		LINE(out, "godebug", gom->godebug);
+	}
 	for (size_t i = 0; i < gom->npackages; i++) {
 		const struct gl_gom_package *p = &gom->packages[i];
 		snprintf(size, sizeof(size), "%zu", p->size);

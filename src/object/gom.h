@@ -5,6 +5,7 @@
  *     goloader module 1 1263871 9f86d081884c7d65…          bytes behind this line, and their BLAKE2b-256
  *     go object linux amd64 go1.26.8 GOAMD64=v1 X:…         what its objects were made by, as each repeats
  *     host 5a3c9e… libgoloader_host.so                      the host it was resolved against (gl_host_id), its name
+ *     godebug panicnil=1                                    of a program with //go:debug lines
  *     package root 16f0… 20480 example.com/shop             role, fingerprint of its export data, bytes, path
  *     package shared 8c1d… 911360 net/http
  *     package shared 27e1… 51208 gopkg.in/yaml%2ev3 gopkg.in/yaml.v3@v3.0.1    and the version of a third party's
@@ -59,6 +60,7 @@ struct gl_gom {
 	const char *file;
 	const char *header; /* "go object linux amd64 …" */
 	const char *host_id, *host_name;
+	const char *godebug; /* or NULL */
 	char hash[65]; /* hexadecimal */
 	size_t size;   /* bytes of the file */
 	const struct gl_gom_package *packages;
