@@ -783,7 +783,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	extended = youngest_use(mod);
 
 	/* Open the module's C parts: their symbols have addresses too. */
-	if (clib_bind(&l, opts->library) != 0) {
+	if (clib_bind(&l, opts->library, ex.run) != 0) {
 		goto fail;
 	}
 

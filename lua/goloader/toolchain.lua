@@ -213,7 +213,9 @@ local function parse_importcfg(text)
   return files
 end
 
-local function cache_dir()
+--- Where things are kept from one process to the next.
+---@return string
+function toolchain.cache_dir()
   local dir = os.getenv "XDG_CACHE_HOME"
   if not dir or dir == "" then dir = (os.getenv "HOME" or "/tmp") .. "/.cache" end
   lfs.mkdir(dir)
@@ -250,7 +252,7 @@ end
 ---@return table<string, string>|nil files
 ---@return string|goloader.Error importcfg  its path, or the error
 function Toolchain:std_archives(wanted)
-  local cached = cache_dir() .. "/importcfg-" .. self.version
+  local cached = toolchain.cache_dir() .. "/importcfg-" .. self.version
   local function usable()
     for _, path in ipairs(wanted) do
       local file = self.std[path]

@@ -1,4 +1,5 @@
 /* What `require "goloader.core"` returns. */
+#include <sodium.h>
 #include <string.h>
 
 #include "binding.h"
@@ -36,6 +37,27 @@ static int set_error_metatable(lua_State *L)
 	return 0;
 }
 
+/* core.hash(string, …) -> BLAKE2b over the strings and their lengths, in hexadecimal */
+static int hash(lua_State *L)
+{
+	crypto_generichash_state state;
+	unsigned char sum[crypto_generichash_BYTES];
+	char hex[2 * sizeof(sum) + 1];
+	int n = lua_gettop(L);
+
+	crypto_generichash_init(&state, NULL, 0, sizeof(sum));
+	for (int i = 1; i <= n; i++) {
+		size_t len;
+		const char *s = luaL_checklstring(L, i, &len);
+		uint64_t len64 = len;
+		crypto_generichash_update(&state, (const unsigned char *)&len64, sizeof(len64));
+		crypto_generichash_update(&state, (const unsigned char *)s, len);
+	}
+	crypto_generichash_final(&state, sum, sizeof(sum));
+	lua_pushstring(L, sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum)));
+	return 1;
+}
+
 __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -45,6 +67,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "manifest", binding_manifest },
 		{ "cgo", binding_cgo },
 		{ "disasm", binding_disasm },
+		{ "hash", hash },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },
 		{ NULL, NULL },

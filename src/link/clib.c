@@ -159,8 +159,18 @@ uintptr_t clib_find_dynamic(const struct gl_cgo_import *import)
 
 /* ---- what Go refers to ------------------------------------------------------------------------------------------ */
 
+/* A program's C functions are in reach of dlsym, as they would be natively. */
+static void make_global(const struct clib *lib, const char *file)
+{
+	void *again = dlopen(lib->name[0] != '\0' ? lib->name : file, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+
+	if (again != NULL) {
+		dlclose(again);
+	}
+}
+
 /* Constructors in C run when a library is opened, so a load opens that of its module only once nothing is missing. */
-int clib_bind(struct link *l, const char *file)
+int clib_bind(struct link *l, const char *file, bool is_program)
 {
 	if (!l->has_library) {
 		return 0;
@@ -168,6 +178,9 @@ int clib_bind(struct link *l, const char *file)
 	l->clib = l->gom != NULL ? ship_own_library(l) : clib_open(file, l->err);
 	if (l->clib == NULL) {
 		return -1;
+	}
+	if (is_program) {
+		make_global(l->clib, file);
 	}
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		if (!l->packages[i].is_used) {
