@@ -137,6 +137,7 @@ build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES)
 	@mkdir -p $@/object $@/desc
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/seed.a -linkobj $@/object/seed.o $<
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/whole.a $<
+	cd spec/testdata/cgo && CGO_CFLAGS=-O1 $(GOROOT_DIR)/bin/go build -buildmode=archive -o $(abspath $@)/object/cgo.a ./counter
 	cp $(HOST_DIR)/libgoloader_host.so.desc $@/desc
 	touch $@
 
