@@ -641,7 +641,10 @@ static int keep_inits(struct link *l, struct gl_module *mod)
 
 static int run_inits(struct gl_module *mod, struct gl_error *err)
 {
+	/* They may run Lua, which may load modules. */
+	gl_unlock();
 	char *what = mod->host->run_inits(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks);
+	gl_lock();
 
 	mod->ninit_funcs = mod->ninit_tasks = 0;
 	if (what != NULL) {
@@ -755,8 +758,8 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	}
 
 	/* Open and read: each file is a package, checked; to whom each name belongs can be told. */
-	if (open_uses(&l, mod, opts, &uses) != 0 ||
-	    module_open_packages(&l, files, import_paths, nfiles, opts) != 0 || l.packages == NULL) {
+	if (open_uses(&l, mod, opts, &uses) != 0 || module_open_packages(&l, files, import_paths, nfiles, opts) != 0 ||
+	    l.packages == NULL) {
 		module_hand_over_wants(host, &l);
 		goto fail;
 	}

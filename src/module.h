@@ -3,7 +3,8 @@
  *     load:    open > read > resolve > lay out > place > relocate > describe > seal > publish > initialise > export
  *     unload:  stop new calls > drain > prove that nothing refers to it > retire > release
  *
- * One host per process. Calls on one host come from one thread at a time (the Lua state's); Go code runs on any. */
+ * One host per process. Several threads may use it, each with modules of its own, if they hold the lock while they call
+ * what is declared here. Go code runs without it. */
 #ifndef GL_MODULE_H
 #define GL_MODULE_H
 
@@ -17,6 +18,10 @@ struct gl_abi;
 struct gl_image;
 struct gl_host;
 struct gl_module;
+
+/* Lets one thread at a time in; who is in may come in again. It is let go while init functions run. */
+void gl_lock(void);
+void gl_unlock(void);
 
 /* Starts the host at path (a shared library built by -buildmode=c-shared that imports the package src/host), with its
  * description at desc (NULL: path with ".desc" appended). It stays for the life of the process; starting the same
@@ -65,9 +70,10 @@ struct gl_load_options {
 	size_t nuses;
 };
 
-/* Loads objects (paths of files, one package each, in any order) as one module; or one shipped module, alone. paths[i] may be NULL-terminated list
- * of import path overrides or NULL. On failure nothing is left behind, and with GL_EMISSING gl_host_missing tells which
- * packages were asked for and have no archive, with GL_ECGO gl_host_unlinked of which the C parts are to be linked. */
+/* Loads objects (paths of files, one package each, in any order) as one module; or one shipped module, alone. paths[i]
+ * may be NULL-terminated list of import path overrides or NULL. On failure nothing is left behind, and with GL_EMISSING
+ * gl_host_missing tells which packages were asked for and have no archive, with GL_ECGO gl_host_unlinked of which the C
+ * parts are to be linked. */
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err);
 /* Ships instead of loading: writes one file that gl_module_load takes in place of the objects, on any machine with the

@@ -18,8 +18,19 @@ static const size_t arena_size = (size_t)1 << 30;
 /* The one Go runtime that a process can have. */
 static struct gl_host *the_host;
 
+/* ---- several Lua states ------------------------------------------------------------------------------------------
+ *
+ * A Go program may run many Lua states at once, and they all have the one host. */
+
+static const pthread_mutex_t unlocked = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static pthread_mutex_t lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+
+void gl_lock(void) { pthread_mutex_lock(&lock); }
+void gl_unlock(void) { pthread_mutex_unlock(&lock); }
+
 static void after_fork_in_child(void)
 {
+	lock = unlocked; /* whoever held it is not in this process */
 	if (the_host != NULL) {
 		the_host->forked = 1;
 	}

@@ -341,7 +341,7 @@ local function is_internal(path)
 end
 
 local function plain(tc, target, opts)
-  if opts.tags then return nil end
+  if opts.tags or tc.flags[1] then return nil end
   local files = target.files or plain_files(target.dir)
   local heads = files and files[1] and read_heads(target.dir, files)
   if not heads then return nil end
@@ -462,6 +462,7 @@ end
 
 local function listed(tc, target, opts, memory)
   local args = { "list", "-export", "-deps", "-f", list_format }
+  for _, flag in ipairs(tc.flags) do args[#args + 1] = flag end
   if opts.gcflags then args[#args + 1] = "-gcflags=" .. opts.gcflags end
   if opts.tags then args[#args + 1] = "-tags=" .. opts.tags end
   args[#args + 1] = "--"
@@ -488,7 +489,7 @@ local function listed(tc, target, opts, memory)
       end
     end
     local _, lang = package_identity(tc, target, last.name)
-    if memory and last.one and lang then
+    if memory and last.one and lang and not tc.flags[1] then
       local dependencies, go_files = {}, {}
       for i = 1, #files - 1 do dependencies[i] = files[i] end
       for file in last.files:gmatch "[^|]+" do go_files[#go_files + 1] = file end
@@ -552,7 +553,10 @@ function build.archives(tc, packages, dir)
   end
   if #others > 0 then
     local format = "{{if not .Standard}}{{.ImportPath}}\t{{.Export}}{{end}}"
-    local job = tc:go({ "list", "-e", "-export", "-deps", "-f", format, "--", unpack(others) }, { dir = dir })
+    local args = { "list", "-e", "-export", "-deps", "-f", format, unpack(tc.flags) }
+    args[#args + 1] = "--"
+    for _, path in ipairs(others) do args[#args + 1] = path end
+    local job = tc:go(args, { dir = dir })
     if job then
       local _, output = job:wait()
       for path, file in output:gmatch "([^\t\n]+)\t([^\n]+)" do found[path] = file end

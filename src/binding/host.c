@@ -20,11 +20,10 @@ int binding_host_start(lua_State *L)
 	*h = (struct binding_host){ 0 };
 	luaL_getmetatable(L, HOST);
 	lua_setmetatable(L, -2);
+	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
-	if (h->host == NULL) {
-		return binding_fail(L, &err);
-	}
-	h->caller = gl_caller_new(h->host, &err);
+	h->caller = h->host == NULL ? NULL : gl_caller_new(h->host, &err);
+	gl_unlock();
 	if (h->caller == NULL) {
 		return binding_fail(L, &err);
 	}
@@ -34,7 +33,9 @@ int binding_host_start(lua_State *L)
 /* core.host_self() -> path of a host that is there already, or nil */
 int binding_host_self(lua_State *L)
 {
+	gl_lock();
 	char *path = gl_host_self();
+	gl_unlock();
 
 	lua_pushstring(L, path); /* nil for NULL */
 	free(path);
@@ -83,10 +84,14 @@ static int host_info(lua_State *L)
 static int host_add_archive(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
+	const char *path = luaL_checkstring(L, 2), *file = luaL_checkstring(L, 3),
+		   *version = luaL_optstring(L, 4, NULL);
 	struct gl_error err;
 
-	if (gl_host_add_archive(h->host, luaL_checkstring(L, 2), luaL_checkstring(L, 3), luaL_optstring(L, 4, NULL),
-				&err) != 0) {
+	gl_lock();
+	bool added = gl_host_add_archive(h->host, path, file, version, &err) == 0;
+	gl_unlock();
+	if (!added) {
 		return binding_fail(L, &err);
 	}
 	lua_pushboolean(L, 1);
@@ -141,7 +146,10 @@ static int host_add_library(lua_State *L)
 		luaL_argcheck(L, archives[i] != NULL, 2, "a list of archives expected");
 		lua_pop(L, 1); /* the list keeps it alive */
 	}
-	if (gl_host_add_library(h->host, archives, n, file, &err) != 0) {
+	gl_lock();
+	bool added = gl_host_add_library(h->host, archives, n, file, &err) == 0;
+	gl_unlock();
+	if (!added) {
 		return binding_fail(L, &err);
 	}
 	lua_pushboolean(L, 1);
@@ -243,9 +251,12 @@ static int host_load(lua_State *L)
 	lua_settop(L, 3);
 	read_options(L, 3, &options);
 	size_t n = read_files(L, 2, &files, &packages);
+	gl_lock();
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &err);
+	int nresults = mod == NULL ? fail_wanting(L, h, &err) : 1;
+	gl_unlock();
 	if (mod == NULL) {
-		return fail_wanting(L, h, &err);
+		return nresults;
 	}
 	binding_push_module(L, mod, 1, files[n - 1]);
 	return 1;
@@ -263,11 +274,14 @@ static int host_ship(lua_State *L)
 	lua_settop(L, 4);
 	read_options(L, 4, &options);
 	size_t n = read_files(L, 2, &files, &packages);
-	if (gl_module_ship(h->host, files, packages, n, &options, out, &err) != 0) {
-		return fail_wanting(L, h, &err);
+	gl_lock();
+	bool shipped = gl_module_ship(h->host, files, packages, n, &options, out, &err) == 0;
+	int nresults = shipped ? 1 : fail_wanting(L, h, &err);
+	gl_unlock();
+	if (shipped) {
+		lua_pushboolean(L, 1);
 	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return nresults;
 }
 
 static int host_stats(lua_State *L)

@@ -122,7 +122,10 @@ static int module_unload(lua_State *L)
 
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_plans(m);
-	if (gl_module_unload(m->mod, &err) != 0) {
+	gl_lock();
+	bool unloaded = gl_module_unload(m->mod, &err) == 0;
+	gl_unlock();
+	if (!unloaded) {
 		return binding_fail(L, &err);
 	}
 	m->nexports = 0;
@@ -139,7 +142,9 @@ static int module_gc(lua_State *L)
 	free(m->plans);
 	m->plans = NULL;
 	if (m->mod != NULL) {
+		gl_lock();
 		gl_module_free(m->mod);
+		gl_unlock();
 		m->mod = NULL;
 	}
 	free(m->name);
@@ -312,9 +317,12 @@ static int module_set_string(lua_State *L)
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
 	size_t len;
-	const char *value = luaL_checklstring(L, 3, &len);
+	const char *name = luaL_checkstring(L, 2), *value = luaL_checklstring(L, 3, &len);
 
-	if (gl_module_set_string(m->mod, luaL_checkstring(L, 2), value, len, &err) != 0) {
+	gl_lock();
+	bool set = gl_module_set_string(m->mod, name, value, len, &err) == 0;
+	gl_unlock();
+	if (!set) {
 		return binding_fail(L, &err);
 	}
 	lua_pushboolean(L, 1);

@@ -345,8 +345,11 @@ int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *n
 		return binding_fail(L, &err);
 	}
 	struct held *held = push_held(L);
-	if (gl_disasm_memory(abi->goarch, sym->name, sym->addr, sym->size, symbolize, mod, &held->listings, &err) !=
-	    0) {
+	gl_lock(); /* names come from everywhere */
+	bool listed = gl_disasm_memory(abi->goarch, sym->name, sym->addr, sym->size, symbolize, mod, &held->listings,
+				       &err) == 0;
+	gl_unlock();
+	if (!listed) {
 		return binding_fail(L, &err);
 	}
 	push_insns(L, &held->listings->list[0]);
