@@ -361,6 +361,17 @@ local function plain(tc, target, opts)
   for _, import in ipairs(wanted) do
     if not std[import] then return nil end
   end
+  if opts.check then
+    local packages = { [path] = { imports = {}, own = true } }
+    for _, head in ipairs(heads) do
+      for _, import in ipairs(head.imports) do
+        table.insert(packages[path].imports, import)
+        packages[import] = { imports = {}, standard = true }
+      end
+    end
+    local ok, err = opts.check({ path }, packages)
+    if not ok then return nil, err end
+  end
   local job, object = start_compile(tc, target.dir, files, path, lang, importcfg, opts)
   if not job then return nil, object end
   return compiled(job, object, heads[1].name, {}, {})
@@ -410,6 +421,10 @@ local function known(tc, target, opts, memory)
   for _, file in ipairs(record.compiled) do
     if not exists(file) then return nil end
   end
+  if opts.check then
+    local ok, err = opts.check(record.roots, record.packages)
+    if not ok then return nil, err end
+  end
   local importcfg = os.tmpname()
   local f = assert(io.open(importcfg, "wb"))
   f:write(record.importcfg)
@@ -450,8 +465,12 @@ local function read_packages(output)
     for field in (line .. "\t"):gmatch "([^\t]*)\t" do fields[#fields + 1] = field end
     if #fields == 10 then
       local package = { path = fields[1], name = fields[2], std = fields[3] == "true", file = fields[4],
-        dir = fields[5], one = fields[6] == "one", files = fields[7], own = fields[8] == "own", version = fields[10] }
-      for import in fields[9]:gmatch "[^|]+" do package.own = package.own or own[import] end
+        dir = fields[5], one = fields[6] == "one", files = fields[7], own = fields[8] == "own", version = fields[10],
+        fetched = fields[8] ~= "own", imports = {} }
+      for import in fields[9]:gmatch "[^|]+" do
+        package.own = package.own or own[import]
+        table.insert(package.imports, import)
+      end
       package.own = package.own and not package.std
       own[package.path] = package.own
       packages[#packages + 1] = package
@@ -460,14 +479,41 @@ local function read_packages(output)
   return packages
 end
 
-local function listed(tc, target, opts, memory)
-  local args = { "list", "-export", "-deps", "-f", list_format }
+-- What a policy is to judge (see goloader.policy).
+local function read_imports(packages)
+  local known_packages = {}
+  for _, package in ipairs(packages) do
+    known_packages[package.path] = { imports = package.imports, standard = package.std,
+      own = not package.std and not package.fetched }
+  end
+  return { packages[#packages].path }, known_packages
+end
+
+local function list(tc, target, opts, ...)
+  local args = { "list", "-deps", "-f", list_format, ... }
   for _, flag in ipairs(tc.flags) do args[#args + 1] = flag end
-  if opts.gcflags then args[#args + 1] = "-gcflags=" .. opts.gcflags end
   if opts.tags then args[#args + 1] = "-tags=" .. opts.tags end
   args[#args + 1] = "--"
   for _, arg in ipairs(target.args) do args[#args + 1] = arg end
-  local job, why = tc:go(args, { dir = target.dir })
+  return tc:go(args, { dir = target.dir })
+end
+
+-- Has the policy judge what would be compiled, before it is.
+local function check_listed(tc, target, opts)
+  local job, why = list(tc, target, opts)
+  if not job then return nil, why end
+  local ok, output, errors = job:wait()
+  local packages = read_packages(output)
+  if not ok or not packages[1] then return nil, compiler_error(errors) end
+  return opts.check(read_imports(packages))
+end
+
+local function listed(tc, target, opts, memory)
+  if opts.check then
+    local ok, err = check_listed(tc, target, opts)
+    if not ok then return nil, err end
+  end
+  local job, why = list(tc, target, opts, "-export", opts.gcflags and "-gcflags=" .. opts.gcflags)
   if not job then return nil, why end
   local function finish()
     local ok, output, errors = job:wait()
@@ -490,11 +536,14 @@ local function listed(tc, target, opts, memory)
     end
     local _, lang = package_identity(tc, target, last.name)
     if memory and last.one and lang and not tc.flags[1] then
+      local roots, imports = read_imports(packages)
       local dependencies, go_files = {}, {}
       for i = 1, #files - 1 do dependencies[i] = files[i] end
       for file in last.files:gmatch "[^|]+" do go_files[#go_files + 1] = file end
       memory[target.spelled] = {
         fingerprint = fingerprint(target, dirs),
+        roots = roots,
+        packages = imports,
         dirs = dirs,
         compiled = all,
         importcfg = table.concat(importcfg),
@@ -519,6 +568,8 @@ end
 ---@field lang string|nil  language version: "go1.21"
 ---@field tags string|nil  build tags, separated by commas
 ---@field private boolean|nil  true: third-party packages become part of the module instead of being shared
+---@field check nil|fun(roots: string[], packages: table<string, goloader.PolicyPackage>): true|nil, goloader.Error|nil
+---  is asked before anything is compiled
 
 --- Starts building a package: a directory, or Go files of one directory.
 ---@param tc goloader.Toolchain

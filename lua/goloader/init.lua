@@ -13,11 +13,12 @@ local lfs = require "lfs"
 local core = require "goloader.core"
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
+local policy = require "goloader.policy"
 local toolchain = require "goloader.toolchain"
 
 ---@class goloader.Error
 ---@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",
----  "panic", "type", "closed"; "compile", "toolchain"; "go" for an error that a Go function returned
+---  "panic", "type", "closed"; "compile", "toolchain", "policy"; "go" for an error that a Go function returned
 ---@field message string  one line; tracebacks and a compiler's messages follow it
 ---@field packages string[]|nil  import paths that have no archive, when code is "missing"
 ---@field type string|nil  Go type of the error, when code is "go"
@@ -229,6 +230,8 @@ end
 ---@class goloader.Host
 ---@field package core userdata
 ---@field package memory table  what builds have learnt
+---@field package archives table<string, string>  named so far, by import path
+---@field package judge nil|fun(import_path: string, importer: string, standard: boolean): boolean, string|nil
 ---@field package tools goloader.Toolchain|nil
 local Host = {}
 Host.__index = Host
@@ -277,6 +280,7 @@ end
 function Host:add_archive(import_path, file, version)
   local ok, err = self.core:add_archive(import_path, file, version)
   if not ok then return fail(err) end
+  self.archives[import_path] = file
   return true
 end
 
@@ -294,7 +298,7 @@ local function add_missing(self, packages, asked)
   local archives = tools and build.archives(tools, wanted)
   if not archives or not next(archives) then return false end
   for path, file in pairs(archives) do
-    local ok, err = self.core:add_archive(path, file)
+    local ok, err = self:add_archive(path, file)
     if not ok then return nil, err end
   end
   return true
@@ -309,6 +313,7 @@ local function with_wants(self, options, try)
     local added, why = false, nil
     if err.code == "missing" and err.packages then
       added, why = add_missing(self, err.packages, asked)
+      if added and options.check then added, why = options.check() end
     elseif err.code == "cgo" then
       local tools, no_tools = self:toolchain()
       if not tools then return nil, no_tools end
@@ -326,13 +331,63 @@ end
 
 local function add_archives(self, archives)
   for path, archive in pairs(archives) do
-    local ok, err = self.core:add_archive(path, archive.file, archive.version)
-    if not ok then return fail(err) end
+    local ok, err = self:add_archive(path, archive.file, archive.version)
+    if not ok then return nil, err end
   end
   return true
 end
 
-local function load(self, files, name, options)
+-- ---- policy
+
+--- Says which packages modules may import, from now on; nil lifts it. `imports` of a single load or build comes on top.
+---@param rules goloader.Policy|nil
+function Host:policy(rules)
+  local judge, why
+  if rules ~= nil then
+    judge, why = policy.compile(rules)
+    if not judge then misuse(2, "host:policy: %s", why) end
+  end
+  self.judge = judge
+end
+
+-- The policies that hold for one load or build; nil when there is none.
+local function judges_of(self, method, rules)
+  local judges = { self.judge }
+  if rules ~= nil then
+    local judge, why = policy.compile(rules)
+    if not judge then misuse(4, "host:%s: imports: %s", method, why) end
+    judges[#judges + 1] = judge
+  end
+  return judges[1] and judges
+end
+
+local function plain_path(path)
+  return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+local function imports_of(file, package)
+  local found, err = core.imports(file, package)
+  if not found then return nil, err end
+  for _, each in ipairs(found) do
+    each.path = plain_path(each.path)
+    for i, path in ipairs(each.imports) do each.imports[i] = plain_path(path) end
+  end
+  return found
+end
+
+-- Has policies judge files that are compiled already.
+local function check_files(self, judges, files)
+  local tools = self:toolchain()
+  local function is_standard(path)
+    if tools then return tools:is_standard(path) end
+    return not path:match("^[^/]*"):find(".", 1, true)
+  end
+  local roots, packages = policy.read_objects(files, self.archives, imports_of, is_standard)
+  if not roots then return nil, packages end
+  return policy.check(judges, roots, packages)
+end
+
+local function load(self, files, name, options, check)
   local object_bytes = 0
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
   local uses = {}
@@ -346,7 +401,7 @@ local function load(self, files, name, options)
   end
   local loaded, err = with_wants(self,
     { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
-      library = options.library },
+      library = options.library, check = check },
     function(load_options) return self.core:load(files, load_options) end)
   if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
@@ -360,6 +415,7 @@ end
 ---  is refused, becomes the module's own ("other"), or whatever version does ("always")
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
+---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
 
 --- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
 ---@param files string|(string|{ file: string, package: string|nil })[]
@@ -382,7 +438,13 @@ function Host:load(files, options)
     if files[2] and file.file:find "%.gom$" then misuse(2, "host:load: %s: a shipped module comes alone", file.file) end
     list[i], names[i] = file, file.file
   end
-  return load(self, list, table.concat(names, " "), options)
+  local judges = judges_of(self, "load", options.imports)
+  local function check() return check_files(self, judges, list) end
+  if judges then
+    local ok, err = check()
+    if not ok then return fail(err) end
+  end
+  return load(self, list, table.concat(names, " "), options, judges and check)
 end
 
 -- Compiles what changed of a package; the host has been told of the archives of what it imports.
@@ -394,7 +456,10 @@ local function compile(self, method, paths, options)
   local tools, err = self:toolchain()
   if not tools then return nil, err end
   local started, objects
-  started, err = build.start(tools, paths, options, self.memory)
+  local judges = judges_of(self, method, options.imports)
+  local function check(roots, packages) return policy.check(judges, roots, packages) end
+  local build_options = setmetatable({ check = judges and check }, { __index = options })
+  started, err = build.start(tools, paths, build_options, self.memory)
   if not started then return fail(err) end
   while options.pause and not started:done() do options.pause() end
   objects, err = started:wait()
@@ -410,6 +475,7 @@ end
 
 ---@class goloader.HostBuildOptions: goloader.BuildOptions
 ---@field run_init boolean|nil
+---@field imports goloader.Policy|nil  which packages may be imported
 ---@field uses goloader.Module[]|nil  loaded modules that bring packages which this one imports: it shares their types
 ---  and variables, and they can't be unloaded before it
 ---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
@@ -541,7 +607,7 @@ function goloader.host(options)
   end
   local started, err = core.host_start(path, options.desc)
   if not started then return fail(err) end
-  running = setmetatable({ core = started, path = path, memory = {} }, Host)
+  running = setmetatable({ core = started, path = path, memory = {}, archives = {} }, Host)
   return running
 end
 
@@ -569,16 +635,13 @@ end
 function goloader.manifest(file)
   local manifest, err = core.manifest(file)
   if not manifest then return fail(err) end
-  local function plain(path)
-    return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-  end
-  for _, package in ipairs(manifest.packages) do package.path = plain(package.path) end
+  for _, package in ipairs(manifest.packages) do package.path = plain_path(package.path) end
   for _, library in ipairs(manifest.libraries) do
     local packages = {}
-    for path in library.packages:gmatch "%S+" do packages[#packages + 1] = plain(path) end
+    for path in library.packages:gmatch "%S+" do packages[#packages + 1] = plain_path(path) end
     library.packages = packages
   end
-  for _, export in ipairs(manifest.exports) do export.package = plain(export.package) end
+  for _, export in ipairs(manifest.exports) do export.package = plain_path(export.package) end
   return manifest
 end
 

@@ -158,6 +158,13 @@ function Toolchain:lang()
   return self.version:match "^go%d+%.%d+"
 end
 
+--- Is it a package of the standard library?
+---@param import_path string
+---@return boolean
+function Toolchain:is_standard(import_path)
+  return exists(self.goroot .. "/src/" .. import_path)
+end
+
 --- Path of a tool of the toolchain.
 ---@param name string  "compile"
 ---@return string path

@@ -46,6 +46,7 @@ void binding_open_func(lua_State *L);
 int binding_nm(lua_State *L);
 int binding_manifest(lua_State *L);
 int binding_cgo(lua_State *L);
+int binding_imports(lua_State *L);
 int binding_disasm(lua_State *L);
 int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name);
 

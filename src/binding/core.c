@@ -66,6 +66,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "nm", binding_nm },
 		{ "manifest", binding_manifest },
 		{ "cgo", binding_cgo },
+		{ "imports", binding_imports },
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
 		{ "set_int64", set_int64 },

@@ -126,6 +126,68 @@ static void set_cgo(lua_State *L, const struct gl_cgo *cgo)
 	set_strings(L, "ldflags", cgo->ldflags, cgo->nldflags);
 }
 
+/* { path =, imports = {…} } of a package. */
+static void push_imports(lua_State *L, const struct gl_package *pkg)
+{
+	int n = 0;
+
+	lua_createtable(L, 0, 3);
+	lua_pushstring(L, gl_package_path(pkg));
+	lua_setfield(L, -2, "path");
+	lua_newtable(L);
+	for (uint32_t o = 0; o < gl_package_nobjects(pkg); o++) {
+		const struct gl_object *obj = gl_package_object(pkg, o);
+		for (uint32_t i = 0, nautolib = gl_object_nautolib(obj); i < nautolib; i++) {
+			struct gl_str import = gl_object_autolib(obj, i);
+			lua_pushlstring(L, import.p, import.n);
+			lua_rawseti(L, -2, ++n);
+		}
+	}
+	if (gl_package_cgo(pkg) != NULL || gl_package_nforeigns(pkg) > 0) {
+		lua_pushliteral(L, "C");
+		lua_rawseti(L, -2, ++n);
+	}
+	lua_setfield(L, -2, "imports");
+}
+
+/* core.imports(file, package|nil) -> { { path =, imports = {…}, shared = }, … }: what the objects of an archive, or of
+ * all packages in a shipped module, say they import. Of "unsafe" nothing is left in an object. */
+int binding_imports(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1), *path = luaL_optstring(L, 2, NULL);
+	struct held *held = push_held(L);
+	struct gl_error err;
+
+	lua_newtable(L);
+	if (!gl_gom_is(file)) {
+		held->package = gl_package_open(file, path, NULL, &err);
+		if (held->package == NULL) {
+			return binding_fail(L, &err);
+		}
+		push_imports(L, held->package);
+		lua_rawseti(L, -2, 1);
+		return return_held(held);
+	}
+	held->gom = gl_gom_open(file, &err);
+	if (held->gom == NULL) {
+		return binding_fail(L, &err);
+	}
+	for (size_t i = 0; i < held->gom->npackages; i++) {
+		const struct gl_gom_package *package = &held->gom->packages[i];
+		held->package = gl_package_open_bytes(file, package->bytes, package->size, package->path, NULL, &err);
+		if (held->package == NULL) {
+			return binding_fail(L, &err);
+		}
+		push_imports(L, held->package);
+		lua_pushboolean(L, package->role == GL_GOM_SHARED);
+		lua_setfield(L, -2, "shared");
+		lua_rawseti(L, -2, (int)i + 1);
+		gl_package_close(held->package);
+		held->package = NULL;
+	}
+	return return_held(held);
+}
+
 /* core.cgo(file) -> { members = { { name =, data = }, … }, ldflags = {…}, and names of symbols in C: imports = {…} that
  * Go refers to, exports = {…} that C refers to and Go defines, visible = {…} that other libraries may call } */
 int binding_cgo(lua_State *L)
