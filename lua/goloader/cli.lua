@@ -89,7 +89,10 @@ local function apply_debug_directives(paths)
   for word in require "goloader.toolchain".read_file "/proc/self/cmdline":gmatch "([^%z]*)%z" do
     words[#words + 1] = word
   end
-  ffi.C.execv("/proc/self/exe", ffi.new("const char *[?]", #words + 1, words))
+  -- filled with NULLs, of which one stays: initialised by a table, an array has anything behind that
+  local argv = ffi.new("const char *[?]", #words + 1)
+  for i, word in ipairs(words) do argv[i - 1] = word end
+  ffi.C.execv("/proc/self/exe", argv)
   return nil, "/proc/self/exe can't be started anew for its //go:debug lines"
 end
 

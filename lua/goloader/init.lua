@@ -497,9 +497,19 @@ function Host:build(paths, options)
   return module, err
 end
 
+-- Objects that are there already, in the shape of a build's.
+local function ready(paths)
+  local files = {}
+  for i, path in ipairs(paths) do
+    if not path:find "%.[oa]$" then return nil end
+    files[i] = { file = path }
+  end
+  return files[1] and { files = files, remove = function() end }
+end
+
 --- Compiles what changed of a package, then writes one file with its object code and that of all it needs beyond this
 --- host. `host:load` takes the file on any machine that has the same host: nothing else has to be there.
----@param paths string|string[]  a directory, or Go files of one directory
+---@param paths string|string[]  a directory, or Go files of one directory; or objects, the package meant last
 ---@param out string  the file to write: "shop.gom"
 ---@param options goloader.BuildOptions|nil
 ---@return goloader.Manifest|nil manifest
@@ -507,13 +517,17 @@ end
 function Host:ship(paths, out, options)
   options = options or {}
   if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
-  local objects, why = compile(self, "ship", paths, options)
-  if not objects then return nil, why end
-  local settings = build.debug_settings(type(paths) == "table" and paths or { paths })
-  local ok, err = with_wants(self,
-    { ndeps = #objects.files - 1, twice = options.private and "other" or "refuse",
-      godebug = settings[1] and table.concat(settings, ",") },
-    function(ship_options) return self.core:ship(objects.files, out, ship_options) end)
+  if type(paths) == "string" then paths = { paths } end
+  local objects, why = type(paths) == "table" and type(paths[1]) == "string" and ready(paths), nil
+  if not objects then
+    objects, why = compile(self, "ship", paths, options)
+    if not objects then return nil, why end
+  end
+  local settings = build.debug_settings(paths)
+  local ok, err = with_wants(self, {
+    ndeps = #objects.files - 1, twice = options.private and "other" or "refuse",
+    godebug = settings[1] and table.concat(settings, ","),
+  }, function(ship_options) return self.core:ship(objects.files, out, ship_options) end)
   objects:remove()
   if not ok then return fail(err) end
   return goloader.manifest(out)

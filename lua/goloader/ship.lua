@@ -3,7 +3,7 @@
 local ship = {}
 
 local usage = [[
-usage: goloader build [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] [-private] [-o FILE.gom] FILE.go…|DIR
+usage: goloader build [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] [-private] [-o FILE.gom] FILE.go…|DIR|FILE.o…
 ]]
 
 local takes_value = { gcflags = true, lang = true, tags = true, o = true }
@@ -43,7 +43,7 @@ local function output_name(path)
     path = require "goloader.toolchain".absolute(path)
     if path:find "%.%.$" then path = path .. "/x" end
   end
-  return (path:match "[^/]*$":gsub("%.go$", "")) .. ".gom"
+  return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", "")) .. ".gom"
 end
 
 --- Runs `goloader build`.

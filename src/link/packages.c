@@ -355,10 +355,33 @@ void link_plain_path(struct gl_str path, char *out)
 	*out = '\0';
 }
 
-/* An archive in use stays: symbols of the resident store may have come from it. Another that is offered for the same
- * package may be the same anew, or another version; whoever needs that is told (link_check_imports). */
-static void offer(struct lpkg *p, char *file, char *version)
+/* Closes what is open of an archive, of which nothing was taken. */
+static void close_archive(struct lpkg *p)
 {
+	HASH_CLEAR(hh, p->abi0);
+	HASH_CLEAR(hh, p->plain);
+	free(p->defs);
+	free(p->objs);
+	gl_package_close(p->pkg);
+	gl_symnames_close(p->names);
+	p->defs = NULL;
+	p->objs = NULL;
+	p->nobjs = 0;
+	p->pkg = NULL;
+	p->names = NULL;
+	p->indexed = p->checked = false;
+}
+
+/* An archive in use stays: symbols of the resident store have come from it. Another that is offered for the same
+ * package may be the same anew, or another version; whoever needs that is told (link_check_imports). */
+static void offer(const struct linker *linker, struct lpkg *p, char *file, char *version)
+{
+	struct resident_package *resident = NULL;
+
+	HASH_FIND_STR(linker->resident_packages, p->path, resident);
+	if (resident == NULL && p->clib == NULL && strcmp(p->file, file) != 0) {
+		close_archive(p); /* it was only looked into, or shipped */
+	}
 	if (p->pkg != NULL) {
 		free(p->offered);
 		p->offered = version != NULL ? version : file;
@@ -385,7 +408,7 @@ struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, 
 	HASH_FIND_STR(linker->archives, path, p);
 	if (p != NULL) {
 		free(path);
-		offer(p, file_copy, version_copy);
+		offer(linker, p, file_copy, version_copy);
 		return p;
 	}
 	p = calloc(1, sizeof(*p));

@@ -23,10 +23,10 @@ struct writer {
 
 	uint32_t *number; /* per symbol: 1 + its new number, where it stays a definition */
 	uint32_t *ref;    /* per symbol: 1 + its number among the references by name */
-	uint32_t *file;   /* per file: 1 + its new number */
-	bool *is_info;    /* per symbol: a FuncInfo, which numbers files and symbols within its data */
+	bool *has_file;   /* per file: is it named by what is kept? */
+	bool *is_info;    /* per symbol: a FuncInfo, which numbers symbols within its data */
 	uint32_t first[BLK_NONPKGREF - BLK_SYMDEF + 1]; /* new number of each block's first symbol */
-	uint32_t nrefs, nfiles;
+	uint32_t nrefs;
 
 	struct named *named; /* open addressing */
 	uint32_t nnamed, cap_named;
@@ -167,13 +167,11 @@ static struct gl_symref new_ref(struct writer *w, struct gl_symref ref)
 	return (struct gl_symref){ GL_PKG_NONE, ndefs + w->ref[i] - 1 };
 }
 
-static uint32_t new_file(struct writer *w, uint32_t file)
+/* Files keep their numbers, which the tables of lines are full of; those that nobody names lose their names. */
+static uint32_t use_file(struct writer *w, uint32_t file)
 {
-	if (w->file[file] == 0) {
-		put_str(w, &w->blocks[BLK_FILE], gl_object_file(w->obj, file));
-		w->file[file] = ++w->nfiles;
-	}
-	return w->file[file] - 1;
+	w->has_file[file] = true;
+	return file;
 }
 
 /* ---- symbols ---------------------------------------------------------------------------------------------------- */
@@ -233,7 +231,7 @@ static void put_definition(struct writer *w, uint32_t i)
 	}
 }
 
-/* FuncInfo with its files and inlined functions under their new numbers; of a function without a body the head alone,
+/* FuncInfo with its inlined functions under their new numbers; of a function without a body the head alone,
  * which tells what kind of function it is and where it starts. */
 static void put_funcinfo(struct writer *w, uint32_t i)
 {
@@ -249,13 +247,13 @@ static void put_funcinfo(struct writer *w, uint32_t i)
 	gl_bytes_add(b, p, FUNCINFO_SIZE - 8);
 	put32(b, fi.nfiles);
 	for (uint32_t k = 0; k < fi.nfiles; k++) {
-		put32(b, new_file(w, gl_funcinfo_file(&fi, k)));
+		put32(b, use_file(w, gl_funcinfo_file(&fi, k)));
 	}
 	put32(b, fi.ninltree);
 	for (uint32_t k = 0; k < fi.ninltree; k++) {
 		struct gl_inlnode node = gl_funcinfo_inlnode(&fi, k);
 		put32(b, (uint32_t)node.parent);
-		put32(b, new_file(w, node.file));
+		put32(b, use_file(w, node.file));
 		put32(b, (uint32_t)node.line);
 		put_ref(b, new_ref(w, node.func));
 		put32(b, (uint32_t)node.parent_pc);
@@ -332,6 +330,13 @@ static void put_packages(struct writer *w)
 	}
 }
 
+static void put_files(struct writer *w)
+{
+	for (uint32_t i = 0; i < w->obj->nfiles; i++) {
+		put_str(w, &w->blocks[BLK_FILE], w->has_file[i] ? gl_object_file(w->obj, i) : (struct gl_str){ "", 0 });
+	}
+}
+
 static void put_object(struct writer *w, struct gl_bytes *out)
 {
 	size_t at = HEADER_SIZE + w->strings.n;
@@ -359,9 +364,9 @@ static void write_object(const struct gl_object *obj, const uint8_t *keep, const
 
 	w.number = calloc((size_t)obj->ntotal + 1, sizeof(*w.number));
 	w.ref = calloc((size_t)obj->ntotal + 1, sizeof(*w.ref));
-	w.file = calloc((size_t)obj->nfiles + 1, sizeof(*w.file));
+	w.has_file = calloc((size_t)obj->nfiles + 1, sizeof(*w.has_file));
 	w.is_info = calloc((size_t)obj->nsyms + 1, sizeof(*w.is_info));
-	if (w.number == NULL || w.ref == NULL || w.file == NULL || w.is_info == NULL) {
+	if (w.number == NULL || w.ref == NULL || w.has_file == NULL || w.is_info == NULL) {
 		out->failed = true;
 		goto done;
 	}
@@ -375,12 +380,13 @@ static void write_object(const struct gl_object *obj, const uint8_t *keep, const
 	put32(&w.blocks[BLK_RELOCIDX], (uint32_t)(w.blocks[BLK_RELOC].n / RELOC_SIZE));
 	put32(&w.blocks[BLK_AUXIDX], (uint32_t)(w.blocks[BLK_AUX].n / AUX_SIZE));
 	put32(&w.blocks[BLK_DATAIDX], (uint32_t)w.blocks[BLK_DATA].n);
+	put_files(&w);
 	put_object(&w, out);
 
 done:
 	free(w.number);
 	free(w.ref);
-	free(w.file);
+	free(w.has_file);
 	free(w.is_info);
 	free(w.named);
 	free(w.strings.p);
