@@ -1,4 +1,5 @@
 -- The command line, as a user types it.
+local lfs = require "lfs"
 local support = require "spec.support"
 
 teardown(support.clean)
@@ -165,6 +166,123 @@ func main() { fmt.Println(sub.X, other()) }
     local status, _, errors = support.cli("run", "-gcflags=-N -l", file)
     assert.equal("5\n", errors)
     assert.equal(0, status)
+  end)
+
+  it("sets variables as the linker does", function()
+    local file = program("version", [[
+import "fmt"
+
+var version, name = "none", "nobody"
+
+func main() { fmt.Printf("%q %q\n", version, name) }
+]])
+    local status, out, errors = support.cli("run",
+      "-ldflags=-s -w -X main.version=1.2 -X 'main.name=two words' -X=main.no=x",
+      file)
+    assert.equal('"1.2" "two words"\n', out, errors)
+    assert.equal(0, status)
+    local object = support.compile(support.read(file))
+    assert.equal('"3" "nobody"\n', (select(2, support.cli("run", "-ldflags", "-X=main.version=3", object))))
+    status, out, errors = support.cli("run", "-ldflags=-X main.version", file)
+    assert.equal(2, status)
+    assert.matches("^goloader run: flag %-ldflags: %-X wants importpath.name=value, not \"main.version\"\n", errors)
+    assert.equal("", out)
+  end)
+
+  it("passes build flags on", function()
+    support.write("tagged/go.mod", "module example.test/tagged\n\ngo 1.21\n")
+    support.write("tagged/main.go", [[
+package main
+
+import ("fmt"; "runtime")
+
+func main() {
+	_, file, _, _ := runtime.Caller(0)
+	fmt.Println(word, file)
+}
+]])
+    support.write("tagged/on.go", '//go:build on\n\npackage main\n\nconst word = "on"\n')
+    support.write("tagged/off.go", '//go:build !on\n\npackage main\n\nconst word = "off"\n')
+    support.write("over.go", 'package main\n\nconst word = "overlaid"\n')
+    local dir = support.tmpdir() .. "/tagged"
+    local overlay = support.write("overlay.json", ('{"Replace": {%q: %q}}'):format(dir .. "/off.go",
+      support.tmpdir() .. "/over.go"))
+    for _, c in ipairs {
+      { {}, "off " .. dir .. "/main.go\n" },
+      { { "-tags", "on" }, "on " .. dir .. "/main.go\n" },
+      { { "-tags=on", "-trimpath" }, "on example.test/tagged/main.go\n" },
+      { { "-gcflags=example.test/...=-N", "-gcflags=fmt=-l", "-mod=mod" }, "off " .. dir .. "/main.go\n" },
+      { { "-overlay", overlay }, "overlaid " .. dir .. "/main.go\n" },
+    } do
+      local words = { "run" }
+      for _, word in ipairs(c[1]) do words[#words + 1] = word end
+      words[#words + 1] = dir
+      local status, out, errors = support.cli(unpack(words))
+      assert.equal(c[2], out, errors)
+      assert.equal(0, status)
+    end
+  end)
+
+  it("counts what -cover counts", function()
+    local file = program("covered", [[
+import ("os"; "strconv")
+
+func main() {
+	n, _ := strconv.Atoi(os.Args[1])
+	if n > 0 {
+		os.Exit(n)
+	}
+	println("zero")
+}
+]])
+    local tools = support.tools()
+    for _, status in ipairs { 0, 3 } do
+      local dir = support.tmpdir() .. "/coverage" .. status
+      assert(lfs.mkdir(dir))
+      local got, _, errors = support.run({ "build/bin/goloader", "run", "-cover", file, tostring(status) },
+        "GOCOVERDIR=" .. dir)
+      assert.equal(status, got, errors)
+      local ok, text = assert(tools:go { "tool", "covdata", "textfmt", "-i=" .. dir, "-o=" .. dir .. "/text" }):wait()
+      assert.is_true(ok, text)
+      local covered, counts = support.read(dir .. "/text"), {}
+      for count in covered:gmatch "covered.go:[%d.,]+ %d+ (%d+)" do counts[#counts + 1] = count end
+      assert.equal(status == 0 and "1 0 1" or "1 1 0", table.concat(counts, " "), covered)
+    end
+  end)
+
+  it("runs code for better processors than the host was made for", function()
+    local level = support.host():info().goamd64
+    local file = program("level", 'func main() { println("ran") }\n')
+    for _, other in ipairs { "v1", "v2" } do
+      if other ~= level then
+        local object = support.compile(support.read(file), "main", { "-importcfg", "/dev/null" },
+          setmetatable({ env = support.tools().env .. "GOAMD64=" .. other .. " " }, { __index = support.tools() }))
+        local status, _, errors = support.cli("run", object)
+        assert.equal("ran\n", errors)
+        assert.equal(0, status)
+      end
+    end
+  end)
+
+  it("says which flags make no sense", function()
+    local file = program("sense", "func main() {}\n")
+    for flags, why in pairs {
+      ["-race"] = "flag -race: the race detector has a runtime of its own, which no host is built with",
+      ["-o=x"] = "flag -o: no executable is written",
+      ["-exec=echo"] = "flag -exec: the program runs in this process, and nobody else can run it",
+      ["-nonsense"] = "flag -nonsense is not known, or lacks its value",
+      ["-ldflags=-Z"] = "flag -ldflags: the linker knows no -Z",
+      ["-ldflags='"] = "flag -ldflags: ': the quote ' is not closed",
+    } do
+      local status, out, errors = support.cli("run", flags, file)
+      assert.equal("goloader run: " .. why, errors:match "^[^\n]*")
+      assert.equal(2, status)
+      assert.equal("", out)
+    end
+    local object = support.compile(support.read(file))
+    local status, _, errors = support.cli("run", "-trimpath", object)
+    assert.equal("goloader run: " .. object .. " is compiled already, with whatever flags", errors:match "^[^\n]*")
+    assert.equal(2, status)
   end)
 
   it("honours //go:debug", function()

@@ -316,7 +316,7 @@ static bool is_exported_name(const char *name, size_t len)
 
 static int keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
 {
-	static const char kinds[NSECTIONS] = { '?', 't', 'r', 'd', 'd', 'b', 'b' };
+	static const char kinds[NSECTIONS] = { '?', 't', 'r', 'd', 'd', 'b', 'b', 'b' };
 
 	mod->symbols = gl_pool_take(&mod->pool, (u->norder + 1) * sizeof(*mod->symbols));
 	if (mod->symbols == NULL) {
@@ -357,7 +357,7 @@ static void keep_unit(struct unit *u, struct gl_module *mod)
 	mod->stats.text = u->sec_size[SEC_TEXT];
 	mod->stats.rodata = u->sec_size[SEC_RODATA] + u->tables_size;
 	mod->stats.data = u->sec_size[SEC_NOPTRDATA] + u->sec_size[SEC_DATA];
-	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS];
+	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS] + u->sec_size[SEC_COVER];
 	mod->stats.bytes = u->size;
 }
 

@@ -340,8 +340,16 @@ local function is_internal(path)
     or path:find "^vendor/"
 end
 
+-- Variables that Go's tools read can ask for other code than the archives beside the host hold.
+local function is_plain_environment()
+  for word in (os.getenv "GOFLAGS" or ""):gmatch "%S+" do
+    if not word:find "^%-%-?buildvcs" and not word:find "^%-%-?mod=" then return false end
+  end
+  return (os.getenv "GOAMD64" or "") == "" and (os.getenv "GOEXPERIMENT" or "") == ""
+end
+
 local function plain(tc, target, opts)
-  if opts.tags or tc.flags[1] then return nil end
+  if opts.tags or opts.plain == false or tc.flags[1] or not is_plain_environment() then return nil end
   local files = target.files or plain_files(target.dir)
   local heads = files and files[1] and read_heads(target.dir, files)
   if not heads then return nil end
@@ -415,7 +423,7 @@ local function fingerprint(target, dirs)
 end
 
 local function known(tc, target, opts, memory)
-  local record = memory and memory[target.spelled]
+  local record = memory and opts.plain ~= false and memory[target.spelled]
   if not record or record.fingerprint ~= fingerprint(target, record.dirs) then return nil end
   if record.gcflags ~= opts.gcflags or record.tags ~= opts.tags or record.private ~= opts.private then return nil end
   for _, file in ipairs(record.compiled) do
@@ -492,7 +500,8 @@ end
 local function list(tc, target, opts, ...)
   local args = { "list", "-deps", "-f", list_format, ... }
   for _, flag in ipairs(tc.flags) do args[#args + 1] = flag end
-  if opts.tags then args[#args + 1] = "-tags=" .. opts.tags end
+  for _, word in ipairs(opts.words or {}) do args[#args + 1] = word end
+  if opts.tags and not opts.words then args[#args + 1] = "-tags=" .. opts.tags end
   args[#args + 1] = "--"
   for _, arg in ipairs(target.args) do args[#args + 1] = arg end
   return tc:go(args, { dir = target.dir })
@@ -513,7 +522,7 @@ local function listed(tc, target, opts, memory)
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
   end
-  local job, why = list(tc, target, opts, "-export", opts.gcflags and "-gcflags=" .. opts.gcflags)
+  local job, why = list(tc, target, opts, "-export", not opts.words and opts.gcflags and "-gcflags=" .. opts.gcflags or nil)
   if not job then return nil, why end
   local function finish()
     local ok, output, errors = job:wait()
@@ -567,6 +576,8 @@ end
 ---@field gcflags string|nil  for the compiler, as `go build -gcflags` takes them
 ---@field lang string|nil  language version: "go1.21"
 ---@field tags string|nil  build tags, separated by commas
+---@field words string[]|nil  build flags as the go command takes them, instead of gcflags and tags
+---@field plain boolean|nil  false: `words` says more than gcflags and tags do
 ---@field private boolean|nil  true: third-party packages become part of the module instead of being shared
 ---@field check nil|fun(roots: string[], packages: table<string, goloader.PolicyPackage>): true|nil, goloader.Error|nil
 ---  is asked before anything is compiled

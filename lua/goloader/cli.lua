@@ -23,31 +23,15 @@ end
 -- ---- goloader run -------------------------------------------------------------------------------------------------
 
 local usage_run = [[
-usage: goloader run [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] FILE.go…|DIR|FILE.o…|FILE.gom [ARGS…]
+usage: goloader run [BUILD FLAGS] FILE.go…|DIR|FILE.o…|FILE.gom [ARGS…]
+Build flags are those of go build, such as -tags, -gcflags, -trimpath, -cover, -ldflags=-X=main.name=value.
 ]]
 
 -- Splits the arguments as the go command does: flags, what to run (one directory, or all leading Go files or objects),
 -- and the program's own arguments, which are not looked at.
 local function split_run(arguments)
-  local options, at = {}, 1
-  while arguments[at] and arguments[at]:find "^%-" do
-    local word = arguments[at]
-    if word == "-h" or word == "--help" then return nil end
-    if word == "--" then
-      at = at + 1
-      break
-    end
-    local name, value = word:match "^%-%-?(%a+)=(.*)$"
-    if not name then
-      name, value = word:match "^%-%-?(%a+)$", arguments[at + 1]
-      at = at + 1
-    end
-    if (name ~= "gcflags" and name ~= "lang" and name ~= "tags") or not value then
-      return nil, ("goloader run: flag %s is not known, or lacks its value\n"):format(word)
-    end
-    options[name] = value
-    at = at + 1
-  end
+  local options, at = require "goloader.flags".read(arguments)
+  if not options then return nil, at and ("goloader run: %s\n"):format(at) end
   local paths = { arguments[at] }
   at = at + 1
   local function belongs(word) return word:find "%.go$" end
@@ -57,6 +41,9 @@ local function split_run(arguments)
     at = at + 1
   end
   if #paths == 0 then return nil, "goloader run: nothing to run\n" end
+  if is_object(paths[1]) and (options.words[1] or options.lang) then
+    return nil, ("goloader run: %s is compiled already, with whatever flags\n"):format(paths[1])
+  end
   return paths, options, { unpack(arguments, at) }
 end
 
@@ -154,6 +141,11 @@ function cli.run(arguments)
   if not module then return complain(err) end
 
   local ok
+  for name, value in pairs(options.strings) do
+    ok, err = module:set_string(name, value)
+    -- as to the linker, a variable that nobody uses is none
+    if not ok and err.code ~= "missing" then return complain(err) end
+  end
   ok, err = module:run_main { program_name(paths), unpack(rest) }
   if not ok then return complain(err) end
   return exit_now(0)

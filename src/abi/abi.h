@@ -40,6 +40,8 @@
 	X(s, ebss, "ebss", REQUIRED)                                                                            \
 	X(s, noptrbss, "noptrbss", REQUIRED)                                                                    \
 	X(s, enoptrbss, "enoptrbss", REQUIRED)                                                                  \
+	X(s, covctrs, "covctrs", OPTIONAL)			\
+	X(s, ecovctrs, "ecovctrs", OPTIONAL)			\
 	X(s, end, "end", REQUIRED)                                                                              \
 	X(s, types, "types", REQUIRED)                                                                          \
 	X(s, typedesclen, "typedesclen", OPTIONAL)                                                              \
@@ -254,8 +256,8 @@ struct gl_abi {
 struct gl_abi *gl_abi_read(const char *path, struct gl_error *err);
 void gl_abi_free(struct gl_abi *abi);
 
-/* Can an object with this first line (len bytes, without the line feed) be loaded into the host? Fails with GL_EMISMATCH
- * that names file and both sides. */
+/* Can an object with this first line (len bytes, without the line feed) be loaded into the host? Fails with
+ * GL_EMISMATCH that names file and both sides. */
 int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *header, size_t len,
 			struct gl_error *err);
 

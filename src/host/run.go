@@ -60,7 +60,14 @@ var program struct {
 // and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
 func beforeMain() { runInits(program.funcs, program.tasks) }
 
-func afterMain() { close(program.done) }
+// afterMain runs the exit hooks, as runtime.main does: one of them writes what -cover counted.
+func afterMain() {
+	beforeExit(0)
+	close(program.done)
+}
+
+//go:linkname beforeExit os.runtime_beforeExit
+func beforeExit(code int)
 
 // Both are called by address only.
 var mainHooks = [...]func(){beforeMain, afterMain}

@@ -31,8 +31,9 @@
 
 enum unit_id { UNIT_MODULE, UNIT_USED, UNIT_RESIDENT, NUNITS };
 
-/* Sections of a unit, in the order of their addresses. */
-enum section { SEC_NONE, SEC_TEXT, SEC_RODATA, SEC_NOPTRDATA, SEC_DATA, SEC_BSS, SEC_NOPTRBSS, NSECTIONS };
+/* Sections of a unit, in the order of their addresses. SEC_COVER: the counters of -cover, which the runtime reads as
+ * one array (runtime/covercounter.go). */
+enum section { SEC_NONE, SEC_TEXT, SEC_RODATA, SEC_NOPTRDATA, SEC_DATA, SEC_BSS, SEC_NOPTRBSS, SEC_COVER, NSECTIONS };
 
 enum symstate {
 	SYM_ABSENT, /* nobody defines it */
@@ -156,7 +157,7 @@ struct link_use {
 /* A package of which the resident store holds something. */
 struct resident_package {
 	char *path;
-	char *from; /* its version or file, for messages */
+	char *from;        /* its version or file, for messages */
 	struct clib *clib; /* its C parts, as a shipped module brought them; or NULL */
 	uint8_t fingerprint[8];
 	UT_hash_handle hh;
@@ -245,9 +246,9 @@ struct link {
 	struct tied_package *ties; /* by path: the packages of both */
 	uint64_t tie_shapes[64];   /* by length, the last characters of their paths: most names need no look-up */
 
-	bool shipping;        /* nothing is loaded: what others brought to the resident store isn't there */
-	struct gl_gom *gom;   /* the shipped module that is loaded, or NULL */
-	struct lpkg *shipped; /* its archives, by path: they serve, and no others */
+	bool shipping;               /* nothing is loaded: what others brought to the resident store isn't there */
+	struct gl_gom *gom;          /* the shipped module that is loaded, or NULL */
+	struct lpkg *shipped;        /* its archives, by path: they serve, and no others */
 	struct clib **shipped_clibs; /* per library of gom: opened by this load, which closes them when it fails */
 
 	struct lsym **chunks; /* symbols live in chunks, so that their addresses stay */

@@ -184,11 +184,11 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 
 	static const struct {
 		enum section sec;
-	} sections[] = { { SEC_NOPTRDATA }, { SEC_DATA }, { SEC_BSS }, { SEC_NOPTRBSS } };
+	} sections[] = { { SEC_NOPTRDATA }, { SEC_DATA }, { SEC_BSS }, { SEC_NOPTRBSS }, { SEC_COVER } };
 	const int starts[] = { abi->moduledata.noptrdata, abi->moduledata.data, abi->moduledata.bss,
-			       abi->moduledata.noptrbss };
+			       abi->moduledata.noptrbss, abi->moduledata.covctrs };
 	const int ends[] = { abi->moduledata.enoptrdata, abi->moduledata.edata, abi->moduledata.ebss,
-			     abi->moduledata.enoptrbss };
+			     abi->moduledata.enoptrbss, abi->moduledata.ecovctrs };
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
 		uintptr_t start = u->sec_start[sections[i].sec];
 		put_word(md, starts[i], start);

@@ -45,8 +45,10 @@ enum section link_section(const struct gl_abi *abi, uint8_t type)
 	if (t == abi->SBSS) {
 		return SEC_BSS;
 	}
-	if (t == abi->SNOPTRBSS || t == abi->SCOVERAGE_COUNTER || t == abi->SCOVERAGE_AUXVAR ||
-	    t == abi->SLIBFUZZER_8BIT_COUNTER) {
+	if (t == abi->SCOVERAGE_COUNTER) {
+		return SEC_COVER;
+	}
+	if (t == abi->SNOPTRBSS || t == abi->SCOVERAGE_AUXVAR || t == abi->SLIBFUZZER_8BIT_COUNTER) {
 		return SEC_NOPTRBSS;
 	}
 	return SEC_NONE;

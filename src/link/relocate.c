@@ -217,7 +217,7 @@ int link_relocate(struct link *l, enum unit_id id)
 	memset(u->base, 0xcc, u->text_pages); /* INT3 where no function is */
 	for (uint32_t i = 0; i < u->norder; i++) {
 		const struct lsym *s = link_sym(l, u->order[i]);
-		if (s->synthetic == SYNTH_NONE && (s->section == SEC_BSS || s->section == SEC_NOPTRBSS)) {
+		if (s->synthetic == SYNTH_NONE && s->section >= SEC_BSS) {
 			continue; /* zero already */
 		}
 		if (relocate_symbol(l, u, s) != 0) {

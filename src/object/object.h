@@ -114,9 +114,9 @@ struct gl_object;
 
 struct gl_package; /* an archive: one package, its members */
 
-/* Opens and checks the archive at path. Objects that were not compiled for the host whose abi this is (NULL: any will do)
- * are refused with GL_EMISMATCH and both sides named. The file stays mapped until
- * gl_package_close. import_path overrides the package path; NULL takes it from the object (its `-p`). */
+/* Opens and checks the archive at path. Objects that were not compiled for the host whose abi this is (NULL: any will
+ * do) are refused with GL_EMISMATCH and both sides named. The file stays mapped until gl_package_close. import_path
+ * overrides the package path; NULL takes it from the object (its `-p`). */
 struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
 				   struct gl_error *err);
 /* The same of an archive in memory, which must outlive the package; name is for messages. */
