@@ -41,7 +41,7 @@ local function split_run(arguments)
     at = at + 1
   end
   if #paths == 0 then return nil, "goloader run: nothing to run\n" end
-  if is_object(paths[1]) and (options.words[1] or options.lang) then
+  if (is_object(paths[1]) or is_shipped(paths[1])) and (options.words[1] or options.lang) then
     return nil, ("goloader run: %s is compiled already, with whatever flags\n"):format(paths[1])
   end
   return paths, options, { unpack(arguments, at) }
