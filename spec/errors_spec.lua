@@ -141,11 +141,80 @@ describe("an object for another host", function()
 
   it("is refused by flags, both named", function()
     local job = assert(toolchain.start({ support.tools():tool "compile", "-p", "shop",
-      "-o", support.tmpdir() .. "/v3.o", support.write("v3.go", "package shop\n\nfunc F() int { return 1 }\n") },
-      { env = "GOAMD64=v3", merge = true }))
+      "-o", support.tmpdir() .. "/flags.o", support.write("flags.go", "package shop\n\nfunc F() int { return 1 }\n") },
+      { env = "GOEXPERIMENT=fieldtrack", merge = true }))
     local ok, output = job:wait()
     assert(ok, output)
-    refused(support.tmpdir() .. "/v3.o", "mismatch", "GOAMD64=v3", "GOAMD64=" .. host:info().goamd64)
+    refused(support.tmpdir() .. "/flags.o", "mismatch", "fieldtrack,", host:info().object_header)
+  end)
+end)
+
+describe("a package that can't be built", function()
+  local function refused_build(path, code, ...)
+    local before = footprint()
+    local module, err = host:build(path)
+    assert.is_nil(module)
+    assert.equal(code, err.code, err.message)
+    for _, part in ipairs { ... } do
+      assert.is_truthy(err.message:find(part, 1, true), ("%q is not in: %s"):format(part, err.message))
+    end
+    assert_nothing_left(before)
+    return err
+  end
+
+  local function natively(dir)
+    local goroot = support.tools().goroot
+    local _, _, errors = support.run({ goroot .. "/bin/go", "-C", dir, "build", "." }, "GOTOOLCHAIN=local")
+    return (errors:gsub("%s+$", ""))
+  end
+
+  it("is told the compiler's own message, untouched", function()
+    support.write("wrong/go.mod", "module example.test/wrong\n\ngo 1.21\n")
+    local dir = support.write("wrong/wrong.go",
+      "package wrong\n\nimport \"embed\"\n\nvar F embed.FS\n\nfunc A() int { return nothing }\nfunc B() { x := 1 }\n")
+      :match "^(.*)/"
+    local err = refused_build(dir, "compile", "./wrong.go:7:23: undefined: nothing",
+      "./wrong.go:8:12: ")
+    assert.equal(natively(dir), err.message)
+  end)
+
+  it("is told where its imports go round in a circle", function()
+    support.write("circle/go.mod", "module example.test/circle\n\ngo 1.21\n")
+    support.write("circle/left/left.go", 'package left\n\nimport "example.test/circle/right"\n\nvar A = right.B\n')
+    support.write("circle/right/right.go", 'package right\n\nimport "example.test/circle/left"\n\nvar B = left.A\n')
+    local err = refused_build(support.tmpdir() .. "/circle/left", "compile", "import cycle not allowed",
+      "imports example.test/circle/right", "imports example.test/circle/left")
+    assert.equal(natively(support.tmpdir() .. "/circle/left"), err.message)
+  end)
+
+  it("is told which dependency nobody has, and where it is imported", function()
+    support.write("alone/go.mod", "module example.test/alone\n\ngo 1.21\n")
+    local dir = support.tmpdir() .. "/alone"
+    support.write("alone/alone.go", 'package alone\n\nimport "nobody/here"\n\nvar A = here.B\n')
+    refused_build(dir, "compile", "alone.go:3:8: package nobody/here is not in std")
+    support.write("alone/alone.go", 'package alone\n\nimport "example.test/nobody"\n\nvar A = nobody.B\n')
+    refused_build(dir, "compile", "alone.go:3:8: no required module provides package example.test/nobody")
+  end)
+
+  it("is told which two versions of a package do not go together, and the way out", function()
+    local first = assert(host:build "spec/testdata/shared/left")
+    os.execute(("cp -r spec/testdata/shared %s/newer"):format(support.tmpdir()))
+    local function change(file, from, to)
+      local text, n = support.read("spec/testdata/shared/" .. file):gsub(from, to)
+      assert.is_true(n > 0)
+      support.write("newer/" .. file, text)
+    end
+    change("go.mod", "v1%.2%.0", "v1.3.0")
+    change("vendor/modules.txt", "v1%.2%.0", "v1.3.0")
+    change("vendor/example.com/money/money.go", "var Made", "var More, Made")
+    local dir = support.tmpdir() .. "/newer/left"
+    local err = refused_build(dir, "mismatch", "example.com/shared/left", "example.com/money@v1.2.0",
+      "example.com/money@v1.3.0", "private = true")
+    assert.is_nil(err.message:find("\n", 1, true), err.message)
+    local second = assert(host:build(dir, { private = true }))
+    assert.is_number(second.Made())
+    assert(second:unload())
+    assert(first:unload())
   end)
 end)
 
@@ -177,6 +246,37 @@ func B() int { return first() + second() }
     local objects = assert(assert(build.start(support.tools(), support.tmpdir() .. "/gone")):wait())
     local err = refused(objects.files[#objects.files].file, "missing", "example.test/gone/dep.F", "example.test/gone.F")
     assert.same({ "example.test/gone/dep" }, err.packages)
+  end)
+end)
+
+describe("a function that is there under another ABI", function()
+  -- A package in Go and assembly, whose compiler was not told all that the go command tells it.
+  local function pack(go, assembly, symabis)
+    local tools = support.tools()
+    local archive = support.compile(go, "abi", { "-symabis", support.write("symabis", symabis) })
+    local object = support.tmpdir() .. "/asm.o"
+    for _, job in ipairs {
+      assert(tools:start_tool("asm", { "-p", "abi", "-o", object, support.write("asm.s", assembly) })),
+      assert(tools:go({ "tool", "pack", "r", archive, object }, { merge = true })),
+    } do
+      local ok, output = job:wait()
+      assert(ok, output)
+    end
+    return archive
+  end
+
+  it("is said to be assembly's where Go calls it", function()
+    refused(pack("package abi\n\nfunc Double(n int) int\n\nfunc Use() int { return Double(4) }\n",
+      "TEXT ·Double(SB), 4, $0-16\n\tRET\n", ""), "missing",
+      "1 symbol is defined nowhere: abi.Double (needed by abi.Use; "
+        .. "there is one, but only as assembly calls it: <ABI0>)")
+  end)
+
+  it("is said to be Go's where assembly calls it", function()
+    refused(pack("package abi\n\nfunc Outer()\n\n//go:noinline\nfunc inner() int { return 4 }\n\n"
+      .. "func Use() int { Outer(); return inner() }\n",
+      "TEXT ·Outer(SB), 4, $8-0\n\tCALL ·inner(SB)\n\tRET\n", "def abi.Outer ABI0\n"), "missing",
+      "abi.inner <ABI0> (needed by abi.Outer; there is one, but only as Go calls it: <ABIInternal>)")
   end)
 end)
 

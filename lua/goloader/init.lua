@@ -494,6 +494,9 @@ function Host:build(paths, options)
     twice = options.private and "other" or "refuse",
   })
   objects:remove()
+  if err and err.code == "mismatch" and err.message:find("another version of", 1, true) and not options.private then
+    err.message = err.message .. " (with private = true the module gets its own)"
+  end
   return module, err
 end
 

@@ -1024,6 +1024,27 @@ static void forget_found(struct link *l)
 	l->nmissing = n;
 }
 
+/* Is there a function of that name whose entry is for the other ABI? Go's compiler makes the missing one where it sees
+ * both sides: a declaration in Go of what the package's assembly defines, or refers to (go tool asm -gensymabis). */
+static bool has_other_abi(struct link *l, const struct lsym *sym, struct lpkg *archive)
+{
+	uint8_t other = sym->want_abi == GL_ABI0 ? GL_ABIINTERNAL : GL_ABI0;
+	struct gl_image_sym host;
+	const struct ldef *def;
+
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		def = lpkg_find(&l->packages[i], sym->name.p, sym->name.n, other);
+		if (def != NULL && def->is_func) {
+			return true;
+		}
+	}
+	if (archive != NULL && archive->pkg != NULL) {
+		def = lpkg_find(archive, sym->name.p, sym->name.n, other);
+		return def != NULL && def->is_func;
+	}
+	return host_lookup(l, sym->name.p, sym->name.n, other, &host) && host.is_func;
+}
+
 static int report_missing(struct link *l)
 {
 	char list[7000];
@@ -1042,9 +1063,12 @@ static int report_missing(struct link *l)
 				note_missing_package(l, path);
 			}
 		}
-		int n = snprintf(list + used, sizeof(list) - used, "%s%.*s%s (needed by %.*s)", shown > 0 ? ", " : "",
+		const char *abi = !has_other_abi(l, sym, p) ? "" :
+				  sym->want_abi == GL_ABI0  ? "; there is one, but only as Go calls it: <ABIInternal>" :
+							      "; there is one, but only as assembly calls it: <ABI0>";
+		int n = snprintf(list + used, sizeof(list) - used, "%s%.*s%s (needed by %.*s%s)", shown > 0 ? ", " : "",
 				 (int)sym->name.n, sym->name.p, sym->want_abi == GL_ABI0 ? " <ABI0>" : "",
-				 by == NULL ? 4 : (int)by->name.n, by == NULL ? "load" : by->name.p);
+				 by == NULL ? 4 : (int)by->name.n, by == NULL ? "load" : by->name.p, abi);
 		if (n > 0 && (size_t)n < sizeof(list) - used) {
 			used += (size_t)n;
 			shown++;
