@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xd6f7aa3fd2d06055)
+#define GL_HOST_PROTOCOL UINT64_C(0xf85b61b1a2e223df)
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
@@ -27,6 +27,7 @@ struct gl_runtime {
 	void *itab_lock;           /* mutex */
 	void *allgs;               /* []*g */
 	void *allm;                /* *m */
+	void *mheap;               /* mheap */
 	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
 	void *module_to_typelinks_lock;
 	void *traceback_cache; /* uint32 */
@@ -39,6 +40,8 @@ struct gl_runtime {
 	int32_t g_status, g_goid;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc;
+	int32_t mheap_allspans, mspan_specials;
+	int32_t special_next, special_kind, finalizer_fn;
 };
 
 /* A unit's memory, as retire sees it. */
@@ -54,6 +57,7 @@ struct gl_retired {
 	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
+	int sets_finalizers; /* some may be due */
 	/* out, when a goroutine is in its code: its traceback, to be freed by the caller */
 	char *reason;
 };
