@@ -76,6 +76,13 @@ function support.run(argv, environment, input)
   return status, output, errors
 end
 
+--- Sees to it that what a go.mod requires lies in the module cache. Third-party modules are fetched in this one place:
+--- without them what needs them can't be tested, and that is a failure which says why.
+function support.fetch_modules(dir)
+  local ok, _, errors = assert(support.tools():go({ "mod", "download" }, { dir = dir })):wait()
+  if not ok then error(dir .. ": modules can't be fetched: " .. errors, 0) end
+end
+
 --- Runs build/bin/goloader.
 function support.cli(...)
   return support.run { "build/bin/goloader", ... }
