@@ -150,7 +150,7 @@ func main() {
 ]])
     local status, out, errors = support.run({ "build/bin/goloader", "run", main }, "GODEBUG=netdns=cgo+1")
     assert.equal(0, status)
-    assert.matches("GODEBUG setting forcing use of the cgo resolver", errors)
+    assert.matches("cgo [DNS ]*resolver", errors)
     assert.matches("%[[^\n]*127%.0%.0%.1[^\n]*%] <nil>\n", out)
     assert.matches("\nroot <nil>\n", out)
   end)
@@ -179,6 +179,45 @@ func main() { println(C.call(C.CString("addOne"))) }
     local status, _, errors = support.cli("run", main)
     assert.equal("21\n", errors)
     assert.equal(0, status)
+  end)
+end)
+
+describe("a thread that C starts while packages are initialised", function()
+  it("waits until they are", function()
+    local main = support.write("early.go", [[
+package main
+
+/*
+#include <pthread.h>
+#include <unistd.h>
+
+extern void early(void);
+
+static void *run(void *arg) { early(); return arg; }
+
+static void start(void) {
+	pthread_t thread;
+	pthread_create(&thread, 0, run, 0);
+	usleep(50000);
+}
+*/
+import "C"
+
+var ready = false
+var seen = make(chan bool)
+
+//export early
+func early() { seen <- ready }
+
+func init() {
+	C.start()
+	ready = true
+}
+
+func main() { println(<-seen) }
+]])
+    local _, _, errors = support.cli("run", main)
+    assert.equal("true\n", errors)
   end)
 end)
 

@@ -77,6 +77,8 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(mheap, "runtime.mheap_");
 	NEED(traceback_cache, "runtime.traceback_cache");
 	NEED(godebug_default, "runtime.godebugDefault");
+	rt->main_init_flag = runtime_symbol(host, "runtime.mainInitDone", NULL, 0);
+	NEED(main_init_done, rt->main_init_flag != NULL ? "runtime.mainInitDoneChan" : "runtime.main_init_done");
 #undef NEED
 	host->linker.before_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.beforeMain", NULL, 0);
 	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);

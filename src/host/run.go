@@ -58,7 +58,11 @@ var program struct {
 
 // The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
 // and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
-func beforeMain() { runInits(program.funcs, program.tasks) }
+func beforeMain() {
+	release := holdThreads()
+	runInits(program.funcs, program.tasks)
+	release()
+}
 
 // afterMain runs the exit hooks, as runtime.main does: one of them writes what -cover counted.
 func afterMain() {
@@ -71,6 +75,23 @@ func beforeExit(code int)
 
 // Both are called by address only.
 var mainHooks = [...]func(){beforeMain, afterMain}
+
+// holdThreads makes threads of C's wait when they call Go, until the program's packages are initialised, as they wait
+// natively: an init function may have started them. It returns what lets them go on. (runtime.cgocallbackg1)
+func holdThreads() func() {
+	done := (*chan bool)(rt.main_init_done)
+	flag := (*bool)(rt.main_init_flag)
+	*done = make(chan bool)
+	if flag != nil {
+		*flag = false
+	}
+	return func() {
+		if flag != nil {
+			*flag = true
+		}
+		close(*done)
+	}
+}
 
 // exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process, which
 // it takes for somebody else's (runtime.setTraceback adds tracebackCrash).

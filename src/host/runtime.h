@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xf85b61b1a2e223df)
+#define GL_HOST_PROTOCOL UINT64_C(0x27b5ac8875888a58)
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
@@ -32,6 +32,8 @@ struct gl_runtime {
 	void *module_to_typelinks_lock;
 	void *traceback_cache; /* uint32 */
 	void *godebug_default; /* string */
+	void *main_init_done;  /* chan bool, closed when the packages are initialised */
+	void *main_init_flag;  /* byte that says the same; NULL before Go 1.27 */
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next;
