@@ -16,6 +16,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* For uthash, whose own functions take a name byte by byte: the names of symbols are long, and hashing them was a tenth
+ * of a load. */
+static inline unsigned link_hash(const void *key, size_t len)
+{
+	const uint8_t *p = key, *end = p + len;
+	uint64_t h = len, word = 0;
+
+	for (; end - p > 8; p += 8) {
+		memcpy(&word, p, 8);
+		h = (h ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		h ^= h >> 32;
+	}
+	if (len >= 8) {
+		memcpy(&word, end - 8, 8); /* the rest, and some of it again */
+	} else {
+		memcpy(&word, p, len);
+	}
+	return (unsigned)((h ^ word) * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+#define HASH_FUNCTION(key, len, hash) (hash) = link_hash((key), (len))
 
 /* Short of memory, uthash would end the process; told so, it leaves the entry out with a NULL in hh.tbl, which whoever
  * relies on the entry checks. */
@@ -184,6 +207,8 @@ struct linker {
 	uintptr_t firstmoduledata;         /* the host's own, whose pcHeader is the pattern for ours */
 	const char *goroot;                /* what "$GOROOT" in file names of the standard library stands for */
 	char *importcfg;                   /* file that names archives, read at the first need of one; NULL once read */
+	struct importcfg *listed;          /* what it says, by the time somebody needs one */
+	size_t nlisted;                    /* how much of it link_all_archives has taken over */
 	struct lpkg *archives;             /* by path */
 	struct known_sym *resident[2];     /* by name, per want_abi */
 	struct resident_package *resident_packages; /* by path */
@@ -348,6 +373,8 @@ struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, 
 void linker_note_resident(struct linker *linker, const struct lpkg *p);
 /* The archives that serve this load, by path. */
 struct lpkg *link_archives(const struct link *l);
+/* The same, with all that the list beside the host names. */
+struct lpkg *link_all_archives(struct link *l);
 struct lpkg *link_archive(struct link *l, struct gl_str path);
 struct lpkg *link_open_archive(struct link *l, struct gl_str path);
 /* Is the package linked into the host? With which fingerprint (8 bytes)? NULL: it isn't. */
@@ -387,6 +414,11 @@ struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
  * UNIT_USED for what it adds to a module that it uses. */
 const char *link_keeper(const struct link *l, enum unit_id view);
 bool link_sets_finalizers(const struct link *l, enum unit_id view);
+
+/* importcfg.c. The list of archives beside the host; NULL when it can't be read. Strings are the list's own. */
+struct importcfg *importcfg_read(const char *name);
+const char *importcfg_find(const struct importcfg *cfg, const char *path); /* a file; NULL when it isn't listed */
+const char *importcfg_path(const struct importcfg *cfg, size_t i);         /* of line i; NULL behind the last */
 
 /* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
 int link_order_inits(struct link *l);

@@ -173,61 +173,59 @@ enum tie link_tie(const struct link *l, struct gl_str name)
 
 /* ---- packages and their definitions ----------------------------------------------------------------------------- */
 
-/* Can symbol i be meant by name? */
-static bool is_indexed(const struct lpkg *p, const struct gl_object *obj, uint32_t i)
+/* A definition of a name that has one: a variable declared for a linkname gives way to the one with content. */
+static void prefer_content(struct ldef *have, const struct lobj *obj, uint32_t i)
 {
-	struct gl_sym sym = gl_object_sym(obj, i);
+	uint32_t old, size;
 
-	return sym.name.n > 0 && sym.abi != GL_ABISTATIC && link_section(p->abi, sym.type) != SEC_NONE &&
-	       (!gl_object_is_hashed(obj, i) || link_is_unique(sym.name));
+	gl_object_data(have->obj->obj, have->idx, &old);
+	gl_object_data(obj->obj, i, &size);
+	if (size > 0 && old == 0) {
+		have->obj = obj;
+		have->idx = i;
+	}
+}
+
+/* Makes symbol i known if it can be meant by name; def is room for it. */
+static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, struct ldef *def)
+{
+	struct gl_sym sym = gl_object_sym(obj->obj, i);
+	enum section section = link_section(p->abi, sym.type);
+
+	if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || section == SEC_NONE ||
+	    (gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name))) {
+		return false;
+	}
+	/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
+	bool is_func = section == SEC_TEXT;
+	struct ldef **table = is_func && sym.abi == GL_ABI0 ? &p->abi0 : &p->plain, *have;
+	unsigned hash = link_hash(sym.name.p, sym.name.n);
+	HASH_FIND_BYHASHVALUE(hh, *table, sym.name.p, sym.name.n, hash, have);
+	if (have != NULL) {
+		prefer_content(have, obj, i);
+		return false;
+	}
+	*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, def->name.p, def->name.n, hash, def);
+	return true;
 }
 
 /* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
- * are all by number, never needs it. Without memory there are none. */
+ * are all by number, hardly needs it. Without memory there are none. */
 static void index_package(struct lpkg *p)
 {
-	size_t n = 0;
+	size_t n = 0, used = 0;
 
 	for (uint32_t o = 0; o < p->nobjs; o++) {
-		for (uint32_t i = 0, nsyms = gl_object_nsyms(p->objs[o].obj); i < nsyms; i++) {
-			n += is_indexed(p, p->objs[o].obj, i);
-		}
+		n += gl_object_nsyms(p->objs[o].obj);
 	}
+	/* room for all, of which the kernel gives what is used */
 	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
 	p->indexed = true;
-	if (p->defs == NULL) {
-		return;
-	}
-	size_t used = 0;
-	for (uint32_t o = 0; o < p->nobjs; o++) {
+	for (uint32_t o = 0; p->defs != NULL && o < p->nobjs; o++) {
 		const struct lobj *obj = &p->objs[o];
-		uint32_t nsyms = gl_object_nsyms(obj->obj);
-		for (uint32_t i = 0; i < nsyms; i++) {
-			if (!is_indexed(p, obj->obj, i)) {
-				continue;
-			}
-			struct gl_sym sym = gl_object_sym(obj->obj, i);
-			/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
-			bool is_func = link_section(p->abi, sym.type) == SEC_TEXT;
-			struct ldef **table = is_func && sym.abi == GL_ABI0 ? &p->abi0 : &p->plain, *have;
-			HASH_FIND(hh, *table, sym.name.p, sym.name.n, have);
-			if (have != NULL) {
-				/* a variable declared for a linkname gives way to the one with content */
-				uint32_t size;
-				gl_object_data(obj->obj, i, &size);
-				if (size > 0) {
-					uint32_t old;
-					gl_object_data(have->obj->obj, have->idx, &old);
-					if (old == 0) {
-						have->obj = obj;
-						have->idx = i;
-					}
-				}
-				continue;
-			}
-			struct ldef *def = &p->defs[used++];
-			*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };
-			HASH_ADD_KEYPTR(hh, *table, def->name.p, def->name.n, def);
+		for (uint32_t i = 0, nsyms = gl_object_nsyms(obj->obj); i < nsyms; i++) {
+			used += index_symbol(p, obj, i, &p->defs[used]);
 		}
 	}
 }
@@ -435,39 +433,19 @@ fail:
 	return NULL;
 }
 
-/* Reads "packagefile path=file" lines, as the compiler's -importcfg has them. What can't be read is as if it weren't
- * there: the symbols that stay missing then are named. */
-static void read_importcfg(struct linker *linker)
+/* Takes an archive over from the list beside the host. What can't be read is as if it weren't there: the symbols that
+ * stay missing then are named. */
+static struct lpkg *add_listed(struct linker *linker, const char *path)
 {
-	FILE *f = fopen(linker->importcfg, "re");
-	char *line = NULL;
-	size_t cap = 0;
 	struct gl_error ignored;
 
-	free(linker->importcfg);
-	linker->importcfg = NULL;
-	while (f != NULL && getline(&line, &cap, f) > 0) {
-		static const char keyword[] = "packagefile ";
-		char *path = line + sizeof(keyword) - 1, *eq;
-		if (strncmp(line, keyword, sizeof(keyword) - 1) != 0 || (eq = strchr(path, '=')) == NULL) {
-			continue;
-		}
-		*eq = '\0';
-		eq[1 + strcspn(eq + 1, "\n")] = '\0';
-		char *prefix = path_to_prefix(path);
-		struct lpkg *have = NULL;
-		if (prefix != NULL) {
-			HASH_FIND_STR(linker->archives, prefix, have);
-		}
-		if (have == NULL) {
-			linker_add_archive(linker, path, eq + 1, NULL, &ignored);
-		}
-		free(prefix);
+	if (linker->importcfg != NULL) {
+		linker->listed = importcfg_read(linker->importcfg);
+		free(linker->importcfg);
+		linker->importcfg = NULL;
 	}
-	free(line);
-	if (f != NULL) {
-		fclose(f);
-	}
+	const char *file = linker->listed == NULL ? NULL : importcfg_find(linker->listed, path);
+	return file == NULL ? NULL : linker_add_archive(linker, path, file, NULL, &ignored);
 }
 
 struct lpkg *link_archives(const struct link *l) { return l->gom != NULL ? l->shipped : l->linker->archives; }
@@ -475,16 +453,33 @@ struct lpkg *link_archives(const struct link *l) { return l->gom != NULL ? l->sh
 struct lpkg *link_archive(struct link *l, struct gl_str path)
 {
 	struct lpkg *p = NULL;
+	char plain[LONGEST_IMPORT + 1];
 
 	if (path.n == 0) {
 		return NULL; /* an unnamed type, say */
 	}
 	HASH_FIND(hh, link_archives(l), path.p, path.n, p);
-	if (p == NULL && l->gom == NULL && l->linker->importcfg != NULL) {
-		read_importcfg(l->linker);
-		HASH_FIND(hh, l->linker->archives, path.p, path.n, p);
+	if (p == NULL && l->gom == NULL && path.n <= LONGEST_IMPORT) {
+		link_plain_path(path, plain);
+		p = add_listed(l->linker, plain);
 	}
 	return p;
+}
+
+struct lpkg *link_all_archives(struct link *l)
+{
+	struct linker *linker = l->linker;
+
+	for (const char *path; l->gom == NULL && linker->listed != NULL &&
+			       (path = importcfg_path(linker->listed, linker->nlisted)) != NULL;
+	     linker->nlisted++) {
+		char *prefix = path_to_prefix(path);
+		if (prefix != NULL) {
+			link_archive(l, (struct gl_str){ prefix, (uint32_t)strlen(prefix) });
+		}
+		free(prefix);
+	}
+	return link_archives(l);
 }
 
 struct lpkg *link_open_archive(struct link *l, struct gl_str path)

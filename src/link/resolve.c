@@ -441,8 +441,7 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 		return;
 	}
 	/* the host dropped it, for nobody called it there */
-	link_archive(l, path);
-	for (struct lpkg *p = link_archives(l); p != NULL && !l->failed; p = p->hh.next) {
+	for (struct lpkg *p = link_all_archives(l); p != NULL && !l->failed; p = p->hh.next) {
 		struct lpkg *open = may_push(p) ? open_known(l, p) : NULL;
 		const struct ldef *def = open == NULL ? NULL : lpkg_find(open, s->name.p, s->name.n, s->want_abi);
 		if (def != NULL && def->is_func) {
@@ -525,7 +524,7 @@ static void bind(struct link *l, uint32_t self, enum unit_id view, const struct 
 	if (bind_funcval(l, s, view, self)) {
 		return;
 	}
-	for (struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
+	for (struct lpkg *p = link_all_archives(l); p != NULL; p = p->hh.next) {
 		if (may_push(p) && pull(l, s, view, open_known(l, p))) {
 			return;
 		}
@@ -550,7 +549,8 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	} else if (tie == TIE_NONE && link_is_unique(name)) {
 		view = UNIT_RESIDENT; /* of the process, whoever asks */
 	}
-	HASH_FIND(hh, l->by_name[view][want_abi], name.p, name.n, have);
+	unsigned hash = link_hash(name.p, name.n);
+	HASH_FIND_BYHASHVALUE(hh, l->by_name[view][want_abi], name.p, name.n, hash, have);
 	if (have != NULL) {
 		if (have->state == SYM_ABSENT && have->alias == NO_SYM && obj != NULL && tie == TIE_NONE) {
 			/* first named by an object that only refers to it, now by one that defines it */
@@ -567,7 +567,7 @@ static uint32_t resolve_name(struct link *l, struct gl_str name, uint8_t want_ab
 	s->want_abi = want_abi;
 	s->referrer = referrer;
 	s->by_name = true;
-	HASH_ADD_KEYPTR(hh, l->by_name[view][want_abi], s->name.p, s->name.n, s);
+	HASH_ADD_KEYPTR_BYHASHVALUE(hh, l->by_name[view][want_abi], s->name.p, s->name.n, hash, s);
 	if (s->hh.tbl == NULL) {
 		link_out_of_memory(l);
 		return NO_SYM;
