@@ -1,0 +1,3 @@
+module example.test/kiosk
+
+go 1.21
