@@ -262,6 +262,7 @@ function cli.info(arguments)
     "id" } do
     io.write(("%-14s %s\n"):format(field, tostring(info[field] or "")))
   end
+  for _, path in ipairs(info.linked_in) do io.write(("%-14s %s\n"):format("linked in", path)) end
   return exit_now(0)
 end
 

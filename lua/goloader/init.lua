@@ -236,7 +236,7 @@ end
 local Host = {}
 Host.__index = Host
 Host.__tostring = function(self)
-  return ("goloader.host: %s (%s)"):format(self.path, self:info().go_version)
+  return ("goloader.host: %s (%s)"):format(self.path, self.core:info().go_version)
 end
 
 ---@class goloader.HostInfo
@@ -248,10 +248,13 @@ end
 ---@field object_header string  first line of every object that this host takes
 ---@field path string
 ---@field id string  tells this host from any other: made of its build ids
+---@field linked_in string[]  import paths of its packages that are not of the standard library
 
 ---@return goloader.HostInfo
 function Host:info()
-  return self.core:info()
+  local info = self.core:info()
+  info.linked_in = toolchain.linked_in(self.path)
+  return info
 end
 
 ---@return table<string, number>
@@ -264,7 +267,7 @@ end
 ---@return goloader.Error|nil err
 function Host:toolchain()
   if not self.tools then
-    local tools, err = toolchain.find(self.path, self:info().go_version)
+    local tools, err = toolchain.find(self.path, self.core:info().go_version)
     if not tools then return fail(err) end
     self.tools = tools
   end
@@ -387,6 +390,15 @@ local function check_files(self, judges, files)
   return policy.check(judges, roots, packages)
 end
 
+-- Archives lie in Go's build cache, under names that tell nobody anything: their sources are named instead.
+local function name_sources(err, files)
+  for _, file in ipairs(files) do
+    local from, to = err.message:find(file.file, 1, true)
+    if file.dir and from then err.message = err.message:sub(1, from - 1) .. file.dir .. err.message:sub(to + 1) end
+  end
+  return err
+end
+
 local function load(self, files, name, options, check)
   local object_bytes = 0
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
@@ -403,7 +415,7 @@ local function load(self, files, name, options, check)
     { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
       library = options.library, check = check },
     function(load_options) return self.core:load(files, load_options) end)
-  if not loaded then return fail(err) end
+  if not loaded then return fail(name_sources(err, files)) end
   return new_module(loaded, name, object_bytes)
 end
 

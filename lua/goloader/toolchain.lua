@@ -212,11 +212,25 @@ function toolchain.workers()
   return workers
 end
 
+-- What an importcfg of a host lists behind this line is not of the standard library.
+local linked_in_line = "\n# linked in\n"
+
+--- Import paths of the packages linked into a host besides those of the standard library, as its importcfg lists them.
+---@param host string
+---@return string[]
+function toolchain.linked_in(host)
+  local text = read_file(host .. ".importcfg") or ""
+  local _, at = text:find(linked_in_line, 1, true)
+  local paths = {}
+  for path in text:sub(at or #text):gmatch "packagefile ([^=\n]+)=" do paths[#paths + 1] = path end
+  return paths
+end
+
 -- The standard library's part of an importcfg.
 local function parse_importcfg(text)
   local files = {}
-  local linked_in = text:find("\n# linked in", 1, true)
-  for path, file in text:sub(1, linked_in):gmatch "packagefile ([^=\n]+)=([^\n]+)" do files[path] = file end
+  local standard = text:sub(1, (text:find(linked_in_line, 1, true)))
+  for path, file in standard:gmatch "packagefile ([^=\n]+)=([^\n]+)" do files[path] = file end
   return files
 end
 
