@@ -155,13 +155,15 @@ func main() {
   it("has modules compiled with its own flags", function()
     local dir = write_all("flags", {
       ["go.mod"] = "module example.test/flags\n\ngo 1.21\n",
-      ["colour/red.go"] = "//go:build red\n\npackage colour\n\nconst Name = \"red\"\n\nvar Uses int\n\nvar Maker string\n",
-      ["colour/blue.go"] = "//go:build !red\n\npackage colour\n\nconst Name = \"blue\"\n\nvar Uses int\n\nvar Maker string\n",
+      ["colour/colour.go"] = "package colour\n\nvar Uses int\n\nvar Maker string\n",
+      ["colour/red.go"] = '//go:build red\n\npackage colour\n\nconst Name = "red"\n',
+      ["colour/blue.go"] = '//go:build !red\n\npackage colour\n\nconst Name = "blue"\n',
       ["brush/brush.go"] = 'package brush\n\nimport (\n\t"runtime"\n\n\t"example.test/flags/colour"\n)\n\n'
         .. "func Use() (string, int) { colour.Uses++; return colour.Maker + colour.Name, colour.Uses }\n\n"
         .. "func File() string { _, file, _, _ := runtime.Caller(0); return file }\n",
     })
-    local host = made(dir, "flags.so", "--minimal -tags red -trimpath '-ldflags=-X \"example.test/flags/colour.Maker=a painter: \"' ./colour")
+    local flags = [['-ldflags=-X "example.test/flags/colour.Maker=a painter: "' -tags red -trimpath]]
+    local host = made(dir, "flags.so", "--minimal " .. flags .. " ./colour")
     local status, out, errors = lua_in(host, dir, [[
       for _ = 1, 2 do
         local brush = assert(host:build(dir .. "/brush"))
