@@ -2,10 +2,15 @@
  * the room that does it. */
 #include "module.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "start.h"
 
@@ -1223,6 +1228,17 @@ int gl_module_set_string(struct gl_module *mod, const char *name, const char *va
 	return 0;
 }
 
+/* Signals that tell of a mistake of the thread that gets them, which nobody else can take. */
+static void program_signals(sigset_t *set)
+{
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
+
+	sigfillset(set);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		sigdelset(set, own[i]);
+	}
+}
+
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
 {
 	if (!mod->loaded) {
@@ -1234,9 +1250,23 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 	if (gl_host_check(mod->host, err) != 0) {
 		return -1;
 	}
+	int done = eventfd(0, EFD_CLOEXEC);
+	if (done < 0) {
+		return gl_fail(err, GL_EIO, "module %s can't be run: eventfd: %s", mod->name, strerror(errno));
+	}
+	/* The program's signals go to its own threads: this one, which waits outside of Go, would have to die of them.
+	 */
+	sigset_t signals, before;
+	program_signals(&signals);
+	pthread_sigmask(SIG_BLOCK, &signals, &before);
 	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args,
-			    nargs);
+			    nargs, done);
 	mod->ninit_funcs = mod->ninit_tasks = 0;
+	uint64_t count;
+	while (read(done, &count, sizeof(count)) < 0 && errno == EINTR) {
+	}
+	close(done);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return 0;
 }
 

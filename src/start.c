@@ -79,6 +79,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(godebug_default, "runtime.godebugDefault");
 	rt->main_init_flag = runtime_symbol(host, "runtime.mainInitDone", NULL, 0);
 	NEED(main_init_done, rt->main_init_flag != NULL ? "runtime.mainInitDoneChan" : "runtime.main_init_done");
+	NEED(islibrary, "runtime.islibrary");
+	NEED(handling_sig, "runtime.handlingSig");
+	NEED(fwd_sig, "runtime.fwdSig");
+	NEED(setsig, "runtime.setsig");
+	NEED(sighandler, "runtime.sighandler");
 #undef NEED
 	host->linker.before_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.beforeMain", NULL, 0);
 	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);

@@ -58,7 +58,7 @@ struct gl_host {
 	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
 	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
-			 size_t nargs);
+			 size_t nargs, int done);
 };
 
 /* ---- what loading (src/module.c) and shipping (src/ship.c) share --------------------------------------------------

@@ -241,6 +241,31 @@ local function find_changed(tools, std, files, flags)
   return changed
 end
 
+-- Packages that put something into another one by its name alone (//go:linkname), without importing it: where that one
+-- is the module's own, so are they.
+local reaches_into = { ["time/tzdata"] = "time" }
+
+-- A package for tests alone, and the only one with parts in C that no host has: linked with the module's, they need no
+-- C compiler at each start.
+local testpty = "internal/testpty"
+
+-- Links the C parts of the objects, if they have any, into a library beside the test binary, where tests that start
+-- themselves find it, too.
+local function link_c(tools, objects, library)
+  local core, with_c = require "goloader.core", {}
+  for _, file in ipairs(objects) do
+    local package, err = core.cgo(file)
+    if not package then return nil, err end
+    if #package.members > 0 then with_c[#with_c + 1] = file end
+  end
+  if #with_c == 0 then return nil end
+  return require "goloader.cgo".link(tools, with_c, function(file)
+    local ok, output = toolchain.start({ "cp", "--", file, library }, { merge = true }):wait()
+    if not ok then return nil, { code = "io", message = (output:gsub("%s+$", "")) } end
+    return library
+  end)
+end
+
 function test.link(config, arguments)
   if arguments[1] == "-V=full" then
     print(config.version)
@@ -269,16 +294,23 @@ function test.link(config, arguments)
   if changed.runtime then
     return complain "these tests are compiled together with a runtime of their own, and a process can have one"
   end
+  for path, target in pairs(reaches_into) do
+    if changed[target] then changed[path] = standard[path] end
+  end
+  changed[testpty] = standard[testpty]
   for _, file in pairs(changed) do objects[#objects + 1] = file end
   table.sort(objects)
   objects[#objects + 1] = link.main
   local modinfo = text:match '\nmodinfo ("[^\n]*")'
   if modinfo then link.strings["runtime.modinfo"] = unquote(modinfo) end
 
-  local ok
+  local library, ok
+  library, err = link_c(tools, objects, link.o .. ".so")
+  if err then return complain(err) end
   ok, err = write_program(link.o, config.launcher, "run", {
     host = config.host,
     objects = objects,
+    library = library,
     strings = link.strings,
   })
   return ok and 0 or complain(err)
@@ -289,7 +321,7 @@ end
 function test.run(program, arguments)
   local host, module, ok, err
   host, err = require "goloader".host { path = program.host }
-  if host then module, err = host:load(program.objects, { run_init = false }) end
+  if host then module, err = host:load(program.objects, { run_init = false, library = program.library }) end
   if not module then return complain(err) end
   for name, value in pairs(program.strings) do
     ok, err = module:set_string(name, value)

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
+	"syscall"
 	"unsafe"
 )
 
@@ -53,7 +54,7 @@ func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Po
 // program is what goloader_run_main runs: a process runs one.
 var program struct {
 	funcs, tasks []unsafe.Pointer
-	done         chan struct{}
+	done         int // an eventfd that C reads
 }
 
 // The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
@@ -67,7 +68,7 @@ func beforeMain() {
 // afterMain runs the exit hooks, as runtime.main does: one of them writes what -cover counted.
 func afterMain() {
 	beforeExit(0)
-	close(program.done)
+	syscall.Write(program.done, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
 //go:linkname beforeExit os.runtime_beforeExit
@@ -103,6 +104,33 @@ func exitAsProgram() {
 	}
 }
 
+// handleSignals gives the process the signal handlers of a Go program, as runtime.initsig does. The runtime of a library
+// leaves to its process what tells of no fault of Go's: then SIGQUIT shows no goroutines, and a profiler's late SIGPROF
+// kills.
+func handleSignals() {
+	const ignored = 1 // SIG_IGN
+	*(*bool)(rt.islibrary) = false
+	handling, before := (*[65]uint32)(rt.handling_sig), (*[65]uintptr)(rt.fwd_sig)
+	for sig := range handling {
+		switch syscall.Signal(sig) {
+		case 0, syscall.SIGKILL, syscall.SIGSTOP:
+			continue // nobody can
+		case syscall.SIGCONT, syscall.SIGTSTP, syscall.SIGTTIN, syscall.SIGTTOU:
+			continue // sigtable's _SigDefault
+		case 32, 33, 34:
+			continue // the C library's
+		case syscall.SIGHUP, syscall.SIGINT:
+			if before[sig] == ignored {
+				continue // nohup
+			}
+		}
+		if handling[sig] == 0 {
+			handling[sig] = 1
+			funcOf[func(uint32, uintptr)](&rt.setsig)(uint32(sig), uintptr(rt.sighandler))
+		}
+	}
+}
+
 // applyGODEBUG makes the runtime and internal/godebug heed runtime.godebugDefault once more: for a program that brings
 // settings of its own (//go:debug lines, an old version in go.mod) it was written after the host had started. They read
 // it when $GODEBUG is set, to whatever.
@@ -118,11 +146,12 @@ func applyGODEBUG() {
 }
 
 // goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
-// its own. It returns when main.main returns; a panic or os.Exit ends the process, as natively.
+// its own. When main.main returns, done, an eventfd, can be read: nobody waits in Go, where programs that look for
+// goroutines left over would find him. A panic or os.Exit ends the process, as natively.
 //
 //export goloader_run_main
 func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
-	start unsafe.Pointer, args **C.char, nargs C.size_t) {
+	start unsafe.Pointer, args **C.char, nargs C.size_t, done C.int) {
 	os.Args = nil
 	for _, arg := range unsafe.Slice(args, nargs) {
 		os.Args = append(os.Args, C.GoString(arg))
@@ -133,10 +162,10 @@ func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Poi
 	}
 	program.funcs = unsafe.Slice(funcs, nfuncs)
 	program.tasks = unsafe.Slice(tasks, ntasks)
-	program.done = make(chan struct{})
+	program.done = int(done)
 	exitAsProgram()
+	handleSignals()
 	applyGODEBUG()
 	runtime.KeepAlive(mainHooks)
 	go funcOf[func()](&start)()
-	<-program.done
 }

@@ -19,6 +19,7 @@ struct gl_runtime {
 	void *lock, *unlock;                    /* func(*mutex) */
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
 	void *do_init;                          /* doInit1: func(*initTask) */
+	void *setsig, *sighandler;              /* func(uint32, uintptr); the handler, which setsig takes */
 	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
 
 	/* variables */
@@ -34,6 +35,9 @@ struct gl_runtime {
 	void *godebug_default; /* string */
 	void *main_init_done;  /* chan bool, closed when the packages are initialised */
 	void *main_init_flag;  /* byte that says the same; NULL before Go 1.27 */
+	void *islibrary;       /* bool */
+	void *handling_sig;    /* [65]uint32: has Go's handler been installed? */
+	void *fwd_sig;         /* [65]uintptr: what was there before */
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next;
