@@ -36,11 +36,12 @@ func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Po
 	done := make(chan string)
 	go func() {
 		result := "an init function called runtime.Goexit"
+		// told once the module's frames are gone: what failed is taken out again
+		defer func() { done <- result }()
 		defer func() {
 			if p := recover(); p != nil {
 				result = fmt.Sprintf("panic: %v\n\n%s", p, debug.Stack())
 			}
-			done <- result
 		}()
 		runInits(unsafe.Slice(funcs, nfuncs), unsafe.Slice(tasks, ntasks))
 		result = ""
