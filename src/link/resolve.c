@@ -769,6 +769,44 @@ static uint32_t resolve_export(struct link *l, const struct lobj *obj, uint32_t 
 	return self;
 }
 
+static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer);
+
+/* A symbol that only its object knows. Data of a package that lasts longer than this load must be where an earlier load
+ * has put it, or the host: `var x = &T{…}` is two variables, and only the second, "pkg..stmp_3", is what init fills. So
+ * writable ones are known by their names, which the compiler makes one of a kind in a package; an assembler doesn't. */
+static uint32_t resolve_static(struct link *l, struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
+{
+	struct gl_sym sym = gl_object_sym(obj->obj, i);
+	bool shared = !obj->pkg->is_module;
+	bool named = sym.name.n > 0 && link_section(l->linker->abi, sym.type) > SEC_RODATA &&
+		     !gl_object_from_assembly(obj->obj);
+
+	if (named && shared && view != UNIT_RESIDENT) {
+		return touch(l, obj, UNIT_RESIDENT) != 0 ? NO_SYM : resolve_local(l, obj, i, UNIT_RESIDENT, referrer);
+	}
+	uint32_t self = new_sym(l);
+	if (self == NO_SYM) {
+		return NO_SYM;
+	}
+	struct lsym *s = link_sym(l, self);
+	s->name = sym.name;
+	s->referrer = referrer;
+	if (named) {
+		s->want_abi = GL_ABIINTERNAL;
+		s->by_name = true;
+	}
+	if (named && shared && bind_fixed(l, s)) {
+		return self;
+	}
+	for (uint32_t k = 0; named && obj->pkg->is_used && k < l->nuses; k++) {
+		if (bind_known(s, l->uses[k].names)) {
+			return self;
+		}
+	}
+	place(l, s, obj, i, view);
+	return self;
+}
+
 /* Symbol number i of the object, defined there or named there. */
 static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
 {
@@ -789,12 +827,7 @@ static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum
 	} else if (defined && gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name)) {
 		s = resolve_hashed(l, obj, i, view);
 	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
-		s = new_sym(l);
-		if (s != NO_SYM) {
-			link_sym(l, s)->name = sym.name;
-			link_sym(l, s)->referrer = referrer;
-			place(l, link_sym(l, s), obj, i, view);
-		}
+		s = resolve_static(l, obj, i, view, referrer);
 	} else {
 		bool abi0 = sym.abi == GL_ABI0 && (!defined || link_section(abi, sym.type) == SEC_TEXT);
 		s = resolve_name(l, sym.name, abi0 ? GL_ABI0 : GL_ABIINTERNAL, view, defined ? obj : NULL, i, referrer);
