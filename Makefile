@@ -7,6 +7,7 @@
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
 #   make bench [FIGURES=name] figures, into build/bench.json
 #   make conformance GO=GOROOT [TESTS=glob] [JOBS=n]
+#   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
 #   make deps, make clean
 
@@ -42,7 +43,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance fuzz rock install clean
+.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance packages fuzz rock install clean
 
 all: core default-host
 
@@ -123,6 +124,10 @@ bench: deps
 conformance: deps
 	@$(MAKE) --no-print-directory core host
 	@GO=$(GOROOT_DIR) TESTS='$(TESTS)' JOBS='$(JOBS)' spec/conformance/run
+
+packages: deps
+	@$(MAKE) --no-print-directory all
+	@GOROOT_DIR=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
 
 # Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.
 FUZZ_TIME ?= 60
