@@ -336,6 +336,31 @@ func main() {
 ]]))
     assert.equal(128 + 9, status)
   end)
+
+  -- Names in an order that is not the imports', so that both count: of what is ready, the first by name comes first.
+  it("initialises packages in Go's order", function()
+    local main = { "package main\n" }
+    for k = 1, 30 do
+      local name, imports = ("q%02d"):format(k * 17 % 31), {}
+      for _, other in ipairs { k - 1, math.floor(k / 2), k - 7 } do
+        if other > 0 and k % 3 > 0 then imports[("import _ \"order.test/q%02d\"\n"):format(other * 17 % 31)] = true end
+      end
+      local lines = { "package ", name, "\n" }
+      for line in pairs(imports) do lines[#lines + 1] = line end
+      lines[#lines + 1] = ("func init() { println(%q) }\n"):format(name)
+      support.write(("order/%s/a.go"):format(name), table.concat(lines))
+      main[#main + 1] = ("import _ \"order.test/%s\"\n"):format(name)
+    end
+    local dir = support.write("order/main.go", table.concat(main) .. "func main() {}\n"):match "^(.*)/"
+    support.write("order/go.mod", "module order.test\n\ngo 1.21\n")
+    local ok, _, expected = assert(support.tools():go({ "run", "." }, { dir = dir })):wait()
+    assert.is_true(ok, expected)
+    assert.equal(30, select(2, expected:gsub("\n", "")))
+    local status, _, errors = support.cli("run", dir)
+    assert.equal(expected, errors)
+    assert.equal(0, status)
+    support.clean()
+  end)
 end)
 
 describe("goloader nm", function()
