@@ -131,6 +131,34 @@ describe("a module with parts in C", function()
   end)
 end)
 
+describe("a third-party package with parts in C", function()
+  local left, right
+
+  setup(function()
+    left = assert(host:build "spec/testdata/clock/left")
+    right = assert(host:build "spec/testdata/clock/right")
+  end)
+
+  it("is one for all modules, in C as in Go", function()
+    assert.same({ 101, 102, 103 }, { left.Tick(), right.Tick(), left.Tick() })
+    right.Set(500)
+    assert.equal(504, left.Tick())
+  end)
+
+  it("outlives them", function()
+    local ticks = right.Tick()
+    assert(left:unload())
+    left = assert(host:build "spec/testdata/clock/left")
+    assert.equal(ticks + 1, left.Tick())
+  end)
+
+  it("is a module's own when that is private", function()
+    local alone = assert(host:build("spec/testdata/clock/left", { private = true }))
+    assert.equal(101, alone.Tick())
+    assert(alone:unload())
+  end)
+end)
+
 describe("a program", function()
   it("resolves names by way of C, in the standard library's own cgo packages", function()
     local main = support.write("names.go", [[

@@ -169,6 +169,7 @@ static const char *string_field(lua_State *L, int idx, const char *name)
 static void read_uses(lua_State *L, struct gl_load_options *options)
 {
 	size_t n = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): uses is an array of pointers */
 	struct gl_module **uses = lua_newuserdata(L, (n + 1) * sizeof(*uses));
 
 	for (size_t i = 0; i < n; i++) {

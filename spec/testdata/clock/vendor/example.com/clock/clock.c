@@ -1,0 +1,3 @@
+#include "_cgo_export.h"
+int ticks;
+int tick(void) { return goTick(++ticks); }
