@@ -159,6 +159,20 @@ describe("a third-party package with parts in C", function()
   end)
 end)
 
+describe("a shipped module", function()
+  it("has its parts in C in it", function()
+    local file = support.tmpdir() .. "/parts.gom"
+    assert(host:ship(source, file))
+    local status, out = support.lua(([[
+      local host = assert(require "goloader".host())
+      local parts = assert(host:load %q)
+      print(parts.Called(7), parts.Count(), parts.FromAssembly(), parts.Threads(8), parts:unload())
+    ]]):format(file), "CC=/no/such/cc CXX=/no/such/cxx GOROOT=/no/such/goroot")
+    assert.equal("15\t41\t42\t36\ttrue\n", out)
+    assert.equal(0, status)
+  end)
+end)
+
 describe("a program", function()
   it("resolves names by way of C, in the standard library's own cgo packages", function()
     local main = support.write("names.go", [[

@@ -335,12 +335,12 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 	    module_root_exports(&l, &s.pool, &ex) == 0) {
 		module_root_main(&l);
 		ret = link_resolve(&l);
-		if (ret != 0) {
-			module_hand_over_wants(host, &l);
-		} else {
-			s.gom.godebug = opts->godebug;
-			ret = write_shipment(&s, &ex, opts->library, out);
-		}
+	}
+	if (ret != 0) {
+		module_hand_over_wants(host, &l);
+	} else {
+		s.gom.godebug = opts->godebug;
+		ret = write_shipment(&s, &ex, opts->library, out);
 	}
 	kept_free(s.kept);
 	free(s.payload.p);
