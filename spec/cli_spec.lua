@@ -75,6 +75,36 @@ func inner(m map[string]int) { m["x"] = 1 }
     assert.matches("panics%.go:6", errors)
   end)
 
+  it("handles signals as a Go program does", function()
+    local status, _, errors = support.cli("run", program("quits", [[
+import ("os"; "syscall"; "time")
+
+func main() {
+	syscall.Kill(os.Getpid(), syscall.SIGPROF) // no profile is being taken: ignored
+	time.Sleep(10 * time.Millisecond)
+	syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+	time.Sleep(time.Minute)
+}
+]]))
+    assert.equal(2, status)
+    assert.matches("^SIGQUIT: quit\n", errors)
+    assert.matches("main%.main%(%)", errors)
+  end)
+
+  it("leaves no goroutine that waits for the program, as who looks for forgotten ones would find it", function()
+    local status, out = support.cli("run", program("goroutines", [[
+import ("fmt"; "runtime")
+
+func main() {
+	buffer := make([]byte, 1<<16)
+	fmt.Printf("%s", buffer[:runtime.Stack(buffer, true)])
+}
+]]))
+    assert.equal(0, status)
+    assert.matches("main%.main%(%)", out)
+    assert.is_nil(out:find("goloader_run_main(", 1, true), out)
+  end)
+
   it("ends when main does, whatever its goroutines do", function()
     local status, out = support.cli("run", program("ends", [[
 import ("fmt"; "time")

@@ -75,6 +75,27 @@ describe("a loaded module", function()
     assert.equal(1, shop.Opened)
   end)
 
+  it("has string variables that can be set by name before a program runs", function()
+    local program = support.compile([[
+package main
+
+var version, count = "none", 7
+
+func main() { println(version, count) }
+]], "main")
+    local main = assert(support.host():load(program, { run_init = false }))
+    assert.is_true(main:set_string("main.version", "1.2"))
+    local ok, err = main:set_string("main.count", "8")
+    assert.is_nil(ok)
+    assert.equal("type", err.code)
+    assert.equal("main.count is no variable of type string", err.message)
+    ok, err = main:set_string("main.none", "x")
+    assert.is_nil(ok)
+    assert.equal("missing", err.code)
+    assert.matches("main%.none: no such variable in module main or the host", err.message)
+    assert(main:unload())
+  end)
+
   it("has its functions as fields", function()
     assert.equal("hello, world", shop.Greet "world")
     assert.is_nil(shop.NoSuchThing)

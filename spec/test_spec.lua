@@ -56,7 +56,8 @@ describe("goloader test", function()
 
   for _, flags in ipairs { "-run=TestTable/good -v", "-skip 'Table|Double' -v ./...", "-short -v", "-count=2 -v",
     "-failfast -run TestTable", "-cpu=1,2 -run=TestAdd -v", "-parallel=1 -run=TestParallel -v",
-    "-run=NONE -bench=. -benchtime=1x -benchmem", "-json -run=TestTable", "-list .", "-p=1 -shuffle=7 -v",
+    "-run=NONE -bench=. -benchtime=1x -benchmem", "-json -run=TestTable", "-list .", "-cover -run=TestAdd",
+    "-p=1 -shuffle=7 -v",
     "-run=TestFile ./outside -v -answer=42 -args one -two" } do
     it("takes " .. flags, function()
       local packages = flags:find("./", 1, true) and "" or " ./inside"
