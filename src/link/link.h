@@ -286,6 +286,7 @@ struct link {
 	uint32_t nsyms, nchunks;
 	struct lsym *by_name[NUNITS][2]; /* per view and want_abi */
 	struct lsym *by_hash[NUNITS];
+	uint32_t *builtins[NUNITS]; /* per function that the compiler knows by number: 1 + number of its symbol */
 
 	uint32_t *work; /* marked, but not yet looked through */
 	uint32_t nwork, cap_work;

@@ -836,23 +836,38 @@ static uint32_t resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum
 	return s;
 }
 
+/* Number i of the functions that the compiler calls of its own accord: most references are to one of these. */
+static uint32_t resolve_builtin(struct link *l, uint32_t i, enum unit_id view, uint32_t referrer)
+{
+	const struct gl_abi *abi = l->linker->abi;
+
+	if (i >= abi->nbuiltins) {
+		return NO_SYM;
+	}
+	if (l->builtins[view] == NULL && (l->builtins[view] = calloc(abi->nbuiltins, sizeof(uint32_t))) == NULL) {
+		link_out_of_memory(l);
+		return NO_SYM;
+	}
+	uint32_t *cache = &l->builtins[view][i];
+	if (*cache == 0) {
+		const char *name = abi->builtins[i].name;
+		*cache =
+			1 + resolve_name(l, (struct gl_str){ name, (uint32_t)strlen(name) },
+					 abi->builtins[i].abi == 0 ? GL_ABI0 : GL_ABIINTERNAL, view, NULL, 0, referrer);
+	}
+	return *cache - 1;
+}
+
 uint32_t link_resolve_ref(struct link *l, const struct lobj *const_obj, struct gl_symref ref, enum unit_id view,
 			  uint32_t referrer)
 {
 	struct lobj *obj = (struct lobj *)const_obj; /* its caches are ours */
-	const struct gl_abi *abi = l->linker->abi;
 
 	if (ref.pkg == GL_PKG_INVALID || touch(l, obj, view) != 0) {
 		return NO_SYM;
 	}
 	if (ref.pkg == GL_PKG_BUILTIN) {
-		if (ref.sym >= abi->nbuiltins) {
-			return NO_SYM;
-		}
-		const char *name = abi->builtins[ref.sym].name;
-		return resolve_name(l, (struct gl_str){ name, (uint32_t)strlen(name) },
-				    abi->builtins[ref.sym].abi == 0 ? GL_ABI0 : GL_ABIINTERNAL, view, NULL, 0,
-				    referrer);
+		return resolve_builtin(l, ref.sym, view, referrer);
 	}
 	uint32_t i = gl_object_local(obj->obj, ref);
 	if (i == UINT32_MAX) {
@@ -1199,6 +1214,7 @@ void link_free(struct link *l)
 		HASH_CLEAR(hh, l->by_name[v][0]);
 		HASH_CLEAR(hh, l->by_name[v][1]);
 		HASH_CLEAR(hh, l->by_hash[v]);
+		free(l->builtins[v]);
 		unit_free(&l->units[v]);
 	}
 	for (uint32_t i = 0; i < l->nchunks; i++) {
