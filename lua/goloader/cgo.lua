@@ -57,25 +57,6 @@ local function write_file(path, data)
   return true
 end
 
--- A directory that nobody else can write to.
-local function private_dir()
-  local parent = os.getenv "TMPDIR"
-  if not parent or parent == "" then parent = "/tmp" end
-  local job, err = toolchain.start({ "mktemp", "-d", parent .. "/goloader.XXXXXXXXXX" }, { merge = true })
-  if not job then return nil, err end
-  local ok, output = job:wait()
-  output = output:gsub("%s+$", "")
-  if not ok then return nil, { code = "io", message = output } end
-  return output
-end
-
-local function remove_dir(dir)
-  for entry in lfs.dir(dir) do
-    if entry ~= "." and entry ~= ".." then os.remove(dir .. "/" .. entry) end
-  end
-  lfs.rmdir(dir)
-end
-
 -- ---- what is to be linked -----------------------------------------------------------------------------------------
 
 ---@class goloader.cgo.Parts
@@ -248,12 +229,12 @@ end
 ---@param use fun(library: string): ...  what to do with the library's file, which is gone afterwards
 ---@return ...  what use returns, or nil and an error
 function cgo.link(tc, files, use)
-  local dir, err = private_dir()
+  local dir, err = toolchain.private_dir()
   if not dir then return nil, err end
   local library
   library, err = link_or_find(tc, files, dir)
   local function finish(...)
-    remove_dir(dir)
+    toolchain.remove_dir(dir)
     return ...
   end
   if not library then return finish(nil, err) end

@@ -139,10 +139,9 @@ function test.main(arguments)
   if launcher then tools, err = toolchain.find(host) end
   if not tools then return complain(err) end
 
-  local dir = os.tmpname()
-  os.remove(dir)
-  lfs.mkdir(dir)
-  local ok
+  local dir, ok
+  dir, err = toolchain.private_dir()
+  if not dir then return complain(err) end
   ok, err = write_program(dir .. "/link", launcher, "link", {
     host = host,
     launcher = launcher,
@@ -163,8 +162,7 @@ function test.main(arguments)
     for i = first, #arguments do words[#words + 1] = quote(arguments[i]) end
     status = exit_status(os.execute(table.concat(words, " ")))
   end
-  for _, name in ipairs { "link", "toolexec" } do os.remove(dir .. "/" .. name) end
-  lfs.rmdir(dir)
+  toolchain.remove_dir(dir)
   if not ok then return complain(err) end
   return status
 end

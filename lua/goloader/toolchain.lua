@@ -227,6 +227,29 @@ function toolchain.linked_in(host)
 end
 
 -- The standard library's part of an importcfg.
+--- Makes a directory that nobody else can write to.
+---@return string|nil path
+---@return goloader.Error|nil err
+function toolchain.private_dir()
+  local parent = os.getenv "TMPDIR"
+  if not parent or parent == "" then parent = "/tmp" end
+  local job, err = toolchain.start({ "mktemp", "-d", parent .. "/goloader.XXXXXXXXXX" }, { merge = true })
+  if not job then return nil, err end
+  local ok, output = job:wait()
+  output = output:gsub("%s+$", "")
+  if not ok then return nil, { code = "io", message = output } end
+  return output
+end
+
+--- Removes a directory that holds nothing but files.
+---@param dir string
+function toolchain.remove_dir(dir)
+  for entry in lfs.dir(dir) do
+    if entry ~= "." and entry ~= ".." then os.remove(dir .. "/" .. entry) end
+  end
+  lfs.rmdir(dir)
+end
+
 local function parse_importcfg(text)
   local files = {}
   local standard = text:sub(1, (text:find(linked_in_line, 1, true)))
