@@ -1,4 +1,4 @@
--- Shipping a module: the file, what a process makes of it that has nothing else, and everything that can be wrong with it.
+-- Shipping a module: the file, what a process makes of it that has nothing else, and what can be wrong with it.
 local goloader = require "goloader"
 local support = require "spec.support"
 local toolchain = require "goloader.toolchain"
@@ -27,14 +27,18 @@ local function without_toolchain()
     end
   end
   local dir = path_of "lone"
-  return ("env -i PATH=%s/bin HOME=%s/none GOROOT=%s/none GOCACHE=%s/none GOLOADER_HOST=%s LUA_PATH=%s LUA_CPATH=%s")
-    :format(dir, dir, dir, dir, toolchain.quote(lone_host), toolchain.quote(package.path), toolchain.quote(package.cpath))
+  local words = { "env -i", "PATH=" .. dir .. "/bin" }
+  for _, name in ipairs { "HOME", "GOROOT", "GOCACHE" } do words[#words + 1] = name .. "=" .. dir .. "/none" end
+  for name, value in pairs { GOLOADER_HOST = lone_host, LUA_PATH = package.path, LUA_CPATH = package.cpath } do
+    words[#words + 1] = name .. "=" .. toolchain.quote(value)
+  end
+  return table.concat(words, " ")
 end
 
 -- Runs a script in such an environment and returns what it printed.
 local function alone(script, ...)
-  local status, output, errors = support.lua(script:gsub("GOM(%d?)", { [""] = (...), ["1"] = (...), ["2"] = (select(2, ...)) }),
-    without_toolchain())
+  local files = { [""] = (...), ["1"] = (...), ["2"] = (select(2, ...)) }
+  local status, output, errors = support.lua((script:gsub("GOM(%d?)", files)), without_toolchain())
   assert.equal("", errors)
   assert.equal(0, status)
   return output
@@ -119,8 +123,8 @@ describe("a shipped module", function()
     assert.truthy(text:find("embedded text", 1, true))
     assert.falsy(text:find("nobody needs this sentence", 1, true))
     local objects = 0
-    local job = assert(support.tools():go({ "list", "-export", "-deps", "-f", "{{if not .Standard}}{{.Export}}{{end}}" },
-      { dir = source }))
+    local format = "{{if not .Standard}}{{.Export}}{{end}}"
+    local job = assert(support.tools():go({ "list", "-export", "-deps", "-f", format }, { dir = source }))
     local ok, output, errors = job:wait()
     assert(ok, errors)
     for file in output:gmatch "%S+" do objects = objects + #support.read(file) end
@@ -298,7 +302,7 @@ describe("shipped modules that share a third-party package", function()
       local _, err = host:load "GOM2"
       print(err.code, err)
     ]], path_of "first.gom", path_of "other.gom")
-    assert.matches("^mismatch\t[^\n]*example%.com/third[^\n]*example%.com/third@v1%.0%.1[^\n]*example%.com/third@v1%.0%.0", output)
+    assert.matches("^mismatch\t[^\n]*third@v1%.0%.1[^\n]*third@v1%.0%.0", output)
   end)
 end)
 
@@ -307,10 +311,89 @@ describe("a shipped program", function()
     local status, output, errors = support.cli("build", "-o", path_of "prog.gom", source .. "/prog/main.go")
     assert.same({ 0, "", "" }, { status, output, errors })
     assert.equal("panicnil=1", assert(goloader.manifest(path_of "prog.gom")).godebug)
-    status, output, errors = support.run({ "build/bin/goloader", "run", path_of "prog.gom", "a", "b.o" }, nil, "a line\n")
+    status, output, errors =
+      support.run({ "build/bin/goloader", "run", path_of "prog.gom", "a", "b.o" }, nil, "a line\n")
     assert.equal("[a b.o] a line\nrecovered <nil>\n", output)
     assert.equal("inner\n", errors)
     assert.equal(3, status)
+  end)
+
+  it("has the values that -ldflags=-X gives, before its init functions run", function()
+    local file = support.write("version.go", [[
+package main
+
+import "fmt"
+
+var version = "none"
+
+var banner = "version " + version
+
+func Banner() string { return banner }
+
+func main() { fmt.Println(banner, len(version)) }
+]])
+    local status, _, errors = support.cli("build", "-o", path_of "version.gom",
+      "-ldflags=-X 'main.version=1.2 \195\164' -X main.nobody=x", file)
+    assert.same({ 0, "" }, { status, errors })
+    assert.same({ ["main.version"] = "1.2 \195\164", ["main.nobody"] = "x" },
+      assert(goloader.manifest(path_of "version.gom")).strings)
+    local _, output = support.cli("run", path_of "version.gom")
+    assert.equal("version 1.2 \195\164 6\n", output)
+    local module = assert(support.host():load(path_of "version.gom"))
+    assert.equal("version 1.2 \195\164", module.Banner())
+    assert(module:unload())
+  end)
+
+  it("has its parts in C", function()
+    local file = support.write("inc/inc.go", [[
+package main
+
+/*
+static int total = 40;
+int add(int n) { return total += n; }
+*/
+import "C"
+
+import "fmt"
+
+func Add(n int) int { return int(C.add(C.int(n))) }
+
+func main() { fmt.Println(Add(2)) }
+]])
+    local manifest = ship(file, "inc.gom")
+    assert.equal("own", manifest.libraries[1].role)
+    assert.equal("43\n44\n42\n", alone([[
+      local host = assert(require "goloader".host())
+      local first = assert(host:load "GOM")
+      first.Add(1)
+      local second = assert(host:load "GOM") -- each has its own
+      print(first.Add(2))
+      assert(first:unload())
+      print(second.Add(4))
+      assert(second:unload())
+      print(assert(host:load "GOM").Add(2))
+    ]], path_of "inc.gom"))
+    local status, output = support.run({ "build/bin/goloader", "run", path_of "inc.gom" }, without_toolchain())
+    assert.same({ 0, "42\n" }, { status, output })
+  end)
+
+  it("can have packages that define nothing", function()
+    support.write("nothing/go.mod", "module example.com/nothing\n\ngo 1.21\n")
+    support.write("nothing/only/only.go", "package only\n\nconst Answer = 42\n")
+    support.write("nothing/sign/sign.go", "package sign\n\nconst Sign = -1\n")
+    local file = support.write("nothing/main.go", [[
+package main
+
+import (
+	"example.com/nothing/only"
+	"example.com/nothing/sign"
+)
+
+func main() { print(sign.Sign * only.Answer) }
+]])
+    ship(file:match "^(.*)/", "nothing.gom")
+    local _, _, errors = support.cli("run", path_of "nothing.gom")
+    assert.equal("-42", errors)
   end)
 
   it("can be loaded as a module too, its exports are Lua's", function()
@@ -358,7 +441,7 @@ describe("the command line", function()
     assert.falsy(toolchain.exists(path_of "broken.gom"))
     status, _, errors = support.cli("build", "-x", file)
     assert.equal(2, status)
-    assert.matches("^goloader build: flag %-x is not known\nusage: ", errors)
+    assert.matches("^goloader build: flag %-x is not known, or lacks its value\nusage: ", errors)
     status, _, errors = support.cli "build"
     assert.equal(2, status)
     assert.matches("^goloader build: nothing to build\nusage: ", errors)
@@ -440,7 +523,7 @@ describe("a file that is not as it was written", function()
       'was made by "go object linux amd64 go1%.20 [^"]*", but the host needs "go object linux')
     forged("\nhost ", "\nguest ", "format", "its manifest names no host")
     forged("package root", "package king", "format", "corrupt: line 4 of its manifest")
-    forged("(package root %x+ )%d+", "package root 0000000000000000 99999999", "format", "its parts are longer than the file")
+    forged("package root %x+ %d+", "package root 0000000000000000 99999999", "format", "its parts are longer than")
     forged("package root %x+ ", "package root 0000000000000000 ", "format", "package shop isn't what its manifest says")
     forged("\n\n", "\nnonsense\n\n", "format", "corrupt: line %d+ of its manifest")
     forged("!<arch>", "!<arck>", "format", "is no Go object")

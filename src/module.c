@@ -862,7 +862,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	then = now_ms();
 
 	/* Initialise. */
-	if (opts->run_init && run_inits(mod, err) != 0) {
+	if (ship_set_strings(&l, mod) != 0 || (opts->run_init && run_inits(mod, err) != 0)) {
 		goto fail;
 	}
 	mod->stats.init_ms = now_ms() - then;

@@ -15,6 +15,7 @@
 #include "error.h"
 
 struct gl_abi;
+struct gl_gom_string;
 struct gl_image;
 struct gl_host;
 struct gl_module;
@@ -63,7 +64,11 @@ struct gl_load_options {
 	bool run_init;       /* run the packages' init functions (false: only `goloader run`, which runs them on main's
 				goroutine) */
 	enum gl_twice twice;
-	const char *godebug; /* only gl_module_ship: settings of a program's //go:debug lines, or NULL */
+	/* Only gl_module_ship: settings of a program's //go:debug lines, or NULL; and values of string variables, which
+	 * are set before the module's init functions run (-ldflags=-X). */
+	const char *godebug;
+	const struct gl_gom_string *strings;
+	size_t nstrings;
 	/* Modules whose packages this one uses: their types, their variables. None of them can be unloaded before it.
 	 * Files of their packages may be given among the dependencies, for what they have no need of themselves. */
 	struct gl_module *const *uses;

@@ -57,11 +57,9 @@ static int add_package(struct shipment *s, const struct lpkg *p, enum gl_gom_rol
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): symbols is an array of pointers */
 	const uint8_t **symbols = gl_pool_take(&s->pool, (p->nobjs + 1) * sizeof(*symbols));
-	struct gl_keep keep = { .abi = s->l->linker->abi,
-				.symbols = symbols,
-				.exports = role == GL_GOM_ROOT,
-				.name = name_of,
-				.arg = s };
+	struct gl_keep keep = {
+		.abi = s->l->linker->abi, .symbols = symbols, .exports = role == GL_GOM_ROOT, .name = name_of, .arg = s
+	};
 	size_t start = s->payload.n;
 
 	if (symbols == NULL) {
@@ -228,9 +226,9 @@ static int add_exports(struct shipment *s, const struct exports *ex)
 			const struct gl_declaration *decl = &ex->decls[i]->list[d];
 			const struct gl_signature *sig = &decl->signature;
 			char *text = decl->is_func ? gl_signature_string(sig) : NULL;
-			const char *type = decl->is_func                       ? text :
+			const char *type = decl->is_func                  ? text :
 					   sig->typed && sig->nparams > 0 ? sig->params[0].type :
-										"?";
+									    "?";
 			struct gl_gom_export *e = &s->exports[s->gom.nexports++];
 			e->is_func = decl->is_func;
 			e->package = l->packages[i].path;
@@ -340,6 +338,8 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 		module_hand_over_wants(host, &l);
 	} else {
 		s.gom.godebug = opts->godebug;
+		s.gom.strings = opts->strings;
+		s.gom.nstrings = opts->nstrings;
 		ret = write_shipment(&s, &ex, opts->library, out);
 	}
 	kept_free(s.kept);
@@ -421,7 +421,7 @@ static int open_own(struct link *l, const struct gl_gom_package *from)
 	struct lpkg *p = &l->packages[l->npackages++];
 
 	for (const struct lpkg *other = l->packages; other < p; other++) {
-		if (strcmp(other->path, from->path) == 0) {
+		if (from->path[0] != '\0' && strcmp(other->path, from->path) == 0) {
 			return gl_fail(l->err, GL_EDUPLICATE, "%s has package %s twice", l->gom->file, from->path);
 		}
 	}
@@ -483,6 +483,18 @@ struct clib *ship_shared_library(struct link *l, const struct lpkg *p)
 		return l->shipped_clibs[i];
 	}
 	return NULL;
+}
+
+int ship_set_strings(const struct link *l, struct gl_module *mod)
+{
+	for (size_t i = 0; l->gom != NULL && i < l->gom->nstrings; i++) {
+		const struct gl_gom_string *string = &l->gom->strings[i];
+		if (gl_module_set_string(mod, string->name, string->value, string->size, l->err) != 0 &&
+		    l->err->code != GL_EMISSING) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 /* The libraries stay with the resident packages that they belong to. */

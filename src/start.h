@@ -82,6 +82,8 @@ void module_hand_over_wants(struct gl_host *host, struct link *l);
 
 /* Opens a shipped module for a load: l's packages are its own, its other archives serve what they need. */
 int ship_open(struct link *l, const char *file);
+/* Sets the variables that it gives values to; as to the linker, one that nobody uses is none. */
+int ship_set_strings(const struct link *l, struct gl_module *mod);
 void ship_keep_libraries(struct link *l); /* once what they serve is published */
 
 #endif

@@ -512,6 +512,9 @@ function Host:build(paths, options)
   return module, err
 end
 
+---@class goloader.ShipOptions: goloader.BuildOptions
+---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
+
 -- Objects that are there already, in the shape of a build's.
 local function ready(paths)
   local files = {}
@@ -526,22 +529,27 @@ end
 --- host. `host:load` takes the file on any machine that has the same host: nothing else has to be there.
 ---@param paths string|string[]  a directory, or Go files of one directory; or objects, the package meant last
 ---@param out string  the file to write: "shop.gom"
----@param options goloader.BuildOptions|nil
+---@param options goloader.ShipOptions|nil
 ---@return goloader.Manifest|nil manifest
 ---@return goloader.Error|nil err
 function Host:ship(paths, out, options)
   options = options or {}
   if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
   if type(paths) == "string" then paths = { paths } end
-  local objects, why = type(paths) == "table" and type(paths[1]) == "string" and ready(paths), nil
+  local objects = type(paths) == "table" and type(paths[1]) == "string" and ready(paths)
   if not objects then
+    local why
     objects, why = compile(self, "ship", paths, options)
     if not objects then return nil, why end
   end
-  local settings = build.debug_settings(paths)
+  local settings, strings = build.debug_settings(paths), {}
+  for name, value in pairs(options.strings or {}) do
+    if not name:find "%s" then strings[#strings + 1] = { name, value } end -- no variable has such a name
+  end
+  table.sort(strings, function(a, b) return a[1] < b[1] end)
   local ok, err = with_wants(self, {
     ndeps = #objects.files - 1, twice = options.private and "other" or "refuse",
-    godebug = settings[1] and table.concat(settings, ","),
+    godebug = settings[1] and table.concat(settings, ","), strings = strings,
   }, function(ship_options) return self.core:ship(objects.files, out, ship_options) end)
   objects:remove()
   if not ok then return fail(err) end
@@ -646,13 +654,21 @@ local function default_description()
   return path .. ".desc"
 end
 
+---@class goloader.ShippedPackage
+---@field path string
+---@field role "root"|"own"|"shared"  what Lua sees, what else is the module's own, what all modules share
+---@field size integer  bytes of what is left of its archive
+---@field fingerprint string  of its export data, as its importers know it
+---@field version string|nil  of a third party's: "gopkg.in/yaml.v3@v3.0.1"
+
 ---@class goloader.Manifest
 ---@field header string  what its objects were made by: Go version, processor and flags, as host:info().object_header
 ---@field host { id: string, name: string }  the host it was made for, as host:info().id
 ---@field hash string  BLAKE2b-256 of its content
 ---@field size integer  bytes of the file
 ---@field godebug string|nil  settings of a program's //go:debug lines
----@field packages { path: string, role: "root"|"own"|"shared", size: integer, fingerprint: string, version: string|nil }[]
+---@field strings table<string, string>  what -ldflags=-X gives to variables
+---@field packages goloader.ShippedPackage[]
 ---@field libraries { role: "own"|"shared", size: integer, packages: string[] }[]  their parts in C, linked
 ---@field imports { path: string, in_host: boolean, fingerprint: string }[]  imported, and not in the file
 ---@field exports { name: string, package: string, kind: "func"|"var", signature: string }[]

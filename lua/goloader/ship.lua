@@ -1,64 +1,68 @@
 --- Shipped modules on the command line: goloader build writes one, goloader info tells what is in it.
 
+local unpack = rawget(table, "unpack") or unpack
+
 local ship = {}
 
 local usage = [[
-usage: goloader build [-gcflags FLAGS] [-lang VERSION] [-tags TAGS] [-private] [-o FILE.gom] FILE.go…|DIR|FILE.o…
+usage: goloader build [-o FILE.gom] [-private] [BUILD FLAGS] FILE.go…|DIR|FILE.o…
+Build flags are those of go build, such as -tags, -gcflags, -trimpath, -cover, -ldflags=-X=main.name=value.
 ]]
 
-local takes_value = { gcflags = true, lang = true, tags = true, o = true }
-
+-- Our own flags may stand among those of go build.
 local function read_arguments(arguments)
-  local options, paths = {}, {}
-  local at = 1
-  while arguments[at] do
+  local output, private, rest, at = nil, nil, {}, 1
+  while arguments[at] and arguments[at] ~= "--" do
     local word = arguments[at]
-    local name, value = word:match "^%-%-?(%a+)=(.*)$"
-    name = name or word:match "^%-%-?(%a+)$"
-    if name == "h" or name == "help" then return nil end
-    if name == "private" and not value then
-      options.private = true
-    elseif takes_value[name] then
-      if not value then
-        at = at + 1
-        value = arguments[at]
-      end
-      if not value then return nil, ("goloader build: flag %s lacks its value\n"):format(word) end
-      options[name] = value
-    elseif word:find "^%-" then
-      return nil, ("goloader build: flag %s is not known\n"):format(word)
+    local value = word:match "^%-%-?o=(.*)$"
+    if value then
+      output = value
+    elseif word:find "^%-%-?o$" then
+      at = at + 1
+      output = arguments[at]
+      if not output then return nil, "flag -o lacks its value" end
+    elseif word:find "^%-%-?private$" then
+      private = true
     else
-      paths[#paths + 1] = word
+      rest[#rest + 1] = word
     end
     at = at + 1
   end
-  if #paths == 0 then return nil, "goloader build: nothing to build\n" end
-  return paths, options
+  for i = at, #arguments do rest[#rest + 1] = arguments[i] end
+  local options, first = require "goloader.flags".read(rest)
+  if not options then return nil, first end
+  local paths = { unpack(rest, first) }
+  if not paths[1] then return nil, "nothing to build" end
+  options.private = private
+  return paths, options, output
 end
 
 -- As go build names a program: after the directory, or the first file.
 local function output_name(path)
-  path = path:gsub("/+$", "")
-  if path == "" or path:find "%.%.?$" and not path:find "[^/.]%.*$" then
-    path = require "goloader.toolchain".absolute(path)
-    if path:find "%.%.$" then path = path .. "/x" end
+  local parts = {}
+  for part in require "goloader.toolchain".absolute(path):gmatch "[^/]+" do
+    if part == ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
   end
-  return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", "")) .. ".gom"
+  return ((parts[#parts] or "module"):gsub("%.go$", ""):gsub("%.[oa]$", "")) .. ".gom"
 end
 
 --- Runs `goloader build`.
 ---@param arguments string[]
 ---@return integer status
 function ship.main(arguments)
-  local paths, options = read_arguments(arguments)
+  local paths, options, output = read_arguments(arguments)
   if not paths then
-    io.stderr:write(options or "", usage)
+    io.stderr:write(options and ("goloader build: %s\n"):format(options) or "", usage)
     return options and 2 or 0
   end
   local host, err = require "goloader".host()
   if host then
     local manifest
-    manifest, err = host:ship(paths, options.o or output_name(paths[1]), options)
+    manifest, err = host:ship(paths, output or output_name(paths[1]), options)
     if manifest then return 0 end
   end
   -- a compiler's message is not ours
@@ -77,6 +81,7 @@ function ship.text(manifest)
   add("%-8s %s", "hash", manifest.hash)
   add("%-8s %d bytes", "size", manifest.size)
   if manifest.godebug then add("%-8s %s", "GODEBUG", manifest.godebug) end
+  for name, value in pairs(manifest.strings) do add("%-8s %s = %q", "string", name, value) end
   for _, package in ipairs(manifest.packages) do
     add("%-8s %-6s %9d  %s  %s", "package", package.role, package.size, package.path, package.version or "")
   end

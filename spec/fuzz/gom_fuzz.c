@@ -1,6 +1,6 @@
-/* Fuzzing what shipped modules are read and written by. The input is a file without its first line, which would hold off
- * everything that follows by its hash: the right one is put in front. What the reader gives can be touched; packages
- * that open are written anew, with every symbol kept, and must open again. */
+/* Fuzzing what shipped modules are read and written by. The input is a file without its first line, which would hold
+ * off everything that follows by its hash: the right one is put in front. What the reader gives can be touched;
+ * packages that open are written anew, with every symbol kept, and must open again. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,6 +115,10 @@ static void touch_gom(const struct gl_gom *gom)
 		touch(gom->exports[i].package);
 		touch(gom->exports[i].name);
 		touch(gom->exports[i].signature);
+	}
+	for (size_t i = 0; i < gom->nstrings; i++) {
+		touch(gom->strings[i].name);
+		sink += strlen(gom->strings[i].value) + gom->strings[i].size;
 	}
 	for (size_t i = 0; i < gom->nlibraries; i++) {
 		touch(gom->libraries[i].packages);

@@ -4,6 +4,7 @@
 
 #include "../abi/abi.h"
 #include "../image/image.h"
+#include "../object/gom.h"
 #include "binding.h"
 
 #define HOST "goloader.host"
@@ -182,6 +183,27 @@ static void read_uses(lua_State *L, struct gl_load_options *options)
 	options->nuses = n;
 }
 
+/* The list of { name, value } on the top, which it takes away but for an array, which is Lua's; the list keeps the
+ * strings alive. */
+static void read_strings(lua_State *L, struct gl_load_options *options)
+{
+	size_t n = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
+	struct gl_gom_string *strings = lua_newuserdata(L, (n + 1) * sizeof(*strings));
+
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, -2, (int)i + 1);
+		luaL_checktype(L, -1, LUA_TTABLE);
+		lua_rawgeti(L, -1, 1);
+		lua_rawgeti(L, -2, 2);
+		strings[i].name = luaL_checkstring(L, -2);
+		strings[i].value = luaL_checklstring(L, -1, &strings[i].size);
+		lua_pop(L, 3);
+	}
+	lua_remove(L, -2);
+	options->strings = strings;
+	options->nstrings = n;
+}
+
 /* Leaves on the stack what the options refer to. */
 static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 {
@@ -204,6 +226,8 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	lua_pop(L, 1);
 	lua_getfield(L, idx, "uses");
 	read_uses(L, options);
+	lua_getfield(L, idx, "strings");
+	read_strings(L, options);
 }
 
 /* The list of { file =, package = } at idx. Its two columns are Lua's and stay on the stack, so that no error leaks
@@ -263,7 +287,8 @@ static int host_load(lua_State *L)
 	return 1;
 }
 
-/* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse" }) -> true */
+/* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse", library = file, godebug = settings,
+ * strings = { { name, value }, … } }) -> true */
 static int host_ship(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);

@@ -272,6 +272,17 @@ static void set_libraries(lua_State *L, const struct gl_gom *gom)
 	lua_setfield(L, -2, "libraries");
 }
 
+/* The variables' values by name, as the field strings. */
+static void set_values(lua_State *L, const struct gl_gom *gom)
+{
+	lua_createtable(L, 0, (int)gom->nstrings);
+	for (size_t i = 0; i < gom->nstrings; i++) {
+		lua_pushlstring(L, gom->strings[i].value, gom->strings[i].size);
+		lua_setfield(L, -2, gom->strings[i].name);
+	}
+	lua_setfield(L, -2, "strings");
+}
+
 static void set_exports(lua_State *L, const struct gl_gom *gom)
 {
 	lua_createtable(L, (int)gom->nexports, 0);
@@ -286,8 +297,8 @@ static void set_exports(lua_State *L, const struct gl_gom *gom)
 	lua_setfield(L, -2, "exports");
 }
 
-/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, size =, packages =, libraries =,
- * imports =, exports = } */
+/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, size =, godebug =, strings =,
+ * packages =, libraries =, imports =, exports = } */
 int binding_manifest(lua_State *L)
 {
 	const char *file = luaL_checkstring(L, 1);
@@ -298,7 +309,7 @@ int binding_manifest(lua_State *L)
 	if (held->gom == NULL) {
 		return binding_fail(L, &err);
 	}
-	lua_createtable(L, 0, 9);
+	lua_createtable(L, 0, 10);
 	set_string(L, "header", held->gom->header);
 	set_string(L, "hash", held->gom->hash);
 	set_string(L, "godebug", held->gom->godebug);
@@ -311,6 +322,7 @@ int binding_manifest(lua_State *L)
 	set_packages(L, held->gom);
 	set_imports(L, held->gom);
 	set_libraries(L, held->gom);
+	set_values(L, held->gom);
 	set_exports(L, held->gom);
 	return return_held(held);
 }

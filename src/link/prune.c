@@ -2,8 +2,8 @@
  *
  * Everything that resolve has marked is kept where it was found. What a kept symbol refers to is one of three things:
  *
- *   - found by name, wherever it lies: then the name is all that is needed, since loading the shipped module resolves it
- *     anew, and finds what was found now, or what another module has brought to the resident store meanwhile;
+ *   - found by name, wherever it lies: then the name is all that is needed, since loading the shipped module resolves
+ * it anew, and finds what was found now, or what another module has brought to the resident store meanwhile;
  *   - the object's own business, which no name leads to: content-addressable and file-local symbols, function tables,
  *     and read-only data that is copied to whoever needs it. It must lie in the object itself, though the same may have
  *     been taken from another one now;

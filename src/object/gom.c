@@ -12,7 +12,7 @@
 
 #include "pool.h"
 
-static const char magic[] = "goloader module ";
+static const char magic[] = "goloader module ", no_path[] = ".";
 
 enum { VERSION = 1, HASH_BYTES = 32 };
 
@@ -215,6 +215,9 @@ static bool read_package(char *rest, struct gl_gom_package *p)
 	}
 	bool has_size = read_number(next_word(&rest), &p->size);
 	p->path = next_word(&rest);
+	if (p->path != NULL && strcmp(p->path, no_path) == 0) {
+		p->path = "";
+	}
 	p->version = *rest == '\0' ? NULL : rest;
 	if (found < 0 || !is_hex(fingerprint, 16) || !has_size || p->path == NULL) {
 		return false;
@@ -247,6 +250,21 @@ static bool read_library(char *rest, struct gl_gom_library *library)
 	return role != NULL && has_size && (library->is_own || strcmp(role, "shared") == 0);
 }
 
+static bool read_string(struct owned *own, char *rest, struct gl_gom_string *string)
+{
+	size_t size = 0;
+
+	string->name = next_word(&rest);
+	char *value = gl_pool_take(&own->pool, strlen(rest) / 2 + 1);
+	if (string->name == NULL || value == NULL ||
+	    sodium_hex2bin((unsigned char *)value, strlen(rest) / 2, rest, strlen(rest), NULL, &size, NULL) != 0) {
+		return false;
+	}
+	string->value = value;
+	string->size = size;
+	return 2 * size == strlen(rest);
+}
+
 static bool read_export(char *rest, struct gl_gom_export *export)
 {
 	const char *kind = next_word(&rest);
@@ -268,8 +286,9 @@ static int read_lines(struct owned *own, struct gl_error *err)
 	struct gl_gom_import *imports = gl_pool_take(&own->pool, own->nlines * sizeof(*imports));
 	struct gl_gom_export *exports = gl_pool_take(&own->pool, own->nlines * sizeof(*exports));
 	struct gl_gom_library *libraries = gl_pool_take(&own->pool, own->nlines * sizeof(*libraries));
+	struct gl_gom_string *strings = gl_pool_take(&own->pool, own->nlines * sizeof(*strings));
 
-	if (packages == NULL || imports == NULL || exports == NULL || libraries == NULL) {
+	if (packages == NULL || imports == NULL || exports == NULL || libraries == NULL || strings == NULL) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory", gom->file);
 	}
 	char *rest = own->nlines > 1 ? own->lines[1] : NULL;
@@ -293,6 +312,8 @@ static int read_lines(struct owned *own, struct gl_error *err)
 		} else if (word != NULL && strcmp(word, "godebug") == 0) {
 			ok = *rest != '\0';
 			gom->godebug = rest;
+		} else if (word != NULL && strcmp(word, "string") == 0) {
+			ok = read_string(own, rest, &strings[gom->nstrings++]);
 		} else if (word != NULL && strcmp(word, "library") == 0) {
 			ok = read_library(rest, &libraries[gom->nlibraries++]);
 		}
@@ -304,13 +325,14 @@ static int read_lines(struct owned *own, struct gl_error *err)
 	gom->imports = imports;
 	gom->exports = exports;
 	gom->libraries = libraries;
+	gom->strings = strings;
 	return 0;
 }
 
 /* Gives each package and each library its bytes. */
 static int cut_payload(struct owned *own, const uint8_t *p, size_t size, struct gl_error *err)
 {
-	struct gl_gom_package *packages = (struct gl_gom_package *)own->gom.packages;    /* ours */
+	struct gl_gom_package *packages = (struct gl_gom_package *)own->gom.packages;   /* ours */
 	struct gl_gom_library *libraries = (struct gl_gom_library *)own->gom.libraries; /* ours */
 	size_t n = own->gom.npackages;
 
@@ -375,9 +397,23 @@ static void add_line(struct gl_bytes *out, const char *const *words, size_t n)
 	}
 }
 
-#define LINE(out, ...)                                                         \
-	add_line(out, (const char *const[]){ __VA_ARGS__ },                    \
+#define LINE(out, ...)                                                                                                 \
+	add_line(out, (const char *const[]){ __VA_ARGS__ },                                                            \
 		 sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *))
+
+static void add_string(struct gl_bytes *out, const struct gl_gom_string *string)
+{
+	size_t size = 2 * string->size + 1;
+	char *hex = malloc(size);
+
+	if (hex == NULL) {
+		out->failed = true;
+		return;
+	}
+	sodium_bin2hex(hex, size, (const unsigned char *)string->value, string->size);
+	LINE(out, "string", string->name, hex);
+	free(hex);
+}
 
 static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 {
@@ -389,13 +425,17 @@ static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 	if (gom->godebug != NULL) {
 		LINE(out, "godebug", gom->godebug);
 	}
+	for (size_t i = 0; i < gom->nstrings; i++) {
+		add_string(out, &gom->strings[i]);
+	}
 	for (size_t i = 0; i < gom->npackages; i++) {
 		const struct gl_gom_package *p = &gom->packages[i];
+		const char *path = p->path[0] != '\0' ? p->path : no_path;
 		snprintf(size, sizeof(size), "%zu", p->size);
 		if (p->version != NULL) {
-			LINE(out, "package", roles[p->role], p->fingerprint, size, p->path, p->version);
+			LINE(out, "package", roles[p->role], p->fingerprint, size, path, p->version);
 		} else {
-			LINE(out, "package", roles[p->role], p->fingerprint, size, p->path);
+			LINE(out, "package", roles[p->role], p->fingerprint, size, path);
 		}
 	}
 	for (size_t i = 0; i < gom->nimports; i++) {
@@ -435,8 +475,7 @@ static int write_all(const char *file, const char *first, const struct gl_bytes 
 	}
 	mode_t mask = umask(0);
 	umask(mask);
-	bool ok = fputs(first, f) >= 0 && fwrite(body->p, 1, body->n, f) == body->n &&
-		  fchmod(fd, 0666 & ~mask) == 0;
+	bool ok = fputs(first, f) >= 0 && fwrite(body->p, 1, body->n, f) == body->n && fchmod(fd, 0666 & ~mask) == 0;
 	ok = fclose(f) == 0 && ok;
 	if (!ok || rename(name, file) != 0) {
 		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));

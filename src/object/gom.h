@@ -6,6 +6,7 @@
  *     go object linux amd64 go1.26.8 GOAMD64=v1 X:…         what its objects were made by, as each repeats
  *     host 5a3c9e… libgoloader_host.so                      the host it was resolved against (gl_host_id), its name
  *     godebug panicnil=1                                    of a program with //go:debug lines
+ *     string main.version 312e32                            what -ldflags=-X gives to a variable, in hexadecimal
  *     package root 16f0… 20480 example.com/shop             role, fingerprint of its export data, bytes, path
  *     package shared 8c1d… 911360 net/http
  *     package shared 27e1… 51208 gopkg.in/yaml%2ev3 gopkg.in/yaml.v3@v3.0.1    and the version of a third party's
@@ -14,9 +15,9 @@
  *
  *     library shared 16384 net os/user                      their parts in C, linked: a shared library
  *
- * An empty line ends it, and the packages' archives follow in the order listed, one behind the other, then the
- * libraries. Roles: a root's exports are the module's; own packages belong to the module too; shared ones are the
- * process's, one for all modules.
+ * A package that defines nothing may have no path: then "." stands for it. An empty line ends it, and the packages'
+ * archives follow in the order listed, one behind the other, then the libraries. Roles: a root's exports are the
+ * module's; own packages belong to the module too; shared ones are the process's, one for all modules.
  *
  * Reading is separate from believing here too: every byte is hashed before a number in it is used, and the archives are
  * checked like any other when they are opened. */
@@ -48,6 +49,13 @@ struct gl_gom_export {
 	const char *package, *name, *signature; /* "?" for one whose type is not known */
 };
 
+/* A string variable's value, given when the module was built. */
+struct gl_gom_string {
+	const char *name;
+	const char *value; /* ended by a NUL that doesn't count */
+	size_t size;
+};
+
 /* The parts in C of the module's own packages, or of some of the shared ones. */
 struct gl_gom_library {
 	bool is_own;
@@ -61,13 +69,14 @@ struct gl_gom {
 	const char *header; /* "go object linux amd64 …" */
 	const char *host_id, *host_name;
 	const char *godebug; /* or NULL */
-	char hash[65]; /* hexadecimal */
-	size_t size;   /* bytes of the file */
+	char hash[65];       /* hexadecimal */
+	size_t size;         /* bytes of the file */
 	const struct gl_gom_package *packages;
 	const struct gl_gom_import *imports;
 	const struct gl_gom_export *exports;
 	const struct gl_gom_library *libraries;
-	size_t npackages, nimports, nexports, nlibraries;
+	const struct gl_gom_string *strings;
+	size_t npackages, nimports, nexports, nlibraries, nstrings;
 };
 
 /* Is the file a shipped module, by its first bytes? */

@@ -48,7 +48,7 @@ enum {
 enum { OBJ_FLAG_FROM_ASSEMBLY = 1 << 2, OBJ_FLAG_UNLINKABLE = 1 << 3 };
 
 #define GOOBJ_MAGIC "\0go120ld"
-#define AR_MAGIC    "!<arch>\n"
+#define AR_MAGIC "!<arch>\n"
 
 /* One goobj as it was opened. */
 struct gl_object {
