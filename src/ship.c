@@ -18,6 +18,7 @@ struct shipment {
 	struct gl_pool pool; /* the manifest's strings */
 	struct gl_bytes payload;
 	struct gl_gom gom;
+	char host_id[GL_IMAGE_ID_SIZE];
 	struct gl_gom_package *packages;
 	struct gl_gom_import *imports;
 	struct gl_gom_export *exports;
@@ -119,6 +120,7 @@ static int add_packages(struct shipment *s)
 		}
 	}
 	if (n > 0) {
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): shared is an array of pointers */
 		qsort(shared, n, sizeof(*shared), compare_packages);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -308,12 +310,11 @@ static int write_shipment(struct shipment *s, const struct exports *ex, const ch
 {
 	const struct gl_image *image = s->l->linker->image;
 	const char *path = gl_image_path(image), *slash = strrchr(path, '/');
-	char id[GL_IMAGE_ID_SIZE];
 
 	s->gom.header = s->l->linker->abi->object_header;
-	s->gom.host_id = id;
+	s->gom.host_id = s->host_id;
 	s->gom.host_name = slash != NULL ? slash + 1 : path;
-	if (gl_image_id(image, id, s->l->err) != 0 || link_keep(s->l, &s->kept) != 0 || add_packages(s) != 0 ||
+	if (gl_image_id(image, s->host_id, s->l->err) != 0 || link_keep(s->l, &s->kept) != 0 || add_packages(s) != 0 ||
 	    add_imports(s) != 0 || add_exports(s, ex) != 0 || add_libraries(s, library) != 0) {
 		return -1;
 	}
