@@ -421,8 +421,8 @@ static int open_own(struct link *l, const struct gl_gom_package *from)
 {
 	struct lpkg *p = &l->packages[l->npackages++];
 
-	for (const struct lpkg *other = l->packages; other < p; other++) {
-		if (from->path[0] != '\0' && strcmp(other->path, from->path) == 0) {
+	for (const struct lpkg *other = l->packages; from->path[0] != '\0' && other < p; other++) {
+		if (other->path != NULL && strcmp(other->path, from->path) == 0) {
 			return gl_fail(l->err, GL_EDUPLICATE, "%s has package %s twice", l->gom->file, from->path);
 		}
 	}
