@@ -1,0 +1,5 @@
+package internals
+
+import "example.com/internals/internal/secret"
+
+func Tell() string { return secret.Word() }

@@ -1,0 +1,3 @@
+package tags
+
+const processor = "arm64"

@@ -1,0 +1,5 @@
+//go:build fancy && !(ignore || windows)
+
+package tags
+
+const plain = "fancy"

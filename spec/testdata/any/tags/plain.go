@@ -1,0 +1,5 @@
+//go:build !fancy
+
+package tags
+
+const plain = "plain"
