@@ -118,7 +118,6 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->mspan_specials = gl_abi_field(abi, "runtime.mspan", "specials");
 	rt->special_next = gl_abi_field(abi, "runtime.special", "next");
 	rt->special_kind = gl_abi_field(abi, "runtime.special", "kind");
-	rt->kind_finalizer = (int32_t)gl_abi_const(abi, "runtime._KindSpecialFinalizer");
 	rt->finalizer_fn = gl_abi_field(abi, "runtime.specialfinalizer", "fn");
 	host->linker.firstmoduledata = (uintptr_t)rt->firstmoduledata;
 	return 0;

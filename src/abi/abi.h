@@ -265,8 +265,8 @@ int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *
 int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field);
 /* Size in bytes, or -1. */
 int64_t gl_abi_struct_size(const struct gl_abi *abi, const char *strukt);
-/* A constant of cmd/internal/objabi (relocation types, symbol kinds), of internal/abi ("FuncIDNormal"), a state of a
- * goroutine ("runtime._Gwaiting") or what an object can have ("runtime._KindSpecialFinalizer"), or -1. */
+/* A constant of cmd/internal/objabi (relocation types, symbol kinds), of internal/abi ("FuncIDNormal"), or a state of a
+ * goroutine ("runtime._Gwaiting"), or -1. */
 int64_t gl_abi_const(const struct gl_abi *abi, const char *name);
 /* The abbreviation of a code, or NULL when there is none; belongs to abi. */
 const struct gl_abbrev *gl_abi_abbrev(const struct gl_abi *abi, uint64_t code);

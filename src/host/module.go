@@ -225,9 +225,10 @@ func useOf(going parts, r *C.struct_gl_retired) string {
 
 // finalize tells whether an object's finalizer is their code. The world is stopped.
 func (ps parts) finalize() bool {
+	const kindFinalizer = 1 // runtime._KindSpecialFinalizer
 	for _, span := range *(*[]unsafe.Pointer)(unsafe.Add(rt.mheap, rt.mheap_allspans)) {
 		for s := *pointerAt(span, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
-			if *(*byte)(unsafe.Add(s, rt.special_kind)) != byte(rt.kind_finalizer) {
+			if *(*byte)(unsafe.Add(s, rt.special_kind)) != kindFinalizer {
 				continue
 			}
 			if ps.run(**(**uintptr)(unsafe.Add(s, rt.finalizer_fn))) {

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xb2f89a8e6b8e85ad)
+#define GL_HOST_PROTOCOL UINT64_C(0x15783a2e79e29304)
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
@@ -47,7 +47,7 @@ struct gl_runtime {
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc;
 	int32_t mheap_allspans, mspan_specials;
-	int32_t special_next, special_kind, kind_finalizer, finalizer_fn;
+	int32_t special_next, special_kind, finalizer_fn;
 };
 
 /* A unit's memory, as retire sees it. */

@@ -76,14 +76,12 @@ func addConstants(d *description, src, goarch string) error {
 		}
 		return c.Name()
 	}
-	// The states of a goroutine, and what an object can have: unexported, so under the package's name.
-	prefixed := func(prefix string) func(*types.Const) string {
-		return func(c *types.Const) string {
-			if !strings.HasPrefix(c.Name(), prefix) {
-				return ""
-			}
-			return "runtime." + c.Name()
+	// The states of a goroutine: unexported, so under the package's name.
+	states := func(c *types.Const) string {
+		if !strings.HasPrefix(c.Name(), "_G") {
+			return ""
 		}
+		return "runtime." + c.Name()
 	}
 	for _, from := range []struct {
 		dir   string
@@ -92,8 +90,7 @@ func addConstants(d *description, src, goarch string) error {
 	}{
 		{"cmd/internal/objabi", []string{"reloctype.go", "symkind.go"}, kinds},
 		{"internal/abi", nil, exported},
-		{"runtime", []string{"runtime2.go"}, prefixed("_G")},
-		{"runtime", []string{"mheap.go"}, prefixed("_KindSpecial")},
+		{"runtime", []string{"runtime2.go"}, states},
 	} {
 		dir := filepath.Join(src, from.dir)
 		files := from.files
