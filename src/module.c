@@ -35,10 +35,6 @@ struct gl_module {
 	uintptr_t text, etext, moduledata;
 	struct clib *clib; /* its packages' parts in C */
 
-	const char *keeper;   /* what it has given things to that stay, so that it stays itself; or NULL */
-	bool has_third_party; /* it uses packages that may remember its types */
-	bool sets_finalizers;
-
 	struct gl_pool pool; /* names, exports, symbols */
 	struct gl_export *exports;
 	size_t nexports;
@@ -785,9 +781,6 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	if (ex.run && add_main(&l, &start_sym) != 0) {
 		goto fail;
 	}
-	mod->keeper = link_keeper(&l, UNIT_MODULE);
-	mod->has_third_party = link_has_third_party(&l);
-	mod->sets_finalizers = link_sets_finalizers(&l, UNIT_MODULE);
 
 	/* Lay out and place: every symbol has its address. The resident unit first, the others refer to it. */
 	if (link_layout(&l, UNIT_RESIDENT) != 0 || link_layout(&l, UNIT_USED) != 0 ||
@@ -840,11 +833,6 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		goto fail;
 	}
 	if (extension != NULL) {
-		extension->has_third_party = mod->has_third_party;
-		if (extended->keeper == NULL) {
-			extended->keeper = link_keeper(&l, UNIT_USED);
-		}
-		extended->sets_finalizers |= link_sets_finalizers(&l, UNIT_USED);
 		commit_extension(extended, extension);
 		extension = NULL;
 		l.units[UNIT_USED].base = NULL;
@@ -1036,20 +1024,16 @@ static void exhume(struct gl_host *host)
 /* Gives back a module's code at once, and its types a little later. An object on Go's heap may have a pointer to its
  * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
  * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
- * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
- *
- * Of the standard library's caches we know that they have forgotten the types. A third-party package may go by the
- * address of one for ever (JSON packages keep a coder for each type, validators what a struct's tags say), so what may
- * have come to know a type keeps it, and never meets another one there. */
+ * from stale registers, may still hit on such an object before it is swept: two collections later it can't. */
 static void bury(struct gl_module *mod)
 {
 	enum { MOST = 8 << 20 };
 	struct gl_host *host = mod->host;
-	struct grave *g = mod->has_third_party ? NULL : malloc(sizeof(*g)), **link = &host->graves;
+	struct grave *g = malloc(sizeof(*g)), **link = &host->graves;
 
 	gl_arena_give(host->linker.arena, mod->base, mod->text_pages);
 	if (g == NULL) {
-		return; /* the rest stays mapped; short of memory, too: better that than a crash */
+		return; /* the rest stays mapped: better that than a crash */
 	}
 	*g = (struct grave){ .base = mod->base + mod->text_pages,
 			     .size = mod->size - mod->text_pages,
@@ -1125,10 +1109,6 @@ static void forget_module(struct gl_module *mod)
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
 static int retire(struct gl_module *mod, struct gl_error *err)
 {
-	if (mod->keeper != NULL) {
-		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: it uses %s, which keeps what it is given",
-			       mod->name, mod->keeper);
-	}
 	struct gl_host *host = mod->host;
 	struct gl_retired r = { 0 };
 	struct gl_part *parts = all_parts(mod, &r.nparts);
@@ -1138,7 +1118,6 @@ static int retire(struct gl_module *mod, struct gl_error *err)
 	if (parts != NULL && caches != NULL) {
 		r.parts = parts;
 		r.caches = caches;
-		r.sets_finalizers = mod->sets_finalizers;
 		busy = r.nparts == 0 ? 0 : host->retire(&r);
 	}
 	free(caches);

@@ -74,7 +74,6 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(itab_lock, "runtime.itabLock");
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");
-	NEED(mheap, "runtime.mheap_");
 	NEED(traceback_cache, "runtime.traceback_cache");
 	NEED(godebug_default, "runtime.godebugDefault");
 	rt->main_init_flag = runtime_symbol(host, "runtime.mainInitDone", NULL, 0);
@@ -114,11 +113,6 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	}
 	rt->unwinder_size = (int32_t)abi->unwinder.size;
 	rt->unwinder_pc = abi->unwinder.frame + abi->stkframe.pc;
-	rt->mheap_allspans = gl_abi_field(abi, "runtime.mheap", "allspans");
-	rt->mspan_specials = gl_abi_field(abi, "runtime.mspan", "specials");
-	rt->special_next = gl_abi_field(abi, "runtime.special", "next");
-	rt->special_kind = gl_abi_field(abi, "runtime.special", "kind");
-	rt->finalizer_fn = gl_abi_field(abi, "runtime.specialfinalizer", "fn");
 	host->linker.firstmoduledata = (uintptr_t)rt->firstmoduledata;
 	return 0;
 }

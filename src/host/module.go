@@ -20,7 +20,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
-	"time"
 	"unsafe"
 )
 
@@ -163,44 +162,13 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	}
 	purgeTypes(going)
 
-	if r.sets_finalizers != 0 {
-		runFinalizers()
-	}
-	reason := useOf(going, r)
-	if reason == finalizer {
-		runFinalizers() // those of what nobody refers to any more
-		reason = useOf(going, r)
-	}
-	if reason == unstoppable {
-		return -1
-	}
-	if reason != "" {
-		r.reason = C.CString(reason)
-		return 1
-	}
-	for i := range going {
-		forgetTypelinks(going[i].moduledata)
-	}
-	return 0
-}
-
-const (
-	finalizer   = "an object has a finalizer in its code"
-	unstoppable = "this runtime can't be stopped"
-)
-
-// useOf takes the module out of the runtime, unless it is in use: then it says by whom.
-func useOf(going parts, r *C.struct_gl_retired) string {
-	busy, ok, finalized := uint64(0), false, false
+	busy, ok := uint64(0), false
 	self := goid()
 	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
 	defer C.free(unwinder)
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	if !withWorldStopped(func() {
 		if busy, ok = userOf(going, self, unwinder); ok {
-			return
-		}
-		if finalized = going.finalize(); finalized {
 			return
 		}
 		for i := range going {
@@ -212,45 +180,16 @@ func useOf(going parts, r *C.struct_gl_retired) string {
 			*(*uintptr)(c[0]) = uintptr(c[1])
 		}
 	}) {
-		return unstoppable
+		return -1
 	}
 	if ok {
-		return tracebackOf(busy)
+		r.reason = C.CString(tracebackOf(busy))
+		return 1
 	}
-	if finalized {
-		return finalizer
+	for i := range going {
+		forgetTypelinks(going[i].moduledata)
 	}
-	return ""
-}
-
-// finalize tells whether an object's finalizer is their code. The world is stopped.
-func (ps parts) finalize() bool {
-	const kindFinalizer = 1 // runtime._KindSpecialFinalizer
-	for _, span := range *(*[]unsafe.Pointer)(unsafe.Add(rt.mheap, rt.mheap_allspans)) {
-		for s := *pointerAt(span, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
-			if *(*byte)(unsafe.Add(s, rt.special_kind)) != kindFinalizer {
-				continue
-			}
-			if ps.run(**(**uintptr)(unsafe.Add(s, rt.finalizer_fn))) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// runFinalizers runs those of all that is garbage. They run one after another, but a batch of them in any order: the
-// first of ours may have come before others of its batch, the second comes after the batch.
-func runFinalizers() {
-	for range [2]int{} {
-		done := make(chan struct{})
-		runtime.SetFinalizer(&struct{ done chan struct{} }{done}, func(s *struct{ done chan struct{} }) { close(s.done) })
-		runtime.GC()
-		select {
-		case <-done:
-		case <-time.After(time.Second): // one of them takes its time
-		}
-	}
+	return 0
 }
 
 // goloader_gc_count is the number of garbage collections that have ended.

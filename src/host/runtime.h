@@ -28,7 +28,6 @@ struct gl_runtime {
 	void *itab_lock;           /* mutex */
 	void *allgs;               /* []*g */
 	void *allm;                /* *m */
-	void *mheap;               /* mheap */
 	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
 	void *module_to_typelinks_lock;
 	void *traceback_cache; /* uint32 */
@@ -46,8 +45,6 @@ struct gl_runtime {
 	int32_t g_status, g_goid;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc;
-	int32_t mheap_allspans, mspan_specials;
-	int32_t special_next, special_kind, finalizer_fn;
 };
 
 /* A unit's memory, as retire sees it. */
@@ -63,7 +60,6 @@ struct gl_retired {
 	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
-	int sets_finalizers; /* some may be due */
 	/* out, when a goroutine is in its code: its traceback, to be freed by the caller */
 	char *reason;
 };

@@ -392,8 +392,6 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct g
 /* Fails with GL_EMISMATCH, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);
-/* Does the module import third-party packages that it shares with others? */
-bool link_has_third_party(struct link *l);
 
 /* clib.c. The C parts of packages: a shared library that the C linker has made of them. */
 struct clib *clib_open(const char *file, struct gl_error *err);
@@ -416,11 +414,6 @@ void clib_connect(struct link *l);
 /* ../ship.c. The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
 struct clib *ship_own_library(struct link *l);
 struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
-
-/* keepers.c. What the module calls of all that keeps what it is given for ever; NULL: nothing. view is UNIT_MODULE, or
- * UNIT_USED for what it adds to a module that it uses. */
-const char *link_keeper(const struct link *l, enum unit_id view);
-bool link_sets_finalizers(const struct link *l, enum unit_id view);
 
 /* importcfg.c. The list of archives beside the host; NULL when it can't be read. Strings are the list's own. */
 struct importcfg *importcfg_read(const char *name);

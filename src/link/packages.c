@@ -728,35 +728,3 @@ int link_check_imports(struct link *l, struct lpkg *p)
 	}
 	return 0;
 }
-
-/* Only the standard library's paths may start without a dot, but a module of one's own does as it likes. */
-static bool is_third_party(struct link *l, struct gl_str path)
-{
-	const char *slash = memchr(path.p, '/', path.n);
-	struct tied_package *t = NULL;
-
-	HASH_FIND(hh, l->ties, path.p, path.n, t);
-	if (t != NULL) {
-		return false;
-	}
-	if (memchr(path.p, '.', slash == NULL ? path.n : (size_t)(slash - path.p)) != NULL) {
-		return true;
-	}
-	return link_host_has(l, path) == NULL && !is_standard(l, path);
-}
-
-bool link_has_third_party(struct link *l)
-{
-	bool found = false;
-
-	for (uint32_t k = 0; k < l->npackages; k++) {
-		for (uint32_t o = 0; o < l->packages[k].nobjs; o++) {
-			const struct gl_object *obj = l->packages[k].objs[o].obj;
-			for (uint32_t i = 0, n = gl_object_nautolib(obj); i < n && !found; i++) {
-				char buf[3 * LONGEST_IMPORT + 1];
-				found = is_third_party(l, import_path(obj, i, buf));
-			}
-		}
-	}
-	return found;
-}
