@@ -40,6 +40,62 @@ describe("a module with a goroutine running in it", function()
   end)
 end)
 
+describe("a module that something refers to", function()
+  local held
+
+  before_each(function() held = assert(host:build "spec/testdata/held/held.go") end)
+
+  local function refused(pattern)
+    local ok, err = held:unload()
+    assert.is_nil(ok)
+    assert.equal("busy", err.code)
+    assert.matches(pattern, err.message)
+    assert.is_true(held:is_loaded())
+  end
+
+  for _, name in ipairs { "Own", "Caches", "Pools", "Finalized", "Sorted" } do
+    it("goes where nothing but itself does: " .. name, function()
+      held[name]()
+      assert(held:unload())
+    end)
+  end
+
+  it("stays while a variable of the host does", function()
+    held.Format()
+    refused "held can't be unloaded: variable image%.[%w]+ refers to .*, by way of 2 objects"
+  end)
+
+  it("stays while a closure in a registry does", function()
+    held.Published()
+    refused "variable expvar%.%w+ refers to"
+  end)
+
+  it("stays while a string does", function()
+    held.Text()
+    refused "variable os%.Args refers to go:string%."
+  end)
+
+  it("stays while a timer does", function()
+    held.Later(200)
+    refused "held%.Later%.func1"
+    held.Waiting(200)
+    refused "refers to .*held%."
+    assert.is_true(support.eventually(function() return held:unload() end))
+  end)
+
+  it("stays while a finalizer does", function()
+    held.Guarded()
+    refused "a finalizer or cleanup refers to held%.Guarded%.func1"
+    held.Unguarded()
+    assert(held:unload())
+  end)
+
+  it("goes all the same for those who know better", function()
+    held.Text()
+    assert(held:unload { prove = false })
+  end)
+end)
+
 describe("a module that panicked", function()
   it("can be unloaded, and the next one works", function()
     for _ = 1, 20 do

@@ -738,7 +738,7 @@ static int add_main(struct link *l, uint32_t *start)
 	return *start == NO_SYM ? -1 : 0;
 }
 
-static int retire(struct gl_module *mod, struct gl_error *err);
+static int retire(struct gl_module *mod, bool prove, struct gl_error *err);
 
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
@@ -865,7 +865,7 @@ fail:
 		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
 		 */
 		struct gl_error why;
-		if (retire(mod, &why) == 0) {
+		if (retire(mod, true, &why) == 0) {
 			module_free(mod);
 		}
 	} else {
@@ -1055,6 +1055,7 @@ static void set_part(struct gl_part *part, const struct gl_module *mod)
 	*part = (struct gl_part){ .moduledata = (void *)mod->moduledata,
 				  .text = (void *)mod->text,
 				  .etext = (void *)mod->etext,
+				  .rodata = mod->base + mod->text_pages,
 				  .low = mod->base,
 				  .high = mod->base + mod->size };
 }
@@ -1106,11 +1107,43 @@ static void forget_module(struct gl_module *mod)
 	mod->nexports = mod->nsymbols = 0;
 }
 
+/* Says who holds on to the module. */
+static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, struct gl_error *err)
+{
+	static const char *const whats[] = {
+		[GL_HOLDER_FINALIZER] = "a finalizer or cleanup", [GL_HOLDER_OBJECT] = "an object on the heap"
+	};
+	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
+	char holder[1100], through[60] = "";
+
+	if (r->holder == GL_HOLDER_NONE) {
+		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
+			       r->reason != NULL ? r->reason : "a goroutine is in its code");
+	}
+	if (r->holder == GL_HOLDER_VARIABLE) {
+		bool known = gl_module_symbolize(mod, r->holder_at, &name) >= 0;
+		snprintf(holder, sizeof(holder), "variable %s", known ? name : "of the runtime");
+		what = holder;
+	}
+	if (r->holder_through > 0) {
+		snprintf(through, sizeof(through), ", by way of %zu object%s", r->holder_through,
+			 r->holder_through == 1 ? "" : "s");
+	}
+	if (gl_module_symbolize(mod, r->holder_word, &name) < 0) {
+		name = "one of its types";
+	}
+	/* a goroutine's text ends in its traceback */
+	const char *text = r->reason != NULL ? r->reason : what, *line = strchr(text, '\n');
+	return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %.*s refers to %s%s%s", mod->name,
+		       line != NULL ? (int)(line - text) : (int)strlen(text), text, name, through,
+		       line != NULL ? line : "");
+}
+
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
-static int retire(struct gl_module *mod, struct gl_error *err)
+static int retire(struct gl_module *mod, bool prove, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
-	struct gl_retired r = { 0 };
+	struct gl_retired r = { .prove = prove };
 	struct gl_part *parts = all_parts(mod, &r.nparts);
 	struct type_cache *caches = all_caches(host, mod, &r.ncaches);
 	int busy = 0;
@@ -1125,11 +1158,12 @@ static int retire(struct gl_module *mod, struct gl_error *err)
 	if (parts == NULL || caches == NULL) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
 	}
-	if (busy != 0) {
-		gl_fail(err, busy > 0 ? GL_EBUSY : GL_EHOST, "module %s can't be unloaded: %s", mod->name,
-			busy < 0         ? "this Go version's worldStop has an unknown size" :
-			r.reason != NULL ? r.reason :
-					   "a goroutine is in its code");
+	if (busy < 0) {
+		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
+			       mod->name);
+	}
+	if (busy > 0) {
+		refuse_unload(mod, &r, err);
 		free(r.reason);
 		return -1;
 	}
@@ -1137,7 +1171,7 @@ static int retire(struct gl_module *mod, struct gl_error *err)
 	return 0;
 }
 
-int gl_module_unload(struct gl_module *mod, struct gl_error *err)
+int gl_module_unload(struct gl_module *mod, bool prove, struct gl_error *err)
 {
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
@@ -1151,7 +1185,7 @@ int gl_module_unload(struct gl_module *mod, struct gl_error *err)
 				       m->name);
 		}
 	}
-	return retire(mod, err);
+	return retire(mod, prove, err);
 }
 
 void gl_module_free(struct gl_module *mod)

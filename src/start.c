@@ -52,6 +52,49 @@ static void *runtime_symbol(struct gl_host *host, const char *name, char *missin
 	return NULL;
 }
 
+static int32_t runtime_field(const struct gl_abi *abi, const char *strukt, const char *field, char *missing,
+			     size_t size)
+{
+	int offset = gl_abi_field(abi, strukt, field);
+
+	if (offset < 0) {
+		size_t n = strlen(missing);
+		snprintf(missing + n, size - n, "%s%s.%s", n > 0 ? ", " : "", strukt, field);
+	}
+	return offset;
+}
+
+/* Finalizers wait in blocks of their own; so do cleanups, since Go 1.25. */
+static void find_pending(struct gl_host *host)
+{
+	const struct gl_abi *abi = host->abi;
+	struct gl_pending *fin = &host->runtime.pending[0], *cleanup = &host->runtime.pending[1];
+	bool renamed = gl_abi_struct_size(abi, "runtime.finBlock") > 0; /* in Go 1.26 */
+	const char *finblock = renamed ? "runtime.finBlock" : "runtime.finblock";
+	uint8_t *cleanups = runtime_symbol(host, "runtime.gcCleanups", NULL, 0);
+	int all = gl_abi_field(abi, "runtime.cleanupQueue", "all");
+
+	fin->first = runtime_symbol(host, "runtime.allfin", NULL, 0);
+	fin->alllink = gl_abi_field(abi, finblock, "alllink");
+	fin->count = gl_abi_field(abi, finblock, "cnt");
+	fin->items = gl_abi_field(abi, finblock, "fin");
+	fin->item_size = (int32_t)gl_abi_struct_size(abi, "runtime.finalizer");
+	if (cleanups != NULL && all >= 0) {
+		cleanup->first = cleanups + all;
+		cleanup->alllink = gl_abi_field(abi, "runtime.cleanupBlockHeader", "alllink");
+		cleanup->count = gl_abi_field(abi, "runtime.cleanupBlockHeader", "n");
+		cleanup->items = gl_abi_field(abi, "runtime.cleanupBlock", "cleanups");
+		int64_t item = gl_abi_struct_size(abi, "runtime.cleanupFn"); /* in Go 1.25: a *funcval */
+		cleanup->item_size = item > 0 ? (int32_t)item : (int32_t)sizeof(void *);
+	}
+	for (size_t i = 0; i < sizeof(host->runtime.pending) / sizeof(host->runtime.pending[0]); i++) {
+		struct gl_pending *p = &host->runtime.pending[i];
+		if (p->alllink < 0 || p->count < 0 || p->items < 0 || p->item_size <= 0) {
+			p->first = NULL;
+		}
+	}
+}
+
 static int fill_runtime(struct gl_host *host, struct gl_error *err)
 {
 	struct gl_runtime *rt = &host->runtime;
@@ -68,12 +111,20 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(do_init, "runtime.doInit1");
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
+	rt->type_pointers_of = runtime_symbol(host, "runtime.(*mspan).typePointersOfUnchecked", NULL, 0);
+	if (rt->type_pointers_of != NULL) {
+		NEED(next_pointer, "runtime.typePointers.next");
+	} else {
+		NEED(heap_bits_for, "runtime.heapBitsForAddr");
+		NEED(next_pointer, "runtime.heapBits.next");
+	}
 	NEED(firstmoduledata, "runtime.firstmoduledata");
 	NEED(lastmoduledatap, "runtime.lastmoduledatap");
 	NEED(itab_table, "runtime.itabTable");
 	NEED(itab_lock, "runtime.itabLock");
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");
+	NEED(allspans, "runtime.mheap_");
 	NEED(traceback_cache, "runtime.traceback_cache");
 	NEED(godebug_default, "runtime.godebugDefault");
 	rt->main_init_flag = runtime_symbol(host, "runtime.mainInitDone", NULL, 0);
@@ -83,6 +134,25 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(fwd_sig, "runtime.fwdSig");
 	NEED(setsig, "runtime.setsig");
 	NEED(sighandler, "runtime.sighandler");
+#undef NEED
+#define NEED(member, strukt, name) rt->member = runtime_field(abi, strukt, name, missing, sizeof(missing))
+	int32_t allspans = runtime_field(abi, "runtime.mheap", "allspans", missing, sizeof(missing));
+	int32_t sched_sp = runtime_field(abi, "runtime.gobuf", "sp", missing, sizeof(missing));
+	int32_t stack_hi = runtime_field(abi, "runtime.stack", "hi", missing, sizeof(missing));
+	NEED(g_sched_sp, "runtime.g", "sched");
+	NEED(g_stack_hi, "runtime.g", "stack");
+	NEED(g_syscallsp, "runtime.g", "syscallsp");
+	NEED(g_startpc, "runtime.g", "startpc");
+	NEED(mspan_start, "runtime.mspan", "startAddr");
+	NEED(mspan_npages, "runtime.mspan", "npages");
+	NEED(mspan_elemsize, "runtime.mspan", "elemsize");
+	NEED(mspan_nelems, "runtime.mspan", "nelems");
+	NEED(mspan_freeindex, "runtime.mspan", "freeindex");
+	NEED(mspan_alloc_bits, "runtime.mspan", "allocBits");
+	NEED(mspan_class, "runtime.mspan", "spanclass");
+	NEED(mspan_state, "runtime.mspan", "state");
+	NEED(mspan_specials, "runtime.mspan", "specials");
+	NEED(special_next, "runtime.special", "next");
 #undef NEED
 	host->linker.before_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.beforeMain", NULL, 0);
 	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);
@@ -94,9 +164,25 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 			"%s can't be a host: it lacks the symbols %s (was it built without importing \"plugin\"?)",
 			host->path, missing);
 	}
+	rt->allspans = (uint8_t *)rt->allspans + allspans;
+	rt->g_sched_sp += sched_sp;
+	rt->g_stack_hi += stack_hi;
+	rt->mspan_index_size = rt->mspan_nelems - rt->mspan_freeindex; /* they are neighbours */
+	rt->mspan_large_type = gl_abi_field(abi, "runtime.mspan", "largeType");
+	rt->special_size = (int32_t)gl_abi_struct_size(abi, "runtime.special");
+	find_pending(host);
 	int64_t stop = gl_abi_struct_size(abi, "runtime.worldStop");
 	rt->world_stop_size = stop > 0 ? stop : 0;
 	rt->moduledata_next = abi->moduledata.next;
+	rt->moduledata_size = (int32_t)abi->moduledata.size;
+	rt->moduledata_text = abi->moduledata.text;
+	rt->moduledata_ftab = abi->moduledata.ftab;
+	rt->moduledata_data = abi->moduledata.data;
+	rt->moduledata_edata = abi->moduledata.edata;
+	rt->moduledata_bss = abi->moduledata.bss;
+	rt->moduledata_ebss = abi->moduledata.ebss;
+	rt->moduledata_gcdatamask = abi->moduledata.gcdatamask;
+	rt->moduledata_gcbssmask = abi->moduledata.gcbssmask;
 	rt->itab_inter = abi->itab.Inter;
 	rt->itab_type = abi->itab.Type;
 	rt->type_hash = abi->type.Hash;

@@ -114,7 +114,7 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	}
 }
 
-/* module:unload() -> true */
+/* module:unload([prove = true]) -> true */
 static int module_unload(lua_State *L)
 {
 	struct binding_module *m = check_loaded(L);
@@ -122,8 +122,9 @@ static int module_unload(lua_State *L)
 
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_plans(m);
+	bool prove = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
 	gl_lock();
-	bool unloaded = gl_module_unload(m->mod, &err) == 0;
+	bool unloaded = gl_module_unload(m->mod, prove, &err) == 0;
 	gl_unlock();
 	if (!unloaded) {
 		return binding_fail(L, &err);

@@ -18,8 +18,10 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -137,8 +139,8 @@ func (ps parts) run(pc uintptr) bool {
 	return false
 }
 
-// goloader_retire makes the runtime forget a module, unless a goroutine runs or waits in its code: then it answers 1 and
-// says so in reason. It answers -1 when this runtime can't be stopped.
+// goloader_retire makes the runtime forget a module, unless somebody runs its code or refers to it: then it answers 1 and
+// says who. It answers -1 when this runtime can't be stopped.
 //
 //export goloader_retire
 func goloader_retire(r *C.struct_gl_retired) C.int {
@@ -160,36 +162,75 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 			break
 		}
 	}
-	purgeTypes(going)
-
-	busy, ok := uint64(0), false
-	self := goid()
 	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
 	defer C.free(unwinder)
+
+	// What is in a pool, or waits for its finalizer, is gone after a collection or two.
+	const tries = 3
+	for try := 1; ; try++ {
+		runner, user, result := retire(r, going, unwinder)
+		if result != stillUsed || r.prove == 0 || try == tries {
+			return answer(r, runner, user, result)
+		}
+		runtime.GC()
+		time.Sleep(time.Millisecond) // finalizers are run by another goroutine
+	}
+}
+
+const (
+	retired = iota
+	stillRuns
+	stillUsed
+	cantStop
+)
+
+func answer(r *C.struct_gl_retired, runner uint64, user holder, result int) C.int {
+	switch result {
+	case stillRuns:
+		r.reason = C.CString(tracebackOf(runner))
+		return 1
+	case stillUsed:
+		user.tell(r)
+		return 1
+	case cantStop:
+		return -1
+	}
+	return 0
+}
+
+func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runner uint64, user holder, result int) {
+	purgeTypes(going)
+	self := goid()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	if !withWorldStopped(func() {
-		if busy, ok = userOf(going, self, unwinder); ok {
+		var found bool
+		if runner, found = runnerOf(going, self, unwinder); found {
+			result = stillRuns
 			return
+		}
+		for _, c := range caches {
+			*(*uintptr)(c[0]) = uintptr(c[1])
+		}
+		if r.prove != 0 {
+			if user, found = userOf(going, self); found {
+				result = stillUsed
+				return
+			}
 		}
 		for i := range going {
 			unlink(going[i].moduledata)
 		}
 		purgeItabs(going)
 		purgePCs()
-		for _, c := range caches {
-			*(*uintptr)(c[0]) = uintptr(c[1])
-		}
 	}) {
-		return -1
-	}
-	if ok {
-		r.reason = C.CString(tracebackOf(busy))
-		return 1
+		return 0, holder{}, cantStop
 	}
 	for i := range going {
-		forgetTypelinks(going[i].moduledata)
+		if result == retired {
+			forgetTypelinks(going[i].moduledata)
+		}
 	}
-	return 0
+	return runner, user, result
 }
 
 // goloader_gc_count is the number of garbage collections that have ended.
@@ -215,8 +256,8 @@ func isDead(status uint32) bool {
 	return status == idle || status == dead || status == deadextra
 }
 
-// userOf finds a goroutine with a frame in code that goes. The world is stopped.
-func userOf(going parts, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
+// runnerOf finds a goroutine with a frame in code that goes. The world is stopped.
+func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
 	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
 	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
 	const silent = 2 // runtime.unwindSilentErrors
@@ -334,12 +375,24 @@ func goloader_add_type_cache(m unsafe.Pointer) {
 // purgeTypes drops from the caches what mentions a type that goes.
 func purgeTypes(going parts) {
 	for _, c := range typeCaches {
+		found := false
 		c.cache.Range(func(key, value any) bool {
 			if mentions(reflect.ValueOf(key), going, 0) || mentions(reflect.ValueOf(value), going, 0) {
 				c.cache.Delete(key)
+				found = true
 			}
 			return true
 		})
+		if found {
+			// Up to Go 1.23 a deleted key stays in the map's read-only half, until a new key makes it copy that.
+			c.cache.Store(new(int), nil)
+			c.cache.Range(func(key, value any) bool {
+				if _, ours := key.(*int); ours {
+					c.cache.Delete(key)
+				}
+				return true
+			})
+		}
 	}
 }
 
@@ -352,6 +405,9 @@ func mentions(v reflect.Value, going parts, depth int) bool {
 	case reflect.Pointer, reflect.UnsafePointer:
 		if going.hold(v.Pointer()) {
 			return true
+		}
+		if isDescriptor(v.Type()) && !v.IsNil() {
+			return typeMentions(typeAt(v.UnsafePointer()), going)
 		}
 		if v.Kind() == reflect.Pointer && !v.IsNil() && depth < 3 {
 			switch v.Elem().Kind() {
@@ -370,6 +426,46 @@ func mentions(v reflect.Value, going parts, depth int) bool {
 	case reflect.Slice:
 		for i := 0; i < v.Len() && i < 64; i++ {
 			if mentions(v.Index(i), going, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isDescriptor tells whether a type is that of pointers to types: *reflect.rtype, *abi.FuncType.
+func isDescriptor(t reflect.Type) bool {
+	name := t.String()
+	return (strings.HasPrefix(name, "*reflect.") || strings.HasPrefix(name, "*abi.")) && strings.HasSuffix(name, "ype")
+}
+
+// typeMentions tells whether a type is, or is built from, one that goes. A named type is where its package is.
+func typeMentions(t reflect.Type, going parts) bool {
+	if going.hold(uintptr(descriptor(t))) {
+		return true
+	}
+	if t.Name() != "" {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Array, reflect.Chan, reflect.Pointer, reflect.Slice:
+		return typeMentions(t.Elem(), going)
+	case reflect.Map:
+		return typeMentions(t.Key(), going) || typeMentions(t.Elem(), going)
+	case reflect.Func:
+		for i := 0; i < t.NumIn(); i++ {
+			if typeMentions(t.In(i), going) {
+				return true
+			}
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			if typeMentions(t.Out(i), going) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for i := 0; i < t.NumField(); i++ {
+			if typeMentions(t.Field(i).Type, going) {
 				return true
 			}
 		}

@@ -10,7 +10,13 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x15783a2e79e29304)
+#define GL_HOST_PROTOCOL UINT64_C(0x0f2d34565b551492)
+
+/* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
+struct gl_pending {
+	void *first; /* **block; NULL where this Go has no such blocks */
+	int32_t alllink, count, items, item_size;
+};
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
@@ -21,6 +27,9 @@ struct gl_runtime {
 	void *do_init;                          /* doInit1: func(*initTask) */
 	void *setsig, *sighandler;              /* func(uint32, uintptr); the handler, which setsig takes */
 	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
+	/* an object's pointers: (*mspan).typePointersOfUnchecked, or before Go 1.22 heapBitsForAddr; then .next of what
+	 * it returns */
+	void *type_pointers_of, *heap_bits_for, *next_pointer;
 
 	/* variables */
 	void *firstmoduledata, *lastmoduledatap;
@@ -28,6 +37,7 @@ struct gl_runtime {
 	void *itab_lock;           /* mutex */
 	void *allgs;               /* []*g */
 	void *allm;                /* *m */
+	void *allspans;            /* []*mspan, in mheap_ */
 	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
 	void *module_to_typelinks_lock;
 	void *traceback_cache; /* uint32 */
@@ -39,20 +49,31 @@ struct gl_runtime {
 	void *fwd_sig;         /* [65]uintptr: what was there before */
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
-	int32_t moduledata_next;
+	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_ftab;
+	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
+		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, type_hash;
 	int32_t table_size, table_count, table_entries;
-	int32_t g_status, g_goid;
+	int32_t g_status, g_goid, g_stack_hi, g_sched_sp, g_syscallsp, g_startpc;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc;
+	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,
+		mspan_state, mspan_specials, mspan_large_type;
+	int32_t mspan_index_size; /* of nelems and freeindex */
+	int32_t special_next, special_size;
+	struct gl_pending pending[2];
 };
 
 /* A unit's memory, as retire sees it. */
 struct gl_part {
 	void *moduledata;
 	void *text, *etext; /* where its code lies */
+	void *rodata;       /* what follows it is data */
 	void *low, *high;   /* where all of it lies */
 };
+
+/* Who refers to a module that is to go. */
+enum gl_holder { GL_HOLDER_NONE, GL_HOLDER_VARIABLE, GL_HOLDER_STACK, GL_HOLDER_FINALIZER, GL_HOLDER_OBJECT };
 
 /* What goes at once: a module, and what others have added to it. */
 struct gl_retired {
@@ -60,8 +81,14 @@ struct gl_retired {
 	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
-	/* out, when a goroutine is in its code: its traceback, to be freed by the caller */
+	int prove; /* look for references to it, not only for goroutines that run its code */
+	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
+	enum gl_holder holder;
+	uintptr_t holder_at;   /* a variable's or an object's address */
+	size_t holder_size;    /* of the object, bytes */
+	size_t holder_through; /* objects on the way from there to the reference */
+	uintptr_t holder_word; /* the reference */
 };
 
 #endif

@@ -10,7 +10,7 @@ import (
 // Put leaves an amount where every module of the process can find it.
 func Put(name string, units float64) {
 	price.Asked++
-	flag.Var(money.Of(units), name, "an amount")
+	flag.Var(money.Of(units), name, "") // no text of the module's own: that would keep it
 }
 
 // Get finds it, and tells whether it has the type that this module knows.

@@ -1,0 +1,456 @@
+package host
+
+/*
+#include "runtime.h"
+*/
+import "C"
+
+import (
+	"fmt"
+	"runtime"
+	"sort"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Before a module's memory goes, nothing may refer to it any more. The collector can't tell, for that memory is none of
+// its own, and what the module's own variables keep alive may refer to it as it likes: it goes, too. So, with the world
+// stopped, all that is reachable without the module is traced: from the variables of the host and the other modules,
+// from stacks and finalizers, through the heap. Every word that leads into the module is a reason to keep it.
+//
+// A reference is a pointer that leads into the module's data (a descriptor, an itab, a string, a variable), or to an itab
+// that the runtime made for one of its types; or the address of a function where a closure has it, in the first words of
+// an object, which may be one that the collector never looks into. Other addresses of code are harmless: stack traces
+// that somebody keeps, what the runtime notes of goroutines. Pointers are what the collector takes for such, but on
+// stacks: there every word counts, dead variables included.
+
+// A region is a range of addresses.
+type region struct{ low, size uintptr }
+
+func (r region) holds(p uintptr) bool { return p-r.low < r.size }
+
+// A span is a runtime.mspan in use: equal objects, side by side.
+type span struct {
+	base, size, count uintptr
+	first             uintptr // number of its first object, over all spans
+	noscan            bool
+	mspan             unsafe.Pointer
+}
+
+const (
+	pageShift = 13  // runtime.pageShift: spans consist of pages
+	headerMin = 512 // runtime.minSizeForMallocHeader: larger objects have their type in front, since Go 1.22
+)
+
+// An object is known by its span and its number there.
+type object struct{ span, i uint32 }
+
+// A root is a range of words that are in use whatever else is.
+type root struct {
+	region
+	mask *uint8 // a bit for each word: is it a pointer? nil: any may be one
+	kind C.enum_gl_holder
+	goid uint64
+}
+
+// A tracer is one trace. It lives while the world is stopped.
+type tracer struct {
+	going  parts
+	module region    // around all of going: tells most words apart at once
+	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
+	around region    // around those
+
+	self  uint64
+	spans []span
+	heap  region   // around all spans
+	pages []uint32 // of the heap: 1 + number of the page's span
+	marks []uint8  // by object: reached
+	queue []object // reached, but not yet looked through
+}
+
+// A holder is who refers to the module.
+type holder struct {
+	kind    C.enum_gl_holder
+	at      uintptr // where the reference is; of an object on the heap: where that is
+	size    uintptr // of the object
+	goid    uint64
+	word    uintptr // the reference
+	through int     // objects that lie between the holder and the reference
+}
+
+// userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped.
+func userOf(going parts, self uint64) (holder, bool) {
+	t := tracer{going: going, module: going.around(), self: self}
+	t.findItabs()
+	t.findSpans()
+	user, found := t.trace()
+	if found && user.kind == C.GL_HOLDER_OBJECT {
+		user = t.rootOf(user)
+	}
+	return user, found
+}
+
+func load(p uintptr) uintptr { return *(*uintptr)(unsafe.Add(unsafe.Pointer(nil), p)) }
+
+// isSystem tells whether a goroutine is one of the runtime's own. They wait for work, and the dead variables on their
+// stacks still hold the work they did last.
+func isSystem(g unsafe.Pointer) bool {
+	fn := runtime.FuncForPC(*wordAt(g, rt.g_startpc))
+	return fn != nil && strings.HasPrefix(fn.Name(), "runtime.") && fn.Name() != "runtime.main"
+}
+
+// findItabs lists the itabs that the runtime made for what goes.
+func (t *tracer) findItabs() {
+	table := *(*unsafe.Pointer)(rt.itab_table)
+	low, high := ^uintptr(0), uintptr(0)
+	for _, itab := range unsafe.Slice((*unsafe.Pointer)(unsafe.Add(table, rt.table_entries)), *wordAt(table, rt.table_size)) {
+		if itab == nil || t.going.hold(uintptr(itab)) ||
+			!t.going.hold(*wordAt(itab, rt.itab_inter)) && !t.going.hold(*wordAt(itab, rt.itab_type)) {
+			continue
+		}
+		t.itabs = append(t.itabs, uintptr(itab))
+		low, high = least(low, uintptr(itab)), most(high, uintptr(itab)+1)
+	}
+	if len(t.itabs) > 0 {
+		t.around = region{low, high - low}
+	}
+}
+
+// indexAt reads a field that became narrower in Go 1.22.
+func indexAt(mspan unsafe.Pointer, offset C.int32_t) uintptr {
+	if rt.mspan_index_size == 2 {
+		return uintptr(*(*uint16)(unsafe.Add(mspan, offset)))
+	}
+	return *wordAt(mspan, offset)
+}
+
+func (t *tracer) findSpans() {
+	const mSpanInUse = 1
+	low, high, objects := ^uintptr(0), uintptr(0), uintptr(0)
+	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
+		size := *wordAt(mspan, rt.mspan_elemsize)
+		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != mSpanInUse || size == 0 {
+			continue
+		}
+		s := span{
+			base: *wordAt(mspan, rt.mspan_start), size: size, count: indexAt(mspan, rt.mspan_nelems), first: objects,
+			noscan: *(*uint8)(unsafe.Add(mspan, rt.mspan_class))&1 != 0, mspan: mspan,
+		}
+		t.spans = append(t.spans, s)
+		objects += s.count
+		low, high = least(low, s.base), most(high, s.base+*wordAt(mspan, rt.mspan_npages)<<pageShift)
+	}
+	if len(t.spans) == 0 {
+		return
+	}
+	t.heap = region{low, high - low}
+	t.marks = make([]uint8, objects)
+	t.pages = make([]uint32, t.heap.size>>pageShift)
+	for n := range t.spans {
+		first := (t.spans[n].base - low) >> pageShift
+		for i := uintptr(0); i < *wordAt(t.spans[n].mspan, rt.mspan_npages); i++ {
+			t.pages[first+i] = uint32(n) + 1
+		}
+	}
+}
+
+// isAllocated is the opposite of runtime.(*mspan).isFree.
+func (s *span) isAllocated(i uintptr) bool {
+	bits := *pointerAt(s.mspan, rt.mspan_alloc_bits)
+	return i < indexAt(s.mspan, rt.mspan_freeindex) || *(*uint8)(unsafe.Add(bits, i/8))>>(i%8)&1 != 0
+}
+
+// refers tells whether a word leads into what goes. first: it is one of an object's first, where a closure has its code.
+func (t *tracer) refers(w uintptr, first bool) bool {
+	if t.around.holds(w) {
+		for _, itab := range t.itabs {
+			if itab == w {
+				return true
+			}
+		}
+	}
+	if !t.module.holds(w) {
+		return false
+	}
+	for i := range t.going {
+		p := &t.going[i]
+		switch {
+		case w < uintptr(p.low) || uintptr(p.high) <= w:
+			continue
+		case w-uintptr(p.moduledata) < uintptr(rt.moduledata_size):
+			return false // the runtime's list of modules
+		case w < uintptr(p.rodata):
+			return first && isEntry(p.moduledata, w)
+		}
+		return true
+	}
+	return false
+}
+
+// isEntry tells whether a function starts at an address: moduledata.ftab is sorted.
+func isEntry(moduledata unsafe.Pointer, pc uintptr) bool {
+	type functab struct{ entryoff, funcoff uint32 }
+	table := *(*[]functab)(unsafe.Add(moduledata, rt.moduledata_ftab))
+	off := uint32(pc - *wordAt(moduledata, rt.moduledata_text))
+	i := sort.Search(len(table), func(i int) bool { return table[i].entryoff >= off })
+	return i < len(table)-1 && table[i].entryoff == off
+}
+
+// reach marks the object that a word leads into, if it does, to be looked through later.
+func (t *tracer) reach(w uintptr) {
+	if !t.heap.holds(w) {
+		return
+	}
+	n := t.pages[(w-t.heap.low)>>pageShift]
+	if n == 0 {
+		return
+	}
+	s := &t.spans[n-1]
+	i := (w - s.base) / s.size
+	if i >= s.count || t.marks[s.first+i] != 0 || !s.isAllocated(i) {
+		return
+	}
+	t.marks[s.first+i] = 1
+	t.queue = append(t.queue, object{n - 1, uint32(i)})
+}
+
+// follow looks at a pointer: it marks what that leads to, or finds that it leads into what goes.
+func (t *tracer) follow(w uintptr) bool {
+	if t.heap.holds(w) {
+		t.reach(w)
+		return false
+	}
+	return (t.module.holds(w) || t.around.holds(w)) && t.refers(w, false)
+}
+
+// each calls do for every pointer of a root, until that says that it is done.
+func (r *root) each(do func(at, w uintptr) bool) bool {
+	table := *(*unsafe.Pointer)(rt.itab_table)
+	itabs := region{uintptr(table), uintptr(rt.table_entries) + *wordAt(table, rt.table_size)*word}
+	for i := uintptr(0); i < r.size/word; i++ {
+		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
+			continue
+		}
+		// the itabs of what goes will be taken out of the runtime's table
+		if at := r.low + i*word; !itabs.holds(at) && do(at, load(at)) {
+			return true
+		}
+	}
+	return false
+}
+
+// each calls do for every pointer of an object, as the collector finds them, until that says that it is done.
+func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
+	// runtime.typePointers, or before Go 1.22 runtime.heapBits
+	type iterator struct{ a, b, c, d uintptr }
+	var it iterator
+	at, object := uintptr(0), s.base+i*s.size
+	if rt.type_pointers_of != nil {
+		it = funcOf[func(unsafe.Pointer, uintptr) iterator](&rt.type_pointers_of)(s.mspan, object)
+	} else {
+		it = funcOf[func(addr, size uintptr) iterator](&rt.heap_bits_for)(object, s.size)
+	}
+	for {
+		if rt.type_pointers_of != nil {
+			it, at = funcOf[func(iterator, uintptr) (iterator, uintptr)](&rt.next_pointer)(it, object+s.size)
+		} else {
+			it, at = funcOf[func(iterator) (iterator, uintptr)](&rt.next_pointer)(it)
+		}
+		if at == 0 {
+			return false
+		}
+		if do(load(at)) {
+			return true
+		}
+	}
+}
+
+// eachRoot calls do until it says that it is done.
+func (t *tracer) eachRoot(do func(root) bool) bool {
+	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+		for _, section := range [...]struct{ start, end, mask C.int32_t }{
+			{rt.moduledata_data, rt.moduledata_edata, rt.moduledata_gcdatamask},
+			{rt.moduledata_bss, rt.moduledata_ebss, rt.moduledata_gcbssmask},
+		} {
+			low, high := *wordAt(md, section.start), *wordAt(md, section.end)
+			if t.going.hold(low) {
+				continue
+			}
+			// a bitvector: n, bytedata
+			mask := (*uint8)(*pointerAt(md, section.mask+C.int32_t(word)))
+			if do(root{region: region{low, high - low}, mask: mask, kind: C.GL_HOLDER_VARIABLE}) {
+				return true
+			}
+		}
+	}
+	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
+		id := *(*uint64)(unsafe.Add(g, rt.g_goid))
+		if id == t.self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) || isSystem(g) {
+			continue
+		}
+		low, high := *wordAt(g, rt.g_syscallsp), *wordAt(g, rt.g_stack_hi)
+		if low == 0 {
+			low = *wordAt(g, rt.g_sched_sp)
+		}
+		if low < high && do(root{region: region{low, high - low}, kind: C.GL_HOLDER_STACK, goid: id}) {
+			return true
+		}
+	}
+	for i := range rt.pending {
+		p := &rt.pending[i]
+		if p.first == nil {
+			continue
+		}
+		for block := *(*unsafe.Pointer)(p.first); block != nil; block = *pointerAt(block, p.alllink) {
+			count := uintptr(*(*uint32)(unsafe.Add(block, p.count)))
+			items := region{uintptr(block) + uintptr(p.items), count * uintptr(p.item_size)}
+			if do(root{region: items, kind: C.GL_HOLDER_FINALIZER}) {
+				return true
+			}
+		}
+	}
+	for i := range t.spans {
+		next := *pointerAt(t.spans[i].mspan, rt.mspan_specials)
+		for ; next != nil; next = *pointerAt(next, rt.special_next) {
+			// a finalizer's or cleanup's function comes first behind what all specials have in common
+			fn := region{uintptr(next) + uintptr(rt.special_size), word}
+			if do(root{region: fn, kind: C.GL_HOLDER_FINALIZER}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *tracer) trace() (user holder, found bool) {
+	if t.eachRoot(func(r root) bool {
+		return r.each(func(at, w uintptr) bool {
+			if found = t.follow(w); found {
+				user = holder{kind: r.kind, goid: r.goid, at: at, word: w}
+			}
+			return found
+		})
+	}) {
+		return user, true
+	}
+	for len(t.queue) > 0 && !found {
+		o := t.queue[len(t.queue)-1]
+		t.queue = t.queue[:len(t.queue)-1]
+		s := &t.spans[o.span]
+		user.word, found = t.lookThrough(s, uintptr(o.i))
+		user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, s.base+uintptr(o.i)*s.size, s.size
+	}
+	return user, found
+}
+
+// lookThrough follows the pointers of an object; it returns one that leads into what goes.
+func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
+	// Code is no pointer to the collector, nor is the type in front.
+	for k := uintptr(0); k < 2 && k*word < s.size; k++ {
+		w := load(s.base + i*s.size + k*word)
+		if t.module.holds(w) && t.refers(w, true) && (t.going.hasCode(w) || !s.noscan && k == 0 && s.size > headerMin) {
+			return w, true
+		}
+	}
+	if s.noscan {
+		return 0, false
+	}
+	if rt.mspan_large_type >= 0 && s.count == 1 {
+		// the type of an object that has a span to itself is kept there
+		if typ := *wordAt(s.mspan, rt.mspan_large_type); t.refers(typ, false) {
+			return typ, true
+		}
+	}
+	found = s.each(i, func(w uintptr) bool {
+		word1 = w
+		return t.follow(w)
+	})
+	return word1, found
+}
+
+// rootOf finds out who keeps the object that refers to the module, by way of other objects; the object itself where
+// that would lead too far.
+func (t *tracer) rootOf(user holder) holder {
+	const farthest = 12
+	visited := map[uintptr]bool{user.at: true}
+	target := region{user.at, user.size}
+	for through := 1; through <= farthest; through++ {
+		var keeper holder
+		if t.eachRoot(func(r root) bool {
+			return r.each(func(at, w uintptr) bool {
+				keeper = holder{kind: r.kind, at: at, goid: r.goid, word: user.word, through: through}
+				return target.holds(w)
+			})
+		}) {
+			return keeper
+		}
+		next, found := t.keeperOf(target, visited)
+		if !found {
+			break
+		}
+		visited[next.low] = true
+		target = next
+	}
+	return user
+}
+
+// keeperOf finds a reached object that refers to one in target.
+func (t *tracer) keeperOf(target region, visited map[uintptr]bool) (region, bool) {
+	for n := range t.spans {
+		s := &t.spans[n]
+		for i := uintptr(0); i < s.count && !s.noscan; i++ {
+			at := s.base + i*s.size
+			if t.marks[s.first+i] == 0 || visited[at] {
+				continue
+			}
+			if s.each(i, target.holds) {
+				return region{at, s.size}, true
+			}
+		}
+	}
+	return region{}, false
+}
+
+func (ps parts) hasCode(w uintptr) bool {
+	for i := range ps {
+		if uintptr(ps[i].text) <= w && w < uintptr(ps[i].rodata) {
+			return true
+		}
+	}
+	return false
+}
+
+func (ps parts) around() region {
+	low, high := ^uintptr(0), uintptr(0)
+	for i := range ps {
+		low, high = least(low, uintptr(ps[i].low)), most(high, uintptr(ps[i].high))
+	}
+	return region{low, high - low}
+}
+
+func least(a, b uintptr) uintptr {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+func most(a, b uintptr) uintptr {
+	if a > b {
+		return a
+	}
+	return b
+}
+
+// tell writes down who it is, for C to name.
+func (h holder) tell(r *C.struct_gl_retired) {
+	r.holder = h.kind
+	r.holder_at = C.uintptr_t(h.at)
+	r.holder_size = C.size_t(h.size)
+	r.holder_word = C.uintptr_t(h.word)
+	r.holder_through = C.size_t(h.through)
+	if h.kind == C.GL_HOLDER_STACK {
+		r.reason = C.CString(fmt.Sprintf("a variable of goroutine %d\n\n%s", h.goid, tracebackOf(h.goid)))
+	}
+}
