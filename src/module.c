@@ -31,9 +31,10 @@ struct gl_module {
 	uint32_t npackages;
 
 	uint8_t *base;
-	size_t size, text_pages;
+	size_t size, text_pages, rodata_pages;
 	uintptr_t text, etext, moduledata;
-	struct clib *clib; /* its packages' parts in C */
+	uintptr_t itabs, eitabs, strings, estrings; /* constant data */
+	struct clib *clib;                          /* its packages' parts in C */
 
 	struct gl_pool pool; /* names, exports, symbols */
 	struct gl_export *exports;
@@ -356,6 +357,11 @@ static void keep_unit(struct unit *u, struct gl_module *mod)
 	mod->base = u->base;
 	mod->size = u->size;
 	mod->text_pages = u->text_pages;
+	mod->rodata_pages = u->rodata_pages;
+	mod->itabs = u->sec_start[SEC_RODATA] + u->itabs_start;
+	mod->eitabs = u->sec_start[SEC_RODATA] + u->itabs_end;
+	mod->strings = u->strings;
+	mod->estrings = u->sec_start[SEC_RODATA] + u->sec_size[SEC_RODATA];
 	mod->text = u->sec_start[SEC_TEXT];
 	mod->etext = u->text_end;
 	mod->moduledata = u->moduledata;
@@ -738,7 +744,7 @@ static int add_main(struct link *l, uint32_t *start)
 	return *start == NO_SYM ? -1 : 0;
 }
 
-static int retire(struct gl_module *mod, bool prove, struct gl_error *err);
+static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *err);
 
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
@@ -865,7 +871,7 @@ fail:
 		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
 		 */
 		struct gl_error why;
-		if (retire(mod, true, &why) == 0) {
+		if (retire(mod, GL_PROVE_ALL, &why) == 0) {
 			module_free(mod);
 		}
 	} else {
@@ -1024,8 +1030,11 @@ static void exhume(struct gl_host *host)
 /* Gives back a module's code at once, and its types a little later. An object on Go's heap may have a pointer to its
  * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
  * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
- * from stale registers, may still hit on such an object before it is swept: two collections later it can't. */
-static void bury(struct gl_module *mod)
+ * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
+ *
+ * Where somebody has kept a constant string (a name given to log.SetPrefix, say), or a type that may be kept, all that
+ * is constant stays mapped. */
+static void bury(struct gl_module *mod, bool constants_stay)
 {
 	enum { MOST = 8 << 20 };
 	struct gl_host *host = mod->host;
@@ -1035,9 +1044,8 @@ static void bury(struct gl_module *mod)
 	if (g == NULL) {
 		return; /* the rest stays mapped: better that than a crash */
 	}
-	*g = (struct grave){ .base = mod->base + mod->text_pages,
-			     .size = mod->size - mod->text_pages,
-			     .gc = host->gc_count() };
+	size_t skip = mod->text_pages + (constants_stay ? mod->rodata_pages : 0);
+	*g = (struct grave){ .base = mod->base + skip, .size = mod->size - skip, .gc = host->gc_count() };
 	while (*link != NULL) {
 		link = &(*link)->next;
 	}
@@ -1056,6 +1064,11 @@ static void set_part(struct gl_part *part, const struct gl_module *mod)
 				  .text = (void *)mod->text,
 				  .etext = (void *)mod->etext,
 				  .rodata = mod->base + mod->text_pages,
+				  .itabs = (void *)mod->itabs,
+				  .eitabs = (void *)mod->eitabs,
+				  .strings = (void *)mod->strings,
+				  .estrings = (void *)mod->estrings,
+				  .erodata = mod->base + mod->text_pages + mod->rodata_pages,
 				  .low = mod->base,
 				  .high = mod->base + mod->size };
 }
@@ -1080,7 +1093,7 @@ static struct gl_part *all_parts(const struct gl_module *mod, size_t *n)
 	return parts;
 }
 
-static void forget_module(struct gl_module *mod)
+static void forget_module(struct gl_module *mod, bool constants_stay)
 {
 	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
 		if (*link == mod) {
@@ -1090,13 +1103,13 @@ static void forget_module(struct gl_module *mod)
 	}
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
-		bury(m);
+		bury(m, constants_stay);
 		module_free(m);
 	}
 	clib_close(mod->clib);
 	mod->clib = NULL;
 	if (mod->base != NULL) {
-		bury(mod);
+		bury(mod, constants_stay);
 		mod->base = NULL;
 	}
 	mod->extensions = NULL;
@@ -1120,6 +1133,12 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
 			       r->reason != NULL ? r->reason : "a goroutine is in its code");
 	}
+	if (r->holder == GL_HOLDER_CODE) {
+		return gl_fail(
+			err, GL_EBUSY,
+			"module %s can't be unloaded: machine code that it made is in the runtime's list of modules",
+			mod->name);
+	}
 	if (r->holder == GL_HOLDER_VARIABLE) {
 		bool known = gl_module_symbolize(mod, r->holder_at, &name) >= 0;
 		snprintf(holder, sizeof(holder), "variable %s", known ? name : "of the runtime");
@@ -1140,7 +1159,7 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 }
 
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
-static int retire(struct gl_module *mod, bool prove, struct gl_error *err)
+static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
 	struct gl_retired r = { .prove = prove };
@@ -1167,11 +1186,11 @@ static int retire(struct gl_module *mod, bool prove, struct gl_error *err)
 		free(r.reason);
 		return -1;
 	}
-	forget_module(mod);
+	forget_module(mod, r.constants_stay != 0);
 	return 0;
 }
 
-int gl_module_unload(struct gl_module *mod, bool prove, struct gl_error *err)
+int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error *err)
 {
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "host/runtime.h"
 
 struct gl_abi;
 struct gl_gom_string;
@@ -92,11 +93,11 @@ size_t gl_host_missing(const struct gl_host *host, const char *const **packages)
  * the option library), or all are archives (for gl_host_add_library); owned by the host. */
 size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, bool *are_archives);
 
-/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code, with the name of a module that uses it, or,
- * with prove, with who else refers to it: a variable, an object on the heap, a stack, a finalizer (src/host/trace.go). The
- * module is as before then. To prove it costs a walk over the live heap with the world stopped.
+/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code, with the name of a module that uses it, or
+ * with who else refers to what prove says: a variable, an object on the heap, a stack, a finalizer (src/host/trace.go).
+ * The module is as before then. To prove it costs a walk over the live heap with the world stopped.
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
-int gl_module_unload(struct gl_module *mod, bool prove, struct gl_error *err);
+int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error *err);
 void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded,
 					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);

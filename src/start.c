@@ -121,6 +121,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(firstmoduledata, "runtime.firstmoduledata");
 	NEED(lastmoduledatap, "runtime.lastmoduledatap");
 	NEED(itab_table, "runtime.itabTable");
+	NEED(itab_table_init, "runtime.itabTableInit");
 	NEED(itab_lock, "runtime.itabLock");
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");

@@ -77,15 +77,18 @@ local function module_of(self, method)
 end
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
---- find that out, Go stops for as long as a walk over its live heap takes; `prove = false` leaves the walk out, for those
---- who know that nothing does.
----@param options { prove: boolean|nil }|nil
+--- find that out, Go stops for as long as a walk over its live heap takes.
+---
+--- A package that the module shares with others may remember its types for ever (JSON packages do). With `prove = "code"`
+--- that is no reason to stay: the types stay mapped, and nothing but code and variables must be unused. `prove =
+--- "nothing"` leaves the walk out, for those who know.
+---@param options { prove: nil|"all"|"code"|"nothing" }|nil
 ---@return true|nil
 ---@return goloader.Error|nil err
 function Module:unload(options)
   local s = module_of(self, "unload")
   if not s.core:is_loaded() then return fail { code = "closed", message = s.name .. " was unloaded already" } end
-  local ok, err = s.core:unload(not options or options.prove ~= false)
+  local ok, err = s.core:unload(options and options.prove)
   if not ok then return fail(err) end
   s.functions = {}
   return true

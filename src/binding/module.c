@@ -114,15 +114,16 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	}
 }
 
-/* module:unload([prove = true]) -> true */
+/* module:unload([prove = "all"]) -> true */
 static int module_unload(lua_State *L)
 {
+	static const char *const proofs[] = { "nothing", "code", "all", NULL };
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
 
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_plans(m);
-	bool prove = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
+	enum gl_prove prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs);
 	gl_lock();
 	bool unloaded = gl_module_unload(m->mod, prove, &err) == 0;
 	gl_unlock();

@@ -169,7 +169,7 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	const tries = 3
 	for try := 1; ; try++ {
 		runner, user, result := retire(r, going, unwinder)
-		if result != stillUsed || r.prove == 0 || try == tries {
+		if result != stillUsed || r.prove == C.GL_PROVE_NOTHING || try == tries {
 			return answer(r, runner, user, result)
 		}
 		runtime.GC()
@@ -211,10 +211,14 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		for _, c := range caches {
 			*(*uintptr)(c[0]) = uintptr(c[1])
 		}
-		if r.prove != 0 {
-			if user, found = userOf(going, self); found {
+		if r.prove != C.GL_PROVE_NOTHING {
+			var constants bool
+			if user, found, constants = userOf(going, r.prove == C.GL_PROVE_CODE, self); found {
 				result = stillUsed
 				return
+			}
+			if constants {
+				r.constants_stay = 1
 			}
 		}
 		for i := range going {

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x0f2d34565b551492)
+#define GL_HOST_PROTOCOL UINT64_C(0x9c222e145f21de12)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -34,6 +34,7 @@ struct gl_runtime {
 	/* variables */
 	void *firstmoduledata, *lastmoduledatap;
 	void *itab_table;          /* **itabTableType */
+	void *itab_table_init;     /* itabTableType: the first, which a larger one may have replaced */
 	void *itab_lock;           /* mutex */
 	void *allgs;               /* []*g */
 	void *allm;                /* *m */
@@ -67,13 +68,27 @@ struct gl_runtime {
 /* A unit's memory, as retire sees it. */
 struct gl_part {
 	void *moduledata;
-	void *text, *etext; /* where its code lies */
-	void *rodata;       /* what follows it is data */
-	void *low, *high;   /* where all of it lies */
+	void *text, *etext;       /* where its code lies */
+	void *rodata;             /* what follows it is data */
+	void *itabs, *eitabs;     /* constant data: itabs */
+	void *strings, *estrings; /* strings */
+	void *erodata;            /* its end */
+	void *low, *high;         /* where all of it lies */
 };
 
 /* Who refers to a module that is to go. */
-enum gl_holder { GL_HOLDER_NONE, GL_HOLDER_VARIABLE, GL_HOLDER_STACK, GL_HOLDER_FINALIZER, GL_HOLDER_OBJECT };
+enum gl_holder {
+	GL_HOLDER_NONE,
+	GL_HOLDER_VARIABLE,
+	GL_HOLDER_STACK,
+	GL_HOLDER_FINALIZER,
+	GL_HOLDER_OBJECT,
+	GL_HOLDER_CODE
+};
+
+/* What there must be no reference to, beside goroutines that run its code. The types may be remembered (and stay) where
+ * it is only code, and variables. */
+enum gl_prove { GL_PROVE_NOTHING, GL_PROVE_CODE, GL_PROVE_ALL };
 
 /* What goes at once: a module, and what others have added to it. */
 struct gl_retired {
@@ -81,7 +96,8 @@ struct gl_retired {
 	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
-	int prove; /* look for references to it, not only for goroutines that run its code */
+	enum gl_prove prove;
+	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
 	enum gl_holder holder;

@@ -25,6 +25,8 @@ import (
 // that somebody keeps, what the runtime notes of goroutines. Pointers are what the collector takes for such, but on
 // stacks: there every word counts, dead variables included.
 
+type part C.struct_gl_part
+
 // A region is a range of addresses.
 type region struct{ low, size uintptr }
 
@@ -44,7 +46,10 @@ const (
 )
 
 // An object is known by its span and its number there.
-type object struct{ span, i uint32 }
+type object struct {
+	span *span
+	i    uintptr
+}
 
 // A root is a range of words that are in use whatever else is.
 type root struct {
@@ -57,16 +62,18 @@ type root struct {
 // A tracer is one trace. It lives while the world is stopped.
 type tracer struct {
 	going  parts
+	types  bool      // may stay
 	module region    // around all of going: tells most words apart at once
 	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
 	around region    // around those
 
-	self  uint64
-	spans []span
-	heap  region   // around all spans
-	pages []uint32 // of the heap: 1 + number of the page's span
-	marks []uint8  // by object: reached
-	queue []object // reached, but not yet looked through
+	self      uint64
+	spans     []span
+	heap      region   // around all spans
+	pages     []uint32 // of the heap: 1 + number of the page's span
+	marks     []uint8  // by object: reached
+	constants bool     // some that can stay are in use
+	queue     []object // reached, but not yet looked through
 }
 
 // A holder is who refers to the module.
@@ -80,15 +87,28 @@ type holder struct {
 }
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped.
-func userOf(going parts, self uint64) (holder, bool) {
-	t := tracer{going: going, module: going.around(), self: self}
+func userOf(going parts, types bool, self uint64) (user holder, found, constants bool) {
+	t := tracer{going: going, types: types, module: going.around(), self: self}
 	t.findItabs()
 	t.findSpans()
-	user, found := t.trace()
+	if user, found = t.trace(); !found {
+		user, found = t.ownCode()
+	}
 	if found && user.kind == C.GL_HOLDER_OBJECT {
 		user = t.rootOf(user)
 	}
-	return user, found
+	return user, found, t.constants
+}
+
+// ownCode finds machine code that the module has made at run time and told the runtime of, as JIT compilers do. Nothing
+// else refers to that, but it refers to the module, and can't be taken out of the runtime's list by anybody but its maker.
+func (t *tracer) ownCode() (holder, bool) {
+	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+		if s := t.spanOf(uintptr(md)); s != nil && t.marks[s.first+(uintptr(md)-s.base)/s.size] == 0 {
+			return holder{kind: C.GL_HOLDER_CODE, at: uintptr(md)}, true
+		}
+	}
+	return holder{}, false
 }
 
 func load(p uintptr) uintptr { return *(*uintptr)(unsafe.Add(unsafe.Pointer(nil), p)) }
@@ -174,7 +194,7 @@ func (t *tracer) refers(w uintptr, first bool) bool {
 		return false
 	}
 	for i := range t.going {
-		p := &t.going[i]
+		p := (*part)(&t.going[i])
 		switch {
 		case w < uintptr(p.low) || uintptr(p.high) <= w:
 			continue
@@ -182,10 +202,25 @@ func (t *tracer) refers(w uintptr, first bool) bool {
 			return false // the runtime's list of modules
 		case w < uintptr(p.rodata):
 			return first && isEntry(p.moduledata, w)
+		case uintptr(p.strings) <= w && w < uintptr(p.estrings):
+			t.constants = true // nothing but bytes: they can stay
+			return false
+		case t.types && w < uintptr(p.erodata) && !p.isCode(w):
+			t.constants = true
+			return false
 		}
 		return true
 	}
 	return false
+}
+
+// isCode tells whether constant data leads to code: an itab does, or a function value.
+func (p *part) isCode(w uintptr) bool {
+	if uintptr(p.itabs) <= w && w < uintptr(p.eitabs) {
+		return true
+	}
+	code := load(w &^ (word - 1))
+	return uintptr(p.text) <= code && code < uintptr(p.rodata) && isEntry(p.moduledata, code)
 }
 
 // isEntry tells whether a function starts at an address: moduledata.ftab is sorted.
@@ -197,22 +232,27 @@ func isEntry(moduledata unsafe.Pointer, pc uintptr) bool {
 	return i < len(table)-1 && table[i].entryoff == off
 }
 
+func (t *tracer) spanOf(p uintptr) *span {
+	if t.heap.holds(p) {
+		if n := t.pages[(p-t.heap.low)>>pageShift]; n != 0 {
+			return &t.spans[n-1]
+		}
+	}
+	return nil
+}
+
 // reach marks the object that a word leads into, if it does, to be looked through later.
 func (t *tracer) reach(w uintptr) {
-	if !t.heap.holds(w) {
+	s := t.spanOf(w)
+	if s == nil {
 		return
 	}
-	n := t.pages[(w-t.heap.low)>>pageShift]
-	if n == 0 {
-		return
-	}
-	s := &t.spans[n-1]
 	i := (w - s.base) / s.size
 	if i >= s.count || t.marks[s.first+i] != 0 || !s.isAllocated(i) {
 		return
 	}
 	t.marks[s.first+i] = 1
-	t.queue = append(t.queue, object{n - 1, uint32(i)})
+	t.queue = append(t.queue, object{s, i})
 }
 
 // follow looks at a pointer: it marks what that leads to, or finds that it leads into what goes.
@@ -226,7 +266,7 @@ func (t *tracer) follow(w uintptr) bool {
 
 // each calls do for every pointer of a root, until that says that it is done.
 func (r *root) each(do func(at, w uintptr) bool) bool {
-	table := *(*unsafe.Pointer)(rt.itab_table)
+	table := rt.itab_table_init
 	itabs := region{uintptr(table), uintptr(rt.table_entries) + *wordAt(table, rt.table_size)*word}
 	for i := uintptr(0); i < r.size/word; i++ {
 		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
@@ -337,9 +377,8 @@ func (t *tracer) trace() (user holder, found bool) {
 	for len(t.queue) > 0 && !found {
 		o := t.queue[len(t.queue)-1]
 		t.queue = t.queue[:len(t.queue)-1]
-		s := &t.spans[o.span]
-		user.word, found = t.lookThrough(s, uintptr(o.i))
-		user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, s.base+uintptr(o.i)*s.size, s.size
+		user.word, found = t.lookThrough(o.span, o.i)
+		user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, o.span.base+o.i*o.span.size, o.span.size
 	}
 	return user, found
 }

@@ -4,7 +4,7 @@
  *     rodata pages   8 bytes of nothing                        read only once sealed
  *                    descriptors of types, sorted by string      (typelinks)
  *                    itabs
- *                    everything else that is constant
+ *                    everything else that is constant, strings last
  *                    GOT, pclntab and the other tables
  *     data pages     data, bss, their pointerless halves       read + write
  *                    the moduledata
@@ -48,13 +48,15 @@ static bool is_typelink(const struct lsym *s)
 	       (gl_object_sym(s->obj->obj, s->idx).flag & GL_SYM_TYPELINK) != 0;
 }
 
+static bool is_string(const struct lsym *s) { return str_starts(s->name, "go:string."); }
+
 /* Rank of a symbol within its unit: section, then the groups of rodata. */
 static int rank(const struct lsym *s)
 {
 	int group = 2;
 
 	if (s->section == SEC_RODATA) {
-		group = is_typelink(s) ? 0 : is_itab(s) ? 1 : 2;
+		group = is_typelink(s) ? 0 : is_itab(s) ? 1 : is_string(s) ? 3 : 2;
 	}
 	return s->section * 4 + group;
 }
@@ -314,6 +316,9 @@ static size_t lay_section(struct link *l, struct unit *u, enum section sec, uint
 		off = round_up(off, align);
 		s->addr = off;
 		off += s->size;
+		if (sec == SEC_RODATA && !is_string(s)) {
+			u->strings = off;
+		}
 		if (sec == SEC_TEXT) {
 			s->func = u->nfuncs;
 			u->funcs[u->nfuncs++] = u->order[*next];
@@ -345,6 +350,7 @@ int link_layout(struct link *l, enum unit_id id)
 	u->sec_first[SEC_TEXT] = 0;
 	u->sec_size[SEC_TEXT] = lay_section(l, u, SEC_TEXT, &next, 0);
 	u->sec_first[SEC_RODATA] = next;
+	u->strings = RODATA_HOLE;
 	u->sec_size[SEC_RODATA] = lay_section(l, u, SEC_RODATA, &next, RODATA_HOLE);
 	size_t data = 0;
 	for (int sec = SEC_NOPTRDATA; sec < NSECTIONS; sec++) {
@@ -386,6 +392,7 @@ int link_layout(struct link *l, enum unit_id id)
 	u->tables_start = base[SEC_RODATA] + tables;
 	u->moduledata = base[SEC_NOPTRDATA] + moduledata;
 	u->text_end = base[SEC_TEXT] + u->sec_size[SEC_TEXT];
+	u->strings += base[SEC_RODATA];
 	for (uint32_t i = 0; i < u->norder; i++) {
 		struct lsym *s = link_sym(l, u->order[i]);
 		s->addr += base[s->section];

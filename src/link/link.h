@@ -256,6 +256,7 @@ struct unit {
 	size_t tables_size;
 	uintptr_t tables_start;
 
+	uintptr_t strings;    /* the last of rodata's symbols, from here on */
 	uintptr_t moduledata; /* in the data pages, behind the sections */
 	uintptr_t text_end;
 };

@@ -89,7 +89,10 @@ func Published() {
 }
 
 // Text is a string of the module's.
-func Text() { os.Args = append(os.Args, "held") }
+func Text() { os.Args = append(os.Args, "left by held") }
+
+// LastText reads it.
+func LastText() string { return os.Args[len(os.Args)-1] }
 
 // Later is a timer.
 func Later(ms int) {
