@@ -94,17 +94,17 @@ end
 
 -- ---- running it ---------------------------------------------------------------------------------------------------
 
--- Names of subtests may hold addresses, which are others in every process.
+-- Names of subtests may hold addresses and times, which are others in every process.
 local function event_name(event)
   if not event.Test then return event.Package end
-  return event.Package .. " " .. event.Test:gsub("0x%x+", "0x…")
+  return event.Package .. " " .. event.Test:gsub("0x%x+", "0x…"):gsub("time%.Date%b()", "time.Date(…)")
 end
 
 -- What each test said: { ["package Test/sub"] = "pass", … }.
-local function run(suite, dir, command, file)
+local function run(arguments, dir, command, file)
   local began = os.time()
   os.execute(("cd %s && %s %s -json -count=1 -timeout=20m %s </dev/null >%s 2>%s"):format(quote(dir), environment,
-    command, suite.arguments, quote(file .. ".json"), quote(file .. ".err")))
+    command, arguments, quote(file .. ".json"), quote(file .. ".err")))
   local said = {}
   for line in io.lines(file .. ".json") do
     local ok, event = pcall(cjson.decode, line)
@@ -143,6 +143,30 @@ local function differences(native, loaded)
   return different, excepted
 end
 
+-- Tests that measure time fail now and then on a machine that is busy. Those that differ are run once more, on both
+-- sides alike, and have passed when they ever did; a package has when all its tests have.
+local function try_again(suite, dir, different, sides)
+  local packages = {}
+  for _, line in ipairs(different) do
+    local package, test = line:match "^(%S+) ([^/:%s]+)"
+    if test then packages[package] = (packages[package] or "NONE") .. "|" .. test end
+  end
+  for package, tests in pairs(packages) do
+    local format = "%s -run=%s %s"
+    local arguments = format:format(table.concat(suite.flags, " "), quote("^(" .. tests .. ")$"), quote(package))
+    for command, said in pairs(sides) do
+      for name, action in pairs((run(arguments, dir, command, suite.file .. ".again"))) do
+        if name:find " " and action == "pass" then said[name] = action end
+      end
+      local all = "pass"
+      for name, action in pairs(said) do
+        if name:sub(1, #package + 1) == package .. " " and action == "fail" then all = "fail" end
+      end
+      said[package] = said[package] and all
+    end
+  end
+end
+
 local function save(path, value)
   local f = assert(io.open(path, "w"))
   f:write(cjson.encode(value))
@@ -159,13 +183,18 @@ local function run_suite(suite)
   if not dir then return nil, why end
   local native = not os.getenv "AGAIN" and load_result(suite.file .. ".native") or nil
   if not native or native.arguments ~= suite.arguments then
-    local said, seconds = run(suite, dir, go .. " test", suite.file .. ".native")
+    local said, seconds = run(suite.arguments, dir, go .. " test", suite.file .. ".native")
     native = { said = said, seconds = seconds, arguments = suite.arguments }
     save(suite.file .. ".native", native)
   end
-  local goloader = lfs.currentdir() .. "/build/bin/goloader"
-  local said, seconds = run(suite, dir, quote(goloader) .. " test", suite.file .. ".loaded")
+  local loaded = quote(lfs.currentdir() .. "/build/bin/goloader") .. " test"
+  local said, seconds = run(suite.arguments, dir, loaded, suite.file .. ".loaded")
   local different, excepted = differences(native.said, said)
+  for _ = 1, 2 do
+    if #different == 0 then break end
+    try_again(suite, dir, different, { [go .. " test"] = native.said, [loaded] = said })
+    different, excepted = differences(native.said, said)
+  end
   local was, total = count(native.said)
   local result = {
     native = was, loaded = count(said), total = total, different = different, excepted = excepted,
