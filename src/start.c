@@ -172,6 +172,8 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->mspan_large_type = gl_abi_field(abi, "runtime.mspan", "largeType");
 	rt->special_size = (int32_t)gl_abi_struct_size(abi, "runtime.special");
 	find_pending(host);
+	rt->reflect_offs = runtime_symbol(host, "runtime.reflectOffs", NULL, 0);
+	rt->reflect_offs_m = (int32_t)round_up((size_t)gl_abi_struct_size(abi, "runtime.mutex") + sizeof(int32_t), 8);
 	int64_t stop = gl_abi_struct_size(abi, "runtime.worldStop");
 	rt->world_stop_size = stop > 0 ? stop : 0;
 	rt->moduledata_next = abi->moduledata.next;
@@ -234,6 +236,17 @@ static void tell_type_maps(struct gl_host *host)
 		if (map != NULL) {
 			add(map + type_maps[i].offset);
 		}
+	}
+	/* encoding/gob has plain maps behind its lock, one of them replaced as a whole when it grows */
+	void (*add_map)(void *, void *, void *) =
+		(void (*)(void *, void *, void *))gl_host_export(host, "goloader_add_type_map");
+	void *lock = runtime_symbol(host, "encoding/gob.typeLock", NULL, 0);
+	void *types = runtime_symbol(host, "encoding/gob.types", NULL, 0);
+	void *type = runtime_symbol(host, "type:map[reflect.Type]encoding/gob.gobType", NULL, 0);
+	void *infos = runtime_symbol(host, "encoding/gob.typeInfoMap", NULL, 0);
+	if (add_map != NULL && lock != NULL && types != NULL && type != NULL && infos != NULL) {
+		add_map(lock, types, type);
+		add_map(lock, infos, NULL);
 	}
 }
 

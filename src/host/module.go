@@ -376,8 +376,62 @@ func goloader_add_type_cache(m unsafe.Pointer) {
 	typeCaches = append(typeCaches, typeCache{(*sync.Map)(m)})
 }
 
+// A typeMap is a map by reflect.Type, which a mutex guards: a variable, or the value of an atomic.Value that is replaced
+// as a whole.
+type typeMap struct {
+	lock *sync.Mutex
+	at   unsafe.Pointer
+	typ  reflect.Type // nil: an atomic.Value
+}
+
+var typeMaps []typeMap
+
+// goloader_add_type_map names such a map, by the addresses of its mutex, its variable, and its type's descriptor.
+//
+//export goloader_add_type_map
+func goloader_add_type_map(lock, m, typ unsafe.Pointer) {
+	modules.Lock()
+	defer modules.Unlock()
+	c := typeMap{lock: (*sync.Mutex)(lock), at: m}
+	if typ != nil {
+		c.typ = typeAt(typ)
+	}
+	typeMaps = append(typeMaps, c)
+}
+
+func (c typeMap) purge(going parts) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.typ != nil {
+		m := reflect.NewAt(c.typ, c.at).Elem()
+		for _, key := range m.MapKeys() {
+			if mentions(key, going, 0) {
+				m.SetMapIndex(key, reflect.Value{})
+			}
+		}
+		return
+	}
+	value := (*atomic.Value)(c.at)
+	m := reflect.ValueOf(value.Load())
+	if !m.IsValid() {
+		return
+	}
+	rest := reflect.MakeMap(m.Type())
+	for _, key := range m.MapKeys() {
+		if !mentions(key, going, 0) {
+			rest.SetMapIndex(key, m.MapIndex(key))
+		}
+	}
+	if rest.Len() < m.Len() {
+		value.Store(rest.Interface())
+	}
+}
+
 // purgeTypes drops from the caches what mentions a type that goes.
 func purgeTypes(going parts) {
+	for _, c := range typeMaps {
+		c.purge(going)
+	}
 	for _, c := range typeCaches {
 		found := false
 		c.cache.Range(func(key, value any) bool {

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xf2a644f7ba87d73a)
+#define GL_HOST_PROTOCOL UINT64_C(0x99d00c1c6cd051d0)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -61,6 +61,8 @@ struct gl_runtime {
 	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,
 		mspan_state, mspan_specials, mspan_large_type;
 	int32_t mspan_index_size; /* of nelems and freeindex */
+	void *reflect_offs;       /* struct { lock mutex; next int32; m map[int32]unsafe.Pointer; minv, its inverse } */
+	int32_t reflect_offs_m;
 	int32_t special_next, special_size;
 	struct gl_pending pending[2];
 };

@@ -97,7 +97,27 @@ func userOf(going parts, types bool, self uint64) (user holder, found, constants
 	if found && user.kind == C.GL_HOLDER_OBJECT {
 		user = t.rootOf(user)
 	}
+	if !found {
+		t.forgetMade()
+	}
 	return user, found, t.constants
+}
+
+// forgetMade takes out of runtime.reflectOffs what goes, and what only that table still refers to: names, types and code
+// that reflect has made of it.
+func (t *tracer) forgetMade() {
+	if rt.reflect_offs == nil {
+		return
+	}
+	made := *(*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
+	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
+	for id, p := range made {
+		s := t.spanOf(uintptr(p))
+		if t.going.hold(uintptr(p)) || s != nil && t.marks[s.first+(uintptr(p)-s.base)/s.size] == 0 {
+			delete(made, id)
+			delete(inverse, p)
+		}
+	}
 }
 
 // ownCode finds machine code that the module has made at run time and told the runtime of, as JIT compilers do. Nothing
@@ -268,12 +288,13 @@ func (t *tracer) follow(w uintptr) bool {
 func (r *root) each(do func(at, w uintptr) bool) bool {
 	table := rt.itab_table_init
 	itabs := region{uintptr(table), uintptr(rt.table_entries) + *wordAt(table, rt.table_size)*word}
+	madeTypes := region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
 	for i := uintptr(0); i < r.size/word; i++ {
 		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
 			continue
 		}
-		// the itabs of what goes will be taken out of the runtime's table
-		if at := r.low + i*word; !itabs.holds(at) && do(at, load(at)) {
+		// what goes will be taken out of the runtime's tables of itabs, and of types made at run time
+		if at := r.low + i*word; !itabs.holds(at) && !madeTypes.holds(at) && do(at, load(at)) {
 			return true
 		}
 	}

@@ -48,7 +48,12 @@ static bool is_typelink(const struct lsym *s)
 	       (gl_object_sym(s->obj->obj, s->idx).flag & GL_SYM_TYPELINK) != 0;
 }
 
-static bool is_string(const struct lsym *s) { return str_starts(s->name, "go:string."); }
+/* Nothing but bytes: constant strings, and the names of types and fields, which become strings, too. */
+static bool is_string(const struct lsym *s)
+{
+	return str_starts(s->name, "go:string.") || str_starts(s->name, "type:.namedata.") ||
+	       str_starts(s->name, "type:.importpath.");
+}
 
 /* Rank of a symbol within its unit: section, then the groups of rodata. */
 static int rank(const struct lsym *s)
