@@ -6,7 +6,8 @@
 #   make lint                 formatters and linters
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
 #   make bench [FIGURES=name] figures, into build/bench.json
-#   make conformance GO=GOROOT [TESTS=glob] [JOBS=n]
+#   make conformance GO=GOROOT [TESTS=glob] [FLAGS=sets] [JOBS=n]
+#   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
 #   make deps, make clean
@@ -43,7 +44,8 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance packages fuzz rock install clean
+.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance conformance-all packages fuzz \
+	rock install clean
 
 all: core default-host
 
@@ -105,16 +107,18 @@ run: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua examples/listpage/main.lua
 
-# ALSO: more Go roots; the specs run on their hosts too
+# ALSO: more Go roots; the specs run on their hosts too. SAMPLED: more of them; of Go's own programs a few run there.
+# CONFORMANCE=all: on the Go at hand all of those run.
 test: deps
 	@$(MAKE) --no-print-directory all c-tests
-	@for root in $(ALSO); do $(MAKE) --no-print-directory GO=$$root host || exit; done
+	@for root in $(ALSO) $(SAMPLED); do $(MAKE) --no-print-directory GO=$$root host || exit; done
 	@$(MAKE) --no-print-directory run-tests
 
 c-tests: $(C_TESTS)
 
 run-tests:
 	@GOROOT_DIR=$(GOROOT_DIR) GOLOADER_ALSO="$(foreach root,$(ALSO),$(call host_of,$(root)))" \
+		GOLOADER_SAMPLED="$(ALSO) $(SAMPLED)" CONFORMANCE=$(CONFORMANCE) \
 		$(LUAJIT) spec/env.lua spec/run.lua $(SPECS)
 
 bench: deps
@@ -123,7 +127,10 @@ bench: deps
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host
-	@GO=$(GOROOT_DIR) TESTS='$(TESTS)' JOBS='$(JOBS)' spec/conformance/run
+	@GO=$(GOROOT_DIR) TESTS='$(TESTS)' FLAGS='$(FLAGS)' JOBS='$(JOBS)' spec/conformance/run
+
+conformance-all: deps
+	@GOS='$(GOS)' TESTS='$(TESTS)' FLAGS='$(FLAGS)' JOBS='$(JOBS)' spec/conformance/run-all
 
 packages: deps
 	@$(MAKE) --no-print-directory all

@@ -7,7 +7,8 @@
 -- along: a suite that dies or outlasts its time counts as a failure whatever it printed before. The last line is
 -- "N passed, N failed".
 --
--- GOLOADER_ALSO, hosts separated by spaces: the specs are run once more on each.
+-- GOLOADER_ALSO, hosts separated by spaces: the specs are run once more on each. GOLOADER_SAMPLED, Go roots: some of
+-- Go's own test programs run on their hosts, as they do on the Go at hand, GOROOT_DIR. CONFORMANCE=all: there all do.
 
 local lfs = require "lfs"
 local toolchain = require "goloader.toolchain"
@@ -62,10 +63,10 @@ local function show(lines)
 end
 
 -- Runs one suite; lines of tests that pass are swallowed.
-local function run(title, command, read, environment)
+local function run(title, command, read, environment, timeout)
   local begin, good, bad, quiet = seconds(), 0, 0, {}
   local shell = ("(%s timeout -k 10 %d %s) </dev/null 2>&1; printf '\\nstatus %%d\\n' $?"):format(
-    environment or "", TIMEOUT, command)
+    environment or "", timeout or TIMEOUT, command)
   local pipe = assert(io.popen(shell))
   local status, running
   for line in pipe:lines() do
@@ -93,7 +94,7 @@ local function run(title, command, read, environment)
   -- up to 123 a runner's status tells of failures that were counted; beyond, it was killed
   local died = status ~= "0" and (bad == 0 or tonumber(status) >= 124)
   if good + bad == 0 or died then
-    local why = status == "124" and ("no end after %d s"):format(TIMEOUT)
+    local why = status == "124" and ("no end after %d s"):format(timeout or TIMEOUT)
       or status == "0" and "ran no test" or "ended with status " .. tostring(status)
     print(("%s%s: %s%s"):format(paint("31", "FAIL "), title, why, running and " in: " .. running or ""))
     bad = bad + 1
@@ -150,6 +151,28 @@ for _, dir in ipairs { "src/host", "spec/conformance", "spec/bench" } do
     end
   end
 end
+
+-- Go's own test programs; a Go that was installed without them is measured by the rest of the tests
+local function run_conformance(root, tests, timeout)
+  if not wanted "conformance" then return end
+  local version = (toolchain.read_file(root .. "/VERSION") or root):match "^%S+"
+  local title = ("conformance %s%s"):format(version, tests == "" and "" or " (" .. tests:match "[^/]*$" .. ")")
+  if lfs.attributes(root .. "/test", "mode") ~= "directory" then
+    print(("%-52s    - %s/test is not there"):format(title, root))
+    return
+  end
+  run(title, "spec/conformance/run", read_tap, ("TAP=1 GO=%s TESTS=%s"):format(quote(root), quote(tests)), timeout)
+end
+
+local few = "@spec/conformance/few"
+if goroot then
+  if os.getenv "CONFORMANCE" == "all" then
+    run_conformance(goroot, "", 4 * TIMEOUT)
+  else
+    run_conformance(goroot, few)
+  end
+end
+for root in (os.getenv "GOLOADER_SAMPLED" or ""):gmatch "%S+" do run_conformance(root, few) end
 
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and passed > 0 and 0 or 1)
