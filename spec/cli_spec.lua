@@ -103,7 +103,63 @@ func main() {
     assert.equal(0, status)
     assert.matches("main%.main%(%)", out)
     assert.is_nil(out:find("goloader_run_main(", 1, true), out)
+    assert.is_nil(out:find("locked to thread", 1, true), out)
   end)
+
+  it("ends like a Go program when all goroutines are asleep", function()
+    for name, wait in pairs { select = "select {}", receive = "<-make(chan int)", lock = "new(lock).twice()" } do
+      local status, out, errors = support.cli("run", program("asleep" .. name, [[
+import ("sync"; "time")
+
+type lock struct{ sync.Mutex }
+
+func (l *lock) twice() { l.Lock(); l.Lock() }
+
+func main() {
+	go func() { select {} }()
+	time.Sleep(time.Millisecond)
+	]] .. wait .. "\n}\n"))
+      assert.equal(2, status, errors)
+      assert.equal("", out)
+      assert.matches("^fatal error: all goroutines are asleep %- deadlock!\n", errors)
+      assert.matches("\nmain%.main%(%)\n", errors)
+    end
+  end)
+
+  it("does not take waiting for a deadlock", function()
+    local status, out, errors = support.cli("run", program("waits", [[
+import ("fmt"; "io"; "net"; "os"; "os/signal"; "syscall"; "time")
+
+func main() {
+	done := make(chan string)
+	time.AfterFunc(50*time.Millisecond, func() { done <- "timer" })
+	fmt.Println(<-done)
+	listener, _ := net.Listen("tcp", "127.0.0.1:0")
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		c, _ := net.Dial("tcp", listener.Addr().String())
+		c.Write([]byte("network"))
+		c.Close()
+	}()
+	c, _ := listener.Accept()
+	text, _ := io.ReadAll(c)
+	fmt.Println(string(text))
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	self := os.Getpid()
+	child, _ := os.StartProcess("/bin/sh", []string{"sh", "-c", fmt.Sprint("sleep 0.1; kill -USR1 ", self)}, &os.ProcAttr{})
+	fmt.Println(<-signals)
+	child.Wait()
+	r, w, _ := os.Pipe()
+	go func() { time.Sleep(50 * time.Millisecond); w.Close() }()
+	io.ReadAll(r)
+	fmt.Println("pipe")
+}
+]]))
+    assert.equal("timer\nnetwork\nuser defined signal 1\npipe\n", out, errors)
+    assert.equal(0, status)
+  end)
+
 
   it("ends when main does, whatever its goroutines do", function()
     local status, out = support.cli("run", program("ends", [[
@@ -196,6 +252,27 @@ func main() { fmt.Println(sub.X, other()) }
     local status, _, errors = support.cli("run", "-gcflags=-N -l", file)
     assert.equal("5\n", errors)
     assert.equal(0, status)
+  end)
+
+  it("lets a program start itself again", function()
+    local file = program("again", [[
+import ("fmt"; "os"; "os/exec")
+
+func main() {
+	if len(os.Args) > 2 {
+		fmt.Printf("%q\n", os.Args[1:])
+		os.Exit(7)
+	}
+	os.Chdir("/")
+	out, err := exec.Command(os.Args[0], "a b", "it's").Output()
+	fmt.Print(string(out), err, "\n")
+}
+]])
+    for _, target in ipairs { file, support.compile(support.read(file)) } do
+      local status, out, errors = support.cli("run", target, "once")
+      assert.equal('["a b" "it\'s"]\nexit status 7\n', out, errors)
+      assert.equal(0, status)
+    end
   end)
 
   it("sets variables as the linker does", function()

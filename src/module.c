@@ -43,6 +43,8 @@ struct gl_module {
 	size_t nsymbols;
 	struct gl_module_stats stats;
 
+	bool has_c; /* it runs C, or a package that it was the first to use does */
+
 	void **init_funcs, **init_tasks; /* for gl_module_run_main, when they have not run yet */
 	size_t ninit_funcs, ninit_tasks;
 	void *main;
@@ -849,6 +851,7 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	published = true;
 	mod->loaded = true;
 	mod->clib = l.clib;
+	mod->has_c = l.clib != NULL || l.nwanted_clibs > 0;
 	l.clib = NULL;
 	mod->next = host->modules;
 	host->modules = mod;
@@ -1271,6 +1274,22 @@ static void program_signals(sigset_t *set)
 	}
 }
 
+/* Lets the runtime find that all goroutines of a program are asleep (runtime.checkdead). It counts the threads that
+ * could still do something, and among them are those that it keeps for calls from C (runtime.newextram), and this one,
+ * since it has called once. Where there is no C and no other thread has called, nobody ever will, and they are no more
+ * than sysmon is. A program with C has them natively, too, and never finds out. This thread has left Go, and the
+ * program has not begun, but its thread is there: nobody is missed meanwhile. */
+static int32_t uncounted_threads(const struct gl_module *mod)
+{
+	const struct gl_host *host = mod->host;
+
+	if (mod->has_c || host->is_program || host->extra_threads == NULL || host->foreign_threads == NULL ||
+	    host->system_threads == NULL || host->runtime.g_startpc < 0 || atomic_load(host->foreign_threads) != 1) {
+		return 0;
+	}
+	return (int32_t)atomic_load(host->extra_threads) + 1;
+}
+
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
 {
 	if (!mod->loaded) {
@@ -1282,8 +1301,8 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 	if (gl_host_check(mod->host, err) != 0) {
 		return -1;
 	}
-	int done = eventfd(0, EFD_CLOEXEC);
-	if (done < 0) {
+	int begin = eventfd(0, EFD_CLOEXEC), done = eventfd(0, EFD_CLOEXEC);
+	if (begin < 0 || done < 0) {
 		return gl_fail(err, GL_EIO, "module %s can't be run: eventfd: %s", mod->name, strerror(errno));
 	}
 	/* The program's signals go to its own threads: this one, which waits outside of Go, would have to die of them.
@@ -1292,11 +1311,22 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 	program_signals(&signals);
 	pthread_sigmask(SIG_BLOCK, &signals, &before);
 	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args,
-			    nargs, done);
+			    nargs, begin, done);
 	mod->ninit_funcs = mod->ninit_tasks = 0;
-	uint64_t count;
-	while (read(done, &count, sizeof(count)) < 0 && errno == EINTR) {
+	/* This thread has left Go, and the program's waits in a system call before it begins, and when it has ended:
+	 * nobody is missed meanwhile. */
+	int32_t uncounted = uncounted_threads(mod);
+	eventfd_t count;
+	if (uncounted > 0) {
+		atomic_fetch_add(mod->host->system_threads, uncounted);
 	}
+	eventfd_write(begin, 1);
+	while (eventfd_read(done, &count) < 0 && errno == EINTR) {
+	}
+	if (uncounted > 0) {
+		atomic_fetch_sub(mod->host->system_threads, uncounted);
+	}
+	eventfd_write(begin, 1); /* Go closes it */
 	close(done);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return 0;

@@ -159,6 +159,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);
 	rt->module_to_typelinks = runtime_symbol(host, "runtime.moduleToTypelinks", NULL, 0);
 	rt->module_to_typelinks_lock = runtime_symbol(host, "runtime.moduleToTypelinksLock", NULL, 0);
+	host->extra_threads = runtime_symbol(host, "runtime.extraMLength", NULL, 0);
+	host->foreign_threads = runtime_symbol(host, "runtime.extraMInUse", NULL, 0);
+	uint8_t *sched = runtime_symbol(host, "runtime.sched", NULL, 0);
+	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys");
+	host->system_threads = sched != NULL && nmsys >= 0 ? (void *)(sched + nmsys) : NULL;
 	if (missing[0] != '\0') {
 		return gl_fail(
 			err, GL_EHOST,
@@ -194,6 +199,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->table_entries = abi->itabTable.entries;
 	rt->g_status = abi->g.atomicstatus;
 	rt->g_goid = abi->g.goid;
+	rt->g_startpc = gl_abi_field(abi, "runtime.g", "startpc");
 	rt->m_next = abi->m.alllink;
 	rt->m_pcvalue_cache = abi->m.pcvalueCache;
 	rt->pcvalue_cache_size = (int32_t)gl_abi_struct_size(abi, "runtime.pcvalueCache");

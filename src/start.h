@@ -2,6 +2,8 @@
 #ifndef GL_START_H
 #define GL_START_H
 
+#include <stdatomic.h>
+
 #include "host/runtime.h"
 #include "link/link.h"
 #include "module.h"
@@ -35,6 +37,11 @@ struct gl_host {
 	struct linker linker;
 	struct gl_runtime runtime;
 	volatile int forked; /* set in a child process */
+	/* How many threads the runtime keeps for calls from C (extraMLength), how many of C's have called
+	 * (extraMInUse), and how many of its own do nothing for programs (sched.nmsys); NULL where this Go has them
+	 * under other names */
+	_Atomic uint32_t *extra_threads, *foreign_threads;
+	_Atomic int32_t *system_threads;
 
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
@@ -58,7 +65,7 @@ struct gl_host {
 	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
 	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
-			 size_t nargs, int done);
+			 size_t nargs, int begin, int done);
 };
 
 /* ---- what loading (src/module.c) and shipping (src/ship.c) share --------------------------------------------------

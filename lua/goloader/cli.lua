@@ -140,13 +140,15 @@ function cli.run(arguments)
   if objects then objects:remove() end
   if not module then return complain(err) end
 
+  local name = program_name(paths)
+  local script = require "goloader.again".script(name, paths, #rest)
   local ok
-  for name, value in pairs(options.strings) do
-    ok, err = module:set_string(name, value)
+  for variable, value in pairs(options.strings) do
+    ok, err = module:set_string(variable, value)
     -- as to the linker, a variable that nobody uses is none
     if not ok and err.code ~= "missing" then return complain(err) end
   end
-  ok, err = module:run_main { program_name(paths), unpack(rest) }
+  ok, err = module:run_main { script or name, unpack(rest) }
   if not ok then return complain(err) end
   return exit_now(0)
 end

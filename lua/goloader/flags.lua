@@ -35,8 +35,8 @@ local refused = {
 
 -- Flags of the linker (cmd/link/internal/ld/main.go).
 local link_values = set [[
-  o importcfg L installsuffix fipso extld extldflags buildmode buildid pluginpath r I T R E tmpdir linkmode libgcc k extar
-  B D H X randlayout benchmark benchmarkprofile cpuprofile memprofile memprofilerate
+  o importcfg L installsuffix fipso extld extldflags buildmode buildid pluginpath r I T R E tmpdir linkmode libgcc k
+  extar B D H X randlayout benchmark benchmarkprofile cpuprofile memprofile memprofilerate
 ]]
 local link_switches = set [[
   s w a c d f g h n v dumpdep aslr bindnow capturehostobjs checklinkname compressdwarf debugtramp debugtextsize

@@ -55,12 +55,13 @@ func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Po
 // program is what goloader_run_main runs: a process runs one.
 var program struct {
 	funcs, tasks []unsafe.Pointer
-	done         int // an eventfd that C reads
+	begin, done  int // eventfds: C writes the one when the program may begin and end, and reads the other
 }
 
 // The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
 // and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
 func beforeMain() {
+	waitForC() // until the thread that called goloader_run_main has left Go
 	release := holdThreads()
 	runInits(program.funcs, program.tasks)
 	release()
@@ -70,6 +71,17 @@ func beforeMain() {
 func afterMain() {
 	beforeExit(0)
 	syscall.Write(program.done, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	waitForC()
+	syscall.Close(program.begin)
+}
+
+// waitForC waits in a system call, so that the runtime sees a thread that is at work.
+func waitForC() {
+	for {
+		if _, err := syscall.Read(program.begin, make([]byte, 8)); err != syscall.EINTR {
+			return
+		}
+	}
 }
 
 //go:linkname beforeExit os.runtime_beforeExit
@@ -146,13 +158,29 @@ func applyGODEBUG() {
 	}
 }
 
+// hideCaller makes this goroutine one of the runtime's, which no program looks for: it stands for a thread of C's, and
+// stays with it. Those start in the runtime (runtime.isSystemGoroutine).
+func hideCaller() {
+	if rt.g_startpc < 0 {
+		return
+	}
+	var id int64
+	header := make([]byte, 64)
+	fmt.Sscanf(string(header[:runtime.Stack(header, false)]), "goroutine %d ", &id)
+	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
+		if *(*int64)(unsafe.Add(g, rt.g_goid)) == id {
+			*(*uintptr)(unsafe.Add(g, rt.g_startpc)) = uintptr(rt.do_init)
+		}
+	}
+}
+
 // goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
 // its own. When main.main returns, done, an eventfd, can be read: nobody waits in Go, where programs that look for
 // goroutines left over would find him. A panic or os.Exit ends the process, as natively.
 //
 //export goloader_run_main
 func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
-	start unsafe.Pointer, args **C.char, nargs C.size_t, done C.int) {
+	start unsafe.Pointer, args **C.char, nargs C.size_t, begin, done C.int) {
 	os.Args = nil
 	for _, arg := range unsafe.Slice(args, nargs) {
 		os.Args = append(os.Args, C.GoString(arg))
@@ -163,8 +191,9 @@ func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Poi
 	}
 	program.funcs = unsafe.Slice(funcs, nfuncs)
 	program.tasks = unsafe.Slice(tasks, ntasks)
-	program.done = int(done)
+	program.begin, program.done = int(begin), int(done)
 	exitAsProgram()
+	hideCaller()
 	handleSignals()
 	applyGODEBUG()
 	runtime.KeepAlive(mainHooks)

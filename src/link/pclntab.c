@@ -405,6 +405,15 @@ static int read_tables(struct builder *b, const struct lsym *s, struct func_tabl
  * for all its bytes. */
 static const uint8_t synthetic_pcsp[] = { 2, SYNTH_CODE_SIZE, 0 };
 
+/* What the runtime must know a function by. A goroutine that starts in the runtime is one of its own, and is neither
+ * shown nor missed, unless it starts in main (runtime.isSystemGoroutine). */
+static uint8_t func_id(const struct gl_abi *abi, const struct lsym *s, const struct gl_funcinfo *fi)
+{
+	int64_t main = s->synthetic == SYNTH_MAIN ? gl_abi_const(abi, "FuncID_runtime_main") : -1;
+
+	return main >= 0 ? (uint8_t)main : fi->func_id;
+}
+
 /* Writes the _func of function number i; inline trees are noted as offsets among themselves, funcdata as addresses from
  * the start of rodata. */
 static int add_func(struct builder *b, uint32_t i, uint32_t no_frame)
@@ -452,7 +461,7 @@ static int add_func(struct builder *b, uint32_t i, uint32_t no_frame)
 	put32(p + abi->func.npcdata, t.npcdata);
 	put32(p + abi->func.cuOffset, cu_off);
 	put32(p + abi->func.startLine, (uint32_t)fi.start_line);
-	p[abi->func.funcID] = fi.func_id;
+	p[abi->func.funcID] = func_id(abi, s, &fi);
 	p[abi->func.flag] = s->synthetic != SYNTH_NONE ? (uint8_t)abi->FuncFlagAsm : fi.func_flag;
 	p[abi->func.nfuncdata] = (uint8_t)t.nfuncdata;
 	p += abi->func.size;
