@@ -72,7 +72,7 @@ var runtimeTrace = regexp.MustCompile(`(?m)^(fatal error: |panic: |runtime: |\[s
 
 // The loader's own errors have this form; a compiler's follow a line that the go command prints too
 // (lua/goloader/cli.lua).
-var loaderError = regexp.MustCompile(`(?m)^(?:# command-line-arguments\n.*|goloader: .*)$`)
+var loaderError = regexp.MustCompile(`(?m)^(?:# command-line-arguments\n.*|goloader(?: run)?: .*)$`)
 
 // judge compares a run through the loader with the native run, which ended with exit code 0.
 func judge(n native, out *outcome) (verdict, reason string) {
