@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -117,12 +118,31 @@ func exitAsProgram() {
 	}
 }
 
+// awaitMain waits until the host's own runtime.main has returned. It lets callers in from C before it looks whether it
+// belongs to a library, and if it found that it doesn't, it would run the host's main, which does nothing, and exit.
+func awaitMain() {
+	isRunning := func() bool {
+		for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
+			if *(*uint64)(unsafe.Add(g, rt.g_goid)) == 1 {
+				return !isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status))))
+			}
+		}
+		return false
+	}
+	for isRunning() {
+		time.Sleep(10 * time.Microsecond)
+	}
+}
+
 // handleSignals gives the process the signal handlers of a Go program, as runtime.initsig does. The runtime of a library
 // leaves to its process what tells of no fault of Go's: then SIGQUIT shows no goroutines, and a profiler's late SIGPROF
 // kills.
 func handleSignals() {
 	const ignored = 1 // SIG_IGN
-	*(*bool)(rt.islibrary) = false
+	if library := (*bool)(rt.islibrary); *library {
+		awaitMain()
+		*library = false
+	}
 	handling, before := (*[65]uint32)(rt.handling_sig), (*[65]uintptr)(rt.fwd_sig)
 	for sig := range handling {
 		switch syscall.Signal(sig) {
