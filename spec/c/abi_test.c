@@ -182,12 +182,12 @@ static void a_field_that_moved_is_read_where_it_is_now(void **state)
 {
 	(void)state;
 	say_all();
-	edit("field\truntime.moduledata\tnext\t288\t8\n", "field\truntime.moduledata\tnext\t1288\t8\n");
-	edit("struct\truntime.moduledata\t296\n", "struct\truntime.moduledata\t1296\n");
+	edit("field\truntime.moduledata\tnext\t304\t8\n", "field\truntime.moduledata\tnext\t1288\t8\n");
+	edit("struct\truntime.moduledata\t312\n", "struct\truntime.moduledata\t1296\n");
 	struct gl_abi *abi = accept();
 	assert_int_equal(abi->moduledata.next, 1288);
 	assert_int_equal(abi->moduledata.size, 1296);
-	assert_int_equal(abi->moduledata.gcbssmask, 280);
+	assert_int_equal(abi->moduledata.gcbssmask, 296);
 	gl_abi_free(abi);
 }
 
@@ -440,6 +440,43 @@ static void the_default_hosts_description_is_complete(void **state)
 	gl_abi_free(abi);
 }
 
+static void objects_of_other_levels_are_taken_and_of_other_gos_refused(void **state)
+{
+	(void)state;
+	struct gl_abi abi = { .object_header = "go object linux amd64 go1.99.1 GOAMD64=v2 X:a,b" };
+	static const struct {
+		const char *header;
+		const char *why; /* part of the message; NULL: it is taken */
+	} cases[] = {
+		{ "go object linux amd64 go1.99.1 GOAMD64=v2 X:a,b", NULL },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:a,b", NULL },
+		/* no processor has it */
+		{ "go object linux amd64 go1.99.1 GOAMD64=v9 X:a,b",
+		  "was compiled for GOAMD64=v9, but this processor is v" },
+		{ "go object linux amd64 go1.99.2 GOAMD64=v1 X:a,b", "was made by \"go object linux amd64 go1.99.2" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:a",
+		  "but the host needs \"go object linux amd64 go1.99.1" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:a,b,c", "was made by" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v", "was made by" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v11 X:a,b", "was made by" },
+		{ "go object linux amd64 go1.99.1 X:a,b", "was made by" },
+		{ "", "was made by" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gl_error err = { 0 };
+		int ret = gl_abi_check_header(&abi, "x.o", cases[i].header, strlen(cases[i].header), &err);
+		if (cases[i].why == NULL) {
+			assert_int_equal(ret, 0);
+			continue;
+		}
+		assert_int_equal(ret, -1);
+		assert_int_equal(err.code, GL_EMISMATCH);
+		assert_non_null(strstr(err.message, cases[i].why));
+		assert_non_null(strstr(err.message, "x.o "));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_file_cut_off_anywhere_is_refused),
 		cmocka_unit_test(damage_does_no_harm),
 		cmocka_unit_test(the_default_hosts_description_is_complete),
+		cmocka_unit_test(objects_of_other_levels_are_taken_and_of_other_gos_refused),
 	};
 
 	return cmocka_run_group_tests_name("abi", tests, set_up, tear_down);
