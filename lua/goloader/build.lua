@@ -21,7 +21,8 @@ local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolc
 local build = {}
 
 ---@class goloader.Objects
----@field files { file: string, dir: string|nil }[]  what the module consists of: dependencies first, the package built last
+---@field files { file: string, dir: string|nil }[]  what the module consists of, with the directories of its sources:
+---  dependencies first, the package built last
 ---@field archives table<string, { file: string, version: string }>  of third-party packages, by import path
 ---@field name string  the package's name: "main"
 ---@field package temporary string[]
@@ -533,7 +534,7 @@ local function listed(tc, target, opts, memory)
     local files, third_party, dirs, all, importcfg = {}, {}, {}, {}, {}
     for i, package in ipairs(packages) do
       if package.own or opts.private and not package.std then
-        if package.file ~= "" then files[#files + 1] = { file = package.file, dir = package.dir } end
+        files[#files + 1] = package.file ~= "" and { file = package.file, dir = package.dir } or nil
       elseif not package.std and package.file ~= "" then
         third_party[package.path] = { file = package.file, version = package.version }
       end

@@ -85,6 +85,16 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 	return m->plans[i];
 }
 
+static bool is_called(const struct binding_module *m)
+{
+	for (size_t i = 0; i < m->nexports; i++) {
+		if (m->plans[i] != NULL && gl_plan_is_called(m->plans[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void free_plans(struct binding_module *m)
 {
 	for (size_t i = 0; i < m->nexports && m->plans != NULL; i++) {
@@ -121,6 +131,11 @@ static int module_unload(lua_State *L)
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
 
+	if (is_called(m)) {
+		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded: called from its own code, by this Lua state",
+			m->name);
+		return binding_fail(L, &err);
+	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_plans(m);
 	enum gl_prove prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs);

@@ -182,7 +182,9 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.strings = plan->strings;
 	call.error = plan->error;
 	call.out = &out;
+	plan->calls++;
 	plan->caller->call_fast(&call);
+	plan->calls--;
 	check_status(L, plan, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
@@ -231,7 +233,9 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 	encode_arguments(&e, first, nargs);
 	struct gl_buffer out = take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	plan->calls++;
 	plan->caller->call(&call);
+	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
 	check_status(L, plan, call.status, &out);
 
@@ -299,12 +303,16 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
 	return n;
 }
 
+bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
+
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
 	check_plan(L, plan);
 	struct gl_buffer out = take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+	plan->calls++;
 	plan->caller->get(&call);
+	plan->calls--;
 	check_status(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
@@ -322,7 +330,9 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
 	struct gl_buffer out = take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	plan->calls++;
 	plan->caller->set(&call);
+	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
 	check_status(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);

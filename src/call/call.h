@@ -27,6 +27,8 @@
 #ifndef GL_CALL_H
 #define GL_CALL_H
 
+#include <stdbool.h>
+
 #include "../error.h"
 #include "../module.h"
 #include "lua_compat.h"
@@ -52,6 +54,8 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
+/* Is a call under way? Then the plan can't be freed: somebody below on the stack uses it. */
+bool gl_plan_is_called(const struct gl_plan *plan);
 /* Always carries arguments as a stream, for measuring what the fast road is worth. */
 void gl_plan_use_general_road(struct gl_plan *plan);
 

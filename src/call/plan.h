@@ -49,6 +49,7 @@ struct gl_plan {
 	size_t nplaces;
 	struct place *places; /* parameters, then results; a variable is one result */
 	uint32_t nparams, nresults;
+	uint32_t calls; /* under way: Go may have called Lua, which is anywhere */
 	bool fast;      /* goes by the fast road */
 	bool has_error; /* the last result is an error */
 	char *refusal;  /* why it can't be called, or NULL */
