@@ -177,30 +177,32 @@ describe("the example", function()
   it("swaps its pages while it answers, and counts on", function()
     local status, out, errors = with_server(work, program, "", [[
 curl -s $url/
-curl -s $url/slow >slow & slow=$!
-while [ ! -s slow ]; do sleep 0.02; done
+mkfifo entry
+curl -s -T entry $url/guestbook >answer & guest=$!
+exec 3>entry
+printf 'a long ' >&3
+until curl -s $url/status | grep -q '"writing":1'; do sleep 0.02; done
 sed -i 's/Good morning/Good evening/' site/site.go
 curl -s -X POST $url/-/reload & reload=$!
-while ! curl -s $url/ | grep -q evening; do sleep 0.02; done
-kill -0 $slow && echo 'the slow one is still under way'
-wait $slow $reload
-cat slow
+until curl -s $url/ | grep -q evening; do sleep 0.02; done
+printf story >&3
+exec 3>&-
+wait $guest $reload
+cat answer
 curl -s $url/status
 echo 'broken' >> site/site.go
-curl -s -X POST $url/-/reload | head -n 2
+curl -s -X POST $url/-/reload | grep -o 'kept version 2\|syntax error'
 curl -s $url/status
 curl -s -o /dev/null -w '%{http_code}\n' $url/nowhere
 ]])
     assert.equal([[
 Good morning! You are visitor 1.
-the slow one is still under way
 version 2
-Good morning ...
-... and Good morning
-{"greeting":"Good evening","path":"/status"}
-kept version 2: # example.test/embed/site
-site/site.go:45:1: syntax error: non-declaration statement outside function body
-{"greeting":"Good evening","path":"/status"}
+Good morning! You wrote: a long story
+{"greeting":"Good evening","writing":0}
+kept version 2
+syntax error
+{"greeting":"Good evening","writing":0}
 404
 exit 0
 closed

@@ -47,6 +47,7 @@ struct gl_module {
 
 	void **init_funcs, **init_tasks; /* for gl_module_run_main, when they have not run yet */
 	size_t ninit_funcs, ninit_tasks;
+	size_t nshared_funcs, nshared_tasks; /* the first of them: of packages that other modules see too */
 	void *main;
 };
 
@@ -636,6 +637,7 @@ static int add_exports(struct link *l, struct gl_module *mod, const struct expor
 
 /* ---- initialise ------------------------------------------------------------------------------------------------- */
 
+/* What others share comes first: it never needs what is the module's own. */
 static int keep_inits(struct link *l, struct gl_module *mod)
 {
 	mod->init_funcs = gl_pool_take(&mod->pool, (l->nextra_inits + 1) * sizeof(void *));
@@ -643,22 +645,44 @@ static int keep_inits(struct link *l, struct gl_module *mod)
 	if (mod->init_funcs == NULL || mod->init_tasks == NULL) {
 		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting init functions");
 	}
-	for (uint32_t i = 0; i < l->nextra_inits; i++) {
-		mod->init_funcs[mod->ninit_funcs++] = (void *)link_sym(l, l->extra_inits[i])->addr;
-	}
-	for (uint32_t i = 0; i < l->ninits; i++) {
-		mod->init_tasks[mod->ninit_tasks++] = (void *)link_sym(l, l->inits[i])->addr;
+	for (int own = 0; own <= 1; own++) {
+		for (uint32_t i = 0; i < l->nextra_inits; i++) {
+			const struct lsym *s = link_sym(l, l->extra_inits[i]);
+			if ((s->unit == UNIT_MODULE) == own) {
+				mod->init_funcs[mod->ninit_funcs++] = (void *)s->addr;
+			}
+		}
+		for (uint32_t i = 0; i < l->ninits; i++) {
+			const struct lsym *s = link_sym(l, l->inits[i]);
+			if ((s->unit == UNIT_MODULE) == own) {
+				mod->init_tasks[mod->ninit_tasks++] = (void *)s->addr;
+			}
+		}
+		if (!own) {
+			mod->nshared_funcs = mod->ninit_funcs;
+			mod->nshared_tasks = mod->ninit_tasks;
+		}
 	}
 	return 0;
 }
 
 static int run_inits(struct gl_module *mod, struct gl_error *err)
 {
-	/* They may run Lua, which may load modules. */
-	gl_unlock();
-	char *what = mod->host->run_inits(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks);
-	gl_lock();
+	const struct gl_host *host = mod->host;
+	size_t funcs = mod->nshared_funcs, tasks = mod->nshared_tasks;
+	char *what = NULL;
 
+	/* Another load must not find a package that is shared and not initialised yet. The module's own is nobody
+	 * else's, and may run Lua, which may load modules. */
+	if (funcs + tasks > 0) {
+		what = host->run_inits(mod->init_funcs, funcs, mod->init_tasks, tasks);
+	}
+	if (what == NULL) {
+		gl_unlock();
+		what = host->run_inits(mod->init_funcs + funcs, mod->ninit_funcs - funcs, mod->init_tasks + tasks,
+				       mod->ninit_tasks - tasks);
+		gl_lock();
+	}
 	mod->ninit_funcs = mod->ninit_tasks = 0;
 	if (what != NULL) {
 		gl_fail(err, GL_EPANIC, "%s: %s", mod->name, what);

@@ -21,7 +21,8 @@ struct gl_image;
 struct gl_host;
 struct gl_module;
 
-/* Lets one thread at a time in; who is in may come in again. It is let go while init functions run. */
+/* Lets one thread at a time in; who is in may come in again. It is let go while a module's own init
+ * functions run. */
 void gl_lock(void);
 void gl_unlock(void);
 

@@ -4,17 +4,20 @@ package site
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
-	"time"
+	"sync/atomic"
 
 	"example.test/embed/pages"
 )
 
 const greeting = "Good morning"
 
+var writing atomic.Int32 // guests of this version
+
 // Open takes over from the version before.
 func Open() {
-	pages.Replace(map[string]http.HandlerFunc{"/": home, "/status": status, "/slow": slow})
+	pages.Replace(map[string]http.HandlerFunc{"/": home, "/status": status, "/guestbook": guestbook})
 }
 
 // Close leaves nothing behind.
@@ -25,12 +28,17 @@ func home(w http.ResponseWriter, r *http.Request) {
 }
 
 func status(w http.ResponseWriter, r *http.Request) {
-	json.NewEncoder(w).Encode(map[string]any{"greeting": greeting, "path": r.URL.Path})
+	json.NewEncoder(w).Encode(map[string]any{"greeting": greeting, "writing": writing.Load()})
 }
 
-func slow(w http.ResponseWriter, r *http.Request) {
-	fmt.Fprintln(w, greeting, "...")
-	w.(http.Flusher).Flush()
-	time.Sleep(time.Second / 2)
-	fmt.Fprintln(w, "... and", greeting)
+// guestbook takes as long as the guest does.
+func guestbook(w http.ResponseWriter, r *http.Request) {
+	writing.Add(1)
+	defer writing.Add(-1)
+	entry, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	fmt.Fprintf(w, "%s! You wrote: %s\n", greeting, entry)
 }
