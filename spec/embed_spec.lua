@@ -178,12 +178,12 @@ describe("the example", function()
     local status, out, errors = with_server(work, program, "", [[
 curl -s $url/
 mkfifo entry
-curl -s -T entry $url/guestbook >answer & guest=$!
+curl -s -T - $url/guestbook <entry >answer & guest=$!
 exec 3>entry
 printf 'a long ' >&3
 until curl -s $url/status | grep -q '"writing":1'; do sleep 0.02; done
 sed -i 's/Good morning/Good evening/' site/site.go
-curl -s -X POST $url/-/reload & reload=$!
+curl -s -X POST $url/-/reload 3>&- & reload=$!
 until curl -s $url/ | grep -q evening; do sleep 0.02; done
 printf story >&3
 exec 3>&-

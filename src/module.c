@@ -427,6 +427,9 @@ static void commit_resident(struct gl_host *host, const struct link *l, struct g
 		}
 	}
 	know_symbols(mod, host->linker.resident);
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		host_tell_type_map(host, mod->symbols[i].name, mod->symbols[i].addr);
+	}
 	mod->next = host->resident;
 	host->resident = mod;
 }

@@ -155,6 +155,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(mspan_specials, "runtime.mspan", "specials");
 	NEED(special_next, "runtime.special", "next");
 #undef NEED
+	struct gl_image_sym walker;
+	if (gl_image_lookup(host->linker.image, "reflect.typesByString", 21, &walker)) {
+		rt->types_by_string = (void *)walker.addr;
+		rt->types_by_string_end = (void *)(walker.addr + walker.size);
+	}
 	host->linker.before_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.beforeMain", NULL, 0);
 	host->linker.after_main = (uintptr_t)runtime_symbol(host, "goloader.dev/host.afterMain", NULL, 0);
 	rt->module_to_typelinks = runtime_symbol(host, "runtime.moduleToTypelinks", NULL, 0);
@@ -233,14 +238,21 @@ static const struct {
 	{ "encoding/gob.concreteTypeToName", 0 },
 };
 
+void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr)
+{
+	for (size_t i = 0; i < sizeof(type_maps) / sizeof(type_maps[0]); i++) {
+		if (strcmp(type_maps[i].name, name) == 0) {
+			host->add_type_cache((uint8_t *)addr + type_maps[i].offset);
+		}
+	}
+}
+
 static void tell_type_maps(struct gl_host *host)
 {
-	void (*add)(void *) = (void (*)(void *))gl_host_export(host, "goloader_add_type_cache");
-
-	for (size_t i = 0; add != NULL && i < sizeof(type_maps) / sizeof(type_maps[0]); i++) {
-		uint8_t *map = runtime_symbol(host, type_maps[i].name, NULL, 0);
+	for (size_t i = 0; i < sizeof(type_maps) / sizeof(type_maps[0]); i++) {
+		void *map = runtime_symbol(host, type_maps[i].name, NULL, 0);
 		if (map != NULL) {
-			add(map + type_maps[i].offset);
+			host_tell_type_map(host, type_maps[i].name, (uintptr_t)map);
 		}
 	}
 	/* encoding/gob has plain maps behind its lock, one of them replaced as a whole when it grows */
@@ -302,6 +314,7 @@ static void find_exports(struct gl_host *host)
 	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");
 	*(void **)&host->run_main = gl_host_export(host, "goloader_run_main");
+	*(void **)&host->add_type_cache = gl_host_export(host, "goloader_add_type_cache");
 	init(&host->runtime);
 	tell_type_maps(host);
 }

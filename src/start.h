@@ -61,6 +61,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
@@ -83,6 +84,8 @@ int module_tie_package(struct link *l, struct lpkg *p);
 int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex);
 void module_root_main(struct link *l);
 void module_exports_free(struct exports *ex, uint32_t n);
+/* Tells the Go half of a variable that remembers types for ever, if the name is that of one. */
+void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr);
 /* What an earlier load or shipping left on the host for its caller is gone. */
 void module_begin(struct gl_host *host);
 void module_hand_over_wants(struct gl_host *host, struct link *l);

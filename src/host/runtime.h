@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x34a6ba20d7680673)
+#define GL_HOST_PROTOCOL UINT64_C(0xecea53ad0e50447d)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -32,6 +32,7 @@ struct gl_runtime {
 	void *type_pointers_of, *heap_bits_for, *next_pointer;
 
 	/* variables */
+	void *types_by_string, *types_by_string_end; /* reflect's; NULL when the host has none */
 	void *firstmoduledata, *lastmoduledatap;
 	void *itab_table;          /* **itabTableType */
 	void *itab_table_init;     /* itabTableType: the first, which a larger one may have replaced */
