@@ -210,7 +210,12 @@ func answer(r *C.struct_gl_retired, runner uint64, user holder, result int) C.in
 var walkers = make(parts, 1)
 
 func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runner uint64, user holder, result int) {
-	purgeTypes(going)
+	restore := purgeTypes(going)
+	defer func() {
+		if result != retired {
+			restore()
+		}
+	}()
 	self := goid()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	if !withWorldStopped(func() {
@@ -414,16 +419,35 @@ func goloader_add_type_map(lock, m, typ unsafe.Pointer) {
 	typeMaps = append(typeMaps, c)
 }
 
-func (c typeMap) purge(going parts) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	if c.typ != nil {
-		m := reflect.NewAt(c.typ, c.at).Elem()
+// purge drops the entries that mention what goes; the result puts them back.
+func (c typeMap) purge(going parts) (restore func()) {
+	var keys, values []reflect.Value
+	c.change(func(m reflect.Value) {
 		for _, key := range m.MapKeys() {
 			if mentions(key, going, 0) {
+				keys, values = append(keys, key), append(values, m.MapIndex(key))
 				m.SetMapIndex(key, reflect.Value{})
 			}
 		}
+	})
+	return func() {
+		if len(keys) == 0 {
+			return
+		}
+		c.change(func(m reflect.Value) {
+			for i, key := range keys {
+				m.SetMapIndex(key, values[i])
+			}
+		})
+	}
+}
+
+// change calls do with the map, or with a copy that then replaces it.
+func (c typeMap) change(do func(m reflect.Value)) {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.typ != nil {
+		do(reflect.NewAt(c.typ, c.at).Elem())
 		return
 	}
 	value := (*atomic.Value)(c.at)
@@ -431,40 +455,55 @@ func (c typeMap) purge(going parts) {
 	if !m.IsValid() {
 		return
 	}
-	rest := reflect.MakeMap(m.Type())
+	changed := reflect.MakeMap(m.Type())
 	for _, key := range m.MapKeys() {
-		if !mentions(key, going, 0) {
-			rest.SetMapIndex(key, m.MapIndex(key))
-		}
+		changed.SetMapIndex(key, m.MapIndex(key))
 	}
-	if rest.Len() < m.Len() {
-		value.Store(rest.Interface())
-	}
+	do(changed)
+	value.Store(changed.Interface())
 }
 
-// purgeTypes drops from the caches what mentions a type that goes.
-func purgeTypes(going parts) {
-	for _, c := range typeMaps {
-		c.purge(going)
-	}
-	for _, c := range typeCaches {
-		found := false
+// purge drops the entries that mention what goes; the result puts them back.
+func (c typeCache) purge(going parts) (restore func()) {
+	type entry struct{ key, value any }
+	var dropped []entry
+	c.cache.Range(func(key, value any) bool {
+		if mentions(reflect.ValueOf(key), going, 0) || mentions(reflect.ValueOf(value), going, 0) {
+			c.cache.Delete(key)
+			dropped = append(dropped, entry{key, value})
+		}
+		return true
+	})
+	if len(dropped) > 0 {
+		// Up to Go 1.23 a deleted key stays in the map's read-only half, until a new key makes it copy that.
+		c.cache.Store(new(int), nil)
 		c.cache.Range(func(key, value any) bool {
-			if mentions(reflect.ValueOf(key), going, 0) || mentions(reflect.ValueOf(value), going, 0) {
+			if _, ours := key.(*int); ours {
 				c.cache.Delete(key)
-				found = true
 			}
 			return true
 		})
-		if found {
-			// Up to Go 1.23 a deleted key stays in the map's read-only half, until a new key makes it copy that.
-			c.cache.Store(new(int), nil)
-			c.cache.Range(func(key, value any) bool {
-				if _, ours := key.(*int); ours {
-					c.cache.Delete(key)
-				}
-				return true
-			})
+	}
+	return func() {
+		for _, e := range dropped {
+			c.cache.LoadOrStore(e.key, e.value)
+		}
+	}
+}
+
+// purgeTypes drops from the caches what mentions a type that goes. If it then doesn't go, all that must be put back: a
+// type made by reflect lives as long as it is in its cache.
+func purgeTypes(going parts) (restore func()) {
+	var restores []func()
+	for _, c := range typeMaps {
+		restores = append(restores, c.purge(going))
+	}
+	for _, c := range typeCaches {
+		restores = append(restores, c.purge(going))
+	}
+	return func() {
+		for _, restore := range restores {
+			restore()
 		}
 	}
 }

@@ -277,14 +277,15 @@ func (t *tracer) reach(w uintptr) {
 
 // follow looks at a pointer: it marks what that leads to, or finds that it leads into what goes.
 func (t *tracer) follow(w uintptr) bool {
-	if t.heap.holds(w) {
-		t.reach(w)
-		return false
+	if t.module.holds(w) || t.around.holds(w) {
+		return t.refers(w, false)
 	}
-	return (t.module.holds(w) || t.around.holds(w)) && t.refers(w, false)
+	t.reach(w)
+	return false
 }
 
-// each calls do for every pointer of a root, until that says that it is done.
+// each calls do for every pointer of a root, until that says that it is done. The word in front of a pointer may be an
+// interface's type or itab, which are no pointers to the collector (cmd/compile/internal/typebits).
 func (r *root) each(do func(at, w uintptr) bool) bool {
 	table := rt.itab_table_init
 	itabs := region{uintptr(table), uintptr(rt.table_entries) + *wordAt(table, rt.table_size)*word}
@@ -294,14 +295,23 @@ func (r *root) each(do func(at, w uintptr) bool) bool {
 			continue
 		}
 		// what goes will be taken out of the runtime's tables of itabs, and of types made at run time
-		if at := r.low + i*word; !itabs.holds(at) && !madeTypes.holds(at) && do(at, load(at)) {
+		at := r.low + i*word
+		if itabs.holds(at) || madeTypes.holds(at) {
+			continue
+		}
+		if do(at, load(at)) {
+			return true
+		}
+		if before := at - word; r.mask != nil && i > 0 && !itabs.holds(before) && !madeTypes.holds(before) &&
+			do(before, load(before)) {
 			return true
 		}
 	}
 	return false
 }
 
-// each calls do for every pointer of an object, as the collector finds them, until that says that it is done.
+// each calls do for every pointer of an object, as the collector finds them, and for the words in front of them, until
+// that says that it is done.
 func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
 	// runtime.typePointers, or before Go 1.22 runtime.heapBits
 	type iterator struct{ a, b, c, d uintptr }
@@ -321,7 +331,7 @@ func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
 		if at == 0 {
 			return false
 		}
-		if do(load(at)) {
+		if do(load(at)) || at > object && do(load(at-word)) {
 			return true
 		}
 	}
