@@ -159,3 +159,43 @@ describe("ten thousand loads and unloads", function()
       ("mappings: %d, later %d"):format(first.mappings, rest.mappings))
   end)
 end)
+
+describe("a module that makes unique values of its types", function()
+  -- the package is there since Go 1.23
+  if tonumber(support.host():info().go_version:match "^go1%.(%d+)") >= 23 then
+    it("goes with them", function()
+      local object_with_unique = support.compile([[
+package handles
+
+import (
+	"fmt"
+	"net/netip"
+	"runtime"
+	"unique"
+)
+
+type key struct{ a, b string }
+
+var zero = unique.Make(key{})
+
+func Make(a string) string {
+	k, n := unique.Make(key{a, "b"}), unique.Make("handles " + a)
+	runtime.GC()
+	return fmt.Sprintln(k == unique.Make(key{a, "b"}), k == zero, n.Value(), netip.MustParseAddr("fe80::1%" + a))
+}
+
+func Collect() { runtime.GC() }
+]], "handles")
+      local other = assert(host:load(support.compile(
+        "package other\n\nimport \"runtime\"\n\nfunc Collect() { runtime.GC() }\n", "other")))
+      for round = 1, 20 do
+        local handles = assert(host:load(object_with_unique))
+        assert.equal(("true false handles eth%d fe80::1%%eth%d\n"):format(round, round), handles.Make("eth" .. round))
+        assert(handles:unload())
+        other.Collect()
+        other.Collect()
+      end
+      assert(other:unload())
+    end)
+  end
+end)

@@ -95,6 +95,32 @@ static void find_pending(struct gl_host *host)
 	}
 }
 
+/* The package unique (src/host/unique.go). */
+static void fill_unique(struct gl_host *host)
+{
+	struct gl_runtime *rt = &host->runtime;
+	static const char *const packages[] = { "sync", "concurrent" }; /* the latter in Go 1.23 */
+	char name[128];
+
+	for (int i = 0; i < 2 && rt->unique_all == NULL; i++) {
+		void **methods[] = { &rt->unique_all, &rt->unique_delete, &rt->unique_store };
+		static const char *const names[] = { "All", "CompareAndDelete", "LoadOrStore" };
+		for (size_t k = 0; k < 3; k++) {
+			snprintf(name, sizeof(name), "internal/%s.(*HashTrieMap[*internal/abi.Type,interface {}]).%s",
+				 packages[i], names[k]);
+			*methods[k] = runtime_symbol(host, name, NULL, 0);
+		}
+		rt->unique_maps_indirect = i;
+	}
+	rt->unique_maps = runtime_symbol(host, "unique.uniqueMaps", NULL, 0);
+	rt->unique_cleanup_mu = runtime_symbol(host, "unique.cleanupMu", NULL, 0);
+	rt->unique_cleanup_funcs_mu = runtime_symbol(host, "unique.cleanupFuncsMu", NULL, 0);
+	rt->unique_cleanup_funcs = runtime_symbol(host, "unique.cleanupFuncs", NULL, 0);
+	rt->kind_cleanup = gl_abi_const(host->abi, "runtime._KindSpecialCleanup");
+	rt->special_kind = gl_abi_field(host->abi, "runtime.special", "kind");
+	rt->cleanup_funcs = gl_abi_struct_size(host->abi, "runtime.cleanupFn") > 0 ? 2 : 1;
+}
+
 static int fill_runtime(struct gl_host *host, struct gl_error *err)
 {
 	struct gl_runtime *rt = &host->runtime;
@@ -126,6 +152,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");
 	NEED(allspans, "runtime.mheap_");
+	NEED(span_of_heap, "runtime.spanOfHeap");
 	NEED(traceback_cache, "runtime.traceback_cache");
 	NEED(godebug_default, "runtime.godebugDefault");
 	rt->main_init_flag = runtime_symbol(host, "runtime.mainInitDone", NULL, 0);
@@ -180,6 +207,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->g_stack_hi += stack_hi;
 	rt->mspan_index_size = rt->mspan_nelems - rt->mspan_freeindex; /* they are neighbours */
 	rt->mspan_large_type = gl_abi_field(abi, "runtime.mspan", "largeType");
+	fill_unique(host);
 	rt->special_size = (int32_t)gl_abi_struct_size(abi, "runtime.special");
 	find_pending(host);
 	rt->reflect_offs = runtime_symbol(host, "runtime.reflectOffs", NULL, 0);

@@ -218,7 +218,8 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 	}()
 	self := goid()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
-	if !withWorldStopped(func() {
+	unique := takeUnique(going)
+	ok := withWorldStopped(func() {
 		var found bool
 		if runner, found = runnerOf(going, self, unwinder); found {
 			result = stillRuns
@@ -231,6 +232,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		for _, c := range caches {
 			*(*uintptr)(c[0]) = uintptr(c[1])
 		}
+		dropUnique(going)
 		if r.prove != C.GL_PROVE_NOTHING {
 			var constants bool
 			if user, found, constants = userOf(going, r.prove == C.GL_PROVE_CODE, self); found {
@@ -246,7 +248,12 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		}
 		purgeItabs(going)
 		purgePCs()
-	}) {
+	})
+	unique.unlock()
+	if !ok || result != retired {
+		unique.putBack()
+	}
+	if !ok {
 		return 0, holder{}, cantStop
 	}
 	for i := range going {

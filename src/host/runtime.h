@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xecea53ad0e50447d)
+#define GL_HOST_PROTOCOL UINT64_C(0x14f5be21f882d6ca)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -66,6 +66,15 @@ struct gl_runtime {
 	int32_t reflect_offs_m;
 	int32_t special_next, special_size;
 	struct gl_pending pending[2];
+
+	/* package unique: NULL where there is no such thing */
+	void *unique_maps, *unique_all, *unique_delete, *unique_store; /* of a HashTrieMap[*abi.Type, any] */
+	void *unique_cleanup_mu, *unique_cleanup_funcs_mu, *unique_cleanup_funcs;
+	void *span_of_heap;   /* func(uintptr) *mspan */
+	int64_t kind_cleanup; /* runtime._KindSpecialCleanup; -1 before Go 1.24 */
+	int32_t special_kind;
+	int32_t cleanup_funcs;        /* of a cleanup: 1, since Go 1.26 2 */
+	int32_t unique_maps_indirect; /* Go 1.23: a pointer to the map */
 };
 
 /* A unit's memory, as retire sees it. */

@@ -76,12 +76,15 @@ func addConstants(d *description, src, goarch string) error {
 		}
 		return c.Name()
 	}
-	// The states of a goroutine: unexported, so under the package's name.
+	// The states of a goroutine, and the kinds of what the runtime notes of objects: unexported, so under the package's
+	// name.
 	states := func(c *types.Const) string {
-		if !strings.HasPrefix(c.Name(), "_G") {
-			return ""
+		for _, prefix := range []string{"_G", "_KindSpecial"} {
+			if strings.HasPrefix(c.Name(), prefix) {
+				return "runtime." + c.Name()
+			}
 		}
-		return "runtime." + c.Name()
+		return ""
 	}
 	for _, from := range []struct {
 		dir   string
@@ -90,7 +93,7 @@ func addConstants(d *description, src, goarch string) error {
 	}{
 		{"cmd/internal/objabi", []string{"reloctype.go", "symkind.go"}, kinds},
 		{"internal/abi", nil, exported},
-		{"runtime", []string{"runtime2.go"}, states},
+		{"runtime", []string{"runtime2.go", "mheap.go"}, states},
 	} {
 		dir := filepath.Join(src, from.dir)
 		files := from.files

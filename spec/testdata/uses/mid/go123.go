@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"unique"
 
 	"example.com/uses/base"
 )
@@ -35,4 +36,12 @@ func Iterators() string {
 	}
 	m := maps.Collect(walk(4))
 	return fmt.Sprint(second, ok, sum, slices.Sorted(maps.Keys(m)))
+}
+
+// Unique makes handles of base's and mid's types.
+func Unique() string {
+	a, b := unique.Make(base.Point{X: 1}), unique.Make(base.Point{X: 1})
+	c, d := unique.Make(Weight(3)), unique.Make(Weight(4))
+	base.Boxes["handle"] = a
+	return fmt.Sprint(a == b, a.Value(), c == d, c.Value())
 }

@@ -1,0 +1,146 @@
+package host
+
+/*
+#include "runtime.h"
+*/
+import "C"
+
+import (
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+)
+
+// The package unique has a map of values for each type, and the runtime has to tell it of values that are garbage: it
+// refers to types and code of modules, but is a cache of theirs that nobody else asks. So it goes with them.
+//
+// uniqueTypes is what was taken out of it; putBack undoes that, where the module stays after all.
+type uniqueTypes struct {
+	unlock func()
+	types  []unsafe.Pointer
+	maps   []any
+}
+
+func uniqueMap() unsafe.Pointer {
+	if rt.unique_maps_indirect != 0 {
+		return *(*unsafe.Pointer)(rt.unique_maps)
+	}
+	return rt.unique_maps
+}
+
+// takeUnique takes out the maps of types that go.
+func takeUnique(going parts) (taken uniqueTypes) {
+	taken.unlock = func() {}
+	if rt.unique_maps == nil || rt.unique_all == nil || rt.unique_delete == nil || rt.unique_store == nil {
+		return taken
+	}
+	if rt.unique_cleanup_funcs != nil {
+		// Go 1.23 and 1.24: it walks its maps on a goroutine of its own
+		all, funcs := (*sync.Mutex)(rt.unique_cleanup_mu), (*sync.Mutex)(rt.unique_cleanup_funcs_mu)
+		all.Lock()
+		funcs.Lock()
+		taken.unlock = func() {
+			funcs.Unlock()
+			all.Unlock()
+		}
+	}
+	all := funcOf[func(unsafe.Pointer) func(func(typ unsafe.Pointer, m any) bool)](&rt.unique_all)
+	remove := funcOf[func(m, typ unsafe.Pointer, old any) bool](&rt.unique_delete)
+	all(uniqueMap())(func(typ unsafe.Pointer, m any) bool {
+		if typeMentions(typeAt(typ), going) && remove(uniqueMap(), typ, m) {
+			taken.types, taken.maps = append(taken.types, typ), append(taken.maps, m)
+		}
+		return true
+	})
+	return taken
+}
+
+func (taken *uniqueTypes) putBack() {
+	store := funcOf[func(m, typ unsafe.Pointer, new any) (any, bool)](&rt.unique_store)
+	for i, typ := range taken.types {
+		store(uniqueMap(), typ, taken.maps[i])
+	}
+}
+
+// dropUnique has nothing called when unique values turn out to be garbage, of what is code that goes. The world is
+// stopped. Should the module stay, a dead value stays in its map until its place is needed.
+func dropUnique(going parts) {
+	if rt.unique_cleanup_funcs != nil {
+		funcs := (*[]func())(rt.unique_cleanup_funcs)
+		var keep []func()
+		for _, f := range *funcs {
+			if !going.captured(*(*unsafe.Pointer)(unsafe.Pointer(&f)), 0) {
+				keep = append(keep, f)
+			}
+		}
+		*funcs = keep
+	}
+	if rt.kind_cleanup < 0 {
+		return
+	}
+	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
+		for s := *pointerAt(mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
+			if C.int64_t(*(*byte)(unsafe.Add(s, rt.special_kind))) == rt.kind_cleanup {
+				dropCleanup(going, unsafe.Slice((*unsafe.Pointer)(unsafe.Add(s, rt.special_size)), rt.cleanup_funcs))
+			}
+		}
+	}
+}
+
+// dropCleanup makes a cleanup do nothing: a function, or since Go 1.26 an adapter that is called with a function and its
+// argument.
+func dropCleanup(going parts, funcs []unsafe.Pointer) {
+	theirs, unique := false, false
+	for _, fn := range funcs {
+		theirs = theirs || going.captured(fn, 1)
+		unique = unique || isUnique(fn, 1)
+	}
+	if !theirs || !unique {
+		return
+	}
+	nothing := func(_, _ unsafe.Pointer) {}
+	for i := range funcs {
+		*(*uintptr)(unsafe.Pointer(&funcs[i])) = *(*uintptr)(unsafe.Pointer(&nothing)) // no memory of the collector's
+	}
+}
+
+// captured tells whether a function value is theirs: its code, or what it has captured, down to a depth.
+func (ps parts) captured(fn unsafe.Pointer, depth int) bool {
+	if ps.hold(uintptr(fn)) {
+		return true
+	}
+	for _, w := range wordsOf(fn) {
+		if ps.hold(w) || depth > 0 && ps.captured(*(*unsafe.Pointer)(unsafe.Pointer(&w)), depth-1) {
+			return true
+		}
+	}
+	return false
+}
+
+func isUnique(fn unsafe.Pointer, depth int) bool {
+	words := wordsOf(fn)
+	if len(words) == 0 {
+		return false
+	}
+	if f := runtime.FuncForPC(words[0]); f != nil && strings.HasPrefix(f.Name(), "unique.") {
+		return true
+	}
+	for _, w := range words[1:] {
+		if depth > 0 && isUnique(*(*unsafe.Pointer)(unsafe.Pointer(&w)), depth-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// wordsOf is the heap object that p points into, or what there is of it up to 512 bytes; nil when it is none.
+func wordsOf(p unsafe.Pointer) []uintptr {
+	mspan := funcOf[func(uintptr) unsafe.Pointer](&rt.span_of_heap)(uintptr(p))
+	if mspan == nil {
+		return nil
+	}
+	size := *wordAt(mspan, rt.mspan_elemsize)
+	offset := (uintptr(p) - *wordAt(mspan, rt.mspan_start)) % size
+	return unsafe.Slice((*uintptr)(unsafe.Add(p, -int(offset))), least(size, 512)/word)
+}
