@@ -66,7 +66,11 @@ func Fill() {
 	base.Boxes["pair"] = base.Pair[base.Celsius, []base.Square]{Key: 1}
 	base.Boxes["map"] = map[base.Point][]base.Celsius{{X: 1}: {2, 3}}
 	base.Boxes["array"] = [3]*base.Point{2: {X: 3}}
+	base.Boxes["own"] = own{base.Point{X: 1}}
 }
+
+// own is a type that base does not know.
+type own struct{ base.Point }
 
 // Reflected says how reflection sees base's types from here: the same as base does.
 func Reflected() string {
