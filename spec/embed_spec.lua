@@ -31,9 +31,10 @@ local function built_natively(dir, name, arguments)
   return path
 end
 
--- The program has neither paths nor a host to choose.
+-- The program has neither paths nor a host to choose. What the go command alone has built finds its Go as users have it.
 local function run(program, environment, ...)
-  return support.run({ program, ... }, paths .. "GOLOADER_HOST=/no/such/host.so " .. (environment or ""))
+  local go = "GOROOT=" .. quote(support.tools().goroot) .. " "
+  return support.run({ program, ... }, paths .. go .. "GOLOADER_HOST=/no/such/host.so " .. (environment or ""))
 end
 
 local function script(name, text)

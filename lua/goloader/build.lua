@@ -523,7 +523,8 @@ local function listed(tc, target, opts, memory)
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
   end
-  local job, why = list(tc, target, opts, "-export", not opts.words and opts.gcflags and "-gcflags=" .. opts.gcflags or nil)
+  local gcflags = not opts.words and opts.gcflags and "-gcflags=" .. opts.gcflags or nil
+  local job, why = list(tc, target, opts, "-export", gcflags)
   if not job then return nil, why end
   local function finish()
     local ok, output, errors = job:wait()

@@ -79,9 +79,9 @@ end
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out, Go stops for as long as a walk over its live heap takes.
 ---
---- A package that the module shares with others may remember its types for ever (JSON packages do). With `prove = "code"`
---- that is no reason to stay: the types stay mapped, and nothing but code and variables must be unused. `prove =
---- "nothing"` leaves the walk out, for those who know.
+--- A package that the module shares with others may remember its types for ever (JSON packages do). That is no reason
+--- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
+--- = "nothing"` there is no walk, for those who know.
 ---@param options { prove: nil|"all"|"code"|"nothing" }|nil
 ---@return true|nil
 ---@return goloader.Error|nil err

@@ -167,7 +167,7 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	defer C.free(unwinder)
 
 	// What is in a pool, or waits for its finalizer, is gone after a collection or two.
-	const tries = 3
+	const tries = 5
 	for try := 1; ; try++ {
 		runner, user, result := retire(r, going, unwinder)
 		if result == stillWalks {

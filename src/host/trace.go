@@ -284,26 +284,39 @@ func (t *tracer) follow(w uintptr) bool {
 	return false
 }
 
+type regions [3]region
+
+func (rs *regions) hold(p uintptr) bool { return rs[0].holds(p) || rs[1].holds(p) || rs[2].holds(p) }
+
+// weakVariables are the runtime's own, out of which what goes will be taken: its first table of itabs, what reflect has
+// made at run time, and each module's list of types.
+func weakVariables() *regions {
+	rs := &regions{{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word}}
+	if rt.reflect_offs != nil {
+		rs[1] = region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
+	}
+	if rt.module_to_typelinks != nil {
+		rs[2] = region{uintptr(rt.module_to_typelinks), word}
+	}
+	return rs
+}
+
 // each calls do for every pointer of a root, until that says that it is done. The word in front of a pointer may be an
 // interface's type or itab, which are no pointers to the collector (cmd/compile/internal/typebits).
 func (r *root) each(do func(at, w uintptr) bool) bool {
-	table := rt.itab_table_init
-	itabs := region{uintptr(table), uintptr(rt.table_entries) + *wordAt(table, rt.table_size)*word}
-	madeTypes := region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
+	holes := weakVariables()
 	for i := uintptr(0); i < r.size/word; i++ {
 		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
 			continue
 		}
-		// what goes will be taken out of the runtime's tables of itabs, and of types made at run time
 		at := r.low + i*word
-		if itabs.holds(at) || madeTypes.holds(at) {
+		if holes.hold(at) {
 			continue
 		}
 		if do(at, load(at)) {
 			return true
 		}
-		if before := at - word; r.mask != nil && i > 0 && !itabs.holds(before) && !madeTypes.holds(before) &&
-			do(before, load(before)) {
+		if before := at - word; r.mask != nil && i > 0 && !holes.hold(before) && do(before, load(before)) {
 			return true
 		}
 	}
@@ -384,8 +397,11 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 	for i := range t.spans {
 		next := *pointerAt(t.spans[i].mspan, rt.mspan_specials)
 		for ; next != nil; next = *pointerAt(next, rt.special_next) {
-			// a finalizer's or cleanup's function comes first behind what all specials have in common
+			// a finalizer's or cleanup's functions come first behind what all specials have in common
 			fn := region{uintptr(next) + uintptr(rt.special_size), word}
+			if int64(*(*uint8)(unsafe.Add(next, rt.special_kind))) == int64(rt.kind_cleanup) {
+				fn.size *= uintptr(rt.cleanup_funcs)
+			}
 			if do(root{region: fn, kind: C.GL_HOLDER_FINALIZER}) {
 				return true
 			}
