@@ -1,8 +1,8 @@
 --- A file that runs a program again: what os.Args[0] names.
 --
 -- `go run` makes an executable, and programs that start themselves rely on it: servers that upgrade in place, or tests
--- that crash on purpose. Here a script stands in for it, which repeats the command. Scripts lie in the user's cache, one
--- for each command, so that running a program often adds nothing. (os.Executable asks the kernel, which knows the
+-- that crash on purpose. Here a script stands in for it, which repeats the command. Scripts lie in the user's cache,
+-- one for each command, so that running a program often adds nothing. (os.Executable asks the kernel, which knows the
 -- loader.)
 
 local lfs = require "lfs"
