@@ -31,7 +31,7 @@ local function built_natively(dir, name, arguments)
   return path
 end
 
--- The program has neither paths nor a host to choose. What the go command alone has built finds its Go as users have it.
+-- The program has neither paths nor a host to choose. What the go command alone has built is told of its Go.
 local function run(program, environment, ...)
   local go = "GOROOT=" .. quote(support.tools().goroot) .. " "
   return support.run({ program, ... }, paths .. go .. "GOLOADER_HOST=/no/such/host.so " .. (environment or ""))
