@@ -79,7 +79,8 @@ describe("goloader test", function()
 
   it("heeds the GODEBUG settings that go.mod asks for", function()
     local out = assert_same "-count=1 -v -run=Defaults ./flags"
-    assert.matches("capacity: 1\n", out)
+    -- Go 1.27 has done away with asynctimerchan
+    assert.matches(support.host():info().go_version < "go1.27" and "capacity: 1\n" or "capacity: 0\n", out)
     assert_same("-count=1 -v -run=Defaults ./flags", "GODEBUG=panicnil=1")
   end)
 

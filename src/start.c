@@ -166,6 +166,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 #define NEED(member, strukt, name) rt->member = runtime_field(abi, strukt, name, missing, sizeof(missing))
 	int32_t allspans = runtime_field(abi, "runtime.mheap", "allspans", missing, sizeof(missing));
 	int32_t sched_sp = runtime_field(abi, "runtime.gobuf", "sp", missing, sizeof(missing));
+	int32_t sched_g = runtime_field(abi, "runtime.gobuf", "g", missing, sizeof(missing));
 	int32_t stack_hi = runtime_field(abi, "runtime.stack", "hi", missing, sizeof(missing));
 	NEED(g_sched_sp, "runtime.g", "sched");
 	NEED(g_stack_hi, "runtime.g", "stack");
@@ -203,7 +204,9 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 			host->path, missing);
 	}
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
+	rt->g_sched_g = rt->g_sched_sp + sched_g;
 	rt->g_sched_sp += sched_sp;
+	rt->g_size = (int32_t)gl_abi_struct_size(abi, "runtime.g");
 	rt->g_stack_hi += stack_hi;
 	rt->mspan_index_size = rt->mspan_nelems - rt->mspan_freeindex; /* they are neighbours */
 	rt->mspan_large_type = gl_abi_field(abi, "runtime.mspan", "largeType");

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x14f5be21f882d6ca)
+#define GL_HOST_PROTOCOL UINT64_C(0x8a9d3588d21d3359)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -56,7 +56,7 @@ struct gl_runtime {
 		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, type_hash;
 	int32_t table_size, table_count, table_entries;
-	int32_t g_status, g_goid, g_stack_hi, g_sched_sp, g_syscallsp, g_startpc;
+	int32_t g_status, g_goid, g_stack_hi, g_sched_sp, g_syscallsp, g_startpc, g_sched_g, g_size;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc;
 	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,

@@ -330,6 +330,7 @@ func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
 	type iterator struct{ a, b, c, d uintptr }
 	var it iterator
 	at, object := uintptr(0), s.base+i*s.size
+	front := !s.holdsG(object)
 	if rt.type_pointers_of != nil {
 		it = funcOf[func(unsafe.Pointer, uintptr) iterator](&rt.type_pointers_of)(s.mspan, object)
 	} else {
@@ -344,10 +345,16 @@ func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
 		if at == 0 {
 			return false
 		}
-		if do(load(at)) || at > object && do(load(at-word)) {
+		if do(load(at)) || front && at > object && do(load(at-word)) {
 			return true
 		}
 	}
+}
+
+// holdsG tells whether an object is a runtime.g. In front of pointers those have stack pointers, dead ones of stacks that
+// may have become something else since.
+func (s *span) holdsG(object uintptr) bool {
+	return s.size >= uintptr(rt.g_size) && load(object+uintptr(rt.g_sched_g)) == object
 }
 
 // eachRoot calls do until it says that it is done.
