@@ -23,7 +23,7 @@ type limits struct {
 	memory int64 // resident bytes of its first process
 }
 
-var defaultLimits = limits{time: 30 * time.Second, output: 4 << 20, memory: 6 << 30}
+var defaultLimits = limits{time: 120 * time.Second, output: 4 << 20, memory: 6 << 30}
 
 // outcome is how a process ended.
 type outcome struct {
