@@ -219,9 +219,6 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 	self := goid()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	unique := takeUnique(going)
-	for i := range going {
-		forgetTypelinks(going[i].moduledata) // they refer to the types; the runtime lists them anew at need
-	}
 	ok := withWorldStopped(func() {
 		var found bool
 		if runner, found = runnerOf(going, self, unwinder); found {

@@ -67,6 +67,7 @@ type tracer struct {
 	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
 	around region    // around those
 
+	weak      regions // variables that aren't followed
 	self      uint64
 	spans     []span
 	heap      region   // around all spans
@@ -88,7 +89,7 @@ type holder struct {
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped.
 func userOf(going parts, types bool, self uint64) (user holder, found, constants bool) {
-	t := tracer{going: going, types: types, module: going.around(), self: self}
+	t := tracer{going: going, types: types, module: going.around(), weak: weakVariables(), self: self}
 	t.findItabs()
 	t.findSpans()
 	if user, found = t.trace(); !found {
@@ -290,8 +291,8 @@ func (rs *regions) hold(p uintptr) bool { return rs[0].holds(p) || rs[1].holds(p
 
 // weakVariables are the runtime's own, out of which what goes will be taken: its first table of itabs, what reflect has
 // made at run time, and each module's list of types.
-func weakVariables() *regions {
-	rs := &regions{{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word}}
+func weakVariables() regions {
+	rs := regions{{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word}}
 	if rt.reflect_offs != nil {
 		rs[1] = region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
 	}
@@ -301,22 +302,21 @@ func weakVariables() *regions {
 	return rs
 }
 
-// each calls do for every pointer of a root, until that says that it is done. The word in front of a pointer may be an
+// eachPointer calls do for every pointer of a root, until that says that it is done. The word in front of a pointer may be an
 // interface's type or itab, which are no pointers to the collector (cmd/compile/internal/typebits).
-func (r *root) each(do func(at, w uintptr) bool) bool {
-	holes := weakVariables()
+func (t *tracer) eachPointer(r root, do func(at, w uintptr) bool) bool {
 	for i := uintptr(0); i < r.size/word; i++ {
 		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
 			continue
 		}
 		at := r.low + i*word
-		if holes.hold(at) {
+		if t.weak.hold(at) {
 			continue
 		}
 		if do(at, load(at)) {
 			return true
 		}
-		if before := at - word; r.mask != nil && i > 0 && !holes.hold(before) && do(before, load(before)) {
+		if before := at - word; r.mask != nil && i > 0 && !t.weak.hold(before) && do(before, load(before)) {
 			return true
 		}
 	}
@@ -419,7 +419,7 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 
 func (t *tracer) trace() (user holder, found bool) {
 	if t.eachRoot(func(r root) bool {
-		return r.each(func(at, w uintptr) bool {
+		return t.eachPointer(r, func(at, w uintptr) bool {
 			if found = t.follow(w); found {
 				user = holder{kind: r.kind, goid: r.goid, at: at, word: w}
 			}
@@ -471,7 +471,7 @@ func (t *tracer) rootOf(user holder) holder {
 	for through := 1; through <= farthest; through++ {
 		var keeper holder
 		if t.eachRoot(func(r root) bool {
-			return r.each(func(at, w uintptr) bool {
+			return t.eachPointer(r, func(at, w uintptr) bool {
 				keeper = holder{kind: r.kind, at: at, goid: r.goid, word: user.word, through: through}
 				return target.holds(w)
 			})
