@@ -141,7 +141,7 @@ FUZZ_TIME ?= 60
 FUZZERS := $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
 FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c
 
-build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) Makefile
+build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/*.h) Makefile
 	@mkdir -p $(@D)
 	clang $(filter-out $(LTO),$(GL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
 

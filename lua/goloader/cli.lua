@@ -92,7 +92,22 @@ local function exit_now(status)
   io.stderr:flush()
   ffi.C._exit(status)
 end
-cli.exit_now = exit_now
+
+--- Runs a program that was loaded with `run_init = false`; the process ends when its main does.
+---@param module goloader.Module
+---@param strings table<string, string>  values of variables, as the linker's -X gives them
+---@param words string[]  os.Args
+---@return goloader.Error|integer err  or the status, where the process can't be ended from Lua
+function cli.run_program(module, strings, words)
+  for variable, value in pairs(strings) do
+    local ok, err = module:set_string(variable, value)
+    -- as to the linker, a variable that nobody uses is none
+    if not ok and err.code ~= "missing" then return err end
+  end
+  local ok, err = module:run_main(words)
+  if not ok then return err end
+  return exit_now(0)
+end
 
 -- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
 -- could share a third-party package.
@@ -142,15 +157,8 @@ function cli.run(arguments)
 
   local name = program_name(paths)
   local script = require "goloader.again".script(name, paths, #rest)
-  local ok
-  for variable, value in pairs(options.strings) do
-    ok, err = module:set_string(variable, value)
-    -- as to the linker, a variable that nobody uses is none
-    if not ok and err.code ~= "missing" then return complain(err) end
-  end
-  ok, err = module:run_main { script or name, unpack(rest) }
-  if not ok then return complain(err) end
-  return exit_now(0)
+  local status = cli.run_program(module, options.strings, { script or name, unpack(rest) })
+  return type(status) == "number" and status or complain(status)
 end
 
 -- ---- looking at objects -------------------------------------------------------------------------------------------
@@ -236,13 +244,7 @@ function cli.describe(arguments)
   local argv = { describe }
   if arguments.goroot then argv = { describe, "-goroot", arguments.goroot } end
   argv[#argv + 1] = arguments.host
-  local words = {}
-  for i, word in ipairs(argv) do words[i] = toolchain.quote(word) end
-  local command = "exec " .. table.concat(words, " ")
-  if arguments.output then command = command .. " >" .. toolchain.quote(arguments.output) end
-  local status = os.execute(command)
-  if status == true or status == 0 then return 0 end
-  return 1
+  return toolchain.execute(argv, { output = arguments.output })
 end
 
 function cli.host(arguments)

@@ -22,16 +22,20 @@ end
 local files = set "modfile overlay pgo pkgdir"
 for name in pairs(set "a cover buildvcs modcacherw trimpath") do build_flags[name] = "switch" end
 
-local refused = {
+--- Why there are flags that no command of ours can follow.
+flags.sanitizers = {
   race = "the race detector has a runtime of its own, which no host is built with",
   msan = "the memory sanitizer needs a runtime of its own, which no host is built with",
   asan = "the address sanitizer needs a runtime of its own, which no host is built with",
+}
+
+local refused = setmetatable({
   exec = "the program runs in this process, and nobody else can run it",
   o = "no executable is written",
   buildmode = "there is one way to load a program",
   compiler = "objects of Go's own compiler are loaded, and no others",
   linkshared = "the host is shared as it is",
-}
+}, { __index = flags.sanitizers })
 
 -- Flags of the linker (cmd/link/internal/ld/main.go).
 local link_values = set [[
@@ -74,25 +78,25 @@ local function cut(word)
   return word:match "^%-%-?([%w]+)$"
 end
 
---- Reads the linker's flags: what -X gives to string variables.
----@param text string  as -ldflags has it
----@param strings table<string, string>  takes values by a variable's full name
----@return true|nil
+---@class goloader.LinkFlags
+---@field strings table<string, string>  what -X gives to string variables, by their full names
+---@field values table<string, string>  of the other flags that have one
+---@field object string|nil  what is to be linked
+
+--- Reads the arguments of the linker.
+---@param words string[]
+---@return goloader.LinkFlags|nil link
 ---@return string|nil why
-function flags.read_ldflags(text, strings)
-  -- "all=" and "pattern=" say which packages the flags are for: of those, one is linked here
-  local words, why = flags.split((text:gsub("^[^%-%s\"'][^=%s]*=", "")))
-  if not words then return nil, "flag -ldflags: " .. why end
-  local at = 1
+function flags.read_link(words)
+  local link, at = { strings = {}, values = {} }, 1
   while words[at] do
     local name, value = cut(words[at])
-    if name == "race" or name == "msan" or name == "asan" then
-      return nil, ("flag -%s: %s"):format(name, refused[name])
-    end
-    if not link_values[name] and not link_switches[name] then
+    if flags.sanitizers[name] then return nil, ("flag -%s: %s"):format(name, flags.sanitizers[name]) end
+    if not words[at]:find "^%-" then
+      link.object = words[at]
+    elseif not link_values[name] and not link_switches[name] then
       return nil, ("flag -ldflags: the linker knows no %s"):format(words[at])
-    end
-    if not value and link_values[name] then
+    elseif not value and link_values[name] then
       at = at + 1
       value = words[at]
     end
@@ -101,10 +105,25 @@ function flags.read_ldflags(text, strings)
       if not variable then
         return nil, ("flag -ldflags: -X wants importpath.name=value, not %q"):format(value or "")
       end
-      strings[variable] = content
+      link.strings[variable] = content
+    elseif name then
+      link.values[name] = value
     end
     at = at + 1
   end
+  return link
+end
+
+-- Reads what -ldflags has: of that only -X says anything here.
+local function read_ldflags(text, strings)
+  -- "all=" and "pattern=" say which packages the flags are for: of those, one is linked here
+  local words, why = flags.split((text:gsub("^[^%-%s\"'][^=%s]*=", "")))
+  if not words then return nil, "flag -ldflags: " .. why end
+  local link
+  link, why = flags.read_link(words)
+  if not link then return nil, why end
+  if link.object then return nil, ("flag -ldflags: the linker knows no %s"):format(link.object) end
+  for variable, content in pairs(link.strings) do strings[variable] = content end
   return true
 end
 
@@ -137,7 +156,7 @@ function flags.read(arguments)
     if not kind or kind == "value" and not value then
       if not refused[name] then return nil, ("flag %s is not known, or lacks its value"):format(word) end
     elseif name == "ldflags" then
-      local ok, why = flags.read_ldflags(value, read.strings)
+      local ok, why = read_ldflags(value, read.strings)
       if not ok then return nil, why end
     elseif name == "lang" then
       read.lang = value

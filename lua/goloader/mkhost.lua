@@ -17,16 +17,6 @@ local function value_of(arguments, name)
   end
 end
 
--- Runs a command to its end, with this process's streams.
-local function execute(argv)
-  local words = {}
-  for i, word in ipairs(argv) do words[i] = toolchain.quote(word) end
-  local ok, _, status = os.execute("exec " .. table.concat(words, " "))
-  -- Lua 5.1 returns what wait(2) gave
-  if type(ok) == "number" then return ok < 256 and ok or math.floor(ok / 256) end
-  return ok and 0 or status
-end
-
 -- Builds the tools with another Go than the default host's.
 local function build_tools(sources, goroot)
   local dir = os.tmpname()
@@ -70,8 +60,8 @@ function mkhost.run(arguments)
   end
   local argv = { tools .. "/mkhost", "-goroot", goroot, "-sources", sources }
   for _, word in ipairs(arguments) do argv[#argv + 1] = word end
-  local status = execute(argv)
-  if temporary then execute { "rm", "-rf", "--", temporary } end
+  local status = toolchain.execute(argv)
+  if temporary then toolchain.execute { "rm", "-rf", "--", temporary } end
   return status
 end
 

@@ -12,6 +12,7 @@
 -- package that imports it (go list -test -deps strings shows them as "fmt [strings.test]"): these are the module's own.
 
 local lfs = require "lfs"
+local go_flags = require "goloader.flags"
 local toolchain = require "goloader.toolchain"
 
 local quote, read_file = toolchain.quote, toolchain.read_file
@@ -58,14 +59,11 @@ end
 -- Flags that decide how the standard library is compiled, with how many words they take.
 local build_flags = { tags = 2, gcflags = 2, asmflags = 2, installsuffix = 2, pgo = 2, trimpath = 1 }
 
-local refused = {
-  race = "the race detector has a runtime of its own, which no host is built with",
-  msan = "the memory sanitizer needs a runtime of its own, which no host is built with",
-  asan = "the address sanitizer needs a runtime of its own, which no host is built with",
+local refused = setmetatable({
   c = "a test binary is linked by go test -c; there is none here",
   o = "a test binary is linked by go test -o; there is none here",
   toolexec = "this is how the linker is replaced",
-}
+}, { __index = go_flags.sanitizers })
 
 -- The flags among the arguments that go list must know, too; or why there is one that can't be. `fuzz` is "true" when
 -- all packages are compiled to count for the fuzzer.
@@ -115,13 +113,6 @@ local function identity(files)
   return table.concat(parts, "-")
 end
 
--- Status of os.execute: a number to Lua 5.1, three values to later ones.
-local function exit_status(status, _, code)
-  if code then return code end
-  if type(status) == "number" then return status > 255 and math.floor(status / 256) or status end
-  return status and 0 or 1
-end
-
 function test.main(arguments)
   if arguments[1] == "-h" or arguments[1] == "--help" then
     io.stderr:write(usage)
@@ -152,15 +143,15 @@ function test.main(arguments)
   if ok then ok, err = write_toolexec(dir .. "/toolexec", dir .. "/link") end
   local status = 1
   if ok then
-    local words = { tools.env .. "exec", quote(tools.goroot .. "/bin/go"), "test" }
+    local words = { tools.goroot .. "/bin/go", "test" }
     local first = 1
     if (arguments[1] or ""):find "^%-%-?C" then -- go wants it before all others
       first = arguments[1]:find("=", 1, true) and 2 or 3
     end
-    for i = 1, first - 1 do words[#words + 1] = quote(arguments[i]) end
-    words[#words + 1] = "-toolexec=" .. quote(dir .. "/toolexec")
-    for i = first, #arguments do words[#words + 1] = quote(arguments[i]) end
-    status = exit_status(os.execute(table.concat(words, " ")))
+    for i = 1, first - 1 do words[#words + 1] = arguments[i] end
+    words[#words + 1] = "-toolexec=" .. dir .. "/toolexec"
+    for i = first, #arguments do words[#words + 1] = arguments[i] end
+    status = toolchain.execute(words, { env = tools.env })
   end
   toolchain.remove_dir(dir)
   if not ok then return complain(err) end
@@ -168,38 +159,6 @@ function test.main(arguments)
 end
 
 -- ---- in place of the linker ---------------------------------------------------------------------------------------
-
--- Flags of the linker that are a word apart from their value (cmd/link/internal/ld/main.go). The others that the go
--- command gives say nothing to us: how to strip the binary, what its build ID is, which C linker to use.
-local with_value = { o = true, importcfg = true, X = true, L = true, installsuffix = true, fipso = true, extld = true,
-  extldflags = true, buildmode = true, buildid = true, pluginpath = true, r = true, I = true, T = true, R = true,
-  E = true, tmpdir = true, linkmode = true, libgcc = true, k = true, extar = true }
-
-local function read_link(arguments)
-  local link, at = { strings = {} }, 1
-  while arguments[at] do
-    local word = arguments[at]
-    local name, value = word:match "^%-%-?([%w]+)=?(.*)$"
-    if not name then
-      link.main = word
-    else
-      if not word:find("=", 1, true) and with_value[name] then
-        at = at + 1
-        value = arguments[at]
-      end
-      if refused[name] and name ~= "o" then return nil, ("flag -%s: %s"):format(name, refused[name]) end
-      if name == "X" then
-        local variable, text = value:match "^(.-)=(.*)$"
-        if not variable then return nil, ("flag -X: %s is not NAME=VALUE"):format(value) end
-        link.strings[variable] = text
-      else
-        link[name] = value
-      end
-    end
-    at = at + 1
-  end
-  return link
-end
 
 -- What Go's %q wrote.
 local escapes = { a = "\a", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", v = "\v" }
@@ -274,7 +233,7 @@ function test.link(config, arguments)
     print(config.version)
     return 0
   end
-  local link, err = read_link(arguments)
+  local link, err = go_flags.read_link(arguments)
   if not link then return complain(err) end
   local tools
   tools, err = toolchain.find(config.host)
@@ -283,11 +242,11 @@ function test.link(config, arguments)
   std, err = tools:std_archives {}
   if not std then return complain(err) end
 
-  local text, objects, standard = read_file(link.importcfg), {}, {}
+  local text, objects, standard = read_file(link.values.importcfg), {}, {}
   for path, file in text:gmatch "packagefile ([^=\n]+)=([^\n]+)" do
     if std[path] then
       standard[path] = file
-    elseif file ~= link.main then
+    elseif file ~= link.object then
       objects[#objects + 1] = file
     end
   end
@@ -303,14 +262,14 @@ function test.link(config, arguments)
   changed[testpty] = standard[testpty]
   for _, file in pairs(changed) do objects[#objects + 1] = file end
   table.sort(objects)
-  objects[#objects + 1] = link.main
+  objects[#objects + 1] = link.object
   local modinfo = text:match '\nmodinfo ("[^\n]*")'
   if modinfo then link.strings["runtime.modinfo"] = unquote(modinfo) end
 
   local library, ok
-  library, err = link_c(tools, objects, link.o .. ".so")
+  library, err = link_c(tools, objects, link.values.o .. ".so")
   if err then return complain(err) end
-  ok, err = write_program(link.o, config.launcher, "run", {
+  ok, err = write_program(link.values.o, config.launcher, "run", {
     host = config.host,
     objects = objects,
     library = library,
@@ -322,20 +281,14 @@ end
 -- ---- in place of the test binary ----------------------------------------------------------------------------------
 
 function test.run(program, arguments)
-  local host, module, ok, err
+  local host, module, err
   host, err = require "goloader".host { path = program.host }
   if host then module, err = host:load(program.objects, { run_init = false, library = program.library }) end
   if not module then return complain(err) end
-  for name, value in pairs(program.strings) do
-    ok, err = module:set_string(name, value)
-    -- as to the linker, a variable that nobody uses is none
-    if not ok and err.code ~= "missing" then return complain(err) end
-  end
   local words = {}
   for i = 0, #arguments do words[i + 1] = arguments[i] end
-  ok, err = module:run_main(words)
-  if not ok then return complain(err) end
-  return require "goloader.cli".exit_now(0)
+  local status = require "goloader.cli".run_program(module, program.strings, words)
+  return type(status) == "number" and status or complain(status)
 end
 
 return test

@@ -100,6 +100,21 @@ function toolchain.start(argv, opts)
   return setmetatable({ pipe = pipe, output = output, errors = errors }, Job)
 end
 
+--- Runs a command to its end, with this process's streams.
+---@param argv string[]
+---@param opts { env: string|nil, output: string|nil }|nil  output: a file that takes its standard output
+---@return integer status
+function toolchain.execute(argv, opts)
+  local words = {}
+  for i, word in ipairs(argv) do words[i] = quote(word) end
+  local command = ("%sexec %s"):format(opts and opts.env or "", table.concat(words, " "))
+  if opts and opts.output then command = command .. " >" .. quote(opts.output) end
+  local ok, _, status = os.execute(command)
+  -- Lua 5.1 returns what wait(2) gave
+  if type(ok) == "number" then return ok < 256 and ok or math.floor(ok / 256) end
+  return ok and 0 or status
+end
+
 --- A full name for a path.
 ---@param path string
 ---@return string

@@ -11,29 +11,11 @@
 #include "object/gom.h"
 #include "object/object.h"
 #include "object/writer.h"
+#include "host.h"
 
-static struct gl_abi *abi;
 static volatile size_t sink; /* what is read must be read indeed */
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	const char *host = getenv("GOLOADER_TEST_HOST");
-	char path[4096];
-	struct gl_error err;
-
-	(void)argc;
-	(void)argv;
-	snprintf(path, sizeof(path), "%s/libgoloader_host.so.desc", host != NULL ? host : "build/host/default");
-	abi = gl_abi_read(path, &err);
-	if (abi == NULL) {
-		fprintf(stderr, "%s\n", err.message);
-		exit(1);
-	}
-	return 0;
-}
 
 static void touch(const char *s) { sink += s != NULL ? strlen(s) : 0; }
 

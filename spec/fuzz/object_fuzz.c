@@ -1,5 +1,5 @@
 /* Fuzzing the object reader: whatever the bytes, opening says yes or no, and after a yes nothing can run out of the
- * file. `make fuzz` builds it; GOLOADER_TEST_HOST names another directory than build/host/default. */
+ * file. `make fuzz` builds it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +10,9 @@
 #include "disasm/nm.h"
 #include "object/object.h"
 #include "object/signature.h"
+#include "host.h"
 
-static struct gl_abi *abi;
-
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-int LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-	const char *host = getenv("GOLOADER_TEST_HOST");
-	char path[4096];
-	struct gl_error err;
-
-	(void)argc;
-	(void)argv;
-	snprintf(path, sizeof(path), "%s/libgoloader_host.so.desc", host != NULL ? host : "build/host/default");
-	abi = gl_abi_read(path, &err);
-	if (abi == NULL) {
-		fprintf(stderr, "%s\n", err.message);
-		exit(1);
-	}
-	return 0;
-}
 
 /* The reader's promises are about bytes: touch each one. */
 static volatile unsigned sink;

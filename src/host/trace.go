@@ -151,7 +151,7 @@ func (t *tracer) findItabs() {
 			continue
 		}
 		t.itabs = append(t.itabs, uintptr(itab))
-		low, high = least(low, uintptr(itab)), most(high, uintptr(itab)+1)
+		low, high = min(low, uintptr(itab)), max(high, uintptr(itab)+1)
 	}
 	if len(t.itabs) > 0 {
 		t.around = region{low, high - low}
@@ -180,7 +180,7 @@ func (t *tracer) findSpans() {
 		}
 		t.spans = append(t.spans, s)
 		objects += s.count
-		low, high = least(low, s.base), most(high, s.base+*wordAt(mspan, rt.mspan_npages)<<pageShift)
+		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<pageShift)
 	}
 	if len(t.spans) == 0 {
 		return
@@ -517,23 +517,9 @@ func (ps parts) hasCode(w uintptr) bool {
 func (ps parts) around() region {
 	low, high := ^uintptr(0), uintptr(0)
 	for i := range ps {
-		low, high = least(low, uintptr(ps[i].low)), most(high, uintptr(ps[i].high))
+		low, high = min(low, uintptr(ps[i].low)), max(high, uintptr(ps[i].high))
 	}
 	return region{low, high - low}
-}
-
-func least(a, b uintptr) uintptr {
-	if a < b {
-		return a
-	}
-	return b
-}
-
-func most(a, b uintptr) uintptr {
-	if a > b {
-		return a
-	}
-	return b
 }
 
 // tell writes down who it is, for C to name.

@@ -142,5 +142,5 @@ func wordsOf(p unsafe.Pointer) []uintptr {
 	}
 	size := *wordAt(mspan, rt.mspan_elemsize)
 	offset := (uintptr(p) - *wordAt(mspan, rt.mspan_start)) % size
-	return unsafe.Slice((*uintptr)(unsafe.Add(p, -int(offset))), least(size, 512)/word)
+	return unsafe.Slice((*uintptr)(unsafe.Add(p, -int(offset))), min(size, 512)/word)
 }
