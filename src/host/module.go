@@ -166,20 +166,34 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
 	defer C.free(unwinder)
 
-	// What is in a pool, or waits for its finalizer, is gone after a collection or two.
-	const tries = 5
-	for try := 1; ; try++ {
+	// What is in a pool, or waits for its finalizer, is gone after a collection or two. What somebody does who is found
+	// at it may be done by the time he is asked; but new ones may come for ever.
+	collections, waits := 4, 1000
+	for {
 		runner, user, result := retire(r, going, unwinder)
-		if result == stillWalks {
-			time.Sleep(time.Millisecond)
-			try--
+		switch {
+		case result == retired:
+			return 0
+		case result == cantStop:
+			return -1
+		case result == stillUsed && collections > 0:
+			collections--
+			runtime.GC()
+			time.Sleep(time.Millisecond) // finalizers are run by another goroutine
 			continue
+		case result == stillUsed:
+			user.tell(r)
+			return 1
 		}
-		if result != stillUsed || r.prove == C.GL_PROVE_NOTHING || try == tries {
-			return answer(r, runner, user, result)
+		if result == stillRuns {
+			trace, isThere := tracebackOf(runner)
+			if isThere || waits == 0 {
+				r.reason = C.CString(trace)
+				return 1
+			}
+			waits--
 		}
-		runtime.GC()
-		time.Sleep(time.Millisecond) // finalizers are run by another goroutine
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -190,20 +204,6 @@ const (
 	stillWalks
 	cantStop
 )
-
-func answer(r *C.struct_gl_retired, runner uint64, user holder, result int) C.int {
-	switch result {
-	case stillRuns:
-		r.reason = C.CString(tracebackOf(runner))
-		return 1
-	case stillUsed:
-		user.tell(r)
-		return 1
-	case cantStop:
-		return -1
-	}
-	return 0
-}
 
 // walkers is what walks over the types of all modules, by lists that it got at its beginning: reflect.typesByString. It
 // runs no code of theirs, and must not lose one on the way.
@@ -600,8 +600,8 @@ func goid() uint64 {
 	return id
 }
 
-// tracebackOf is one goroutine's traceback, out of everybody's.
-func tracebackOf(id uint64) string {
+// tracebackOf is one goroutine's traceback, out of everybody's, if it is still there.
+func tracebackOf(id uint64) (trace string, isThere bool) {
 	buf := make([]byte, 1<<20)
 	for {
 		n := runtime.Stack(buf, true)
@@ -614,8 +614,8 @@ func tracebackOf(id uint64) string {
 	start := []byte(fmt.Sprintf("goroutine %d ", id))
 	for _, g := range bytes.Split(buf, []byte("\n\n")) {
 		if bytes.HasPrefix(g, start) {
-			return string(bytes.TrimSpace(g))
+			return string(bytes.TrimSpace(g)), true
 		}
 	}
-	return fmt.Sprintf("goroutine %d, which has left since", id)
+	return fmt.Sprintf("goroutine %d, which has left since", id), false
 }

@@ -530,6 +530,7 @@ func (h holder) tell(r *C.struct_gl_retired) {
 	r.holder_word = C.uintptr_t(h.word)
 	r.holder_through = C.size_t(h.through)
 	if h.kind == C.GL_HOLDER_STACK {
-		r.reason = C.CString(fmt.Sprintf("a variable of goroutine %d\n\n%s", h.goid, tracebackOf(h.goid)))
+		trace, _ := tracebackOf(h.goid)
+		r.reason = C.CString(fmt.Sprintf("a variable of goroutine %d\n\n%s", h.goid, trace))
 	}
 }
