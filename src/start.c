@@ -137,6 +137,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(do_init, "runtime.doInit1");
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
+	NEED(get_stack_map, "runtime.(*stkframe).getStackMap");
 	rt->type_pointers_of = runtime_symbol(host, "runtime.(*mspan).typePointersOfUnchecked", NULL, 0);
 	if (rt->type_pointers_of != NULL) {
 		NEED(next_pointer, "runtime.typePointers.next");
@@ -165,13 +166,15 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 #undef NEED
 #define NEED(member, strukt, name) rt->member = runtime_field(abi, strukt, name, missing, sizeof(missing))
 	int32_t allspans = runtime_field(abi, "runtime.mheap", "allspans", missing, sizeof(missing));
-	int32_t sched_sp = runtime_field(abi, "runtime.gobuf", "sp", missing, sizeof(missing));
 	int32_t sched_g = runtime_field(abi, "runtime.gobuf", "g", missing, sizeof(missing));
-	int32_t stack_hi = runtime_field(abi, "runtime.stack", "hi", missing, sizeof(missing));
-	NEED(g_sched_sp, "runtime.g", "sched");
-	NEED(g_stack_hi, "runtime.g", "stack");
-	NEED(g_syscallsp, "runtime.g", "syscallsp");
-	NEED(g_startpc, "runtime.g", "startpc");
+	NEED(g_sched_g, "runtime.g", "sched");
+	NEED(g_defer, "runtime.g", "_defer");
+	NEED(defer_fn, "runtime._defer", "fn");
+	NEED(defer_link, "runtime._defer", "link");
+	NEED(frame_fn, "runtime.stkframe", "fn");
+	NEED(frame_sp, "runtime.stkframe", "sp");
+	NEED(frame_varp, "runtime.stkframe", "varp");
+	NEED(frame_argp, "runtime.stkframe", "argp");
 	NEED(mspan_start, "runtime.mspan", "startAddr");
 	NEED(mspan_npages, "runtime.mspan", "npages");
 	NEED(mspan_elemsize, "runtime.mspan", "elemsize");
@@ -204,10 +207,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 			host->path, missing);
 	}
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
-	rt->g_sched_g = rt->g_sched_sp + sched_g;
-	rt->g_sched_sp += sched_sp;
+	rt->g_sched_g += sched_g;
+	rt->unwinder_frame = abi->unwinder.frame;
+	rt->func_args = abi->func.args;
+	rt->stack_object_size = (int32_t)gl_abi_struct_size(abi, "runtime.stackObjectRecord");
 	rt->g_size = (int32_t)gl_abi_struct_size(abi, "runtime.g");
-	rt->g_stack_hi += stack_hi;
 	rt->mspan_index_size = rt->mspan_nelems - rt->mspan_freeindex; /* they are neighbours */
 	rt->mspan_large_type = gl_abi_field(abi, "runtime.mspan", "largeType");
 	fill_unique(host);

@@ -235,7 +235,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		dropUnique(going)
 		if r.prove != C.GL_PROVE_NOTHING {
 			var constants bool
-			if user, found, constants = userOf(going, r.prove == C.GL_PROVE_CODE, self); found {
+			if user, found, constants = userOf(going, r.prove == C.GL_PROVE_CODE, self, unwinder); found {
 				result = stillUsed
 				return
 			}

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x8a9d3588d21d3359)
+#define GL_HOST_PROTOCOL UINT64_C(0xc03cf9774b8746b3)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -30,6 +30,7 @@ struct gl_runtime {
 	/* an object's pointers: (*mspan).typePointersOfUnchecked, or before Go 1.22 heapBitsForAddr; then .next of what
 	 * it returns */
 	void *type_pointers_of, *heap_bits_for, *next_pointer;
+	void *get_stack_map; /* (*stkframe).getStackMap */
 
 	/* variables */
 	void *types_by_string, *types_by_string_end; /* reflect's; NULL when the host has none */
@@ -56,9 +57,11 @@ struct gl_runtime {
 		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, type_hash;
 	int32_t table_size, table_count, table_entries;
-	int32_t g_status, g_goid, g_stack_hi, g_sched_sp, g_syscallsp, g_startpc, g_sched_g, g_size;
+	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
-	int32_t unwinder_size, unwinder_pc;
+	int32_t unwinder_size, unwinder_pc, unwinder_frame;
+	int32_t frame_fn, frame_sp, frame_varp, frame_argp; /* of a stkframe */
+	int32_t func_args, stack_object_size;
 	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,
 		mspan_state, mspan_specials, mspan_large_type;
 	int32_t mspan_index_size; /* of nelems and freeindex */

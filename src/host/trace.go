@@ -7,9 +7,7 @@ import "C"
 
 import (
 	"fmt"
-	"runtime"
 	"sort"
-	"strings"
 	"sync/atomic"
 	"unsafe"
 )
@@ -22,8 +20,7 @@ import (
 // A reference is a pointer that leads into the module's data (a descriptor, an itab, a string, a variable), or to an itab
 // that the runtime made for one of its types; or the address of a function where a closure has it, in the first words of
 // an object, which may be one that the collector never looks into. Other addresses of code are harmless: stack traces
-// that somebody keeps, what the runtime notes of goroutines. Pointers are what the collector takes for such, but on
-// stacks: there every word counts, dead variables included.
+// that somebody keeps, what the runtime notes of goroutines. Pointers are what the collector takes for such.
 
 type part C.struct_gl_part
 
@@ -69,6 +66,7 @@ type tracer struct {
 
 	weak      regions // variables that aren't followed
 	self      uint64
+	unwinder  unsafe.Pointer // a runtime.unwinder
 	spans     []span
 	heap      region   // around all spans
 	pages     []uint32 // of the heap: 1 + number of the page's span
@@ -88,8 +86,9 @@ type holder struct {
 }
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped.
-func userOf(going parts, types bool, self uint64) (user holder, found, constants bool) {
-	t := tracer{going: going, types: types, module: going.around(), weak: weakVariables(), self: self}
+func userOf(going parts, types bool, self uint64, unwinder unsafe.Pointer) (user holder, found, constants bool) {
+	t := tracer{going: going, types: types, module: going.around(), weak: weakVariables(),
+		self: self, unwinder: unwinder}
 	t.findItabs()
 	t.findSpans()
 	if user, found = t.trace(); !found {
@@ -133,13 +132,6 @@ func (t *tracer) ownCode() (holder, bool) {
 }
 
 func load(p uintptr) uintptr { return *(*uintptr)(unsafe.Add(unsafe.Pointer(nil), p)) }
-
-// isSystem tells whether a goroutine is one of the runtime's own. They wait for work, and the dead variables on their
-// stacks still hold the work they did last.
-func isSystem(g unsafe.Pointer) bool {
-	fn := runtime.FuncForPC(*wordAt(g, rt.g_startpc))
-	return fn != nil && strings.HasPrefix(fn.Name(), "runtime.") && fn.Name() != "runtime.main"
-}
 
 // findItabs lists the itabs that the runtime made for what goes.
 func (t *tracer) findItabs() {
@@ -377,15 +369,13 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 	}
 	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
 		id := *(*uint64)(unsafe.Add(g, rt.g_goid))
-		if id == t.self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) || isSystem(g) {
+		if id == t.self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) {
 			continue
 		}
-		low, high := *wordAt(g, rt.g_syscallsp), *wordAt(g, rt.g_stack_hi)
-		if low == 0 {
-			low = *wordAt(g, rt.g_sched_sp)
-		}
-		if low < high && do(root{region: region{low, high - low}, kind: C.GL_HOLDER_STACK, goid: id}) {
-			return true
+		for _, r := range t.stackOf(g, id).roots {
+			if do(r) {
+				return true
+			}
 		}
 	}
 	for i := range rt.pending {
