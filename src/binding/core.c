@@ -74,6 +74,9 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ NULL, NULL },
 	};
 
+#if LUA_VERSION_NUM >= 502
+	luaL_checkversion(L); /* a second Lua in the process may have lent its functions */
+#endif
 	binding_open_host(L);
 	binding_open_module(L);
 	binding_open_func(L);
