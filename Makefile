@@ -6,6 +6,7 @@
 #   make lint                 formatters and linters
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
 #   make bench [FIGURES=name] figures, into build/bench.json
+#   make soak [CALLS=1e9]     calls of every kind, mixed; fails when resident memory grows
 #   make conformance GO=GOROOT [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
@@ -44,7 +45,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench conformance conformance-all packages fuzz \
+.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak conformance conformance-all packages fuzz \
 	rock install clean
 
 all: core default-host
@@ -146,6 +147,11 @@ run-tests:
 bench: deps
 	@$(MAKE) --no-print-directory all
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
+
+CALLS ?= 1e9
+soak: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host
