@@ -32,8 +32,7 @@ void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer)
 	*buffer = (struct gl_buffer){ 0 };
 }
 
-/* Raises what went wrong in Go, if anything did. */
-static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
 {
 	const uint64_t *at = out->p;
 	size_t len;
@@ -183,9 +182,9 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.error = plan->error;
 	call.out = &out;
 	plan->calls++;
-	plan->caller->call_fast(&call);
+	gl_enter(plan->caller, &plan->caller->call_fast, &call);
 	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -234,10 +233,10 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 	struct gl_buffer out = take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
 	plan->calls++;
-	plan->caller->call(&call);
+	gl_enter(plan->caller, &plan->caller->call, &call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
 	int n = (int)plan->nresults;
@@ -313,7 +312,7 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 	plan->calls++;
 	plan->caller->get(&call);
 	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
 	gl_decode(L, &at, plan->places[0].type);
@@ -334,6 +333,6 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 	plan->caller->set(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);
 }
