@@ -116,8 +116,8 @@ local samples = {}
 
 for _, road in ipairs { "pure", "ffi", "capi" } do
   samples[road] = function(object)
-    local add = load(object).Add:road(road)
-    assert(add:road() == road)
+    local add = load(object).Add
+    assert(add:road(road) == road, "it can't take the road " .. road)
     return time_add(add)
   end
 end
