@@ -54,8 +54,9 @@ results.uint, results.float, results.bytes = results.int, results.int, results.s
 -- The source of the function that calls by FFI: for func(a int, b string) (string, error)
 --
 --     local call, enter, by_capi, finish, type, select, ffi_string = ...
---     return function(self, a1, a2, ...)
---       if type(a1) == 'number' and type(a2) == 'string' and select('#', ...) == 0 then
+--     return function(self, ...)
+--       local a1, a2 = ...
+--       if select('#', ...) == 2 and type(a1) == 'number' and type(a2) == 'string' then
 --         call.in_[0].d = a1
 --         call.in_[1].s = a2
 --         call.in_[2].d = #a2
@@ -63,10 +64,10 @@ results.uint, results.float, results.bytes = results.int, results.int, results.s
 --         if call.status == 0 then return ffi_string(call.out[0].s, call.out[1].d) end
 --         if call.status <= 2 then return finish(self) end
 --       end
---       return by_capi(self, a1, a2, ...)
+--       return by_capi(self, ...)
 --     end
 local function source(params, outs)
-  local names, tests, stores, values, strings = { "self" }, {}, {}, {}, 0
+  local names, tests, stores, values, strings = {}, { "select('#', ...) == " .. #params }, {}, {}, 0
   local word = 0
   for i, kind in ipairs(params) do
     local name = "a" .. i
@@ -80,8 +81,6 @@ local function source(params, outs)
       word = word + 1
     end
   end
-  names[#names + 1] = "..."
-  tests[#tests + 1] = "select('#', ...) == 0"
   for i, kind in ipairs(outs) do
     if kind ~= "error" then
       values[#values + 1] = results[kind]:format(2 * i - 2, 2 * i - 1)
@@ -99,18 +98,19 @@ local function source(params, outs)
     local list = table.concat(locals, ", ")
     done = ("call.busy = 1 local %s = %s call.busy = 0 return %s"):format(list, table.concat(values, ", "), list)
   end
-  local arguments = table.concat(names, ", ")
+  local arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or ""
   return ([[
     local call, enter, by_capi, finish, type, select, ffi_string = ...
-    return function(%s)
+    return function(self, ...)
+      %s
       if %s then
         %s
         enter(call)
         if call.status == 0 then %s end
         if call.status <= %d then return finish(self) end
       end
-      return by_capi(%s)
-    end]]):format(arguments, table.concat(tests, " and "), table.concat(stores, "\n"), done, ODD_OR_FAILED, arguments)
+      return by_capi(self, ...)
+    end]]):format(arguments, table.concat(tests, " and "), table.concat(stores, "\n"), done, ODD_OR_FAILED)
 end
 
 -- One source serves all functions of the same kinds.

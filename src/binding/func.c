@@ -54,10 +54,10 @@ static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_fun
 
 static void push_kinds(lua_State *L, const struct gl_ffi_place *places, int n)
 {
-	static const char *const names[] = { [GL_FFI_BOOL] = "bool",     [GL_FFI_INT] = "int",
-					     [GL_FFI_UINT] = "uint",     [GL_FFI_FLOAT] = "float",
-					     [GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "bytes",
-					     [GL_FFI_ERROR] = "error" };
+	static const char *const names[] = {
+		[GL_FFI_BOOL] = "bool",     [GL_FFI_INT] = "int",     [GL_FFI_UINT] = "uint",  [GL_FFI_FLOAT] = "float",
+		[GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "bytes", [GL_FFI_ERROR] = "error"
+	};
 
 	lua_createtable(L, n, 0);
 	for (int i = 0; i < n; i++) {
@@ -66,8 +66,8 @@ static void push_kinds(lua_State *L, const struct gl_ffi_place *places, int n)
 	}
 }
 
-/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; kinds of parameters, kinds of results; or nil when
- * its types can't take the FFI road */
+/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; kinds of parameters, kinds of results; or nil
+ * when its types can't take the FFI road */
 static int func_ffi(lua_State *L)
 {
 	struct binding_func *f = check_func(L);

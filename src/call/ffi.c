@@ -64,14 +64,15 @@ void gl_entries_set_up(struct gl_caller *caller)
 	}
 	set_up(&s);
 	caller->enter = s.enter;
-	caller->call.code = s.call;
-	caller->call_fast.code = s.call_fast;
-	caller->call_ffi.code = s.ffi;
+	caller->call.near = s.call;
+	caller->call_fast.near = s.call_fast;
+	caller->call_ffi[0].near = s.ffi[0];
+	caller->call_ffi[1].near = s.ffi[1];
 }
 
 void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg)
 {
-	if (caller->enter == NULL || !caller->enter(arg, entry->code)) {
+	if (caller->enter == NULL || !caller->enter(arg, entry->near)) {
 		entry->far(arg);
 	}
 }
@@ -84,10 +85,13 @@ void gl_ffi_enter(struct gl_ffi_call *call)
 		call->status = GL_FFI_REFUSED;
 		return;
 	}
-	gl_enter(caller, &caller->call_ffi, call);
+	gl_enter(caller, &caller->call_ffi[call->is_integral], call);
 }
 
 /* ---- which functions take it ------------------------------------------------------------------------------------ */
+
+/* A double holds all integers up to here. */
+#define EXACT ((int64_t)1 << 53)
 
 static bool find_place(struct gl_ffi_place *at, const struct place *place)
 {
@@ -100,23 +104,37 @@ static bool find_place(struct gl_ffi_place *at, const struct place *place)
 	*at = (struct gl_ffi_place){ .kind = kinds[place->type->kind],
 				     .bits = (uint8_t)place->type->bits,
 				     .reg = (uint8_t)place->reg };
+	if (at->kind == GL_FFI_BOOL) {
+		at->high = 1;
+	} else if (at->kind == GL_FFI_INT) {
+		at->high = at->bits == 64 ? EXACT : INT64_MAX >> (64 - at->bits);
+		at->low = at->bits == 64 ? -EXACT : -at->high - 1;
+	} else if (at->kind == GL_FFI_UINT) {
+		at->high = at->bits == 64 ? EXACT : ((int64_t)1 << at->bits) - 1;
+	}
 	return at->kind == GL_FFI_STRING || at->kind == GL_FFI_BYTES;
 }
+
+static bool is_integral(const struct gl_ffi_place *place) { return place->kind <= GL_FFI_UINT; }
 
 /* A plan of the fast road has only what find_place knows. */
 static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 {
 	uint32_t words = plan->nparams;
+	bool all_integral = plan->nparams <= GL_INT_REGS && plan->nresults <= 1;
 
 	if (!plan->fast || plan->nparams > GL_FFI_WORDS || plan->nresults > GL_FFI_RESULTS) {
 		return false;
 	}
 	for (uint32_t i = 0; i < plan->nparams; i++) {
 		words += find_place(&call->params[i], &plan->places[i]);
+		all_integral = all_integral && is_integral(&call->params[i]);
 	}
 	for (uint32_t i = 0; i < plan->nresults; i++) {
 		find_place(&call->results[i], &plan->places[plan->nparams + i]);
+		all_integral = all_integral && is_integral(&call->results[i]);
 	}
+	call->is_integral = all_integral;
 	call->nparams = (uint8_t)plan->nparams;
 	call->nresults = (uint8_t)plan->nresults;
 	memcpy(&call->return_is_ptr, plan->return_is_ptr, sizeof(call->return_is_ptr));

@@ -11,9 +11,9 @@
 #include "../host/enter.h"
 #include "call.h"
 
-/* Enters Go the short way for code, one of the caller's; the long way, far, where there is no short one. */
+/* A function of the Go half, for the short way and for the long one. */
 struct gl_entry {
-	const void *code;
+	const void *near;
 	void (*far)(void *);
 };
 

@@ -65,11 +65,17 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		const char *name;
 		void *func; /* where its address goes */
 	} exports[] = {
-		{ "goloader_plan", &caller->plan },        { "goloader_plan_free", &caller->plan_free },
-		{ "goloader_call", &caller->call.far },    { "goloader_call_fast", &caller->call_fast.far },
-		{ "goloader_ffi", &caller->call_ffi.far }, { "goloader_ffi_pin", &caller->pin },
-		{ "goloader_ffi_unpin", &caller->unpin },  { "goloader_ffi_drop", &caller->drop },
-		{ "goloader_get", &caller->get },          { "goloader_set", &caller->set },
+		{ "goloader_plan", &caller->plan },
+		{ "goloader_plan_free", &caller->plan_free },
+		{ "goloader_call", &caller->call.far },
+		{ "goloader_call_fast", &caller->call_fast.far },
+		{ "goloader_ffi", &caller->call_ffi[0].far },
+		{ "goloader_ffi", &caller->call_ffi[1].far },
+		{ "goloader_ffi_pin", &caller->pin },
+		{ "goloader_ffi_unpin", &caller->unpin },
+		{ "goloader_ffi_drop", &caller->drop },
+		{ "goloader_get", &caller->get },
+		{ "goloader_set", &caller->set },
 	};
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
 		void *func = gl_host_export(host, exports[i].name);

@@ -33,8 +33,9 @@ struct gl_caller {
 	struct gl_host *host;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	struct gl_entry call, call_fast, call_ffi; /* of struct gl_call, gl_fast_call, gl_ffi_call */
-	int (*enter)(void *arg, const void *code); /* the short way into Go; NULL: there is none */
+	struct gl_entry call, call_fast,
+		call_ffi[2]; /* take struct gl_call, gl_fast_call, gl_ffi_call: any, is_integral */
+	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
@@ -55,10 +56,10 @@ struct gl_plan {
 	size_t nplaces;
 	struct place *places; /* parameters, then results; a variable is one result */
 	uint32_t nparams, nresults;
-	uint32_t calls; /* under way: Go may have called Lua, which is anywhere */
-	bool fast;      /* goes by the fast road */
-	bool has_error; /* the last result is an error */
-	char *refusal;  /* why it can't be called, or NULL */
+	uint32_t calls;          /* under way: Go may have called Lua, which is anywhere */
+	bool fast;               /* goes by the fast road */
+	bool has_error;          /* the last result is an error */
+	char *refusal;           /* why it can't be called, or NULL */
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 
 	/* gl_fast_call's of the same names */

@@ -43,25 +43,27 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	offsets.mIncgo, offsets.mIsextra, offsets.mIsExtraInC = int(s.m_incgo), int(s.m_isextra), int(s.m_is_extra_in_c)
 	offsets.mNcgo, offsets.mLockedg = int(s.m_ncgo), int(s.m_lockedg)
 	offsets.mLockedInt, offsets.mLockedExt = int(s.m_locked_int), int(s.m_locked_ext)
-	enter.SetOffsets(uintptr(s.g_m), uintptr(s.g_stack), uintptr(s.g_sched), uintptr(s.m_g0), uintptr(s.m_curg))
+	enter.SetUp(uintptr(s.g_m), uintptr(s.g_stack), uintptr(s.g_sched), uintptr(s.m_g0), uintptr(s.m_curg),
+		reflect.ValueOf(crossed).UnsafePointer())
 	s.enter = (*[0]byte)(enter.FromC())
-	s.call, s.call_fast, s.ffi = codeOf(enterCall), codeOf(enterCallFast), codeOf(enterFFI)
+	s.call, s.call_fast = funcValue(enterCall), funcValue(enterCallFast)
+	s.ffi[0], s.ffi[1] = funcValue(ffiAny), funcValue(ffiIntegral)
 }
 
-func codeOf(f func(unsafe.Pointer)) unsafe.Pointer {
-	return reflect.ValueOf(f).UnsafePointer()
+// funcValue returns what the value of a function is: a pointer to something that never moves.
+func funcValue(f func(unsafe.Pointer)) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&f))
 }
 
 func at[T any](base unsafe.Pointer, offset int) *T {
 	return (*T)(unsafe.Add(base, offset))
 }
 
-// cross lets the goroutine of a thread that comes from C run f, which must not panic. Up to exitsyscall, and from
+// crossed lets the goroutine gp of a thread that comes from C run f, which must not panic. Up to exitsyscall, and from
 // reentersyscall on, its stack can't grow and it can't be preempted.
 //
 //go:nosplit
-func cross(arg unsafe.Pointer, f func(unsafe.Pointer)) {
-	gp := enter.G()
+func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 	mp := *at[unsafe.Pointer](gp, offsets.gM)
 	// Pointers into the stack, which may move while f runs
 	sp := *at[unsafe.Pointer](gp, offsets.gSyscallsp)
@@ -95,18 +97,8 @@ func cross(arg unsafe.Pointer, f func(unsafe.Pointer)) {
 	}
 }
 
-//go:nosplit
-func enterCall(p unsafe.Pointer) { cross(p, runCall) }
-
-//go:nosplit
-func enterCallFast(p unsafe.Pointer) { cross(p, runCallFast) }
-
-//go:nosplit
-func enterFFI(p unsafe.Pointer) { cross(p, runFFI) }
-
-func runCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
-func runCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
-func runFFI(p unsafe.Pointer)      { goloader_ffi((*C.struct_gl_ffi_call)(p)) }
+func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
+func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------
 
@@ -160,53 +152,84 @@ func pinsAt(at C.uint64_t) *[C.GL_FFI_RESULTS]unsafe.Pointer {
 
 //export goloader_ffi
 func goloader_ffi(c *C.struct_gl_ffi_call) {
+	if c.is_integral != 0 {
+		ffiIntegral(unsafe.Pointer(c))
+	} else {
+		ffiAny(unsafe.Pointer(c))
+	}
+}
+
+func ffiAny(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
 	var regs enter.Regs
-	if c.fn == nil || !loadFFI(c, &regs) {
+	if !loadFFI(c, &regs) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
-	c.calls++
-	c.status, c.failure = C.GL_FFI_FAILED, C.GL_CALL_DONE
-	*c.depth++
 	callFFI(c, &regs)
-	*c.depth--
 	if c.status == C.GL_FFI_DONE {
 		storeFFI(c, &regs)
 	}
 }
 
+func ffiIntegral(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	var ints [enter.IntRegs]uintptr
+	for i := 0; i < int(c.nparams) && i < len(ints); i++ {
+		d := *(*float64)(unsafe.Pointer(&c.in[i]))
+		v := int64(d)
+		if p := &c.params[i]; float64(v) != d || v < int64(p.low) || v > int64(p.high) {
+			c.status = C.GL_FFI_REFUSED
+			return
+		}
+		ints[i] = uintptr(v)
+	}
+	callFFIInts(c, &ints)
+	if c.status == C.GL_FFI_DONE && c.nresults != 0 {
+		storeInteger(c, 0, ints[0])
+	}
+}
+
 func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
+	c.status = C.GL_FFI_FAILED
+	c.calls++
+	*c.depth++
 	defer caughtFFI(c)
 	defer leftFFI(c)
 	enter.Call(c.fn, regs)
 	c.status = C.GL_FFI_DONE
 }
 
+// callFFIInts is callFFI for fewer registers.
+func callFFIInts(c *C.struct_gl_ffi_call, ints *[enter.IntRegs]uintptr) {
+	c.status = C.GL_FFI_FAILED
+	c.calls++
+	*c.depth++
+	defer caughtFFI(c)
+	defer leftFFI(c)
+	enter.CallInts(c.fn, ints)
+	c.status = C.GL_FFI_DONE
+}
+
+// leftFFI is deferred around a call as left is, and caughtFFI as caught.
 func leftFFI(c *C.struct_gl_ffi_call) {
-	if c.status != C.GL_FFI_DONE {
-		done := false
-		left(&done)
+	if c.status == C.GL_FFI_DONE {
+		return
+	}
+	if r := recover(); r != nil {
+		panic(panicked{r, traceback()})
+	}
+	if forgetGoexit() {
+		panic(exited{})
 	}
 }
 
 func caughtFFI(c *C.struct_gl_ffi_call) {
+	*c.depth--
 	if c.status != C.GL_FFI_DONE {
 		c.panics++
 		ended(recover(), &c.failure, c.text)
 	}
-}
-
-// inRange tells whether a number that Lua gave is an integer of so many bits.
-func inRange(d float64, bits uint8, signed bool) (uintptr, bool) {
-	i := int64(d)
-	if float64(i) != d || i > 1<<53 || i < -1<<53 {
-		return 0, false
-	}
-	if signed {
-		unused := 64 - bits
-		return uintptr(i), i<<unused>>unused == i
-	}
-	return uintptr(i), i >= 0 && (bits == 64 || i>>bits == 0)
 }
 
 func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
@@ -217,12 +240,12 @@ func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
 		word++
 		d := *(*float64)(unsafe.Pointer(given))
 		switch p.kind {
-		case C.GL_FFI_INT, C.GL_FFI_UINT:
-			v, ok := inRange(d, uint8(p.bits), p.kind == C.GL_FFI_INT)
-			if !ok {
+		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
+			v := int64(d)
+			if float64(v) != d || v < int64(p.low) || v > int64(p.high) {
 				return false
 			}
-			regs.Ints[p.reg] = v
+			regs.Ints[p.reg] = uintptr(v)
 		case C.GL_FFI_FLOAT:
 			if p.bits == 32 {
 				f := float32(d)
@@ -232,10 +255,6 @@ func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
 				regs.Floats[p.reg] = uint64(math.Float32bits(f))
 			} else {
 				regs.Floats[p.reg] = math.Float64bits(d)
-			}
-		case C.GL_FFI_BOOL:
-			if d != 0 {
-				regs.Ints[p.reg] = 1
 			}
 		default: // a string's bytes, which the function may keep
 			n := int(*(*float64)(unsafe.Pointer(&c.in[word])))
@@ -265,28 +284,14 @@ func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 		number := (*float64)(unsafe.Pointer(&c.out[2*i]))
 		more := unsafe.Pointer(&c.out[2*i+1])
 		switch p.kind {
-		case C.GL_FFI_INT:
-			unused := 64 - uint8(p.bits)
-			v := int64(regs.Ints[p.reg]) << unused >> unused
-			*number, *(*int64)(more) = float64(v), v
-			if v > 1<<53 || v < -1<<53 {
-				c.status = C.GL_FFI_ODD
-			}
-		case C.GL_FFI_UINT:
-			unused := 64 - uint8(p.bits)
-			v := uint64(regs.Ints[p.reg]) << unused >> unused
-			*number, *(*uint64)(more) = float64(v), v
-			if v > 1<<53 {
-				c.status = C.GL_FFI_ODD
-			}
+		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
+			storeInteger(c, i, regs.Ints[p.reg])
 		case C.GL_FFI_FLOAT:
 			if p.bits == 32 {
 				*number = float64(math.Float32frombits(uint32(regs.Floats[p.reg])))
 			} else {
 				*number = math.Float64frombits(regs.Floats[p.reg])
 			}
-		case C.GL_FFI_BOOL:
-			*number = float64(uint8(regs.Ints[p.reg]))
 		case C.GL_FFI_ERROR:
 			if tab := regs.Ints[p.reg]; tab != 0 {
 				c.status = C.GL_FFI_ODD
@@ -307,5 +312,22 @@ func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 				c.status = C.GL_FFI_ODD
 			}
 		}
+	}
+}
+
+// storeInteger stores a result that came in a register, whose upper bits may be anything.
+func storeInteger(c *C.struct_gl_ffi_call, i int, word uintptr) {
+	p := &c.results[i]
+	unused := 64 - uint(p.bits)
+	v := int64(word) << unused >> unused
+	exact := v <= 1<<53 && v >= -1<<53
+	if p.kind != C.GL_FFI_INT {
+		v = int64(uint64(word) << unused >> unused)
+		exact = uint64(v) <= 1<<53
+	}
+	*(*float64)(unsafe.Pointer(&c.out[2*i])) = float64(v)
+	*(*int64)(unsafe.Pointer(&c.out[2*i+1])) = v
+	if !exact {
+		c.status = C.GL_FFI_ODD
 	}
 }

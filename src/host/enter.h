@@ -13,8 +13,9 @@ struct gl_enter_setup {
 	int32_t g_m, g_stack, g_sched, g_syscallsp, g_syscallpc, g_syscallbp, g_lockedm;
 	int32_t m_g0, m_curg, m_incgo, m_isextra, m_is_extra_in_c, m_ncgo, m_locked_int, m_locked_ext, m_lockedg;
 	/* out */
-	int (*enter)(void *arg, const void *code); /* enter.FromC; NULL: there is no short way */
-	const void *call, *call_fast, *ffi; /* code to enter: of goloader_call, goloader_call_fast, goloader_ffi */
+	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
+	/* functions to enter: goloader_call, goloader_call_fast, and goloader_ffi, two of its sort: any, is_integral */
+	const void *call, *call_fast, *ffi[2];
 };
 
 /* How one word of a call by FFI is carried. */
@@ -29,10 +30,10 @@ enum gl_ffi_kind {
 };
 
 struct gl_ffi_place {
-	uint8_t kind; /* enum gl_ffi_kind */
-	uint8_t bits; /* of a number */
-	uint8_t reg;  /* the first register */
-	uint8_t unused;
+	int64_t low, high; /* of an integer or a bool: what Lua can give, numbers that a double holds exactly */
+	uint8_t kind;      /* enum gl_ffi_kind */
+	uint8_t bits;      /* of a number */
+	uint8_t reg;       /* the first register */
 };
 
 #define GL_FFI_WORDS 12
@@ -65,6 +66,8 @@ struct gl_ffi_call {
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
 	uint8_t nparams, nresults;
+	uint8_t is_integral; /* takes only integers and bools, as many as there are registers, and returns one at most
+			      */
 	uint16_t return_is_ptr;
 	struct gl_ffi_place params[GL_FFI_WORDS], results[GL_FFI_RESULTS];
 	enum gl_status failure; /* GL_FFI_FAILED: how */

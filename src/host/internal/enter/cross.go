@@ -11,15 +11,19 @@ import "unsafe"
 // Offsets in bytes: of the runtime's g, and of its m. C sets them before it uses FromC.
 var gM, gStack, gSched, mG0, mCurg uintptr
 
-// SetOffsets says where in the runtime's g its m, stack and sched are, and in its m g0 and curg.
-func SetOffsets(m, stack, sched, g0, curg uintptr) {
-	gM, gStack, gSched, mG0, mCurg = m, stack, sched, g0, curg
+// crossed is the code of what FromC calls on the goroutine's stack.
+var crossed unsafe.Pointer
+
+// SetUp says where in the runtime's g its m, stack and sched are, and in its m g0 and curg; and what to call, a
+// func(arg, f, g unsafe.Pointer).
+func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {
+	gM, gStack, gSched, mG0, mCurg, crossed = m, stack, sched, g0, curg, code
 }
 
 // FromC returns the address of a C function
 //
-//	int fromC(void *arg, void *code);
+//	int fromC(void *arg, void *f);
 //
-// which calls the Go function (func(unsafe.Pointer)) whose code is at code, and returns 1; or 0 and does nothing, when
-// this call has to go the long way: a thread's first, or one on a stack that the thread was not created with.
+// which calls the function of SetUp on the stack of this thread's goroutine g, and returns 1; or 0 and does nothing,
+// when this call has to go the long way: a thread's first, or one on a stack that the thread was not created with.
 func FromC() unsafe.Pointer

@@ -10,7 +10,7 @@
 // have a frame of it that can be unwound. So what sets SP is spelled in bytes.
 #define SET_SP_R8	BYTE $0x4c; BYTE $0x89; BYTE $0xc4 // MOVQ R8, SP
 
-// int fromC(void *arg, void *code): by the C calling convention. See FromC.
+// int fromC(void *arg, void *f): by the C calling convention. See FromC.
 TEXT ·fromC(SB), NOSPLIT|NOFRAME, $0
 	PUSHQ	BP
 	PUSHQ	BX
@@ -51,8 +51,7 @@ done:
 	POPQ	BP
 	RET
 
-// cross calls the code at SI with the argument DI on the stack of the goroutine R12, and comes back to that of R14, the
-// thread's own. It does what runtime.cgocallback does (asm_amd64.s explains each step).
+// cross calls crossed(DI, SI, R12) on the stack of the goroutine R12, and comes back to that of R14, the thread's own. It does what runtime.cgocallback does (asm_amd64.s explains each step).
 TEXT ·cross(SB), NOSPLIT, $16-0
 	NO_LOCAL_POINTERS
 	MOVQ	·gSched(SB), DX
@@ -68,10 +67,12 @@ TEXT ·cross(SB), NOSPLIT, $16-0
 	LEAQ	caller+0(FP), AX
 	SUBQ	SP, AX
 	SUBQ	AX, R8
-	MOVQ	SI, R12
 	MOVQ	DI, AX
+	MOVQ	SI, BX
+	MOVQ	R12, CX
 	SET_SP_R8
 	XORPS	X15, X15
+	MOVQ	·crossed(SB), R12
 	CALL	R12
 	LEAQ	caller+0(FP), AX
 	SUBQ	SP, AX
