@@ -20,71 +20,84 @@ local road = {}
 -- The road of every Lua: what the class of functions itself does when it is called.
 local by_capi = Func.__call
 
-local enter, call_type
+local call_type, entry_type
 if has_ffi then
   ffi.cdef [[
-  union gl_ffi_word { double d; uint64_t u; const char *s; };
+  union gl_ffi_word { double d; int64_t i; const char *s; };
   struct gl_ffi_call {
     union gl_ffi_word in_[12], out[8];
     uint32_t status, busy;
+    int64_t ints[9];
+  };
+  struct gl_ffi_entry {
+    int (*enter)(struct gl_ffi_call *call, const void *func);
+    const void *func;
+    void (*far)(struct gl_ffi_call *call);
   };
   ]]
-  call_type = ffi.typeof "struct gl_ffi_call *"
-  enter = ffi.cast("void (*)(struct gl_ffi_call *)", core.ffi_enter())
+  call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
 end
 
 -- status of a call: enum gl_ffi_status
 local ODD_OR_FAILED = 2
 
--- What is tested of an argument, and how it is stored
+-- What is tested of an argument $a, and how it is put into a word $w of the call; $b is another word.
 local parameters = {
-  bool = { "type(%s) == 'boolean'", "call.in_[%d].d = %s and 1 or 0" },
-  int = { "type(%s) == 'number'", "call.in_[%d].d = %s" },
-  string = { "type(%s) == 'string'", "call.in_[%d].s = %s" },
+  bool = { "type($a) == 'boolean'", "$w.i = $a and 1 or 0" },
+  int = { "type($a) == 'number' and $a >= $low and $a <= $high and floor($a) == $a", "$w.i = $a" },
+  float = { "type($a) == 'number'", "$w.d = $a" },
+  string = { "type($a) == 'string'", "$w.s = $a $b.d = #$a" },
 }
-parameters.uint, parameters.float, parameters.bytes = parameters.int, parameters.int, parameters.string
 
 local results = {
-  bool = "call.out[%d].d ~= 0",
-  int = "call.out[%d].d",
-  string = "ffi_string(call.out[%d].s, call.out[%d].d)",
+  bool = "$w.d ~= 0",
+  int = "$w.d",
+  float = "$w.d",
+  string = "ffi_string($w.s, $b.d)",
 }
-results.uint, results.float, results.bytes = results.int, results.int, results.string
 
--- The source of the function that calls by FFI: for func(a int, b string) (string, error)
+local function fill(text, values)
+  return (text:gsub("%$(%l+)", values))
+end
+
+-- The source of the function that calls by FFI: for func(a int8, b string) (string, error)
 --
---     local call, enter, by_capi, finish, type, select, ffi_string = ...
+--     local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
 --     return function(self, ...)
 --       local a1, a2 = ...
---       if select('#', ...) == 2 and type(a1) == 'number' and type(a2) == 'string' then
---         call.in_[0].d = a1
---         call.in_[1].s = a2
---         call.in_[2].d = #a2
---         enter(call)
+--       if select('#', ...) == 2 and type(a1) == 'number' and a1 >= -128 and a1 <= 127 and floor(a1) == a1
+--         and type(a2) == 'string' then
+--         call.in_[0].i = a1
+--         call.in_[1].s = a2 call.in_[2].d = #a2
+--         if enter(call, func) == 0 then far(call) end
 --         if call.status == 0 then return ffi_string(call.out[0].s, call.out[1].d) end
 --         if call.status <= 2 then return finish(self) end
 --       end
 --       return by_capi(self, ...)
 --     end
-local function source(params, outs)
+--
+-- An argument that is a string stays where it is while Go copies it: nothing here allocates memory before the call is
+-- over.
+local function source(params, outs, is_integral)
   local names, tests, stores, values, strings = {}, { "select('#', ...) == " .. #params }, {}, {}, 0
   local word = 0
-  for i, kind in ipairs(params) do
-    local name = "a" .. i
-    local test, store = unpack(parameters[kind])
-    names[#names + 1] = name
-    tests[#tests + 1] = test:format(name)
-    stores[#stores + 1] = store:format(word, name)
-    word = word + 1
-    if kind == "string" or kind == "bytes" then
-      stores[#stores + 1] = ("call.in_[%d].d = #%s"):format(word, name)
-      word = word + 1
-    end
+  for i, param in ipairs(params) do
+    local test, store = unpack(parameters[param.kind])
+    local here = {
+      a = "a" .. i, w = ("call.in_[%d]"):format(word), b = ("call.in_[%d]"):format(word + 1),
+      low = ("%.0f"):format(param.low), high = ("%.0f"):format(param.high),
+    }
+    names[i] = here.a
+    tests[#tests + 1] = fill(test, here)
+    if is_integral then store = store:gsub("%$w%.i", ("call.ints[%d]"):format(i - 1)) end
+    stores[i] = fill(store, here)
+    word = word + (param.kind == "string" and 2 or 1)
   end
-  for i, kind in ipairs(outs) do
-    if kind ~= "error" then
-      values[#values + 1] = results[kind]:format(2 * i - 2, 2 * i - 1)
-      if kind == "string" or kind == "bytes" then strings = strings + 1 end
+  for i, result in ipairs(outs) do
+    if result.kind ~= "error" then
+      values[i] = fill(results[result.kind],
+        { w = ("call.out[%d]"):format(2 * i - 2), b = ("call.out[%d]"):format(2 * i - 1) })
+      if result.kind == "string" then strings = strings + 1 end
     elseif #outs == 1 then
       values[1] = "true"
     end
@@ -98,34 +111,38 @@ local function source(params, outs)
     local list = table.concat(locals, ", ")
     done = ("call.busy = 1 local %s = %s call.busy = 0 return %s"):format(list, table.concat(values, ", "), list)
   end
-  local arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or ""
-  return ([[
-    local call, enter, by_capi, finish, type, select, ffi_string = ...
+  return fill([[
+    local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
     return function(self, ...)
-      %s
-      if %s then
-        %s
-        enter(call)
-        if call.status == 0 then %s end
-        if call.status <= %d then return finish(self) end
+      $arguments
+      if $tests then
+        $stores
+        if enter(call, func) == 0 then far(call) end
+        if call.status == 0 then $done end
+        if call.status <= $bad then return finish(self) end
       end
       return by_capi(self, ...)
-    end]]):format(arguments, table.concat(tests, " and "), table.concat(stores, "\n"), done, ODD_OR_FAILED)
+    end]], {
+    arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
+    tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"), done = done, bad = ODD_OR_FAILED,
+  })
 end
 
--- One source serves all functions of the same kinds.
+-- One template serves all functions of the same source.
 local templates = {}
 
 local function by_ffi(fn)
-  local address, params, outs = fn:ffi()
+  local address, params, outs, is_integral, entry = fn:ffi()
   if not address then return nil end
-  local key = table.concat(params, ",") .. ":" .. table.concat(outs, ",")
-  local template = templates[key]
+  local text = source(params, outs, is_integral)
+  local template = templates[text]
   if not template then
-    template = assert(loadstring(source(params, outs), "=goloader(" .. key .. ")"))
-    templates[key] = template
+    template = assert(loadstring(text, "=goloader"))
+    templates[text] = template
   end
-  return template(ffi.cast(call_type, address), enter, by_capi, fn.ffi_finish, type, select, ffi.string)
+  entry = ffi.cast(entry_type, entry)
+  return template(ffi.cast(call_type, address), entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type, select,
+    math.floor, ffi.string)
 end
 
 local function set_call(fn, call)

@@ -11,6 +11,7 @@ struct binding_func {
 	struct binding_module *module; /* kept alive by the user value */
 	size_t export;
 	struct gl_ffi_call *ffi; /* once func:ffi() was asked for, or NULL */
+	struct gl_ffi_entry entry;
 };
 
 static const char func_mark[] = FUNC;
@@ -52,21 +53,29 @@ static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
 
 static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
 
-static void push_kinds(lua_State *L, const struct gl_ffi_place *places, int n)
+/* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
+static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 {
 	static const char *const names[] = {
-		[GL_FFI_BOOL] = "bool",     [GL_FFI_INT] = "int",     [GL_FFI_UINT] = "uint",  [GL_FFI_FLOAT] = "float",
-		[GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "bytes", [GL_FFI_ERROR] = "error"
+		[GL_FFI_BOOL] = "bool",   [GL_FFI_INT] = "int",       [GL_FFI_UINT] = "int",
+		[GL_FFI_FLOAT] = "float", [GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "string",
+		[GL_FFI_ERROR] = "error"
 	};
 
 	lua_createtable(L, n, 0);
 	for (int i = 0; i < n; i++) {
+		lua_createtable(L, 0, 3);
 		lua_pushstring(L, names[places[i].kind]);
+		lua_setfield(L, -2, "kind");
+		lua_pushnumber(L, (lua_Number)places[i].low);
+		lua_setfield(L, -2, "low");
+		lua_pushnumber(L, (lua_Number)places[i].high);
+		lua_setfield(L, -2, "high");
 		lua_rawseti(L, -2, i + 1);
 	}
 }
 
-/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; kinds of parameters, kinds of results; or nil
+/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; parameters, results; is it integral? or nil
  * when its types can't take the FFI road */
 static int func_ffi(lua_State *L)
 {
@@ -80,9 +89,12 @@ static int func_ffi(lua_State *L)
 		return 0;
 	}
 	lua_pushlightuserdata(L, f->ffi);
-	push_kinds(L, f->ffi->params, f->ffi->nparams);
-	push_kinds(L, f->ffi->results, f->ffi->nresults);
-	return 3;
+	push_places(L, f->ffi->params, f->ffi->nparams);
+	push_places(L, f->ffi->results, f->ffi->nresults);
+	lua_pushboolean(L, f->ffi->is_integral);
+	gl_ffi_entry(f->ffi, &f->entry);
+	lua_pushlightuserdata(L, &f->entry);
+	return 5;
 }
 
 /* func:ffi_finish() -> the results of the last call by FFI, where Lua can't take them */
@@ -130,17 +142,6 @@ static int func_use_general_road(lua_State *L)
 int binding_func_class(lua_State *L)
 {
 	luaL_getmetatable(L, FUNC);
-	return 1;
-}
-
-/* core.ffi_enter() -> address of what calls a struct gl_ffi_call */
-int binding_ffi_enter(lua_State *L)
-{
-	void (*enter)(struct gl_ffi_call *) = gl_ffi_enter;
-	void *address;
-
-	memcpy(&address, &enter, sizeof(address));
-	lua_pushlightuserdata(L, address);
 	return 1;
 }
 

@@ -16,6 +16,8 @@ struct ffi {
 
 static struct ffi *ffi_of(struct gl_ffi_call *call) { return (struct ffi *)call; }
 
+static void call_far(struct gl_ffi_call *call);
+
 /* ---- the short way ---------------------------------------------------------------------------------------------- */
 
 static void *find_code(struct gl_host *host, const char *name)
@@ -64,6 +66,7 @@ void gl_entries_set_up(struct gl_caller *caller)
 	}
 	set_up(&s);
 	caller->enter = s.enter;
+	gl_host_note_forks(host, s.forked);
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
 	caller->call_ffi[0].near = s.ffi[0];
@@ -77,15 +80,32 @@ void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void
 	}
 }
 
-void gl_ffi_enter(struct gl_ffi_call *call)
+static int enter_nowhere(void *arg, const void *func)
+{
+	(void)arg;
+	(void)func;
+	return 0;
+}
+
+void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
+{
+	const struct gl_caller *caller = ((const struct ffi *)call)->caller;
+
+	entry->enter = caller->enter != NULL ? caller->enter : enter_nowhere;
+	entry->func = caller->call_ffi[call->is_integral].near;
+	entry->far = call_far;
+}
+
+static void call_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
+	struct gl_error err;
 
-	if (call->fn == NULL || gl_host_has_forked(caller->host)) {
+	if (call->fn == NULL || gl_host_check(caller->host, &err) != 0) {
 		call->status = GL_FFI_REFUSED;
-		return;
+	} else {
+		caller->call_ffi[0].far(call);
 	}
-	gl_enter(caller, &caller->call_ffi[call->is_integral], call);
 }
 
 /* ---- which functions take it ------------------------------------------------------------------------------------ */
