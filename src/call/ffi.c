@@ -155,6 +155,7 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 		all_integral = all_integral && is_integral(&call->results[i]);
 	}
 	call->is_integral = all_integral;
+	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;
 	call->nparams = (uint8_t)plan->nparams;
 	call->nresults = (uint8_t)plan->nresults;
 	memcpy(&call->return_is_ptr, plan->return_is_ptr, sizeof(call->return_is_ptr));
@@ -172,7 +173,7 @@ struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
 	ffi->caller = plan->caller;
 	ffi->call.pins = plan->caller->pin();
 	ffi->call.text = &plan->caller->text;
-	ffi->call.depth = &plan->caller->ffi_depth;
+	ffi->call.inside = &plan->caller->inside_ffi;
 	gl_ffi_open(&ffi->call, plan);
 	return &ffi->call;
 }

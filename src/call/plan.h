@@ -44,7 +44,7 @@ struct gl_caller {
 	uint64_t (*pin)(void);
 	void (*unpin)(uint64_t), (*drop)(uint64_t);
 	struct gl_buffer text; /* errors and panics of that road */
-	uint32_t ffi_depth;    /* its calls under way: what they call must not call Lua */
+	uint32_t inside_ffi;   /* a call of that road is under way: what it calls must not call Lua */
 };
 
 struct gl_plan {

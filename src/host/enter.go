@@ -187,8 +187,11 @@ func ffiIntegral(p unsafe.Pointer) {
 		return
 	}
 	callFFI(c, nil)
-	if c.status == C.GL_FFI_DONE && c.nresults != 0 {
-		storeInteger(c, 0, uintptr(c.ints[0]))
+	// Most results are ints that a number holds: that is there already.
+	if v := int64(c.ints[0]); c.is_int == 0 || v > 1<<53 || v < -1<<53 {
+		if c.status == C.GL_FFI_DONE && c.nresults != 0 {
+			storeInteger(c, 0, uintptr(v))
+		}
 	}
 }
 
@@ -196,10 +199,10 @@ func ffiIntegral(p unsafe.Pointer) {
 func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 	c.status = C.GL_FFI_FAILED
 	c.calls++
-	*c.depth++
+	*c.inside = 1
 	defer func() {
 		if c.status != C.GL_FFI_DONE {
-			*c.depth--
+			*c.inside = 0
 			c.panics++
 			ended(recover(), &c.failure, c.text)
 		}
@@ -217,9 +220,9 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 	if regs != nil {
 		enter.Call(c.fn, regs)
 	} else {
-		enter.CallInts(c.fn, (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)))
+		enter.CallInts(c.fn, (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0])))
 	}
-	*c.depth--
+	*c.inside = 0
 	c.status = C.GL_FFI_DONE
 }
 

@@ -70,13 +70,14 @@ struct gl_ffi_call {
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
 	uint8_t nparams, nresults;
+	uint8_t is_int;      /* returns a signed integer of 64 bits */
 	uint8_t is_integral; /* takes only integers and bools, as many as there are registers, and returns one at most
 			      */
 	uint16_t return_is_ptr;
 	struct gl_ffi_place params[GL_FFI_WORDS], results[GL_FFI_RESULTS];
 	enum gl_status failure; /* GL_FFI_FAILED: how */
 	struct gl_buffer *text;
-	uint32_t *depth; /* of the caller: counts calls on this road that are under way */
+	uint32_t *inside; /* of the caller: is a call on this road under way? None of them can lead to another. */
 };
 
 #endif
