@@ -39,6 +39,16 @@ static int func_call(lua_State *L)
 	return gl_plan_call(L, binding_module_plan(L, f->module, f->export), 2);
 }
 
+/* func:async(…) -> job */
+static int func_async(lua_State *L)
+{
+	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
+	struct gl_job *job = gl_job_start(L, binding_module_plan(L, f->module, f->export), 2);
+
+	binding_push_job(L, job, binding_module_host(f->module), 1);
+	return 1;
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
@@ -66,10 +76,8 @@ static int func_use_general_road(lua_State *L)
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "__call", func_call },
-		{ "use_general_road", func_use_general_road },
-		{ "__tostring", func_tostring },
-		{ NULL, NULL },
+		{ "__call", func_call },         { "async", func_async }, { "use_general_road", func_use_general_road },
+		{ "__tostring", func_tostring }, { NULL, NULL },
 	};
 
 	binding_new_class(L, FUNC, methods);
