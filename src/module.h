@@ -40,6 +40,7 @@ const char *gl_host_path(const struct gl_host *host);
 void *gl_host_export(const struct gl_host *host, const char *name);
 /* Fails with GL_EHOST in a process that forked after the host was started: a Go runtime does not survive fork. */
 int gl_host_check(const struct gl_host *host, struct gl_error *err);
+bool gl_host_has_forked(const struct gl_host *host);
 
 /* Names the archive (build cache file) that holds the compiled package import_path, for what the host lacks: what is
  * needed of it stays for the life of the process, and all modules share it. A later call for the same path replaces the

@@ -552,6 +552,8 @@ struct gl_image *gl_host_image(const struct gl_host *host) { return host->linker
 const char *gl_host_path(const struct gl_host *host) { return host->path; }
 void *gl_host_export(const struct gl_host *host, const char *name) { return dlsym(host->handle, name); }
 
+bool gl_host_has_forked(const struct gl_host *host) { return host->forked; }
+
 int gl_host_check(const struct gl_host *host, struct gl_error *err)
 {
 	if (host->forked) {

@@ -15,6 +15,7 @@ local build = require "goloader.build"
 local cgo = require "goloader.cgo"
 local jobs = require "goloader.jobs"
 local policy = require "goloader.policy"
+local road = require "goloader.road"
 local toolchain = require "goloader.toolchain"
 
 ---@class goloader.Error
@@ -91,7 +92,7 @@ function Module:unload(options)
   if not s.core:is_loaded() then return fail { code = "closed", message = s.name .. " was unloaded already" } end
   local ok, err = s.core:unload(options and options.prove)
   if not ok then return fail(err) end
-  s.functions = {}
+  s.forget()
   return true
 end
 
@@ -196,27 +197,16 @@ local function is_export(name)
   return type(name) == "string" and not name:find "^[%l_]"
 end
 
-local module_metatable = {
-  __index = function(self, name)
-    if not is_export(name) then return Module[name] end
-    local s = state[self]
-    local fn = s.functions[name]
-    if fn then return fn end
-    if s.variables[name] then return s.core:get(name) end
-    fn = s.core:func(name)
-    s.functions[name] = fn
-    return fn
-  end,
-  __newindex = function(self, name, value)
-    local s = state[self]
-    if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
-    s.core:set(name, value)
-  end,
-  __tostring = function(self)
-    local s = state[self]
-    return ("goloader.module: %s%s"):format(s.name, s.core:is_loaded() and "" or " (unloaded)")
-  end,
-}
+local function set_field(self, name, value)
+  local s = state[self]
+  if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
+  s.core:set(name, value)
+end
+
+local function describe(self)
+  local s = state[self]
+  return ("goloader.module: %s%s"):format(s.name, s.core:is_loaded() and "" or " (unloaded)")
+end
 
 local function new_module(loaded, name, object_bytes)
   -- where packages of one module export the same name, the one that was built or given last has it: the first listed
@@ -227,8 +217,23 @@ local function new_module(loaded, name, object_bytes)
       variables[export.name] = export.kind == "var" or nil
     end
   end
-  local self = setmetatable({}, module_metatable)
-  state[self] = { core = loaded, name = name, functions = {}, variables = variables, object_bytes = object_bytes }
+  -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
+  local functions = setmetatable({}, {
+    __index = function(functions, field)
+      if not is_export(field) then return Module[field] end
+      if variables[field] then return loaded:get(field) end
+      local fn = loaded:func(field)
+      if fn then functions[field] = road.equip(fn) end
+      return fn
+    end,
+  })
+  local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
+  state[self] = {
+    core = loaded, name = name, variables = variables, object_bytes = object_bytes,
+    forget = function()
+      for field in pairs(functions) do functions[field] = nil end
+    end,
+  }
   return self
 end
 

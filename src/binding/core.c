@@ -70,6 +70,8 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
 		{ "clock", binding_clock },
+		{ "func_class", binding_func_class },
+		{ "ffi_enter", binding_ffi_enter },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },
 		{ NULL, NULL },

@@ -1,6 +1,7 @@
-/* Function handles: what a module's exported functions are in Lua. */
+/* Function handles: the exports of a module, as Lua calls them. */
 #include <string.h>
 
+#include "../call/ffi.h"
 #include "binding.h"
 
 #define FUNC "goloader.func"
@@ -9,6 +10,7 @@ struct binding_func {
 	const char *mark;              /* func_mark, which no other userdata holds */
 	struct binding_module *module; /* kept alive by the user value */
 	size_t export;
+	struct gl_ffi_call *ffi; /* once func:ffi() was asked for, or NULL */
 };
 
 static const char func_mark[] = FUNC;
@@ -17,9 +19,7 @@ void binding_push_func(lua_State *L, int module, size_t i)
 {
 	struct binding_func *f = lua_newuserdata(L, sizeof(*f));
 
-	f->mark = func_mark;
-	f->module = lua_touserdata(L, module);
-	f->export = i;
+	*f = (struct binding_func){ .mark = func_mark, .module = lua_touserdata(L, module), .export = i };
 	luaL_getmetatable(L, FUNC);
 	lua_setmetatable(L, -2);
 	lua_newtable(L);
@@ -28,22 +28,87 @@ void binding_push_func(lua_State *L, int module, size_t i)
 	lua_setuservalue(L, -2);
 }
 
-/* The hot path: a look at the mark is quicker than one at the metatable. */
-static int func_call(lua_State *L)
+/* Known by its mark, for each may have a metatable of its own (lua/goloader/road.lua); and that is quicker, too. */
+static struct binding_func *check_func(lua_State *L)
 {
 	struct binding_func *f = lua_touserdata(L, 1);
 
 	if (f == NULL || lua_rawlen(L, 1) != sizeof(*f) || f->mark != func_mark) {
-		return luaL_argerror(L, 1, "a function of a module expected");
+		luaL_argerror(L, 1, "a function of a module expected");
 	}
-	return gl_plan_call(L, binding_module_plan(L, f->module, f->export), 2);
+	return f;
+}
+
+static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
+{
+	struct gl_plan *plan = binding_module_plan(L, f->module, f->export);
+
+	/* Plans are made anew when a module could not be unloaded. */
+	if (f->ffi != NULL && !gl_ffi_is_open(f->ffi)) {
+		gl_ffi_open(f->ffi, plan);
+	}
+	return plan;
+}
+
+static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
+
+static void push_kinds(lua_State *L, const struct gl_ffi_place *places, int n)
+{
+	static const char *const names[] = {
+		[GL_FFI_BOOL] = "bool",     [GL_FFI_INT] = "int",     [GL_FFI_UINT] = "uint",  [GL_FFI_FLOAT] = "float",
+		[GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "bytes", [GL_FFI_ERROR] = "error"
+	};
+
+	lua_createtable(L, n, 0);
+	for (int i = 0; i < n; i++) {
+		lua_pushstring(L, names[places[i].kind]);
+		lua_rawseti(L, -2, i + 1);
+	}
+}
+
+/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; kinds of parameters, kinds of results; or nil
+ * when its types can't take the FFI road */
+static int func_ffi(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_plan *plan = plan_of(L, f);
+
+	if (f->ffi == NULL) {
+		f->ffi = gl_ffi_new(plan);
+	}
+	if (f->ffi == NULL) {
+		return 0;
+	}
+	lua_pushlightuserdata(L, f->ffi);
+	push_kinds(L, f->ffi->params, f->ffi->nparams);
+	push_kinds(L, f->ffi->results, f->ffi->nresults);
+	return 3;
+}
+
+/* func:ffi_finish() -> the results of the last call by FFI, where Lua can't take them */
+static int func_ffi_finish(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	luaL_argcheck(L, f->ffi != NULL, 1, "no call by FFI");
+	plan_of(L, f);
+	return gl_ffi_finish(L, f->ffi);
+}
+
+static int func_gc(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	gl_ffi_free(f->ffi);
+	f->ffi = NULL;
+	return 0;
 }
 
 /* func:async(…) -> job */
 static int func_async(lua_State *L)
 {
-	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
-	struct gl_job *job = gl_job_start(L, binding_module_plan(L, f->module, f->export), 2);
+	struct binding_func *f = check_func(L);
+	struct gl_job *job = gl_job_start(L, plan_of(L, f), 2);
 
 	binding_push_job(L, job, binding_module_host(f->module), 1);
 	return 1;
@@ -51,7 +116,7 @@ static int func_async(lua_State *L)
 
 static int func_tostring(lua_State *L)
 {
-	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
+	struct binding_func *f = check_func(L);
 	const struct gl_export *export = binding_module_export(f->module, f->export);
 
 	if (export == NULL) {
@@ -67,17 +132,39 @@ static int func_tostring(lua_State *L)
 /* func:use_general_road(): for benchmarks, which compare the roads */
 static int func_use_general_road(lua_State *L)
 {
-	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
-
-	gl_plan_use_general_road(binding_module_plan(L, f->module, f->export));
+	gl_plan_use_general_road(plan_of(L, check_func(L)));
 	return 0;
+}
+
+/* core.func_class() -> the metatable of functions, which is their __index too: Lua adds methods to it */
+int binding_func_class(lua_State *L)
+{
+	luaL_getmetatable(L, FUNC);
+	return 1;
+}
+
+/* core.ffi_enter() -> address of what calls a struct gl_ffi_call */
+int binding_ffi_enter(lua_State *L)
+{
+	void (*enter)(struct gl_ffi_call *) = gl_ffi_enter;
+	void *address;
+
+	memcpy(&address, &enter, sizeof(address));
+	lua_pushlightuserdata(L, address);
+	return 1;
 }
 
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "__call", func_call },         { "async", func_async }, { "use_general_road", func_use_general_road },
-		{ "__tostring", func_tostring }, { NULL, NULL },
+		{ "__call", func_call },
+		{ "async", func_async },
+		{ "ffi", func_ffi },
+		{ "ffi_finish", func_ffi_finish },
+		{ "use_general_road", func_use_general_road },
+		{ "__tostring", func_tostring },
+		{ "__gc", func_gc },
+		{ NULL, NULL },
 	};
 
 	binding_new_class(L, FUNC, methods);

@@ -72,8 +72,7 @@ void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_stat
 	}
 }
 
-/* Raises what went wrong in Go, if anything did. */
-static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
 {
 	if (status != GL_CALL_DONE) {
 		plan->counters.panics += status == GL_CALL_PANICKED;
@@ -208,10 +207,10 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.out = &out;
 	count_call(plan, 0);
 	plan->calls++;
-	plan->caller->call_fast(&call);
+	gl_enter(plan->caller, &plan->caller->call_fast, &call);
 	plan->calls--;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -280,11 +279,11 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
 	count_call(plan, in.len);
 	plan->calls++;
-	plan->caller->call(&call);
+	gl_enter(plan->caller, &plan->caller->call, &call);
 	plan->calls--;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	int n = gl_plan_decode(L, plan, &out);
 	gl_buffer_give(&plan->caller->out, &out);
@@ -354,7 +353,7 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 	plan->calls++;
 	plan->caller->get(&call);
 	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
 	gl_decode(L, &at, plan->places[0].type);
@@ -375,6 +374,6 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 	plan->caller->set(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);
 }

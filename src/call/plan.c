@@ -67,8 +67,13 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 	} exports[] = {
 		{ "goloader_plan", &caller->plan },
 		{ "goloader_plan_free", &caller->plan_free },
-		{ "goloader_call", &caller->call },
-		{ "goloader_call_fast", &caller->call_fast },
+		{ "goloader_call", &caller->call.far },
+		{ "goloader_call_fast", &caller->call_fast.far },
+		{ "goloader_ffi", &caller->call_ffi[0].far },
+		{ "goloader_ffi", &caller->call_ffi[1].far },
+		{ "goloader_ffi_pin", &caller->pin },
+		{ "goloader_ffi_unpin", &caller->unpin },
+		{ "goloader_ffi_drop", &caller->drop },
 		{ "goloader_get", &caller->get },
 		{ "goloader_set", &caller->set },
 		{ "goloader_job_start", &caller->job_start },
@@ -90,6 +95,7 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 	if (caller_set_up(host, err) != 0) {
 		goto fail;
 	}
+	gl_entries_set_up(caller);
 	return caller;
 fail:
 	gl_caller_free(caller);
@@ -102,6 +108,7 @@ void gl_caller_free(struct gl_caller *caller)
 		gl_jobs_close(caller);
 		free(caller->in.p);
 		free(caller->out.p);
+		free(caller->text.p);
 		free(caller);
 	}
 }
@@ -428,6 +435,7 @@ void gl_plan_free(struct gl_plan *plan)
 	if (plan == NULL) {
 		return;
 	}
+	gl_ffi_close(plan);
 	if (plan->handle != 0) {
 		plan->caller->plan_free(plan->handle);
 		plan->handle = 0;

@@ -5,6 +5,7 @@
 #include "../host/call.h"
 #include "../host/job.h"
 #include "call.h"
+#include "ffi.h"
 
 struct type;
 
@@ -33,8 +34,9 @@ struct gl_caller {
 	struct gl_host *host;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	void (*call)(struct gl_call *);
-	void (*call_fast)(struct gl_fast_call *);
+	struct gl_entry call, call_fast,
+		call_ffi[2]; /* take struct gl_call, gl_fast_call, gl_ffi_call: any, is_integral */
+	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
 	int (*job_start)(struct gl_job *);
@@ -42,6 +44,11 @@ struct gl_caller {
 	struct jobs *jobs; /* NULL till the first is started */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
+	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
+	uint64_t (*pin)(void);
+	void (*unpin)(uint64_t), (*drop)(uint64_t);
+	struct gl_buffer text; /* errors and panics of that road */
+	uint32_t ffi_depth;    /* its calls under way: what they call must not call Lua */
 };
 
 struct gl_plan {
@@ -61,6 +68,7 @@ struct gl_plan {
 	uint32_t refs;  /* the owner's, and one for each job that may want to know the types of its results */
 	uint32_t jobs;  /* under way */
 	struct gl_counters counters;
+	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 
 	/* gl_fast_call's of the same names */
 	uint32_t copies, strings;
@@ -123,6 +131,11 @@ void gl_decode_int(lua_State *L, uint64_t word, const struct type *type);
 /* Pushes the error that two strings at *at make. */
 void gl_decode_error(lua_State *L, const uint64_t **at);
 const char *gl_read_string(const uint64_t **at, size_t *len);
+
+/* Closes the plan's call by FFI. */
+void gl_ffi_close(struct gl_plan *plan);
+/* Raises what went wrong in Go, if anything did; out is given back. */
+void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out);
 
 /* Splits the value at idx, when the registered function takes it. */
 bool gl_lua_split(lua_State *L, int idx, uint64_t *bits, bool *is_unsigned);

@@ -100,18 +100,21 @@ func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	if c.error >= 0 {
 		i := int(c.error)
 		if tab := regs.Ints[i]; tab != 0 {
-			var err error
-			// The interface's words: its itab, which is not the collector's, and its data, which is.
-			e := (*struct {
-				tab  uintptr
-				data unsafe.Pointer
-			})(unsafe.Pointer(&err))
-			e.tab, e.data = tab, regs.Ptrs[i+1]
 			regs.Ints[i] = uintptr(w.buffer.len)
-			w.error(err)
+			w.error(errorOf(tab, regs.Ptrs[i+1]))
 		}
 	}
 	given.Ints, given.Floats = regs.Ints, regs.Floats
+}
+
+// errorOf makes an error of its words: its itab, which is not the collector's, and its data, which is.
+func errorOf(tab uintptr, data unsafe.Pointer) (err error) {
+	e := (*struct {
+		tab  uintptr
+		data unsafe.Pointer
+	})(unsafe.Pointer(&err))
+	e.tab, e.data = tab, data
+	return err
 }
 
 //export goloader_call
@@ -319,12 +322,12 @@ type panicked struct {
 // caught is deferred by what C calls, and tells C how the call ended.
 func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	if r := recover(); r != nil {
-		report(status, out, r)
+		ended(r, status, out)
 	}
 }
 
-// report tells C of the panic that the caller's deferred function has recovered.
-func report(status *C.enum_gl_status, out *C.struct_gl_buffer, r any) {
+// ended writes down what ended a call.
+func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	out.len = 0
 	w := writer{buffer: out}
 	p, ok := r.(panicked)

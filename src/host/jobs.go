@@ -51,7 +51,7 @@ func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
 			if j.scope != nil {
 				j.scope.end()
 			}
-			report(&c.status, &c.out, r)
+			ended(r, &c.status, &c.out)
 			failed = 1
 		}
 	}()
@@ -89,7 +89,7 @@ func (j *job) end() {
 	}
 	j.c.status = C.GL_CALL_EXITED
 	if r := recover(); r != nil {
-		report(&j.c.status, &j.c.out, r)
+		ended(r, &j.c.status, &j.c.out)
 	}
 }
 

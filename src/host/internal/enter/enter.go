@@ -24,5 +24,10 @@ type Regs struct {
 //go:noescape
 func Call(fn unsafe.Pointer, r *Regs)
 
+// CallInts is Call for functions that take nothing but integers and return one at most.
+//
+//go:noescape
+func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr)
+
 // G returns the current goroutine's descriptor, a *runtime.g.
 func G() unsafe.Pointer

@@ -79,6 +79,27 @@ TEXT ·Call(SB), 0, $192-16
 	MOVSD	X14, FLOAT(14)(R12)
 	RET
 
+// func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr)
+TEXT ·CallInts(SB), 0, $72-16
+	NO_LOCAL_POINTERS
+	MOVQ	ints+8(FP), R12
+	MOVQ	INT(0)(R12), AX
+	MOVQ	INT(1)(R12), BX
+	MOVQ	INT(2)(R12), CX
+	MOVQ	INT(3)(R12), DI
+	MOVQ	INT(4)(R12), SI
+	MOVQ	INT(5)(R12), R8
+	MOVQ	INT(6)(R12), R9
+	MOVQ	INT(7)(R12), R10
+	MOVQ	INT(8)(R12), R11
+	XORPS	X15, X15
+	MOVQ	(TLS), R14
+	MOVQ	fn+0(FP), R12
+	CALL	R12
+	MOVQ	ints+8(FP), R12
+	MOVQ	AX, INT(0)(R12)
+	RET
+
 // func G() unsafe.Pointer
 TEXT ·G(SB), NOSPLIT, $0-8
 	MOVQ	(TLS), AX
