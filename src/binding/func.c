@@ -116,6 +116,16 @@ static int func_gc(lua_State *L)
 	return 0;
 }
 
+/* func:async(…) -> job */
+static int func_async(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_job *job = gl_job_start(L, plan_of(L, f), 2);
+
+	binding_push_job(L, job, binding_module_host(f->module), 1);
+	return 1;
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -149,6 +159,7 @@ void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
+		{ "async", func_async },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
