@@ -39,6 +39,7 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
 
 struct gl_plan;
+struct gl_pure;
 
 /* Compiles the signature of an export of mod. export must stay while the plan does; so must caller. A signature that
  * can't be carried is no error here but at the call. */
@@ -58,6 +59,28 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
 bool gl_plan_is_called(const struct gl_plan *plan);
 /* Always carries arguments as a stream, for measuring what the fast road is worth. */
 void gl_plan_use_general_road(struct gl_plan *plan);
+
+/* ---- the pure path (pure.h) ---- */
+
+/* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */
+struct gl_reasons {
+	char **list;
+	size_t n;
+};
+
+/* The function's entry on the pure path, made at the first call and freed with the plan; NULL when it does not get one,
+ * with the reasons (the plan's). What it takes is told by gl_plan_pure_place. */
+const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why);
+
+/* What parameter i, or after the parameters result i, is to a caller of the entry: of a string or slice of bytes the
+ * address and length (and of the latter the capacity) are passed, of a slice of numbers those three words too. */
+struct gl_pure_place {
+	const char *kind; /* "bool", "int", "uint", "float", "string", "bytes", "slice" */
+	const char *elem; /* of a slice: "bool", "int", "uint", "float" */
+	int bits;         /* of a number, or of the numbers in a slice */
+	int reg;          /* of a result: its place in cell->ints or cell->floats */
+};
+bool gl_plan_pure_place(const struct gl_plan *plan, size_t i, struct gl_pure_place *place);
 
 /* How integers beyond 2^53 become Lua values and back: make(low, high, unsigned) and split(value) -> low, high,
  * unsigned or nil, functions at the given indices. */

@@ -94,6 +94,7 @@ fail:
 void gl_caller_free(struct gl_caller *caller)
 {
 	if (caller != NULL) {
+		gl_pure_room_free(caller->pure);
 		free(caller->in.p);
 		free(caller->out.p);
 		free(caller);
@@ -360,6 +361,7 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 		goto no_memory;
 	}
 	plan->caller = caller;
+	plan->mod = mod;
 	plan->export = export;
 	if (!export->typed) {
 		char text[1024];
@@ -417,6 +419,7 @@ void gl_plan_free(struct gl_plan *plan)
 	if (plan == NULL) {
 		return;
 	}
+	gl_plan_pure_free(plan);
 	if (plan->handle != 0) {
 		plan->caller->plan_free(plan->handle);
 	}

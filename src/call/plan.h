@@ -4,6 +4,7 @@
 
 #include "../host/call.h"
 #include "call.h"
+#include "pure.h"
 
 struct type;
 
@@ -38,6 +39,7 @@ struct gl_caller {
 	void (*set)(struct gl_call *);
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
+	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
 
 struct gl_plan {
@@ -53,12 +55,19 @@ struct gl_plan {
 	bool fast;      /* goes by the fast road */
 	bool has_error; /* the last result is an error */
 	char *refusal;  /* why it can't be called, or NULL */
+	const struct gl_module *mod;
+	struct gl_pure *pure;           /* its entry on the pure path, once it was asked for */
+	struct gl_reasons pure_reasons; /* or why it has none */
+	bool pure_known;
 
 	/* gl_fast_call's of the same names */
 	uint32_t copies, strings;
 	int32_t error;
 	uint8_t return_is_ptr[8];
 };
+
+/* Frees what gl_plan_pure has made. */
+void gl_plan_pure_free(struct gl_plan *plan);
 
 /* Where a value stands, for messages: `parameter 'o'.Brands[3]`. */
 struct path {
