@@ -48,8 +48,8 @@ struct gl_caller {
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
 	uint64_t (*pin)(void);
 	void (*unpin)(uint64_t), (*drop)(uint64_t);
-	struct gl_buffer text; /* errors and panics of that road */
-	uint32_t inside_ffi;   /* a call of that road is under way: what it calls must not call Lua */
+	struct gl_buffer text;     /* errors and panics of that road */
+	uint32_t inside_ffi;       /* a call of that road is under way: what it calls must not call Lua */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
 

@@ -190,7 +190,7 @@ enum {
 };
 
 struct thunk {
-	uintptr_t code;    /* where it goes on: the copy, or what says that there is none any more */
+	uintptr_t code; /* where it goes on: the copy, or what says that there is none any more */
 	uint64_t calls;
 };
 
@@ -217,7 +217,7 @@ struct gl_pure_room {
 /* Where code lies that is a copy, for the signal handler: never freed, since that may be looking. */
 struct region {
 	_Atomic uintptr_t low, high;
-	uintptr_t fail;           /* where a fault goes on */
+	uintptr_t fail; /* where a fault goes on */
 	uint64_t *status;
 	uintptr_t guard_low, guard_high;
 	struct region *next;
