@@ -179,15 +179,17 @@ describe("an error in a Lua function", function()
     local function refuses(expected, name, ...)
       assert.equal(expected, (message(callbacks[name], ...):gsub("^[^ ]-:%d+: ", "")))
     end
-    refuses("result 1 of the Lua function passed as 'f': int expected, got string", "Apply", 1, function() return "x" end)
+    refuses("result 1 of the Lua function passed as 'f': int expected, got string", "Apply", 1,
+      function() return "x" end)
     refuses("result 1 of the Lua function passed as 'f': int expected, got nil", "Apply", 1, function() end)
     refuses("result 1 of the Lua function passed as 'f': int expected, got 1.5", "Apply", 1,
       function() return 1.5 end)
-    refuses("result 2.one.Tags[1] of the Lua function passed as 'f': string expected, got boolean", "Large",
+    refuses("result 2[\"one\"].Tags[1] of the Lua function passed as 'f': string expected, got boolean", "Large",
       function(a) return a, { one = { Tags = { true } } } end)
     refuses("result 1 of the Lua function passed as 'h'.More[1]: string expected, got table", "Handle",
       { OnItem = tostring, More = { function() return {} end } }, items)
-    refuses("result 1 of the Lua function passed as 'f': func() expected, and a Lua function can't give Go another one",
+    refuses("result 1 of the Lua function passed as 'f': func() expected, " ..
+      "and a Lua function can't give Go another one",
       "Maker", function() return print end)
   end)
 
@@ -203,7 +205,8 @@ describe("a panic in Go that a Lua function has called", function()
     local err = message(callbacks.Run, function() callbacks.Panic "no way" end)
     assert.matches("^panic: no way\n\ngoroutine %d+", err)
     assert.matches("callbacks%.Panic%(", err)
-    assert.matches("^true %*host%.luaError: panic: no way", callbacks.Recovered(function() callbacks.Panic "no way" end))
+    assert.matches("^true %*host%.luaError: panic: no way",
+      callbacks.Recovered(function() callbacks.Panic "no way" end))
     callbacks.Run(function() assert.matches("^panic: no way", message(callbacks.Panic, "no way")) end)
   end)
 
@@ -251,7 +254,8 @@ describe("a Lua function where it can't be called", function()
       message(function() callbacks.Hook = print end))
     callbacks.Hook = nil
     assert.is_true(callbacks.IsNil:async(nil):wait())
-    assert.matches("parameter 'f': func%(int%) int expected %(a function%), got string", message(callbacks.Apply, 1, "f"))
+    assert.matches("parameter 'f': func%(int%) int expected %(a function%), got string",
+      message(callbacks.Apply, 1, "f"))
     assert.matches("Channel: parameter 'f' has type func%(chan int%) %(its parameter 1 has type chan int%)",
       message(callbacks.Channel, print))
   end)
