@@ -10,7 +10,13 @@
 -- branch on. Misuse raises.
 
 local lfs = require "lfs"
-local core = require "goloader.core"
+local loads, core = pcall(require, "goloader.core")
+if not loads then
+  -- the functions of Lua's C API are not the same from one version to the next
+  local file, symbol = tostring(core):match "([^%s:]+): undefined symbol: (luaL?_[%w_]+)"
+  error(not file and core or ("%s was built for another Lua than this one, %s, which has no %s: make it with "
+    .. "LUA_INCDIR=<where this one's lua.h is>"):format(file, _VERSION, symbol), 0)
+end
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
 local jobs = require "goloader.jobs"

@@ -172,8 +172,8 @@ function jobs.fd()
   return fd
 end
 
---- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run: this function, or the
---- step that resumes it.
+--- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run: this function, or
+--- the step that resumes it.
 ---@param fn function
 ---@return thread
 function jobs.spawn(fn, ...)

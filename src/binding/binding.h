@@ -42,7 +42,6 @@ const struct gl_export *binding_module_export(const struct binding_module *modul
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);
 int binding_func_class(lua_State *L);
-int binding_ffi_enter(lua_State *L);
 
 /* Pushes a new job userdata; what it needs is kept by the user value of the function at stack index func. */
 void binding_push_job(lua_State *L, struct gl_job *job, struct binding_host *host, int func);

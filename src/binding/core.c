@@ -71,12 +71,14 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "hash", hash },
 		{ "clock", binding_clock },
 		{ "func_class", binding_func_class },
-		{ "ffi_enter", binding_ffi_enter },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },
 		{ NULL, NULL },
 	};
 
+#if LUA_VERSION_NUM >= 502
+	luaL_checkversion(L); /* a second Lua in the process may have lent its functions */
+#endif
 	binding_open_host(L);
 	binding_open_module(L);
 	binding_open_func(L);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../call/ffi.h"
+#include "../call/pure.h"
 #include "binding.h"
 
 #define FUNC "goloader.func"
@@ -11,6 +12,7 @@ struct binding_func {
 	struct binding_module *module; /* kept alive by the user value */
 	size_t export;
 	struct gl_ffi_call *ffi; /* once func:ffi() was asked for, or NULL */
+	struct gl_ffi_entry entry;
 };
 
 static const char func_mark[] = FUNC;
@@ -52,21 +54,29 @@ static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
 
 static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
 
-static void push_kinds(lua_State *L, const struct gl_ffi_place *places, int n)
+/* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
+static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 {
 	static const char *const names[] = {
-		[GL_FFI_BOOL] = "bool",     [GL_FFI_INT] = "int",     [GL_FFI_UINT] = "uint",  [GL_FFI_FLOAT] = "float",
-		[GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "bytes", [GL_FFI_ERROR] = "error"
+		[GL_FFI_BOOL] = "bool",   [GL_FFI_INT] = "int",       [GL_FFI_UINT] = "int",
+		[GL_FFI_FLOAT] = "float", [GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "string",
+		[GL_FFI_ERROR] = "error"
 	};
 
 	lua_createtable(L, n, 0);
 	for (int i = 0; i < n; i++) {
+		lua_createtable(L, 0, 3);
 		lua_pushstring(L, names[places[i].kind]);
+		lua_setfield(L, -2, "kind");
+		lua_pushnumber(L, (lua_Number)places[i].low);
+		lua_setfield(L, -2, "low");
+		lua_pushnumber(L, (lua_Number)places[i].high);
+		lua_setfield(L, -2, "high");
 		lua_rawseti(L, -2, i + 1);
 	}
 }
 
-/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; kinds of parameters, kinds of results; or nil
+/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; parameters, results; is it integral? or nil
  * when its types can't take the FFI road */
 static int func_ffi(lua_State *L)
 {
@@ -80,9 +90,12 @@ static int func_ffi(lua_State *L)
 		return 0;
 	}
 	lua_pushlightuserdata(L, f->ffi);
-	push_kinds(L, f->ffi->params, f->ffi->nparams);
-	push_kinds(L, f->ffi->results, f->ffi->nresults);
-	return 3;
+	push_places(L, f->ffi->params, f->ffi->nparams);
+	push_places(L, f->ffi->results, f->ffi->nresults);
+	lua_pushboolean(L, f->ffi->is_integral);
+	gl_ffi_entry(f->ffi, &f->entry);
+	lua_pushlightuserdata(L, &f->entry);
+	return 5;
 }
 
 /* func:ffi_finish() -> the results of the last call by FFI, where Lua can't take them */
@@ -143,14 +156,65 @@ int binding_func_class(lua_State *L)
 	return 1;
 }
 
-/* core.ffi_enter() -> address of what calls a struct gl_ffi_call */
-int binding_ffi_enter(lua_State *L)
+static void push_place(lua_State *L, const struct gl_pure_place *place)
 {
-	void (*enter)(struct gl_ffi_call *) = gl_ffi_enter;
-	void *address;
+	lua_createtable(L, 0, 4);
+	lua_pushstring(L, place->kind);
+	lua_setfield(L, -2, "kind");
+	lua_pushinteger(L, place->bits);
+	lua_setfield(L, -2, "bits");
+	lua_pushinteger(L, place->reg);
+	lua_setfield(L, -2, "reg");
+	if (place->elem != NULL) {
+		lua_pushstring(L, place->elem);
+		lua_setfield(L, -2, "elem");
+	}
+}
 
-	memcpy(&address, &enter, sizeof(address));
-	lua_pushlightuserdata(L, address);
+static void push_pure_places(lua_State *L, const struct gl_plan *plan, size_t first, size_t n)
+{
+	struct gl_pure_place place;
+
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n && gl_plan_pure_place(plan, first + i, &place); i++) {
+		push_place(L, &place);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+static void set_address(lua_State *L, const char *key, const void *p)
+{
+	/* the 47 bits of an address fit any Lua's number */
+	lua_pushnumber(L, (lua_Number)(uintptr_t)p);
+	lua_setfield(L, -2, key);
+}
+
+/* func:pure() -> { entry =, cell =, calls = (addresses), params = { … }, results = { … } }, or nil and { reason… } */
+static int func_pure(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_plan *plan = plan_of(L, f);
+	const struct gl_export *export = binding_module_export(f->module, f->export);
+	struct gl_reasons why;
+	const struct gl_pure *pure = gl_plan_pure(plan, &why);
+
+	if (pure == NULL) {
+		lua_pushnil(L);
+		lua_createtable(L, (int)why.n, 0);
+		for (size_t i = 0; i < why.n; i++) {
+			lua_pushstring(L, why.list[i]);
+			lua_rawseti(L, -2, (int)i + 1);
+		}
+		return 2;
+	}
+	lua_createtable(L, 0, 5);
+	set_address(L, "entry", pure->entry);
+	set_address(L, "cell", pure->cell);
+	set_address(L, "calls", pure->calls);
+	push_pure_places(L, plan, 0, export->nparams);
+	lua_setfield(L, -2, "params");
+	push_pure_places(L, plan, export->nparams, export->nresults);
+	lua_setfield(L, -2, "results");
 	return 1;
 }
 
@@ -162,6 +226,7 @@ void binding_open_func(lua_State *L)
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
+		{ "pure", func_pure },
 		{ "__tostring", func_tostring },
 		{ "__gc", func_gc },
 		{ NULL, NULL },

@@ -45,6 +45,7 @@ struct gl_counters {
 };
 
 struct gl_plan;
+struct gl_pure;
 
 /* Compiles the signature of an export of mod. export must stay while the plan does; so must caller. A signature that
  * can't be carried is no error here but at the call. */
@@ -97,6 +98,27 @@ int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, s
 struct gl_job *gl_jobs_ready(struct gl_caller *caller);
 /* Has the file descriptor tell after so many seconds that time is over; never for a negative number. */
 int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error *err);
+/* ---- the pure path (pure.h) ---- */
+
+/* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */
+struct gl_reasons {
+	char **list;
+	size_t n;
+};
+
+/* The function's entry on the pure path, made at the first call and freed with the plan; NULL when it does not get one,
+ * with the reasons (the plan's). What it takes is told by gl_plan_pure_place. */
+const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why);
+
+/* What parameter i, or after the parameters result i, is to a caller of the entry: of a string or slice of bytes the
+ * address and length (and of the latter the capacity) are passed, of a slice of numbers those three words too. */
+struct gl_pure_place {
+	const char *kind; /* "bool", "int", "uint", "float", "string", "bytes", "slice" */
+	const char *elem; /* of a slice: "bool", "int", "uint", "float" */
+	int bits;         /* of a number, or of the numbers in a slice */
+	int reg;          /* of a result: its place in cell->ints or cell->floats */
+};
+bool gl_plan_pure_place(const struct gl_plan *plan, size_t i, struct gl_pure_place *place);
 
 /* How integers beyond 2^53 become Lua values and back: make(low, high, unsigned) and split(value) -> low, high,
  * unsigned or nil, functions at the given indices. */

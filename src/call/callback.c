@@ -292,7 +292,7 @@ void gl_callback_call(struct gl_callback *c)
 	struct gl_caller *caller = c->caller;
 	lua_State *L = caller == NULL ? NULL : caller->calling;
 
-	if (L == NULL || caller->ffi_depth != 0) {
+	if (L == NULL) {
 		c->status = GL_CALLBACK_AWAY;
 		return;
 	}

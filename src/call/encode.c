@@ -181,7 +181,7 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 			if (isfinite(d) && d == floor(d)) {
 				gl_encode_fail(e, path, "%f is out of range for %s", d, type->name);
 			}
-			gl_encode_fail(e, path, "%s expected, got %f", type->name, d);
+			gl_encode_fail(e, path, "%s expected, got %f", type->name, isnan(d) ? fabs(d) : d);
 		}
 		v->is_unsigned = d >= two63;
 		v->bits = v->is_unsigned ? (uint64_t)d : (uint64_t)(int64_t)d;
@@ -213,7 +213,7 @@ static bool read_small_integer(lua_State *L, int idx, const struct type *type, u
 		return false;
 	}
 	double d = lua_tonumber(L, idx);
-	if (!(d >= -two53 && d <= two53)) {
+	if (!(d > -two53 && d < two53)) { /* that itself may be an integer of Lua 5.3, rounded */
 		return false;
 	}
 	int64_t i = (int64_t)d;

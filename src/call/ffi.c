@@ -16,6 +16,8 @@ struct ffi {
 
 static struct ffi *ffi_of(struct gl_ffi_call *call) { return (struct ffi *)call; }
 
+static void call_far(struct gl_ffi_call *call);
+
 /* ---- the short way ---------------------------------------------------------------------------------------------- */
 
 static void *find_code(struct gl_host *host, const char *name)
@@ -64,6 +66,7 @@ void gl_entries_set_up(struct gl_caller *caller)
 	}
 	set_up(&s);
 	caller->enter = s.enter;
+	gl_host_note_forks(host, s.forked);
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
 	caller->call_ffi[0].near = s.ffi[0];
@@ -77,15 +80,32 @@ void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void
 	}
 }
 
-void gl_ffi_enter(struct gl_ffi_call *call)
+static int enter_nowhere(void *arg, const void *func)
+{
+	(void)arg;
+	(void)func;
+	return 0;
+}
+
+void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
+{
+	const struct gl_caller *caller = ((const struct ffi *)call)->caller;
+
+	entry->enter = caller->enter != NULL ? caller->enter : enter_nowhere;
+	entry->func = caller->call_ffi[call->is_integral].near;
+	entry->far = call_far;
+}
+
+static void call_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
+	struct gl_error err;
 
-	if (call->fn == NULL || gl_host_has_forked(caller->host)) {
+	if (call->fn == NULL || gl_host_check(caller->host, &err) != 0) {
 		call->status = GL_FFI_REFUSED;
-		return;
+	} else {
+		caller->call_ffi[0].far(call);
 	}
-	gl_enter(caller, &caller->call_ffi[call->is_integral], call);
 }
 
 /* ---- which functions take it ------------------------------------------------------------------------------------ */
@@ -135,6 +155,7 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 		all_integral = all_integral && is_integral(&call->results[i]);
 	}
 	call->is_integral = all_integral;
+	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;
 	call->nparams = (uint8_t)plan->nparams;
 	call->nresults = (uint8_t)plan->nresults;
 	memcpy(&call->return_is_ptr, plan->return_is_ptr, sizeof(call->return_is_ptr));
@@ -152,7 +173,7 @@ struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
 	ffi->caller = plan->caller;
 	ffi->call.pins = plan->caller->pin();
 	ffi->call.text = &plan->caller->text;
-	ffi->call.depth = &plan->caller->ffi_depth;
+	ffi->call.inside = &plan->caller->inside_ffi;
 	gl_ffi_open(&ffi->call, plan);
 	return &ffi->call;
 }

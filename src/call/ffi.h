@@ -21,8 +21,13 @@ struct gl_entry {
 void gl_entries_set_up(struct gl_caller *caller);
 void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg);
 
-/* What Lua calls by FFI. */
-void gl_ffi_enter(struct gl_ffi_call *call);
+/* What Lua calls by FFI: enter(call, func), and if that returns 0 far(call). */
+struct gl_ffi_entry {
+	int (*enter)(void *call, const void *func);
+	const void *func;
+	void (*far)(struct gl_ffi_call *call);
+};
+void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry);
 
 /* The call of a function that can take this road; NULL when it can't, or memory is short. It outlives the plan, since a
  * compiled trace may know it, and is closed when that is freed: Go refuses to be called by it till it is opened again,

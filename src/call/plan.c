@@ -108,6 +108,7 @@ void gl_caller_free(struct gl_caller *caller)
 	if (caller != NULL) {
 		gl_jobs_close(caller);
 		gl_functions_free(caller);
+		gl_pure_room_free(caller->pure);
 		free(caller->in.p);
 		free(caller->out.p);
 		free(caller->text.p);
@@ -474,6 +475,7 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 		goto no_memory;
 	}
 	plan->caller = caller;
+	plan->mod = mod;
 	plan->export = export;
 	plan->refs = 1;
 	plan->name = strdup(export->name);
@@ -537,6 +539,7 @@ void gl_plan_free(struct gl_plan *plan)
 		return;
 	}
 	gl_ffi_close(plan);
+	gl_plan_pure_free(plan);
 	if (plan->handle != 0) {
 		plan->caller->plan_free(plan->handle);
 		plan->handle = 0;

@@ -7,6 +7,7 @@
 #include "../host/job.h"
 #include "call.h"
 #include "ffi.h"
+#include "pure.h"
 
 struct type;
 
@@ -59,8 +60,9 @@ struct gl_caller {
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
 	uint64_t (*pin)(void);
 	void (*unpin)(uint64_t), (*drop)(uint64_t);
-	struct gl_buffer text; /* errors and panics of that road */
-	uint32_t ffi_depth;    /* its calls under way: what they call must not call Lua */
+	struct gl_buffer text;     /* errors and panics of that road */
+	uint32_t inside_ffi;       /* a call of that road is under way: what it calls must not call Lua */
+	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
 
 struct gl_plan {
@@ -82,12 +84,19 @@ struct gl_plan {
 	uint32_t jobs;  /* under way */
 	struct gl_counters counters;
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
+	const struct gl_module *mod;
+	struct gl_pure *pure;           /* its entry on the pure path, once it was asked for */
+	struct gl_reasons pure_reasons; /* or why it has none */
+	bool pure_known;
 
 	/* gl_fast_call's of the same names */
 	uint32_t copies, strings;
 	int32_t error;
 	uint8_t return_is_ptr[8];
 };
+
+/* Frees what gl_plan_pure has made. */
+void gl_plan_pure_free(struct gl_plan *plan);
 
 /* Where a value stands, for messages: `parameter 'o'.Brands[3]`. */
 struct path {

@@ -46,6 +46,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	enter.SetUp(uintptr(s.g_m), uintptr(s.g_stack), uintptr(s.g_sched), uintptr(s.m_g0), uintptr(s.m_curg),
 		reflect.ValueOf(crossed).UnsafePointer())
 	s.enter = (*[0]byte)(enter.FromC())
+	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
 	s.call, s.call_fast = funcValue(enterCall), funcValue(enterCallFast)
 	s.ffi[0], s.ffi[1] = funcValue(ffiAny), funcValue(ffiIntegral)
 }
@@ -72,12 +73,16 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 	if offsets.gSyscallbp >= 0 {
 		bp = *at[unsafe.Pointer](gp, offsets.gSyscallbp)
 	}
-	// C's frames lie on this thread's stack: the goroutine has to come back to it (runtime.lockOSThread).
-	*at[uint32](mp, offsets.mLockedInt)++
-	*at[uintptr](mp, offsets.mLockedg) = uintptr(gp)
-	*at[uintptr](gp, offsets.gLockedm) = uintptr(mp)
-	isExtra := offsets.mIsExtraInC >= 0 && *at[bool](mp, offsets.mIsextra)
+	// C's frames lie on this thread's stack: the goroutine has to come back to it (runtime.lockOSThread). That of an
+	// extra thread belongs to it for ever, and may stay locked.
+	isExtra := *at[bool](mp, offsets.mIsextra)
+	if !isExtra || *at[uint32](mp, offsets.mLockedInt) == 0 {
+		*at[uint32](mp, offsets.mLockedInt)++
+		*at[uintptr](mp, offsets.mLockedg) = uintptr(gp)
+		*at[uintptr](gp, offsets.gLockedm) = uintptr(mp)
+	}
 	*at[bool](mp, offsets.mIncgo) = false
+	isExtra = isExtra && offsets.mIsExtraInC >= 0
 	if isExtra {
 		*at[bool](mp, offsets.mIsExtraInC) = false
 	}
@@ -89,6 +94,9 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 	*at[bool](mp, offsets.mIncgo) = true
 	if isExtra && *at[int32](mp, offsets.mNcgo) == 0 {
 		*at[bool](mp, offsets.mIsExtraInC) = true
+	}
+	if *at[bool](mp, offsets.mIsextra) {
+		return
 	}
 	*at[uint32](mp, offsets.mLockedInt)--
 	if *at[uint32](mp, offsets.mLockedInt) == 0 && *at[uint32](mp, offsets.mLockedExt) == 0 {
@@ -162,7 +170,7 @@ func goloader_ffi(c *C.struct_gl_ffi_call) {
 func ffiAny(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
 	var regs enter.Regs
-	if !loadFFI(c, &regs) {
+	if c.fn == nil || !loadFFI(c, &regs) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
@@ -174,62 +182,48 @@ func ffiAny(p unsafe.Pointer) {
 
 func ffiIntegral(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
-	var ints [enter.IntRegs]uintptr
-	for i := 0; i < int(c.nparams) && i < len(ints); i++ {
-		d := *(*float64)(unsafe.Pointer(&c.in[i]))
-		v := int64(d)
-		if p := &c.params[i]; float64(v) != d || v < int64(p.low) || v > int64(p.high) {
-			c.status = C.GL_FFI_REFUSED
-			return
-		}
-		ints[i] = uintptr(v)
+	if c.fn == nil {
+		c.status = C.GL_FFI_REFUSED
+		return
 	}
-	callFFIInts(c, &ints)
-	if c.status == C.GL_FFI_DONE && c.nresults != 0 {
-		storeInteger(c, 0, ints[0])
+	callFFI(c, nil)
+	// Most results are ints that a number holds: that is there already.
+	if v := int64(c.ints[0]); c.is_int == 0 || v > 1<<53 || v < -1<<53 {
+		if c.status == C.GL_FFI_DONE && c.nresults != 0 {
+			storeInteger(c, 0, uintptr(v))
+		}
 	}
 }
 
+// callFFI calls with the registers given, or those of an integral call. What is deferred does what left and caught do.
 func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 	c.status = C.GL_FFI_FAILED
 	c.calls++
-	*c.depth++
-	defer caughtFFI(c)
-	defer leftFFI(c)
-	enter.Call(c.fn, regs)
+	*c.inside = 1
+	defer func() {
+		if c.status != C.GL_FFI_DONE {
+			*c.inside = 0
+			c.panics++
+			ended(recover(), &c.failure, c.text)
+		}
+	}()
+	defer func() {
+		if c.status != C.GL_FFI_DONE {
+			if r := recover(); r != nil {
+				panic(panicked{r, traceback()})
+			}
+			if forgetGoexit() {
+				panic(exited{})
+			}
+		}
+	}()
+	if regs != nil {
+		enter.Call(c.fn, regs)
+	} else {
+		enter.CallInts(c.fn, (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0])))
+	}
+	*c.inside = 0
 	c.status = C.GL_FFI_DONE
-}
-
-// callFFIInts is callFFI for fewer registers.
-func callFFIInts(c *C.struct_gl_ffi_call, ints *[enter.IntRegs]uintptr) {
-	c.status = C.GL_FFI_FAILED
-	c.calls++
-	*c.depth++
-	defer caughtFFI(c)
-	defer leftFFI(c)
-	enter.CallInts(c.fn, ints)
-	c.status = C.GL_FFI_DONE
-}
-
-// leftFFI is deferred around a call as left is, and caughtFFI as caught.
-func leftFFI(c *C.struct_gl_ffi_call) {
-	if c.status == C.GL_FFI_DONE {
-		return
-	}
-	if r := recover(); r != nil {
-		panic(panicked{r, traceback()})
-	}
-	if forgetGoexit() {
-		panic(exited{})
-	}
-}
-
-func caughtFFI(c *C.struct_gl_ffi_call) {
-	*c.depth--
-	if c.status != C.GL_FFI_DONE {
-		c.panics++
-		ended(recover(), &c.failure, c.text)
-	}
 }
 
 func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
@@ -238,23 +232,18 @@ func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
 		p := &c.params[i]
 		given := &c.in[word]
 		word++
-		d := *(*float64)(unsafe.Pointer(given))
 		switch p.kind {
 		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
-			v := int64(d)
-			if float64(v) != d || v < int64(p.low) || v > int64(p.high) {
-				return false
-			}
-			regs.Ints[p.reg] = uintptr(v)
+			regs.Ints[p.reg] = *(*uintptr)(unsafe.Pointer(given))
 		case C.GL_FFI_FLOAT:
+			d := *(*float64)(unsafe.Pointer(given))
+			regs.Floats[p.reg] = math.Float64bits(d)
 			if p.bits == 32 {
 				f := float32(d)
 				if math.IsInf(float64(f), 0) && !math.IsInf(d, 0) {
 					return false
 				}
 				regs.Floats[p.reg] = uint64(math.Float32bits(f))
-			} else {
-				regs.Floats[p.reg] = math.Float64bits(d)
 			}
 		default: // a string's bytes, which the function may keep
 			n := int(*(*float64)(unsafe.Pointer(&c.in[word])))
@@ -320,14 +309,12 @@ func storeInteger(c *C.struct_gl_ffi_call, i int, word uintptr) {
 	p := &c.results[i]
 	unused := 64 - uint(p.bits)
 	v := int64(word) << unused >> unused
-	exact := v <= 1<<53 && v >= -1<<53
 	if p.kind != C.GL_FFI_INT {
 		v = int64(uint64(word) << unused >> unused)
-		exact = uint64(v) <= 1<<53
 	}
-	*(*float64)(unsafe.Pointer(&c.out[2*i])) = float64(v)
-	*(*int64)(unsafe.Pointer(&c.out[2*i+1])) = v
-	if !exact {
+	number, more := unsafe.Pointer(&c.out[2*i]), unsafe.Pointer(&c.out[2*i+1])
+	*(*float64)(number), *(*int64)(more) = float64(v), v
+	if v > 1<<53 || v < -1<<53 {
 		c.status = C.GL_FFI_ODD
 	}
 }

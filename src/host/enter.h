@@ -14,6 +14,7 @@ struct gl_enter_setup {
 	int32_t m_g0, m_curg, m_incgo, m_isextra, m_is_extra_in_c, m_ncgo, m_locked_int, m_locked_ext, m_lockedg;
 	/* out */
 	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
+	uint8_t *forked; /* to be set in the child of a fork, where Go does not run: then enter does nothing */
 	/* functions to enter: goloader_call, goloader_call_fast, and goloader_ffi, two of its sort: any, is_integral */
 	const void *call, *call_fast, *ffi[2];
 };
@@ -48,31 +49,35 @@ enum gl_ffi_status {
 
 union gl_ffi_word {
 	double d;
+	int64_t i;
 	uint64_t u;
 	const char *s;
 };
 
 /* One function's calls from one Lua state. lua/goloader/road.lua declares how it begins to LuaJIT, too. */
 struct gl_ffi_call {
-	/* a number or a bool as Lua has it; of a string two words, address and length */
+	/* a float, or an integer or bool of which Lua has made sure that it fits; of a string two words, address and
+	 * length; is_integral: nothing, they are in ints already */
 	union gl_ffi_word in[GL_FFI_WORDS];
 	/* result i: words 2i and 2i+1: a number, and the integer that it stands for; address and length of a string;
 	 * for an error the second says whether there is one */
 	union gl_ffi_word out[2 * GL_FFI_RESULTS];
-	uint32_t status; /* enum gl_ffi_status */
-	uint32_t busy;   /* results of an earlier call are still being taken */
+	uint32_t status;            /* enum gl_ffi_status */
+	uint32_t busy;              /* results of an earlier call are still being taken */
+	uint64_t ints[GL_INT_REGS]; /* is_integral: registers, before the call and after it */
 	uint64_t calls, panics, bytes_in, bytes_out;
 	/* set by C */
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
 	uint8_t nparams, nresults;
+	uint8_t is_int;      /* returns a signed integer of 64 bits */
 	uint8_t is_integral; /* takes only integers and bools, as many as there are registers, and returns one at most
 			      */
 	uint16_t return_is_ptr;
 	struct gl_ffi_place params[GL_FFI_WORDS], results[GL_FFI_RESULTS];
 	enum gl_status failure; /* GL_FFI_FAILED: how */
 	struct gl_buffer *text;
-	uint32_t *depth; /* of the caller: counts calls on this road that are under way */
+	uint32_t *inside; /* of the caller: is a call on this road under way? None of them can lead to another. */
 };
 
 #endif

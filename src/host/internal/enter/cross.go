@@ -14,6 +14,12 @@ var gM, gStack, gSched, mG0, mCurg uintptr
 // crossed is the code of what FromC calls on the goroutine's stack.
 var crossed unsafe.Pointer
 
+// forked is set by C when the process is no longer the one that Go was started in.
+var forked bool
+
+// Forked returns the address of forked.
+func Forked() *bool { return &forked }
+
 // SetUp says where in the runtime's g its m, stack and sched are, and in its m g0 and curg; and what to call, a
 // func(arg, f, g unsafe.Pointer).
 func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {

@@ -6,63 +6,54 @@
 #define g(r)	0(r)(TLS*1)
 
 // The assembler marks functions that set SP, and the runtime's unwinder stops at them, all but its own cgocallback
-// (runtime/traceback.go, resolveInternal). cross deserves the same trust, for the same reason: while it changes stacks, both
+// (runtime/traceback.go, resolveInternal). fromC deserves the same trust, for the same reason: while it changes stacks, both
 // have a frame of it that can be unwound. So what sets SP is spelled in bytes.
 #define SET_SP_R8	BYTE $0x4c; BYTE $0x89; BYTE $0xc4 // MOVQ R8, SP
 
 // int fromC(void *arg, void *f): by the C calling convention. See FromC.
-TEXT ·fromC(SB), NOSPLIT|NOFRAME, $0
-	PUSHQ	BP
-	PUSHQ	BX
-	PUSHQ	R12
-	PUSHQ	R13
-	PUSHQ	R14
-	PUSHQ	R15
-	XORL	AX, AX
+//
+// It changes to the stack of the thread's goroutine, calls crossed(arg, f, g) there, and comes back, as
+// runtime.cgocallback does (asm_amd64.s explains each step).
+TEXT ·fromC(SB), NOSPLIT, $48-0
+	NO_LOCAL_POINTERS
+	// C's registers that Go does not care for; the frame itself saves BP.
+	MOVQ	BX, 8(SP)
+	MOVQ	R12, 16(SP)
+	MOVQ	R13, 24(SP)
+	MOVQ	R14, 32(SP)
+	MOVQ	R15, 40(SP)
+	CMPB	·forked(SB), $0
+	JNE	far
 	get_tls(CX)
 	MOVQ	g(CX), R14
 	TESTQ	R14, R14
-	JEQ	done		// this thread has never been in Go
+	JEQ	far		// this thread has never been in Go
 	MOVQ	·gM(SB), DX
 	MOVQ	(R14)(DX*1), R13
 	MOVQ	·mG0(SB), DX
 	CMPQ	R14, (R13)(DX*1)
-	JNE	done
+	JNE	far
 	MOVQ	·mCurg(SB), DX
 	MOVQ	(R13)(DX*1), R12
 	TESTQ	R12, R12
-	JEQ	done
+	JEQ	far
 	// The runtime must know where this thread's stack lies, if it is to use it (callbackUpdateSystemStack).
 	MOVQ	·gStack(SB), DX
 	CMPQ	SP, 8(R14)(DX*1)
-	JHI	done
+	JHI	far
 	MOVQ	0(R14)(DX*1), DX
 	ADDQ	$16384, DX
 	CMPQ	SP, DX
-	JLS	done
-	CALL	·cross(SB)
-	MOVL	$1, AX
-done:
-	POPQ	R15
-	POPQ	R14
-	POPQ	R13
-	POPQ	R12
-	POPQ	BX
-	POPQ	BP
-	RET
+	JLS	far
 
-// cross calls crossed(DI, SI, R12) on the stack of the goroutine R12, and comes back to that of R14, the thread's own. It does what runtime.cgocallback does (asm_amd64.s explains each step).
-TEXT ·cross(SB), NOSPLIT, $16-0
-	NO_LOCAL_POINTERS
 	MOVQ	·gSched(SB), DX
 	MOVQ	0(R14)(DX*1), AX	// gobuf.sp is the first of its fields, gobuf.pc the second
 	MOVQ	AX, 0(SP)
 	MOVQ	SP, 0(R14)(DX*1)
-	get_tls(CX)
 	MOVQ	R12, g(CX)
 	MOVQ	R12, R14
-	MOVQ	0(R14)(DX*1), R8
-	MOVQ	8(R14)(DX*1), R9
+	MOVQ	0(R12)(DX*1), R8
+	MOVQ	8(R12)(DX*1), R9
 	MOVQ	R9, -8(R8)	// where the goroutine goes on, as the return address of this frame
 	LEAQ	caller+0(FP), AX
 	SUBQ	SP, AX
@@ -92,6 +83,16 @@ TEXT ·cross(SB), NOSPLIT, $16-0
 	SET_SP_R8
 	MOVQ	0(SP), AX
 	MOVQ	AX, 0(R14)(DX*1)
+	MOVL	$1, AX
+	JMP	done
+far:
+	XORL	AX, AX
+done:
+	MOVQ	8(SP), BX
+	MOVQ	16(SP), R12
+	MOVQ	24(SP), R13
+	MOVQ	32(SP), R14
+	MOVQ	40(SP), R15
 	RET
 
 // func FromC() unsafe.Pointer

@@ -24,10 +24,11 @@ type Regs struct {
 //go:noescape
 func Call(fn unsafe.Pointer, r *Regs)
 
-// CallInts is Call for functions that take nothing but integers and return one at most.
+// CallInts is Call for functions that take nothing but integers and return one at most. It stores that as a number, too,
+// which is quicker done here than by whoever would have to load it again.
 //
 //go:noescape
-func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr)
+func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)
 
 // G returns the current goroutine's descriptor, a *runtime.g.
 func G() unsafe.Pointer

@@ -79,8 +79,8 @@ TEXT ·Call(SB), 0, $192-16
 	MOVSD	X14, FLOAT(14)(R12)
 	RET
 
-// func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr)
-TEXT ·CallInts(SB), 0, $72-16
+// func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)
+TEXT ·CallInts(SB), 0, $72-24
 	NO_LOCAL_POINTERS
 	MOVQ	ints+8(FP), R12
 	MOVQ	INT(0)(R12), AX
@@ -96,6 +96,9 @@ TEXT ·CallInts(SB), 0, $72-16
 	MOVQ	(TLS), R14
 	MOVQ	fn+0(FP), R12
 	CALL	R12
+	CVTSQ2SD	AX, X0
+	MOVQ	number+16(FP), R12
+	MOVSD	X0, (R12)
 	MOVQ	ints+8(FP), R12
 	MOVQ	AX, INT(0)(R12)
 	RET
