@@ -52,6 +52,12 @@ static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
 	return plan;
 }
 
+/* func:many(array, …) -> a table for each result, or nil and an error */
+static int func_many(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, false); }
+
+/* func:many_discarded(array, …) -> number of calls, or nil and an error */
+static int func_many_discarded(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, true); }
+
 static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
 
 /* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
@@ -223,6 +229,8 @@ void binding_open_func(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
+		{ "many", func_many },
+		{ "many_discarded", func_many_discarded },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },

@@ -58,6 +58,11 @@ void gl_plan_free(struct gl_plan *plan);
  * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
  * followed by Go's traceback. */
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
+/* Calls the function once for each element of arrays from stack index first up, one for each parameter, all of the same
+ * length, in one crossing. Pushes a table for each result, or where it has none, or they are to be discarded, the
+ * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
+ * does. */
+int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
