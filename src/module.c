@@ -1376,12 +1376,12 @@ size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_sym
 
 void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats) { *stats = mod->stats; }
 
-static int64_t symbolize(const struct gl_module *mod, uintptr_t addr, const char **name)
+static const struct gl_module_symbol *find_own_symbol(const struct gl_module *mod, uintptr_t addr)
 {
 	size_t low = 0, high = mod->nsymbols;
 
 	if (mod->base == NULL || addr < (uintptr_t)mod->base || addr >= (uintptr_t)mod->base + mod->size) {
-		return -1;
+		return NULL;
 	}
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
@@ -1392,40 +1392,53 @@ static int64_t symbolize(const struct gl_module *mod, uintptr_t addr, const char
 		}
 	}
 	if (low == 0) {
-		return -1;
+		return NULL;
 	}
 	const struct gl_module_symbol *s = &mod->symbols[low - 1];
-	if (addr - s->addr >= (s->size > 0 ? s->size : 1)) {
-		return -1;
-	}
-	*name = s->name;
-	return (int64_t)(addr - s->addr);
+	return addr - s->addr < (s->size > 0 ? s->size : 1) ? s : NULL;
 }
 
-static int64_t symbolize_whole(const struct gl_module *mod, uintptr_t addr, const char **name)
+static const struct gl_module_symbol *find_symbol_whole(const struct gl_module *mod, uintptr_t addr)
 {
-	int64_t off = symbolize(mod, addr, name);
+	const struct gl_module_symbol *s = find_own_symbol(mod, addr);
 
-	for (const struct gl_module *m = mod->extensions; off < 0 && m != NULL; m = m->next) {
-		off = symbolize(m, addr, name);
+	for (const struct gl_module *m = mod->extensions; s == NULL && m != NULL; m = m->next) {
+		s = find_own_symbol(m, addr);
 	}
-	return off;
+	return s;
+}
+
+bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct gl_module_symbol *sym)
+{
+	struct gl_image_sym found;
+	const struct gl_module_symbol *s = find_symbol_whole(mod, addr);
+
+	for (size_t i = 0; s == NULL && i < mod->nuses; i++) {
+		s = find_symbol_whole(mod->uses[i], addr);
+	}
+	for (const struct gl_module *m = mod->host->resident; s == NULL && m != NULL; m = m->next) {
+		s = find_own_symbol(m, addr);
+	}
+	if (s != NULL) {
+		*sym = *s;
+		return true;
+	}
+	if (!gl_image_symbolize(mod->host->linker.image, addr, &found)) {
+		return false;
+	}
+	*sym = (struct gl_module_symbol){
+		.name = found.name, .addr = found.addr, .size = found.size, .kind = found.is_func ? 'T' : '?'
+	};
+	return true;
 }
 
 int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name)
 {
-	struct gl_image_sym sym;
-	int64_t off = symbolize_whole(mod, addr, name);
+	struct gl_module_symbol sym;
 
-	for (size_t i = 0; off < 0 && i < mod->nuses; i++) {
-		off = symbolize_whole(mod->uses[i], addr, name);
+	if (!gl_module_find_symbol(mod, addr, &sym)) {
+		return -1;
 	}
-	for (const struct gl_module *m = mod->host->resident; off < 0 && m != NULL; m = m->next) {
-		off = symbolize(m, addr, name);
-	}
-	if (off < 0 && gl_image_symbolize(mod->host->linker.image, addr, &sym)) {
-		*name = sym.name;
-		off = (int64_t)(addr - sym.addr);
-	}
-	return off;
+	*name = sym.name;
+	return (int64_t)(addr - sym.addr);
 }

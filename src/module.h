@@ -16,6 +16,7 @@
 #include "host/runtime.h"
 
 struct gl_abi;
+struct gl_arena;
 struct gl_gom_string;
 struct gl_image;
 struct gl_host;
@@ -34,6 +35,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
  * that package and plays host to Lua. To be freed by the caller; NULL when there is none. */
 char *gl_host_self(void);
 const struct gl_abi *gl_host_abi(const struct gl_host *host);
+struct gl_arena *gl_host_arena(const struct gl_host *host);
 struct gl_image *gl_host_image(const struct gl_host *host);
 const char *gl_host_path(const struct gl_host *host);
 /* Address of a function the host exports to C, as dlsym gives it; NULL when it has none. */
@@ -156,6 +158,9 @@ size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_sym
 /* Finds the symbol covering addr in this module, the resident store or the host: *name is set (owned by them) and the
  * offset into it returned; -1 when nobody has it. */
 int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name);
+
+/* The same, with all that is known of the symbol: of the host's, kind is 'T' for a function and '?' for anything else. */
+bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct gl_module_symbol *sym);
 
 struct gl_module_stats {
 	size_t text, rodata, data, bss; /* bytes of each section */

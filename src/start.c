@@ -551,6 +551,7 @@ fail:
 }
 
 const struct gl_abi *gl_host_abi(const struct gl_host *host) { return host->abi; }
+struct gl_arena *gl_host_arena(const struct gl_host *host) { return host->linker.arena; }
 struct gl_image *gl_host_image(const struct gl_host *host) { return host->linker.image; }
 const char *gl_host_path(const struct gl_host *host) { return host->path; }
 void *gl_host_export(const struct gl_host *host, const char *name) { return dlsym(host->handle, name); }

@@ -19,6 +19,7 @@ if not loads then
 end
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
+local jobs = require "goloader.jobs"
 local policy = require "goloader.policy"
 local road = require "goloader.road"
 local toolchain = require "goloader.toolchain"
@@ -662,7 +663,50 @@ function goloader.host(options)
   local started, err = core.host_start(path, options.desc)
   if not started then return fail(err) end
   running = setmetatable({ core = started, path = path, memory = {}, archives = {} }, Host)
+  jobs.set_host(started, fail)
   return running
+end
+
+-- ---- jobs ---------------------------------------------------------------------------------------------------------
+
+local function check_host(name)
+  if not running then misuse(3, "goloader.%s: no host was started: there are no jobs", name) end
+end
+
+--- A file descriptor for an event loop: when it can be read from, `goloader.step` has something to do.
+---@return integer|nil fd
+---@return goloader.Error|nil err
+function goloader.fd()
+  check_host "fd"
+  return jobs.fd()
+end
+
+--- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
+--- a timeout it does not block.
+---@param timeout number|nil  seconds to wait for something to do
+---@return integer finished  jobs, since the last step
+function goloader.step(timeout)
+  check_host "step"
+  if timeout ~= nil and type(timeout) ~= "number" then
+    misuse(2, "goloader.step: a timeout in seconds expected, got %s", type(timeout))
+  end
+  return jobs.step(timeout)
+end
+
+--- Starts a coroutine in which `job:wait` yields, until `goloader.step` resumes it.
+---@param fn function
+---@return thread
+function goloader.spawn(fn, ...)
+  check_host "spawn"
+  if type(fn) ~= "function" then misuse(2, "goloader.spawn: a function expected, got %s", type(fn)) end
+  return jobs.spawn(fn, ...)
+end
+
+--- Seconds to the next deadline of a wait, nil where there is none: for an event loop that does not poll `goloader.fd`.
+---@return number|nil
+function goloader.next_timeout()
+  check_host "next_timeout"
+  return jobs.next_timeout()
 end
 
 local function default_description()

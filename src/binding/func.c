@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../call/ffi.h"
+#include "../call/pure.h"
 #include "binding.h"
 
 #define FUNC "goloader.func"
@@ -116,6 +117,16 @@ static int func_gc(lua_State *L)
 	return 0;
 }
 
+/* func:async(…) -> job */
+static int func_async(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_job *job = gl_job_start(L, plan_of(L, f), 2);
+
+	binding_push_job(L, job, binding_module_host(f->module), 1);
+	return 1;
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -145,13 +156,77 @@ int binding_func_class(lua_State *L)
 	return 1;
 }
 
+static void push_place(lua_State *L, const struct gl_pure_place *place)
+{
+	lua_createtable(L, 0, 4);
+	lua_pushstring(L, place->kind);
+	lua_setfield(L, -2, "kind");
+	lua_pushinteger(L, place->bits);
+	lua_setfield(L, -2, "bits");
+	lua_pushinteger(L, place->reg);
+	lua_setfield(L, -2, "reg");
+	if (place->elem != NULL) {
+		lua_pushstring(L, place->elem);
+		lua_setfield(L, -2, "elem");
+	}
+}
+
+static void push_pure_places(lua_State *L, const struct gl_plan *plan, size_t first, size_t n)
+{
+	struct gl_pure_place place;
+
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n && gl_plan_pure_place(plan, first + i, &place); i++) {
+		push_place(L, &place);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+static void set_address(lua_State *L, const char *key, const void *p)
+{
+	/* the 47 bits of an address fit any Lua's number */
+	lua_pushnumber(L, (lua_Number)(uintptr_t)p);
+	lua_setfield(L, -2, key);
+}
+
+/* func:pure() -> { entry =, cell =, calls = (addresses), params = { … }, results = { … } }, or nil and { reason… } */
+static int func_pure(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_plan *plan = plan_of(L, f);
+	const struct gl_export *export = binding_module_export(f->module, f->export);
+	struct gl_reasons why;
+	const struct gl_pure *pure = gl_plan_pure(plan, &why);
+
+	if (pure == NULL) {
+		lua_pushnil(L);
+		lua_createtable(L, (int)why.n, 0);
+		for (size_t i = 0; i < why.n; i++) {
+			lua_pushstring(L, why.list[i]);
+			lua_rawseti(L, -2, (int)i + 1);
+		}
+		return 2;
+	}
+	lua_createtable(L, 0, 5);
+	set_address(L, "entry", pure->entry);
+	set_address(L, "cell", pure->cell);
+	set_address(L, "calls", pure->calls);
+	push_pure_places(L, plan, 0, export->nparams);
+	lua_setfield(L, -2, "params");
+	push_pure_places(L, plan, export->nparams, export->nresults);
+	lua_setfield(L, -2, "results");
+	return 1;
+}
+
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
+		{ "async", func_async },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
+		{ "pure", func_pure },
 		{ "__tostring", func_tostring },
 		{ "__gc", func_gc },
 		{ NULL, NULL },

@@ -627,8 +627,11 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		break;
 	case GL_KIND_ERROR: encode_error(e, idx, path); break;
 	case GL_KIND_ANY: encode_any(e, idx, type, path); break;
+	case GL_KIND_CONTEXT: gl_encode_context(e, idx, type, path); break;
 	}
 }
+
+void gl_encode_raw(struct encoder *e, uint64_t word) { put_word(e, word); }
 
 void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type)
 {

@@ -76,6 +76,8 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		{ "goloader_ffi_drop", &caller->drop },
 		{ "goloader_get", &caller->get },
 		{ "goloader_set", &caller->set },
+		{ "goloader_job_start", &caller->job_start },
+		{ "goloader_job_cancel", &caller->job_cancel },
 	};
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
 		void *func = gl_host_export(host, exports[i].name);
@@ -103,6 +105,8 @@ fail:
 void gl_caller_free(struct gl_caller *caller)
 {
 	if (caller != NULL) {
+		gl_jobs_close(caller);
+		gl_pure_room_free(caller->pure);
 		free(caller->in.p);
 		free(caller->out.p);
 		free(caller->text.p);
@@ -371,7 +375,13 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 		goto no_memory;
 	}
 	plan->caller = caller;
+	plan->mod = mod;
 	plan->export = export;
+	plan->refs = 1;
+	plan->name = strdup(export->name);
+	if (plan->name == NULL) {
+		goto no_memory;
+	}
 	if (!export->typed) {
 		char text[1024];
 		snprintf(text, sizeof(text),
@@ -429,8 +439,19 @@ void gl_plan_free(struct gl_plan *plan)
 		return;
 	}
 	gl_ffi_close(plan);
+	gl_plan_pure_free(plan);
 	if (plan->handle != 0) {
 		plan->caller->plan_free(plan->handle);
+		plan->handle = 0;
+	}
+	plan->export = NULL;
+	gl_plan_release(plan);
+}
+
+void gl_plan_release(struct gl_plan *plan)
+{
+	if (--plan->refs > 0) {
+		return;
 	}
 	for (size_t i = 0; i < plan->ntypes; i++) {
 		for (size_t j = 0; j < plan->types[i].nfields; j++) {
@@ -442,7 +463,10 @@ void gl_plan_free(struct gl_plan *plan)
 	free(plan->types);
 	free(plan->places);
 	free(plan->refusal);
+	free(plan->name);
 	free(plan);
 }
+
+struct gl_counters *gl_plan_counters(struct gl_plan *plan) { return &plan->counters; }
 
 void gl_plan_use_general_road(struct gl_plan *plan) { plan->fast = false; }

@@ -152,9 +152,19 @@ func call(c *C.struct_gl_call) {
 }
 
 func (p *plan) call(c *C.struct_gl_call) {
-	in := reader{unsafe.Slice(c.in.p, c.in.len)}
+	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
+	if p.scoped {
+		in.scope = newScope()
+		defer in.scope.end()
+	}
 	var regs enter.Regs
-	var stack unsafe.Pointer
+	stack := p.decodeParams(&in, &regs)
+	p.enter(c.addr, &regs, stack)
+	p.encodeResults(&writer{buffer: c.out}, &regs, stack)
+}
+
+// decodeParams puts the arguments where the function expects them: in registers and on the stack that it returns.
+func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer) {
 	if p.frame.size > 0 {
 		stack = setup.new(p.frame.typ)
 	}
@@ -162,7 +172,7 @@ func (p *plan) call(c *C.struct_gl_call) {
 		q := &p.params[i]
 		switch {
 		case q.regs == nil:
-			q.decode(&in, unsafe.Add(stack, q.stack))
+			q.decode(in, unsafe.Add(stack, q.stack))
 		case q.kind == C.GL_KIND_STRING:
 			v := in.string()
 			reg := q.regs[0].reg
@@ -172,28 +182,35 @@ func (p *plan) call(c *C.struct_gl_call) {
 			regs.Ints[q.regs[0].reg] = uintptr(in.word())
 		default:
 			v := q.alloc()
-			q.decode(&in, v)
+			q.decode(in, v)
 			for _, s := range q.regs {
-				s.load(&regs, v)
+				s.load(regs, v)
 			}
 		}
 	}
 	for i := range regs.ReturnIsPtr {
 		regs.ReturnIsPtr[i] = uint8(p.resultPtrs >> (8 * i))
 	}
+	return stack
+}
+
+// enter calls the code.
+func (p *plan) enter(code unsafe.Pointer, regs *enter.Regs, stack unsafe.Pointer) {
 	if p.frame.size == 0 {
-		enter.Call(c.addr, &regs, nil)
-	} else {
-		code := c.addr
-		setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),
-			uint32(p.frame.size+p.frame.spill), &regs)
+		enter.Call(code, regs, nil)
+		return
 	}
-	out := writer{buffer: c.out}
+	setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),
+		uint32(p.frame.size+p.frame.spill), regs)
+}
+
+// encodeResults writes what the function has left in registers and on the stack.
+func (p *plan) encodeResults(out *writer, regs *enter.Regs, stack unsafe.Pointer) {
 	for i := range p.results {
 		q := &p.results[i]
 		switch {
 		case q.regs == nil:
-			q.encode(&out, unsafe.Add(stack, q.stack))
+			q.encode(out, unsafe.Add(stack, q.stack))
 		case q.kind == C.GL_KIND_STRING:
 			reg := q.regs[0].reg
 			out.string(unsafe.String((*byte)(regs.Ptrs[reg]), regs.Ints[reg+1]))
@@ -202,9 +219,9 @@ func (p *plan) call(c *C.struct_gl_call) {
 		default:
 			v := q.alloc()
 			for _, s := range q.regs {
-				s.store(&regs, v)
+				s.store(regs, v)
 			}
-			q.encode(&out, v)
+			q.encode(out, v)
 		}
 	}
 }
@@ -273,7 +290,7 @@ func goloader_set(c *C.struct_gl_call) {
 	c.status = C.GL_CALL_DONE
 	n := planOf(c.plan).results[0].node
 	v := n.alloc()
-	n.decode(&reader{unsafe.Slice(c.in.p, c.in.len)}, v)
+	n.decode(&reader{w: unsafe.Slice(c.in.p, c.in.len)}, v)
 	// Set has the write barriers that a variable outside the heap needs too.
 	value(n.shape(), c.addr).Set(value(n.shape(), v))
 }

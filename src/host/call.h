@@ -17,6 +17,9 @@
  *     pointer          a word: is it there? then what it points to
  *     error            a word: is it there? then message and type, two strings
  *     any              a tag (enum gl_tag), then what the tag says
+ *     context.Context  a word: is it there? then is there a timeout? and the timeout, is there a deadline? and the
+ *                      deadline, both in seconds; number of values, then for each its key, a string, and what it is,
+ *                      as any
  */
 #ifndef GL_HOST_CALL_H
 #define GL_HOST_CALL_H
@@ -41,6 +44,7 @@ enum gl_kind {
 	GL_KIND_POINTER,
 	GL_KIND_ERROR,
 	GL_KIND_ANY,
+	GL_KIND_CONTEXT,
 };
 
 enum gl_tag {

@@ -6,6 +6,7 @@ package host
 import "C"
 
 import (
+	"context"
 	"reflect"
 	"sync"
 	"time"
@@ -25,6 +26,7 @@ type plan struct {
 	params, results []place
 	frame           frame
 	resultPtrs      uint32 // bit i: integer register i holds a pointer on return
+	scoped          bool   // a parameter may hold what ends with the call (scope.go)
 }
 
 // A place is how one parameter or result travels.
@@ -81,6 +83,7 @@ type field struct {
 }
 
 var (
+	contextType  = reflect.TypeOf((*context.Context)(nil)).Elem()
 	errorType    = reflect.TypeOf((*error)(nil)).Elem()
 	anyType      = reflect.TypeOf((*any)(nil)).Elem()
 	timeType     = reflect.TypeOf(time.Time{})
@@ -208,6 +211,8 @@ func (c *compiler) typ(t reflect.Type) *node {
 			n.kind = C.GL_KIND_ANY
 		case t == errorType:
 			n.kind = C.GL_KIND_ERROR
+		case t == contextType:
+			n.kind = C.GL_KIND_CONTEXT
 		}
 	case reflect.Struct:
 		if t == timeType {
@@ -480,6 +485,9 @@ func goloader_plan(req *C.struct_gl_plan_request) {
 	}
 	if complete {
 		p.layout(all[:req.nparams], all[req.nparams:])
+		for _, n := range c.nodes {
+			p.scoped = p.scoped || n.kind == C.GL_KIND_CONTEXT
+		}
 	}
 
 	w := writer{buffer: req.out}

@@ -1,0 +1,172 @@
+/* Which functions may take the pure path, by their types and by their code (see call.h). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+static void add_reason(struct gl_reasons *why, const char *text)
+{
+	char **grown = realloc(why->list, (why->n + 1) * sizeof(char *));
+
+	if (grown == NULL) {
+		return;
+	}
+	why->list = grown;
+	why->list[why->n] = strdup(text);
+	why->n += why->list[why->n] != NULL;
+}
+
+static void free_reasons(struct gl_reasons *why)
+{
+	for (size_t i = 0; i < why->n; i++) {
+		free(why->list[i]);
+	}
+	free(why->list);
+	*why = (struct gl_reasons){ 0 };
+}
+
+static const char *number_kind(const struct type *type)
+{
+	switch (type->kind) {
+	case GL_KIND_BOOL: return "bool";
+	case GL_KIND_INT: return "int";
+	case GL_KIND_UINT: return "uint";
+	case GL_KIND_FLOAT: return "float";
+	default: return NULL;
+	}
+}
+
+bool gl_plan_pure_place(const struct gl_plan *plan, size_t i, struct gl_pure_place *place)
+{
+	if (i >= plan->nplaces || plan->refusal != NULL) {
+		return false;
+	}
+	const struct type *type = plan->places[i].type;
+	*place = (struct gl_pure_place){ .kind = number_kind(type), .bits = type->bits, .reg = plan->places[i].reg };
+	if (place->kind != NULL || i >= plan->nparams) {
+		return place->kind != NULL && place->reg >= 0;
+	}
+	switch (type->kind) {
+	case GL_KIND_STRING: place->kind = "string"; break;
+	case GL_KIND_BYTES:
+		place->kind = "bytes";
+		place->bits = 8;
+		break;
+	case GL_KIND_SLICE:
+		place->kind = "slice";
+		place->elem = number_kind(type->elem);
+		place->bits = type->elem->bits;
+		break;
+	default: return false;
+	}
+	return place->reg >= 0 && (type->kind != GL_KIND_SLICE || place->elem != NULL);
+}
+
+/* Adds a parameter's words. They come in registers one after the other, in the order of the parameters. */
+static bool add_words(struct gl_pure_shape *shape, const struct type *type, int reg)
+{
+	size_t n = type->kind == GL_KIND_STRING                               ? 2 :
+		   type->kind == GL_KIND_BYTES || type->kind == GL_KIND_SLICE ? 3 :
+										1;
+
+	if (type->kind == GL_KIND_FLOAT) {
+		return (size_t)reg == shape->nfloats++;
+	}
+	if ((size_t)reg != shape->nints || shape->nints + n > sizeof(shape->words) / sizeof(shape->words[0])) {
+		return false;
+	}
+	shape->words[shape->nints] = n > 1 ? GL_WORD_LENT : GL_WORD_NUMBER;
+	shape->nints += n;
+	return true;
+}
+
+/* What the types allow; says why where they don't. */
+static bool find_shape(const struct gl_plan *plan, struct gl_pure_shape *shape, struct gl_reasons *why)
+{
+	enum { C_FLOATS = 8 };
+	size_t had = why->n;
+	char text[512];
+
+	*shape = (struct gl_pure_shape){ 0 };
+	if (plan->export->kind != GL_EXPORT_FUNC || plan->refusal != NULL) {
+		add_reason(why, plan->refusal != NULL ? plan->refusal : "it is a variable");
+		return false;
+	}
+	if (plan->export->variadic) {
+		add_reason(why, "it is variadic");
+	}
+	for (size_t i = 0; i < plan->nplaces; i++) {
+		const struct place *place = &plan->places[i];
+		const char *name = plan->export->params[i].name;
+		bool is_result = i >= plan->nparams;
+		struct gl_pure_place as;
+
+		if (!gl_plan_pure_place(plan, i, &as)) {
+			snprintf(text, sizeof(text), "%s %s%shas type %s%s", is_result ? "a result" : "parameter",
+				 is_result ? "" : name, is_result ? "" : " ", place->type->name,
+				 place->reg < 0 && number_kind(place->type) != NULL ? ", and comes by the stack" : "");
+			add_reason(why, text);
+		} else if (is_result) {
+			shape->int_results += place->type->kind != GL_KIND_FLOAT;
+			shape->float_results += place->type->kind == GL_KIND_FLOAT;
+		} else if (!add_words(shape, place->type, place->reg)) {
+			add_reason(why, "its parameters take more registers than C has");
+			break;
+		}
+	}
+	if (shape->nfloats > C_FLOATS) {
+		add_reason(why, "its parameters take more registers than C has");
+	}
+	return why->n == had;
+}
+
+static void add_remarks(struct gl_reasons *why, const struct gl_proof *proof)
+{
+	char text[1024];
+
+	for (size_t i = 0; i < proof->nremarks; i++) {
+		const struct gl_remark *r = &proof->remarks[i];
+		if (r->func == 0) {
+			add_reason(why, r->text);
+		} else {
+			snprintf(text, sizeof(text), "%s %s", proof->funcs[r->func].name, r->text);
+			add_reason(why, text);
+		}
+	}
+}
+
+const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
+{
+	struct gl_caller *caller = plan->caller;
+	struct gl_pure_shape shape;
+	struct gl_proof *refused = NULL;
+	struct gl_error err;
+
+	if (!plan->pure_known) {
+		plan->pure_known = true;
+		if (find_shape(plan, &shape, &plan->pure_reasons)) {
+			if (caller->pure == NULL) {
+				caller->pure = gl_pure_room_new(caller->host, &err);
+			}
+			if (caller->pure != NULL) {
+				plan->pure = gl_pure_new(caller->pure, plan->mod, plan->export->addr, &shape, &refused,
+							 &err);
+			}
+			if (refused != NULL) {
+				add_remarks(&plan->pure_reasons, refused);
+			} else if (plan->pure == NULL) {
+				add_reason(&plan->pure_reasons, err.message);
+			}
+			gl_proof_free(refused);
+		}
+	}
+	*why = plan->pure_reasons;
+	return plan->pure;
+}
+
+void gl_plan_pure_free(struct gl_plan *plan)
+{
+	gl_pure_free(plan->pure);
+	free_reasons(&plan->pure_reasons);
+}

@@ -1,0 +1,1681 @@
+/* The prover (see prove.h): abstract interpretation of amd64 code, each function once for all its callers.
+ *
+ * A state says what each register and each word of the frame holds; where paths meet, what holds on all of them. The
+ * frame is known by offsets from where the return address lies:
+ *
+ *     16, 24, …   spilled arguments and, for some callees, arguments and results: memory of the caller's
+ *     8           the first of it
+ *     0           the return address
+ *     -8, …       this function's own frame, down to the stack pointer
+ *
+ * Functions are gone over until no entry or exit state changes any more; a last sweep then collects what the copy
+ * needs to know, and what forbids one. */
+#include "prove.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../object/pool.h"
+#include "capstone.h"
+
+/* ---- values ---------------------------------------------------------------------------------------------------------
+ */
+
+enum {
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
+	NREGS,
+	RIP,
+	VECTOR, /* any register that holds no address */
+	NONE
+};
+
+enum value_kind {
+	UNKNOWN, /* anything */
+	CONST,   /* n */
+	FRAME,   /* the address n bytes above the return address */
+	STACK,   /* an address somewhere in the stack: in one of the parts */
+	SYMBOL,  /* the address n */
+	LENT,    /* an address of memory that may be read */
+	GOROUTINE /* the address n bytes above the goroutine's */
+};
+
+enum { OWN = 1, ARGS = 2, OUTER = 4 }; /* parts of the stack: below the return address, above it, callers' frames */
+
+struct value {
+	uint8_t kind, parts;
+	int64_t n;
+};
+
+/* Addresses that can't be followed: a load faults, which is as good as a nil dereference. */
+enum { FAULTING = 4096 };
+
+static const struct value unknown = { UNKNOWN, 0, 0 };
+
+static struct value constant(int64_t n) { return (struct value){ CONST, 0, n }; }
+
+static bool is_same(struct value a, struct value b) { return a.kind == b.kind && a.parts == b.parts && a.n == b.n; }
+
+static bool is_pointer(struct value v) { return v.kind == FRAME || v.kind == STACK || v.kind == SYMBOL || v.kind == LENT; }
+
+static bool is_nil(struct value v) { return v.kind == CONST && v.n == 0; }
+
+/* An address at some distance from v. */
+static struct value somewhere_near(struct value v)
+{
+	switch (v.kind) {
+	case FRAME: return (struct value){ STACK, v.n < 0 ? OWN : ARGS, 0 };
+	case SYMBOL: return (struct value){ LENT, 0, 0 };
+	default: return v;
+	}
+}
+
+static struct value join_values(struct value a, struct value b)
+{
+	if (is_same(a, b)) {
+		return a;
+	}
+	if (is_nil(a) && is_pointer(b)) {
+		return b;
+	}
+	if (is_nil(b) && is_pointer(a)) {
+		return a;
+	}
+	if (!is_pointer(a) || !is_pointer(b)) {
+		return unknown;
+	}
+	a = somewhere_near(a);
+	b = somewhere_near(b);
+	if (a.kind == STACK && b.kind == STACK) {
+		return (struct value){ STACK, a.parts | b.parts, 0 };
+	}
+	return (struct value){ LENT, 0, 0 };
+}
+
+static struct value add_values(struct value a, struct value b)
+{
+	if (a.kind == CONST && b.kind != CONST) {
+		struct value swapped = a;
+		a = b;
+		b = swapped;
+	}
+	if (b.kind == CONST && (a.kind == CONST || a.kind == FRAME || a.kind == SYMBOL || a.kind == GOROUTINE)) {
+		a.n = (int64_t)((uint64_t)a.n + (uint64_t)b.n);
+		return a;
+	}
+	if (is_pointer(a) && (b.kind == CONST || b.kind == UNKNOWN)) {
+		return somewhere_near(a);
+	}
+	if (is_pointer(b) && a.kind == UNKNOWN) {
+		return somewhere_near(b);
+	}
+	return unknown;
+}
+
+/* ---- states ---------------------------------------------------------------------------------------------------------
+ */
+
+/* Words of the frame of which something is known; more than that is forgotten. */
+enum { MOST_SLOTS = 40 };
+enum { MOST_ARGS = 512 }; /* bytes above the return address that a function may use */
+
+struct slot {
+	int64_t off;
+	struct value v;
+};
+
+struct state {
+	struct value regs[NREGS];
+	struct slot slots[MOST_SLOTS];
+	uint32_t nslots;
+};
+
+static struct value load_slot(const struct state *s, int64_t off)
+{
+	for (uint32_t i = 0; i < s->nslots; i++) {
+		if (s->slots[i].off == off) {
+			return s->slots[i].v;
+		}
+	}
+	return unknown;
+}
+
+/* Forgets the words that overlap [low, high). */
+static void forget_slots(struct state *s, int64_t low, int64_t high)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < s->nslots; i++) {
+		if (s->slots[i].off >= high || s->slots[i].off + 8 <= low) {
+			s->slots[kept++] = s->slots[i];
+		}
+	}
+	s->nslots = kept;
+}
+
+static void store_slot(struct state *s, int64_t off, unsigned size, struct value v)
+{
+	forget_slots(s, off, off + size);
+	if (size == 8 && v.kind != UNKNOWN && s->nslots < MOST_SLOTS) {
+		s->slots[s->nslots++] = (struct slot){ off, v };
+	}
+}
+
+static void forget_parts(struct state *s, unsigned parts)
+{
+	if (parts & OWN) {
+		forget_slots(s, INT64_MIN + 8, 0);
+	}
+	if (parts & ARGS) {
+		forget_slots(s, 8, INT64_MAX - 8);
+	}
+}
+
+/* Joins from into to; tells whether that changed it. */
+static bool join_states(struct state *to, const struct state *from)
+{
+	bool changed = false;
+	uint32_t kept = 0;
+
+	for (int r = 0; r < NREGS; r++) {
+		struct value v = join_values(to->regs[r], from->regs[r]);
+		changed |= !is_same(v, to->regs[r]);
+		to->regs[r] = v;
+	}
+	for (uint32_t i = 0; i < to->nslots; i++) {
+		struct slot slot = { to->slots[i].off,
+				     join_values(to->slots[i].v, load_slot(from, to->slots[i].off)) };
+		changed |= !is_same(slot.v, to->slots[i].v);
+		if (slot.v.kind != UNKNOWN) {
+			to->slots[kept++] = slot;
+		}
+	}
+	to->nslots = kept;
+	return changed;
+}
+
+/* ---- instructions ---------------------------------------------------------------------------------------------------
+ */
+
+enum op_class {
+	OP_FORBIDDEN,
+	OP_READ,  /* writes no operand */
+	OP_WRITE, /* writes the first operand, and registers that `implied` says */
+	OP_WRITE_TWO,
+	OP_BITS, /* OP_READ or OP_WRITE whose second operand may lead beyond the first, where that is memory */
+	OP_NOTHING,
+	OP_MOV,
+	OP_LEA,
+	OP_ADD,
+	OP_SUB,
+	OP_XOR,
+	OP_CMOV,
+	OP_XCHG,
+	OP_PUSH,
+	OP_POP,
+	OP_STOS,
+	OP_MOVS,
+	OP_JUMP,
+	OP_BRANCH,
+	OP_CALL,
+	OP_RET,
+	OP_TRAP
+};
+
+struct operand {
+	enum { OPERAND_NONE, OPERAND_REG, OPERAND_IMM, OPERAND_MEM } type;
+	uint8_t size;
+	uint8_t reg;
+	uint8_t base, index, scale;
+	uint8_t segment; /* fs or gs */
+	int64_t n;       /* immediate, displacement */
+};
+
+struct insn {
+	uint32_t off;
+	uint8_t size, at; /* at: where a 32-bit displacement or offset lies */
+	uint8_t nops;
+	bool lock, repeats;
+	enum op_class class;
+	uint16_t implied; /* registers that it writes without naming them */
+	uint16_t id;
+	struct operand ops[4];
+	char mnemonic[CS_MNEMONIC_SIZE];
+};
+
+static uint8_t reg_of(x86_reg reg)
+{
+#define REG(n, r64, r32, r16, r8)                                                                                      \
+	case X86_REG_##r64:                                                                                            \
+	case X86_REG_##r32:                                                                                            \
+	case X86_REG_##r16:                                                                                            \
+	case X86_REG_##r8: return n;
+	switch (reg) {
+		REG(RAX, RAX, EAX, AX, AL)
+		REG(RCX, RCX, ECX, CX, CL)
+		REG(RDX, RDX, EDX, DX, DL)
+		REG(RBX, RBX, EBX, BX, BL)
+		REG(RSP, RSP, ESP, SP, SPL)
+		REG(RBP, RBP, EBP, BP, BPL)
+		REG(RSI, RSI, ESI, SI, SIL)
+		REG(RDI, RDI, EDI, DI, DIL)
+		REG(R8, R8, R8D, R8W, R8B)
+		REG(R9, R9, R9D, R9W, R9B)
+		REG(R10, R10, R10D, R10W, R10B)
+		REG(R11, R11, R11D, R11W, R11B)
+		REG(R12, R12, R12D, R12W, R12B)
+		REG(R13, R13, R13D, R13W, R13B)
+		REG(R14, R14, R14D, R14W, R14B)
+		REG(R15, R15, R15D, R15W, R15B)
+	case X86_REG_AH: return RAX;
+	case X86_REG_BH: return RBX;
+	case X86_REG_CH: return RCX;
+	case X86_REG_DH: return RDX;
+	case X86_REG_RIP: return RIP;
+	case X86_REG_INVALID:
+	case X86_REG_RIZ:
+	case X86_REG_EIZ: return NONE;
+	default: return VECTOR;
+	}
+#undef REG
+}
+
+/* What the table below lacks: vector instructions, of which the first operand is written if any is; those that write
+ * elsewhere are not taken. */
+static enum op_class classify_vector(const struct capstone *cs, const cs_insn *insn)
+{
+	static const unsigned groups[] = { X86_GRP_SSE1,  X86_GRP_SSE2,  X86_GRP_SSE3, X86_GRP_SSSE3,
+					   X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_AES,  X86_GRP_PCLMUL,
+					   X86_GRP_SHA,   X86_GRP_AVX,   X86_GRP_AVX2, X86_GRP_FMA,
+					   X86_GRP_BMI,   X86_GRP_BMI2,  X86_GRP_ADX,  X86_GRP_F16C };
+
+	switch (insn->id) {
+	case X86_INS_LDMXCSR:
+	case X86_INS_STMXCSR:
+	case X86_INS_VLDMXCSR:
+	case X86_INS_VSTMXCSR:
+	case X86_INS_MASKMOVDQU:
+	case X86_INS_VMASKMOVDQU:
+	case X86_INS_MASKMOVQ:
+	case X86_INS_VGATHERDPD:
+	case X86_INS_VGATHERDPS:
+	case X86_INS_VGATHERQPD:
+	case X86_INS_VGATHERQPS:
+	case X86_INS_VPGATHERDD:
+	case X86_INS_VPGATHERDQ:
+	case X86_INS_VPGATHERQD:
+	case X86_INS_VPGATHERQQ:
+	case X86_INS_MONITOR:
+	case X86_INS_MWAIT:
+	case X86_INS_CLFLUSH: return OP_FORBIDDEN;
+	case X86_INS_MULX: return OP_WRITE_TWO;
+	default: break;
+	}
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		if (cs->insn_group(cs->handle, insn, groups[i])) {
+			return OP_WRITE;
+		}
+	}
+	return OP_FORBIDDEN;
+}
+
+/* Everything that is not here is not taken. What is written without being named is added to implied. */
+static enum op_class classify(const struct capstone *cs, const cs_insn *insn, uint16_t *implied)
+{
+	uint8_t nops = insn->detail->x86.op_count;
+
+	switch (insn->id) {
+	case X86_INS_CMP:
+	case X86_INS_TEST:
+	case X86_INS_UCOMISS:
+	case X86_INS_UCOMISD:
+	case X86_INS_COMISS:
+	case X86_INS_COMISD:
+	case X86_INS_VUCOMISS:
+	case X86_INS_VUCOMISD:
+	case X86_INS_VCOMISS:
+	case X86_INS_VCOMISD:
+	case X86_INS_PTEST:
+	case X86_INS_VPTEST: return OP_READ;
+
+	case X86_INS_PCMPESTRI:
+	case X86_INS_PCMPISTRI: *implied |= 1 << RCX; return OP_READ;
+
+	case X86_INS_NOP:
+	case X86_INS_PAUSE:
+	case X86_INS_LFENCE:
+	case X86_INS_MFENCE:
+	case X86_INS_SFENCE:
+	case X86_INS_PREFETCHNTA:
+	case X86_INS_PREFETCHT0:
+	case X86_INS_PREFETCHT1:
+	case X86_INS_PREFETCHT2:
+	case X86_INS_CLD:
+	case X86_INS_STD:
+	case X86_INS_CLC:
+	case X86_INS_STC:
+	case X86_INS_CMC:
+	case X86_INS_VZEROUPPER:
+	case X86_INS_VZEROALL: return OP_NOTHING;
+
+	case X86_INS_ADC:
+	case X86_INS_SBB:
+	case X86_INS_AND:
+	case X86_INS_OR:
+	case X86_INS_NOT:
+	case X86_INS_NEG:
+	case X86_INS_SHL:
+	case X86_INS_SAL:
+	case X86_INS_SHR:
+	case X86_INS_SAR:
+	case X86_INS_ROL:
+	case X86_INS_ROR:
+	case X86_INS_RCL:
+	case X86_INS_RCR:
+	case X86_INS_SHLD:
+	case X86_INS_SHRD:
+	case X86_INS_MOVZX:
+	case X86_INS_MOVSX:
+	case X86_INS_MOVSXD:
+	case X86_INS_MOVBE:
+	case X86_INS_BSWAP:
+	case X86_INS_BSF:
+	case X86_INS_BSR:
+	case X86_INS_TZCNT:
+	case X86_INS_LZCNT:
+	case X86_INS_POPCNT:
+	case X86_INS_CRC32:
+	case X86_INS_ADCX:
+	case X86_INS_ADOX:
+	case X86_INS_SETA:
+	case X86_INS_SETAE:
+	case X86_INS_SETB:
+	case X86_INS_SETBE:
+	case X86_INS_SETE:
+	case X86_INS_SETG:
+	case X86_INS_SETGE:
+	case X86_INS_SETL:
+	case X86_INS_SETLE:
+	case X86_INS_SETNE:
+	case X86_INS_SETNO:
+	case X86_INS_SETNP:
+	case X86_INS_SETNS:
+	case X86_INS_SETO:
+	case X86_INS_SETP:
+	case X86_INS_SETS: return OP_WRITE;
+
+	case X86_INS_IMUL:
+		if (nops > 1) {
+			return OP_WRITE;
+		}
+		/* fallthrough */
+	case X86_INS_MUL:
+	case X86_INS_DIV:
+	case X86_INS_IDIV: *implied |= 1 << RAX | 1 << RDX; return OP_READ;
+
+	case X86_INS_CBW:
+	case X86_INS_CWDE:
+	case X86_INS_CDQE:
+	case X86_INS_CWD:
+	case X86_INS_CDQ:
+	case X86_INS_CQO: *implied |= 1 << RAX | 1 << RDX; return OP_NOTHING;
+
+	case X86_INS_BT:
+	case X86_INS_BTS:
+	case X86_INS_BTR:
+	case X86_INS_BTC: return OP_BITS;
+
+	case X86_INS_CMOVA:
+	case X86_INS_CMOVAE:
+	case X86_INS_CMOVB:
+	case X86_INS_CMOVBE:
+	case X86_INS_CMOVE:
+	case X86_INS_CMOVG:
+	case X86_INS_CMOVGE:
+	case X86_INS_CMOVL:
+	case X86_INS_CMOVLE:
+	case X86_INS_CMOVNE:
+	case X86_INS_CMOVNO:
+	case X86_INS_CMOVNP:
+	case X86_INS_CMOVNS:
+	case X86_INS_CMOVO:
+	case X86_INS_CMOVP:
+	case X86_INS_CMOVS: return OP_CMOV;
+
+	case X86_INS_MOV:
+	case X86_INS_MOVABS: return OP_MOV;
+	case X86_INS_LEA: return OP_LEA;
+	case X86_INS_ADD:
+	case X86_INS_INC:
+	case X86_INS_DEC: return OP_ADD;
+	case X86_INS_SUB: return OP_SUB;
+	case X86_INS_XOR: return OP_XOR;
+	case X86_INS_XCHG: return OP_XCHG;
+	case X86_INS_PUSH: return OP_PUSH;
+	case X86_INS_POP: return OP_POP;
+	case X86_INS_STOSB:
+	case X86_INS_STOSD:
+	case X86_INS_STOSQ:
+	case X86_INS_STOSW: return OP_STOS;
+	case X86_INS_MOVSB:
+	case X86_INS_MOVSQ:
+	case X86_INS_MOVSW: return OP_MOVS;
+	/* two instructions of one name: the other one copies a number between vector registers and memory */
+	case X86_INS_MOVSD: return insn->detail->x86.opcode[0] == 0xa5 ? OP_MOVS : OP_WRITE;
+	case X86_INS_JMP: return OP_JUMP;
+	case X86_INS_CALL: return OP_CALL;
+	case X86_INS_RET: return nops == 0 ? OP_RET : OP_FORBIDDEN;
+	case X86_INS_UD2:
+	case X86_INS_INT3: return OP_TRAP;
+	default: break;
+	}
+	/* loop, jrcxz: they write or read rcx; nobody uses them */
+	if (cs->insn_group(cs->handle, insn, X86_GRP_JUMP)) {
+		bool is_odd = insn->id == X86_INS_LOOP || insn->id == X86_INS_LOOPE || insn->id == X86_INS_LOOPNE ||
+			      insn->id == X86_INS_JCXZ || insn->id == X86_INS_JECXZ || insn->id == X86_INS_JRCXZ ||
+			      insn->id == X86_INS_LJMP;
+		return is_odd || nops != 1 ? OP_FORBIDDEN : OP_BRANCH;
+	}
+	return classify_vector(cs, insn);
+}
+
+static struct operand operand_of(const cs_x86_op *op)
+{
+	struct operand o = { .size = op->size, .reg = NONE, .base = NONE, .index = NONE, .scale = 1 };
+
+	switch (op->type) {
+	case X86_OP_REG:
+		o.type = OPERAND_REG;
+		o.reg = reg_of(op->reg);
+		break;
+	case X86_OP_IMM:
+		o.type = OPERAND_IMM;
+		o.n = op->imm;
+		break;
+	case X86_OP_MEM:
+		o.type = OPERAND_MEM;
+		o.base = reg_of(op->mem.base);
+		o.index = reg_of(op->mem.index);
+		o.scale = (uint8_t)op->mem.scale;
+		o.n = op->mem.disp;
+		o.segment = op->mem.segment != X86_REG_INVALID;
+		break;
+	default: break;
+	}
+	return o;
+}
+
+static void decode(const struct capstone *cs, const cs_insn *insn, struct insn *out)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+
+	*out = (struct insn){ .size = (uint8_t)insn->size, .id = (uint16_t)insn->id, .nops = x86->op_count };
+	snprintf(out->mnemonic, sizeof(out->mnemonic), "%s", insn->mnemonic);
+	out->lock = x86->prefix[0] == X86_PREFIX_LOCK;
+	out->repeats = x86->prefix[0] == X86_PREFIX_REP || x86->prefix[0] == X86_PREFIX_REPNE;
+	for (uint8_t i = 0; i < insn->detail->regs_write_count; i++) {
+		uint8_t reg = reg_of((x86_reg)insn->detail->regs_write[i]);
+		if (reg < NREGS && reg != RSP) {
+			out->implied |= (uint16_t)(1U << reg);
+		}
+	}
+	out->class = classify(cs, insn, &out->implied);
+	if (x86->op_count > sizeof(out->ops) / sizeof(out->ops[0]) || x86->addr_size != 8) {
+		out->class = OP_FORBIDDEN;
+		out->nops = 0;
+	}
+	bool branches = out->class == OP_JUMP || out->class == OP_BRANCH || out->class == OP_CALL;
+	out->at = branches ? x86->encoding.imm_offset : x86->encoding.disp_offset;
+	for (uint8_t i = 0; i < out->nops; i++) {
+		out->ops[i] = operand_of(&x86->operands[i]);
+		if (out->ops[i].type == OPERAND_NONE) {
+			out->class = OP_FORBIDDEN;
+		}
+	}
+}
+
+/* ---- functions ------------------------------------------------------------------------------------------------------
+ */
+
+enum { MOST_FUNCS = 400, MOST_CODE = 1 << 18, MOST_REMARKS = 1000, MOST_PASSES = 100 };
+
+struct func {
+	struct gl_routine code;
+	uintptr_t entry; /* where it is entered: code.addr, or behind it */
+	uint32_t size;
+	struct insn *insns;
+	uint32_t ninsns, cap;
+	uint32_t *insn_at;    /* by offset: index + 1 */
+	struct state **states; /* by offset: where paths begin or meet */
+	uint32_t *todo;       /* offsets */
+	uint32_t ntodo, todo_cap;
+	uint8_t *leads; /* by offset: paths meet there */
+	bool entered, returns;
+	struct state at_entry, at_exit;
+	size_t args; /* bytes above the return address */
+	struct gl_fact *facts;
+	uint32_t nfacts;
+};
+
+struct prover {
+	struct capstone cs;
+	cs_insn *decoded;
+	const struct gl_prove_env *env;
+	struct func **funcs;
+	uint32_t nfuncs;
+	size_t code; /* bytes */
+	struct gl_jump_table *tables;
+	uint32_t ntables;
+	struct gl_remark *remarks;
+	uint32_t nremarks;
+	struct gl_pool pool;
+	uint32_t written;
+	bool checks_stack;
+	bool changed, again; /* since the last pass; of the function at hand: it has more code than was known */
+	bool reporting;
+	bool failed; /* out of memory */
+	bool gave_up; /* too much code */
+};
+
+static void remark(struct prover *p, const struct func *f, const struct insn *in, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+static void remark(struct prover *p, const struct func *f, const struct insn *in, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	if (!p->reporting || p->nremarks == MOST_REMARKS) {
+		return;
+	}
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	struct gl_remark *grown = realloc(p->remarks, (p->nremarks + 1) * sizeof(*grown));
+	char *kept = gl_pool_string(&p->pool, text, strlen(text));
+	if (grown != NULL) {
+		p->remarks = grown;
+	}
+	if (grown == NULL || kept == NULL) {
+		p->failed = true;
+		return;
+	}
+	uint32_t index = 0;
+	while (p->funcs[index] != f) {
+		index++;
+	}
+	p->remarks[p->nremarks++] = (struct gl_remark){ index, f->entry + in->off, kept };
+}
+
+static const char *name_of(const struct prover *p, uintptr_t addr)
+{
+	const char *name;
+
+	return p->env->symbolize(p->env->arg, addr, &name) >= 0 ? name : "an address that has no name";
+}
+
+static void func_free(struct func *f)
+{
+	if (f != NULL) {
+		for (uint32_t i = 0; f->states != NULL && i < f->size; i++) {
+			free(f->states[i]);
+		}
+		free(f->states);
+		free(f->insns);
+		free(f->insn_at);
+		free(f->todo);
+		free(f->leads);
+		free(f->facts);
+		free(f);
+	}
+}
+
+static struct func *find_func(struct prover *p, const struct gl_routine *code, uintptr_t entry)
+{
+	for (uint32_t i = 0; i < p->nfuncs; i++) {
+		if (p->funcs[i]->entry == entry) {
+			return p->funcs[i];
+		}
+	}
+	if (p->nfuncs == MOST_FUNCS || code->end - entry > MOST_CODE - p->code) {
+		p->gave_up = true;
+		return NULL;
+	}
+	struct func *f = calloc(1, sizeof(*f)), **grown = realloc(p->funcs, (p->nfuncs + 1) * sizeof(struct func *));
+	if (grown != NULL) {
+		p->funcs = grown;
+	}
+	if (f == NULL || grown == NULL) {
+		free(f);
+		p->failed = true;
+		return NULL;
+	}
+	p->funcs[p->nfuncs++] = f;
+	f->code = *code;
+	f->entry = entry;
+	f->size = (uint32_t)(code->end - entry);
+	f->insn_at = calloc(f->size + 1, sizeof(*f->insn_at));
+	f->states = calloc(f->size + 1, sizeof(struct state *));
+	f->leads = calloc(f->size + 1, 1);
+	p->failed |= f->insn_at == NULL || f->states == NULL || f->leads == NULL;
+	p->code += f->size;
+	return f;
+}
+
+/* The instruction at off; NULL when there is none. */
+static const struct insn *insn_at(struct prover *p, struct func *f, uint32_t off)
+{
+	const uint8_t *bytes = (const uint8_t *)f->entry + off;
+	size_t left = f->size - off;
+	uint64_t addr = f->entry + off;
+
+	if (f->insn_at[off] != 0) {
+		return &f->insns[f->insn_at[off] - 1];
+	}
+	if (!p->cs.disasm_iter(p->cs.handle, &bytes, &left, &addr, p->decoded)) {
+		return NULL;
+	}
+	if (f->ninsns == f->cap) {
+		uint32_t cap = f->cap * 2 + 64;
+		struct insn *grown = realloc(f->insns, cap * sizeof(*grown));
+		if (grown == NULL) {
+			p->failed = true;
+			return NULL;
+		}
+		f->insns = grown;
+		f->cap = cap;
+	}
+	struct insn *in = &f->insns[f->ninsns++];
+	decode(&p->cs, p->decoded, in);
+	in->off = off;
+	f->insn_at[off] = f->ninsns;
+	return in;
+}
+
+static void add_todo(struct prover *p, struct func *f, uint32_t off)
+{
+	if (f->ntodo == f->todo_cap) {
+		uint32_t cap = f->todo_cap * 2 + 64;
+		uint32_t *grown = realloc(f->todo, cap * sizeof(*grown));
+		if (grown == NULL) {
+			p->failed = true;
+			return;
+		}
+		f->todo = grown;
+		f->todo_cap = cap;
+	}
+	f->todo[f->ntodo++] = off;
+}
+
+static bool is_inside(const struct func *f, uintptr_t addr) { return addr >= f->entry && addr < f->entry + f->size; }
+
+/* Paths meet at off, too. */
+static void add_lead(struct prover *p, struct func *f, uint32_t off)
+{
+	if (!f->leads[off]) {
+		f->leads[off] = 1;
+		p->again = true;
+		add_todo(p, f, off);
+	}
+}
+
+/* Finds where paths meet, as far as direct jumps tell. */
+static void find_leads(struct prover *p, struct func *f)
+{
+	while (f->ntodo > 0 && !p->failed) {
+		uint32_t off = f->todo[--f->ntodo];
+		while (off < f->size) {
+			bool known = f->insn_at[off] != 0;
+			const struct insn *in = insn_at(p, f, off);
+			if (in == NULL || (known && !f->leads[off])) {
+				break;
+			}
+			if ((in->class == OP_JUMP || in->class == OP_BRANCH) && in->ops[0].type == OPERAND_IMM &&
+			    is_inside(f, (uintptr_t)in->ops[0].n)) {
+				add_lead(p, f, (uint32_t)((uintptr_t)in->ops[0].n - f->entry));
+			}
+			if (in->class == OP_JUMP || in->class == OP_RET || in->class == OP_TRAP) {
+				break;
+			}
+			off += in->size;
+		}
+	}
+}
+
+/* ---- what a copy needs to know --------------------------------------------------------------------------------------
+ */
+
+static void add_fact(struct prover *p, struct func *f, struct gl_fact fact)
+{
+	if (p->reporting && f->nfacts < f->ninsns) {
+		f->facts[f->nfacts++] = fact;
+	}
+}
+
+static void flow(struct prover *p, struct func *f, uint32_t off, const struct state *s)
+{
+	if (p->reporting) {
+		return;
+	}
+	if (f->states[off] == NULL) {
+		f->states[off] = malloc(sizeof(*s));
+		if (f->states[off] == NULL) {
+			p->failed = true;
+			return;
+		}
+		*f->states[off] = *s;
+		add_todo(p, f, off);
+	} else if (join_states(f->states[off], s)) {
+		add_todo(p, f, off);
+	}
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------------------
+ */
+
+static struct value address_of(const struct func *f, const struct insn *in, const struct operand *op,
+			       const struct state *s)
+{
+	struct value base = constant(0), index = constant(0);
+
+	if (op->base == RIP) {
+		return (struct value){ SYMBOL, 0, (int64_t)(f->entry + in->off + in->size + (uint64_t)op->n) };
+	}
+	if (op->base == VECTOR || op->index == VECTOR) {
+		return unknown;
+	}
+	if (op->base != NONE) {
+		base = s->regs[op->base];
+	}
+	if (op->index != NONE) {
+		index = s->regs[op->index];
+		if (op->scale != 1 && index.kind != CONST) {
+			index = unknown;
+		}
+		if (index.kind == CONST) {
+			index.n = (int64_t)((uint64_t)index.n * op->scale);
+		}
+	}
+	return add_values(add_values(base, constant(op->n)), index);
+}
+
+static void use_args(struct func *f, int64_t off, unsigned size)
+{
+	size_t end = (size_t)(off - 8) + size;
+
+	f->args = off >= 8 && end > f->args ? end : f->args;
+}
+
+/* A load of size bytes: forbidden, or what is loaded. */
+static struct value load(struct prover *p, struct func *f, const struct insn *in, const struct operand *op,
+			 const struct state *s)
+{
+	struct value at = address_of(f, in, op, s);
+
+	if (op->segment) {
+		remark(p, f, in, "reads thread-local memory");
+		return unknown;
+	}
+	switch (at.kind) {
+	case FRAME:
+		if (at.n > MOST_ARGS) {
+			remark(p, f, in, "reads its caller's frame");
+		}
+		use_args(f, at.n, op->size);
+		return op->size == 8 ? load_slot(s, at.n) : unknown;
+	case STACK:
+	case SYMBOL:
+	case LENT: return unknown;
+	case CONST:
+		if (at.n < 0 || at.n >= FAULTING) {
+			remark(p, f, in, "reads memory at a fixed address");
+		}
+		return unknown;
+	case GOROUTINE:
+		if (at.n != p->env->stackguard || op->size != 8) {
+			remark(p, f, in, "looks into the goroutine that runs it");
+		}
+		p->checks_stack = true;
+		return unknown;
+	default:
+		remark(p, f, in, "follows a pointer that was itself read from memory, or made up");
+		return unknown;
+	}
+}
+
+static void store(struct prover *p, struct func *f, const struct insn *in, const struct operand *op, struct state *s,
+		  struct value v)
+{
+	struct value at = address_of(f, in, op, s);
+
+	if (op->segment) {
+		remark(p, f, in, "writes thread-local memory");
+		return;
+	}
+	switch (at.kind) {
+	case FRAME:
+		if (at.n > -(int64_t)op->size && at.n < 8) {
+			remark(p, f, in, "writes its return address");
+		} else if (at.n < 0 && at.n < s->regs[RSP].n) {
+			remark(p, f, in, "writes below the stack pointer");
+		} else if (at.n + op->size > MOST_ARGS) {
+			remark(p, f, in, "writes its caller's frame");
+		} else {
+			use_args(f, at.n, op->size);
+			store_slot(s, at.n, op->size, v);
+		}
+		break;
+	case STACK: forget_parts(s, at.parts); break;
+	case CONST:
+		if (at.n < 0 || at.n >= FAULTING) {
+			remark(p, f, in, "writes memory at a fixed address");
+		}
+		break;
+	case SYMBOL:
+		remark(p, f, in, "stores to memory that is not the frame: %s", name_of(p, (uintptr_t)at.n));
+		break;
+	case LENT: remark(p, f, in, "stores to memory that it is only lent"); break;
+	case GOROUTINE: remark(p, f, in, "stores to the goroutine that runs it"); break;
+	default: remark(p, f, in, "stores to memory that is not the frame"); break;
+	}
+}
+
+/* ---- operands -------------------------------------------------------------------------------------------------------
+ */
+
+static struct value read_operand(struct prover *p, struct func *f, const struct insn *in, const struct operand *op,
+				 const struct state *s)
+{
+	switch (op->type) {
+	case OPERAND_REG: return op->reg < NREGS && op->size == 8 ? s->regs[op->reg] : unknown;
+	case OPERAND_IMM: return constant(op->n);
+	case OPERAND_MEM: return load(p, f, in, op, s);
+	default: return unknown;
+	}
+}
+
+static void write_reg(struct prover *p, const struct func *f, const struct insn *in, struct state *s, uint8_t reg,
+		      struct value v)
+{
+	if (reg >= NREGS) {
+		return;
+	}
+	if (reg == RSP && (v.kind != FRAME || v.n > 0)) {
+		remark(p, f, in, "moves the stack pointer to where it can't be followed");
+		return;
+	}
+	s->regs[reg] = v;
+	p->written |= 1U << reg;
+}
+
+static void write_operand(struct prover *p, struct func *f, const struct insn *in, const struct operand *op,
+			  struct state *s, struct value v)
+{
+	if (op->type == OPERAND_MEM) {
+		store(p, f, in, op, s, v);
+	} else if (op->type == OPERAND_REG && op->size == 4 && v.kind == CONST) {
+		write_reg(p, f, in, s, op->reg, constant((int64_t)(uint32_t)v.n));
+	} else if (op->type == OPERAND_REG) {
+		write_reg(p, f, in, s, op->reg, op->size == 8 ? v : unknown);
+	}
+}
+
+static void write_implied(struct prover *p, const struct insn *in, struct state *s)
+{
+	for (int r = 0; r < NREGS; r++) {
+		if (in->implied >> r & 1) {
+			s->regs[r] = unknown;
+			p->written |= 1U << r;
+		}
+	}
+}
+
+/* The address of data that an instruction names is told anew in the copy. */
+static void note_data(struct prover *p, struct func *f, const struct insn *in)
+{
+	struct gl_fact fact = { .off = in->off, .size = in->size, .ref = GL_REF_NONE };
+
+	for (uint8_t i = 0; i < in->nops; i++) {
+		if (in->ops[i].type == OPERAND_MEM && in->ops[i].base == RIP) {
+			fact.ref = GL_REF_DATA;
+			fact.at = in->at;
+			fact.target = (uintptr_t)address_of(f, in, &in->ops[i], NULL).n;
+		}
+	}
+	add_fact(p, f, fact);
+}
+
+/* ---- calls ----------------------------------------------------------------------------------------------------------
+ */
+
+/* What a value of the caller's is to a callee whose frame begins at top (the caller's offset of what the callee knows as
+ * 8), or to one that it jumps to. */
+static struct value value_for_callee(struct value v, const struct func *callee, int64_t top, bool is_jump)
+{
+	switch (v.kind) {
+	case FRAME:
+		if (is_jump && v.n < 8) {
+			return unknown;
+		}
+		return (struct value){ STACK,
+				       is_jump || (v.n >= top && v.n < top + (int64_t)callee->args) ? OUTER | ARGS : OUTER,
+				       0 };
+	case STACK:
+		if (is_jump && v.parts & OWN) {
+			return unknown;
+		}
+		return (struct value){ STACK, is_jump ? OUTER | ARGS : OUTER, 0 };
+	case SYMBOL: return (struct value){ LENT, 0, 0 };
+	case CONST: return v.n == 0 ? v : unknown;
+	case GOROUTINE: return v.n == 0 ? v : unknown;
+	default: return v;
+	}
+}
+
+static void enter(struct prover *p, struct func *callee, const struct state *s, int64_t top, bool is_jump)
+{
+	struct state entry = { .nslots = 0 };
+
+	for (int r = 0; r < NREGS; r++) {
+		entry.regs[r] = value_for_callee(s->regs[r], callee, top, is_jump);
+	}
+	entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
+	entry.regs[RBP] = unknown;
+	for (uint32_t i = 0; i < s->nslots; i++) {
+		int64_t off = s->slots[i].off - top + 8;
+		struct value v = value_for_callee(s->slots[i].v, callee, top, is_jump);
+		if (off >= 8 && off < MOST_ARGS && v.kind != UNKNOWN) {
+			entry.slots[entry.nslots++] = (struct slot){ off, v };
+		}
+	}
+	if (!callee->entered) {
+		callee->entered = true;
+		callee->at_entry = entry;
+		p->changed = true;
+	} else if (join_states(&callee->at_entry, &entry)) {
+		p->changed = true;
+	}
+}
+
+/* A register or result as the caller may use it: what lay in the frame of who returns is gone. */
+static struct value value_for_caller(struct value v)
+{
+	switch (v.kind) {
+	case FRAME: return v.n < 8 ? unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
+	case STACK: return v.parts & OWN ? unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
+	case SYMBOL: return (struct value){ LENT, 0, 0 };
+	case CONST: return v.n == 0 ? v : unknown;
+	case GOROUTINE: return v.n == 0 ? v : unknown;
+	default: return v;
+	}
+}
+
+static void leave(struct prover *p, struct func *f, const struct state *s, bool translated)
+{
+	struct state exit = { .nslots = 0 };
+
+	for (int r = 0; r < NREGS; r++) {
+		exit.regs[r] = translated ? s->regs[r] : value_for_caller(s->regs[r]);
+	}
+	exit.regs[RSP] = exit.regs[RBP] = unknown;
+	if (!f->returns) {
+		f->returns = true;
+		f->at_exit = exit;
+		p->changed = true;
+	} else if (join_states(&f->at_exit, &exit)) {
+		p->changed = true;
+	}
+}
+
+/* After a call of who knows what. */
+static void forget_registers(struct state *s)
+{
+	for (int r = 0; r < NREGS; r++) {
+		if (r != RSP && r != R14) {
+			s->regs[r] = unknown;
+		}
+	}
+}
+
+/* Does a callee get hold of these parts of the stack? */
+static unsigned shown_parts(const struct state *s)
+{
+	unsigned parts = 0;
+
+	for (int r = 0; r < NREGS; r++) {
+		struct value v = somewhere_near(s->regs[r]);
+		if (r != RSP && r != RBP && v.kind == STACK) {
+			parts |= v.parts;
+		}
+	}
+	return parts;
+}
+
+static uint32_t func_index(const struct prover *p, const struct func *f)
+{
+	uint32_t i = 0;
+
+	while (p->funcs[i] != f) {
+		i++;
+	}
+	return i;
+}
+
+/* A call, or a jump out of the function. Tells whether what follows a call is reached. */
+static bool call(struct prover *p, struct func *f, const struct insn *in, struct state *s, bool is_jump)
+{
+	struct gl_routine code;
+	uintptr_t target = (uintptr_t)in->ops[0].n;
+	struct gl_fact fact = { .off = in->off, .size = in->size, .at = in->at, .target = target };
+	int64_t top = is_jump ? 8 : s->regs[RSP].n;
+
+	if (in->ops[0].type != OPERAND_IMM) {
+		remark(p, f, in, is_jump ? "jumps to an address that it computes" :
+					   "calls by a pointer: a closure, a function value or an interface's method");
+		note_data(p, f, in);
+		forget_registers(s);
+		return !is_jump;
+	}
+	if (!p->env->find_code(p->env->arg, target, &code) || target < code.addr || target >= code.end) {
+		remark(p, f, in, "calls code that has no name");
+		add_fact(p, f, fact);
+		forget_registers(s);
+		return !is_jump;
+	}
+	if (is_jump && s->regs[RSP].n != 0) {
+		remark(p, f, in, "jumps into %s with a frame of its own", code.name);
+	}
+	if (in->size < 5) {
+		remark(p, f, in, "a short jump into %s, which can't be told anew", code.name);
+	}
+	switch (code.kind) {
+	case GL_CALLEE_PANIC:
+		fact.ref = GL_REF_PANIC;
+		fact.index = (uint32_t)code.why;
+		add_fact(p, f, fact);
+		return false;
+	case GL_CALLEE_MORESTACK:
+		fact.ref = GL_REF_MORESTACK;
+		add_fact(p, f, fact);
+		forget_registers(s);
+		return !is_jump;
+	case GL_CALLEE_REFUSED:
+		remark(p, f, in, "calls %s, which %s", code.name, code.does);
+		add_fact(p, f, fact);
+		forget_registers(s);
+		return !is_jump;
+	default: break;
+	}
+	struct func *callee = find_func(p, &code, target);
+	if (callee == NULL) {
+		remark(p, f, in, "calls %s: with that, there is too much code to look into", code.name);
+		forget_registers(s);
+		return !is_jump;
+	}
+	fact.ref = GL_REF_CODE;
+	fact.index = func_index(p, callee);
+	add_fact(p, f, fact);
+	if (top + (int64_t)callee->args > 0 && !is_jump) {
+		remark(p, f, in, "calls %s with less room for arguments than that uses", code.name);
+	}
+	enter(p, callee, s, top, is_jump);
+	if (!callee->returns) {
+		return false;
+	}
+	if (is_jump) {
+		use_args(f, 8, (unsigned)callee->args);
+		leave(p, f, &callee->at_exit, true);
+		return false;
+	}
+	forget_parts(s, shown_parts(s));
+	forget_slots(s, INT64_MIN + 8, top + (int64_t)callee->args);
+	for (int r = 0; r < NREGS; r++) {
+		if (r != RSP) {
+			s->regs[r] = r == RBP ? unknown : callee->at_exit.regs[r];
+		}
+	}
+	return true;
+}
+
+/* ---- jumps ----------------------------------------------------------------------------------------------------------
+ */
+
+/* The jump table at addr: as many entries as lead into the function. */
+static struct gl_jump_table *find_table(struct prover *p, struct func *f, uintptr_t addr)
+{
+	enum { MOST_ENTRIES = 4096 };
+	uint32_t func = func_index(p, f), n = 0;
+
+	for (uint32_t i = 0; i < p->ntables; i++) {
+		if (p->tables[i].addr == addr && p->tables[i].func == func) {
+			return &p->tables[i];
+		}
+	}
+	while (n < MOST_ENTRIES && p->env->is_constant(p->env->arg, addr + 8 * n, 8)) {
+		uintptr_t target;
+		memcpy(&target, (const uint8_t *)addr + 8 * (size_t)n, sizeof(target));
+		if (!is_inside(f, target)) {
+			break;
+		}
+		n++;
+	}
+	struct gl_jump_table *grown = n > 0 ? realloc(p->tables, (p->ntables + 1) * sizeof(*grown)) : NULL;
+	if (grown == NULL) {
+		p->failed |= n > 0;
+		return NULL;
+	}
+	p->tables = grown;
+	p->tables[p->ntables] = (struct gl_jump_table){ addr, func, n };
+	return &p->tables[p->ntables++];
+}
+
+/* jmp *(table)(index*8), which is how the compiler writes a switch; it has checked the index. */
+static bool jump_by_table(struct prover *p, struct func *f, const struct insn *in, const struct state *s)
+{
+	const struct operand *op = &in->ops[0];
+
+	if (op->type != OPERAND_MEM || op->base >= NREGS || op->index >= NREGS || op->scale != 8 || op->n != 0 ||
+	    s->regs[op->base].kind != SYMBOL || op->segment) {
+		return false;
+	}
+	const struct gl_jump_table *table = find_table(p, f, (uintptr_t)s->regs[op->base].n);
+	if (table == NULL) {
+		return false;
+	}
+	for (uint32_t i = 0; i < table->n; i++) {
+		uintptr_t target;
+		memcpy(&target, (const uint8_t *)table->addr + 8 * (size_t)i, sizeof(target));
+		add_lead(p, f, (uint32_t)(target - f->entry));
+		flow(p, f, (uint32_t)(target - f->entry), s);
+	}
+	add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size });
+	return true;
+}
+
+/* Tells whether what follows is reached. */
+static bool jump(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+{
+	if (in->ops[0].type == OPERAND_IMM && is_inside(f, (uintptr_t)in->ops[0].n)) {
+		flow(p, f, (uint32_t)((uintptr_t)in->ops[0].n - f->entry), s);
+		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size });
+	} else if (in->class == OP_BRANCH || !jump_by_table(p, f, in, s)) {
+		struct state copy = *s;
+		call(p, f, in, &copy, true);
+	}
+	return in->class == OP_BRANCH;
+}
+
+/* ---- one instruction ------------------------------------------------------------------------------------------------
+ */
+
+static bool is_same_reg(const struct insn *in)
+{
+	return in->nops == 2 && in->ops[0].type == OPERAND_REG && in->ops[1].type == OPERAND_REG &&
+	       in->ops[0].reg == in->ops[1].reg && in->ops[0].reg < NREGS && in->ops[0].size >= 4 &&
+	       in->ops[0].size == in->ops[1].size;
+}
+
+static bool writes_memory(const struct insn *in)
+{
+	return in->ops[0].type == OPERAND_MEM && in->class != OP_READ && in->class != OP_NOTHING &&
+	       in->class != OP_CALL && in->class != OP_JUMP && in->class != OP_PUSH && in->id != X86_INS_BT;
+}
+
+/* What the instruction writes to its first operand. */
+static struct value result_of(struct prover *p, struct func *f, const struct insn *in, const struct state *s)
+{
+	bool is_read = in->class != OP_MOV && in->class != OP_LEA && !writes_memory(in);
+	struct value a = is_read ? read_operand(p, f, in, &in->ops[0], s) : unknown;
+	struct value b = in->nops > 1 && in->class != OP_LEA ? read_operand(p, f, in, &in->ops[1], s) : unknown;
+
+	switch (in->class) {
+	case OP_MOV: return b;
+	case OP_LEA: return address_of(f, in, &in->ops[1], s);
+	case OP_ADD:
+		if (in->nops == 1) {
+			b = constant(in->id == X86_INS_INC ? 1 : -1);
+		}
+		return add_values(a, b);
+	case OP_SUB:
+		if (b.kind == CONST) {
+			return add_values(a, constant((int64_t)(0 - (uint64_t)b.n)));
+		}
+		return is_pointer(a) && b.kind == UNKNOWN ? somewhere_near(a) : unknown;
+	case OP_XOR: return is_same_reg(in) ? constant(0) : unknown;
+	case OP_CMOV: return join_values(a, b);
+	default: return unknown;
+	}
+}
+
+static void push(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+{
+	struct value v = read_operand(p, f, in, &in->ops[0], s);
+
+	if (in->ops[0].type == OPERAND_REG && in->ops[0].size != 8) {
+		remark(p, f, in, "pushes less than a word");
+	}
+	s->regs[RSP].n -= 8;
+	store_slot(s, s->regs[RSP].n, 8, v);
+}
+
+static void pop(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+{
+	struct value v = load_slot(s, s->regs[RSP].n);
+
+	if (in->ops[0].type != OPERAND_REG || in->ops[0].size != 8 || in->ops[0].reg == RSP || s->regs[RSP].n >= 0) {
+		remark(p, f, in, "pops what is not its own");
+		return;
+	}
+	s->regs[RSP].n += 8;
+	write_reg(p, f, in, s, in->ops[0].reg, v);
+}
+
+/* rep stosq and rep movsq, or one of these without rep: to where rdi points, from where rsi does. */
+static void string_op(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+{
+	struct value to = somewhere_near(s->regs[RDI]), from = somewhere_near(s->regs[RSI]);
+
+	if (to.kind != STACK) {
+		remark(p, f, in, "stores to memory that is not the frame");
+	}
+	if (in->class == OP_MOVS && !is_pointer(from)) {
+		remark(p, f, in, "copies from where a pointer leads that was itself read from memory");
+	}
+	forget_parts(s, to.kind == STACK ? to.parts : 0);
+	s->regs[RDI] = to;
+	s->regs[RSI] = in->class == OP_MOVS ? from : s->regs[RSI];
+	s->regs[RCX] = in->repeats ? constant(0) : s->regs[RCX];
+	p->written |= 1U << RDI | 1U << RSI | 1U << RCX;
+}
+
+static void exchange(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+{
+	struct value a, b;
+
+	if (in->ops[0].type == OPERAND_MEM || in->ops[1].type == OPERAND_MEM) {
+		remark(p, f, in, "exchanges with memory: that is for other threads to see");
+		return;
+	}
+	a = read_operand(p, f, in, &in->ops[0], s);
+	b = read_operand(p, f, in, &in->ops[1], s);
+	write_operand(p, f, in, &in->ops[0], s, b);
+	write_operand(p, f, in, &in->ops[1], s, a);
+}
+
+/* After a call of assembly Go code loads the goroutine's address again: by mov %fs:(…), %r14, or, where the place is
+ * known at start only, mov …(%rip), %r14 and mov %fs:(%r14), %r14. */
+enum reload { RELOAD_NONE, RELOAD_WHOLE, RELOAD_FIRST, RELOAD_SECOND };
+
+static bool is_load_of_r14(const struct insn *in)
+{
+	return in->class == OP_MOV && in->nops == 2 && in->ops[0].type == OPERAND_REG && in->ops[0].reg == R14 &&
+	       in->ops[0].size == 8 && in->ops[1].type == OPERAND_MEM && in->ops[1].index == NONE;
+}
+
+static enum reload find_reload(const struct func *f, const struct insn *in, const struct state *s)
+{
+	uint32_t next = in->off + in->size;
+
+	if (!is_load_of_r14(in)) {
+		return RELOAD_NONE;
+	}
+	if (in->ops[1].segment) {
+		struct value r14 = s->regs[R14];
+		return in->ops[1].base == NONE && in->size >= 7 ? RELOAD_WHOLE :
+		       in->ops[1].base == R14 && in->ops[1].n == 0 && r14.kind == GOROUTINE && r14.n == 0 ?
+								  RELOAD_SECOND :
+								  RELOAD_NONE;
+	}
+	if (in->ops[1].base != RIP || in->size != 7 || next >= f->size || f->leads[next] || f->insn_at[next] == 0) {
+		return RELOAD_NONE;
+	}
+	const struct insn *second = &f->insns[f->insn_at[next] - 1];
+	bool pairs = is_load_of_r14(second) && second->ops[1].segment && second->ops[1].base == R14 &&
+		     second->ops[1].n == 0;
+	return pairs ? RELOAD_FIRST : RELOAD_NONE;
+}
+
+/* Follows one instruction. Tells whether the next one is reached from it. */
+static bool step(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+{
+	if (s->regs[RSP].kind != FRAME) {
+		remark(p, f, in, "the stack pointer differs by the way that leads here");
+		return false;
+	}
+	switch (in->class) {
+	case OP_JUMP:
+	case OP_BRANCH: return jump(p, f, in, s);
+	case OP_CALL: return call(p, f, in, s, false);
+	case OP_RET:
+		if (s->regs[RSP].n != 0) {
+			remark(p, f, in, "returns with the stack pointer elsewhere");
+		}
+		leave(p, f, s, false);
+		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size });
+		return false;
+	default: break;
+	}
+	enum reload reload = find_reload(f, in, s);
+	if (reload != RELOAD_NONE) {
+		enum gl_ref ref = reload == RELOAD_SECOND ? GL_REF_DROPPED : GL_REF_G;
+		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size, .ref = ref });
+		write_reg(p, f, in, s, R14, (struct value){ GOROUTINE, 0, 0 });
+		return true;
+	}
+	note_data(p, f, in);
+	if (in->lock && writes_memory(in)) {
+		remark(p, f, in, "changes memory for other threads to see");
+		return true;
+	}
+	struct state before = *s;
+	switch (in->class) {
+	case OP_FORBIDDEN: remark(p, f, in, "%s: not known to be harmless", in->mnemonic); return true;
+	case OP_TRAP: return false;
+	case OP_NOTHING: break;
+	case OP_PUSH: push(p, f, in, s); break;
+	case OP_POP: pop(p, f, in, s); break;
+	case OP_STOS:
+	case OP_MOVS: string_op(p, f, in, s); break;
+	case OP_XCHG: exchange(p, f, in, s); break;
+	case OP_BITS:
+		if (in->ops[0].type == OPERAND_MEM && in->ops[1].type != OPERAND_IMM) {
+			remark(p, f, in, "%s: a bit somewhere in memory", in->mnemonic);
+		}
+		/* fallthrough */
+	default:
+		for (uint8_t i = 2; i < in->nops; i++) {
+			read_operand(p, f, in, &in->ops[i], &before);
+		}
+		struct value v = result_of(p, f, in, &before);
+		if (in->class == OP_READ || in->id == X86_INS_BT) {
+			break;
+		}
+		if (in->class == OP_WRITE_TWO && in->nops > 1) {
+			write_operand(p, f, in, &in->ops[1], s, unknown);
+		}
+		if (in->nops > 0) {
+			write_operand(p, f, in, &in->ops[0], s, v);
+		}
+		break;
+	}
+	write_implied(p, in, s);
+	return true;
+}
+
+/* ---- functions, and all of them -------------------------------------------------------------------------------------
+ */
+
+/* Follows a path from off to where it ends or meets another. */
+static void follow(struct prover *p, struct func *f, uint32_t off)
+{
+	struct state s = *f->states[off];
+	const struct insn *in;
+
+	while ((in = insn_at(p, f, off)) != NULL) {
+		if (!step(p, f, in, &s) || p->failed) {
+			return;
+		}
+		off += in->size;
+		if (off >= f->size) {
+			break;
+		}
+		if (f->leads[off]) {
+			flow(p, f, off, &s);
+			return;
+		}
+	}
+	if (!p->failed) {
+		struct insn at = { .off = off };
+		remark(p, f, &at, off >= f->size ? "runs on beyond its end" : "no instruction that can be decoded");
+	}
+}
+
+static void analyse(struct prover *p, struct func *f)
+{
+	if (f->ninsns == 0) {
+		f->leads[0] = 1;
+		add_todo(p, f, 0);
+	}
+	do {
+		find_leads(p, f);
+		for (uint32_t i = 0; i < f->size; i++) {
+			free(f->states[i]);
+			f->states[i] = NULL;
+		}
+		p->again = false;
+		flow(p, f, 0, &f->at_entry);
+		while (f->ntodo > 0 && !p->failed && !p->again) {
+			follow(p, f, f->todo[--f->ntodo]);
+		}
+		if (p->again) {
+			/* places that were to do may be new: paths that meet there are found first */
+			uint32_t n = 0;
+			for (uint32_t i = 0; i < f->ntodo; i++) {
+				if (f->insn_at[f->todo[i]] == 0) {
+					f->todo[n++] = f->todo[i];
+				}
+			}
+			f->ntodo = n;
+		}
+	} while (p->again && !p->failed);
+}
+
+/* Data that is a jump table is one in the copy too. */
+static void name_tables(struct prover *p)
+{
+	for (uint32_t i = 0; i < p->nfuncs; i++) {
+		for (uint32_t k = 0; k < p->funcs[i]->nfacts; k++) {
+			struct gl_fact *fact = &p->funcs[i]->facts[k];
+			for (uint32_t t = 0; fact->ref == GL_REF_DATA && t < p->ntables; t++) {
+				if (p->tables[t].func == i && p->tables[t].addr == fact->target) {
+					fact->ref = GL_REF_TABLE;
+					fact->index = t;
+				}
+			}
+		}
+	}
+}
+
+static int compare_facts(const void *a, const void *b)
+{
+	const struct gl_fact *x = a, *y = b;
+
+	return (x->off > y->off) - (x->off < y->off);
+}
+
+static int compare_remarks(const void *a, const void *b)
+{
+	const struct gl_remark *x = a, *y = b;
+
+	if (x->func != y->func) {
+		return x->func < y->func ? -1 : 1;
+	}
+	return (x->addr > y->addr) - (x->addr < y->addr);
+}
+
+static void report(struct prover *p)
+{
+	p->written = 0;
+	p->checks_stack = false;
+	p->reporting = true;
+	for (uint32_t i = 0; i < p->nfuncs && !p->failed; i++) {
+		struct func *f = p->funcs[i];
+		f->facts = calloc(f->ninsns + 1, sizeof(*f->facts));
+		p->failed |= f->facts == NULL;
+		for (uint32_t off = 0; off < f->size && !p->failed; off++) {
+			if (f->states[off] != NULL) {
+				follow(p, f, off);
+			}
+		}
+		if (!p->failed) {
+			qsort(f->facts, f->nfacts, sizeof(*f->facts), compare_facts);
+		}
+		/* two readings of the same bytes can't both be copied */
+		for (uint32_t k = 1; k < f->nfacts && !p->failed; k++) {
+			if (f->facts[k].off < f->facts[k - 1].off + f->facts[k - 1].size) {
+				struct insn at = { .off = f->facts[k].off };
+				remark(p, f, &at, "jumps into the middle of an instruction");
+			}
+		}
+	}
+	p->reporting = false;
+	name_tables(p);
+	if (p->nremarks > 1) {
+		qsort(p->remarks, p->nremarks, sizeof(*p->remarks), compare_remarks);
+	}
+}
+
+static void prove(struct prover *p)
+{
+	int passes = 0;
+
+	do {
+		p->changed = false;
+		for (uint32_t i = 0; i < p->nfuncs && !p->failed; i++) {
+			size_t args = p->funcs[i]->args;
+			if (p->funcs[i]->entered) {
+				analyse(p, p->funcs[i]);
+			}
+			p->changed |= args != p->funcs[i]->args;
+		}
+		p->gave_up |= ++passes == MOST_PASSES;
+	} while (p->changed && !p->failed && passes < MOST_PASSES);
+	report(p);
+	if (p->gave_up && p->nremarks == 0) {
+		struct insn at = { .off = 0 };
+		p->reporting = true;
+		remark(p, p->funcs[0], &at, "calls too much code to look into");
+	}
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------
+ */
+
+struct owned {
+	struct gl_proof proof;
+	struct gl_pool pool;
+	struct gl_jump_table *tables;
+	struct gl_remark *remarks;
+};
+
+static int hand_over(struct prover *p, struct gl_proof **out)
+{
+	struct owned *own = calloc(1, sizeof(*own));
+	struct gl_proved *funcs = gl_pool_take(&p->pool, (p->nfuncs + 1) * sizeof(*funcs));
+	bool ok = own != NULL && funcs != NULL;
+
+	for (uint32_t i = 0; ok && i < p->nfuncs; i++) {
+		const struct func *f = p->funcs[i];
+		struct gl_fact *facts = gl_pool_take(&p->pool, (f->nfacts + 1) * sizeof(*facts));
+		char *name = gl_pool_string(&p->pool, f->code.name, strlen(f->code.name));
+		ok = facts != NULL && name != NULL;
+		if (ok && f->nfacts > 0) {
+			memcpy(facts, f->facts, f->nfacts * sizeof(*facts));
+		}
+		funcs[i] = (struct gl_proved){ name, f->entry, f->size, facts, f->nfacts };
+	}
+	if (!ok) {
+		free(own);
+		return -1;
+	}
+	*own = (struct owned){ .pool = p->pool, .tables = p->tables, .remarks = p->remarks };
+	own->proof = (struct gl_proof){
+		.holds = p->nremarks == 0,
+		.funcs = funcs,
+		.nfuncs = p->nfuncs,
+		.tables = p->tables,
+		.ntables = p->ntables,
+		.remarks = p->remarks,
+		.nremarks = p->nremarks,
+		.written = p->written,
+		.checks_stack = p->checks_stack,
+		.args = p->funcs[0]->args,
+	};
+	*out = &own->proof;
+	return 0;
+}
+
+/* Go's integer argument registers (cmd/compile/abi-internal.md). */
+static const uint8_t argument_regs[] = { RAX, RBX, RCX, RDI, RSI, R8, R9, R10, R11 };
+
+int gl_prove(const char *goarch, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
+	     size_t nwords, struct gl_proof **out, struct gl_error *err)
+{
+	struct prover p = { .env = env };
+	struct gl_routine code;
+	int ret = -1;
+
+	*out = NULL;
+	if (strcmp(goarch, "amd64") != 0) {
+		return gl_fail(err, GL_EUNSUPPORTED, "no proofs about code for the processor \"%s\" yet", goarch);
+	}
+	if (!env->find_code(env->arg, addr, &code) || addr < code.addr || addr >= code.end) {
+		return gl_fail(err, GL_EMISSING, "no function at %" PRIxPTR, addr);
+	}
+	if (capstone_open(&p.cs, CS_ARCH_X86, CS_MODE_64, err) != 0) {
+		return -1;
+	}
+	p.decoded = p.cs.malloc(p.cs.handle);
+	struct func *f = p.decoded != NULL ? find_func(&p, &code, addr) : NULL;
+	if (f != NULL && !p.failed) {
+		f->entered = true;
+		for (int r = 0; r < NREGS; r++) {
+			f->at_entry.regs[r] = unknown;
+		}
+		f->at_entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
+		f->at_entry.regs[R14] = (struct value){ GOROUTINE, 0, 0 };
+		for (size_t i = 0; i < nwords && i < sizeof(argument_regs); i++) {
+			f->at_entry.regs[argument_regs[i]].kind = words[i] == GL_WORD_LENT ? LENT : UNKNOWN;
+		}
+		prove(&p);
+	}
+	if (f == NULL && p.gave_up) {
+		gl_fail(err, GL_EUNSUPPORTED, "%s is too large to look into", code.name);
+	} else if (p.failed || f == NULL || hand_over(&p, out) != 0) {
+		gl_fail(err, GL_ENOMEM, "%s: no memory to look into its code", code.name);
+	} else {
+		ret = 0;
+	}
+	for (uint32_t i = 0; i < p.nfuncs; i++) {
+		func_free(p.funcs[i]);
+	}
+	free(p.funcs);
+	if (p.decoded != NULL) {
+		p.cs.free(p.decoded, 1);
+	}
+	capstone_close(&p.cs);
+	if (ret != 0) {
+		gl_pool_free(&p.pool);
+		free(p.tables);
+		free(p.remarks);
+	}
+	return ret;
+}
+
+void gl_proof_free(struct gl_proof *proof)
+{
+	struct owned *own = (struct owned *)(void *)proof;
+
+	if (own != NULL) {
+		gl_pool_free(&own->pool);
+		free(own->tables);
+		free(own->remarks);
+		free(own);
+	}
+}
