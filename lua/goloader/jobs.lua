@@ -1,10 +1,11 @@
 --- Waiting for jobs (`fn:async(…)`), in any of three ways.
 --
 -- Outside of coroutines that this file knows of, a wait blocks the thread. In a coroutine that `spawn` has started it
--- yields, and `step` resumes it: an event loop calls that when `fd` can be read from. And `on_done` has a function called
--- by `step`. Whoever blocks steps meanwhile, so that the others get on.
+-- yields, and `step` resumes it: an event loop calls that when `fd` can be read from. And `on_done` has a function
+-- called by `step`. Whoever blocks steps meanwhile, so that the others get on.
 --
--- The C half (src/call/job.c) tells which of the watched jobs are done; who waits for them, and till when, is known here.
+-- The C half (src/call/job.c) tells which of the watched jobs are done; who waits for them, and till when, is known
+-- here.
 
 local core = require "goloader.core"
 
@@ -15,8 +16,8 @@ local is_yieldable = coroutine.isyieldable or function() return true end -- Lua 
 
 ---@class goloader.Job
 ---@field done fun(self: goloader.Job): boolean
----@field cancel fun(self: goloader.Job): true|nil, goloader.Error|nil  cancels the context.Context that the function was
----  given
+---@field cancel fun(self: goloader.Job): true|nil, goloader.Error|nil  cancels the context.Context that the function
+---  was given
 ---@field package results fun(self: goloader.Job): ...
 ---@field package watch fun(self: goloader.Job): userdata
 local Job = core.job_class
@@ -171,8 +172,8 @@ function jobs.fd()
   return fd
 end
 
---- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run: this function, or the
---- step that resumes it.
+--- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run: this function, or
+--- the step that resumes it.
 ---@param fn function
 ---@return thread
 function jobs.spawn(fn, ...)
@@ -186,7 +187,8 @@ end
 -- ---- one job ------------------------------------------------------------------------------------------------------
 
 local function timed_out(job)
-  return fail { code = "timeout", message = ("%s has not finished in time"):format(tostring(job):match ": (%S+)") }
+  local name = tostring(job):match ": (%S+)"
+  return fail { code = "timeout", message = name .. " has not finished in time" }
 end
 
 -- Yields till the job is done; others may resume the coroutine too.

@@ -40,6 +40,18 @@ static void count_call(struct gl_plan *plan, size_t words)
 	plan->counters.bytes_in += words * sizeof(uint64_t);
 }
 
+/* Calls Go for L, which Go may call back. */
+static void enter_go(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call)
+{
+	struct gl_caller *caller = plan->caller;
+
+	plan->calls++;
+	caller->calling = L;
+	gl_enter(caller, entry, call);
+	caller->calling = NULL;
+	plan->calls--;
+}
+
 void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_status status, const struct gl_buffer *out)
 {
 	const uint64_t *at = out->p;
@@ -59,6 +71,7 @@ void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_stat
 		lua_pushlstring(L, s, len);
 		lua_concat(L, 4);
 		break;
+	case GL_CALL_LUA: gl_push_lua_error(L, plan->caller, at); break;
 	case GL_CALL_TYPE:
 		s = gl_read_string(&at, &len);
 		lua_pushliteral(L, ": ");
@@ -75,8 +88,11 @@ void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_stat
 void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
 {
 	if (status != GL_CALL_DONE) {
+		struct gl_functions *functions = &plan->caller->functions;
+
 		plan->counters.panics += status == GL_CALL_PANICKED;
 		gl_plan_push_failure(L, plan, status, out);
+		gl_functions_cut(L, plan->caller, functions->inside);
 		gl_buffer_give(&plan->caller->out, out);
 		lua_error(L);
 	}
@@ -207,9 +223,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.error = plan->error;
 	call.out = &out;
 	count_call(plan, 0);
-	plan->calls++;
-	gl_enter(plan->caller, &plan->caller->call_fast, &call);
-	plan->calls--;
+	enter_go(L, plan, &plan->caller->call_fast, &call);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_call_check(L, plan, call.status, &out);
 
@@ -272,22 +286,32 @@ int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buf
 
 static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs)
 {
-	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
-	struct encoder e = { .L = L, .plan = plan, .in = &in };
+	struct gl_caller *caller = plan->caller;
+	uint32_t inside = caller->functions.inside;
 
+	if (plan->has_funcs) {
+		gl_functions_cut(L, caller, inside); /* what is left of arguments that did not fit */
+	}
+	struct gl_buffer in = gl_buffer_take(&caller->in);
+	struct encoder e = { .L = L, .plan = plan, .in = &in };
 	encode_arguments(&e, first, nargs);
-	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
-	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_call call = {
+		.plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out, .caller = caller
+	};
 	count_call(plan, in.len);
-	plan->calls++;
-	gl_enter(plan->caller, &plan->caller->call, &call);
-	plan->calls--;
+	caller->functions.inside = caller->functions.n;
+	enter_go(L, plan, &caller->call, &call);
+	caller->functions.inside = inside;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	gl_buffer_give(&plan->caller->in, &in);
+	gl_buffer_give(&caller->in, &in);
 	gl_call_check(L, plan, call.status, &out);
+	if (plan->has_funcs) {
+		gl_functions_cut(L, caller, inside);
+	}
 
 	int n = gl_plan_decode(L, plan, &out);
-	gl_buffer_give(&plan->caller->out, &out);
+	gl_buffer_give(&caller->out, &out);
 	return n;
 }
 

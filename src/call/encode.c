@@ -53,13 +53,19 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 	va_list args;
 
 	/* What was written so far is of no use, its memory is. */
-	gl_buffer_give(&e->plan->caller->in, e->in);
+	if (e->callback == NULL) {
+		gl_buffer_give(&e->plan->caller->in, e->in);
+		gl_functions_cut(L, e->plan->caller, e->plan->caller->functions.inside);
+	}
 	luaL_checkstack(L, 8, NULL);
 	add_path(way, sizeof(way), L, path);
 	luaL_where(L, 1);
 	va_start(args, fmt);
 	const char *what = lua_pushvfstring(L, fmt, args);
 	va_end(args);
+	if (e->callback != NULL) {
+		return gl_callback_fail(e, way, what);
+	}
 	if (export->kind == GL_EXPORT_VAR) {
 		lua_pushfstring(L, "%sbad value for '%s' (%s%s%s)", lua_tostring(L, -2), export->name, way,
 				way[0] != '\0' ? ": " : "", what);
@@ -628,7 +634,20 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 	case GL_KIND_ERROR: encode_error(e, idx, path); break;
 	case GL_KIND_ANY: encode_any(e, idx, type, path); break;
 	case GL_KIND_CONTEXT: gl_encode_context(e, idx, type, path); break;
+	case GL_KIND_FUNC: gl_encode_function(e, idx, type, path); break;
 	}
+}
+
+void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size)
+{
+	const char *name = e->plan->export->params[e->param].name;
+
+	if (name[0] == '\0' || strcmp(name, "_") == 0) {
+		snprintf(text, size, "parameter %d", (int)e->param + 1);
+	} else {
+		snprintf(text, size, "'%s'", name);
+	}
+	add_path(text, size, e->L, path);
 }
 
 void gl_encode_raw(struct encoder *e, uint64_t word) { put_word(e, word); }

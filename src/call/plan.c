@@ -32,6 +32,7 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
 		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
 		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
+		.callback = gl_callback_call,
 		.type_size = abi->type.Size_,
 		.type_ptrbytes = abi->type.PtrBytes,
 		.type_gcdata = abi->type.GCData,
@@ -106,6 +107,7 @@ void gl_caller_free(struct gl_caller *caller)
 {
 	if (caller != NULL) {
 		gl_jobs_close(caller);
+		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);
 		free(caller->in.p);
 		free(caller->out.p);
@@ -185,6 +187,101 @@ static size_t key_length(const char *name, size_t len)
 	return len;
 }
 
+static int64_t expr_of_name(struct exprs *x, const char *name, size_t len);
+
+/* Length of what comes before the comma or bracket that ends the first type of a list. */
+static size_t part_length(const char *list, size_t len)
+{
+	size_t depth = 0, i = 0;
+
+	for (; i < len; i++) {
+		if (strchr("([{", list[i]) != NULL) {
+			depth++;
+		} else if (strchr(")]}", list[i]) != NULL) {
+			if (depth-- == 0) {
+				break;
+			}
+		} else if (list[i] == ',' && depth == 0) {
+			break;
+		}
+	}
+	return i;
+}
+
+/* Where the types of a func's signature begin and end. */
+struct span {
+	const char *name;
+	size_t len;
+};
+
+/* Splits "string, ...int) (bool, error)" into types, at most max of them; returns how many are parameters, or -1. */
+static int split_signature(const char *name, size_t len, struct span *parts, size_t max, size_t *n)
+{
+	int nparams = -1;
+	bool has_list = true;
+
+	*n = 0;
+	while (len > 0 && *n < max) {
+		size_t size = part_length(name, len);
+
+		if (size > 0) {
+			parts[(*n)++] = (struct span){ name, size };
+		}
+		name += size;
+		len -= size;
+		if (len > 0 && name[0] == ')' && nparams < 0) {
+			nparams = (int)*n;
+			has_list = len > 2 && name[1] == ' ' && name[2] == '(';
+			size = has_list ? 3 : len > 1 ? 2 : 1;
+		} else {
+			size = len > 1 && name[0] == ',' ? 2 : len > 0;
+		}
+		name += size;
+		len -= size;
+	}
+	return len == 0 ? nparams : -1;
+}
+
+/* The expression for "func(string, ...int) (bool, error)", which comes without "func(". */
+static int64_t expr_of_func(struct exprs *x, const char *name, size_t len, struct gl_type_expr expr)
+{
+	struct span parts[64];
+	size_t n;
+	int nparams = split_signature(name, len, parts, sizeof(parts) / sizeof(parts[0]), &n);
+
+	if (nparams >= 0) {
+		expr.op = GL_TYPE_FUNC;
+		expr.len = (uint64_t)nparams;
+		expr.key = GL_TYPE_LAST;
+		for (size_t i = n; i-- > 0;) {
+			bool is_variadic = parts[i].len > 3 && strncmp(parts[i].name, "...", 3) == 0;
+			int64_t elem;
+
+			if (is_variadic) {
+				elem = expr_of_name(x, parts[i].name + 3, parts[i].len - 3);
+				expr.op = GL_TYPE_VARIADIC;
+				elem = elem < 0 ? -1 :
+						  add_expr(x, (struct gl_type_expr){
+								      .op = GL_TYPE_SLICE,
+								      .name = strndup(parts[i].name, parts[i].len),
+								      .elem = (uint32_t)elem });
+			} else {
+				elem = expr_of_name(x, parts[i].name, parts[i].len);
+			}
+			int64_t part = elem < 0 ? -1 :
+						  add_expr(x, (struct gl_type_expr){ .op = GL_TYPE_PART,
+										     .key = expr.key,
+										     .elem = (uint32_t)elem });
+			if (part < 0) {
+				free((char *)expr.name);
+				return -1;
+			}
+			expr.key = (uint32_t)part;
+		}
+	}
+	return add_expr(x, expr);
+}
+
 /* Index of the expression for the type of that name, -1 when memory is short. */
 static int64_t expr_of_name(struct exprs *x, const char *name, size_t len)
 {
@@ -220,6 +317,9 @@ static int64_t expr_of_name(struct exprs *x, const char *name, size_t len)
 	if (key < 0 || elem < 0 || expr.name == NULL) {
 		free((char *)expr.name);
 		return -1;
+	}
+	if (len > 5 && strncmp(name, "func(", 5) == 0) {
+		return expr_of_func(x, name + 5, len - 5, expr);
 	}
 	expr.key = (uint32_t)key;
 	expr.elem = (uint32_t)elem;
@@ -285,6 +385,7 @@ static int read_answer(struct gl_plan *plan, const uint64_t *at)
 			plan->ntypes++; /* what it has is to be freed */
 			return -1;
 		}
+		plan->has_funcs = plan->has_funcs || plan->types[plan->ntypes].kind == GL_KIND_FUNC;
 	}
 	for (size_t i = 0; i < plan->nplaces; i++) {
 		plan->places[i].type = &plan->types[*at++];

@@ -3,6 +3,7 @@
 #define GL_CALL_PLAN_H
 
 #include "../host/call.h"
+#include "../host/callback.h"
 #include "../host/job.h"
 #include "call.h"
 #include "ffi.h"
@@ -31,6 +32,15 @@ struct place {
 	int reg; /* the first register it travels in, of the sort its type takes; -1: by the stack */
 };
 
+/* Lua functions that Go has for the calls under way, and error values (callback.c) */
+struct function;
+struct gl_functions {
+	struct function *list;
+	uint32_t n, cap;
+	uint32_t inside; /* how many belong to calls that are in Go */
+	uint64_t serial;
+};
+
 struct gl_caller {
 	struct gl_host *host;
 	void (*plan)(struct gl_plan_request *);
@@ -42,6 +52,8 @@ struct gl_caller {
 	void (*set)(struct gl_call *);
 	int (*job_start)(struct gl_job *);
 	void (*job_cancel)(struct gl_job *);
+	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
+	struct gl_functions functions;
 	struct jobs *jobs; /* NULL till the first is started */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
@@ -65,6 +77,7 @@ struct gl_plan {
 	uint32_t calls; /* under way: Go may have called Lua, which is anywhere */
 	bool fast;      /* goes by the fast road */
 	bool has_error; /* the last result is an error */
+	bool has_funcs; /* a parameter may hold functions */
 	char *refusal;  /* why it can't be called, or NULL */
 	char *name;     /* the export's, which jobs may outlive */
 	uint32_t refs;  /* the owner's, and one for each job that may want to know the types of its results */
@@ -98,9 +111,10 @@ struct encoder {
 	lua_State *L;
 	struct gl_plan *plan;
 	struct gl_buffer *in;
-	bool is_job;    /* the call outlasts this one of Lua */
-	uint32_t param; /* which one is being encoded; nparams for a variable */
-	int arg;        /* its number in the call as Lua counts them */
+	const struct gl_callback *callback; /* what is encoded is the result of a Lua function, or NULL */
+	bool is_job;                        /* the call outlasts this one of Lua */
+	uint32_t param;                     /* which one is being encoded; nparams for a variable */
+	int arg;                            /* its number in the call as Lua counts them */
 	int depth;
 };
 
@@ -113,7 +127,10 @@ uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, con
 /* Appends a word as it is. */
 void gl_encode_raw(struct encoder *e, uint64_t word);
 /* The parts of gl_encode in files of their own */
+void gl_encode_function(struct encoder *e, int idx, const struct type *type, const struct path *path);
 void gl_encode_context(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Writes how messages call the value: 'f'.Handlers[3]. */
+void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size);
 /* Takes a stream's memory for a call. */
 struct gl_buffer gl_buffer_take(struct gl_buffer *home);
 /* Puts a stream's memory back for the next call. */
@@ -128,6 +145,15 @@ void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, 
 int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out);
 /* Pushes the message of a call that is not done but ended all the same. */
 void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_status status, const struct gl_buffer *out);
+/* Raises what is wrong with a result of a Lua function: way, the way to the value in it, and what. */
+int gl_callback_fail(struct encoder *e, const char *way, const char *what);
+/* What Go calls Lua by. */
+void gl_callback_call(struct gl_callback *callback);
+/* Forgets all but the n oldest functions. */
+void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n);
+void gl_functions_free(struct gl_caller *caller);
+/* Pushes the error value that a stream of GL_CALL_LUA tells of. */
+void gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at);
 /* Drops one reference. */
 void gl_plan_release(struct gl_plan *plan);
 /* Forgets the jobs of a Lua state that ends. Those under way run on. */

@@ -30,6 +30,8 @@ var setup struct {
 
 	code [3]unsafe.Pointer // what the functions above point to: closures that are nothing but code
 
+	callback *[0]byte // C's void (*)(struct gl_callback *)
+
 	gPanic, panicLink, panicGoexit                int
 	typeSize, typePtrBytes, typeGCData, typeBytes uintptr
 }
@@ -40,6 +42,7 @@ func goloader_call_setup(s *C.struct_gl_call_setup) {
 	*(*unsafe.Pointer)(unsafe.Pointer(&setup.reflectcall)) = unsafe.Pointer(&setup.code[0])
 	*(*unsafe.Pointer)(unsafe.Pointer(&setup.new)) = unsafe.Pointer(&setup.code[1])
 	*(*unsafe.Pointer)(unsafe.Pointer(&setup.newArray)) = unsafe.Pointer(&setup.code[2])
+	setup.callback = s.callback
 	setup.gPanic, setup.panicLink, setup.panicGoexit = int(s.g_panic), int(s.panic_link), int(s.panic_goexit)
 	setup.typeSize, setup.typePtrBytes = uintptr(s.type_size), uintptr(s.type_ptrbytes)
 	setup.typeGCData, setup.typeBytes = uintptr(s.type_gcdata), uintptr(s.type_bytes)
@@ -154,7 +157,7 @@ func call(c *C.struct_gl_call) {
 func (p *plan) call(c *C.struct_gl_call) {
 	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
 	if p.scoped {
-		in.scope = newScope()
+		in.scope = newCallScope(c.caller)
 		defer in.scope.end()
 	}
 	var regs enter.Regs
@@ -360,6 +363,11 @@ func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	case carryError:
 		*status = C.GL_CALL_TYPE
 		w.string(string(v))
+	case *luaError:
+		*status = C.GL_CALL_LUA
+		w.word(v.number)
+		w.word(v.serial)
+		w.string(v.text)
 	default:
 		*status = C.GL_CALL_PANICKED
 		w.string(panicText(p.value))
@@ -406,6 +414,8 @@ func traceback() string {
 		case strings.HasPrefix(name, "panic("):
 			kept, panicking = kept[:1], true
 		case !panicking, strings.HasPrefix(name, "runtime."):
+		case strings.HasPrefix(name, "goloader.dev/host.(*luaFunc)."), strings.HasPrefix(name, "reflect.callReflect("),
+			strings.HasPrefix(name, "reflect.makeFuncStub("): // a Lua function that Go calls
 		case strings.HasPrefix(name, "goloader.dev/host."), strings.HasPrefix(name, "goloader.dev/host/internal/enter."):
 			return strings.Join(kept, "\n")
 		default:

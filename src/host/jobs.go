@@ -58,8 +58,7 @@ func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
 	j.c, j.plan, j.addr = c, planOf(c.plan), c.addr
 	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
 	if j.plan.scoped {
-		j.scope = newScope()
-		j.scope.ctx, j.scope.cancel = context.WithCancel(context.Background())
+		j.scope = newJobScope()
 		in.scope = j.scope
 	}
 	j.stack = j.plan.decodeParams(&in, &j.regs)

@@ -1,35 +1,56 @@
 package host
 
 /*
+#include <stdlib.h>
 #include "call.h"
 */
 import "C"
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
+	"unsafe"
+
+	"goloader.dev/host/internal/enter"
 )
 
-// A scope is what ends with a call, of what the call was given: contexts. A plan whose parameters mention such a thing
-// is scoped, and only its calls have a scope.
+// A scope is what ends with a call, of what the call was given: contexts and Lua functions. A plan whose parameters
+// mention such a thing is scoped, and only its calls have a scope.
 type scope struct {
 	ctx      context.Context // what the call's contexts derive from
 	cancel   context.CancelFunc
 	contexts int // how many the call was given
 	cancels  []context.CancelFunc
+
+	ended  atomic.Bool
+	caller unsafe.Pointer // C's, of this call
+	g      uintptr        // the goroutine, a *runtime.g; 0 in a job, which is given no Lua function
+	stream C.struct_gl_buffer
 }
 
-func newScope() *scope {
-	return &scope{ctx: context.Background()}
+// newCallScope is the scope of a call that caller, which is C's, waits for on this thread.
+func newCallScope(caller unsafe.Pointer) *scope {
+	return &scope{ctx: context.Background(), caller: caller, g: uintptr(enter.G())}
+}
+
+// newJobScope is the scope of a job.
+func newJobScope() *scope {
+	s := &scope{}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 func (s *scope) end() {
+	s.ended.Store(true)
 	for i := len(s.cancels) - 1; i >= 0; i-- {
 		s.cancels[i]()
 	}
 	if s.cancel != nil {
 		s.cancel()
 	}
+	C.free(unsafe.Pointer(s.stream.p))
+	s.stream = C.struct_gl_buffer{}
 }
 
 // How a context is told of in a stream: the word nil, or the word given, then what gl_encode_context says.

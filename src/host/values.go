@@ -159,6 +159,8 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 		}
 	case C.GL_KIND_CONTEXT:
 		*(*context.Context)(p) = r.context()
+	case C.GL_KIND_FUNC:
+		r.function(n, p)
 	case C.GL_KIND_ANY:
 		*(*any)(p) = r.any()
 	}
@@ -361,7 +363,7 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 		if err != nil {
 			w.error(err)
 		}
-	case C.GL_KIND_CONTEXT:
+	case C.GL_KIND_CONTEXT, C.GL_KIND_FUNC:
 		panic(carryError("a result holds a " + n.name + ", which Lua can't carry yet"))
 	case C.GL_KIND_ANY:
 		w.any(reflect.ValueOf(*(*any)(p)))
