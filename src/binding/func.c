@@ -129,10 +129,8 @@ static int func_pure(lua_State *L)
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "__call", func_call },
-		{ "use_general_road", func_use_general_road },
-		{ "pure", func_pure },
-		{ "__tostring", func_tostring },
+		{ "__call", func_call }, { "use_general_road", func_use_general_road },
+		{ "pure", func_pure },   { "__tostring", func_tostring },
 		{ NULL, NULL },
 	};
 

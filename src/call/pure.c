@@ -187,11 +187,12 @@ enum {
 	ARGS_SIZE = 512,    /* above a function's return address */
 	G_SIZE = 512,
 	THUNKS_SIZE = 15 << 12, /* bytes of code that go with a page of data */
-	THUNK_SIZE = 640,       /* bytes of code at most */
+	HLT = 0xf4,       /* an instruction of one byte that faults: where a copy gives up, and where it has nothing */
+	THUNK_SIZE = 640, /* bytes of code at most */
 };
 
 struct thunk {
-	uintptr_t code;    /* where it goes on: the copy, or what says that there is none any more */
+	uintptr_t code; /* where it goes on: the copy, or what says that there is none any more */
 	uint64_t calls;
 };
 
@@ -220,7 +221,7 @@ struct gl_pure_room {
 /* Where code lies that is a copy, for the signal handler: never freed, since that may be looking. */
 struct region {
 	_Atomic uintptr_t low, high;
-	uintptr_t fail;           /* where a fault goes on */
+	uintptr_t fail; /* where a fault goes on */
 	uint64_t *status;
 	uintptr_t guard_low, guard_high;
 	struct region *next;
@@ -320,7 +321,7 @@ static struct block *block_new(struct gl_pure_room *room, struct gl_error *err)
 	b->nan = NAN;
 	b->single_nan = NAN;
 	*stackguard_of(b) = b->soft;
-	memset(thunks_of(b), 0xcc, THUNKS_SIZE);
+	memset(thunks_of(b), HLT, THUNKS_SIZE);
 	if (gl_arena_protect(thunks_of(b), THUNKS_SIZE, GL_PROT_READ_EXEC, err) != 0) {
 		gl_arena_give(gl_host_arena(room->host), b, data + THUNKS_SIZE);
 		return NULL;
@@ -358,11 +359,16 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP], at = (uintptr_t)info->si_addr;
 	enum { DIRECTION = 1 << 10 };
+	enum gl_pure_status status = sig == SIGFPE ? GL_PURE_DIVIDE : GL_PURE_NIL;
 
 	for (struct region *r = atomic_load(&regions); r != NULL; r = r->next) {
 		if (pc >= atomic_load(&r->low) && pc < atomic_load(&r->high)) {
-			bool is_deep = sig == SIGSEGV && at >= r->guard_low && at < r->guard_high;
-			*r->status = is_deep ? GL_PURE_DEEP : sig == SIGFPE ? GL_PURE_DIVIDE : GL_PURE_NIL;
+			if (*(const uint8_t *)pc == HLT) {
+				status = GL_PURE_PANIC;
+			} else if (sig == SIGSEGV && at >= r->guard_low && at < r->guard_high) {
+				status = GL_PURE_DEEP;
+			}
+			*r->status = status;
 			uc->uc_mcontext.gregs[REG_RIP] = (greg_t)r->fail;
 			uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)DIRECTION;
 			return;
@@ -751,6 +757,7 @@ static int copy_insn(const struct copy *c, uint8_t *to, const uint8_t *from, con
 		memset(to, 0x90, fact->size);
 		memcpy(to, lea_r14, sizeof(lea_r14));
 		return set_offset(to, &lea, (uintptr_t)b->g, err);
+	case GL_REF_GIVE_UP: *to = HLT; return 0;
 	case GL_REF_DROPPED: memset(to, 0x90, fact->size); return 0;
 	}
 	return 0;
@@ -759,7 +766,7 @@ static int copy_insn(const struct copy *c, uint8_t *to, const uint8_t *from, con
 static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t size, struct block *b,
 		      const struct ends *ends, struct gl_error *err)
 {
-	memset(c->base, 0xcc, size);
+	memset(c->base, HLT, size);
 	for (int i = 0; i < STUBS; i++) {
 		struct text t = { .at = c->stubs[i] };
 		put_failure(&t, b, (enum gl_pure_status)i, ends->fail);
@@ -843,7 +850,7 @@ static int write_thunk(struct pure *p, const struct text *t, struct gl_error *er
 	if (gl_arena_protect(code, THUNKS_SIZE, GL_PROT_READ_WRITE, err) != 0) {
 		return -1;
 	}
-	memset(p->thunk_code, 0xcc, THUNK_SIZE);
+	memset(p->thunk_code, HLT, THUNK_SIZE);
 	memcpy(p->thunk_code, t->bytes, t->n);
 	return gl_arena_protect(code, THUNKS_SIZE, GL_PROT_READ_EXEC, err);
 }

@@ -66,7 +66,9 @@ bool gl_plan_pure_place(const struct gl_plan *plan, size_t i, struct gl_pure_pla
 /* Adds a parameter's words. They come in registers one after the other, in the order of the parameters. */
 static bool add_words(struct gl_pure_shape *shape, const struct type *type, int reg)
 {
-	size_t n = type->kind == GL_KIND_STRING ? 2 : type->kind == GL_KIND_BYTES || type->kind == GL_KIND_SLICE ? 3 : 1;
+	size_t n = type->kind == GL_KIND_STRING                               ? 2 :
+		   type->kind == GL_KIND_BYTES || type->kind == GL_KIND_SLICE ? 3 :
+										1;
 
 	if (type->kind == GL_KIND_FLOAT) {
 		return (size_t)reg == shape->nfloats++;
