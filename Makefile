@@ -6,6 +6,7 @@
 #   make lint                 formatters and linters
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
 #   make bench [FIGURES=name] figures, into build/bench.json
+#   make soak [CALLS=1e9]     calls of every kind, mixed; fails when resident memory grows
 #   make conformance GO=GOROOT [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
@@ -44,7 +45,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host deps run test c-tests run-tests lint bench conformance conformance-all packages fuzz \
+.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak conformance conformance-all packages fuzz \
 	rock install clean
 
 all: core default-host
@@ -84,10 +85,32 @@ build/lib/libgoloader.a: $(LIB_OBJECTS)
 
 # Lua's own symbols come from the program that loads it. The library stays when that closes its Lua state: the Go runtime
 # does too, and another state finds it again.
+LINK_CORE = $(CC) $(CFLAGS) $(LTO) -fPIC -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS) $(LDFLAGS)
+
 build/lib/goloader/core.so: $(BINDING_OBJECTS) build/lib/libgoloader.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LTO) -fPIC -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $(BINDING_OBJECTS) \
-		build/lib/libgoloader.a $(LIBS) $(LDFLAGS)
+	$(LINK_CORE)
+
+# The same for plain Lua, as tests want it: what includes Lua's headers is compiled for each version.
+PLAIN_LUAS := 5.1 5.3 5.4
+lua_object = $(patsubst build/obj/%,build/lua$(1)/obj/%,$(BINDING_OBJECTS) $(filter build/obj/call/%,$(LIB_OBJECTS)))
+
+define plain_lua
+build/lua$(1)/obj/%: LUA_CFLAGS := $(shell pkg-config --cflags lua$(1) 2>/dev/null)
+
+build/lua$(1)/obj/%.c.o: src/%.c Makefile
+	@mkdir -p $$(@D)
+	$$(CC) $$(GL_CFLAGS) -MMD -MP -c $$< -o $$@
+
+build/lua$(1)/goloader/core.so: $(call lua_object,$(1)) build/lib/libgoloader.a
+	@mkdir -p $$(@D)
+	$$(LINK_CORE)
+
+-include $(patsubst %.o,%.d,$(call lua_object,$(1)))
+endef
+$(foreach version,$(PLAIN_LUAS),$(eval $(call plain_lua,$(version))))
+
+plain-luas: $(PLAIN_LUAS:%=build/lua%/goloader/core.so)
 
 build/bin/goloader: build/obj/cmd/goloader.c.o
 	@mkdir -p $(@D)
@@ -110,7 +133,7 @@ run: deps
 # ALSO: more Go roots; the specs run on their hosts too. SAMPLED: more of them; of Go's own programs a few run there.
 # CONFORMANCE=all: on the Go at hand all of those run.
 test: deps
-	@$(MAKE) --no-print-directory all c-tests
+	@$(MAKE) --no-print-directory all c-tests plain-luas
 	@for root in $(ALSO) $(SAMPLED); do $(MAKE) --no-print-directory GO=$$root host || exit; done
 	@$(MAKE) --no-print-directory run-tests
 
@@ -124,6 +147,11 @@ run-tests:
 bench: deps
 	@$(MAKE) --no-print-directory all
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
+
+CALLS ?= 1e9
+soak: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host

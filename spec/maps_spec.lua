@@ -69,7 +69,7 @@ describe("the process's memory", function()
       end
       write(%q, "ok")
     ]]):format(ready, object, done))
-    os.execute(("luajit spec/env.lua %s &"):format(script))
+    os.execute(("%s spec/env.lua %s &"):format(support.interpreter, script))
     assert.is_true(support.eventually(function() return (support.read(ready) or "") ~= "" end))
     local pid, samples = support.read(ready), 0
     while not support.read(done) and support.read("/proc/" .. pid .. "/stat") do

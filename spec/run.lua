@@ -7,6 +7,8 @@
 -- along: a suite that dies or outlasts its time counts as a failure whatever it printed before. The last line is
 -- "N passed, N failed".
 --
+-- Specs of calls run on PUC Lua too (PLAIN_LUAS below): the roads that calls take differ there, their results don't.
+--
 -- GOLOADER_ALSO, hosts separated by spaces: the specs are run once more on each. GOLOADER_SAMPLED, Go roots: some of
 -- Go's own test programs run on their hosts, as they do on the Go at hand, GOROOT_DIR. CONFORMANCE=all: there all do.
 
@@ -105,10 +107,11 @@ local function run(title, command, read, environment, timeout)
   io.stdout:flush()
 end
 
-local function run_spec(file, host)
+local function run_spec(file, lua, host)
   local environment = host and "GOLOADER_HOST=" .. quote(host) or ""
-  local title = host and ("%s (%s)"):format(file, host:match "host/([^/]*)/" or host) or file
-  run(title, "luajit spec/env.lua spec/busted.lua -o spec/report.lua " .. quote(file), read_tap, environment)
+  local on = host and (host:match "host/([^/]*)/" or host) or lua ~= "luajit" and lua
+  run(on and ("%s (%s)"):format(file, on) or file,
+    lua .. " spec/env.lua spec/busted.lua -o spec/report.lua " .. quote(file), read_tap, environment)
 end
 
 local chosen = {}
@@ -123,7 +126,18 @@ for _, file in ipairs(files("spec/c", "_test%.c$")) do
   end
 end
 for _, file in ipairs(files("spec", "_spec%.lua$")) do
-  if wanted(file) then run_spec(file) end
+  if wanted(file) then run_spec(file, "luajit") end
+end
+
+local PLAIN_LUAS = { "lua5.1", "lua5.3", "lua5.4" }
+local ON_PLAIN_LUAS = {
+  call = true, types = true, maps = true, errors = true, values = true, handles = true, jobs = true, callbacks = true,
+  context = true, stats = true, roads = true,
+}
+for _, lua in ipairs(PLAIN_LUAS) do
+  for _, file in ipairs(files("spec", "_spec%.lua$")) do
+    if wanted(file) and ON_PLAIN_LUAS[file:match "([^/]*)_spec%.lua$"] then run_spec(file, lua) end
+  end
 end
 
 -- Specs that start a host name it; the others prove nothing new on another Go.
@@ -133,7 +147,7 @@ local function needs_host(file)
 end
 for host in (os.getenv "GOLOADER_ALSO" or ""):gmatch "%S+" do
   for _, file in ipairs(files("spec", "_spec%.lua$")) do
-    if wanted(file) and needs_host(file) then run_spec(file, host) end
+    if wanted(file) and needs_host(file) then run_spec(file, "luajit", host) end
   end
 end
 

@@ -6,6 +6,9 @@ local toolchain = require "goloader.toolchain"
 
 local support = {}
 
+--- What runs Lua here: the specs of calls run on others than LuaJIT too.
+support.interpreter = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%S+$"
+
 --- The process's host.
 function support.host()
   return assert(goloader.host())
@@ -88,9 +91,53 @@ function support.cli(...)
   return support.run { "build/bin/goloader", ... }
 end
 
---- Runs a Lua script in a process of its own, with this tree's goloader.
-function support.lua(script, environment)
-  return support.run({ "luajit", "spec/env.lua", support.write("script.lua", script) }, environment)
+--- Runs a Lua script in a process of its own, with this tree's goloader; on the Lua of this process when none is named.
+function support.lua(script, environment, interpreter)
+  return support.run({ interpreter or support.interpreter, "spec/env.lua", support.write("script.lua", script) },
+    environment)
+end
+
+-- What differs from one Lua to the next ----------------------------------------------------------------------------
+
+local has_ffi, ffi = pcall(require, "ffi")
+local load = rawget(_G, "loadstring") or load
+local math_type = rawget(math, "type") or type
+local INT64_MAX = "9223372036854775807"
+
+--- The integer of these digits as calls carry it on this Lua: a number, or beyond 2^53 int64_t or uint64_t cdata, an
+--- integer of Lua 5.3 and later up to 2^63, the digits themselves where nothing else is left.
+function support.integer(digits)
+  local number = tonumber(digits)
+  if math.abs(number) < 2 ^ 53 then return number end
+  if has_ffi then
+    local is_unsigned = #digits == 20 and number > 0 or #digits == 19 and digits > INT64_MAX
+    return load("return " .. digits .. (is_unsigned and "ULL" or "LL"))()
+  end
+  return math_type(number) == "integer" and number or digits
+end
+
+--- Is it the integer of these digits, in the form that results have?
+function support.is_integer(value, digits, is_unsigned)
+  local expected = support.integer(digits)
+  if type(expected) == "cdata" then
+    return ffi.istype(is_unsigned and "uint64_t" or "int64_t", value) and value == expected
+  end
+  return value == expected and math_type(value) == math_type(expected)
+end
+
+--- A small integer in the form of a big one: on Lua 5.1 there is none, on later ones a float is another form.
+function support.wide(number)
+  if has_ffi then return ffi.new("int64_t", number) end
+  return number + 0.0
+end
+
+--- Calls `finalizer` when the collector finds a value that nobody holds.
+function support.finalized(finalizer)
+  if rawget(_G, "newproxy") then
+    getmetatable(newproxy(true)).__gc = finalizer
+  else
+    setmetatable({}, { __gc = finalizer })
+  end
 end
 
 local counter

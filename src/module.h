@@ -42,6 +42,8 @@ const char *gl_host_path(const struct gl_host *host);
 void *gl_host_export(const struct gl_host *host, const char *name);
 /* Fails with GL_EHOST in a process that forked after the host was started: a Go runtime does not survive fork. */
 int gl_host_check(const struct gl_host *host, struct gl_error *err);
+/* Has a byte of the Go half's set to 1 in a process that forked. */
+void gl_host_note_forks(struct gl_host *host, uint8_t *forked);
 
 /* Names the archive (build cache file) that holds the compiled package import_path, for what the host lacks: what is
  * needed of it stays for the life of the process, and all modules share it. A later call for the same path replaces the
@@ -122,6 +124,7 @@ struct gl_param {
 	const char *type_name; /* "map[string]main.P", as the compiler's DWARF names it */
 	uintptr_t type; /* its descriptor (internal/abi.Type) in this process; 0 when neither host nor module has one */
 	bool is_result;
+	bool is_lent; /* the function neither keeps nor returns what this parameter points to, as far as is known */
 };
 
 enum gl_export_kind { GL_EXPORT_FUNC, GL_EXPORT_VAR };

@@ -33,6 +33,9 @@ static void after_fork_in_child(void)
 	lock = unlocked; /* whoever held it is not in this process */
 	if (the_host != NULL) {
 		the_host->forked = 1;
+		if (the_host->forked_in_go != NULL) {
+			*the_host->forked_in_go = 1;
+		}
 	}
 }
 
@@ -552,6 +555,8 @@ struct gl_arena *gl_host_arena(const struct gl_host *host) { return host->linker
 struct gl_image *gl_host_image(const struct gl_host *host) { return host->linker.image; }
 const char *gl_host_path(const struct gl_host *host) { return host->path; }
 void *gl_host_export(const struct gl_host *host, const char *name) { return dlsym(host->handle, name); }
+
+void gl_host_note_forks(struct gl_host *host, uint8_t *forked) { host->forked_in_go = forked; }
 
 int gl_host_check(const struct gl_host *host, struct gl_error *err)
 {

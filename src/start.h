@@ -36,7 +36,8 @@ struct gl_host {
 	struct gl_abi *abi;
 	struct linker linker;
 	struct gl_runtime runtime;
-	volatile int forked; /* set in a child process */
+	volatile int forked;   /* set in a child process */
+	uint8_t *forked_in_go; /* the same for the Go half, or NULL */
 	/* How many threads the runtime keeps for calls from C (extraMLength), how many of C's have called
 	 * (extraMInUse), and how many of its own do nothing for programs (sched.nmsys); NULL where this Go has them
 	 * under other names */

@@ -10,10 +10,18 @@
 -- branch on. Misuse raises.
 
 local lfs = require "lfs"
-local core = require "goloader.core"
+local loads, core = pcall(require, "goloader.core")
+if not loads then
+  -- the functions of Lua's C API are not the same from one version to the next
+  local file, symbol = tostring(core):match "([^%s:]+): undefined symbol: (luaL?_[%w_]+)"
+  error(not file and core or ("%s was built for another Lua than this one, %s, which has no %s: make it with "
+    .. "LUA_INCDIR=<where this one's lua.h is>"):format(file, _VERSION, symbol), 0)
+end
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
+local jobs = require "goloader.jobs"
 local policy = require "goloader.policy"
+local road = require "goloader.road"
 local toolchain = require "goloader.toolchain"
 
 ---@class goloader.Error
@@ -90,7 +98,7 @@ function Module:unload(options)
   if not s.core:is_loaded() then return fail { code = "closed", message = s.name .. " was unloaded already" } end
   local ok, err = s.core:unload(options and options.prove)
   if not ok then return fail(err) end
-  s.functions = {}
+  s.forget()
   return true
 end
 
@@ -195,27 +203,16 @@ local function is_export(name)
   return type(name) == "string" and not name:find "^[%l_]"
 end
 
-local module_metatable = {
-  __index = function(self, name)
-    if not is_export(name) then return Module[name] end
-    local s = state[self]
-    local fn = s.functions[name]
-    if fn then return fn end
-    if s.variables[name] then return s.core:get(name) end
-    fn = s.core:func(name)
-    s.functions[name] = fn
-    return fn
-  end,
-  __newindex = function(self, name, value)
-    local s = state[self]
-    if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
-    s.core:set(name, value)
-  end,
-  __tostring = function(self)
-    local s = state[self]
-    return ("goloader.module: %s%s"):format(s.name, s.core:is_loaded() and "" or " (unloaded)")
-  end,
-}
+local function set_field(self, name, value)
+  local s = state[self]
+  if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
+  s.core:set(name, value)
+end
+
+local function describe(self)
+  local s = state[self]
+  return ("goloader.module: %s%s"):format(s.name, s.core:is_loaded() and "" or " (unloaded)")
+end
 
 local function new_module(loaded, name, object_bytes)
   -- where packages of one module export the same name, the one that was built or given last has it: the first listed
@@ -226,8 +223,23 @@ local function new_module(loaded, name, object_bytes)
       variables[export.name] = export.kind == "var" or nil
     end
   end
-  local self = setmetatable({}, module_metatable)
-  state[self] = { core = loaded, name = name, functions = {}, variables = variables, object_bytes = object_bytes }
+  -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
+  local functions = setmetatable({}, {
+    __index = function(functions, field)
+      if not is_export(field) then return Module[field] end
+      if variables[field] then return loaded:get(field) end
+      local fn = loaded:func(field)
+      if fn then functions[field] = road.equip(fn) end
+      return fn
+    end,
+  })
+  local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
+  state[self] = {
+    core = loaded, name = name, variables = variables, object_bytes = object_bytes,
+    forget = function()
+      for field in pairs(functions) do functions[field] = nil end
+    end,
+  }
   return self
 end
 
@@ -651,7 +663,50 @@ function goloader.host(options)
   local started, err = core.host_start(path, options.desc)
   if not started then return fail(err) end
   running = setmetatable({ core = started, path = path, memory = {}, archives = {} }, Host)
+  jobs.set_host(started, fail)
   return running
+end
+
+-- ---- jobs ---------------------------------------------------------------------------------------------------------
+
+local function check_host(name)
+  if not running then misuse(3, "goloader.%s: no host was started: there are no jobs", name) end
+end
+
+--- A file descriptor for an event loop: when it can be read from, `goloader.step` has something to do.
+---@return integer|nil fd
+---@return goloader.Error|nil err
+function goloader.fd()
+  check_host "fd"
+  return jobs.fd()
+end
+
+--- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
+--- a timeout it does not block.
+---@param timeout number|nil  seconds to wait for something to do
+---@return integer finished  jobs, since the last step
+function goloader.step(timeout)
+  check_host "step"
+  if timeout ~= nil and type(timeout) ~= "number" then
+    misuse(2, "goloader.step: a timeout in seconds expected, got %s", type(timeout))
+  end
+  return jobs.step(timeout)
+end
+
+--- Starts a coroutine in which `job:wait` yields, until `goloader.step` resumes it.
+---@param fn function
+---@return thread
+function goloader.spawn(fn, ...)
+  check_host "spawn"
+  if type(fn) ~= "function" then misuse(2, "goloader.spawn: a function expected, got %s", type(fn)) end
+  return jobs.spawn(fn, ...)
+end
+
+--- Seconds to the next deadline of a wait, nil where there is none: for an event loop that does not poll `goloader.fd`.
+---@return number|nil
+function goloader.next_timeout()
+  check_host "next_timeout"
+  return jobs.next_timeout()
 end
 
 local function default_description()

@@ -4,13 +4,14 @@
 -- baseline in turn, so that a slow minute of the machine falls on both; the medians are printed and written to
 -- build/bench.json. Every sample is a process of its own (sample.lua for the loader, plugin/main.go for Go's plugins,
 -- native/alone for code that Go linked), because the first time is what counts: a second plugin.Open of the same file,
--- for one, does nothing.
+-- for one, does nothing. The figures of calls have files of their own: calls.lua, calls_sample.lua.
 --
 -- Arguments choose figures by the beginning of their names: `make bench FIGURES="load code"`.
 
 local cjson = require "cjson"
 local goloader = require "goloader"
 local now = require "spec.bench.clock"
+local calls = require "spec.bench.calls"
 local sprawl = require "spec.bench.sprawl"
 
 local SAMPLES = 7
@@ -127,6 +128,25 @@ local function objects_of(module, package)
   return { files = files, megabytes = bytes / 1e6 }
 end
 
+local wanted = { unpack(arg) }
+
+local function is_wanted(names)
+  for _, name in ipairs(names) do
+    for _, prefix in ipairs(wanted) do
+      if name:sub(1, #prefix) == prefix then return true end
+    end
+  end
+  return #wanted == 0
+end
+
+-- Calls build their baselines themselves, in no time.
+local function is_more_wanted()
+  for _, prefix in ipairs(wanted) do
+    if prefix:sub(1, 4) ~= "call" then return true end
+  end
+  return #wanted == 0
+end
+
 local small, large, native -- objects for load.scale and code.native
 
 local function prepare()
@@ -152,15 +172,11 @@ local function report_figure(name, unit, value, baseline)
   return results[#results]
 end
 
-local wanted = { unpack(arg) }
-
-local function is_wanted(names)
-  for _, name in ipairs(names) do
-    for _, prefix in ipairs(wanted) do
-      if name:sub(1, #prefix) == prefix then return true end
-    end
-  end
-  return #wanted == 0
+-- A figure that can't be had does not take the others along, and fails the bench at its end.
+local failed
+local function missing(names, err)
+  failed = true
+  io.stderr:write(table.concat(names, ", "), ": ", tostring(err), "\n")
 end
 
 -- Calls `measure` for each sample; it returns values and their baselines, in the order of the names.
@@ -170,7 +186,8 @@ local function figure(names, units, samples, measure)
   local values, baselines = {}, {}
   for k in ipairs(names) do values[k], baselines[k] = {}, {} end
   for i = 1, samples do
-    local value, baseline = measure(i)
+    local ok, value, baseline = pcall(measure, i)
+    if not ok then return missing(names, value) end
     for k in ipairs(names) do
       values[k][i], baselines[k][i] = assert(value[k]), assert(baseline[k])
     end
@@ -249,11 +266,9 @@ local function measure_all()
     return run_edition("build/bin/goloader", "run", file), run_edition("go", "run", file)
   end)
 
-  figure({ "call.cgo" }, { "ns" }, SAMPLES, function()
-    return loader("call", dir .. "/calc.o"), loader("cgo", dir .. "/empty.so")
-  end)
-
   code_native()
+  calls.measure { dir = dir, host = host, samples = SAMPLES, run = run, with_go = with_go, numbers = numbers,
+    figure = figure }
 end
 
 -- ---- the report -----------------------------------------------------------------------------------------------------
@@ -267,9 +282,10 @@ local beside = {
   ["host.rss"] = "the process with the empty host",
   ["edit.plugin"] = "go build -buildmode=plugin, plugin.Open, same answer",
   ["run.gorun"] = "go run of the same program, just edited",
-  ["call.cgo"] = "FFI call of a cgo //export function",
   ["code.native"] = "the same programs linked natively, geometric mean",
 }
+
+for _, f in ipairs(calls.figures) do beside[f[1]] = f[5] end
 
 local function pretty(number)
   if number >= 1000 then return ("%.0f"):format(number) end
@@ -286,7 +302,7 @@ local function report()
 end
 
 local ok, err = pcall(function()
-  prepare()
+  if is_more_wanted() then prepare() end
   measure_all()
 end)
 run("rm", "-rf", dir)
@@ -295,3 +311,4 @@ if not ok then
   os.exit(1)
 end
 report()
+os.exit(failed and 1 or 0)

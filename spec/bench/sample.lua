@@ -7,8 +7,6 @@
 --     start HOST.so                  milliseconds from `require` to the first Go call; resident megabytes then
 --     dlopen LIBRARY.so              the same for an empty Go library
 --     edit FILE.go NEW.go CATALOGUE  milliseconds from the edit to the first answer of the new code; what it answered
---     call FILE.o                    nanoseconds for a call of Add from Lua
---     cgo LIBRARY.so                 the same for a cgo //export function by FFI
 --     programs FILE.o…               names of the programs in package native, one a line
 --     native PROGRAM TIMES FILE.o…   nanoseconds of the fastest run of such a program; what it computed
 
@@ -17,7 +15,6 @@ local now = require "spec.bench.clock"
 
 ffi.cdef [[
 void Nothing(void);
-ptrdiff_t Add(ptrdiff_t a, ptrdiff_t b);
 ]]
 
 local function resident() -- megabytes
@@ -41,21 +38,6 @@ local function text_of(path)
   local text = file:read "*a"
   file:close()
   return text
-end
-
--- Nanoseconds for a call, the best-known way: median of several loops, the first of which is for the JIT compiler.
-local function call_time(add)
-  local CALLS = 1000000
-  local times = {}
-  for i = 1, 6 do
-    local sum = 0
-    local begin = now()
-    for k = 1, CALLS do sum = sum + tonumber(add(k, 1)) end
-    times[i] = (now() - begin) * 1e6 / CALLS
-    assert(sum == CALLS * (CALLS + 1) / 2 + CALLS)
-  end
-  table.remove(times, 1)
-  return median(times)
 end
 
 local samples = {}
@@ -123,14 +105,6 @@ function samples.edit(source, edited, products)
   local begin = now()
   local count = build_and_ask()
   return now() - begin, count
-end
-
-function samples.call(object)
-  return call_time(assert(start():load(object)).Add)
-end
-
-function samples.cgo(path)
-  return call_time(ffi.load(path).Add)
 end
 
 function samples.programs(...)

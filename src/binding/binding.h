@@ -41,6 +41,20 @@ const struct gl_export *binding_module_export(const struct binding_module *modul
 /* Pushes a new function userdata for export number i of the module at stack index module. */
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);
+int binding_func_class(lua_State *L);
+
+/* Pushes a new job userdata; what it needs is kept by the user value of the function at stack index func. */
+void binding_push_job(lua_State *L, struct gl_job *job, struct binding_host *host, int func);
+void binding_open_job(lua_State *L);
+/* What a host has for jobs */
+int binding_jobs_fd(lua_State *L);
+int binding_jobs_step(lua_State *L);
+int binding_jobs_ready(lua_State *L);
+int binding_jobs_set_timer(lua_State *L);
+int binding_clock(lua_State *L);
+
+/* The host of a module. */
+struct binding_host *binding_module_host(const struct binding_module *module);
 
 /* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);

@@ -69,15 +69,24 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "imports", binding_imports },
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
+		{ "clock", binding_clock },
+		{ "func_class", binding_func_class },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },
 		{ NULL, NULL },
 	};
 
+#if LUA_VERSION_NUM >= 502
+	luaL_checkversion(L); /* a second Lua in the process may have lent its functions */
+#endif
 	binding_open_host(L);
 	binding_open_module(L);
 	binding_open_func(L);
+	binding_open_job(L);
 	lua_newtable(L);
 	gl_lua_setfuncs(L, functions);
+	/* Waiting is written in Lua: a C function can't go on after it has yielded. */
+	luaL_getmetatable(L, "goloader.job");
+	lua_setfield(L, -2, "job_class");
 	return 1;
 }

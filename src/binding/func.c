@@ -1,6 +1,7 @@
-/* Function handles: what a module's exported functions are in Lua. */
+/* Function handles: the exports of a module, as Lua calls them. */
 #include <string.h>
 
+#include "../call/ffi.h"
 #include "../call/pure.h"
 #include "binding.h"
 
@@ -10,6 +11,8 @@ struct binding_func {
 	const char *mark;              /* func_mark, which no other userdata holds */
 	struct binding_module *module; /* kept alive by the user value */
 	size_t export;
+	struct gl_ffi_call *ffi; /* once func:ffi() was asked for, or NULL */
+	struct gl_ffi_entry entry;
 };
 
 static const char func_mark[] = FUNC;
@@ -18,9 +21,7 @@ void binding_push_func(lua_State *L, int module, size_t i)
 {
 	struct binding_func *f = lua_newuserdata(L, sizeof(*f));
 
-	f->mark = func_mark;
-	f->module = lua_touserdata(L, module);
-	f->export = i;
+	*f = (struct binding_func){ .mark = func_mark, .module = lua_touserdata(L, module), .export = i };
 	luaL_getmetatable(L, FUNC);
 	lua_setmetatable(L, -2);
 	lua_newtable(L);
@@ -29,20 +30,106 @@ void binding_push_func(lua_State *L, int module, size_t i)
 	lua_setuservalue(L, -2);
 }
 
-/* The hot path: a look at the mark is quicker than one at the metatable. */
-static int func_call(lua_State *L)
+/* Known by its mark, for each may have a metatable of its own (lua/goloader/road.lua); and that is quicker, too. */
+static struct binding_func *check_func(lua_State *L)
 {
 	struct binding_func *f = lua_touserdata(L, 1);
 
 	if (f == NULL || lua_rawlen(L, 1) != sizeof(*f) || f->mark != func_mark) {
-		return luaL_argerror(L, 1, "a function of a module expected");
+		luaL_argerror(L, 1, "a function of a module expected");
 	}
-	return gl_plan_call(L, binding_module_plan(L, f->module, f->export), 2);
+	return f;
+}
+
+static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
+{
+	struct gl_plan *plan = binding_module_plan(L, f->module, f->export);
+
+	/* Plans are made anew when a module could not be unloaded. */
+	if (f->ffi != NULL && !gl_ffi_is_open(f->ffi)) {
+		gl_ffi_open(f->ffi, plan);
+	}
+	return plan;
+}
+
+static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
+
+/* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
+static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
+{
+	static const char *const names[] = {
+		[GL_FFI_BOOL] = "bool",   [GL_FFI_INT] = "int",       [GL_FFI_UINT] = "int",
+		[GL_FFI_FLOAT] = "float", [GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "string",
+		[GL_FFI_ERROR] = "error"
+	};
+
+	lua_createtable(L, n, 0);
+	for (int i = 0; i < n; i++) {
+		lua_createtable(L, 0, 3);
+		lua_pushstring(L, names[places[i].kind]);
+		lua_setfield(L, -2, "kind");
+		lua_pushnumber(L, (lua_Number)places[i].low);
+		lua_setfield(L, -2, "low");
+		lua_pushnumber(L, (lua_Number)places[i].high);
+		lua_setfield(L, -2, "high");
+		lua_rawseti(L, -2, i + 1);
+	}
+}
+
+/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; parameters, results; is it integral? or nil
+ * when its types can't take the FFI road */
+static int func_ffi(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_plan *plan = plan_of(L, f);
+
+	if (f->ffi == NULL) {
+		f->ffi = gl_ffi_new(plan);
+	}
+	if (f->ffi == NULL) {
+		return 0;
+	}
+	lua_pushlightuserdata(L, f->ffi);
+	push_places(L, f->ffi->params, f->ffi->nparams);
+	push_places(L, f->ffi->results, f->ffi->nresults);
+	lua_pushboolean(L, f->ffi->is_integral);
+	gl_ffi_entry(f->ffi, &f->entry);
+	lua_pushlightuserdata(L, &f->entry);
+	return 5;
+}
+
+/* func:ffi_finish() -> the results of the last call by FFI, where Lua can't take them */
+static int func_ffi_finish(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	luaL_argcheck(L, f->ffi != NULL, 1, "no call by FFI");
+	plan_of(L, f);
+	return gl_ffi_finish(L, f->ffi);
+}
+
+static int func_gc(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	gl_ffi_free(f->ffi);
+	f->ffi = NULL;
+	return 0;
+}
+
+/* func:async(…) -> job */
+static int func_async(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	struct gl_job *job = gl_job_start(L, plan_of(L, f), 2);
+
+	binding_push_job(L, job, binding_module_host(f->module), 1);
+	return 1;
 }
 
 static int func_tostring(lua_State *L)
 {
-	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
+	struct binding_func *f = check_func(L);
 	const struct gl_export *export = binding_module_export(f->module, f->export);
 
 	if (export == NULL) {
@@ -58,10 +145,15 @@ static int func_tostring(lua_State *L)
 /* func:use_general_road(): for benchmarks, which compare the roads */
 static int func_use_general_road(lua_State *L)
 {
-	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
-
-	gl_plan_use_general_road(binding_module_plan(L, f->module, f->export));
+	gl_plan_use_general_road(plan_of(L, check_func(L)));
 	return 0;
+}
+
+/* core.func_class() -> the metatable of functions, which is their __index too: Lua adds methods to it */
+int binding_func_class(lua_State *L)
+{
+	luaL_getmetatable(L, FUNC);
+	return 1;
 }
 
 static void push_place(lua_State *L, const struct gl_pure_place *place)
@@ -79,7 +171,7 @@ static void push_place(lua_State *L, const struct gl_pure_place *place)
 	}
 }
 
-static void push_places(lua_State *L, const struct gl_plan *plan, size_t first, size_t n)
+static void push_pure_places(lua_State *L, const struct gl_plan *plan, size_t first, size_t n)
 {
 	struct gl_pure_place place;
 
@@ -100,8 +192,8 @@ static void set_address(lua_State *L, const char *key, const void *p)
 /* func:pure() -> { entry =, cell =, calls = (addresses), params = { … }, results = { … } }, or nil and { reason… } */
 static int func_pure(lua_State *L)
 {
-	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
-	struct gl_plan *plan = binding_module_plan(L, f->module, f->export);
+	struct binding_func *f = check_func(L);
+	struct gl_plan *plan = plan_of(L, f);
 	const struct gl_export *export = binding_module_export(f->module, f->export);
 	struct gl_reasons why;
 	const struct gl_pure *pure = gl_plan_pure(plan, &why);
@@ -119,9 +211,9 @@ static int func_pure(lua_State *L)
 	set_address(L, "entry", pure->entry);
 	set_address(L, "cell", pure->cell);
 	set_address(L, "calls", pure->calls);
-	push_places(L, plan, 0, export->nparams);
+	push_pure_places(L, plan, 0, export->nparams);
 	lua_setfield(L, -2, "params");
-	push_places(L, plan, export->nparams, export->nresults);
+	push_pure_places(L, plan, export->nparams, export->nresults);
 	lua_setfield(L, -2, "results");
 	return 1;
 }
@@ -129,8 +221,14 @@ static int func_pure(lua_State *L)
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "__call", func_call }, { "use_general_road", func_use_general_road },
-		{ "pure", func_pure },   { "__tostring", func_tostring },
+		{ "__call", func_call },
+		{ "async", func_async },
+		{ "ffi", func_ffi },
+		{ "ffi_finish", func_ffi_finish },
+		{ "use_general_road", func_use_general_road },
+		{ "pure", func_pure },
+		{ "__tostring", func_tostring },
+		{ "__gc", func_gc },
 		{ NULL, NULL },
 	};
 

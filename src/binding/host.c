@@ -329,6 +329,10 @@ void binding_open_host(lua_State *L)
 		{ "load", host_load },
 		{ "ship", host_ship },
 		{ "stats", host_stats },
+		{ "jobs_fd", binding_jobs_fd },
+		{ "jobs_step", binding_jobs_step },
+		{ "jobs_ready", binding_jobs_ready },
+		{ "jobs_set_timer", binding_jobs_set_timer },
 		{ "__gc", host_gc },
 		{ NULL, NULL },
 	};

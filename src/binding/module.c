@@ -85,10 +85,27 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 	return m->plans[i];
 }
 
+struct binding_host *binding_module_host(const struct binding_module *m) { return m->host; }
+
 static bool is_called(const struct binding_module *m)
 {
 	for (size_t i = 0; i < m->nexports; i++) {
 		if (m->plans[i] != NULL && gl_plan_is_called(m->plans[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Says which functions have jobs under way, if any have. */
+static bool has_jobs(const struct binding_module *m, struct gl_error *err)
+{
+	for (size_t i = 0; i < m->nexports; i++) {
+		uint32_t n = m->plans[i] == NULL ? 0 : gl_plan_jobs(m->plans[i]);
+
+		if (n > 0) {
+			gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %u %s of %s under way", m->name, n,
+				n == 1 ? "job" : "jobs", m->exports[i].name);
 			return true;
 		}
 	}
@@ -134,6 +151,9 @@ static int module_unload(lua_State *L)
 	if (is_called(m)) {
 		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded: called from its own code, by this Lua state",
 			m->name);
+		return binding_fail(L, &err);
+	}
+	if (has_jobs(m, &err)) {
 		return binding_fail(L, &err);
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */

@@ -10,7 +10,7 @@
 /* ---- streams --------------------------------------------------------------------------------------------------------
  */
 
-static struct gl_buffer take(struct gl_buffer *home)
+struct gl_buffer gl_buffer_take(struct gl_buffer *home)
 {
 	struct gl_buffer buffer = *home;
 
@@ -32,19 +32,35 @@ void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer)
 	*buffer = (struct gl_buffer){ 0 };
 }
 
-/* Raises what went wrong in Go, if anything did. */
-static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+/* Counts a call whose arguments are a stream of so many words. */
+static void count_call(struct gl_plan *plan, size_t words)
+{
+	plan->counters.calls++;
+	plan->counters.crossings++;
+	plan->counters.bytes_in += words * sizeof(uint64_t);
+}
+
+/* Calls Go for L, which Go may call back. */
+static void enter_go(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call)
+{
+	struct gl_caller *caller = plan->caller;
+
+	plan->calls++;
+	caller->calling = L;
+	gl_enter(caller, entry, call);
+	caller->calling = NULL;
+	plan->calls--;
+}
+
+void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_status status, const struct gl_buffer *out)
 {
 	const uint64_t *at = out->p;
 	size_t len;
 	const char *s;
 
-	if (status == GL_CALL_DONE) {
-		return;
-	}
 	luaL_checkstack(L, 6, NULL);
 	luaL_where(L, 1);
-	lua_pushstring(L, plan->export->name);
+	lua_pushstring(L, plan->name);
 	switch (status) {
 	case GL_CALL_PANICKED:
 		lua_pushliteral(L, "panic: ");
@@ -55,6 +71,7 @@ static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status stat
 		lua_pushlstring(L, s, len);
 		lua_concat(L, 4);
 		break;
+	case GL_CALL_LUA: gl_push_lua_error(L, plan->caller, at); break;
 	case GL_CALL_TYPE:
 		s = gl_read_string(&at, &len);
 		lua_pushliteral(L, ": ");
@@ -66,12 +83,33 @@ static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status stat
 		lua_concat(L, 3);
 		break;
 	}
-	gl_buffer_give(&plan->caller->out, out);
-	lua_error(L);
+}
+
+void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+{
+	if (status != GL_CALL_DONE) {
+		struct gl_functions *functions = &plan->caller->functions;
+
+		plan->counters.panics += status == GL_CALL_PANICKED;
+		gl_plan_push_failure(L, plan, status, out);
+		gl_functions_cut(L, plan->caller, functions->inside);
+		gl_buffer_give(&plan->caller->out, out);
+		lua_error(L);
+	}
 }
 
 /* ---- results --------------------------------------------------------------------------------------------------------
  */
+
+/* What a function leaves that returned n results and no error. */
+static int return_results(lua_State *L, const struct gl_plan *plan, int n)
+{
+	if (n == 0 && plan->has_error) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	return n;
+}
 
 /* What a function that returned an error leaves: nil and the error, which is on the top above the other results. */
 static int return_error(lua_State *L, int nresults)
@@ -113,6 +151,7 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 					       place->type->name,
 					       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
 			}
+			plan->counters.bytes_in += len;
 			regs->ints[reg] = (uint64_t)(uintptr_t)s;
 			regs->ints[reg + 1] = len;
 			if (is_bytes) {
@@ -175,17 +214,18 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	struct gl_fast_call call;
 
 	fill_registers(&e, &call.regs, first);
-	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
 	call.copies = plan->copies;
+	call.lent = plan->lent;
 	call.strings = plan->strings;
 	call.error = plan->error;
 	call.out = &out;
-	plan->calls++;
-	plan->caller->call_fast(&call);
-	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	count_call(plan, 0);
+	enter_go(L, plan, &plan->caller->call_fast, &call);
+	plan->counters.bytes_out += out.len * sizeof(*out.p);
+	gl_call_check(L, plan, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -202,7 +242,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 		for (uint32_t i = 0; i < nresults; i++) {
 			push_from_registers(L, &call.regs, &results[i], &out);
 		}
-		n = (int)nresults;
+		n = return_results(L, plan, (int)nresults);
 	}
 	gl_buffer_give(&plan->caller->out, &out);
 	return n;
@@ -225,27 +265,15 @@ static void encode_arguments(struct encoder *e, int first, int nargs)
 	}
 }
 
-static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs)
+int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out)
 {
-	struct gl_buffer in = take(&plan->caller->in);
-	struct encoder e = { .L = L, .plan = plan, .in = &in };
-
-	encode_arguments(&e, first, nargs);
-	struct gl_buffer out = take(&plan->caller->out);
-	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
-	plan->calls++;
-	plan->caller->call(&call);
-	plan->calls--;
-	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
-
-	const uint64_t *at = out.p;
+	const uint64_t *at = out->p;
 	int n = (int)plan->nresults;
+
 	luaL_checkstack(L, n + 4, NULL);
 	for (int i = 0; i < n; i++) {
 		gl_decode(L, &at, plan->places[plan->nparams + (uint32_t)i].type);
 	}
-	gl_buffer_give(&plan->caller->out, &out);
 	if (plan->has_error) {
 		if (!lua_isnil(L, -1)) {
 			return return_error(L, n);
@@ -253,6 +281,37 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 		lua_pop(L, 1);
 		n--;
 	}
+	return return_results(L, plan, n);
+}
+
+static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs)
+{
+	struct gl_caller *caller = plan->caller;
+	uint32_t inside = caller->functions.inside;
+
+	if (plan->has_funcs) {
+		gl_functions_cut(L, caller, inside); /* what is left of arguments that did not fit */
+	}
+	struct gl_buffer in = gl_buffer_take(&caller->in);
+	struct encoder e = { .L = L, .plan = plan, .in = &in };
+	encode_arguments(&e, first, nargs);
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_call call = {
+		.plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out, .caller = caller
+	};
+	count_call(plan, in.len);
+	caller->functions.inside = caller->functions.n;
+	enter_go(L, plan, &caller->call, &call);
+	caller->functions.inside = inside;
+	plan->counters.bytes_out += out.len * sizeof(*out.p);
+	gl_buffer_give(&caller->in, &in);
+	gl_call_check(L, plan, call.status, &out);
+	if (plan->has_funcs) {
+		gl_functions_cut(L, caller, inside);
+	}
+
+	int n = gl_plan_decode(L, plan, &out);
+	gl_buffer_give(&caller->out, &out);
 	return n;
 }
 
@@ -295,12 +354,18 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
 
 	check_plan(L, plan);
 	check_count(L, plan, first, nargs);
-	int n = plan->fast ? call_fast(L, plan, first) : call_general(L, plan, first, nargs);
-	if (n == 0 && plan->has_error) {
-		lua_pushboolean(L, 1);
-		return 1;
-	}
-	return n;
+	return plan->fast ? call_fast(L, plan, first) : call_general(L, plan, first, nargs);
+}
+
+void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in)
+{
+	int nargs = lua_gettop(L) - first + 1;
+
+	check_plan(L, plan);
+	check_count(L, plan, first, nargs);
+	*in = gl_buffer_take(&plan->caller->in);
+	struct encoder e = { .L = L, .plan = plan, .in = in, .is_job = is_job };
+	encode_arguments(&e, first, nargs);
 }
 
 bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
@@ -308,12 +373,12 @@ bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
 	check_plan(L, plan);
-	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
 	plan->calls++;
 	plan->caller->get(&call);
 	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
 	gl_decode(L, &at, plan->places[0].type);
@@ -324,16 +389,16 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 {
 	check_plan(L, plan);
-	struct gl_buffer in = take(&plan->caller->in);
+	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 
 	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
-	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
 	plan->calls++;
 	plan->caller->set(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_call_check(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);
 }

@@ -38,6 +38,12 @@ struct gl_caller;
 struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
 
+/* What was done with an export, since it was first used or the counters were set to 0. */
+struct gl_counters {
+	uint64_t calls, crossings, panics;
+	uint64_t bytes_in, bytes_out; /* copied */
+};
+
 struct gl_plan;
 struct gl_pure;
 
@@ -57,9 +63,41 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
 /* Is a call under way? Then the plan can't be freed: somebody below on the stack uses it. */
 bool gl_plan_is_called(const struct gl_plan *plan);
+struct gl_counters *gl_plan_counters(struct gl_plan *plan);
+/* Jobs under way, after those that have finished were taken notice of. */
+uint32_t gl_plan_jobs(struct gl_plan *plan);
 /* Always carries arguments as a stream, for measuring what the fast road is worth. */
 void gl_plan_use_general_road(struct gl_plan *plan);
 
+/* ---- jobs: calls in goroutines of their own (job.c) ----------------------------------------------------------------
+ *
+ * All of a Lua state's jobs are worked on by the thread that runs it, and only by calls of these functions. */
+
+struct gl_job;
+/* Calls the function like gl_plan_call, but does not wait for its end. Raises what gl_plan_call raises of arguments. */
+struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first);
+/* Lua has no more use for it. It runs on. */
+void gl_job_drop(struct gl_job *job);
+bool gl_job_is_done(struct gl_job *job);
+/* Cancels the context.Context that the function was given; false when it takes none. */
+bool gl_job_cancel(struct gl_job *job);
+/* Pushes what gl_plan_call would for a job that is done, and returns the number of values, or raises. */
+int gl_job_results(lua_State *L, struct gl_job *job);
+/* The function's name. */
+const char *gl_job_name(const struct gl_job *job);
+/* Has gl_jobs_ready give the job, once, when it is done. */
+void gl_job_watch(struct gl_job *job);
+
+/* Puts a file descriptor into *fd that can be read from when gl_jobs_step has something to do; it stays the caller's.
+ */
+int gl_jobs_fd(struct gl_caller *caller, int *fd, struct gl_error *err);
+/* Takes notice of what has finished, after having waited so many seconds at most for something to finish: none for 0,
+ * without end for a negative number. Returns the number of jobs since the last step. */
+int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, struct gl_error *err);
+/* A watched job that is done, or NULL. */
+struct gl_job *gl_jobs_ready(struct gl_caller *caller);
+/* Has the file descriptor tell after so many seconds that time is over; never for a negative number. */
+int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error *err);
 /* ---- the pure path (pure.h) ---- */
 
 /* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */

@@ -263,7 +263,9 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 {
 	luaL_checkstack(L, 5, "a result nests too deep");
 	switch (type->kind) {
-	case GL_KIND_NONE: lua_pushnil(L); break; /* never called: its plan refuses */
+	case GL_KIND_NONE: /* never called: its plan refuses */
+	case GL_KIND_CONTEXT:
+	case GL_KIND_FUNC: lua_pushnil(L); break;
 	case GL_KIND_BOOL: lua_pushboolean(L, *(*at)++ != 0); break;
 	case GL_KIND_INT:
 	case GL_KIND_UINT: push_int(L, *(*at)++, type->kind == GL_KIND_UINT); break;

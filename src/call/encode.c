@@ -53,13 +53,19 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 	va_list args;
 
 	/* What was written so far is of no use, its memory is. */
-	gl_buffer_give(&e->plan->caller->in, e->in);
+	if (e->callback == NULL) {
+		gl_buffer_give(&e->plan->caller->in, e->in);
+		gl_functions_cut(L, e->plan->caller, e->plan->caller->functions.inside);
+	}
 	luaL_checkstack(L, 8, NULL);
 	add_path(way, sizeof(way), L, path);
 	luaL_where(L, 1);
 	va_start(args, fmt);
 	const char *what = lua_pushvfstring(L, fmt, args);
 	va_end(args);
+	if (e->callback != NULL) {
+		return gl_callback_fail(e, way, what);
+	}
 	if (export->kind == GL_EXPORT_VAR) {
 		lua_pushfstring(L, "%sbad value for '%s' (%s%s%s)", lua_tostring(L, -2), export->name, way,
 				way[0] != '\0' ? ": " : "", what);
@@ -175,7 +181,7 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 			if (isfinite(d) && d == floor(d)) {
 				gl_encode_fail(e, path, "%f is out of range for %s", d, type->name);
 			}
-			gl_encode_fail(e, path, "%s expected, got %f", type->name, d);
+			gl_encode_fail(e, path, "%s expected, got %f", type->name, isnan(d) ? fabs(d) : d);
 		}
 		v->is_unsigned = d >= two63;
 		v->bits = v->is_unsigned ? (uint64_t)d : (uint64_t)(int64_t)d;
@@ -207,7 +213,7 @@ static bool read_small_integer(lua_State *L, int idx, const struct type *type, u
 		return false;
 	}
 	double d = lua_tonumber(L, idx);
-	if (!(d >= -two53 && d <= two53)) {
+	if (!(d > -two53 && d < two53)) { /* that itself may be an integer of Lua 5.3, rounded */
 		return false;
 	}
 	int64_t i = (int64_t)d;
@@ -627,8 +633,24 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		break;
 	case GL_KIND_ERROR: encode_error(e, idx, path); break;
 	case GL_KIND_ANY: encode_any(e, idx, type, path); break;
+	case GL_KIND_CONTEXT: gl_encode_context(e, idx, type, path); break;
+	case GL_KIND_FUNC: gl_encode_function(e, idx, type, path); break;
 	}
 }
+
+void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size)
+{
+	const char *name = e->plan->export->params[e->param].name;
+
+	if (name[0] == '\0' || strcmp(name, "_") == 0) {
+		snprintf(text, size, "parameter %d", (int)e->param + 1);
+	} else {
+		snprintf(text, size, "'%s'", name);
+	}
+	add_path(text, size, e->L, path);
+}
+
+void gl_encode_raw(struct encoder *e, uint64_t word) { put_word(e, word); }
 
 void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type)
 {

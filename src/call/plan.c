@@ -32,6 +32,7 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
 		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
 		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
+		.callback = gl_callback_call,
 		.type_size = abi->type.Size_,
 		.type_ptrbytes = abi->type.PtrBytes,
 		.type_gcdata = abi->type.GCData,
@@ -65,9 +66,19 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		const char *name;
 		void *func; /* where its address goes */
 	} exports[] = {
-		{ "goloader_plan", &caller->plan }, { "goloader_plan_free", &caller->plan_free },
-		{ "goloader_call", &caller->call }, { "goloader_call_fast", &caller->call_fast },
-		{ "goloader_get", &caller->get },   { "goloader_set", &caller->set },
+		{ "goloader_plan", &caller->plan },
+		{ "goloader_plan_free", &caller->plan_free },
+		{ "goloader_call", &caller->call.far },
+		{ "goloader_call_fast", &caller->call_fast.far },
+		{ "goloader_ffi", &caller->call_ffi[0].far },
+		{ "goloader_ffi", &caller->call_ffi[1].far },
+		{ "goloader_ffi_pin", &caller->pin },
+		{ "goloader_ffi_unpin", &caller->unpin },
+		{ "goloader_ffi_drop", &caller->drop },
+		{ "goloader_get", &caller->get },
+		{ "goloader_set", &caller->set },
+		{ "goloader_job_start", &caller->job_start },
+		{ "goloader_job_cancel", &caller->job_cancel },
 	};
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
 		void *func = gl_host_export(host, exports[i].name);
@@ -85,6 +96,7 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 	if (caller_set_up(host, err) != 0) {
 		goto fail;
 	}
+	gl_entries_set_up(caller);
 	return caller;
 fail:
 	gl_caller_free(caller);
@@ -94,9 +106,12 @@ fail:
 void gl_caller_free(struct gl_caller *caller)
 {
 	if (caller != NULL) {
+		gl_jobs_close(caller);
+		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);
 		free(caller->in.p);
 		free(caller->out.p);
+		free(caller->text.p);
 		free(caller);
 	}
 }
@@ -172,6 +187,101 @@ static size_t key_length(const char *name, size_t len)
 	return len;
 }
 
+static int64_t expr_of_name(struct exprs *x, const char *name, size_t len);
+
+/* Length of what comes before the comma or bracket that ends the first type of a list. */
+static size_t part_length(const char *list, size_t len)
+{
+	size_t depth = 0, i = 0;
+
+	for (; i < len; i++) {
+		if (strchr("([{", list[i]) != NULL) {
+			depth++;
+		} else if (strchr(")]}", list[i]) != NULL) {
+			if (depth-- == 0) {
+				break;
+			}
+		} else if (list[i] == ',' && depth == 0) {
+			break;
+		}
+	}
+	return i;
+}
+
+/* Where the types of a func's signature begin and end. */
+struct span {
+	const char *name;
+	size_t len;
+};
+
+/* Splits "string, ...int) (bool, error)" into types, at most max of them; returns how many are parameters, or -1. */
+static int split_signature(const char *name, size_t len, struct span *parts, size_t max, size_t *n)
+{
+	int nparams = -1;
+	bool has_list = true;
+
+	*n = 0;
+	while (len > 0 && *n < max) {
+		size_t size = part_length(name, len);
+
+		if (size > 0) {
+			parts[(*n)++] = (struct span){ name, size };
+		}
+		name += size;
+		len -= size;
+		if (len > 0 && name[0] == ')' && nparams < 0) {
+			nparams = (int)*n;
+			has_list = len > 2 && name[1] == ' ' && name[2] == '(';
+			size = has_list ? 3 : len > 1 ? 2 : 1;
+		} else {
+			size = len > 1 && name[0] == ',' ? 2 : len > 0;
+		}
+		name += size;
+		len -= size;
+	}
+	return len == 0 ? nparams : -1;
+}
+
+/* The expression for "func(string, ...int) (bool, error)", which comes without "func(". */
+static int64_t expr_of_func(struct exprs *x, const char *name, size_t len, struct gl_type_expr expr)
+{
+	struct span parts[64];
+	size_t n;
+	int nparams = split_signature(name, len, parts, sizeof(parts) / sizeof(parts[0]), &n);
+
+	if (nparams >= 0) {
+		expr.op = GL_TYPE_FUNC;
+		expr.len = (uint64_t)nparams;
+		expr.key = GL_TYPE_LAST;
+		for (size_t i = n; i-- > 0;) {
+			bool is_variadic = parts[i].len > 3 && strncmp(parts[i].name, "...", 3) == 0;
+			int64_t elem;
+
+			if (is_variadic) {
+				elem = expr_of_name(x, parts[i].name + 3, parts[i].len - 3);
+				expr.op = GL_TYPE_VARIADIC;
+				elem = elem < 0 ? -1 :
+						  add_expr(x, (struct gl_type_expr){
+								      .op = GL_TYPE_SLICE,
+								      .name = strndup(parts[i].name, parts[i].len),
+								      .elem = (uint32_t)elem });
+			} else {
+				elem = expr_of_name(x, parts[i].name, parts[i].len);
+			}
+			int64_t part = elem < 0 ? -1 :
+						  add_expr(x, (struct gl_type_expr){ .op = GL_TYPE_PART,
+										     .key = expr.key,
+										     .elem = (uint32_t)elem });
+			if (part < 0) {
+				free((char *)expr.name);
+				return -1;
+			}
+			expr.key = (uint32_t)part;
+		}
+	}
+	return add_expr(x, expr);
+}
+
 /* Index of the expression for the type of that name, -1 when memory is short. */
 static int64_t expr_of_name(struct exprs *x, const char *name, size_t len)
 {
@@ -207,6 +317,9 @@ static int64_t expr_of_name(struct exprs *x, const char *name, size_t len)
 	if (key < 0 || elem < 0 || expr.name == NULL) {
 		free((char *)expr.name);
 		return -1;
+	}
+	if (len > 5 && strncmp(name, "func(", 5) == 0) {
+		return expr_of_func(x, name + 5, len - 5, expr);
 	}
 	expr.key = (uint32_t)key;
 	expr.elem = (uint32_t)elem;
@@ -272,6 +385,7 @@ static int read_answer(struct gl_plan *plan, const uint64_t *at)
 			plan->ntypes++; /* what it has is to be freed */
 			return -1;
 		}
+		plan->has_funcs = plan->has_funcs || plan->types[plan->ntypes].kind == GL_KIND_FUNC;
 	}
 	for (size_t i = 0; i < plan->nplaces; i++) {
 		plan->places[i].type = &plan->types[*at++];
@@ -334,6 +448,7 @@ static void find_road(struct gl_plan *plan)
 				plan->return_is_ptr[place->reg / 8] |= (uint8_t)(1U << place->reg % 8);
 			} else if (is_fast) {
 				plan->copies |= 1U << place->reg;
+				plan->lent |= (uint32_t)plan->export->params[i].is_lent << place->reg;
 			}
 			break;
 		case GL_KIND_ERROR:
@@ -363,6 +478,11 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 	plan->caller = caller;
 	plan->mod = mod;
 	plan->export = export;
+	plan->refs = 1;
+	plan->name = strdup(export->name);
+	if (plan->name == NULL) {
+		goto no_memory;
+	}
 	if (!export->typed) {
 		char text[1024];
 		snprintf(text, sizeof(text),
@@ -419,9 +539,20 @@ void gl_plan_free(struct gl_plan *plan)
 	if (plan == NULL) {
 		return;
 	}
+	gl_ffi_close(plan);
 	gl_plan_pure_free(plan);
 	if (plan->handle != 0) {
 		plan->caller->plan_free(plan->handle);
+		plan->handle = 0;
+	}
+	plan->export = NULL;
+	gl_plan_release(plan);
+}
+
+void gl_plan_release(struct gl_plan *plan)
+{
+	if (--plan->refs > 0) {
+		return;
 	}
 	for (size_t i = 0; i < plan->ntypes; i++) {
 		for (size_t j = 0; j < plan->types[i].nfields; j++) {
@@ -433,7 +564,10 @@ void gl_plan_free(struct gl_plan *plan)
 	free(plan->types);
 	free(plan->places);
 	free(plan->refusal);
+	free(plan->name);
 	free(plan);
 }
+
+struct gl_counters *gl_plan_counters(struct gl_plan *plan) { return &plan->counters; }
 
 void gl_plan_use_general_road(struct gl_plan *plan) { plan->fast = false; }

@@ -3,7 +3,10 @@
 #define GL_CALL_PLAN_H
 
 #include "../host/call.h"
+#include "../host/callback.h"
+#include "../host/job.h"
 #include "call.h"
+#include "ffi.h"
 #include "pure.h"
 
 struct type;
@@ -29,16 +32,36 @@ struct place {
 	int reg; /* the first register it travels in, of the sort its type takes; -1: by the stack */
 };
 
+/* Lua functions that Go has for the calls under way, and error values (callback.c) */
+struct function;
+struct gl_functions {
+	struct function *list;
+	uint32_t n, cap;
+	uint32_t inside; /* how many belong to calls that are in Go */
+	uint64_t serial;
+};
+
 struct gl_caller {
 	struct gl_host *host;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	void (*call)(struct gl_call *);
-	void (*call_fast)(struct gl_fast_call *);
+	struct gl_entry call, call_fast,
+		call_ffi[2]; /* take struct gl_call, gl_fast_call, gl_ffi_call: any, is_integral */
+	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
+	int (*job_start)(struct gl_job *);
+	void (*job_cancel)(struct gl_job *);
+	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
+	struct gl_functions functions;
+	struct jobs *jobs; /* NULL till the first is started */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
+	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
+	uint64_t (*pin)(void);
+	void (*unpin)(uint64_t), (*drop)(uint64_t);
+	struct gl_buffer text;     /* errors and panics of that road */
+	uint32_t inside_ffi;       /* a call of that road is under way: what it calls must not call Lua */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
 
@@ -54,14 +77,20 @@ struct gl_plan {
 	uint32_t calls; /* under way: Go may have called Lua, which is anywhere */
 	bool fast;      /* goes by the fast road */
 	bool has_error; /* the last result is an error */
+	bool has_funcs; /* a parameter may hold functions */
 	char *refusal;  /* why it can't be called, or NULL */
+	char *name;     /* the export's, which jobs may outlive */
+	uint32_t refs;  /* the owner's, and one for each job that may want to know the types of its results */
+	uint32_t jobs;  /* under way */
+	struct gl_counters counters;
+	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 	const struct gl_module *mod;
 	struct gl_pure *pure;           /* its entry on the pure path, once it was asked for */
 	struct gl_reasons pure_reasons; /* or why it has none */
 	bool pure_known;
 
 	/* gl_fast_call's of the same names */
-	uint32_t copies, strings;
+	uint32_t copies, lent, strings;
 	int32_t error;
 	uint8_t return_is_ptr[8];
 };
@@ -82,8 +111,10 @@ struct encoder {
 	lua_State *L;
 	struct gl_plan *plan;
 	struct gl_buffer *in;
-	uint32_t param; /* which one is being encoded; nparams for a variable */
-	int arg;        /* its number in the call as Lua counts them */
+	const struct gl_callback *callback; /* what is encoded is the result of a Lua function, or NULL */
+	bool is_job;                        /* the call outlasts this one of Lua */
+	uint32_t param;                     /* which one is being encoded; nparams for a variable */
+	int arg;                            /* its number in the call as Lua counts them */
 	int depth;
 };
 
@@ -93,10 +124,40 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type);
 /* The one word of a bool, integer or float; a float's is the bits of a float64. */
 uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Appends a word as it is. */
+void gl_encode_raw(struct encoder *e, uint64_t word);
+/* The parts of gl_encode in files of their own */
+void gl_encode_function(struct encoder *e, int idx, const struct type *type, const struct path *path);
+void gl_encode_context(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Writes how messages call the value: 'f'.Handlers[3]. */
+void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size);
+/* Takes a stream's memory for a call. */
+struct gl_buffer gl_buffer_take(struct gl_buffer *home);
 /* Puts a stream's memory back for the next call. */
 void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer);
 /* Raises the error of an argument; what it says is formatted as by lua_pushfstring. */
 int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...);
+
+/* Checks that the function can be called with the arguments from stack index first up, and appends them to in. Raises
+ * where it can't. */
+void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in);
+/* Pushes what Lua gets of a call that is done, and returns the number of values. */
+int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out);
+/* Pushes the message of a call that is not done but ended all the same. */
+void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_status status, const struct gl_buffer *out);
+/* Raises what is wrong with a result of a Lua function: way, the way to the value in it, and what. */
+int gl_callback_fail(struct encoder *e, const char *way, const char *what);
+/* What Go calls Lua by. */
+void gl_callback_call(struct gl_callback *callback);
+/* Forgets all but the n oldest functions. */
+void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n);
+void gl_functions_free(struct gl_caller *caller);
+/* Pushes the error value that a stream of GL_CALL_LUA tells of. */
+void gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at);
+/* Drops one reference. */
+void gl_plan_release(struct gl_plan *plan);
+/* Forgets the jobs of a Lua state that ends. Those under way run on. */
+void gl_jobs_close(struct gl_caller *caller);
 
 /* Pushes the value at *at, which is moved behind it. */
 void gl_decode(lua_State *L, const uint64_t **at, const struct type *type);
@@ -105,6 +166,11 @@ void gl_decode_int(lua_State *L, uint64_t word, const struct type *type);
 /* Pushes the error that two strings at *at make. */
 void gl_decode_error(lua_State *L, const uint64_t **at);
 const char *gl_read_string(const uint64_t **at, size_t *len);
+
+/* Closes the plan's call by FFI. */
+void gl_ffi_close(struct gl_plan *plan);
+/* Raises what went wrong in Go, if anything did; out is given back. */
+void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out);
 
 /* Splits the value at idx, when the registered function takes it. */
 bool gl_lua_split(lua_State *L, int idx, uint64_t *bits, bool *is_unsigned);

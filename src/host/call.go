@@ -30,6 +30,8 @@ var setup struct {
 
 	code [3]unsafe.Pointer // what the functions above point to: closures that are nothing but code
 
+	callback *[0]byte // C's void (*)(struct gl_callback *)
+
 	gPanic, panicLink, panicGoexit                int
 	typeSize, typePtrBytes, typeGCData, typeBytes uintptr
 }
@@ -40,6 +42,7 @@ func goloader_call_setup(s *C.struct_gl_call_setup) {
 	*(*unsafe.Pointer)(unsafe.Pointer(&setup.reflectcall)) = unsafe.Pointer(&setup.code[0])
 	*(*unsafe.Pointer)(unsafe.Pointer(&setup.new)) = unsafe.Pointer(&setup.code[1])
 	*(*unsafe.Pointer)(unsafe.Pointer(&setup.newArray)) = unsafe.Pointer(&setup.code[2])
+	setup.callback = s.callback
 	setup.gPanic, setup.panicLink, setup.panicGoexit = int(s.g_panic), int(s.panic_link), int(s.panic_goexit)
 	setup.typeSize, setup.typePtrBytes = uintptr(s.type_size), uintptr(s.type_ptrbytes)
 	setup.typeGCData, setup.typeBytes = uintptr(s.type_gcdata), uintptr(s.type_bytes)
@@ -59,7 +62,7 @@ func callFast(c *C.struct_gl_fast_call) {
 	regs := (*enter.Regs)(unsafe.Pointer(&c.regs))
 	if c.copies|c.strings == 0 && c.error < 0 {
 		// Numbers only: the registers are loaded from and stored to C's memory, no pointer is among them.
-		enter.Call(c.fn, regs)
+		enter.Call(c.fn, regs, nil)
 	} else {
 		callCopying(c, regs)
 	}
@@ -68,25 +71,45 @@ func callFast(c *C.struct_gl_fast_call) {
 
 var nothing byte
 
+// A function that does not keep a string (compilers know) finds a short one on the stack, as if its caller had made it
+// for this call. Not in C's memory: the runtime takes what is not on the stack for what may be kept
+// (runtime/string.go, concatstrings).
+type lent struct {
+	used  int
+	bytes [128]byte
+}
+
+// setBytes puts the address of a copy of the n bytes at p into a register. nil stays nil, nothing else does.
+func (l *lent) setBytes(regs *enter.Regs, reg int, p *byte, n int, isLent bool) {
+	switch {
+	case p == nil:
+		regs.Ints[reg] = 0
+	case n == 0:
+		regs.Ptrs[reg] = unsafe.Pointer(&nothing)
+		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
+	case isLent && n <= len(l.bytes)-l.used:
+		copy(l.bytes[l.used:], unsafe.Slice(p, n))
+		regs.Ints[reg] = uintptr(l.used)
+		regs.Lent |= 1 << reg
+		l.used += n
+	default:
+		regs.Ptrs[reg] = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(p, n)...)))
+		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
+	}
+}
+
 // callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
 func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	// What C left in Ptrs is nothing that the collector may see.
 	regs := enter.Regs{Ints: given.Ints, Floats: given.Floats, ReturnIsPtr: given.ReturnIsPtr}
+	var l lent
 	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
 		if bits&1 != 0 {
-			var p unsafe.Pointer
-			if given := *(**byte)(unsafe.Pointer(&regs.Ints[i])); given != nil {
-				// An empty []byte is not nil.
-				p = unsafe.Pointer(&nothing)
-				if n := regs.Ints[i+1]; n > 0 {
-					p = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(given, n)...)))
-				}
-			}
-			regs.Ptrs[i] = p
-			regs.Ints[i] = uintptr(p)
+			p := *(**byte)(unsafe.Pointer(&given.Ints[i]))
+			l.setBytes(&regs, i, p, int(given.Ints[i+1]), c.lent>>i&1 != 0)
 		}
 	}
-	enter.Call(c.fn, &regs)
+	enter.Call(c.fn, &regs, unsafe.Pointer(&l.bytes))
 
 	w := writer{buffer: c.out}
 	w.word(0)
@@ -100,18 +123,21 @@ func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	if c.error >= 0 {
 		i := int(c.error)
 		if tab := regs.Ints[i]; tab != 0 {
-			var err error
-			// The interface's words: its itab, which is not the collector's, and its data, which is.
-			e := (*struct {
-				tab  uintptr
-				data unsafe.Pointer
-			})(unsafe.Pointer(&err))
-			e.tab, e.data = tab, regs.Ptrs[i+1]
 			regs.Ints[i] = uintptr(w.buffer.len)
-			w.error(err)
+			w.error(errorOf(tab, regs.Ptrs[i+1]))
 		}
 	}
 	given.Ints, given.Floats = regs.Ints, regs.Floats
+}
+
+// errorOf makes an error of its words: its itab, which is not the collector's, and its data, which is.
+func errorOf(tab uintptr, data unsafe.Pointer) (err error) {
+	e := (*struct {
+		tab  uintptr
+		data unsafe.Pointer
+	})(unsafe.Pointer(&err))
+	e.tab, e.data = tab, data
+	return err
 }
 
 //export goloader_call
@@ -129,9 +155,19 @@ func call(c *C.struct_gl_call) {
 }
 
 func (p *plan) call(c *C.struct_gl_call) {
-	in := reader{unsafe.Slice(c.in.p, c.in.len)}
+	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
+	if p.scoped {
+		in.scope = newCallScope(c.caller)
+		defer in.scope.end()
+	}
 	var regs enter.Regs
-	var stack unsafe.Pointer
+	stack := p.decodeParams(&in, &regs)
+	p.enter(c.addr, &regs, stack)
+	p.encodeResults(&writer{buffer: c.out}, &regs, stack)
+}
+
+// decodeParams puts the arguments where the function expects them: in registers and on the stack that it returns.
+func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer) {
 	if p.frame.size > 0 {
 		stack = setup.new(p.frame.typ)
 	}
@@ -139,7 +175,7 @@ func (p *plan) call(c *C.struct_gl_call) {
 		q := &p.params[i]
 		switch {
 		case q.regs == nil:
-			q.decode(&in, unsafe.Add(stack, q.stack))
+			q.decode(in, unsafe.Add(stack, q.stack))
 		case q.kind == C.GL_KIND_STRING:
 			v := in.string()
 			reg := q.regs[0].reg
@@ -149,28 +185,35 @@ func (p *plan) call(c *C.struct_gl_call) {
 			regs.Ints[q.regs[0].reg] = uintptr(in.word())
 		default:
 			v := q.alloc()
-			q.decode(&in, v)
+			q.decode(in, v)
 			for _, s := range q.regs {
-				s.load(&regs, v)
+				s.load(regs, v)
 			}
 		}
 	}
 	for i := range regs.ReturnIsPtr {
 		regs.ReturnIsPtr[i] = uint8(p.resultPtrs >> (8 * i))
 	}
+	return stack
+}
+
+// enter calls the code.
+func (p *plan) enter(code unsafe.Pointer, regs *enter.Regs, stack unsafe.Pointer) {
 	if p.frame.size == 0 {
-		enter.Call(c.addr, &regs)
-	} else {
-		code := c.addr
-		setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),
-			uint32(p.frame.size+p.frame.spill), &regs)
+		enter.Call(code, regs, nil)
+		return
 	}
-	out := writer{buffer: c.out}
+	setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),
+		uint32(p.frame.size+p.frame.spill), regs)
+}
+
+// encodeResults writes what the function has left in registers and on the stack.
+func (p *plan) encodeResults(out *writer, regs *enter.Regs, stack unsafe.Pointer) {
 	for i := range p.results {
 		q := &p.results[i]
 		switch {
 		case q.regs == nil:
-			q.encode(&out, unsafe.Add(stack, q.stack))
+			q.encode(out, unsafe.Add(stack, q.stack))
 		case q.kind == C.GL_KIND_STRING:
 			reg := q.regs[0].reg
 			out.string(unsafe.String((*byte)(regs.Ptrs[reg]), regs.Ints[reg+1]))
@@ -179,9 +222,9 @@ func (p *plan) call(c *C.struct_gl_call) {
 		default:
 			v := q.alloc()
 			for _, s := range q.regs {
-				s.store(&regs, v)
+				s.store(regs, v)
 			}
-			q.encode(&out, v)
+			q.encode(out, v)
 		}
 	}
 }
@@ -250,7 +293,7 @@ func goloader_set(c *C.struct_gl_call) {
 	c.status = C.GL_CALL_DONE
 	n := planOf(c.plan).results[0].node
 	v := n.alloc()
-	n.decode(&reader{unsafe.Slice(c.in.p, c.in.len)}, v)
+	n.decode(&reader{w: unsafe.Slice(c.in.p, c.in.len)}, v)
 	// Set has the write barriers that a variable outside the heap needs too.
 	value(n.shape(), c.addr).Set(value(n.shape(), v))
 }
@@ -301,10 +344,13 @@ type panicked struct {
 
 // caught is deferred by what C calls, and tells C how the call ended.
 func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
-	r := recover()
-	if r == nil {
-		return
+	if r := recover(); r != nil {
+		ended(r, status, out)
 	}
+}
+
+// ended writes down what ended a call.
+func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	out.len = 0
 	w := writer{buffer: out}
 	p, ok := r.(panicked)
@@ -317,6 +363,11 @@ func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	case carryError:
 		*status = C.GL_CALL_TYPE
 		w.string(string(v))
+	case *luaError:
+		*status = C.GL_CALL_LUA
+		w.word(v.number)
+		w.word(v.serial)
+		w.string(v.text)
 	default:
 		*status = C.GL_CALL_PANICKED
 		w.string(panicText(p.value))
@@ -363,6 +414,8 @@ func traceback() string {
 		case strings.HasPrefix(name, "panic("):
 			kept, panicking = kept[:1], true
 		case !panicking, strings.HasPrefix(name, "runtime."):
+		case strings.HasPrefix(name, "goloader.dev/host.(*luaFunc)."), strings.HasPrefix(name, "reflect.callReflect("),
+			strings.HasPrefix(name, "reflect.makeFuncStub("): // a Lua function that Go calls
 		case strings.HasPrefix(name, "goloader.dev/host."), strings.HasPrefix(name, "goloader.dev/host/internal/enter."):
 			return strings.Join(kept, "\n")
 		default:

@@ -17,6 +17,10 @@
  *     pointer          a word: is it there? then what it points to
  *     error            a word: is it there? then message and type, two strings
  *     any              a tag (enum gl_tag), then what the tag says
+ *     func             number of a Lua function, 0 for nil; then what messages call it, a string
+ *     context.Context  a word: is it there? then is there a timeout? and the timeout, is there a deadline? and the
+ *                      deadline, both in seconds; number of values, then for each its key, a string, and what it is,
+ *                      as any
  */
 #ifndef GL_HOST_CALL_H
 #define GL_HOST_CALL_H
@@ -41,6 +45,8 @@ enum gl_kind {
 	GL_KIND_POINTER,
 	GL_KIND_ERROR,
 	GL_KIND_ANY,
+	GL_KIND_CONTEXT,
+	GL_KIND_FUNC, /* its fields are parameters and results, len the number of parameters; bits: 1 when variadic */
 };
 
 enum gl_tag {
@@ -60,6 +66,7 @@ enum gl_status {
 	GL_CALL_DONE,
 	GL_CALL_PANICKED, /* the stream holds two strings: message and traceback */
 	GL_CALL_EXITED,   /* the function called runtime.Goexit */
+	GL_CALL_LUA,      /* a Lua function that it called has failed; the stream is that of GL_CALLBACK_ERROR */
 	GL_CALL_TYPE,     /* the stream holds a string: which value could not be carried and why */
 };
 
@@ -88,6 +95,7 @@ struct gl_fast_call {
 	void *fn; /* the function's code */
 	struct gl_regs regs;
 	uint32_t copies; /* bit i: words i and i+1 are address and length of bytes, of which the function gets a copy */
+	uint32_t lent;   /* those of them that the function does not keep */
 	uint32_t strings; /* results: words i and i+1 are a string or slice of bytes: becomes its place in out, in words
 			   */
 	int32_t error; /* results: the first word of an error: becomes its place in out, or 0 for nil; -1: there is none
@@ -103,17 +111,30 @@ struct gl_call {
 	const struct gl_buffer *in;
 	struct gl_buffer *out;
 	enum gl_status status;
+	void *caller; /* for Lua functions that it is given */
 };
 
 /* A type as C describes it to Go. Most types have a descriptor; composite types that no code ever put into an
  * interface may have none, and are told by their parts. */
-enum gl_type_op { GL_TYPE_DESCRIPTOR, GL_TYPE_SLICE, GL_TYPE_POINTER, GL_TYPE_ARRAY, GL_TYPE_MAP, GL_TYPE_UNKNOWN };
+enum gl_type_op {
+	GL_TYPE_DESCRIPTOR,
+	GL_TYPE_SLICE,
+	GL_TYPE_POINTER,
+	GL_TYPE_ARRAY,
+	GL_TYPE_MAP,
+	GL_TYPE_FUNC,
+	GL_TYPE_VARIADIC, /* a func whose last parameter is */
+	GL_TYPE_PART,     /* of a func: a parameter or result */
+	GL_TYPE_UNKNOWN
+};
+#define GL_TYPE_LAST UINT32_MAX
 struct gl_type_expr {
 	enum gl_type_op op;
 	void *descriptor; /* GL_TYPE_DESCRIPTOR */
 	const char *name; /* GL_TYPE_UNKNOWN: as the compiler names it */
-	uint64_t len;     /* GL_TYPE_ARRAY */
-	/* indices of the parts: GL_TYPE_SLICE, POINTER, ARRAY: elem; GL_TYPE_MAP: key and elem */
+	uint64_t len;     /* GL_TYPE_ARRAY; GL_TYPE_FUNC, VARIADIC: number of parameters */
+	/* indices of the parts: GL_TYPE_SLICE, POINTER, ARRAY, PART: elem; GL_TYPE_MAP: key and elem;
+	 * GL_TYPE_FUNC, VARIADIC, PART: key, the next part, parameters before results; or GL_TYPE_LAST */
 	uint32_t key, elem;
 };
 
@@ -128,8 +149,11 @@ struct gl_plan_request {
 	uint64_t plan; /* out: the handle, for gl_call and goloader_plan_free */
 };
 
+struct gl_callback;
+
 /* What the Go half needs to know of the runtime that only C can find out. */
 struct gl_call_setup {
+	void (*callback)(struct gl_callback *); /* calls a Lua function */
 	void *reflectcall, *unsafe_New, *unsafe_NewArray; /* functions' code (ABIInternal) */
 	/* offsets in bytes: of runtime.g and runtime._panic, -1 when unknown; of internal/abi.Type */
 	int32_t g_panic, panic_link, panic_goexit;

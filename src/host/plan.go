@@ -6,6 +6,8 @@ package host
 import "C"
 
 import (
+	"context"
+	"fmt"
 	"reflect"
 	"sync"
 	"time"
@@ -25,6 +27,7 @@ type plan struct {
 	params, results []place
 	frame           frame
 	resultPtrs      uint32 // bit i: integer register i holds a pointer on return
+	scoped          bool   // a parameter may hold what ends with the call (scope.go)
 }
 
 // A place is how one parameter or result travels.
@@ -81,6 +84,7 @@ type field struct {
 }
 
 var (
+	contextType  = reflect.TypeOf((*context.Context)(nil)).Elem()
 	errorType    = reflect.TypeOf((*error)(nil)).Elem()
 	anyType      = reflect.TypeOf((*any)(nil)).Elem()
 	timeType     = reflect.TypeOf(time.Time{})
@@ -151,8 +155,48 @@ func (c *compiler) expr(i int) *node {
 		if key.typ != nil && elem.typ != nil && key.typ.Comparable() && isHost(key.typ) && isHost(elem.typ) {
 			return c.typ(reflect.MapOf(key.typ, elem.typ))
 		}
+	case C.GL_TYPE_FUNC, C.GL_TYPE_VARIADIC:
+		if t := c.made(i); t != nil {
+			return c.typ(t)
+		}
 	}
 	return c.add(&node{kind: C.GL_KIND_NONE, name: C.GoString(e.name) + " (which nothing in this process describes)"})
+}
+
+// made returns the type of an expression, made by reflect where no descriptor is known; nil when that can't be. It is
+// for functions, which need the types of all their parts. What reflect remembers of it is purged when the module goes.
+func (c *compiler) made(i int) reflect.Type {
+	e := &c.exprs[i]
+	switch e.op {
+	case C.GL_TYPE_DESCRIPTOR:
+		return typeAt(e.descriptor)
+	case C.GL_TYPE_SLICE, C.GL_TYPE_POINTER, C.GL_TYPE_ARRAY, C.GL_TYPE_MAP:
+		elem := c.made(int(e.elem))
+		switch {
+		case elem == nil:
+			return nil
+		case e.op == C.GL_TYPE_SLICE:
+			return reflect.SliceOf(elem)
+		case e.op == C.GL_TYPE_POINTER:
+			return reflect.PointerTo(elem)
+		case e.op == C.GL_TYPE_ARRAY:
+			return reflect.ArrayOf(int(e.len), elem)
+		}
+		if key := c.made(int(e.key)); key != nil && key.Comparable() {
+			return reflect.MapOf(key, elem)
+		}
+	case C.GL_TYPE_FUNC, C.GL_TYPE_VARIADIC:
+		var parts []reflect.Type
+		for next := e.key; next != C.GL_TYPE_LAST; next = c.exprs[next].key {
+			t := c.made(int(c.exprs[next].elem))
+			if t == nil || len(parts) == 128 { // reflect makes no larger ones
+				return nil
+			}
+			parts = append(parts, t)
+		}
+		return reflect.FuncOf(parts[:e.len], parts[e.len:], e.op == C.GL_TYPE_VARIADIC)
+	}
+	return nil
 }
 
 // isHost tells whether t mentions no type that a module declares, so that it may enter reflect's caches.
@@ -202,12 +246,26 @@ func (c *compiler) typ(t reflect.Type) *node {
 	case reflect.Pointer:
 		n.kind = C.GL_KIND_POINTER
 		n.elem = c.typ(t.Elem())
+	case reflect.Func:
+		n.kind = C.GL_KIND_FUNC
+		n.bits, n.len = 0, t.NumIn()
+		if t.IsVariadic() {
+			n.bits = 1
+		}
+		for i := 0; i < t.NumIn(); i++ {
+			n.fields = append(n.fields, field{"", 0, c.typ(t.In(i))})
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			n.fields = append(n.fields, field{"", 0, c.typ(t.Out(i))})
+		}
 	case reflect.Interface:
 		switch {
 		case t.NumMethod() == 0:
 			n.kind = C.GL_KIND_ANY
 		case t == errorType:
 			n.kind = C.GL_KIND_ERROR
+		case t == contextType:
+			n.kind = C.GL_KIND_CONTEXT
 		}
 	case reflect.Struct:
 		if t == timeType {
@@ -241,7 +299,7 @@ func (c *compiler) check() {
 			}
 			for i := 0; i < len(n.fields) && why == ""; i++ {
 				if f := n.fields[i]; f.kind == C.GL_KIND_NONE {
-					why = "field " + f.name + " has type " + f.node.name
+					why = n.role(i) + " has type " + f.node.name
 				}
 			}
 			if why != "" {
@@ -251,6 +309,17 @@ func (c *compiler) check() {
 			}
 		}
 	}
+}
+
+// role says what the field i of a struct or of a func is.
+func (n *node) role(i int) string {
+	switch {
+	case n.kind != C.GL_KIND_FUNC:
+		return "field " + n.fields[i].name
+	case i < n.len:
+		return fmt.Sprintf("parameter %d", i+1)
+	}
+	return fmt.Sprintf("result %d", i-n.len+1)
 }
 
 // canBeKey tells whether values of this type are the same key in a Lua table when they are the same in a Go map.
@@ -480,6 +549,9 @@ func goloader_plan(req *C.struct_gl_plan_request) {
 	}
 	if complete {
 		p.layout(all[:req.nparams], all[req.nparams:])
+		for _, n := range c.nodes {
+			p.scoped = p.scoped || n.kind == C.GL_KIND_CONTEXT || n.kind == C.GL_KIND_FUNC
+		}
 	}
 
 	w := writer{buffer: req.out}

@@ -7,6 +7,7 @@ package host
 import "C"
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -58,13 +59,18 @@ type slice struct {
 const absent = -1
 
 type reader struct {
-	w []C.uint64_t
+	w     []C.uint64_t
+	scope *scope // of a plan that is scoped
 }
 
 func (r *reader) word() uint64 {
 	w := r.w[0]
 	r.w = r.w[1:]
 	return uint64(w)
+}
+
+func (r *reader) float() float64 {
+	return math.Float64frombits(r.word())
 }
 
 func (r *reader) bytes(n int) []byte {
@@ -151,6 +157,10 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 			r.string()
 			*(*error)(p) = errors.New(message)
 		}
+	case C.GL_KIND_CONTEXT:
+		*(*context.Context)(p) = r.context()
+	case C.GL_KIND_FUNC:
+		r.function(n, p)
 	case C.GL_KIND_ANY:
 		*(*any)(p) = r.any()
 	}
@@ -353,6 +363,8 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 		if err != nil {
 			w.error(err)
 		}
+	case C.GL_KIND_CONTEXT, C.GL_KIND_FUNC:
+		panic(carryError("a result holds a " + n.name + ", which Lua can't carry yet"))
 	case C.GL_KIND_ANY:
 		w.any(reflect.ValueOf(*(*any)(p)))
 	}

@@ -1,4 +1,4 @@
-// Package main is what calls are measured with: as little as a function can do.
+// Package main is as little as a module can have.
 package main
 
 func Add(a, b int) int { return a + b }

@@ -1,0 +1,250 @@
+--- Waiting for jobs (`fn:async(…)`), in any of three ways.
+--
+-- Outside of coroutines that this file knows of, a wait blocks the thread. In a coroutine that `spawn` has started it
+-- yields, and `step` resumes it: an event loop calls that when `fd` can be read from. And `on_done` has a function
+-- called by `step`. Whoever blocks steps meanwhile, so that the others get on.
+--
+-- The C half (src/call/job.c) tells which of the watched jobs are done; who waits for them, and till when, is known
+-- here.
+
+local core = require "goloader.core"
+
+local clock = core.clock
+local create, resume, running, status, yield =
+  coroutine.create, coroutine.resume, coroutine.running, coroutine.status, coroutine.yield
+local is_yieldable = coroutine.isyieldable or function() return true end -- Lua 5.1 only knows when it fails
+
+---@class goloader.Job
+---@field done fun(self: goloader.Job): boolean
+---@field cancel fun(self: goloader.Job): true|nil, goloader.Error|nil  cancels the context.Context that the function
+---  was given
+---@field package results fun(self: goloader.Job): ...
+---@field package watch fun(self: goloader.Job): userdata
+local Job = core.job_class
+
+local jobs = {}
+
+local host -- the userdata of the process's host
+local fail -- makes nil and an error of a table
+local spawned = setmetatable({}, { __mode = "k" })
+local waiting = {} -- by the key of a watched job: who waits, in turn
+local timers = {} -- a heap of waits with a deadline, the earliest first
+local nover = 0 -- waits that are over and in the heap still, at most
+
+--- Tells where jobs come from, and how errors are returned.
+---@param started userdata
+---@param fail_with fun(err: table): nil, goloader.Error
+function jobs.set_host(started, fail_with)
+  host, fail = started, fail_with
+end
+
+-- ---- deadlines ----------------------------------------------------------------------------------------------------
+
+local function push_timer(wait)
+  local i = #timers + 1
+  while i > 1 do
+    local up = (i - i % 2) / 2
+    if timers[up].deadline <= wait.deadline then break end
+    timers[i] = timers[up]
+    i = up
+  end
+  timers[i] = wait
+end
+
+local function pop_timer()
+  local first, last = timers[1], table.remove(timers)
+  local n = #timers
+  if n == 0 then return first end
+  local i = 1
+  while 2 * i <= n do
+    local down = 2 * i
+    if down < n and timers[down + 1].deadline < timers[down].deadline then down = down + 1 end
+    if last.deadline <= timers[down].deadline then break end
+    timers[i] = timers[down]
+    i = down
+  end
+  timers[i] = last
+  return first
+end
+
+-- A wait that ended before its deadline stays in the heap; not for long, where there are many.
+local function end_wait(wait)
+  wait.over = true
+  if not wait.deadline then return end
+  nover = nover + 1
+  if nover < 64 or nover < #timers / 2 then return end
+  local all = timers
+  timers, nover = {}, 0
+  for i = 1, #all do
+    if not all[i].over then push_timer(all[i]) end
+  end
+end
+
+-- The earliest deadline of a wait that still goes on.
+local function next_deadline()
+  while timers[1] and timers[1].over do pop_timer() end
+  return timers[1] and timers[1].deadline
+end
+
+local function set_timer()
+  local deadline = next_deadline()
+  host:jobs_set_timer(deadline and math.max(deadline - clock(), 0))
+end
+
+-- ---- who waits ----------------------------------------------------------------------------------------------------
+
+local function add_wait(job, wait)
+  local key = job:watch()
+  wait.job = job -- which lives as long as somebody waits for it
+  local list = waiting[key]
+  if list then list[#list + 1] = wait else waiting[key] = { wait } end
+end
+
+-- Lets the one who waits go on. What fails in him is the first of `errors`.
+local function go_on(wait, errors)
+  if wait.over then return end
+  wait.over = true
+  local ok, err
+  if wait.fn then
+    ok, err = pcall(wait.fn, wait.job)
+  elseif status(wait.coroutine) == "suspended" then
+    ok, err = resume(wait.coroutine)
+    if not ok and type(err) == "string" then err = debug.traceback(wait.coroutine, err) end
+  else
+    return
+  end
+  if not ok then errors[#errors + 1] = { err } end
+end
+
+-- Lets those go on whose jobs are done or whose time is over.
+local function go_on_all()
+  local errors = {}
+  local key = host:jobs_ready()
+  while key do
+    local list = waiting[key]
+    waiting[key] = nil
+    for i = 1, list and #list or 0 do go_on(list[i], errors) end
+    key = host:jobs_ready()
+  end
+  local deadline = next_deadline()
+  if deadline then
+    local now = clock()
+    while deadline and deadline <= now do
+      go_on(pop_timer(), errors)
+      deadline = next_deadline()
+    end
+    set_timer()
+  end
+  if errors[1] then error(errors[1][1], 0) end
+end
+
+--- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
+--- a timeout it does not block.
+---@param timeout number|nil  seconds to wait for something to do
+---@return integer finished  jobs, since the last step
+function jobs.step(timeout)
+  local wait = timeout or 0
+  local deadline = next_deadline()
+  if deadline and wait ~= 0 then
+    local left = math.max(deadline - clock(), 0)
+    if wait < 0 or left < wait then wait = left end
+  end
+  local finished, err = host:jobs_step(wait)
+  if not finished then error(err, 2) end
+  go_on_all()
+  return finished
+end
+
+--- Seconds to the next deadline of a wait, nil where there is none: for an event loop that does not poll `fd`.
+---@return number|nil
+function jobs.next_timeout()
+  local deadline = next_deadline()
+  return deadline and math.max(deadline - clock(), 0)
+end
+
+--- A file descriptor that can be read from when `step` has something to do. It is for polling only.
+---@return integer|nil fd
+---@return goloader.Error|nil err
+function jobs.fd()
+  local fd, err = host:jobs_fd()
+  if not fd then return fail(err) end
+  set_timer()
+  return fd
+end
+
+--- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run: this function, or
+--- the step that resumes it.
+---@param fn function
+---@return thread
+function jobs.spawn(fn, ...)
+  local co = create(fn)
+  spawned[co] = true
+  local ok, err = resume(co, ...)
+  if not ok then error(type(err) == "string" and debug.traceback(co, err) or err, 0) end
+  return co
+end
+
+-- ---- one job ------------------------------------------------------------------------------------------------------
+
+local function timed_out(job)
+  local name = tostring(job):match ": (%S+)"
+  return fail { code = "timeout", message = name .. " has not finished in time" }
+end
+
+-- Yields till the job is done; others may resume the coroutine too.
+local function wait_yielding(job, co, deadline)
+  while not job:done() do
+    if deadline and clock() >= deadline then return false end
+    local wait = { coroutine = co, deadline = deadline }
+    add_wait(job, wait)
+    if deadline then
+      push_timer(wait)
+      if timers[1] == wait then set_timer() end
+    end
+    yield()
+    end_wait(wait)
+  end
+  return true
+end
+
+-- Blocks till the job is done; the others go on meanwhile.
+local function wait_blocking(job, deadline)
+  while not job:done() do
+    local left = deadline and deadline - clock() or -1
+    if deadline and left <= 0 then return false end
+    jobs.step(left)
+  end
+  return true
+end
+
+--- What the function gave, as a direct call would have given it: its results, nil and an error, or an error raised.
+---@param timeout number|nil  seconds; after them nil, and an error with the code "timeout"
+---@return any ...
+function Job:wait(timeout)
+  if not self:done() then
+    if timeout ~= nil and type(timeout) ~= "number" then
+      error(("job:wait: a timeout in seconds expected, got %s"):format(type(timeout)), 2)
+    end
+    local deadline = timeout and clock() + timeout
+    local co = running()
+    local is_done
+    if co and spawned[co] and is_yieldable() then
+      is_done = wait_yielding(self, co, deadline)
+    else
+      is_done = wait_blocking(self, deadline)
+    end
+    if not is_done then return timed_out(self) end
+  end
+  return self:results()
+end
+
+--- Has a step call fn(job) when the job is done; the next one, if it is already.
+---@param fn fun(job: goloader.Job)
+---@return goloader.Job
+function Job:on_done(fn)
+  if type(fn) ~= "function" then error(("job:on_done: a function expected, got %s"):format(type(fn)), 2) end
+  add_wait(self, { fn = fn })
+  return self
+end
+
+return jobs

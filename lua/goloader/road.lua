@@ -1,0 +1,379 @@
+-- Which road a call takes into Go.
+--
+-- Every function can be called by the C API (src/call): any types, any Lua. On LuaJIT there are two faster roads, for
+-- which compiled traces need not be left: a Lua function is generated here that tests the arguments and puts them where
+-- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road: their words go into a
+-- struct gl_ffi_call, and Go is entered (src/host/enter.h). Of those, functions that are proved to need no Go runtime
+-- take the pure path: they are C functions (src/call/pure.h).
+--
+-- Whatever is out of the ordinary goes by the C API after all, so that results and messages are the same on every road.
+
+local core = require "goloader.core"
+
+local has_ffi, ffi = pcall(require, "ffi")
+
+---@class goloader.Func  a Go function: called as one
+local Func = core.func_class()
+
+-- by function: the road it takes, if not "capi"
+local roads = setmetatable({}, { __mode = "k" })
+
+local road = {}
+
+-- The road of every Lua: what the class of functions itself does when it is called.
+local by_capi = Func.__call
+
+local call_type, entry_type, cell_type
+if has_ffi then
+  ffi.cdef [[
+  union gl_cell_word {
+    bool as_bool; int8_t as_int8; int16_t as_int16; int32_t as_int32; int64_t as_int64;
+    uint8_t as_uint8; uint16_t as_uint16; uint32_t as_uint32; uint64_t as_uint64; float as_float32; double as_float64;
+  };
+  struct gl_cell { uint64_t status; union gl_cell_word ints[9], floats[15]; };
+  union gl_ffi_word { double d; int64_t i; const char *s; };
+  struct gl_ffi_call {
+    union gl_ffi_word in_[12], out[8];
+    uint32_t status, busy;
+    int64_t ints[9];
+  };
+  struct gl_ffi_entry {
+    int (*enter)(struct gl_ffi_call *call, const void *func);
+    const void *func;
+    void (*far)(struct gl_ffi_call *call);
+  };
+  ]]
+  call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
+  cell_type = ffi.typeof "struct gl_cell *"
+end
+
+-- status of a call: enum gl_ffi_status
+local ODD_OR_FAILED = 2
+
+local function fill(text, values)
+  return (text:gsub("%$(%l+)", values))
+end
+
+-- ---- the FFI road -------------------------------------------------------------------------------------------------
+
+-- What is tested of an argument $a
+local tests_of = {
+  bool = "type($a) == 'boolean'",
+  int = "type($a) == 'number' and $a >= $low and $a <= $high and floor($a) == $a",
+  float = "type($a) == 'number'",
+  string = "type($a) == 'string'",
+}
+
+-- How it is put into a word $w of the call; $b is the next word.
+local stores_of = {
+  bool = "$w.i = $a and 1 or 0",
+  int = "$w.i = $a",
+  float = "$w.d = $a",
+  string = "$w.s = $a $b.d = #$a",
+}
+
+local results = {
+  bool = "$w.d ~= 0",
+  int = "$w.d",
+  float = "$w.d",
+  string = "ffi_string($w.s, $b.d)",
+}
+
+-- The source of the function that calls by FFI: for func(a int8, b string) (string, error)
+--
+--     local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
+--     return function(self, ...)
+--       local a1, a2 = ...
+--       if select('#', ...) == 2 and type(a1) == 'number' and a1 >= -128 and a1 <= 127 and floor(a1) == a1
+--         and type(a2) == 'string' then
+--         call.in_[0].i = a1
+--         call.in_[1].s = a2 call.in_[2].d = #a2
+--         if enter(call, func) == 0 then far(call) end
+--         if call.status == 0 then return ffi_string(call.out[0].s, call.out[1].d) end
+--         if call.status <= 2 then return finish(self) end
+--       end
+--       return by_capi(self, ...)
+--     end
+--
+-- An argument that is a string stays where it is while Go copies it: nothing here allocates memory before the call is
+-- over.
+local function ffi_source(params, outs, is_integral)
+  local names, tests, stores, values, strings = {}, { "select('#', ...) == " .. #params }, {}, {}, 0
+  local word = 0
+  for i, param in ipairs(params) do
+    local store = stores_of[param.kind]
+    local here = {
+      a = "a" .. i, w = ("call.in_[%d]"):format(word), b = ("call.in_[%d]"):format(word + 1),
+      low = ("%.0f"):format(param.low), high = ("%.0f"):format(param.high),
+    }
+    names[i] = here.a
+    tests[#tests + 1] = fill(tests_of[param.kind], here)
+    if is_integral then store = store:gsub("%$w%.i", ("call.ints[%d]"):format(i - 1)) end
+    stores[i] = fill(store, here)
+    word = word + (param.kind == "string" and 2 or 1)
+  end
+  for i, result in ipairs(outs) do
+    if result.kind ~= "error" then
+      values[i] = fill(results[result.kind],
+        { w = ("call.out[%d]"):format(2 * i - 2), b = ("call.out[%d]"):format(2 * i - 1) })
+      if result.kind == "string" then strings = strings + 1 end
+    elseif #outs == 1 then
+      values[1] = "true"
+    end
+  end
+  local done = "return " .. table.concat(values, ", ")
+  if strings > 1 then
+    -- To make the first string may run a finalizer that makes this very call, while the second lies in Go's memory.
+    tests[#tests + 1] = "call.busy == 0"
+    local locals = {}
+    for i in ipairs(values) do locals[i] = "r" .. i end
+    local list = table.concat(locals, ", ")
+    done = ("call.busy = 1 local %s = %s call.busy = 0 return %s"):format(list, table.concat(values, ", "), list)
+  end
+  return fill([[
+    local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
+    return function(self, ...)
+      $arguments
+      if $tests then
+        $stores
+        if enter(call, func) == 0 then far(call) end
+        if call.status == 0 then $done end
+        if call.status <= $bad then return finish(self) end
+      end
+      return by_capi(self, ...)
+    end]], {
+    arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
+    tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
+    done = done, bad = ODD_OR_FAILED,
+  })
+end
+
+-- One template serves all functions of the same source.
+local templates = {}
+
+local function compile(text)
+  local template = templates[text]
+  if not template then
+    template = assert(loadstring(text, "=goloader"))
+    templates[text] = template
+  end
+  return template
+end
+
+local function by_ffi(fn)
+  local address, params, outs, is_integral, entry = fn:ffi()
+  if not address then return nil end
+  local text = ffi_source(params, outs, is_integral)
+  entry = ffi.cast(entry_type, entry)
+  return compile(text)(ffi.cast(call_type, address), entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type,
+    select, math.floor, ffi.string)
+end
+
+-- ---- the pure path ------------------------------------------------------------------------------------------------
+
+-- status of a cell: enum gl_pure_status
+local DEEP = 5
+
+-- Elements of FFI arrays, by their Go type, and as LuaJIT spells them
+local elements = {
+  bool = { "bool" }, float32 = { "float" }, float64 = { "double" },
+  int8 = { "signed char", "int8_t" }, int16 = { "short", "int16_t" }, int32 = { "int", "int32_t" },
+  int64 = { "long", "long long", "int64_t" },
+  uint8 = { "unsigned char", "char", "uint8_t" }, uint16 = { "unsigned short", "uint16_t" },
+  uint32 = { "unsigned int", "uint32_t" }, uint64 = { "unsigned long", "unsigned long long", "uint64_t" },
+}
+local element_of = {}
+for go_type, names in pairs(elements) do
+  for _, name in ipairs(names) do element_of[name] = go_type end
+end
+
+-- by number of a C type: { Go type of its elements, bytes of one }, or false when it is no array of numbers
+local arrays = {}
+
+local function know_array(id, value)
+  local name = tostring(ffi.typeof(value)):match "^ctype<(.*) %[[%d?]+%]>$"
+  local go_type = name and element_of[name:gsub("^const ", "")]
+  arrays[id] = go_type and { go_type, tonumber(ffi.sizeof(go_type == "bool" and "bool" or name)) } or false
+  return arrays[id]
+end
+
+--- How many elements an FFI array has; nil for anything that is no FFI array of that Go type: "float64", "uint8".
+---@param value any
+---@param go_type string
+---@return integer|nil
+function road.array_length(value, go_type)
+  if type(value) ~= "cdata" then return nil end
+  local id = tonumber(ffi.typeof(value))
+  local known = arrays[id]
+  if known == nil then known = know_array(id, value) end
+  return known and known[1] == go_type and ffi.sizeof(value) / known[2] or nil
+end
+
+-- Integers that a number can't hold stay cdata.
+local function signed(v)
+  if v <= 9007199254740992 and v >= -9007199254740992 then return tonumber(v) end
+  return v
+end
+
+local function unsigned(v)
+  if v <= 9007199254740992 then return tonumber(v) end
+  return v
+end
+
+local function fail(fn, cell)
+  local status = tonumber(cell.status)
+  cell.status = 0
+  if status == DEEP then
+    error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
+  end
+end
+
+local c_types = {
+  bool = "bool", int8 = "int8_t", int16 = "int16_t", int32 = "int32_t", int64 = "int64_t",
+  uint8 = "uint8_t", uint16 = "uint16_t", uint32 = "uint32_t", uint64 = "uint64_t",
+  float32 = "float", float64 = "double",
+}
+
+-- "int8" of { kind = "int", bits = 8 }
+local function number_type(kind, bits)
+  return kind == "bool" and "bool" or kind .. bits
+end
+
+-- What is passed for an argument: its C types and values; $n is the length of an array
+local passes_of = {
+  bool = { "int64_t", "$a and 1 or 0" },
+  int = { "int64_t", "$a" },
+  string = { "const char *, int64_t", "$a, #$a" },
+  bytes = { "const char *, int64_t, int64_t", "$a, #$a, #$a" },
+  array = { "const void *, int64_t, int64_t", "$a, $n, $n" },
+}
+
+-- Limits of an integer that a Lua number can be
+local function limits(kind, bits)
+  if bits == 64 then return kind == "int" and -2 ^ 53 or 0, 2 ^ 53 end
+  if kind == "int" then return -2 ^ (bits - 1), 2 ^ (bits - 1) - 1 end
+  return 0, 2 ^ bits - 1
+end
+
+-- The source of the function that calls on the pure path, and the C type of its entry: for
+-- func(s string, from int) (int, bool)
+--
+--     local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned = ...
+--     return function(self, ...)
+--       local a1, a2 = ...
+--       if select('#', ...) == 2 and type(a1) == 'string' and … then
+--         local r = entry(a1, #a1, a2)
+--         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
+--         fail(self, cell)
+--       end
+--       return by_capi(self, ...)
+--     end
+local function pure_source(pure)
+  local names, tests, lengths = {}, { "select('#', ...) == " .. #pure.params }, {}
+  local types, values, results_ = {}, {}, {}
+  for i, param in ipairs(pure.params) do
+    local low, high = limits(param.kind, param.bits)
+    local here = { a = "a" .. i, n = "n" .. i, low = ("%.0f"):format(low), high = ("%.0f"):format(high) }
+    local kind = param.kind == "uint" and "int" or param.kind
+    names[i] = here.a
+    if kind == "slice" then
+      kind = "array"
+      lengths[#lengths + 1] = fill("local $n = array_length($a, '$t')",
+        { n = here.n, a = here.a, t = number_type(param.elem, param.bits) })
+      tests[#tests + 1] = here.n
+    else
+      tests[#tests + 1] = fill(tests_of[kind == "bytes" and "string" or kind], here)
+    end
+    if kind == "float" then
+      -- float32: a number that is too large for one is not to become infinite
+      if param.bits == 32 then tests[#tests + 1] = fill("($a <= 0x1.fffffep127 and $a >= -0x1.fffffep127)", here) end
+      types[i], values[i] = param.bits == 32 and "float" or "double", here.a
+    else
+      types[i], values[i] = passes_of[kind][1], fill(passes_of[kind][2], here)
+    end
+  end
+  local returned = pure.results[1]
+  returned = returned and number_type(returned.kind, returned.bits)
+  for i, result in ipairs(pure.results) do
+    local go_type = number_type(result.kind, result.bits)
+    local where = #pure.results == 1 and "r"
+      or ("cell.%s[%d].as_%s"):format(result.kind == "float" and "floats" or "ints", result.reg, go_type)
+    if go_type == "int64" then
+      where = ("signed(%s)"):format(where)
+    elseif go_type == "uint64" then
+      where = ("unsigned(%s)"):format(where)
+    end
+    results_[i] = where
+  end
+  local c_type = ("%s (*)(%s)"):format(returned and c_types[returned] or "void",
+    #types > 0 and table.concat(types, ", ") or "void")
+  return fill([[
+    local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned = ...
+    return function(self, ...)
+      $arguments
+      $lengths
+      if $tests then
+        $result entry($values)
+        if cell.status == 0 then return $results end
+        fail(self, cell)
+      end
+      return by_capi(self, ...)
+    end]], {
+    arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
+    lengths = table.concat(lengths, "\n"), tests = table.concat(tests, " and "),
+    result = returned and "local r =" or "", values = table.concat(values, ", "),
+    results = table.concat(results_, ", "),
+  }), c_type
+end
+
+local function address(number)
+  return ffi.cast("uintptr_t", number)
+end
+
+local function by_pure(fn)
+  local pure = fn:pure()
+  if not pure then return nil end
+  local text, c_type = pure_source(pure)
+  return compile(text)(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), by_capi, fail,
+    type, select, math.floor, road.array_length, signed, unsigned)
+end
+
+-- ---- choosing -----------------------------------------------------------------------------------------------------
+
+-- Roads from the best on, and what calls by them.
+local faster = { { "pure", by_pure }, { "ffi", by_ffi } }
+
+--- Has a function take the best road that there is for it, or the best from the one given on.
+---@param fn goloader.Func
+---@param from nil|"pure"|"ffi"|"capi"
+---@return goloader.Func
+function road.equip(fn, from)
+  local name, call = "capi", by_capi
+  for i = has_ffi and (from == "ffi" and 2 or 1) or #faster + 1, from == "capi" and 0 or #faster do
+    local made = faster[i][2](fn)
+    if made then
+      name, call = faster[i][1], made
+      break
+    end
+  end
+  roads[fn] = name
+  debug.setmetatable(fn, {
+    __call = call, __index = Func, __tostring = Func.__tostring, __gc = Func.__gc,
+  })
+  return fn
+end
+
+--- The road that calls of this function take. With an argument it takes that one from now on, or where it can't a
+--- slower one, for comparison.
+---@param wanted nil|"pure"|"ffi"|"capi"
+---@return "pure"|"ffi"|"capi"
+function Func:road(wanted)
+  if wanted == "capi" or wanted == "ffi" or wanted == "pure" then
+    road.equip(self, wanted)
+  elseif wanted ~= nil then
+    error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
+  end
+  return roads[self] or "capi"
+end
+
+return road

@@ -1,0 +1,105 @@
+-- What Lua says of a context.Context.
+local support = require "spec.support"
+
+local contexts
+
+setup(function() contexts = assert(support.host():build "spec/testdata/contexts/contexts.go") end)
+teardown(support.clean)
+
+local function message(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+describe("a context", function()
+  it("is the background where it is nil", function()
+    assert.is_true(contexts.IsBackground(nil))
+    assert.equal(-1, contexts.Left(nil))
+    assert.is_true(contexts.Wait(nil, 0))
+  end)
+
+  it("has a timeout", function()
+    for _, ctx in ipairs { 60, { timeout = 60 } } do
+      local left = contexts.Left(ctx)
+      assert.is_true(left > 50 and left <= 60)
+    end
+    assert.equal("context deadline exceeded", select(2, contexts.Wait(0.01, 60)).message)
+    assert.equal("context deadline exceeded", select(2, contexts.Wait(0, 60)).message)
+    assert.equal("context deadline exceeded", select(2, contexts.Wait(-1, 60)).message)
+    assert.is_true(contexts.Left(math.huge) > 1e9)
+    assert.is_true(contexts.Left(1e300) > 1e9)
+  end)
+
+  it("has a deadline", function()
+    local left = contexts.Left { deadline = os.time() + 100 }
+    assert.is_true(left > 90 and left <= 100)
+    assert.equal("context deadline exceeded", select(2, contexts.Wait({ deadline = os.time() - 1 }, 60)).message)
+    left = contexts.Left { deadline = os.time() + 100, timeout = 10 }
+    assert.is_true(left > 5 and left <= 10)
+    left = contexts.Left { deadline = os.time() + 10, timeout = 100 }
+    assert.is_true(left > 5 and left <= 10)
+  end)
+
+  it("has values, by strings", function()
+    local ctx = { values = { name = "lamp", price = 2.5, count = 3, tags = { "a", "b" }, flag = true } }
+    assert.equal("lamp", contexts.Value(ctx, "name"))
+    assert.equal(2.5, contexts.Value(ctx, "price"))
+    assert.equal(3, contexts.Value(ctx, "count"))
+    assert.same({ "a", "b" }, contexts.Value(ctx, "tags"))
+    assert.is_true(contexts.Value(ctx, "flag"))
+    assert.is_nil(contexts.Value(ctx, "other"))
+    assert.equal("string", contexts.Type(ctx, "name"))
+    assert.equal("int64", contexts.Type(ctx, "count"))
+  end)
+
+  it("is taken in structs, variadic parameters and more than once", function()
+    local name, left = contexts.Nested { Name = "deep", Ctx = 60 }
+    assert.equal("deep", name)
+    assert.is_true(left > 50 and left <= 60)
+    assert.equal(3, contexts.All(nil, 1, {}))
+    assert.equal("1 x 2", contexts.Both({ values = { n = 1 } }, " x ", { values = { n = 2 } }))
+  end)
+
+  it("must be given", function()
+    assert.matches("bad argument #1 to 'Left' %(missing: ctx context%.Context%)", message(contexts.Left))
+  end)
+
+  it("is refused where it is something else", function()
+    local function refuses(expected, ctx)
+      assert.equal("bad argument #1 to 'Left' (parameter 'ctx'" .. expected .. ")",
+        (message(contexts.Left, ctx):gsub("^[^ ]-:%d+: ", "")))
+    end
+    refuses(": context.Context expected (nil, a timeout in seconds or a table), got string", "1")
+    refuses(": context.Context expected (nil, a timeout in seconds or a table), got boolean", true)
+    refuses(": a number of seconds expected, got nan", 0 / 0)
+    refuses(".timeout: a number of seconds expected, got string", { timeout = "1" })
+    refuses(".deadline: a number of seconds expected, got table", { deadline = {} })
+    refuses(": context.Context is given by timeout, deadline and values, got the key 'time'", { time = 1 })
+    refuses(": context.Context is given by timeout, deadline and values, got the key 'number'", { 1 })
+    refuses(".values: a table expected, got number", { values = 1 })
+    refuses(".values: a context's keys are strings, got a key of type number", { values = { 1 } })
+    refuses('.values["f"]: any expected, got function', { values = { f = print } })
+    assert.matches("bad value for 'Global' %(context%.Context ends with a call: a variable can't hold it%)",
+      message(function() contexts.Global = 1 end))
+  end)
+
+  it("is cancelled when its call has ended", function()
+    local before = contexts.Watched()
+    for _, ctx in ipairs { 3600, { deadline = os.time() + 3600 } } do contexts.Watch(ctx) end
+    contexts.Watch:async(nil):wait()
+    contexts.Watch:async(3600):wait()
+    assert.is_true(support.eventually(function() return contexts.Watched() == before + 4 end))
+  end)
+
+  it("leaves no timers behind", function()
+    for _ = 1, 2000 do
+      contexts.Left(3600)
+      contexts.Left:async(3600):wait()
+    end
+    collectgarbage()
+    local before = support.rss()
+    for _ = 1, 20000 do contexts.Left { timeout = 3600, deadline = os.time() + 3600, values = { a = 1 } } end
+    assert.is_true(support.rss() - before < 6e6, "grown by " .. support.rss() - before)
+  end)
+end)

@@ -1,0 +1,246 @@
+-- The roads that calls take: which one a function gets, that each gives the same results, that none leaves anything in
+-- either heap, and that LuaJIT compiles the fast ones. Plain Lua has one road.
+local support = require "spec.support"
+
+local has_jit = support.interpreter == "luajit"
+local unpack = rawget(table, "unpack") or unpack
+
+-- The best road of each function, and calls of it.
+local functions = {
+  Add = { road = "pure", { 1, 2 }, { -5, 2 ^ 52 }, { 1.5, 2 }, { "1", 2 }, { 2 ^ 53, 1 } },
+  Scale = { road = "pure", { 0.1, 3 }, { 1 / 0, -1 }, { 2, 2 ^ 31 } },
+  Is = { road = "pure", { 7, 7 }, { 7, 8 }, { 256, 1 } },
+  Index = { road = "pure", { "needle", 101 }, { "", 101 }, { "\0\255", 255 }, { 5, 5 } },
+  Sum = { road = "pure", { "abc" }, { "" }, { nil, n = 1 } },
+  At = { road = "pure", { "abc", 1 }, { "abc", 3 }, { "", 0 }, { "abc", -1 } },
+  Turn = { road = "ffi", { "abcd" }, { "" }, { ("x"):rep(70000) }, { 1 } },
+  Keep = { road = "ffi", { "first" }, { "second" }, { "third" } },
+  Half = { road = "ffi", { 8 }, { 7 } },
+  Mirror = { road = "capi", { { X = 1, Y = 2 } }, { {} }, { { Z = 1 } } },
+}
+
+local names = {}
+for name in pairs(functions) do names[#names + 1] = name end
+table.sort(names)
+
+local object
+
+local function load()
+  return assert(support.host():load(object))
+end
+
+-- What a call gives or raises; a panic without its traceback, which tells of the road.
+local function outcome(fn, call)
+  local results = { pcall(fn, unpack(call, 1, call.n or #call)) }
+  if not results[1] then results[2] = results[2]:match "panic: [^\n]*" or results[2] end
+  if type(results[3]) == "table" then results[3] = results[3].message end
+  return results
+end
+
+describe("the road of a function", function()
+  local roads
+
+  setup(function()
+    object = support.compile("spec/testdata/roads/roads.go", "roads")
+    roads = load()
+  end)
+
+  teardown(function()
+    roads = nil
+    collectgarbage()
+    support.clean()
+  end)
+
+  for _, name in ipairs(names) do
+    local best = has_jit and functions[name].road or "capi"
+
+    it(("%s is %s"):format(name, best), function()
+      assert.equal(best, roads[name]:road())
+    end)
+
+    it(("%s can be any slower one, with the same results"):format(name), function()
+      for _, road in ipairs { "ffi", "pure" } do
+        local one, other = load(), load()
+        local slow, fn = one[name], other[name]
+        assert.equal("capi", slow:road "capi")
+        assert.equal("capi", slow:road())
+        local taken = best == "pure" and road or best -- where it can't take the one asked for, the best
+        assert.equal(taken, fn:road(road))
+        assert.equal(taken, fn:road())
+        for _, call in ipairs(functions[name]) do
+          assert.same(outcome(slow, call), outcome(fn, call))
+        end
+        assert(one:unload())
+        assert(other:unload())
+      end
+    end)
+  end
+
+  it("is none other than there are", function()
+    assert.error_matches(function() roads.Add:road "sea" end, "sea")
+  end)
+end)
+
+-- ---- heaps ----------------------------------------------------------------------------------------------------------
+
+-- A function of numbers and strings, calls of it whose results there are already, and how many objects it makes itself.
+local CALLS = 20000
+local quiet = {
+  { "Add", "return function(f, n) local x for i = 1, n do x = f(i, 1) end return x end" },
+  { "Scale", "return function(f, n) local x for i = 1, n do x = f(0.5, i) end return x end" },
+  { "Is", "return function(f, n) local x for i = 1, n do x = f(i % 256, 1) end return x end" },
+  { "Index", "return function(f, n) local x for _ = 1, n do x = f('a needle of some length', 108) end return x end" },
+  { "Sum", "return function(f, n) local x for _ = 1, n do x = f('a needle of some length') end return x end" },
+  { "Half", "return function(f, n) local x for i = 1, n do x = f(2 * i) end return x end" },
+  { "Turn", "return function(f, n) local x for _ = 1, n do x = f('abcdefghijkl') end return x end", own = 1 },
+  { "Keep", "return function(f, n) local x for _ = 1, n do x = f('abcdefghijkl') end return x end", own = 1 },
+}
+local compile = rawget(_G, "loadstring") or rawget(_G, "load")
+
+describe("a call of numbers and strings", function()
+  local module
+
+  before_each(function()
+    object = support.compile("spec/testdata/roads/roads.go", "roads")
+    module = load()
+  end)
+
+  after_each(function()
+    assert(module:unload())
+    support.clean()
+  end)
+
+  -- Calls without and with LuaJIT's compiler. Both have to be quiet from the start of a loop that ran before.
+  local function each_way(test)
+    if has_jit then
+      jit.off()
+      test "interpreted"
+      jit.on()
+      jit.flush()
+    end
+    test(has_jit and "compiled" or "interpreted")
+  end
+
+  for _, road in ipairs(has_jit and { "pure", "ffi", "capi" } or { "capi" }) do
+    for _, case in ipairs(quiet) do
+      local name = case[1]
+      local best = has_jit and functions[name].road or "capi"
+      if road == "capi" or best == road or best == "pure" then
+        it(("leaves nothing behind in Lua: %s, %s"):format(name, road), function()
+          local fn = module[name]
+          assert.equal(road, fn:road(road))
+          each_way(function(how)
+            local loop = compile(case[2])()
+            local result = loop(fn, CALLS) -- luacheck: ignore (it holds the string that the calls return)
+            collectgarbage()
+            collectgarbage "stop"
+            local before = collectgarbage "count"
+            loop(fn, CALLS)
+            -- LuaJIT's interpreter makes a box for all that it touches by FFI
+            if how == "interpreted" and road ~= "capi" then collectgarbage() end
+            local grown = (collectgarbage "count" - before) * 1024
+            collectgarbage "restart"
+            assert.is_true(grown < CALLS / 100, ("%s: %d bytes in %d calls"):format(how, grown, CALLS))
+          end)
+        end)
+
+        it(("leaves nothing behind in Go: %s, %s"):format(name, road), function()
+          local fn = module[name]
+          assert.equal(road, fn:road(road))
+          each_way(function(how)
+            local loop = compile(case[2])()
+            loop(fn, CALLS)
+            local before = module.Mallocs()
+            loop(fn, CALLS)
+            local made = module.Mallocs() - before
+            -- what a function allocates itself, or keeps, is its own
+            local expected = (case.own or 0) * CALLS
+            assert.is_true(math.abs(made - expected) < CALLS / 100,
+              ("%s: %d objects in %d calls"):format(how, made, CALLS))
+          end)
+        end)
+      end
+    end
+  end
+end)
+
+describe("a string that a function does not keep", function()
+  local module
+
+  setup(function()
+    object = support.compile("spec/testdata/roads/roads.go", "roads")
+    module = load()
+  end)
+
+  teardown(function()
+    assert(module:unload())
+    support.clean()
+  end)
+
+  for _, road in ipairs(has_jit and { "ffi", "capi" } or { "capi" }) do
+    it("is nothing that the function can make another of without a copy: " .. road, function()
+      module.Hold:road(road)
+      local expected = {}
+      for i = 1, 2000 do
+        local a, b = ("a"):rep(i % 300) .. i, i % 2 == 0 and "" or "b"
+        if i % 3 == 0 then a, b = b, a end
+        module.Hold(a, b)
+        expected[i] = a .. b
+      end
+      assert.equal(table.concat(expected, ","), module.Held())
+    end)
+
+    it("stays where the function finds it when the stack moves: " .. road, function()
+      local deep = module.Deep
+      deep:road(road)
+      for i = 1, 200 do
+        local depth, bytes = i * 37 % 2000, ("z"):rep(i % 150)
+        assert.equal(depth + (i % 100) * 97 + #bytes * 122, deep(depth, ("a"):rep(i % 100), bytes))
+        assert.equal(("z"):rep(i % 150), bytes)
+        if i % 10 == 0 then module.Held() end
+      end
+    end)
+  end
+end)
+
+-- ---- traces ---------------------------------------------------------------------------------------------------------
+
+if has_jit then
+  describe("LuaJIT", function()
+    setup(function() object = support.compile("spec/testdata/roads/roads.go", "roads") end)
+    teardown(support.clean)
+
+    -- What the compiler says while a child calls the function in a loop: "stop loop", "abort" and why, "stop stitch".
+    local function events(name, road, loop)
+      local status, out, errors = support.lua(([[
+        local vmdef, util = require "jit.vmdef", require "jit.util"
+        local module = assert(assert(require "goloader".host()):load(%q))
+        local fn = module[%q]
+        assert(fn:road(%q))
+        local loop = loadstring(%q)()
+        jit.attach(function(what, trace, _, _, otr, oex)
+          if what == "stop" then
+            io.write("stop ", util.traceinfo(trace).linktype, "\n")
+          elseif what == "abort" then
+            io.write("abort ", type(otr) == "number" and vmdef.traceerr[otr]:format(oex) or tostring(otr), "\n")
+          end
+        end, "trace")
+        for _ = 1, 5 do loop(fn, 2000) end
+      ]]):format(object, name, road, loop))
+      assert.equal(0, status, errors)
+      return out
+    end
+
+    for _, case in ipairs(quiet) do
+      local name = case[1]
+      for _, road in ipairs { "pure", "ffi" } do
+        if functions[name].road == road or functions[name].road == "pure" then
+          it(("compiles calls of %s on the %s road into one loop, and aborts nothing"):format(name, road), function()
+            -- a root is where a side trace goes on, a branch's
+            assert.equal("stop loop\n", (events(name, road, case[2]):gsub("stop root\n", "")))
+          end)
+        end
+      end
+    end
+  end)
+end

@@ -1,0 +1,193 @@
+/* Job handles: calls that run in goroutines, and what a host has for all of them. */
+#include <time.h>
+
+#include "binding.h"
+
+#define JOB "goloader.job"
+
+struct binding_job {
+	const char *mark;          /* job_mark, which no other userdata holds */
+	struct gl_job *job;        /* NULL once it was collected */
+	struct binding_host *host; /* kept alive by the user value */
+};
+
+static const char job_mark[] = JOB;
+
+void binding_push_job(lua_State *L, struct gl_job *job, struct binding_host *host, int func)
+{
+	/* Without memory for it the job runs on, and is found again when the Lua state is closed. */
+	struct binding_job *j = lua_newuserdata(L, sizeof(*j));
+
+	*j = (struct binding_job){ .mark = job_mark, .job = job, .host = host };
+	luaL_getmetatable(L, JOB);
+	lua_setmetatable(L, -2);
+	lua_getuservalue(L, func);
+	lua_setuservalue(L, -2);
+}
+
+/* Jobs come by the thousand: a look at the mark is quicker than one at the metatable. */
+static struct binding_job *check_job(lua_State *L)
+{
+	struct binding_job *j = lua_touserdata(L, 1);
+
+	if (j == NULL || lua_rawlen(L, 1) != sizeof(*j) || j->mark != job_mark) {
+		luaL_argerror(L, 1, "a job expected");
+		return NULL; /* not reached */
+	}
+	return j;
+}
+
+/* Finalizers run in any order when the Lua state is closed. */
+static struct gl_job *check_open(lua_State *L)
+{
+	struct binding_job *j = check_job(L);
+
+	if (j->job == NULL || j->host->caller == NULL) {
+		luaL_error(L, "the Lua state is being closed");
+	}
+	return j->job;
+}
+
+static int job_done(lua_State *L)
+{
+	lua_pushboolean(L, gl_job_is_done(check_open(L)));
+	return 1;
+}
+
+/* job:results() -> what the call gave; of a job that is done */
+static int job_results(lua_State *L)
+{
+	struct gl_job *job = check_open(L);
+
+	if (!gl_job_is_done(job)) {
+		return luaL_error(L, "%s: the job is under way", gl_job_name(job));
+	}
+	return gl_job_results(L, job);
+}
+
+static int job_cancel(lua_State *L)
+{
+	struct gl_job *job = check_open(L);
+	struct gl_error err;
+
+	if (!gl_job_cancel(job)) {
+		gl_fail(&err, GL_EUNSUPPORTED, "%s can't be cancelled: it has no parameter of type context.Context",
+			gl_job_name(job));
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* job:watch() -> key; the host's jobs_ready gives it, once, when the job is done */
+static int job_watch(lua_State *L)
+{
+	struct gl_job *job = check_open(L);
+
+	gl_job_watch(job);
+	lua_pushlightuserdata(L, job);
+	return 1;
+}
+
+static int job_tostring(lua_State *L)
+{
+	struct gl_job *job = check_open(L);
+
+	lua_pushfstring(L, JOB ": %s (%s)", gl_job_name(job), gl_job_is_done(job) ? "done" : "under way");
+	return 1;
+}
+
+static int job_gc(lua_State *L)
+{
+	struct binding_job *j = check_job(L);
+
+	if (j->job != NULL && j->host->caller != NULL) {
+		gl_job_drop(j->job);
+	}
+	j->job = NULL;
+	return 0;
+}
+
+/* ---- of a host --------------------------------------------------------------------------------------------------- */
+
+static struct gl_caller *check_caller(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+
+	if (h->caller == NULL) {
+		luaL_error(L, "the Lua state is being closed");
+	}
+	return h->caller;
+}
+
+/* host:jobs_fd() -> file descriptor */
+int binding_jobs_fd(lua_State *L)
+{
+	struct gl_error err;
+	int fd;
+
+	if (gl_jobs_fd(check_caller(L), &fd, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushinteger(L, fd);
+	return 1;
+}
+
+/* host:jobs_step(seconds) -> number of jobs that have finished since the last step */
+int binding_jobs_step(lua_State *L)
+{
+	struct gl_error err;
+	uint64_t finished;
+
+	if (gl_jobs_step(check_caller(L), luaL_checknumber(L, 2), &finished, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushinteger(L, (lua_Integer)finished);
+	return 1;
+}
+
+/* host:jobs_ready() -> key of a watched job that is done, or nil */
+int binding_jobs_ready(lua_State *L)
+{
+	struct gl_job *job = gl_jobs_ready(check_caller(L));
+
+	if (job == NULL) {
+		lua_pushnil(L);
+	} else {
+		lua_pushlightuserdata(L, job);
+	}
+	return 1;
+}
+
+/* host:jobs_set_timer(seconds|nil) -> true */
+int binding_jobs_set_timer(lua_State *L)
+{
+	struct gl_error err;
+
+	if (gl_jobs_set_timer(check_caller(L), luaL_optnumber(L, 2, -1), &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* core.clock() -> seconds since some time */
+int binding_clock(lua_State *L)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec * 1e-9);
+	return 1;
+}
+
+void binding_open_job(lua_State *L)
+{
+	static const luaL_Reg methods[] = {
+		{ "done", job_done },   { "results", job_results },     { "cancel", job_cancel },
+		{ "watch", job_watch }, { "__tostring", job_tostring }, { "__gc", job_gc },
+		{ NULL, NULL },
+	};
+
+	binding_new_class(L, JOB, methods);
+}

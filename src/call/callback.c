@@ -1,0 +1,334 @@
+/* Lua functions as arguments: Go calls them, on the thread and within the call that they were given to.
+ *
+ * The functions of a call lie in a table of the registry, one such table for a Lua state's calls, and Go knows them by
+ * their numbers there. Calls from Lua into Go end in the reverse order of their beginning, whatever coroutines they
+ * come from; so the table is used as a stack, and cut back to its old height when a call has ended. Error values that
+ * cross Go lie there as well: Go panics with their numbers, and the call that the panic reaches raises the same value.
+ *
+ * Lua is called from Go only where Go was called by Lua's C API: `calling` is the Lua state of the innermost such call,
+ * and NULL while Lua runs. What else enters Go meanwhile (compiled traces of LuaJIT do) leaves it NULL. */
+#include "../host/callback.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* What C knows of an entry of the table. */
+struct function {
+	struct gl_plan *plan;    /* which takes it */
+	const struct type *type; /* NULL: an error value */
+	uint64_t serial;         /* of an error value: no other one has it */
+};
+
+/* Entries of the table before those of functions */
+enum { CALL = 1, KEEP = 2, FIRST = KEEP };
+
+/* ---- the table --------------------------------------------------------------------------------------------------- */
+
+static int call_protected(lua_State *L);
+static int keep_error(lua_State *L);
+
+/* Pushes the table; nothing where there is none yet, which takes no memory. */
+static bool push_table(lua_State *L, struct gl_caller *caller)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &caller->functions);
+	if (lua_istable(L, -1)) {
+		return true;
+	}
+	lua_pop(L, 1);
+	return false;
+}
+
+static void push_or_make_table(lua_State *L, struct gl_caller *caller)
+{
+	if (push_table(L, caller)) {
+		return;
+	}
+	lua_newtable(L);
+	lua_pushcfunction(L, call_protected);
+	lua_rawseti(L, -2, CALL);
+	lua_pushcfunction(L, keep_error);
+	lua_rawseti(L, -2, KEEP);
+	lua_pushvalue(L, -1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &caller->functions);
+}
+
+/* Makes room for one more; raises when memory is short. */
+static struct function *next_function(lua_State *L, struct gl_caller *caller)
+{
+	struct gl_functions *f = &caller->functions;
+
+	if (f->n == f->cap) {
+		uint32_t cap = f->cap * 2 + 8;
+		struct function *list = realloc(f->list, cap * sizeof(*list));
+
+		if (list == NULL) {
+			luaL_error(L, "no memory for a function");
+			return NULL; /* not reached */
+		}
+		f->list = list;
+		f->cap = cap;
+	}
+	return &f->list[f->n];
+}
+
+/* Takes the value at the top as number n of the table below it; both are popped. */
+static uint64_t add_function(lua_State *L, struct gl_caller *caller, struct function function)
+{
+	*next_function(L, caller) = function;
+	lua_rawseti(L, -2, FIRST + (int)caller->functions.n + 1);
+	lua_pop(L, 1);
+	return ++caller->functions.n;
+}
+
+void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n)
+{
+	struct gl_functions *f = &caller->functions;
+
+	if (f->n == n || !push_table(L, caller)) {
+		return;
+	}
+	for (; f->n > n; f->n--) {
+		lua_pushnil(L);
+		lua_rawseti(L, -2, FIRST + (int)f->n);
+	}
+	lua_pop(L, 1);
+}
+
+void gl_functions_free(struct gl_caller *caller)
+{
+	free(caller->functions.list);
+	caller->functions = (struct gl_functions){ 0 };
+}
+
+/* ---- arguments --------------------------------------------------------------------------------------------------- */
+
+static bool is_callable(lua_State *L, int idx)
+{
+	if (lua_isfunction(L, idx)) {
+		return true;
+	}
+	if (!luaL_getmetafield(L, idx, "__call")) {
+		return false;
+	}
+	lua_pop(L, 1);
+	return true;
+}
+
+void gl_encode_function(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	lua_State *L = e->L;
+	struct gl_caller *caller = e->plan->caller;
+	char name[256];
+
+	if (lua_isnil(L, idx)) {
+		gl_encode_raw(e, 0);
+		return;
+	}
+	luaL_checkstack(L, 8, NULL);
+	if (!is_callable(L, idx)) {
+		gl_encode_fail(e, path, "%s expected (a function), got %s", type->name,
+			       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
+	}
+	if (e->callback != NULL) {
+		gl_encode_fail(e, path, "%s expected, and a Lua function can't give Go another one", type->name);
+	}
+	if (e->plan->export->kind == GL_EXPORT_VAR) {
+		gl_encode_fail(e, path,
+			       "a Lua function can be called till the end of the call that it is given to: a "
+			       "variable can't hold it");
+	}
+	if (e->is_job) {
+		gl_encode_fail(e, path, "a Lua function can't be called by a job, which runs beside Lua");
+	}
+	idx = lua_absindex(L, idx);
+	push_or_make_table(L, caller);
+	lua_pushvalue(L, idx);
+	uint64_t number = add_function(L, caller, (struct function){ .plan = e->plan, .type = type });
+	gl_encode_name(e, path, name, sizeof(name));
+	lua_pushfstring(L, "the Lua function passed as %s", name);
+	gl_encode_raw(e, number);
+	static const struct type string_type = { .kind = GL_KIND_STRING, .name = "string" };
+	gl_encode(e, lua_gettop(L), &string_type, NULL);
+	lua_pop(L, 1);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------------------------- */
+
+static int push_arguments(lua_State *L, const struct type *type, const struct gl_buffer *stream)
+{
+	const uint64_t *at = stream->p;
+	int nparams = (int)type->len, variadic = type->bits;
+	uint64_t n = 0;
+
+	luaL_checkstack(L, nparams + 4, NULL);
+	for (int i = 0; i < nparams - variadic; i++) {
+		gl_decode(L, &at, type->fields[i].type);
+	}
+	if (variadic) {
+		const struct type *rest = type->fields[nparams - 1].type;
+
+		if (rest->kind == GL_KIND_BYTES) { /* ...byte: a string, as elsewhere */
+			gl_decode(L, &at, rest);
+			n = 1;
+		} else {
+			n = *at++;
+			luaL_checkstack(L, n < INT32_MAX / 2 ? (int)n + 4 : INT32_MAX / 2, "too many arguments");
+			for (uint64_t i = 0; i < n; i++) {
+				gl_decode(L, &at, rest->elem);
+			}
+		}
+	}
+	return nparams - variadic + (int)n;
+}
+
+/* Nil and something else in the place of results is an error, where the last result is one. */
+static void encode_results(struct encoder *e, int first, const struct type *type)
+{
+	lua_State *L = e->L;
+	uint32_t nresults = (uint32_t)(type->nfields - type->len);
+	const struct type_field *results = type->fields + type->len;
+	bool has_error = nresults > 0 && results[nresults - 1].type->kind == GL_KIND_ERROR;
+
+	lua_settop(L, first + (int)nresults < lua_gettop(L) ? lua_gettop(L) : first + (int)nresults);
+	if (has_error && lua_isnil(L, first) && !lua_isnil(L, first + 1)) {
+		gl_encode_raw(e, 1);
+		e->param = nresults - 1;
+		gl_encode(e, first + 1, results[nresults - 1].type, NULL);
+		return;
+	}
+	gl_encode_raw(e, 0);
+	for (e->param = 0; e->param < nresults; e->param++) {
+		if (has_error && e->param == nresults - 1) {
+			gl_encode_raw(e, 0); /* nil */
+			if (nresults == 1 && !lua_isnil(L, first) && !lua_isboolean(L, first)) {
+				gl_encode_fail(e, NULL, "nothing, or nil and an error expected, got %s",
+					       luaL_typename(L, first));
+			}
+			break;
+		}
+		gl_encode(e, first + (int)e->param, results[e->param].type, NULL);
+	}
+}
+
+int gl_callback_fail(struct encoder *e, const char *way, const char *what)
+{
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	lua_pushlstring(e->L, (const char *)e->callback->name, e->callback->name_len);
+	return luaL_error(e->L, "result %d%s of %s: %s", (int)e->param + 1, way, lua_tostring(e->L, -1), what);
+}
+
+/* Calls the function; run protected, with the gl_callback as a light userdata. */
+static int call_protected(lua_State *L)
+{
+	struct gl_callback *c = lua_touserdata(L, 1);
+	struct gl_caller *caller = c->caller;
+	struct function function = caller->functions.list[c->number - 1];
+
+	push_table(L, caller);
+	lua_rawgeti(L, -1, FIRST + (int)c->number);
+	lua_call(L, push_arguments(L, function.type, &c->stream), LUA_MULTRET);
+	c->stream.len = 0;
+	struct encoder e = { .L = L, .plan = function.plan, .in = &c->stream, .callback = c };
+	encode_results(&e, 3, function.type);
+	return 0;
+}
+
+/* Keeps the error value below the light userdata for whoever raises it anew; run protected. */
+static int keep_error(lua_State *L)
+{
+	struct gl_callback *c = lua_touserdata(L, 2);
+	struct gl_caller *caller = c->caller;
+	static const struct type string_type = { .kind = GL_KIND_STRING, .name = "string" };
+	struct encoder e = {
+		.L = L, .plan = caller->functions.list[c->number - 1].plan, .in = &c->stream, .callback = c
+	};
+
+	c->stream.len = 0;
+	push_table(L, caller);
+	lua_pushvalue(L, 1);
+	uint64_t serial = ++caller->functions.serial;
+	uint64_t number = add_function(L, caller, (struct function){ .serial = serial });
+	gl_encode_raw(&e, number);
+	gl_encode_raw(&e, serial);
+	if (!lua_isstring(L, 1) && luaL_callmeta(L, 1, "__tostring") && lua_isstring(L, -1)) {
+		lua_replace(L, 1);
+	}
+	if (!lua_isstring(L, 1)) {
+		lua_pushfstring(L, "an error that is a %s", luaL_typename(L, 1));
+		lua_replace(L, 1);
+	}
+	lua_tostring(L, 1);
+	gl_encode(&e, 1, &string_type, NULL);
+	return 0;
+}
+
+/* What is left to say when there is no memory for more. */
+static void put_no_memory(struct gl_callback *c)
+{
+	static const char text[] = "not enough memory";
+	struct gl_buffer *b = &c->stream;
+
+	b->len = 0;
+	if (b->cap < 6) {
+		uint64_t *p = realloc(b->p, 6 * sizeof(*p));
+
+		if (p == NULL) {
+			c->status = GL_CALLBACK_AWAY; /* of 48 bytes' memory */
+			return;
+		}
+		b->p = p;
+		b->cap = 6;
+	}
+	b->p[0] = b->p[1] = 0;
+	b->p[2] = sizeof(text) - 1;
+	memcpy(b->p + 3, text, sizeof(text));
+	b->len = 6;
+}
+
+void gl_callback_call(struct gl_callback *c)
+{
+	struct gl_caller *caller = c->caller;
+	lua_State *L = caller == NULL ? NULL : caller->calling;
+
+	if (L == NULL) {
+		c->status = GL_CALLBACK_AWAY;
+		return;
+	}
+	/* Nothing here needs memory, or the error for want of it would unwind Go's frames. The call into Go was made by
+	 * a C function, which has slots enough. */
+	int top = lua_gettop(L);
+	caller->calling = NULL;
+	push_table(L, caller);
+	lua_rawgeti(L, -1, CALL);
+	lua_pushlightuserdata(L, c);
+	c->status = GL_CALLBACK_DONE;
+	if (lua_pcall(L, 1, 0, 0) != 0) {
+		c->status = GL_CALLBACK_ERROR;
+		lua_rawgeti(L, top + 1, KEEP);
+		lua_insert(L, -2);
+		lua_pushlightuserdata(L, c);
+		if (lua_pcall(L, 2, 0, 0) != 0) {
+			put_no_memory(c);
+		}
+	}
+	lua_settop(L, top);
+	caller->calling = L;
+}
+
+void gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at)
+{
+	uint64_t number = *at++, serial = *at++;
+	size_t len;
+	const struct gl_functions *f = &caller->functions;
+
+	if (number != 0 && number <= f->n && f->list[number - 1].serial == serial && push_table(L, caller)) {
+		lua_rawgeti(L, -1, FIRST + (int)number);
+		lua_remove(L, -2);
+		return;
+	}
+	/* Go has kept it longer than the call lasted that it crossed. */
+	const char *text = gl_read_string(&at, &len);
+	lua_pushlstring(L, text, len);
+}

@@ -1,0 +1,277 @@
+#include "ffi.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../abi/abi.h"
+#include "../image/image.h"
+#include "plan.h"
+
+/* A call, with what only C sees of it. */
+struct ffi {
+	struct gl_ffi_call call; /* first: Lua knows its address */
+	struct gl_caller *caller;
+	struct gl_plan *plan; /* NULL while it is closed */
+};
+
+static struct ffi *ffi_of(struct gl_ffi_call *call) { return (struct ffi *)call; }
+
+static void call_far(struct gl_ffi_call *call);
+
+/* ---- the short way ---------------------------------------------------------------------------------------------- */
+
+static void *find_code(struct gl_host *host, const char *name)
+{
+	struct gl_image_sym sym;
+
+	return gl_image_lookup(gl_host_image(host), name, strlen(name), &sym) ? (void *)sym.addr : NULL;
+}
+
+void gl_entries_set_up(struct gl_caller *caller)
+{
+	struct gl_host *host = caller->host;
+	const struct gl_abi *abi = gl_host_abi(host);
+	void (*set_up)(struct gl_enter_setup *) = gl_host_export(host, "goloader_enter_setup");
+	struct gl_enter_setup s = {
+		.exitsyscall = find_code(host, "runtime.exitsyscall"),
+		.reentersyscall = find_code(host, "runtime.reentersyscall"),
+		.g_m = gl_abi_field(abi, "runtime.g", "m"),
+		.g_stack = gl_abi_field(abi, "runtime.g", "stack"),
+		.g_sched = gl_abi_field(abi, "runtime.g", "sched"),
+		.g_syscallsp = gl_abi_field(abi, "runtime.g", "syscallsp"),
+		.g_syscallpc = gl_abi_field(abi, "runtime.g", "syscallpc"),
+		.g_syscallbp = gl_abi_field(abi, "runtime.g", "syscallbp"),
+		.g_lockedm = gl_abi_field(abi, "runtime.g", "lockedm"),
+		.m_g0 = gl_abi_field(abi, "runtime.m", "g0"),
+		.m_curg = gl_abi_field(abi, "runtime.m", "curg"),
+		.m_incgo = gl_abi_field(abi, "runtime.m", "incgo"),
+		.m_isextra = gl_abi_field(abi, "runtime.m", "isextra"),
+		.m_is_extra_in_c = gl_abi_field(abi, "runtime.m", "isExtraInC"),
+		.m_ncgo = gl_abi_field(abi, "runtime.m", "ncgo"),
+		.m_locked_int = gl_abi_field(abi, "runtime.m", "lockedInt"),
+		.m_locked_ext = gl_abi_field(abi, "runtime.m", "lockedExt"),
+		.m_lockedg = gl_abi_field(abi, "runtime.m", "lockedg"),
+	};
+	const int32_t needed[] = { s.g_m,       s.g_stack,      s.g_sched,      s.g_syscallsp, s.g_syscallpc,
+				   s.g_lockedm, s.m_g0,         s.m_curg,       s.m_incgo,     s.m_isextra,
+				   s.m_ncgo,    s.m_locked_int, s.m_locked_ext, s.m_lockedg };
+	bool is_known = set_up != NULL && s.exitsyscall != NULL && s.reentersyscall != NULL &&
+			gl_abi_field(abi, "runtime.gobuf", "sp") == 0 && gl_abi_field(abi, "runtime.gobuf", "pc") == 8;
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		is_known = is_known && needed[i] >= 0;
+	}
+	if (!is_known) {
+		return;
+	}
+	set_up(&s);
+	caller->enter = s.enter;
+	gl_host_note_forks(host, s.forked);
+	caller->call.near = s.call;
+	caller->call_fast.near = s.call_fast;
+	caller->call_ffi[0].near = s.ffi[0];
+	caller->call_ffi[1].near = s.ffi[1];
+}
+
+void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg)
+{
+	if (caller->enter == NULL || !caller->enter(arg, entry->near)) {
+		entry->far(arg);
+	}
+}
+
+static int enter_nowhere(void *arg, const void *func)
+{
+	(void)arg;
+	(void)func;
+	return 0;
+}
+
+void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
+{
+	const struct gl_caller *caller = ((const struct ffi *)call)->caller;
+
+	entry->enter = caller->enter != NULL ? caller->enter : enter_nowhere;
+	entry->func = caller->call_ffi[call->is_integral].near;
+	entry->far = call_far;
+}
+
+static void call_far(struct gl_ffi_call *call)
+{
+	const struct gl_caller *caller = ffi_of(call)->caller;
+	struct gl_error err;
+
+	if (call->fn == NULL || gl_host_check(caller->host, &err) != 0) {
+		call->status = GL_FFI_REFUSED;
+	} else {
+		caller->call_ffi[0].far(call);
+	}
+}
+
+/* ---- which functions take it ------------------------------------------------------------------------------------ */
+
+/* A double holds all integers up to here. */
+#define EXACT ((int64_t)1 << 53)
+
+static bool find_place(struct gl_ffi_place *at, const struct place *place)
+{
+	static const uint8_t kinds[] = {
+		[GL_KIND_BOOL] = GL_FFI_BOOL,   [GL_KIND_INT] = GL_FFI_INT,       [GL_KIND_UINT] = GL_FFI_UINT,
+		[GL_KIND_FLOAT] = GL_FFI_FLOAT, [GL_KIND_STRING] = GL_FFI_STRING, [GL_KIND_BYTES] = GL_FFI_BYTES,
+		[GL_KIND_ERROR] = GL_FFI_ERROR,
+	};
+
+	*at = (struct gl_ffi_place){ .kind = kinds[place->type->kind],
+				     .bits = (uint8_t)place->type->bits,
+				     .reg = (uint8_t)place->reg };
+	if (at->kind == GL_FFI_BOOL) {
+		at->high = 1;
+	} else if (at->kind == GL_FFI_INT) {
+		at->high = at->bits == 64 ? EXACT : INT64_MAX >> (64 - at->bits);
+		at->low = at->bits == 64 ? -EXACT : -at->high - 1;
+	} else if (at->kind == GL_FFI_UINT) {
+		at->high = at->bits == 64 ? EXACT : ((int64_t)1 << at->bits) - 1;
+	}
+	return at->kind == GL_FFI_STRING || at->kind == GL_FFI_BYTES;
+}
+
+static bool is_integral(const struct gl_ffi_place *place) { return place->kind <= GL_FFI_UINT; }
+
+/* A plan of the fast road has only what find_place knows. */
+static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
+{
+	uint32_t words = plan->nparams;
+	bool all_integral = plan->nparams <= GL_INT_REGS && plan->nresults <= 1;
+
+	if (!plan->fast || plan->nparams > GL_FFI_WORDS || plan->nresults > GL_FFI_RESULTS) {
+		return false;
+	}
+	for (uint32_t i = 0; i < plan->nparams; i++) {
+		words += find_place(&call->params[i], &plan->places[i]);
+		call->params[i].is_lent = plan->export->params[i].is_lent;
+		all_integral = all_integral && is_integral(&call->params[i]);
+	}
+	for (uint32_t i = 0; i < plan->nresults; i++) {
+		find_place(&call->results[i], &plan->places[plan->nparams + i]);
+		all_integral = all_integral && is_integral(&call->results[i]);
+	}
+	call->is_integral = all_integral;
+	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;
+	call->nparams = (uint8_t)plan->nparams;
+	call->nresults = (uint8_t)plan->nresults;
+	memcpy(&call->return_is_ptr, plan->return_is_ptr, sizeof(call->return_is_ptr));
+	return words <= GL_FFI_WORDS;
+}
+
+struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
+{
+	struct ffi *ffi = calloc(1, sizeof(*ffi));
+
+	if (ffi == NULL || !find_places(&ffi->call, plan)) {
+		free(ffi);
+		return NULL;
+	}
+	ffi->caller = plan->caller;
+	ffi->call.pins = plan->caller->pin();
+	ffi->call.text = &plan->caller->text;
+	ffi->call.inside = &plan->caller->inside_ffi;
+	gl_ffi_open(&ffi->call, plan);
+	return &ffi->call;
+}
+
+void gl_ffi_open(struct gl_ffi_call *call, struct gl_plan *plan)
+{
+	if (plan->ffi != NULL) {
+		gl_ffi_close(plan);
+	}
+	ffi_of(call)->plan = plan;
+	plan->ffi = call;
+	call->fn = (void *)plan->export->addr;
+}
+
+bool gl_ffi_is_open(const struct gl_ffi_call *call) { return call->fn != NULL; }
+
+void gl_ffi_close(struct gl_plan *plan)
+{
+	struct gl_ffi_call *call = plan->ffi;
+
+	if (call != NULL) {
+		/* What it returned last may lie in the module. */
+		plan->caller->drop(call->pins);
+		call->fn = NULL;
+		ffi_of(call)->plan = NULL;
+		plan->ffi = NULL;
+	}
+}
+
+void gl_ffi_free(struct gl_ffi_call *call)
+{
+	if (call != NULL) {
+		struct ffi *ffi = ffi_of(call);
+
+		if (ffi->plan != NULL) {
+			ffi->plan->ffi = NULL;
+		}
+		ffi->caller->unpin(call->pins);
+		free(ffi);
+	}
+}
+
+/* ---- what is left to C ------------------------------------------------------------------------------------------ */
+
+static void push_result(lua_State *L, const struct gl_ffi_call *call, uint32_t i, const uint64_t *text)
+{
+	const union gl_ffi_word *word = &call->out[(size_t)2 * i];
+	struct type type = { .bits = 64 };
+
+	switch ((enum gl_ffi_kind)call->results[i].kind) {
+	case GL_FFI_BOOL: lua_pushboolean(L, word->d != 0); break;
+	case GL_FFI_FLOAT: lua_pushnumber(L, word->d); break;
+	case GL_FFI_INT:
+	case GL_FFI_UINT:
+		type.kind = call->results[i].kind == GL_FFI_INT ? GL_KIND_INT : GL_KIND_UINT;
+		gl_decode_int(L, word[1].u, &type);
+		break;
+	case GL_FFI_STRING:
+	case GL_FFI_BYTES: lua_pushlstring(L, word->s, (size_t)word[1].d); break;
+	case GL_FFI_ERROR:
+		if (word[1].u != 0) {
+			gl_decode_error(L, &text);
+		} else {
+			lua_pushnil(L);
+		}
+		break;
+	}
+}
+
+int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
+{
+	struct ffi *ffi = ffi_of(call);
+	/* Taken out while it is read: a finalizer may call another function meanwhile. */
+	struct gl_buffer text = *call->text;
+	int n = call->nresults;
+
+	*call->text = (struct gl_buffer){ 0 };
+	if (call->status == GL_FFI_FAILED) {
+		gl_call_check(L, ffi->plan, call->failure, &text);
+	}
+	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
+	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
+	if (has_error && call->out[2 * n - 1].u != 0) {
+		lua_pushnil(L);
+		push_result(L, call, (uint32_t)n - 1, text.p);
+		n = 2;
+	} else {
+		n -= has_error;
+		for (int i = 0; i < n; i++) {
+			push_result(L, call, (uint32_t)i, text.p);
+		}
+	}
+	gl_buffer_give(call->text, &text);
+	ffi->caller->drop(call->pins);
+	if (n == 0 && has_error) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	return n;
+}

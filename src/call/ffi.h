@@ -1,0 +1,43 @@
+/* The FFI road: calls that LuaJIT compiles into its traces.
+ *
+ * A Lua C function ends a trace; a call by FFI does not. So Lua itself (lua/goloader/road.lua) puts the arguments of a
+ * function of numbers, booleans, strings and byte slices into a struct gl_ffi_call and calls one C function, which
+ * enters Go the short way (src/host/enter.h). What can't be said in that struct (an argument of the wrong type, an
+ * error, a panic, an integer that no number holds) is left to the C API road: its answers and its messages are the
+ * same. */
+#ifndef GL_CALL_FFI_H
+#define GL_CALL_FFI_H
+
+#include "../host/enter.h"
+#include "call.h"
+
+/* A function of the Go half, for the short way and for the long one. */
+struct gl_entry {
+	const void *near;
+	void (*far)(void *);
+};
+
+/* Asks the Go half for the short way; without one, everything goes the long way. */
+void gl_entries_set_up(struct gl_caller *caller);
+void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg);
+
+/* What Lua calls by FFI: enter(call, func), and if that returns 0 far(call). */
+struct gl_ffi_entry {
+	int (*enter)(void *call, const void *func);
+	const void *func;
+	void (*far)(struct gl_ffi_call *call);
+};
+void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry);
+
+/* The call of a function that can take this road; NULL when it can't, or memory is short. It outlives the plan, since a
+ * compiled trace may know it, and is closed when that is freed: Go refuses to be called by it till it is opened again,
+ * with a new plan for the same export. */
+struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan);
+void gl_ffi_open(struct gl_ffi_call *call, struct gl_plan *plan);
+void gl_ffi_free(struct gl_ffi_call *call);
+bool gl_ffi_is_open(const struct gl_ffi_call *call);
+
+/* Pushes the results of a call whose status is GL_FFI_ODD, or raises what GL_FFI_FAILED tells of. */
+int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call);
+
+#endif

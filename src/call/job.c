@@ -1,0 +1,525 @@
+/* Jobs: calls that run in goroutines of their own, while Lua goes on.
+ *
+ * A job is started by one crossing into Go, which decodes its arguments and returns. When its goroutine is done, the
+ * results lie in the job's own memory, and the job on a list that any thread adds to and this Lua state's takes as a
+ * whole. Nobody is told of that, unless he sleeps: then the list is armed, and whoever adds to it writes to an eventfd.
+ *
+ * So a job is one of these:
+ *
+ *     under way    the Go half has it, and will put it on the list
+ *     done         its results are here; only Lua has it
+ *     dropped      Lua has lost it while it was under way: it goes back to the others when it is found on the list
+ *
+ * The memory of jobs comes in slabs and is used again with the streams that it owns. It is given back when the Lua
+ * state is closed, or, when jobs are under way then, by the last one of them that finishes. What they are put on stays
+ * for another Lua state: a goroutine may be about to look at it. */
+#include <errno.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <math.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "plan.h"
+
+enum { SLAB = 64, FIRST_WORDS = 8, KEPT_WORDS = 512 };
+
+/* What C alone knows of a job. */
+struct job {
+	struct gl_job shared; /* first: one is cast to the other */
+	struct job *next;     /* of those that are free, or ready */
+	struct gl_plan *plan;
+	bool done, dropped, watched;
+};
+
+struct slab {
+	struct slab *next;
+	struct job jobs[SLAB];
+};
+
+struct jobs {
+	struct gl_jobs shared; /* first */
+	struct jobs *next;     /* of those that no Lua state has */
+	struct slab *slabs;
+	struct job *free;
+	struct job *ready, **ready_end; /* watched and done */
+	uint64_t under_way, finished;   /* finished: since the last step */
+	int epoll, timer;               /* -1 till somebody asks for a file descriptor */
+};
+
+/* ---- life and memory --------------------------------------------------------------------------------------------- */
+
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct jobs *spare;
+
+static void free_slabs(struct jobs *jobs)
+{
+	for (struct slab *slab = jobs->slabs, *next; slab != NULL; slab = next) {
+		next = slab->next;
+		for (size_t i = 0; i < SLAB; i++) {
+			free(slab->jobs[i].shared.out.p);
+		}
+		free(slab);
+	}
+	jobs->slabs = NULL;
+	jobs->free = NULL;
+}
+
+/* Nobody has a job of it: it waits for another Lua state. Called by the last job's goroutine, or by gl_jobs_close. */
+static void release(struct gl_jobs *shared)
+{
+	struct jobs *jobs = (struct jobs *)shared;
+
+	free_slabs(jobs);
+	pthread_mutex_lock(&spare_lock);
+	jobs->next = spare;
+	spare = jobs;
+	pthread_mutex_unlock(&spare_lock);
+}
+
+static struct jobs *new_jobs(void)
+{
+	pthread_mutex_lock(&spare_lock);
+	struct jobs *jobs = spare;
+	if (jobs != NULL) {
+		spare = jobs->next;
+	}
+	pthread_mutex_unlock(&spare_lock);
+	if (jobs == NULL) {
+		jobs = calloc(1, sizeof(*jobs));
+		if (jobs == NULL) {
+			return NULL;
+		}
+		jobs->shared.release = release;
+		jobs->shared.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		jobs->epoll = jobs->timer = -1;
+		if (jobs->shared.fd < 0) {
+			free(jobs);
+			return NULL;
+		}
+	}
+	jobs->next = NULL;
+	jobs->ready = NULL;
+	jobs->ready_end = &jobs->ready;
+	jobs->under_way = jobs->finished = 0;
+	__atomic_store_n(&jobs->shared.left, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&jobs->shared.done, 0, __ATOMIC_RELEASE);
+	return jobs;
+}
+
+static struct jobs *jobs_of(struct gl_caller *caller, struct gl_error *err)
+{
+	if (caller->jobs == NULL) {
+		caller->jobs = new_jobs();
+		if (caller->jobs == NULL) {
+			gl_fail(err, GL_ENOMEM, "no eventfd for jobs: %s", strerror(errno));
+		}
+	}
+	return caller->jobs;
+}
+
+static struct job *take_job(struct jobs *jobs)
+{
+	if (jobs->free == NULL) {
+		struct slab *slab = calloc(1, sizeof(*slab));
+
+		if (slab == NULL) {
+			return NULL;
+		}
+		slab->next = jobs->slabs;
+		jobs->slabs = slab;
+		for (size_t i = SLAB; i-- > 0;) {
+			slab->jobs[i].next = jobs->free;
+			jobs->free = &slab->jobs[i];
+		}
+	}
+	struct job *job = jobs->free;
+	struct gl_buffer *out = &job->shared.out;
+	if (out->p == NULL) {
+		out->p = malloc(FIRST_WORDS * sizeof(*out->p));
+		if (out->p == NULL) {
+			return NULL;
+		}
+		out->cap = FIRST_WORDS;
+	}
+	out->len = 0;
+	jobs->free = job->next;
+	job->done = job->dropped = job->watched = false;
+	job->next = NULL;
+	job->shared.cancel = 0;
+	job->shared.jobs = &jobs->shared;
+	return job;
+}
+
+static void give_job(struct jobs *jobs, struct job *job)
+{
+	struct gl_buffer *out = &job->shared.out;
+
+	if (job->plan != NULL) {
+		gl_plan_release(job->plan);
+		job->plan = NULL;
+	}
+	if (out->cap > KEPT_WORDS) {
+		free(out->p);
+		*out = (struct gl_buffer){ 0 };
+	}
+	job->next = jobs->free;
+	jobs->free = job;
+}
+
+/* ---- what has finished ------------------------------------------------------------------------------------------- */
+
+static void wake(struct jobs *jobs)
+{
+	uint64_t one = 1;
+
+	/* It fails when the counter is full: then somebody is being woken anyway. */
+	(void)!write(jobs->shared.fd, &one, sizeof(one));
+}
+
+static void set_ready(struct jobs *jobs, struct job *job)
+{
+	job->next = NULL;
+	*jobs->ready_end = job;
+	jobs->ready_end = &job->next;
+}
+
+static void finish(struct jobs *jobs, struct job *job)
+{
+	struct gl_plan *plan = job->plan;
+
+	job->done = true;
+	jobs->under_way--;
+	jobs->finished++;
+	plan->jobs--;
+	plan->counters.panics += job->shared.status == GL_CALL_PANICKED;
+	plan->counters.bytes_out += job->shared.out.len * sizeof(uint64_t);
+	if (job->dropped) {
+		give_job(jobs, job);
+	} else if (job->watched) {
+		set_ready(jobs, job);
+	}
+}
+
+/* Takes the list, whose last job came first. */
+static uint64_t finish_list(struct jobs *jobs, uintptr_t list)
+{
+	struct gl_job *first = NULL;
+	uint64_t n = 0;
+
+	while (list != 0) {
+		struct gl_job *job = (struct gl_job *)list; /* NOLINT(performance-no-int-to-ptr) */
+
+		list = job->next;
+		job->next = (uintptr_t)first;
+		first = job;
+	}
+	while (first != NULL) {
+		struct job *job = (struct job *)first;
+
+		first = (struct gl_job *)first->next; /* NOLINT(performance-no-int-to-ptr) */
+		finish(jobs, job);
+		n++;
+	}
+	return n;
+}
+
+static uint64_t drain(struct jobs *jobs)
+{
+	if (__atomic_load_n(&jobs->shared.done, __ATOMIC_RELAXED) == 0) {
+		return 0;
+	}
+	return finish_list(jobs, __atomic_exchange_n(&jobs->shared.done, 0, __ATOMIC_ACQ_REL));
+}
+
+/* From now on the next one to finish writes to the eventfd; false when one has finished before. */
+static bool arm(struct jobs *jobs)
+{
+	__atomic_store_n(&jobs->shared.armed, 1, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(&jobs->shared.done, __ATOMIC_SEQ_CST) == 0;
+}
+
+void gl_jobs_close(struct gl_caller *caller)
+{
+	struct jobs *jobs = caller->jobs;
+
+	if (jobs == NULL) {
+		return;
+	}
+	caller->jobs = NULL;
+	drain(jobs);
+	__atomic_store_n(&jobs->shared.armed, 0, __ATOMIC_SEQ_CST);
+	finish_list(jobs, __atomic_exchange_n(&jobs->shared.done, GL_JOBS_CLOSED, __ATOMIC_ACQ_REL));
+	for (struct slab *slab = jobs->slabs; slab != NULL; slab = slab->next) {
+		for (size_t i = 0; i < SLAB; i++) {
+			if (slab->jobs[i].plan != NULL) {
+				gl_plan_release(slab->jobs[i].plan);
+				slab->jobs[i].plan = NULL;
+			}
+		}
+	}
+	/* Some of them may have finished since, each of which has taken one off. */
+	if (__atomic_add_fetch(&jobs->shared.left, (int64_t)jobs->under_way, __ATOMIC_ACQ_REL) == 0) {
+		release(&jobs->shared);
+	}
+}
+
+/* ---- one job ----------------------------------------------------------------------------------------------------- */
+
+struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
+{
+	struct gl_caller *caller = plan->caller;
+	struct gl_error err;
+	struct gl_buffer in;
+
+	gl_plan_encode(L, plan, first, true, &in);
+	struct jobs *jobs = jobs_of(caller, &err);
+	struct job *job = jobs != NULL ? take_job(jobs) : NULL;
+	if (job == NULL) {
+		gl_buffer_give(&caller->in, &in);
+		luaL_error(L, "%s", jobs == NULL ? err.message : "no memory for a job");
+		return NULL; /* not reached */
+	}
+	plan->counters.calls++;
+	plan->counters.crossings++;
+	plan->counters.bytes_in += in.len * sizeof(*in.p);
+	plan->refs++;
+	job->plan = plan;
+	job->shared.plan = plan->handle;
+	job->shared.addr = (void *)plan->export->addr;
+	job->shared.in = &in;
+	job->shared.status = GL_CALL_DONE;
+	plan->jobs++;
+	jobs->under_way++;
+	/* When it returns the job may be done, and then its status is the call's: what is wrong with an argument says
+	 * that it was not even started. */
+	bool started = caller->job_start(&job->shared) == 0;
+	gl_buffer_give(&caller->in, &in);
+	if (!started) {
+		plan->jobs--;
+		jobs->under_way--;
+		gl_plan_push_failure(L, plan, job->shared.status, &job->shared.out);
+		give_job(jobs, job);
+		lua_error(L);
+	}
+	return &job->shared;
+}
+
+void gl_job_drop(struct gl_job *shared)
+{
+	struct job *job = (struct job *)shared;
+
+	if (job->done) {
+		give_job((struct jobs *)shared->jobs, job);
+	} else {
+		job->dropped = true;
+	}
+}
+
+bool gl_job_is_done(struct gl_job *shared)
+{
+	struct job *job = (struct job *)shared;
+
+	if (!job->done) {
+		drain((struct jobs *)shared->jobs);
+	}
+	return job->done;
+}
+
+bool gl_job_cancel(struct gl_job *shared)
+{
+	struct job *job = (struct job *)shared;
+
+	if (shared->cancel == 0) {
+		return false;
+	}
+	if (!job->done) {
+		job->plan->caller->job_cancel(shared);
+	}
+	return true;
+}
+
+int gl_job_results(lua_State *L, struct gl_job *shared)
+{
+	struct job *job = (struct job *)shared;
+
+	if (shared->status != GL_CALL_DONE) {
+		gl_plan_push_failure(L, job->plan, shared->status, &shared->out);
+		return lua_error(L);
+	}
+	return gl_plan_decode(L, job->plan, &shared->out);
+}
+
+const char *gl_job_name(const struct gl_job *shared) { return ((const struct job *)shared)->plan->name; }
+
+void gl_job_watch(struct gl_job *shared)
+{
+	struct job *job = (struct job *)shared;
+	struct jobs *jobs = (struct jobs *)shared->jobs;
+
+	if (job->watched) {
+		return;
+	}
+	job->watched = true;
+	if (job->done) {
+		set_ready(jobs, job);
+		wake(jobs);
+	}
+}
+
+uint32_t gl_plan_jobs(struct gl_plan *plan)
+{
+	if (plan->jobs > 0) {
+		drain(plan->caller->jobs);
+	}
+	return plan->jobs;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
+
+static int fail_fd(struct gl_error *err, const char *what)
+{
+	return gl_fail(err, GL_EIO, "no %s for jobs: %s", what, strerror(errno));
+}
+
+static bool add_to_epoll(int epoll, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+
+	return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+int gl_jobs_fd(struct gl_caller *caller, int *fd, struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+
+	if (jobs == NULL) {
+		return -1;
+	}
+	if (jobs->timer < 0) {
+		jobs->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+		if (jobs->timer < 0) {
+			return fail_fd(err, "timerfd");
+		}
+	}
+	if (jobs->epoll < 0) {
+		int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+		if (epoll < 0 || !add_to_epoll(epoll, jobs->shared.fd) || !add_to_epoll(epoll, jobs->timer)) {
+			fail_fd(err, "epoll");
+			if (epoll >= 0) {
+				close(epoll);
+			}
+			return -1;
+		}
+		jobs->epoll = epoll;
+		if (!arm(jobs)) {
+			wake(jobs);
+		}
+	}
+	*fd = jobs->epoll;
+	return 0;
+}
+
+static void clear(int fd)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count));
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Sleeps till a job finishes. */
+static void sleep_for(struct jobs *jobs, double seconds)
+{
+	double end = now() + seconds;
+
+	while (drain(jobs) == 0 && jobs->ready == NULL && arm(jobs)) {
+		struct pollfd p = { .fd = jobs->shared.fd, .events = POLLIN };
+		double left = seconds < 0 ? 0 : end - now();
+
+		if (left < 0) {
+			break;
+		}
+		struct timespec timeout = { .tv_sec = left > 1e9 ? 1000000000 : (time_t)left };
+		timeout.tv_nsec = left > 1e9 ? 0 : (long)((left - (double)timeout.tv_sec) * 1e9);
+		if (ppoll(&p, 1, seconds < 0 ? NULL : &timeout, NULL) > 0) {
+			clear(jobs->shared.fd);
+		}
+	}
+	__atomic_store_n(&jobs->shared.armed, 0, __ATOMIC_SEQ_CST);
+}
+
+int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+
+	if (jobs == NULL) {
+		return -1;
+	}
+	if (seconds != 0) {
+		sleep_for(jobs, seconds);
+	}
+	if (jobs->epoll >= 0) {
+		clear(jobs->shared.fd);
+		clear(jobs->timer);
+		do {
+			drain(jobs);
+		} while (!arm(jobs));
+	} else {
+		drain(jobs);
+	}
+	*finished = jobs->finished;
+	jobs->finished = 0;
+	return 0;
+}
+
+struct gl_job *gl_jobs_ready(struct gl_caller *caller)
+{
+	struct jobs *jobs = caller->jobs;
+	struct job *job = jobs == NULL ? NULL : jobs->ready;
+
+	if (job == NULL) {
+		return NULL;
+	}
+	jobs->ready = job->next;
+	if (jobs->ready == NULL) {
+		jobs->ready_end = &jobs->ready;
+	}
+	job->watched = false;
+	return &job->shared;
+}
+
+int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+	struct itimerspec when = { .it_value = { 0 } };
+
+	if (jobs == NULL) {
+		return -1;
+	}
+	if (jobs->timer < 0) {
+		return 0; /* nobody polls */
+	}
+	if (seconds >= 0) {
+		seconds = fmin(seconds, 1e9);
+		when.it_value.tv_sec = (time_t)seconds;
+		when.it_value.tv_nsec = (long)((seconds - floor(seconds)) * 1e9);
+		if (when.it_value.tv_sec == 0 && when.it_value.tv_nsec == 0) {
+			when.it_value.tv_nsec = 1; /* 0 would mean never */
+		}
+	}
+	return timerfd_settime(jobs->timer, 0, &when, NULL) == 0 ? 0 : fail_fd(err, "timer");
+}

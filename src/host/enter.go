@@ -1,0 +1,314 @@
+package host
+
+/*
+#include <stdlib.h>
+#include "call.h"
+#include "enter.h"
+*/
+import "C"
+
+import (
+	"math"
+	"reflect"
+	"sync"
+	"unsafe"
+
+	"goloader.dev/host/internal/enter"
+)
+
+// The short way into Go: see enter.h, and internal/enter/cross.go for the half of it that changes stacks. This half is
+// what runtime.cgocallbackg does (cgocall.go), less what is of no use to a callee that catches its panics on a thread
+// that has been in Go before.
+
+// offsets of fields, in bytes; those that this Go lacks are negative.
+var offsets struct {
+	gM, gSyscallsp, gSyscallpc, gSyscallbp, gLockedm           int
+	mIncgo, mIsextra, mIsExtraInC, mNcgo, mLockedInt, mLockedg int
+	mLockedExt                                                 int
+}
+
+var (
+	exitsyscall    func()
+	reentersyscall func(pc, sp, bp uintptr) // up to Go 1.22 it takes no bp, and does not look at its register
+	enterCode      [2]unsafe.Pointer
+)
+
+//export goloader_enter_setup
+func goloader_enter_setup(s *C.struct_gl_enter_setup) {
+	enterCode = [2]unsafe.Pointer{s.exitsyscall, s.reentersyscall}
+	exitsyscall = funcOf[func()](&enterCode[0])
+	reentersyscall = funcOf[func(pc, sp, bp uintptr)](&enterCode[1])
+	offsets.gM, offsets.gLockedm = int(s.g_m), int(s.g_lockedm)
+	offsets.gSyscallsp, offsets.gSyscallpc, offsets.gSyscallbp = int(s.g_syscallsp), int(s.g_syscallpc), int(s.g_syscallbp)
+	offsets.mIncgo, offsets.mIsextra, offsets.mIsExtraInC = int(s.m_incgo), int(s.m_isextra), int(s.m_is_extra_in_c)
+	offsets.mNcgo, offsets.mLockedg = int(s.m_ncgo), int(s.m_lockedg)
+	offsets.mLockedInt, offsets.mLockedExt = int(s.m_locked_int), int(s.m_locked_ext)
+	enter.SetUp(uintptr(s.g_m), uintptr(s.g_stack), uintptr(s.g_sched), uintptr(s.m_g0), uintptr(s.m_curg),
+		reflect.ValueOf(crossed).UnsafePointer())
+	s.enter = (*[0]byte)(enter.FromC())
+	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
+	s.call, s.call_fast = funcValue(enterCall), funcValue(enterCallFast)
+	s.ffi[0], s.ffi[1] = funcValue(ffiAny), funcValue(ffiIntegral)
+}
+
+// funcValue returns what the value of a function is: a pointer to something that never moves.
+func funcValue(f func(unsafe.Pointer)) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&f))
+}
+
+func at[T any](base unsafe.Pointer, offset int) *T {
+	return (*T)(unsafe.Add(base, offset))
+}
+
+// crossed lets the goroutine gp of a thread that comes from C run f, which must not panic. Up to exitsyscall, and from
+// reentersyscall on, its stack can't grow and it can't be preempted.
+//
+//go:nosplit
+func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
+	mp := *at[unsafe.Pointer](gp, offsets.gM)
+	// Pointers into the stack, which may move while f runs
+	sp := *at[unsafe.Pointer](gp, offsets.gSyscallsp)
+	pc := *at[uintptr](gp, offsets.gSyscallpc)
+	var bp unsafe.Pointer
+	if offsets.gSyscallbp >= 0 {
+		bp = *at[unsafe.Pointer](gp, offsets.gSyscallbp)
+	}
+	// C's frames lie on this thread's stack: the goroutine has to come back to it (runtime.lockOSThread). That of an
+	// extra thread belongs to it for ever, and may stay locked.
+	isExtra := *at[bool](mp, offsets.mIsextra)
+	if !isExtra || *at[uint32](mp, offsets.mLockedInt) == 0 {
+		*at[uint32](mp, offsets.mLockedInt)++
+		*at[uintptr](mp, offsets.mLockedg) = uintptr(gp)
+		*at[uintptr](gp, offsets.gLockedm) = uintptr(mp)
+	}
+	*at[bool](mp, offsets.mIncgo) = false
+	isExtra = isExtra && offsets.mIsExtraInC >= 0
+	if isExtra {
+		*at[bool](mp, offsets.mIsExtraInC) = false
+	}
+	exitsyscall()
+
+	f(arg)
+
+	reentersyscall(pc, uintptr(sp), uintptr(bp))
+	*at[bool](mp, offsets.mIncgo) = true
+	if isExtra && *at[int32](mp, offsets.mNcgo) == 0 {
+		*at[bool](mp, offsets.mIsExtraInC) = true
+	}
+	if *at[bool](mp, offsets.mIsextra) {
+		return
+	}
+	*at[uint32](mp, offsets.mLockedInt)--
+	if *at[uint32](mp, offsets.mLockedInt) == 0 && *at[uint32](mp, offsets.mLockedExt) == 0 {
+		*at[uintptr](mp, offsets.mLockedg) = 0
+		*at[uintptr](gp, offsets.gLockedm) = 0
+	}
+}
+
+func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
+func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
+
+// ---- calls by FFI -----------------------------------------------------------------------------------------------
+
+// What a function returned must stay while Lua takes it: a string's bytes, for one. pins keeps it till the next call.
+var pins struct {
+	sync.Mutex
+	all  []*[C.GL_FFI_RESULTS]unsafe.Pointer
+	free []int
+}
+
+//export goloader_ffi_pin
+func goloader_ffi_pin() C.uint64_t {
+	pins.Lock()
+	defer pins.Unlock()
+	if n := len(pins.free); n > 0 {
+		i := pins.free[n-1]
+		pins.free = pins.free[:n-1]
+		return C.uint64_t(uintptr(unsafe.Pointer(pins.all[i])))
+	}
+	p := new([C.GL_FFI_RESULTS]unsafe.Pointer)
+	pins.all = append(pins.all, p)
+	return C.uint64_t(uintptr(unsafe.Pointer(p)))
+}
+
+//export goloader_ffi_unpin
+func goloader_ffi_unpin(at C.uint64_t) {
+	pins.Lock()
+	defer pins.Unlock()
+	for i, p := range pins.all {
+		if C.uint64_t(uintptr(unsafe.Pointer(p))) == at {
+			*p = [C.GL_FFI_RESULTS]unsafe.Pointer{}
+			pins.free = append(pins.free, i)
+			return
+		}
+	}
+}
+
+// Larger results don't wait for the next call: C takes them at once, and drops them.
+const pinnedBytes = 4096
+
+// goloader_ffi_drop lets go of what the last call returned.
+//
+//export goloader_ffi_drop
+func goloader_ffi_drop(at C.uint64_t) {
+	*pinsAt(at) = [C.GL_FFI_RESULTS]unsafe.Pointer{}
+}
+
+func pinsAt(at C.uint64_t) *[C.GL_FFI_RESULTS]unsafe.Pointer {
+	return *(**[C.GL_FFI_RESULTS]unsafe.Pointer)(unsafe.Pointer(&at))
+}
+
+//export goloader_ffi
+func goloader_ffi(c *C.struct_gl_ffi_call) {
+	if c.is_integral != 0 {
+		ffiIntegral(unsafe.Pointer(c))
+	} else {
+		ffiAny(unsafe.Pointer(c))
+	}
+}
+
+func ffiAny(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	var regs enter.Regs
+	var l lent
+	if c.fn == nil || !loadFFI(c, &regs, &l) {
+		c.status = C.GL_FFI_REFUSED
+		return
+	}
+	callFFI(c, &regs, unsafe.Pointer(&l.bytes))
+	if c.status == C.GL_FFI_DONE {
+		storeFFI(c, &regs)
+	}
+}
+
+func ffiIntegral(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	if c.fn == nil {
+		c.status = C.GL_FFI_REFUSED
+		return
+	}
+	callFFI(c, nil, nil)
+	// Most results are ints that a number holds: that is there already.
+	if v := int64(c.ints[0]); c.is_int == 0 || v > 1<<53 || v < -1<<53 {
+		if c.status == C.GL_FFI_DONE && c.nresults != 0 {
+			storeInteger(c, 0, uintptr(v))
+		}
+	}
+}
+
+// callFFI calls with the registers given, or those of an integral call. What is deferred does what left and caught do.
+func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, lent unsafe.Pointer) {
+	c.status = C.GL_FFI_FAILED
+	c.calls++
+	*c.inside = 1
+	defer func() {
+		if c.status != C.GL_FFI_DONE {
+			*c.inside = 0
+			c.panics++
+			ended(recover(), &c.failure, c.text)
+		}
+	}()
+	defer func() {
+		if c.status != C.GL_FFI_DONE {
+			if r := recover(); r != nil {
+				panic(panicked{r, traceback()})
+			}
+			if forgetGoexit() {
+				panic(exited{})
+			}
+		}
+	}()
+	if regs != nil {
+		enter.Call(c.fn, regs, lent)
+	} else {
+		enter.CallInts(c.fn, (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0])))
+	}
+	*c.inside = 0
+	c.status = C.GL_FFI_DONE
+}
+
+func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, l *lent) bool {
+	word := 0
+	for i := 0; i < int(c.nparams); i++ {
+		p := &c.params[i]
+		given := &c.in[word]
+		word++
+		switch p.kind {
+		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
+			regs.Ints[p.reg] = *(*uintptr)(unsafe.Pointer(given))
+		case C.GL_FFI_FLOAT:
+			d := *(*float64)(unsafe.Pointer(given))
+			regs.Floats[p.reg] = math.Float64bits(d)
+			if p.bits == 32 {
+				f := float32(d)
+				if math.IsInf(float64(f), 0) && !math.IsInf(d, 0) {
+					return false
+				}
+				regs.Floats[p.reg] = uint64(math.Float32bits(f))
+			}
+		default:
+			n := int(*(*float64)(unsafe.Pointer(&c.in[word])))
+			word++
+			l.setBytes(regs, int(p.reg), *(**byte)(unsafe.Pointer(given)), n, bool(p.is_lent))
+			regs.Ints[p.reg+1] = uintptr(n)
+			c.bytes_in += C.uint64_t(n)
+			if p.kind == C.GL_FFI_BYTES {
+				regs.Ints[p.reg+2] = uintptr(n)
+			}
+		}
+	}
+	regs.ReturnIsPtr[0], regs.ReturnIsPtr[1] = uint8(c.return_is_ptr), uint8(c.return_is_ptr>>8)
+	return true
+}
+
+func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
+	for i := 0; i < int(c.nresults); i++ {
+		p := &c.results[i]
+		number := (*float64)(unsafe.Pointer(&c.out[2*i]))
+		more := unsafe.Pointer(&c.out[2*i+1])
+		switch p.kind {
+		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
+			storeInteger(c, i, regs.Ints[p.reg])
+		case C.GL_FFI_FLOAT:
+			if p.bits == 32 {
+				*number = float64(math.Float32frombits(uint32(regs.Floats[p.reg])))
+			} else {
+				*number = math.Float64frombits(regs.Floats[p.reg])
+			}
+		case C.GL_FFI_ERROR:
+			if tab := regs.Ints[p.reg]; tab != 0 {
+				c.status = C.GL_FFI_ODD
+				c.text.len = 0
+				w := writer{buffer: c.text}
+				w.error(errorOf(tab, regs.Ptrs[p.reg+1]))
+				*(*uint64)(more) = 1
+			} else {
+				*(*uint64)(more) = 0
+			}
+		default:
+			n := regs.Ints[p.reg+1]
+			pinsAt(c.pins)[i] = regs.Ptrs[p.reg]
+			*(*uintptr)(unsafe.Pointer(number)) = uintptr(regs.Ptrs[p.reg])
+			*(*float64)(more) = float64(n)
+			c.bytes_out += C.uint64_t(n)
+			if n > pinnedBytes {
+				c.status = C.GL_FFI_ODD
+			}
+		}
+	}
+}
+
+// storeInteger stores a result that came in a register, whose upper bits may be anything.
+func storeInteger(c *C.struct_gl_ffi_call, i int, word uintptr) {
+	p := &c.results[i]
+	unused := 64 - uint(p.bits)
+	v := int64(word) << unused >> unused
+	if p.kind != C.GL_FFI_INT {
+		v = int64(uint64(word) << unused >> unused)
+	}
+	number, more := unsafe.Pointer(&c.out[2*i]), unsafe.Pointer(&c.out[2*i+1])
+	*(*float64)(number), *(*int64)(more) = float64(v), v
+	if v > 1<<53 || v < -1<<53 {
+		c.status = C.GL_FFI_ODD
+	}
+}

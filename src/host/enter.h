@@ -1,0 +1,85 @@
+/* The short way from C into Go (src/host/enter.go, src/host/internal/enter/cross.go), and the calls that take it from
+ * machine code that LuaJIT has compiled (src/call/ffi.c, lua/goloader/road.lua). */
+#ifndef GL_HOST_ENTER_H
+#define GL_HOST_ENTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "call.h"
+
+/* What the short way needs to know of the runtime; offsets in bytes, -1 where this Go has no such field. */
+struct gl_enter_setup {
+	void *exitsyscall, *reentersyscall; /* func(); func(pc, sp[, bp] uintptr) */
+	int32_t g_m, g_stack, g_sched, g_syscallsp, g_syscallpc, g_syscallbp, g_lockedm;
+	int32_t m_g0, m_curg, m_incgo, m_isextra, m_is_extra_in_c, m_ncgo, m_locked_int, m_locked_ext, m_lockedg;
+	/* out */
+	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
+	uint8_t *forked; /* to be set in the child of a fork, where Go does not run: then enter does nothing */
+	/* functions to enter: goloader_call, goloader_call_fast, and goloader_ffi, two of its sort: any, is_integral */
+	const void *call, *call_fast, *ffi[2];
+};
+
+/* How one word of a call by FFI is carried. */
+enum gl_ffi_kind {
+	GL_FFI_BOOL,
+	GL_FFI_INT,
+	GL_FFI_UINT,
+	GL_FFI_FLOAT,
+	GL_FFI_STRING, /* two words in: address and length */
+	GL_FFI_BYTES,  /* the same; address 0 is nil */
+	GL_FFI_ERROR,  /* of a result: the last */
+};
+
+struct gl_ffi_place {
+	int64_t low, high; /* of an integer or a bool: what Lua can give, numbers that a double holds exactly */
+	uint8_t kind;      /* enum gl_ffi_kind */
+	uint8_t bits;      /* of a number */
+	uint8_t reg;       /* the first register */
+	bool is_lent;      /* a string that the function does not keep */
+};
+
+#define GL_FFI_WORDS 12
+#define GL_FFI_RESULTS 4
+
+enum gl_ffi_status {
+	GL_FFI_DONE,    /* out holds the results */
+	GL_FFI_ODD,     /* out holds them, but some need C: gl_ffi_finish */
+	GL_FFI_FAILED,  /* panicked, or exited: gl_ffi_finish raises that */
+	GL_FFI_REFUSED, /* an argument does not fit, Go was not asked: the C API road says which and why */
+};
+
+union gl_ffi_word {
+	double d;
+	int64_t i;
+	uint64_t u;
+	const char *s;
+};
+
+/* One function's calls from one Lua state. lua/goloader/road.lua declares how it begins to LuaJIT, too. */
+struct gl_ffi_call {
+	/* a float, or an integer or bool of which Lua has made sure that it fits; of a string two words, address and
+	 * length; is_integral: nothing, they are in ints already */
+	union gl_ffi_word in[GL_FFI_WORDS];
+	/* result i: words 2i and 2i+1: a number, and the integer that it stands for; address and length of a string;
+	 * for an error the second says whether there is one */
+	union gl_ffi_word out[2 * GL_FFI_RESULTS];
+	uint32_t status;            /* enum gl_ffi_status */
+	uint32_t busy;              /* results of an earlier call are still being taken */
+	uint64_t ints[GL_INT_REGS]; /* is_integral: registers, before the call and after it */
+	uint64_t calls, panics, bytes_in, bytes_out;
+	/* set by C */
+	void *fn;      /* NULL: the module was unloaded */
+	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
+	uint8_t nparams, nresults;
+	uint8_t is_int;      /* returns a signed integer of 64 bits */
+	uint8_t is_integral; /* takes only integers and bools, as many as there are registers, and returns one at most
+			      */
+	uint16_t return_is_ptr;
+	struct gl_ffi_place params[GL_FFI_WORDS], results[GL_FFI_RESULTS];
+	enum gl_status failure; /* GL_FFI_FAILED: how */
+	struct gl_buffer *text;
+	uint32_t *inside; /* of the caller: is a call on this road under way? None of them can lead to another. */
+};
+
+#endif

@@ -1,0 +1,142 @@
+package host
+
+/*
+#include "job.h"
+
+static void release_jobs(struct gl_jobs *jobs) { jobs->release(jobs); }
+*/
+import "C"
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"unsafe"
+
+	"goloader.dev/host/internal/enter"
+)
+
+// A job is a call in a goroutine of its own. Its arguments are decoded before goloader_job_start returns, since they
+// lie in memory that Lua wants back; its results are written to memory of C's, and C finds the job on a list.
+//
+// Starting and finishing must be cheap beside the goroutine itself: jobs are taken from a pool, nothing is locked, and
+// nobody is woken who does not sleep.
+type job struct {
+	c     *C.struct_gl_job
+	plan  *plan
+	addr  unsafe.Pointer
+	regs  enter.Regs
+	stack unsafe.Pointer
+	scope *scope
+	done  bool
+}
+
+var jobPool = sync.Pool{New: func() any { return new(job) }}
+
+// cancels holds what ends the contexts of the jobs under way that have any.
+var cancels = struct {
+	sync.Mutex
+	last uint64
+	m    map[uint64]context.CancelFunc
+}{m: map[uint64]context.CancelFunc{}}
+
+// goloader_job_start answers 0; or 1 when an argument is of no use, which status and out tell more of.
+//
+//export goloader_job_start
+func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
+	j := jobPool.Get().(*job)
+	defer func() {
+		if r := recover(); r != nil {
+			if j.scope != nil {
+				j.scope.end()
+			}
+			ended(r, &c.status, &c.out)
+			failed = 1
+		}
+	}()
+	j.c, j.plan, j.addr = c, planOf(c.plan), c.addr
+	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
+	if j.plan.scoped {
+		j.scope = newJobScope()
+		in.scope = j.scope
+	}
+	j.stack = j.plan.decodeParams(&in, &j.regs)
+	if j.scope != nil && j.scope.contexts > 0 {
+		cancels.Lock()
+		cancels.last++
+		c.cancel = C.uint64_t(cancels.last)
+		cancels.m[cancels.last] = j.scope.cancel
+		cancels.Unlock()
+	}
+	go j.run()
+	return 0
+}
+
+func (j *job) run() {
+	defer j.end()
+	j.plan.enter(j.addr, &j.regs, j.stack)
+	j.plan.encodeResults(&writer{buffer: &j.c.out}, &j.regs, j.stack)
+	j.done = true
+}
+
+// end is deferred around the call. That runtime.Goexit ends this goroutine is as it should be.
+func (j *job) end() {
+	defer j.post()
+	if j.done {
+		return
+	}
+	j.c.status = C.GL_CALL_EXITED
+	if r := recover(); r != nil {
+		ended(r, &j.c.status, &j.c.out)
+	}
+}
+
+// post lets C know that the job has finished. What the job held of the module is forgotten before.
+func (j *job) post() {
+	c, scope := j.c, j.scope
+	*j = job{}
+	jobPool.Put(j)
+	if scope != nil {
+		if c.cancel != 0 {
+			cancels.Lock()
+			delete(cancels.m, uint64(c.cancel))
+			cancels.Unlock()
+		}
+		scope.end()
+	}
+
+	jobs := c.jobs
+	done := (*uintptr)(unsafe.Pointer(&jobs.done))
+	for {
+		last := atomic.LoadUintptr(done)
+		if last == C.GL_JOBS_CLOSED {
+			if atomic.AddInt64((*int64)(&jobs.left), -1) == 0 {
+				C.release_jobs(jobs)
+			}
+			return
+		}
+		c.next = C.uintptr_t(last)
+		if atomic.CompareAndSwapUintptr(done, last, uintptr(unsafe.Pointer(c))) {
+			break
+		}
+	}
+	// C may have taken the job already, and closed its Lua state: jobs stays for the next one.
+	armed := (*uint32)(&jobs.armed)
+	if atomic.LoadUint32(armed) != 0 && atomic.SwapUint32(armed, 0) != 0 {
+		one := uint64(1)
+		syscall.RawSyscall(syscall.SYS_WRITE, uintptr(jobs.fd), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
+	}
+}
+
+// goloader_job_cancel cancels the context of a job, if it is under way still.
+//
+//export goloader_job_cancel
+func goloader_job_cancel(c *C.struct_gl_job) {
+	cancels.Lock()
+	cancel := cancels.m[uint64(c.cancel)]
+	cancels.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+}
