@@ -98,7 +98,9 @@ int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, s
 struct gl_job *gl_jobs_ready(struct gl_caller *caller);
 /* Has the file descriptor tell after so many seconds that time is over; never for a negative number. */
 int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error *err);
-/* ---- the pure path (pure.h) ---- */
+
+/* ---- the pure path (pure.h) ----------------------------------------------------------------------------------------
+ */
 
 /* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */
 struct gl_reasons {
@@ -108,7 +110,7 @@ struct gl_reasons {
 
 /* The function's entry on the pure path, made at the first call and freed with the plan; NULL when it does not get one,
  * with the reasons (the plan's). What it takes is told by gl_plan_pure_place. */
-const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why);
+struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why);
 
 /* What parameter i, or after the parameters result i, is to a caller of the entry: of a string or slice of bytes the
  * address and length (and of the latter the capacity) are passed, of a slice of numbers those three words too. */

@@ -214,8 +214,7 @@ struct gl_pure_room {
 	uint8_t *stack; /* with its guard */
 	int32_t stackguard;
 	struct block *blocks;
-	struct pure *closed, **last_closed; /* oldest first: their thunks are used again when many others were */
-	size_t nclosed;
+	struct pure *unused; /* places of thunks that nobody keeps */
 };
 
 /* Where code lies that is a copy, for the signal handler: never freed, since that may be looking. */
@@ -237,7 +236,8 @@ struct pure {
 	uint8_t *copy;
 	size_t copy_size;
 	struct region *region;
-	struct pure *next; /* of those closed */
+	uint32_t keepers;
+	struct pure *next; /* of those unused */
 };
 
 static uint64_t *stackguard_of(struct block *b) { return (uint64_t *)(void *)(b->g + b->room->stackguard); }
@@ -264,7 +264,6 @@ struct gl_pure_room *gl_pure_room_new(struct gl_host *host, struct gl_error *err
 	}
 	room->host = host;
 	room->stackguard = stackguard;
-	room->last_closed = &room->closed;
 	if (stackguard < 0 || stackguard + 8 > G_SIZE) {
 		gl_fail(err, GL_EUNSUPPORTED, "%s: where a goroutine keeps its stack guard is not known",
 			gl_host_path(host));
@@ -289,7 +288,7 @@ void gl_pure_room_free(struct gl_pure_room *room)
 	if (room == NULL) {
 		return;
 	}
-	for (struct pure *p = room->closed, *next; p != NULL; p = next) {
+	for (struct pure *p = room->unused, *next; p != NULL; p = next) {
 		next = p->next;
 		free(p);
 	}
@@ -803,15 +802,12 @@ static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t
 /* ---- functions ------------------------------------------------------------------------------------------------------
  */
 
-enum { MANY = 128 };
-
-/* A place for a thunk: a new one, or that of the function that was closed before many others were. */
+/* A place for a thunk. */
 static struct pure *take_place(struct gl_pure_room *room, struct gl_error *err)
 {
-	if (room->nclosed >= MANY) {
-		struct pure *p = room->closed;
-		room->closed = p->next;
-		room->nclosed--;
+	if (room->unused != NULL) {
+		struct pure *p = room->unused;
+		room->unused = p->next;
 		p->next = NULL;
 		return p;
 	}
@@ -832,12 +828,10 @@ static struct pure *take_place(struct gl_pure_room *room, struct gl_error *err)
 	return p;
 }
 
-static void close_place(struct pure *p)
+static void give_place(struct pure *p)
 {
-	p->next = NULL;
-	*p->room->last_closed = p;
-	p->room->last_closed = &p->next;
-	p->room->nclosed++;
+	p->next = p->room->unused;
+	p->room->unused = p;
 }
 
 static int write_thunk(struct pure *p, const struct text *t, struct gl_error *err)
@@ -927,27 +921,36 @@ struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *m
 	struct pure *p = take_place(room, err);
 	if (p != NULL && make(p, proof, shape, err) == 0) {
 		pure = &p->pub;
+		p->keepers = 1;
 	} else if (p != NULL) {
 		give_copy(p);
-		close_place(p);
+		give_place(p);
 	}
 	gl_unlock();
 	gl_proof_free(proof);
 	return pure;
 }
 
-void gl_pure_free(struct gl_pure *pure)
+void gl_pure_close(struct gl_pure *pure)
 {
 	struct pure *p = (struct pure *)(void *)pure;
 
-	if (p == NULL) {
-		return;
-	}
 	p->thunk->code = p->closed_code;
 	gl_lock();
 	give_copy(p);
 	gl_unlock();
-	close_place(p);
+}
+
+void gl_pure_keep(struct gl_pure *pure) { ((struct pure *)(void *)pure)->keepers++; }
+
+void gl_pure_drop(struct gl_pure *pure)
+{
+	struct pure *p = (struct pure *)(void *)pure;
+
+	if (--p->keepers == 0) {
+		gl_pure_close(pure);
+		give_place(p);
+	}
 }
 
 #else
@@ -969,6 +972,8 @@ struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *m
 	return NULL;
 }
 
-void gl_pure_free(struct gl_pure *pure) { (void)pure; }
+void gl_pure_close(struct gl_pure *pure) { (void)pure; }
+void gl_pure_keep(struct gl_pure *pure) { (void)pure; }
+void gl_pure_drop(struct gl_pure *pure) { (void)pure; }
 
 #endif

@@ -138,7 +138,7 @@ static void add_remarks(struct gl_reasons *why, const struct gl_proof *proof)
 	}
 }
 
-const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
+struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
 {
 	struct gl_caller *caller = plan->caller;
 	struct gl_pure_shape shape;
@@ -169,6 +169,9 @@ const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
 
 void gl_plan_pure_free(struct gl_plan *plan)
 {
-	gl_pure_free(plan->pure);
+	if (plan->pure != NULL) {
+		gl_pure_close(plan->pure);
+		gl_pure_drop(plan->pure);
+	}
 	free_reasons(&plan->pure_reasons);
 }
