@@ -145,8 +145,8 @@ static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 	return gl_module_symbolize(arg, addr, name);
 }
 
-int gl_pure_prove(const struct gl_module *mod, uintptr_t addr, const struct gl_pure_shape *shape,
-		  struct gl_proof **proof, struct gl_error *err)
+int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
+		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err)
 {
 	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
 	struct gl_prove_env env = {
@@ -157,7 +157,7 @@ int gl_pure_prove(const struct gl_module *mod, uintptr_t addr, const struct gl_p
 		.stackguard = gl_abi_field(abi, "runtime.g", "stackguard0"),
 	};
 
-	return gl_prove(abi->goarch, &env, addr, shape->words, shape->nints, proof, err);
+	return gl_prove(prover, &env, addr, shape->words, shape->nints, proof, err);
 }
 
 const char *gl_pure_status_text(enum gl_pure_status status)
@@ -214,7 +214,8 @@ struct gl_pure_room {
 	uint8_t *stack; /* with its guard */
 	int32_t stackguard;
 	struct block *blocks;
-	struct pure *unused; /* places of thunks that nobody keeps */
+	struct gl_prover *prover; /* kept open: functions come by the module */
+	struct pure *unused;      /* places of thunks that nobody keeps */
 };
 
 /* Where code lies that is a copy, for the signal handler: never freed, since that may be looking. */
@@ -299,6 +300,7 @@ void gl_pure_room_free(struct gl_pure_room *room)
 	}
 	gl_unlock();
 	munmap(room->stack, STACK_SIZE);
+	gl_prover_close(room->prover);
 	free(room);
 }
 
@@ -909,7 +911,10 @@ struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *m
 	struct gl_pure *pure = NULL;
 
 	*refused = NULL;
-	if (gl_pure_prove(mod, addr, shape, &proof, err) != 0) {
+	if (room->prover == NULL && (room->prover = gl_prover_open(gl_host_abi(room->host)->goarch, err)) == NULL) {
+		return NULL;
+	}
+	if (gl_pure_prove(room->prover, mod, addr, shape, &proof, err) != 0) {
 		return NULL;
 	}
 	if (!proof->holds) {

@@ -577,9 +577,13 @@ struct func {
 	uint32_t nfacts;
 };
 
-struct prover {
+struct gl_prover {
 	struct capstone cs;
 	cs_insn *decoded;
+};
+
+struct prover {
+	struct gl_prover *decoder;
 	const struct gl_prove_env *env;
 	struct func **funcs;
 	uint32_t nfuncs;
@@ -701,7 +705,8 @@ static const struct insn *insn_at(struct prover *p, struct func *f, uint32_t off
 	if (f->insn_at[off] != 0) {
 		return &f->insns[f->insn_at[off] - 1];
 	}
-	if (!p->cs.disasm_iter(p->cs.handle, &bytes, &left, &addr, p->decoded)) {
+	struct gl_prover *d = p->decoder;
+	if (!d->cs.disasm_iter(d->cs.handle, &bytes, &left, &addr, d->decoded)) {
 		return NULL;
 	}
 	if (f->ninsns == f->cap) {
@@ -715,7 +720,7 @@ static const struct insn *insn_at(struct prover *p, struct func *f, uint32_t off
 		f->cap = cap;
 	}
 	struct insn *in = &f->insns[f->ninsns++];
-	decode(&p->cs, p->decoded, in);
+	decode(&d->cs, d->decoded, in);
 	in->off = off;
 	f->insn_at[off] = f->ninsns;
 	return in;
@@ -1706,25 +1711,55 @@ static int hand_over(struct prover *p, struct gl_proof **out)
 /* Go's integer argument registers (cmd/compile/abi-internal.md). */
 static const uint8_t argument_regs[] = { RAX, RBX, RCX, RDI, RSI, R8, R9, R10, R11 };
 
-int gl_prove(const char *goarch, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
+struct gl_prover *gl_prover_open(const char *goarch, struct gl_error *err)
+{
+	struct gl_prover *prover = NULL;
+
+	if (strcmp(goarch, "amd64") != 0) {
+		gl_fail(err, GL_EUNSUPPORTED, "no proofs about code for the processor \"%s\" yet", goarch);
+		return NULL;
+	}
+	prover = calloc(1, sizeof(*prover));
+	if (prover == NULL) {
+		gl_fail(err, GL_ENOMEM, "no memory to look into code");
+		return NULL;
+	}
+	if (capstone_open(&prover->cs, CS_ARCH_X86, CS_MODE_64, err) != 0) {
+		free(prover);
+		return NULL;
+	}
+	prover->decoded = prover->cs.malloc(prover->cs.handle);
+	if (prover->decoded == NULL) {
+		gl_fail(err, GL_ENOMEM, "no memory to look into code");
+		gl_prover_close(prover);
+		return NULL;
+	}
+	return prover;
+}
+
+void gl_prover_close(struct gl_prover *prover)
+{
+	if (prover != NULL) {
+		if (prover->decoded != NULL) {
+			prover->cs.free(prover->decoded, 1);
+		}
+		capstone_close(&prover->cs);
+		free(prover);
+	}
+}
+
+int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
 	     size_t nwords, struct gl_proof **out, struct gl_error *err)
 {
-	struct prover p = { .env = env };
+	struct prover p = { .decoder = prover, .env = env };
 	struct gl_routine code;
 	int ret = -1;
 
 	*out = NULL;
-	if (strcmp(goarch, "amd64") != 0) {
-		return gl_fail(err, GL_EUNSUPPORTED, "no proofs about code for the processor \"%s\" yet", goarch);
-	}
 	if (!env->find_code(env->arg, addr, &code) || addr < code.addr || addr >= code.end) {
 		return gl_fail(err, GL_EMISSING, "no function at %" PRIxPTR, addr);
 	}
-	if (capstone_open(&p.cs, CS_ARCH_X86, CS_MODE_64, err) != 0) {
-		return -1;
-	}
-	p.decoded = p.cs.malloc(p.cs.handle);
-	struct func *f = p.decoded != NULL ? find_func(&p, &code, addr) : NULL;
+	struct func *f = find_func(&p, &code, addr);
 	if (f != NULL && !p.failed) {
 		f->entered = true;
 		for (int r = 0; r < NREGS; r++) {
@@ -1748,10 +1783,6 @@ int gl_prove(const char *goarch, const struct gl_prove_env *env, uintptr_t addr,
 		func_free(p.funcs[i]);
 	}
 	free(p.funcs);
-	if (p.decoded != NULL) {
-		p.cs.free(p.decoded, 1);
-	}
-	capstone_close(&p.cs);
 	if (ret != 0) {
 		gl_pool_free(&p.pool);
 		free(p.tables);
