@@ -233,6 +233,14 @@ static int func_pure(lua_State *L)
 	return 1;
 }
 
+/* func:explain(): as module:explain, with its name */
+static int func_explain(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	return binding_module_explain(L, f->module, f->export);
+}
+
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
@@ -242,6 +250,7 @@ void binding_open_func(lua_State *L)
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
 		{ "pure", func_pure },
+		{ "explain", func_explain },
 		{ "__tostring", func_tostring },
 		{ "__gc", func_gc },
 		{ NULL, NULL },
