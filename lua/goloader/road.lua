@@ -172,7 +172,7 @@ end
 -- ---- the pure path ------------------------------------------------------------------------------------------------
 
 -- status of a cell: enum gl_pure_status
-local DEEP = 5
+local DEEP, CLOSED = 5, 6
 
 -- Elements of FFI arrays, by their Go type, and as LuaJIT spells them
 local elements = {
@@ -226,6 +226,9 @@ local function fail(fn, cell)
   cell.status = 0
   if status == DEEP then
     error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
+  elseif status == CLOSED then
+    -- its module was unloaded, which the C API road will tell; or could not be, and what was freed is made anew
+    pcall(road.equip, fn)
   end
 end
 
