@@ -127,6 +127,16 @@ static int func_async(lua_State *L)
 	return 1;
 }
 
+/* func:stats([reset]) -> { calls =, crossings =, panics =, bytes_in =, bytes_out = } */
+static int func_stats(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	plan_of(L, f); /* raises where the module was unloaded */
+	binding_push_counters(L, binding_module_counters(f->module, f->export), lua_toboolean(L, 2));
+	return 1;
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -223,6 +233,7 @@ void binding_open_func(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
+		{ "stats", func_stats },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
