@@ -602,7 +602,8 @@ static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *
 		params[k] = (struct gl_param){ .name = gl_pool_string(&mod->pool, from->name, strlen(from->name)),
 					       .type_name = gl_pool_string(&mod->pool, from->type, strlen(from->type)),
 					       .type = type_address(l, from->type),
-					       .is_result = from->is_result };
+					       .is_result = from->is_result,
+					       .is_lent = from->is_lent };
 		if (params[k].name == NULL || params[k].type_name == NULL) {
 			return -1;
 		}

@@ -124,6 +124,7 @@ struct gl_param {
 	const char *type_name; /* "map[string]main.P", as the compiler's DWARF names it */
 	uintptr_t type; /* its descriptor (internal/abi.Type) in this process; 0 when neither host nor module has one */
 	bool is_result;
+	bool is_lent; /* the function neither keeps nor returns what this parameter points to, as far as is known */
 };
 
 enum gl_export_kind { GL_EXPORT_FUNC, GL_EXPORT_VAR };

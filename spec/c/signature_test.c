@@ -247,6 +247,21 @@ static void test_export_data_needs_no_dwarf(void **state)
 	gl_package_close(pkg);
 }
 
+static void test_what_a_function_does_not_keep_is_lent(void **state)
+{
+	struct gl_package *pkg = open_object("nodwarf.a");
+	struct gl_declarations *decls = read_declarations(pkg);
+	const struct gl_sigparam *lent = find(decls, "Lent")->signature.params;
+	const struct gl_sigparam *kept = find(decls, "Kept")->signature.params;
+
+	(void)state;
+	assert_true(lent[0].is_lent && lent[1].is_lent);
+	assert_true(!kept[0].is_lent && kept[1].is_lent && !kept[2].is_lent && !kept[3].is_lent);
+	assert_false(kept[4].is_lent);
+	gl_declarations_free(decls);
+	gl_package_close(pkg);
+}
+
 static void test_each_export_has_its_symbol(void **state)
 {
 	struct gl_package *pkg = open_object("whole.a");
@@ -488,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_export_reads_as_declared),
 		cmocka_unit_test(test_export_data_needs_no_dwarf),
+		cmocka_unit_test(test_what_a_function_does_not_keep_is_lent),
 		cmocka_unit_test(test_each_export_has_its_symbol),
 		cmocka_unit_test(test_dwarf_agrees_with_export_data),
 		cmocka_unit_test(test_dwarf_types_an_object_without_export_data),

@@ -218,6 +218,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
 	call.copies = plan->copies;
+	call.lent = plan->lent;
 	call.strings = plan->strings;
 	call.error = plan->error;
 	call.out = &out;

@@ -148,6 +148,7 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 	}
 	for (uint32_t i = 0; i < plan->nparams; i++) {
 		words += find_place(&call->params[i], &plan->places[i]);
+		call->params[i].is_lent = plan->export->params[i].is_lent;
 		all_integral = all_integral && is_integral(&call->params[i]);
 	}
 	for (uint32_t i = 0; i < plan->nresults; i++) {

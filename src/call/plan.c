@@ -448,6 +448,7 @@ static void find_road(struct gl_plan *plan)
 				plan->return_is_ptr[place->reg / 8] |= (uint8_t)(1U << place->reg % 8);
 			} else if (is_fast) {
 				plan->copies |= 1U << place->reg;
+				plan->lent |= (uint32_t)plan->export->params[i].is_lent << place->reg;
 			}
 			break;
 		case GL_KIND_ERROR:

@@ -90,7 +90,7 @@ struct gl_plan {
 	bool pure_known;
 
 	/* gl_fast_call's of the same names */
-	uint32_t copies, strings;
+	uint32_t copies, lent, strings;
 	int32_t error;
 	uint8_t return_is_ptr[8];
 };

@@ -16,6 +16,7 @@
 #include "pure.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -186,7 +187,7 @@ enum {
 	ARGS_SIZE = 512,    /* above a function's return address */
 	G_SIZE = 512,
 	THUNKS_SIZE = 15 << 12, /* bytes of code that go with a page of data */
-	THUNK_SIZE = 448,       /* bytes of code at most */
+	THUNK_SIZE = 640,       /* bytes of code at most */
 };
 
 struct thunk {
@@ -199,6 +200,8 @@ struct block {
 	struct gl_cell cell;
 	uint8_t g[G_SIZE];
 	uint64_t saved_sp, stack_top, soft, hard;
+	double nan;
+	float single_nan;
 	struct gl_pure_room *room;
 	struct block *next;
 	uint32_t nthunks;
@@ -314,6 +317,8 @@ static struct block *block_new(struct gl_pure_room *room, struct gl_error *err)
 	b->stack_top = top - ARGS_SIZE;
 	b->soft = top - SOFT_SIZE;
 	b->hard = (uintptr_t)room->stack + GUARD_SIZE + RESERVE;
+	b->nan = NAN;
+	b->single_nan = NAN;
 	*stackguard_of(b) = b->soft;
 	memset(thunks_of(b), 0xcc, THUNKS_SIZE);
 	if (gl_arena_protect(thunks_of(b), THUNKS_SIZE, GL_PROT_READ_EXEC, err) != 0) {
@@ -525,6 +530,24 @@ static void put_store_float(struct text *t, int reg, const void *at)
 	put_offset_of(t, at);
 }
 
+/* A NaN becomes *nan: ucomisd %xmm…, %xmm…; jnp over the next; movsd nan, %xmm… (or ucomiss, movss) */
+static void put_plain_nan(struct text *t, int reg, bool single, const void *nan)
+{
+	uint8_t both = (uint8_t)(0xc0 | (reg & 7) << 3 | (reg & 7)), one = (uint8_t)(0x05 | (reg & 7) << 3);
+
+	if (!single) {
+		PUT(t, 0x66);
+	}
+	if (reg >= 8) {
+		PUT(t, 0x45, 0x0f, 0x2e, both, 0x7b, 9);
+		PUT(t, single ? 0xf3 : 0xf2, 0x44, 0x0f, 0x10, one);
+	} else {
+		PUT(t, 0x0f, 0x2e, both, 0x7b, 8);
+		PUT(t, single ? 0xf3 : 0xf2, 0x0f, 0x10, one);
+	}
+	put_offset_of(t, nan);
+}
+
 /* movsd %xmm…, off(%rsp), or back */
 static void put_spill_float(struct text *t, int reg, uint8_t off, bool back)
 {
@@ -593,6 +616,10 @@ static void put_thunk(struct text *t, struct block *b, struct thunk *thunk, cons
 	put_offset_of(t, &thunk->code);
 
 	uintptr_t back = (uintptr_t)t->at + t->n;
+	for (size_t i = 0; i < shape->float_results; i++) {
+		bool single = shape->singles >> i & 1;
+		put_plain_nan(t, (int)i, single, single ? (const void *)&b->single_nan : &b->nan);
+	}
 	for (size_t i = 0; to_cell && i < shape->int_results; i++) {
 		put_store(t, go_ints[i], &b->cell.ints[i]);
 	}
@@ -769,7 +796,7 @@ static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t
 /* ---- functions ------------------------------------------------------------------------------------------------------
  */
 
-enum { MANY = 1024 };
+enum { MANY = 128 };
 
 /* A place for a thunk: a new one, or that of the function that was closed before many others were. */
 static struct pure *take_place(struct gl_pure_room *room, struct gl_error *err)

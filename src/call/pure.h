@@ -5,6 +5,9 @@
  * there. A thunk of C's calling convention is its entry. No goroutine is entered, no scheduler asked, nothing is
  * encoded: strings and slices are lent where they lie, for as long as the call takes.
  *
+ * A NaN that it returns is the one that C's NAN is: LuaJIT would take the bits of others for objects of its own
+ * (lj_cconv.c: "Numbers are NOT canonicalized here").
+ *
  * A call that fails (an index out of range, a nil dereference, a panic) has changed nothing: it says why in the cell,
  * and the caller calls again by another road, which gives Go's own panic. */
 #ifndef GL_CALL_PURE_H
@@ -45,6 +48,7 @@ struct gl_pure_shape {
 	enum gl_word words[9];
 	size_t nints, nfloats;             /* of the parameters */
 	size_t int_results, float_results; /* the first of either is returned as C does; several are in the cell */
+	uint32_t singles;                  /* bit i: float result i is a float32 */
 };
 
 struct gl_pure {

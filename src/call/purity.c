@@ -108,8 +108,10 @@ static bool find_shape(const struct gl_plan *plan, struct gl_pure_shape *shape, 
 				 place->reg < 0 && number_kind(place->type) != NULL ? ", and comes by the stack" : "");
 			add_reason(why, text);
 		} else if (is_result) {
-			shape->int_results += place->type->kind != GL_KIND_FLOAT;
-			shape->float_results += place->type->kind == GL_KIND_FLOAT;
+			bool is_float = place->type->kind == GL_KIND_FLOAT;
+			shape->singles |= is_float && place->type->bits == 32 ? 1U << shape->float_results : 0;
+			shape->int_results += !is_float;
+			shape->float_results += is_float;
 		} else if (!add_words(shape, place->type, place->reg)) {
 			add_reason(why, "its parameters take more registers than C has");
 			break;

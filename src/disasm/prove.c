@@ -988,15 +988,17 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 	}
 }
 
+/* The compiler's scratch registers tell a callee nothing; prologues of large frames leave addresses of the frame there. */
+static bool is_passed(int reg, bool is_jump) { return reg != RSP && reg != RBP && (is_jump || (reg != R12 && reg != R13)); }
+
 static void enter(struct prover *p, struct func *callee, const struct state *s, int64_t top, bool is_jump)
 {
 	struct state entry = { .nslots = 0 };
 
 	for (int r = 0; r < NREGS; r++) {
-		entry.regs[r] = value_for_callee(s->regs[r], callee, top, is_jump);
+		entry.regs[r] = is_passed(r, is_jump) ? value_for_callee(s->regs[r], callee, top, is_jump) : unknown;
 	}
 	entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
-	entry.regs[RBP] = unknown;
 	for (uint32_t i = 0; i < s->nslots; i++) {
 		int64_t off = s->slots[i].off - top + 8;
 		struct value v = value_for_callee(s->slots[i].v, callee, top, is_jump);
@@ -1053,16 +1055,18 @@ static void forget_registers(struct state *s)
 	}
 }
 
-/* Does a callee get hold of these parts of the stack? */
-static unsigned shown_parts(const struct state *s)
+/* Of which parts of the stack does a callee get hold, by registers or by arguments from top on? */
+static unsigned shown_parts(const struct state *s, int64_t top)
 {
 	unsigned parts = 0;
 
 	for (int r = 0; r < NREGS; r++) {
 		struct value v = somewhere_near(s->regs[r]);
-		if (r != RSP && r != RBP && v.kind == STACK) {
-			parts |= v.parts;
-		}
+		parts |= is_passed(r, false) && v.kind == STACK ? v.parts : 0;
+	}
+	for (uint32_t i = 0; i < s->nslots; i++) {
+		struct value v = somewhere_near(s->slots[i].v);
+		parts |= s->slots[i].off >= top && v.kind == STACK ? v.parts : 0;
 	}
 	return parts;
 }
@@ -1143,11 +1147,15 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 		leave(p, f, &callee->at_exit, true);
 		return false;
 	}
-	forget_parts(s, shown_parts(s));
+	unsigned shown = shown_parts(s, top);
+	forget_parts(s, shown);
 	forget_slots(s, INT64_MIN + 8, top + (int64_t)callee->args);
 	for (int r = 0; r < NREGS; r++) {
 		if (r != RSP) {
-			s->regs[r] = r == RBP ? unknown : callee->at_exit.regs[r];
+			struct value v = r == RBP ? unknown : callee->at_exit.regs[r];
+			/* an address in the stack that it returns is one that it was given */
+			v.parts &= (uint8_t)shown;
+			s->regs[r] = v.kind == STACK && v.parts == 0 ? unknown : v;
 		}
 	}
 	return true;

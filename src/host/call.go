@@ -62,7 +62,7 @@ func callFast(c *C.struct_gl_fast_call) {
 	regs := (*enter.Regs)(unsafe.Pointer(&c.regs))
 	if c.copies|c.strings == 0 && c.error < 0 {
 		// Numbers only: the registers are loaded from and stored to C's memory, no pointer is among them.
-		enter.Call(c.fn, regs)
+		enter.Call(c.fn, regs, nil)
 	} else {
 		callCopying(c, regs)
 	}
@@ -71,25 +71,45 @@ func callFast(c *C.struct_gl_fast_call) {
 
 var nothing byte
 
+// A function that does not keep a string (compilers know) finds a short one on the stack, as if its caller had made it
+// for this call. Not in C's memory: the runtime takes what is not on the stack for what may be kept
+// (runtime/string.go, concatstrings).
+type lent struct {
+	used  int
+	bytes [128]byte
+}
+
+// setBytes puts the address of a copy of the n bytes at p into a register. nil stays nil, nothing else does.
+func (l *lent) setBytes(regs *enter.Regs, reg int, p *byte, n int, isLent bool) {
+	switch {
+	case p == nil:
+		regs.Ints[reg] = 0
+	case n == 0:
+		regs.Ptrs[reg] = unsafe.Pointer(&nothing)
+		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
+	case isLent && n <= len(l.bytes)-l.used:
+		copy(l.bytes[l.used:], unsafe.Slice(p, n))
+		regs.Ints[reg] = uintptr(l.used)
+		regs.Lent |= 1 << reg
+		l.used += n
+	default:
+		regs.Ptrs[reg] = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(p, n)...)))
+		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
+	}
+}
+
 // callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
 func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	// What C left in Ptrs is nothing that the collector may see.
 	regs := enter.Regs{Ints: given.Ints, Floats: given.Floats, ReturnIsPtr: given.ReturnIsPtr}
+	var l lent
 	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
 		if bits&1 != 0 {
-			var p unsafe.Pointer
-			if given := *(**byte)(unsafe.Pointer(&regs.Ints[i])); given != nil {
-				// An empty []byte is not nil.
-				p = unsafe.Pointer(&nothing)
-				if n := regs.Ints[i+1]; n > 0 {
-					p = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(given, n)...)))
-				}
-			}
-			regs.Ptrs[i] = p
-			regs.Ints[i] = uintptr(p)
+			p := *(**byte)(unsafe.Pointer(&given.Ints[i]))
+			l.setBytes(&regs, i, p, int(given.Ints[i+1]), c.lent>>i&1 != 0)
 		}
 	}
-	enter.Call(c.fn, &regs)
+	enter.Call(c.fn, &regs, unsafe.Pointer(&l.bytes))
 
 	w := writer{buffer: c.out}
 	w.word(0)
@@ -180,7 +200,7 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 // enter calls the code.
 func (p *plan) enter(code unsafe.Pointer, regs *enter.Regs, stack unsafe.Pointer) {
 	if p.frame.size == 0 {
-		enter.Call(code, regs)
+		enter.Call(code, regs, nil)
 		return
 	}
 	setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),

@@ -95,6 +95,7 @@ struct gl_fast_call {
 	void *fn; /* the function's code */
 	struct gl_regs regs;
 	uint32_t copies; /* bit i: words i and i+1 are address and length of bytes, of which the function gets a copy */
+	uint32_t lent;   /* those of them that the function does not keep */
 	uint32_t strings; /* results: words i and i+1 are a string or slice of bytes: becomes its place in out, in words
 			   */
 	int32_t error; /* results: the first word of an error: becomes its place in out, or 0 for nil; -1: there is none

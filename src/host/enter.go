@@ -170,11 +170,12 @@ func goloader_ffi(c *C.struct_gl_ffi_call) {
 func ffiAny(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
 	var regs enter.Regs
-	if c.fn == nil || !loadFFI(c, &regs) {
+	var l lent
+	if c.fn == nil || !loadFFI(c, &regs, &l) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
-	callFFI(c, &regs)
+	callFFI(c, &regs, unsafe.Pointer(&l.bytes))
 	if c.status == C.GL_FFI_DONE {
 		storeFFI(c, &regs)
 	}
@@ -186,7 +187,7 @@ func ffiIntegral(p unsafe.Pointer) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
-	callFFI(c, nil)
+	callFFI(c, nil, nil)
 	// Most results are ints that a number holds: that is there already.
 	if v := int64(c.ints[0]); c.is_int == 0 || v > 1<<53 || v < -1<<53 {
 		if c.status == C.GL_FFI_DONE && c.nresults != 0 {
@@ -196,7 +197,7 @@ func ffiIntegral(p unsafe.Pointer) {
 }
 
 // callFFI calls with the registers given, or those of an integral call. What is deferred does what left and caught do.
-func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
+func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, lent unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	c.calls++
 	*c.inside = 1
@@ -217,7 +218,7 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 		}
 	}()
 	if regs != nil {
-		enter.Call(c.fn, regs)
+		enter.Call(c.fn, regs, lent)
 	} else {
 		enter.CallInts(c.fn, (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0])))
 	}
@@ -225,7 +226,7 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 	c.status = C.GL_FFI_DONE
 }
 
-func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
+func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, l *lent) bool {
 	word := 0
 	for i := 0; i < int(c.nparams); i++ {
 		p := &c.params[i]
@@ -244,19 +245,12 @@ func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) bool {
 				}
 				regs.Floats[p.reg] = uint64(math.Float32bits(f))
 			}
-		default: // a string's bytes, which the function may keep
+		default:
 			n := int(*(*float64)(unsafe.Pointer(&c.in[word])))
 			word++
-			var data unsafe.Pointer
-			if bytes := *(**byte)(unsafe.Pointer(given)); bytes != nil {
-				data = unsafe.Pointer(&nothing)
-				if n > 0 {
-					data = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(bytes, n)...)))
-					c.bytes_in += C.uint64_t(n)
-				}
-			}
-			regs.Ptrs[p.reg] = data
-			regs.Ints[p.reg], regs.Ints[p.reg+1] = uintptr(data), uintptr(n)
+			l.setBytes(regs, int(p.reg), *(**byte)(unsafe.Pointer(given)), n, bool(p.is_lent))
+			regs.Ints[p.reg+1] = uintptr(n)
+			c.bytes_in += C.uint64_t(n)
 			if p.kind == C.GL_FFI_BYTES {
 				regs.Ints[p.reg+2] = uintptr(n)
 			}

@@ -3,6 +3,7 @@
 #ifndef GL_HOST_ENTER_H
 #define GL_HOST_ENTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "call.h"
@@ -35,6 +36,7 @@ struct gl_ffi_place {
 	uint8_t kind;      /* enum gl_ffi_kind */
 	uint8_t bits;      /* of a number */
 	uint8_t reg;       /* the first register */
+	bool is_lent;      /* a string that the function does not keep */
 };
 
 #define GL_FFI_WORDS 12

@@ -218,6 +218,15 @@ static uint32_t read_ref(struct elem *e, enum section sec)
 	return read_len(&list);
 }
 
+static bool is_string(struct elem *e, const char *s)
+{
+	const uint8_t *p, *end;
+	uint32_t idx = read_ref(e, SEC_STRING);
+
+	return elem_bytes(e->d, SEC_STRING, idx, &p, &end) && (size_t)(end - p) == strlen(s) &&
+	       memcmp(p, s, strlen(s)) == 0;
+}
+
 static const char *read_string(struct elem *e, size_t *n)
 {
 	const uint8_t *p, *end;
@@ -892,11 +901,30 @@ static uint32_t read_params(struct elem *e, struct gl_sigparam *list, uint32_t m
 		list[i].name = name[0] == '#' ? "" : keep(e->d, name);
 		list[i].type = read_kept_type(e);
 		list[i].is_result = is_result;
+		list[i].is_lent = false;
 	}
 	return e->d->bad ? 0 : n;
 }
 
-static void read_function(struct elem *e, struct gl_signature *sig)
+/* Escape analysis notes with each parameter where what it points to flows: "esc:" and a byte for each place, zeros at
+ * the end left out, or nothing when it flows to the heap (cmd/compile/internal/escape/leaks.go). The note is among what
+ * the compiler adds to an object (noder/linker.go, relocFuncExt). */
+static void read_escapes(struct data *d, uint32_t obj, struct gl_sigparam *params, uint32_t n)
+{
+	struct elem e = elem_open(d, SEC_OBJEXT, obj, &no_dict);
+
+	read_uvarint(&e);                                /* pragmas */
+	bool is_linknamed = (read_uvarint(&e) & 1) != 0; /* -1, and not its symbol's index */
+	if (is_linknamed || d->bad || !read_bool(&e)) {
+		return;
+	}
+	read_uvarint(&e); /* ABI */
+	for (uint32_t i = 0; i < n && !d->bad; i++) {
+		params[i].is_lent = is_string(&e, "esc:");
+	}
+}
+
+static void read_function(struct elem *e, uint32_t obj, struct gl_signature *sig)
 {
 	/* each parameter takes more than one byte of the element */
 	uint32_t room = (uint32_t)(e->end - e->p);
@@ -908,6 +936,7 @@ static void read_function(struct elem *e, struct gl_signature *sig)
 	sig->nparams = read_params(e, list, room, false);
 	sig->nresults = read_params(e, list + sig->nparams, room - sig->nparams, true);
 	sig->variadic = read_bool(e);
+	read_escapes(e->d, obj, list, sig->nparams);
 	struct gl_sigparam *kept = gl_pool_take(e->d->keep, ((size_t)sig->nparams + sig->nresults) * sizeof(*kept));
 	if (kept == NULL) {
 		e->d->bad = true;
@@ -959,7 +988,7 @@ static bool read_declaration(struct data *d, uint32_t obj, struct gl_declaration
 		return false; /* generic: there is no one function of this name */
 	}
 	e.dict = &dict;
-	read_function(&e, &decl->signature);
+	read_function(&e, obj, &decl->signature);
 	return !d->bad;
 }
 

@@ -257,7 +257,7 @@ static void add_param(struct params *ps, const struct die *die)
 		ps->cap = cap;
 	}
 	struct gl_sigparam *p = &ps->list[ps->n++];
-	p->is_result = die->is_result;
+	*p = (struct gl_sigparam){ .is_result = die->is_result };
 	p->name = gl_pool_string(ps->pool, die->name.p, die->name.n);
 	p->type = gl_pool_string(ps->pool, die->type_name.p + prefix, die->type_name.n - prefix);
 	if (p->name == NULL || p->type == NULL) {
@@ -698,9 +698,9 @@ static int parse_list(const char *text, const char **pp, struct owned *own, stru
 			ps->cap = cap;
 		}
 		struct gl_sigparam *param = &ps->list[ps->n++];
+		*param = (struct gl_sigparam){ .is_result = results };
 		param->name = gl_pool_string(&own->pool, items[i].p, named ? (size_t)(name_end - items[i].p) : 0);
 		param->type = type_string(&own->pool, type, items[from].end, before);
-		param->is_result = results;
 		if (param->name == NULL || param->type == NULL) {
 			return gl_fail(err, GL_ENOMEM, "out of memory");
 		}
@@ -747,7 +747,8 @@ static int parse(const char *text, struct owned *own, struct params *ps, struct 
 		}
 		ps->list = grown;
 		ps->cap = ps->n + 1;
-		ps->list[ps->n++] = (struct gl_sigparam){ "", type_string(&own->pool, p, end, ""), true };
+		const char *type = type_string(&own->pool, p, end, "");
+		ps->list[ps->n++] = (struct gl_sigparam){ .name = "", .type = type, .is_result = true };
 		if (ps->list[ps->n - 1].type == NULL) {
 			return gl_fail(err, GL_ENOMEM, "out of memory");
 		}

@@ -17,6 +17,8 @@ struct gl_sigparam {
 	const char *name; /* "" or "_" where Go has none */
 	const char *type; /* "[]string" for a variadic "...string" */
 	bool is_result;
+	bool is_lent; /* the function neither keeps nor returns what this parameter points to; false where nobody says
+			 so */
 };
 
 struct gl_signature {

@@ -4,6 +4,7 @@ package roads
 import (
 	"errors"
 	"runtime"
+	"strings"
 )
 
 func Add(a, b int) int { return a + b }
@@ -44,6 +45,36 @@ func Keep(s string) string {
 	before := last
 	last = s
 	return before
+}
+
+var held []string
+
+// Hold keeps what it makes of strings that it does not keep themselves.
+func Hold(a, b string) { held = append(held, a+b) }
+
+// Held is all of it.
+func Held() string {
+	runtime.GC()
+	all := strings.Join(held, ",")
+	held = nil
+	return all
+}
+
+// Deep does not keep its arguments, and moves the stack that they lie on.
+func Deep(depth int, s string, b []byte) int {
+	var frame [512]byte
+	frame[depth%512] = 1
+	if depth > 0 {
+		return Deep(depth-1, s, b) + int(frame[depth%512])
+	}
+	n := 0
+	for i := range s {
+		n += int(s[i])
+	}
+	for i := range b {
+		n += int(b[i])
+	}
+	return n
 }
 
 var ErrOdd = errors.New("odd")

@@ -239,3 +239,15 @@ var Generics Pair[string, int]
 var private = 1
 
 const Const = 1
+
+var kept []string
+
+// want Lent func(s string, b []uint8, n int) int
+func Lent(s string, b []byte, n int) int { return len(s+"!") + int(b[n]) }
+
+// want Kept func(stored string, lent string, returned string, sent []uint8) string
+func Kept(stored, lent, returned string, sent []byte) string {
+	kept = append(kept, stored, lent+"!")
+	go func() { print(len(sent)) }()
+	return returned[1:]
+}

@@ -16,13 +16,16 @@ type Regs struct {
 	Ptrs [IntRegs]unsafe.Pointer
 	// One bit for each word of Ints that is a pointer when the function returns.
 	ReturnIsPtr [(IntRegs + 7) / 8]uint8
+	// One bit for each word of Ints that is a place in the memory that is lent: it lies on the stack, and where that
+	// is, only Call can say, since the stack may move till then.
+	Lent uint16
 }
 
 // Call calls the function whose code is at fn with the registers r, and leaves its results there. The function must
-// have no stack-assigned parameter or result.
+// have no stack-assigned parameter or result, and not keep what is lent, if anything is.
 //
 //go:noescape
-func Call(fn unsafe.Pointer, r *Regs)
+func Call(fn unsafe.Pointer, r *Regs, lent unsafe.Pointer)
 
 // CallInts is Call for functions that take nothing but integers and return one at most. It stores that as a number, too,
 // which is quicker done here than by whoever would have to load it again.

@@ -6,6 +6,13 @@
 #define FLOAT(i) (72+8*i)
 #define PTR(i) (192+8*i)
 #define RETURN_IS_PTR 264
+#define LENT 266
+
+// Makes an address of a word that is a place in lent memory. R13 holds Lent, R14 the memory.
+#define ARGUMENT(i, reg) \
+	BTL	$i, R13 \
+	JCC	2(PC) \
+	ADDQ	R14, reg
 
 // Stores a result word, and once more where the collector sees it when it is a pointer. It must not see another: a
 // number that looks like the address of free memory stops the program. R13 holds ReturnIsPtr, R12 the *Regs.
@@ -15,11 +22,11 @@
 	JCC	2(PC) \
 	MOVQ	reg, PTR(i)(R12)
 
-// func Call(fn unsafe.Pointer, r *Regs)
+// func Call(fn unsafe.Pointer, r *Regs, lent unsafe.Pointer)
 //
 // The frame is the spill area: the place that a callee may use for its register arguments when it needs the registers
 // for something else, at most one word for each. What lies there is the callee's to describe.
-TEXT ·Call(SB), 0, $192-16
+TEXT ·Call(SB), 0, $192-24
 	NO_LOCAL_POINTERS
 	MOVQ	r+8(FP), R12
 	MOVQ	INT(0)(R12), AX
@@ -31,6 +38,20 @@ TEXT ·Call(SB), 0, $192-16
 	MOVQ	INT(6)(R12), R9
 	MOVQ	INT(7)(R12), R10
 	MOVQ	INT(8)(R12), R11
+	MOVWLZX	LENT(R12), R13
+	TESTL	R13, R13
+	JEQ	floats
+	MOVQ	lent+16(FP), R14
+	ARGUMENT(0, AX)
+	ARGUMENT(1, BX)
+	ARGUMENT(2, CX)
+	ARGUMENT(3, DI)
+	ARGUMENT(4, SI)
+	ARGUMENT(5, R8)
+	ARGUMENT(6, R9)
+	ARGUMENT(7, R10)
+	ARGUMENT(8, R11)
+floats:
 	MOVSD	FLOAT(0)(R12), X0
 	MOVSD	FLOAT(1)(R12), X1
 	MOVSD	FLOAT(2)(R12), X2
