@@ -146,6 +146,16 @@ static int func_async(lua_State *L)
 	return 1;
 }
 
+/* func:stats([reset]) -> { calls =, crossings =, panics =, bytes_in =, bytes_out = } */
+static int func_stats(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	plan_of(L, f); /* raises where the module was unloaded */
+	binding_push_counters(L, binding_module_counters(f->module, f->export), lua_toboolean(L, 2));
+	return 1;
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -254,6 +264,7 @@ void binding_open_func(lua_State *L)
 		{ "async", func_async },
 		{ "many", func_many },
 		{ "many_discarded", func_many_discarded },
+		{ "stats", func_stats },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },

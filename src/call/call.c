@@ -374,9 +374,11 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 	gl_plan_check(L, plan);
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+	count_call(plan, 0);
 	plan->calls++;
 	plan->caller->get(&call);
 	plan->calls--;
+	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_call_check(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
@@ -394,6 +396,7 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	count_call(plan, in.len);
 	plan->calls++;
 	plan->caller->set(&call);
 	plan->calls--;

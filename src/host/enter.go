@@ -206,7 +206,6 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, lent unsafe.Pointer) {
 	defer func() {
 		if c.status != C.GL_FFI_DONE {
 			*c.inside = 0
-			c.panics++
 			ended(recover(), &c.failure, c.text)
 		}
 	}()

@@ -68,7 +68,7 @@ struct gl_ffi_call {
 	uint32_t status;            /* enum gl_ffi_status */
 	uint32_t busy;              /* results of an earlier call are still being taken */
 	uint64_t ints[GL_INT_REGS]; /* is_integral: registers, before the call and after it */
-	uint64_t calls, panics, bytes_in, bytes_out;
+	uint64_t calls, bytes_in, bytes_out;
 	/* set by C */
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
