@@ -472,22 +472,14 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "exports", module_exports },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "symbols", module_symbols },
-		{ "disassemble", module_disassemble },
-		{ "explain", module_explain },
-		{ "call_stats", module_call_stats },
-		{ "stats", module_stats },
-		{ "set_string", module_set_string },
-		{ "run_main", module_run_main },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "explain", module_explain },   { "call_stats", module_call_stats },
+		{ "stats", module_stats },       { "set_string", module_set_string },
+		{ "run_main", module_run_main }, { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);
