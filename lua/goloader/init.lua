@@ -27,6 +27,21 @@ Error.__index = Error
 Error.__tostring = function(err) return err.message end
 Error.__concat = function(a, b) return tostring(a) .. tostring(b) end
 
+--- Go's errors.Is: does it, or an error that it wraps, equal the target? Both are errors that came from Go, a module's
+--- variable say: `err:is(shop.ErrNotFound)`.
+---@param target goloader.Error|userdata
+---@return boolean
+function Error:is(target) return core.error_is(self, target) end
+
+--- Go's errors.As: the first error in its chain that has this Go type, as a handle with fields and methods.
+---@param type_name string  "*fs.PathError"
+---@return userdata|nil handle
+function Error:as(type_name) return core.error_as(self, type_name) end
+
+--- Go's errors.Unwrap.
+---@return goloader.Error|nil
+function Error:unwrap() return core.error_unwrap(self) end
+
 local function fail(err)
   if type(err) == "table" and not getmetatable(err) then setmetatable(err, Error) end
   return nil, err
@@ -97,6 +112,13 @@ end
 ---@return boolean
 function Module:is_loaded()
   return module_of(self, "is_loaded").core:is_loaded()
+end
+
+--- A handle of an exported variable itself: what is set through it, is set for Go.
+---@param name string
+---@return userdata handle
+function Module:ref(name)
+  return module_of(self, "ref").core:ref(name)
 end
 
 ---@class goloader.Parameter

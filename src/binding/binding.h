@@ -42,6 +42,11 @@ const struct gl_export *binding_module_export(const struct binding_module *modul
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);
 
+void binding_open_handle(lua_State *L);
+int binding_error_is(lua_State *L);
+int binding_error_as(lua_State *L);
+int binding_error_unwrap(lua_State *L);
+
 /* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);
 int binding_manifest(lua_State *L);

@@ -71,12 +71,16 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "hash", hash },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },
+		{ "error_is", binding_error_is },
+		{ "error_as", binding_error_as },
+		{ "error_unwrap", binding_error_unwrap },
 		{ NULL, NULL },
 	};
 
 	binding_open_host(L);
 	binding_open_module(L);
 	binding_open_func(L);
+	binding_open_handle(L);
 	lua_newtable(L);
 	gl_lua_setfuncs(L, functions);
 	return 1;

@@ -39,6 +39,14 @@ static int func_call(lua_State *L)
 	return gl_plan_call(L, binding_module_plan(L, f->module, f->export), 2);
 }
 
+/* func:keep(arguments…) -> results, left in Go as handles */
+static int func_keep(lua_State *L)
+{
+	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
+
+	return gl_plan_call_keeping(L, binding_module_plan(L, f->module, f->export), 2);
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = luaL_checkudata(L, 1, FUNC);
@@ -66,10 +74,8 @@ static int func_use_general_road(lua_State *L)
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "__call", func_call },
-		{ "use_general_road", func_use_general_road },
-		{ "__tostring", func_tostring },
-		{ NULL, NULL },
+		{ "__call", func_call },         { "keep", func_keep }, { "use_general_road", func_use_general_road },
+		{ "__tostring", func_tostring }, { NULL, NULL },
 	};
 
 	binding_new_class(L, FUNC, methods);

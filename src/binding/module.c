@@ -95,10 +95,10 @@ static bool is_called(const struct binding_module *m)
 	return false;
 }
 
-static void free_plans(struct binding_module *m)
+static void free_plans(lua_State *L, struct binding_module *m)
 {
 	for (size_t i = 0; i < m->nexports && m->plans != NULL; i++) {
-		gl_plan_free(m->plans[i]);
+		gl_plan_free(L, m->plans[i]);
 		m->plans[i] = NULL;
 	}
 }
@@ -124,6 +124,29 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	}
 }
 
+static bool try_to_unload(struct binding_module *m, enum gl_prove prove, struct gl_error *err)
+{
+	gl_caller_flush(m->host->caller);
+	gl_lock();
+	bool unloaded = gl_module_unload(m->mod, prove, err) == 0;
+	gl_unlock();
+	return unloaded;
+}
+
+/* What Lua has no use for any more may hold the module as long as Lua has not found that out. */
+static bool unload(lua_State *L, struct binding_module *m, enum gl_prove prove, struct gl_error *err)
+{
+	if (try_to_unload(m, prove, err)) {
+		return true;
+	}
+	if (err->code != GL_EBUSY) {
+		return false;
+	}
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	return try_to_unload(m, prove, err);
+}
+
 /* module:unload([prove = "all"]) -> true */
 static int module_unload(lua_State *L)
 {
@@ -137,12 +160,9 @@ static int module_unload(lua_State *L)
 		return binding_fail(L, &err);
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
-	free_plans(m);
+	free_plans(L, m);
 	enum gl_prove prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs);
-	gl_lock();
-	bool unloaded = gl_module_unload(m->mod, prove, &err) == 0;
-	gl_unlock();
-	if (!unloaded) {
+	if (!unload(L, m, prove, &err)) {
 		return binding_fail(L, &err);
 	}
 	m->nexports = 0;
@@ -155,7 +175,7 @@ static int module_gc(lua_State *L)
 {
 	struct binding_module *m = check_module(L);
 
-	free_plans(m);
+	free_plans(L, m);
 	free(m->plans);
 	m->plans = NULL;
 	if (m->mod != NULL) {
@@ -273,6 +293,13 @@ static struct gl_plan *check_variable(lua_State *L)
 
 static int module_get(lua_State *L) { return gl_plan_get(L, check_variable(L)); }
 
+/* module:ref(name) -> handle of the variable itself */
+static int module_ref(lua_State *L)
+{
+	gl_plan_ref(L, check_variable(L));
+	return 1;
+}
+
 static int module_set(lua_State *L)
 {
 	luaL_checkany(L, 3);
@@ -374,13 +401,21 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
-		{ "exports", module_exports },   { "func", module_func },
-		{ "get", module_get },           { "set", module_set },
-		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
-		{ "stats", module_stats },       { "set_string", module_set_string },
-		{ "run_main", module_run_main }, { "__tostring", module_tostring },
-		{ "__gc", module_gc },           { NULL, NULL },
+		{ "unload", module_unload },
+		{ "is_loaded", module_is_loaded },
+		{ "exports", module_exports },
+		{ "func", module_func },
+		{ "get", module_get },
+		{ "set", module_set },
+		{ "ref", module_ref },
+		{ "symbols", module_symbols },
+		{ "disassemble", module_disassemble },
+		{ "stats", module_stats },
+		{ "set_string", module_set_string },
+		{ "run_main", module_run_main },
+		{ "__tostring", module_tostring },
+		{ "__gc", module_gc },
+		{ NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

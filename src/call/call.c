@@ -10,7 +10,7 @@
 /* ---- streams --------------------------------------------------------------------------------------------------------
  */
 
-static struct gl_buffer take(struct gl_buffer *home)
+struct gl_buffer gl_buffer_take(struct gl_buffer *home)
 {
 	struct gl_buffer buffer = *home;
 
@@ -32,8 +32,8 @@ void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer)
 	*buffer = (struct gl_buffer){ 0 };
 }
 
-/* Raises what went wrong in Go, if anything did. */
-static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+void gl_check_status(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
+		     struct gl_buffer *out)
 {
 	const uint64_t *at = out->p;
 	size_t len;
@@ -44,7 +44,7 @@ static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status stat
 	}
 	luaL_checkstack(L, 6, NULL);
 	luaL_where(L, 1);
-	lua_pushstring(L, plan->export->name);
+	lua_pushstring(L, name);
 	switch (status) {
 	case GL_CALL_PANICKED:
 		lua_pushliteral(L, "panic: ");
@@ -61,12 +61,16 @@ static void check_status(lua_State *L, struct gl_plan *plan, enum gl_status stat
 		lua_pushlstring(L, s, len);
 		lua_concat(L, 4);
 		break;
+	case GL_CALL_GONE:
+		lua_pushliteral(L, ": a handle was released, or its module was unloaded");
+		lua_concat(L, 3);
+		break;
 	default:
 		lua_pushliteral(L, ": the function called runtime.Goexit");
 		lua_concat(L, 3);
 		break;
 	}
-	gl_buffer_give(&plan->caller->out, out);
+	gl_buffer_give(&caller->out, out);
 	lua_error(L);
 }
 
@@ -157,7 +161,7 @@ static void push_from_registers(lua_State *L, const struct gl_regs *regs, const 
 	case GL_KIND_ERROR: {
 		const uint64_t *at = out->p + regs->ints[place->reg];
 		if (place->type->kind == GL_KIND_ERROR) {
-			gl_decode_error(L, &at);
+			gl_decode_error(L, &at, place->type->caller);
 		} else {
 			size_t len;
 			const char *s = gl_read_string(&at, &len);
@@ -175,7 +179,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	struct gl_fast_call call;
 
 	fill_registers(&e, &call.regs, first);
-	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
 	call.copies = plan->copies;
@@ -185,7 +189,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	plan->calls++;
 	plan->caller->call_fast(&call);
 	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	gl_check_status(L, plan->caller, plan->export->name, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -217,7 +221,7 @@ static void encode_arguments(struct encoder *e, int first, int nargs)
 	uint32_t nfixed = plan->nparams - plan->export->variadic;
 
 	for (e->param = 0; e->param < nfixed; e->param++) {
-		e->arg = (int)e->param + 1;
+		e->arg = (int)e->param + 1 - (int)plan->receiver;
 		gl_encode(e, first + (int)e->param, plan->places[e->param].type, NULL);
 	}
 	if (plan->export->variadic) {
@@ -225,25 +229,36 @@ static void encode_arguments(struct encoder *e, int first, int nargs)
 	}
 }
 
-static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs)
+/* closure: the handle of a function value, 0 where the plan knows its function */
+static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs, bool keep, uint64_t closure)
 {
-	struct gl_buffer in = take(&plan->caller->in);
+	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 
 	encode_arguments(&e, first, nargs);
-	struct gl_buffer out = take(&plan->caller->out);
-	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
+	struct gl_call call = { .plan = plan->handle,
+				.addr = (void *)plan->export->addr,
+				.in = &in,
+				.out = &out,
+				.keep = keep,
+				.handle = closure };
 	plan->calls++;
 	plan->caller->call(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_check_status(L, plan->caller, plan->export->name, call.status, &out);
 
 	const uint64_t *at = out.p;
 	int n = (int)plan->nresults;
 	luaL_checkstack(L, n + 4, NULL);
 	for (int i = 0; i < n; i++) {
-		gl_decode(L, &at, plan->places[plan->nparams + (uint32_t)i].type);
+		const struct type *type = plan->places[plan->nparams + (uint32_t)i].type;
+		if (keep) {
+			gl_decode_kept(L, &at, type, true);
+		} else {
+			gl_decode(L, &at, type);
+		}
 	}
 	gl_buffer_give(&plan->caller->out, &out);
 	if (plan->has_error) {
@@ -278,24 +293,25 @@ static void check_count(lua_State *L, const struct gl_plan *plan, int first, int
 
 	if (nargs < wanted) {
 		const struct gl_param *param = &export->params[nargs];
-		luaL_error(L, "bad argument #%d to '%s' (missing: %s%s%s)", nargs + 1, export->name, param->name,
-			   param->name[0] != '\0' ? " " : "", plan->places[nargs].type->name);
+		const char *name = param->name != NULL ? param->name : "";
+		luaL_error(L, "bad argument #%d to '%s' (missing: %s%s%s)", nargs + 1 - (int)plan->receiver,
+			   export->name, name, name[0] != '\0' ? " " : "", plan->places[nargs].type->name);
 	}
 	for (int i = wanted; i < nargs && !export->variadic; i++) {
 		if (!lua_isnil(L, first + i)) {
-			luaL_error(L, "bad argument #%d to '%s' (too many: %s)", i + 1, export->name,
-				   export->signature);
+			luaL_error(L, "bad argument #%d to '%s' (too many: %s)", i + 1 - (int)plan->receiver,
+				   export->name, export->signature);
 		}
 	}
 }
 
-int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
+static int call(lua_State *L, struct gl_plan *plan, int first, bool keep, uint64_t closure)
 {
 	int nargs = lua_gettop(L) - first + 1;
 
 	check_plan(L, plan);
 	check_count(L, plan, first, nargs);
-	int n = plan->fast ? call_fast(L, plan, first) : call_general(L, plan, first, nargs);
+	int n = plan->fast && !keep ? call_fast(L, plan, first) : call_general(L, plan, first, nargs, keep, closure);
 	if (n == 0 && plan->has_error) {
 		lua_pushboolean(L, 1);
 		return 1;
@@ -303,17 +319,26 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
 	return n;
 }
 
+int gl_plan_call(lua_State *L, struct gl_plan *plan, int first) { return call(L, plan, first, false, 0); }
+
+int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first) { return call(L, plan, first, true, 0); }
+
+int gl_plan_call_closure(lua_State *L, struct gl_plan *plan, int first, uint64_t closure)
+{
+	return call(L, plan, first, false, closure);
+}
+
 bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
 
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
 	check_plan(L, plan);
-	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
 	plan->calls++;
 	plan->caller->get(&call);
 	plan->calls--;
-	check_status(L, plan, call.status, &out);
+	gl_check_status(L, plan->caller, plan->export->name, call.status, &out);
 
 	const uint64_t *at = out.p;
 	gl_decode(L, &at, plan->places[0].type);
@@ -321,19 +346,32 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 	return 1;
 }
 
+void gl_plan_ref(lua_State *L, struct gl_plan *plan)
+{
+	check_plan(L, plan);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+
+	plan->caller->ref(&call);
+	gl_check_status(L, plan->caller, plan->export->name, call.status, &out);
+	uint64_t id = out.p[0], class = out.p[1];
+	gl_buffer_give(&plan->caller->out, &out);
+	gl_handle_push(L, plan->caller, id, class);
+}
+
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 {
 	check_plan(L, plan);
-	struct gl_buffer in = take(&plan->caller->in);
+	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 
 	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
-	struct gl_buffer out = take(&plan->caller->out);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
 	plan->calls++;
 	plan->caller->set(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_status(L, plan, call.status, &out);
+	gl_check_status(L, plan->caller, plan->export->name, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);
 }

@@ -37,6 +37,8 @@
 struct gl_caller;
 struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
+/* Tells Go of the handles that Lua has no use for any more. */
+void gl_caller_flush(struct gl_caller *caller);
 
 struct gl_plan;
 
@@ -45,12 +47,16 @@ struct gl_plan;
 struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mod, const struct gl_export *export,
 			    struct gl_error *err);
 /* To be freed before its module is unloaded: the Go half holds on to the types till then. */
-void gl_plan_free(struct gl_plan *plan);
+void gl_plan_free(lua_State *L, struct gl_plan *plan);
 
 /* Calls the function with the arguments from stack index first up. Pushes the results and returns their number.
  * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
  * followed by Go's traceback. */
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
+/* The same; results stay in Go as handles, but for errors, nil, booleans, numbers and strings. */
+int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first);
+/* Pushes a handle of the variable. */
+void gl_plan_ref(lua_State *L, struct gl_plan *plan);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);

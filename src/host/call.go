@@ -128,6 +128,14 @@ func call(c *C.struct_gl_call) {
 	done = true
 }
 
+// function is the closure that is to be called, nil where it is code at an address alone.
+func function(c *C.struct_gl_call) unsafe.Pointer {
+	if c.handle == 0 {
+		return nil
+	}
+	return *(*unsafe.Pointer)(lookup(uint64(c.handle)).p)
+}
+
 func (p *plan) call(c *C.struct_gl_call) {
 	in := reader{unsafe.Slice(c.in.p, c.in.len)}
 	var regs enter.Regs
@@ -158,17 +166,30 @@ func (p *plan) call(c *C.struct_gl_call) {
 	for i := range regs.ReturnIsPtr {
 		regs.ReturnIsPtr[i] = uint8(p.resultPtrs >> (8 * i))
 	}
-	if p.frame.size == 0 {
+	closure := function(c)
+	if closure == nil && p.frame.size == 0 {
 		enter.Call(c.addr, &regs)
 	} else {
 		code := c.addr
-		setup.reflectcall(p.frame.typ, unsafe.Pointer(&code), stack, uint32(p.frame.size), uint32(p.frame.result),
+		if closure == nil {
+			closure = unsafe.Pointer(&code)
+		}
+		setup.reflectcall(p.frame.typ, closure, stack, uint32(p.frame.size), uint32(p.frame.result),
 			uint32(p.frame.size+p.frame.spill), &regs)
 	}
 	out := writer{buffer: c.out}
 	for i := range p.results {
 		q := &p.results[i]
 		switch {
+		case bool(c.keep):
+			v := q.alloc()
+			if q.regs == nil && q.size > 0 {
+				value(q.shape(), v).Set(value(q.shape(), unsafe.Add(stack, q.stack)))
+			}
+			for _, s := range q.regs {
+				s.store(&regs, v)
+			}
+			q.keep(&out, v, true)
 		case q.regs == nil:
 			q.encode(&out, unsafe.Add(stack, q.stack))
 		case q.kind == C.GL_KIND_STRING:
@@ -268,7 +289,8 @@ func left(done *bool) {
 		return
 	}
 	if r := recover(); r != nil {
-		if _, ok := r.(carryError); ok {
+		switch r.(type) {
+		case carryError, goneError:
 			panic(r)
 		}
 		panic(panicked{r, traceback()})
@@ -317,6 +339,9 @@ func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	case carryError:
 		*status = C.GL_CALL_TYPE
 		w.string(string(v))
+	case goneError:
+		*status = C.GL_CALL_GONE
+		w.word(uint64(v))
 	default:
 		*status = C.GL_CALL_PANICKED
 		w.string(panicText(p.value))

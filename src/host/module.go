@@ -501,7 +501,7 @@ func (c typeCache) purge(going parts) (restore func()) {
 // purgeTypes drops from the caches what mentions a type that goes. If it then doesn't go, all that must be put back: a
 // type made by reflect lives as long as it is in its cache.
 func purgeTypes(going parts) (restore func()) {
-	var restores []func()
+	restores := []func(){purgeClasses(going)}
 	for _, c := range typeMaps {
 		restores = append(restores, c.purge(going))
 	}
