@@ -773,7 +773,7 @@ static int add_main(struct link *l, uint32_t *start)
 	return *start == NO_SYM ? -1 : 0;
 }
 
-static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *err);
+static int retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
@@ -901,7 +901,7 @@ fail:
 		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
 		 */
 		struct gl_error why;
-		if (retire(mod, GL_PROVE_ALL, &why) == 0) {
+		if (retire(mod, &(struct gl_unload){ .prove = GL_PROVE_ALL }, &why) == 0) {
 			module_free(mod);
 		}
 	} else {
@@ -1159,7 +1159,7 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
 	char holder[1100], through[60] = "";
 
-	if (r->holder == GL_HOLDER_NONE) {
+	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE) {
 		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
 			       r->reason != NULL ? r->reason : "a goroutine is in its code");
 	}
@@ -1189,10 +1189,10 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 }
 
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
-static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *err)
+static int retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
-	struct gl_retired r = { .prove = prove };
+	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
 	struct gl_part *parts = all_parts(mod, &r.nparts);
 	struct type_cache *caches = all_caches(host, mod, &r.ncaches);
 	int busy = 0;
@@ -1211,6 +1211,7 @@ static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *e
 		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
 			       mod->name);
 	}
+	how->held_by_handle = busy > 0 && r.holder == GL_HOLDER_HANDLE;
 	if (busy > 0) {
 		refuse_unload(mod, &r, err);
 		free(r.reason);
@@ -1220,7 +1221,7 @@ static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *e
 	return 0;
 }
 
-int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error *err)
+int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
@@ -1234,7 +1235,7 @@ int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error
 				       m->name);
 		}
 	}
-	return retire(mod, prove, err);
+	return retire(mod, how, err);
 }
 
 void gl_module_free(struct gl_module *mod)

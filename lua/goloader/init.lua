@@ -97,13 +97,20 @@ end
 --- A package that the module shares with others may remember its types for ever (JSON packages do). That is no reason
 --- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
 --- = "nothing"` there is no walk, for those who know.
----@param options { prove: nil|"all"|"code"|"nothing" }|nil
+---
+--- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not, and
+--- every use of one raises an error from then on.
+---@param options { prove: nil|"all"|"code"|"nothing", handles: nil|"keep"|"drop" }|nil
 ---@return true|nil
 ---@return goloader.Error|nil err
 function Module:unload(options)
   local s = module_of(self, "unload")
   if not s.core:is_loaded() then return fail { code = "closed", message = s.name .. " was unloaded already" } end
-  local ok, err = s.core:unload(options and options.prove)
+  options = options or {}
+  if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
+    misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
+  end
+  local ok, err = s.core:unload(options.prove, options.handles == "drop")
   if not ok then return fail(err) end
   s.functions = {}
   return true

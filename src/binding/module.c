@@ -124,35 +124,23 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	}
 }
 
-static bool try_to_unload(struct binding_module *m, enum gl_prove prove, struct gl_error *err)
+static bool try_to_unload(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
 {
 	gl_caller_flush(m->host->caller);
 	gl_lock();
-	bool unloaded = gl_module_unload(m->mod, prove, err) == 0;
+	bool unloaded = gl_module_unload(m->mod, how, err) == 0;
 	gl_unlock();
 	return unloaded;
 }
 
-/* What Lua has no use for any more may hold the module as long as Lua has not found that out. */
-static bool unload(lua_State *L, struct binding_module *m, enum gl_prove prove, struct gl_error *err)
-{
-	if (try_to_unload(m, prove, err)) {
-		return true;
-	}
-	if (err->code != GL_EBUSY) {
-		return false;
-	}
-	lua_gc(L, LUA_GCCOLLECT, 0);
-	lua_gc(L, LUA_GCCOLLECT, 0);
-	return try_to_unload(m, prove, err);
-}
-
-/* module:unload([prove = "all"]) -> true */
+/* module:unload([prove = "all"[, drop handles?]]) -> true */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "code", "all", NULL };
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
+	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
+				 .drop_handles = lua_toboolean(L, 3) };
 
 	if (is_called(m)) {
 		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded: called from its own code, by this Lua state",
@@ -161,8 +149,15 @@ static int module_unload(lua_State *L)
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_plans(L, m);
-	enum gl_prove prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs);
-	if (!unload(L, m, prove, &err)) {
+	bool unloaded = try_to_unload(m, &how, &err);
+	if (!unloaded && how.held_by_handle) {
+		/* Perhaps Lua has no use for it, and has not found that out: a finalizer takes one collection to be
+		 * called, what it was the last to refer to another one. */
+		lua_gc(L, LUA_GCCOLLECT, 0);
+		lua_gc(L, LUA_GCCOLLECT, 0);
+		unloaded = try_to_unload(m, &how, &err);
+	}
+	if (!unloaded) {
 		return binding_fail(L, &err);
 	}
 	m->nexports = 0;

@@ -42,7 +42,7 @@ void gl_check_status(lua_State *L, struct gl_caller *caller, const char *name, e
 	if (status == GL_CALL_DONE) {
 		return;
 	}
-	luaL_checkstack(L, 6, NULL);
+	luaL_checkstack(L, 8, NULL);
 	luaL_where(L, 1);
 	lua_pushstring(L, name);
 	switch (status) {
@@ -62,8 +62,12 @@ void gl_check_status(lua_State *L, struct gl_caller *caller, const char *name, e
 		lua_concat(L, 4);
 		break;
 	case GL_CALL_GONE:
-		lua_pushliteral(L, ": a handle was released, or its module was unloaded");
-		lua_concat(L, 3);
+		s = gl_read_string(&at, &len);
+		lua_pop(L, 1);
+		lua_pushliteral(L, "handle of ");
+		lua_pushlstring(L, s, len);
+		lua_pushliteral(L, ": its module was unloaded");
+		lua_concat(L, 4);
 		break;
 	default:
 		lua_pushliteral(L, ": the function called runtime.Goexit");

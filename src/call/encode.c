@@ -494,10 +494,11 @@ static void encode_error(struct encoder *e, int idx, const struct path *path)
 		put_word(e, 0);
 		return;
 	}
-	if (lua_istable(L, idx) && gl_error_handle(L, idx)) {
-		put_handle(e, gl_handle_at(L, -1)->id);
+	bool has_value = lua_istable(L, idx) && gl_error_handle(L, idx);
+	if (has_value) {
+		put_word(e, GL_TAG_ERROR);
+		put_word(e, gl_handle_at(L, -1)->id);
 		lua_pop(L, 1);
-		return;
 	}
 	lua_pushvalue(L, idx);
 	if (lua_istable(L, idx)) {
@@ -509,7 +510,9 @@ static void encode_error(struct encoder *e, int idx, const struct path *path)
 			       lua_istable(L, idx) ? "a table without one" : typename_at(L, idx));
 	}
 	const char *message = lua_tolstring(L, -1, &len);
-	put_word(e, 1);
+	if (!has_value) {
+		put_word(e, 1);
+	}
 	put_string(e, message, len);
 	lua_pop(L, lua_istable(L, idx) ? 2 : 1);
 }
@@ -671,9 +674,8 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 	}
 	case LUA_TTABLE:
 		if (gl_error_handle(L, idx)) {
-			put_word(e, GL_TAG_ERROR);
-			put_word(e, gl_handle_at(L, -1)->id);
 			lua_pop(L, 1);
+			encode_error(e, idx, path);
 		} else {
 			encode_any_table(e, idx, type, path);
 		}

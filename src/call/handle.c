@@ -173,8 +173,11 @@ static void check_host(lua_State *L, struct gl_caller *caller)
 }
 
 /* Makes the class and pushes its table of members. */
-static void make_class(lua_State *L, struct gl_caller *caller, uint64_t id)
+static void make_class(lua_State *L, const struct gl_handle *h)
 {
+	struct gl_caller *caller = h->caller;
+	uint64_t id = h->class;
+
 	luaL_checkstack(L, 8, NULL);
 	check_host(L, caller);
 	lua_newtable(L);
@@ -189,7 +192,7 @@ static void make_class(lua_State *L, struct gl_caller *caller, uint64_t id)
 	lua_setmetatable(L, -2);
 
 	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_class_request request = { .id = id, .out = &out };
+	struct gl_class_request request = { .id = id, .handle = h->id, .out = &out };
 	caller->class_of(&request);
 	gl_check_status(L, caller, "handle", request.status, &out);
 	class->plan.handle = request.plan;
@@ -219,7 +222,7 @@ static struct gl_class *push_members(lua_State *L, int idx)
 
 	idx = lua_absindex(L, idx);
 	if (!h->is_open) {
-		make_class(L, h->caller, h->class);
+		make_class(L, h);
 		lua_pushvalue(L, -1);
 		lua_setuservalue(L, idx);
 		h->is_open = true;
@@ -259,18 +262,14 @@ const char *gl_handle_field_name(lua_State *L, int idx, size_t i)
 
 /* ---- what is done with them ------------------------------------------------------------------------------------- */
 
-int gl_handle_gone(lua_State *L, int idx)
+static int fail_released(lua_State *L, int idx)
 {
 	struct gl_handle *h = gl_handle_at(L, idx);
 
-	if (h->class == 0) {
-		return luaL_error(L, "this error's Go value is no longer there: its module was unloaded");
-	}
 	if (!h->is_open) {
 		return luaL_error(L, "a handle that was released");
 	}
-	return luaL_error(L, h->id == 0 ? "handle of %s: it was released" : "handle of %s: its module was unloaded",
-			  gl_handle_open(L, idx)->name);
+	return luaL_error(L, "handle of %s: it was released", gl_handle_open(L, idx)->name);
 }
 
 void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
@@ -279,27 +278,29 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 	struct gl_caller *caller = h->caller;
 	struct gl_buffer none = { 0 }, *out = op->out != NULL ? op->out : &none;
 	struct gl_error err;
+	bool can_go = h->id != 0 && gl_host_check(caller->host, &err) == 0;
 
 	op->handle = h->id;
 	op->out = out;
-	op->status = GL_CALL_GONE;
-	if (h->id != 0 && gl_host_check(caller->host, &err) == 0) {
+	if (can_go) {
 		caller->handle(op);
-	}
-	if (op->status == GL_CALL_DONE) {
-		free(none.p);
-		return;
+		if (op->status == GL_CALL_DONE) {
+			free(none.p);
+			return;
+		}
 	}
 	/* No error may leave the streams behind. What is asked of an error is in memory of Lua's. */
 	if (op->in != NULL && op->op != GL_OP_AS) {
 		gl_buffer_give(&caller->in, (struct gl_buffer *)op->in);
 	}
-	if (op->status == GL_CALL_GONE && (out->len == 0 || out->p[0] == h->id)) {
+	if (!can_go) {
 		gl_buffer_give(&caller->out, out);
-		check_host(L, caller);
-		gl_handle_gone(L, idx);
+		if (h->id == 0) {
+			fail_released(L, idx);
+		}
+		luaL_error(L, "%s", err.message);
 	}
-	gl_check_status(L, caller, h->class != 0 ? gl_handle_open(L, idx)->name : "error", op->status, out);
+	gl_check_status(L, caller, h->is_open ? gl_handle_open(L, idx)->name : "handle", op->status, out);
 }
 
 /* Does it and pushes what Go wrote, as a value of the type that was read from inside. */
@@ -579,12 +580,13 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 }
 
 /* The plan of a method, or of what a function value does; NULL where the class has no such method. */
-static struct gl_plan *ask_for_plan(lua_State *L, struct gl_class *class, void (*ask)(struct gl_method_request *),
-				    const char *name, size_t len, const char *shown)
+static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, struct gl_class *class,
+				    void (*ask)(struct gl_method_request *), const char *name, size_t len,
+				    const char *shown)
 {
 	struct gl_caller *caller = class->plan.caller;
 	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_method_request request = { .id = class->id, .name = name, .len = len, .out = &out };
+	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len, .out = &out };
 	struct gl_plan *plan = NULL;
 
 	check_host(L, caller);
@@ -611,7 +613,7 @@ void gl_handle_copy(lua_State *L, int idx)
 	struct gl_caller *caller = class->plan.caller;
 
 	if (class->copy == NULL) {
-		class->copy = ask_for_plan(L, class, caller->copy_plan, "", 0, class->name);
+		class->copy = ask_for_plan(L, gl_handle_at(L, idx), class, caller->copy_plan, "", 0, class->name);
 	}
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_handle_op op = { .op = GL_OP_COPY, .plan = class->copy->handle, .out = &out };
@@ -627,13 +629,13 @@ int gl_handle_call(lua_State *L)
 	struct gl_class *class = gl_handle_open(L, 1);
 
 	if (h->id == 0) {
-		return gl_handle_gone(L, 1);
+		return fail_released(L, 1);
 	}
 	if (class->shape != GL_SHAPE_FUNC) {
 		return luaL_error(L, "a handle of %s can't be called", class->name);
 	}
 	if (class->call == NULL) {
-		class->call = ask_for_plan(L, class, class->plan.caller->method, "", 0, class->name);
+		class->call = ask_for_plan(L, h, class, class->plan.caller->method, "", 0, class->name);
 	}
 	return gl_plan_call_closure(L, class->call, 2, h->id);
 }
@@ -654,15 +656,15 @@ static int call_method(lua_State *L)
 				  class->name);
 	}
 	if (h->id == 0) {
-		return gl_handle_gone(L, 1);
+		return fail_released(L, 1);
 	}
 	return gl_plan_call(L, plan, 1);
 }
 
 /* Adds a method to the table of members, which is on the top, and pushes it; or nil. */
-static void push_method(lua_State *L, struct gl_class *class, const char *name, size_t len)
+static void push_method(lua_State *L, const struct gl_handle *h, struct gl_class *class, const char *name, size_t len)
 {
-	struct gl_plan *plan = ask_for_plan(L, class, class->plan.caller->method, name, len, name);
+	struct gl_plan *plan = ask_for_plan(L, h, class, class->plan.caller->method, name, len, name);
 
 	if (plan == NULL) {
 		lua_pushnil(L);
@@ -694,7 +696,7 @@ enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field)
 	lua_rawget(L, -2);
 	if (lua_isnil(L, -1) && class->has_methods && name[0] >= 'A' && (name[0] <= 'Z' || name[0] < 0)) {
 		lua_pop(L, 1);
-		push_method(L, class, name, len);
+		push_method(L, gl_handle_at(L, idx), class, name, len);
 	}
 	lua_remove(L, -2);
 	switch (lua_type(L, -1)) {

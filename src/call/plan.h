@@ -172,8 +172,6 @@ void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_
 struct gl_class *gl_handle_open(lua_State *L, int idx);
 /* Does what op says to the handle at idx. Raises. */
 void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op);
-/* Raises: the handle stands for nothing any more. */
-int gl_handle_gone(lua_State *L, int idx);
 void gl_plan_free_method(lua_State *L, struct gl_plan *plan);
 
 /* Lets the error table on the top be known to Go as the value number id. */

@@ -341,7 +341,7 @@ func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
 		w.string(string(v))
 	case goneError:
 		*status = C.GL_CALL_GONE
-		w.word(uint64(v))
+		w.string(string(v))
 	default:
 		*status = C.GL_CALL_PANICKED
 		w.string(panicText(p.value))

@@ -16,8 +16,8 @@
  *     struct           its exported fields in order; as an argument the number of those that are there, then each one's
  *                      index and value
  *     pointer          a word: is it there? then what it points to
- *     error            a word: is it there? as an argument then a string; as a result message and type, two strings,
- *                      and the number by which Go knows the value itself
+ *     error            a word: is it there? as an argument then a string, before which GL_TAG_ERROR in place of the
+ *                      word has the value's number in Go; as a result message and type, two strings, and that number
  *     handle           0 for nil; as a result then its number, its class, and whether Go has a class for it; as an
  *                      argument 1 and the value in the form that tables have
  *     any              a tag (enum gl_tag), then what the tag says
@@ -72,7 +72,7 @@ enum gl_status {
 	GL_CALL_PANICKED, /* the stream holds two strings: message and traceback */
 	GL_CALL_EXITED,   /* the function called runtime.Goexit */
 	GL_CALL_TYPE,     /* the stream holds a string: which value could not be carried and why */
-	GL_CALL_GONE,     /* the stream holds the number of a handle that stands for nothing any more */
+	GL_CALL_GONE,     /* the stream holds a string: the type of a handle whose module has gone, or "" */
 };
 
 /* Memory of malloc's that Go may grow. */
@@ -160,7 +160,7 @@ enum gl_shape {
  *     shape, has it methods?, name; types as goloader_plan gives them; then indices of types: key, element, what its
  *     handles stand for; the number of its fields, name and type of each */
 struct gl_class_request {
-	uint64_t id;
+	uint64_t id, handle; /* of the class, and a handle of it */
 	struct gl_buffer *out;
 	uint64_t plan; /* out: for GL_OP_FITS, and goloader_plan_free */
 	enum gl_status status;
@@ -169,7 +169,7 @@ struct gl_class_request {
 /* A method of a class, by its name, or what a function value takes and returns, by "". The answer comes in out, as
  * goloader_plan gives it, with the receiver as the first parameter; behind it: is it variadic? and its signature. */
 struct gl_method_request {
-	uint64_t id; /* of the class */
+	uint64_t id, handle; /* of the class, and a handle of it */
 	const char *name;
 	size_t len;
 	struct gl_buffer *out;
@@ -199,9 +199,10 @@ enum gl_op {
 	GL_OP_CLOSE,
 	GL_OP_ITERATE, /* result: the number of a handle, for GL_OP_NEXT: */
 	GL_OP_NEXT,    /* at most n keys and values; result: how many */
-	GL_OP_IS,      /* errors.Is(it, handle n)? result */
-	GL_OP_AS,      /* the error in its chain with the type of the name in in, as a value read from inside */
-	GL_OP_UNWRAP,  /* an error */
+	/* of errors, from here on: */
+	GL_OP_IS,     /* errors.Is(it, handle n)? result */
+	GL_OP_AS,     /* the error in its chain with the type of the name in in, as a value read from inside */
+	GL_OP_UNWRAP, /* an error */
 };
 
 enum gl_chan { GL_CHAN_DONE, GL_CHAN_CLOSED, GL_CHAN_TIMEOUT };

@@ -150,6 +150,7 @@ func (m *member) at(p unsafe.Pointer) unsafe.Pointer {
 func goloader_class(req *C.struct_gl_class_request) {
 	defer caught(&req.status, req.out)
 	req.status = C.GL_CALL_DONE
+	lookup(uint64(req.handle))
 	c := classByID(req.id)
 	c.open()
 	w := writer{buffer: req.out}
@@ -174,6 +175,7 @@ func goloader_class(req *C.struct_gl_class_request) {
 func goloader_copy_plan(req *C.struct_gl_method_request) {
 	defer caught(&req.status, req.out)
 	req.status = C.GL_CALL_DONE
+	lookup(uint64(req.handle))
 	c := newCompiler(nil)
 	c.deep = true
 	c.borrow(req, nil, []*node{c.typ(classByID(req.id).typ)})
@@ -185,6 +187,7 @@ func goloader_copy_plan(req *C.struct_gl_method_request) {
 func goloader_method(req *C.struct_gl_method_request) {
 	defer caught(&req.status, req.out)
 	req.status = C.GL_CALL_DONE
+	lookup(uint64(req.handle))
 	c := classByID(req.id)
 	if name := C.GoStringN(req.name, C.int(req.len)); name != "" {
 		m, ok := c.method(name)

@@ -6,6 +6,7 @@ package host
 import "C"
 
 import (
+	"errors"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -37,12 +38,13 @@ const (
 
 var handles = struct {
 	sync.Mutex
-	all  []held
-	free []uint32
-}{}
+	all     []held
+	free    []uint32
+	dropped map[uint32]string // types of what was dropped, for messages
+}{dropped: map[uint32]string{}}
 
-// goneError is what using a handle panics with that stands for nothing: its number.
-type goneError uint64
+// goneError is what using a handle panics with that stands for nothing: its type, or "" where Lua has released it.
+type goneError string
 
 func hold(c *class, p unsafe.Pointer, kind heldKind) uint64 {
 	handles.Lock()
@@ -60,16 +62,34 @@ func hold(c *class, p unsafe.Pointer, kind heldKind) uint64 {
 	return uint64(h.gen)<<32 | uint64(i+1)
 }
 
-// lookup is what a handle stands for.
-func lookup(id uint64) held {
+// find is what a handle stands for, if it still does.
+func find(id uint64) (held, bool) {
 	handles.Lock()
 	defer handles.Unlock()
 	if i := uint32(id) - 1; i < uint32(len(handles.all)) {
-		if h := handles.all[i]; h.gen == uint32(id>>32) && h.kind != heldNothing && h.kind != heldDropped {
-			return h
-		}
+		h := handles.all[i]
+		return h, h.gen == uint32(id>>32) && h.kind != heldNothing && h.kind != heldDropped
 	}
-	panic(goneError(id))
+	return held{}, false
+}
+
+// lookup is the same where it has to.
+func lookup(id uint64) held {
+	h, ok := find(id)
+	if !ok {
+		handles.Lock()
+		defer handles.Unlock()
+		panic(goneError(handles.dropped[uint32(id)-1]))
+	}
+	return h
+}
+
+// errorOf is the Go value of an error table, which may be without one: then it is an error that says the same.
+func errorOf(id uint64, message string) error {
+	if h, ok := find(id); ok && h.kind == heldError {
+		return *(*error)(h.p)
+	}
+	return errors.New(message)
 }
 
 func holdError(err error) uint64 {
@@ -88,6 +108,9 @@ func goloader_release(ids *C.uint64_t, n C.size_t) {
 		i := uint32(id) - 1
 		h := &handles.all[i]
 		if h.gen == uint32(id>>32) && h.kind != heldNothing {
+			if h.kind == heldDropped {
+				delete(handles.dropped, i)
+			}
 			*h = held{gen: h.gen + 1}
 			handles.free = append(handles.free, i)
 		}

@@ -26,10 +26,14 @@ func handle(op *C.struct_gl_handle_op) {
 	done := false
 	defer left(&done)
 	op.status = C.GL_CALL_DONE
-	h := lookup(uint64(op.handle))
-	if h.kind == heldValue {
+	h, ok := find(uint64(op.handle))
+	switch {
+	case !ok && op.op >= C.GL_OP_IS: // an error that has lost its value is still an error, though like no other
+	case !ok:
+		lookup(uint64(op.handle))
+	case h.kind == heldValue:
 		h.do(op)
-	} else {
+	default:
 		h.doOther(op)
 	}
 	done = true
@@ -339,10 +343,14 @@ func (h *held) equals(other *held) bool {
 
 // ---- errors -----------------------------------------------------------------------------------------------------
 
+// doError is errors.Is, As and Unwrap. What an error table without a Go value answers, Lua knows.
 func doError(err error, op *C.struct_gl_handle_op, r *reader, w *writer) {
 	switch op.op {
 	case C.GL_OP_IS:
-		other := lookup(uint64(op.n))
+		other, ok := find(uint64(op.n))
+		if !ok {
+			return
+		}
 		if v := other.as(errorType); v.IsValid() {
 			var target error
 			reflect.ValueOf(&target).Elem().Set(v)

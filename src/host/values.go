@@ -180,6 +180,9 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 		case 0:
 		case byHandle:
 			n.take(r, p)
+		case C.GL_TAG_ERROR:
+			id := r.word()
+			*(*error)(p) = errorOf(id, r.string())
 		default:
 			*(*error)(p) = errors.New(r.string())
 		}
@@ -276,8 +279,8 @@ func (r *reader) any() any {
 		h := lookup(r.word())
 		return h.self().Interface()
 	case C.GL_TAG_ERROR:
-		h := lookup(r.word())
-		return *(*error)(h.p)
+		id := r.word()
+		return errorOf(id, r.string())
 	}
 	return nil
 }
