@@ -233,6 +233,38 @@ static void root_type(struct link *l, struct gl_pool *pool, const char *type)
 	}
 }
 
+/* The part behind "type:" or "type:*", and the package's path, of the name of an exported type that is not generic. */
+static bool is_exported_type(struct gl_str name, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (name.n < 6 || memcmp(name.p, "type:", 5) != 0) {
+		return false;
+	}
+	size_t at = name.p[5] == '*' ? 6 : 5;
+	return name.n > at + n + 1 && memcmp(name.p + at, path, n) == 0 && name.p[at + n] == '.' &&
+	       gl_is_exported(name.p + at + n + 1, name.n - at - n - 1) &&
+	       memchr(name.p + at + n + 1, '.', name.n - at - n - 1) == NULL &&
+	       memchr(name.p + at, '[', name.n - at) == NULL;
+}
+
+/* Exported types have their descriptors in the module whether a function mentions them or not, and so their methods:
+ * Lua can make values of them. */
+static void root_types(struct link *l, const struct lpkg *p)
+{
+	for (uint32_t o = 0; o < gl_package_nobjects(p->pkg); o++) {
+		const struct gl_object *obj = gl_package_object(p->pkg, o);
+
+		for (uint32_t s = 0, n = gl_object_nsyms(obj); s < n; s++) {
+			struct gl_str name = gl_object_sym(obj, s).name;
+
+			if (is_exported_type(name, p->path)) {
+				link_root(l, UNIT_MODULE, name.p, name.n, GL_ABIINTERNAL);
+			}
+		}
+	}
+}
+
 int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
@@ -254,6 +286,7 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 				root_type(l, pool, decl->signature.params[k].type);
 			}
 		}
+		root_types(l, &l->packages[i]);
 	}
 	return 0;
 }
@@ -1247,6 +1280,22 @@ void gl_module_free(struct gl_module *mod)
 
 bool gl_module_is_loaded(const struct gl_module *mod) { return mod->loaded; }
 struct gl_host *gl_module_host(const struct gl_module *mod) { return mod->host; }
+
+uintptr_t gl_module_type(const struct gl_module *mod, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		const char *symbol = mod->symbols[i].name;
+		size_t n = strncmp(symbol, "type:", 5) == 0 ? strlen(symbol) : 0;
+
+		if (n > len + 6 && symbol[n - len - 1] == '.' && strcmp(symbol + n - len, name) == 0 &&
+		    strpbrk(symbol + 5, "*[({ ") == NULL) {
+			return mod->symbols[i].addr;
+		}
+	}
+	return 0;
+}
 
 static const struct gl_module_symbol *find_symbol(const struct gl_module *mod, const char *name)
 {

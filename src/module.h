@@ -145,6 +145,10 @@ struct gl_export {
 /* The exported functions and variables of all its packages, the last given first; valid until unload. */
 size_t gl_module_exports(const struct gl_module *mod, const struct gl_export **exports);
 
+/* Address of the descriptor of a type that one of the module's own packages declares, by its name: "Item"; 0 when there
+ * is none. */
+uintptr_t gl_module_type(const struct gl_module *mod, const char *name);
+
 struct gl_module_symbol {
 	const char *name;
 	uintptr_t addr;

@@ -85,6 +85,10 @@ local state = setmetatable({}, { __mode = "k" })
 ---@field [string] any  exported functions and variables of the Go packages
 local Module = {}
 
+local function is_export(name)
+  return type(name) == "string" and not name:find "^[%l_]"
+end
+
 local function module_of(self, method)
   local s = state[self]
   if not s then misuse(3, "%s: no module to call it on (write module:%s, not module.%s)", method, method, method) end
@@ -126,6 +130,17 @@ end
 ---@return userdata handle
 function Module:ref(name)
   return module_of(self, "ref").core:ref(name)
+end
+
+--- A handle of a new variable of an exported type: `shop:new("Item", { Name = "lamp" })` is `&shop.Item{Name: "lamp"}`.
+---@param type_name string
+---@param value any|nil  what it is set to; nil: the type's zero value
+---@return userdata handle
+function Module:new(type_name, value)
+  local s = module_of(self, "new")
+  if type(type_name) ~= "string" then misuse(2, "module:new: a type's name expected, got %s", type(type_name)) end
+  if not is_export(type_name) then misuse(2, "module:new: %s is no exported type's name", type_name) end
+  return s.core:new(type_name, value)
 end
 
 ---@class goloader.Parameter
@@ -218,10 +233,6 @@ function Module:run_main(args)
   local ok, err = module_of(self, "run_main").core:run_main(args)
   if not ok then return fail(err) end
   return true
-end
-
-local function is_export(name)
-  return type(name) == "string" and not name:find "^[%l_]"
 end
 
 local module_metatable = {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../call/handle.h"
 #include "binding.h"
 
 #define MODULE "goloader.module"
@@ -295,6 +296,23 @@ static int module_ref(lua_State *L)
 	return 1;
 }
 
+/* module:new(type name[, value]) -> handle of a new variable */
+static int module_new(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	const char *name = luaL_checkstring(L, 2);
+	uintptr_t type = gl_module_type(m->mod, name);
+
+	if (type == 0) {
+		return luaL_error(L, "%s has no exported type %s", m->name, name);
+	}
+	gl_handle_make(L, m->host->caller, (void *)type, name);
+	if (!lua_isnoneornil(L, 3)) {
+		gl_handle_set(L, lua_gettop(L), 3);
+	}
+	return 1;
+}
+
 static int module_set(lua_State *L)
 {
 	luaL_checkany(L, 3);
@@ -396,21 +414,14 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "exports", module_exports },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "ref", module_ref },
-		{ "symbols", module_symbols },
-		{ "disassemble", module_disassemble },
-		{ "stats", module_stats },
-		{ "set_string", module_set_string },
-		{ "run_main", module_run_main },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "ref", module_ref },           { "new", module_new },
+		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "stats", module_stats },       { "set_string", module_set_string },
+		{ "run_main", module_run_main }, { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);
