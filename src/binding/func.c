@@ -127,6 +127,12 @@ static int func_async(lua_State *L)
 	return 1;
 }
 
+/* func:keep(arguments…) -> results, left in Go as handles */
+static int func_keep(lua_State *L)
+{
+	return gl_plan_call_keeping(L, plan_of(L, check_func(L)), 2);
+}
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -223,6 +229,7 @@ void binding_open_func(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
+		{ "keep", func_keep },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
