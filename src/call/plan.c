@@ -77,7 +77,6 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_call", &caller->call.far },
 		{ "goloader_call_fast", &caller->call_fast.far },
 		{ "goloader_ffi", &caller->call_ffi[0].far },
-		{ "goloader_ffi", &caller->call_ffi[1].far },
 		{ "goloader_ffi_pin", &caller->pin },
 		{ "goloader_many", &caller->many.far },
 		{ "goloader_ffi_many", &caller->ffi_many.far },
