@@ -9,7 +9,7 @@ local function interface()
   for _, name in ipairs { "runtime.h", "call.h" } do
     parts[#parts + 1] = (support.read("src/host/" .. name):gsub("#define GL_HOST_PROTOCOL[^\n]*\n", ""))
   end
-  for _, name in ipairs { "call.go", "classes.go", "handles.go", "members.go", "module.go", "plan.go", "run.go" } do
+  for _, name in ipairs { "call.go", "classes.go", "handles.go", "members.go", "methods.go", "module.go", "plan.go", "run.go" } do
     for declaration in support.read("src/host/" .. name):gmatch "\n//export [^\n]*\n(func .-) {\n" do
       parts[#parts + 1] = declaration
     end
