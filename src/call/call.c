@@ -40,8 +40,7 @@ static void count_call(struct gl_plan *plan, size_t words)
 	plan->counters.bytes_in += words * sizeof(uint64_t);
 }
 
-/* Calls Go for L, which Go may call back. */
-static void enter_go(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call)
+void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call)
 {
 	struct gl_caller *caller = plan->caller;
 
@@ -106,7 +105,7 @@ void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enu
 }
 
 /* The same for a call of a plan. */
-static void check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+void gl_plan_check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
 {
 	plan->counters.panics += status == GL_CALL_PANICKED;
 	gl_call_check(L, plan->caller, plan->name, status, out);
@@ -237,9 +236,9 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.error = plan->error;
 	call.out = &out;
 	count_call(plan, 0);
-	enter_go(L, plan, &plan->caller->call_fast, &call);
+	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	check_call(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -325,11 +324,11 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 				.handle = closure };
 	count_call(plan, in.len);
 	caller->functions.inside = caller->functions.n;
-	enter_go(L, plan, &caller->call, &call);
+	gl_plan_enter(L, plan, &caller->call, &call);
 	caller->functions.inside = inside;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&caller->in, &in);
-	check_call(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 	if (plan->has_funcs) {
 		gl_functions_cut(L, caller, inside);
 	}
@@ -342,7 +341,7 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 /* ---- both -----------------------------------------------------------------------------------------------------------
  */
 
-static void check_plan(lua_State *L, const struct gl_plan *plan)
+void gl_plan_check(lua_State *L, const struct gl_plan *plan)
 {
 	struct gl_error err;
 
@@ -377,7 +376,7 @@ static int call(lua_State *L, struct gl_plan *plan, int first, bool keep, uint64
 {
 	int nargs = lua_gettop(L) - first + 1;
 
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
 	return plan->fast && !keep ? call_fast(L, plan, first) : call_general(L, plan, first, nargs, keep, closure);
 }
@@ -386,7 +385,7 @@ void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, 
 {
 	int nargs = lua_gettop(L) - first + 1;
 
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
 	*in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = in, .is_job = is_job };
@@ -406,13 +405,15 @@ bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
 
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+	count_call(plan, 0);
 	plan->calls++;
 	plan->caller->get(&call);
 	plan->calls--;
-	check_call(L, plan, call.status, &out);
+	plan->counters.bytes_out += out.len * sizeof(*out.p);
+	gl_plan_check_call(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
 	gl_decode(L, &at, plan->places[0].type);
@@ -422,12 +423,12 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 
 void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 {
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
 
 	plan->caller->ref(&call);
-	check_call(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 	uint64_t id = out.p[0], class = out.p[1];
 	gl_buffer_give(&plan->caller->out, &out);
 	gl_handle_push(L, plan->caller, id, class);
@@ -435,17 +436,18 @@ void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 {
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 
 	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
+	count_call(plan, in.len);
 	plan->calls++;
 	plan->caller->set(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	check_call(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);
 }

@@ -222,8 +222,17 @@ func (p *plan) enter(code, closure unsafe.Pointer, regs *enter.Regs, stack unsaf
 	if closure == nil {
 		closure = unsafe.Pointer(&code)
 	}
-	setup.reflectcall(p.frame.typ, closure, stack, uint32(p.frame.size), uint32(p.frame.result),
-		uint32(p.frame.size+p.frame.spill), regs)
+	setup.reflectcall(p.frame.typ, hide(closure), stack, uint32(p.frame.size), uint32(p.frame.result),
+		uint32(p.frame.size+p.frame.spill), (*enter.Regs)(hide(unsafe.Pointer(regs))))
+}
+
+// hide keeps the compiler from seeing that a function gets this pointer: one that it does not know, but that does not keep
+// it (runtime.noescape).
+//
+//go:nosplit
+func hide(p unsafe.Pointer) unsafe.Pointer {
+	x := uintptr(p)
+	return unsafe.Pointer(x ^ 0)
 }
 
 // encodeResults writes what the function has left in registers and on the stack. keep: it stays in Go.
