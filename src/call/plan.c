@@ -686,7 +686,7 @@ struct gl_counters *gl_plan_counters(struct gl_plan *plan)
 	struct gl_counters *c = &plan->counters;
 	struct gl_ffi_call *ffi = plan->ffi;
 
-	/* The faster roads count for themselves, but for panics, which gl_call_check sees. */
+	/* The faster roads count for themselves, but for panics, which gl_plan_check_call sees. */
 	if (ffi != NULL) {
 		c->calls += ffi->calls;
 		c->crossings += ffi->calls - ffi->in_company;

@@ -176,10 +176,13 @@ func (p *plan) call(c *C.struct_gl_call) {
 		in.scope = newCallScope(c.caller)
 		defer in.scope.end()
 	}
+	out, done := writer{buffer: c.out}, false
+	defer out.drop(&done)
 	var regs enter.Regs
 	stack := p.decodeParams(&in, &regs)
 	p.enter(c.addr, function(c), &regs, stack)
-	p.encodeResults(&writer{buffer: c.out}, &regs, stack, bool(c.keep))
+	p.encodeResults(&out, &regs, stack, bool(c.keep))
+	done = true
 }
 
 // decodeParams puts the arguments where the function expects them: in registers and on the stack that it returns.

@@ -216,26 +216,12 @@ func ffiMany(p unsafe.Pointer) {
 }
 
 // callFFI calls with the registers given, and what they may refer to; without any an integral function, whose registers
-// are at words, or many times, as ffiMany says. What is deferred does what left and caught do.
+// are at words, or many times, as ffiMany says.
 func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
-	defer func() {
-		if c.status != C.GL_FFI_DONE {
-			*c.inside = 0
-			ended(recover(), &c.failure, c.text)
-		}
-	}()
-	defer func() {
-		if c.status != C.GL_FFI_DONE {
-			if r := recover(); r != nil {
-				panic(panicked{r, traceback()})
-			}
-			if forgetGoexit() {
-				panic(exited{})
-			}
-		}
-	}()
+	defer caughtFFI(c)
+	defer leftFFI(c)
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
 	switch {
 	case regs != nil:
@@ -258,6 +244,25 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, words unsafe.Pointer) {
 	}
 	*c.inside = 0
 	c.status = C.GL_FFI_DONE
+}
+
+// leftFFI and caughtFFI are what left and caught are to other calls.
+func leftFFI(c *C.struct_gl_ffi_call) {
+	if c.status == C.GL_FFI_FAILED {
+		if r := recover(); r != nil {
+			panic(panicked{r, traceback()})
+		}
+		if forgetGoexit() {
+			panic(exited{})
+		}
+	}
+}
+
+func caughtFFI(c *C.struct_gl_ffi_call) {
+	if c.status == C.GL_FFI_FAILED {
+		*c.inside = 0
+		ended(recover(), &c.failure, c.text)
+	}
 }
 
 func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, l *lent) bool {
@@ -310,11 +315,8 @@ func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 			}
 		case C.GL_FFI_ERROR:
 			if tab := regs.Ints[p.reg]; tab != 0 {
-				c.status = C.GL_FFI_ODD
-				c.text.len = 0
-				w := writer{buffer: c.text}
-				w.error(errorOf(tab, regs.Ptrs[p.reg+1]))
 				*(*uint64)(more) = 1
+				storeError(c, errorOf(tab, regs.Ptrs[p.reg+1]))
 			} else {
 				*(*uint64)(more) = 0
 			}
@@ -329,6 +331,17 @@ func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 			}
 		}
 	}
+}
+
+// storeError stores an error, whose own method may panic.
+func storeError(c *C.struct_gl_ffi_call, err error) {
+	c.status = C.GL_FFI_FAILED
+	defer caughtFFI(c)
+	defer leftFFI(c)
+	c.text.len = 0
+	w := writer{buffer: c.text}
+	w.error(err)
+	c.status = C.GL_FFI_ODD
 }
 
 // storeInteger stores a result that came in a register, whose upper bits may be anything.
