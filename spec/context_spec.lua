@@ -101,8 +101,8 @@ describe("a context", function()
       assert.equal("bad argument #1 to 'Left' (parameter 'ctx'" .. expected .. ")",
         (message(contexts.Left, ctx):gsub("^[^ ]-:%d+: ", "")))
     end
-    refuses(": context.Context expected (nil, a timeout in seconds or a table), got string", "1")
-    refuses(": context.Context expected (nil, a timeout in seconds or a table), got boolean", true)
+    refuses(": context.Context expected (nil, a timeout in seconds, a table or a handle), got string", "1")
+    refuses(": context.Context expected (nil, a timeout in seconds, a table or a handle), got boolean", true)
     refuses(": a number of seconds expected, got nan", 0 / 0)
     refuses(".timeout: a number of seconds expected, got string", { timeout = "1" })
     refuses(".deadline: a number of seconds expected, got table", { deadline = {} })

@@ -217,6 +217,22 @@ types["`func(…) …`"] = function()
   assert.is_nil(none)
   assert.is_true(err:is(handles.ErrZero))
   refuses("bad argument #1 to 'func%(int%) int' %(int expected, got string%)", add, "x")
+  assert.equal(15, handles.Apply(function(n) return 3 * n end, 5))
+  refuses("parameter 'f': func%(int%) int expected %(a function%), got number", handles.Apply, 3, 5)
+  refuses("^panic: the Lua function passed as 'f' was called after the call that it was given to had ended",
+    handles.Apply, handles.SameFunc(function(n) return n end), 5)
+end
+
+types["`context.Context`"] = function()
+  local ctx = is_handle("*context.valueCtx", handles.With(nil, "key", 5))
+  assert.equal(5, ctx:Value "key")
+  assert.equal(5, handles.ContextValue(ctx, "key"))
+  assert.equal(6, handles.ContextValue({ timeout = 1, values = { key = 6 } }, "key"))
+  assert.is_nil(handles.ContextValue(1, "key"))
+  assert.is_nil(handles.NilContext())
+  refuses("context.Context expected, got a handle of func%(int%) int", handles.ContextValue, handles.Adder(1), "key")
+  refuses("context.Context expected %(nil, a timeout in seconds, a table or a handle%), got string",
+    handles.ContextValue, "1", "key")
 end
 
 types["`chan T`, `<-chan T`, `chan<- T`"] = function()

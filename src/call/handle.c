@@ -581,7 +581,8 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 				  .nresults = request->nresults,
 				  .nplaces = n,
 				  .receiver = request->addr != NULL };
-	bool ok = export->name != NULL && plan->name != NULL && gl_plan_read_types(plan, &at) == 0 && gl_plan_read_places(plan, &at) == 0;
+	bool ok = export->name != NULL && plan->name != NULL && gl_plan_read_types(plan, &at) == 0 &&
+		  gl_plan_read_places(plan, &at) == 0;
 	if (ok && is_func) {
 		export->variadic = *at++ != 0;
 		export->signature = gl_read_name(&at);

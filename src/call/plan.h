@@ -97,13 +97,13 @@ struct gl_plan {
 	uint32_t nparams, nresults;
 	uint32_t receiver; /* parameters that Lua does not count: a method's receiver */
 	uint32_t calls;    /* under way: Go may have called Lua, which is anywhere */
-	bool fast;      /* goes by the fast road */
-	bool has_error; /* the last result is an error */
-	bool has_funcs; /* a parameter may hold functions */
-	char *refusal;  /* why it can't be called, or NULL */
-	char *name;     /* the export's, which jobs may outlive */
-	uint32_t refs;  /* the owner's, and one for each job that may want to know the types of its results */
-	uint32_t jobs;  /* under way */
+	bool fast;         /* goes by the fast road */
+	bool has_error;    /* the last result is an error */
+	bool has_funcs;    /* a parameter may hold functions */
+	char *refusal;     /* why it can't be called, or NULL */
+	char *name;        /* the export's, which jobs may outlive */
+	uint32_t refs;     /* the owner's, and one for each job that may want to know the types of its results */
+	uint32_t jobs;     /* under way */
 	struct gl_counters counters;
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 	const struct gl_module *mod;
