@@ -279,7 +279,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
-		gl_call_check(L, ffi->caller, ffi->plan->name, call->failure, &text);
+		gl_plan_check_call(L, ffi->plan, call->failure, &text);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);

@@ -249,22 +249,8 @@ func ffiMany(p unsafe.Pointer) {
 func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
-	defer func() {
-		if c.status != C.GL_FFI_DONE {
-			*c.inside = 0
-			ended(recover(), &c.failure, c.text)
-		}
-	}()
-	defer func() {
-		if c.status != C.GL_FFI_DONE {
-			if r := recover(); r != nil {
-				panic(panicked{r, traceback()})
-			}
-			if forgetGoexit() {
-				panic(exited{})
-			}
-		}
-	}()
+	defer caughtFFI(c)
+	defer leftFFI(c)
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
 	switch {
 	case r != nil && r.all != nil:
@@ -290,6 +276,25 @@ func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	}
 	*c.inside = 0
 	c.status = C.GL_FFI_DONE
+}
+
+// leftFFI and caughtFFI are what left and caught are to other calls.
+func leftFFI(c *C.struct_gl_ffi_call) {
+	if c.status == C.GL_FFI_FAILED {
+		if r := recover(); r != nil {
+			panic(panicked{r, traceback()})
+		}
+		if forgetGoexit() {
+			panic(exited{})
+		}
+	}
+}
+
+func caughtFFI(c *C.struct_gl_ffi_call) {
+	if c.status == C.GL_FFI_FAILED {
+		*c.inside = 0
+		ended(recover(), &c.failure, c.text)
+	}
 }
 
 // load takes the arguments; false where one does not fit.
@@ -344,11 +349,8 @@ func (r *ffiRegs) store(c *C.struct_gl_ffi_call) {
 			}
 		case C.GL_FFI_ERROR:
 			if tab := r.ints[p.reg]; tab != 0 {
-				c.status = C.GL_FFI_ODD
-				c.text.len = 0
-				w := writer{buffer: c.text}
-				w.error(errorOf(tab, r.ptrs[p.reg+1]))
 				*(*uint64)(more) = 1
+				storeError(c, errorOf(tab, r.ptrs[p.reg+1]))
 			} else {
 				*(*uint64)(more) = 0
 			}
@@ -363,6 +365,17 @@ func (r *ffiRegs) store(c *C.struct_gl_ffi_call) {
 			}
 		}
 	}
+}
+
+// storeError stores an error, whose own method may panic.
+func storeError(c *C.struct_gl_ffi_call, err error) {
+	c.status = C.GL_FFI_FAILED
+	defer caughtFFI(c)
+	defer leftFFI(c)
+	c.text.len = 0
+	w := writer{buffer: c.text}
+	w.error(err)
+	c.status = C.GL_FFI_ODD
 }
 
 // storeInteger stores a result that came in a register, whose upper bits may be anything.

@@ -140,9 +140,7 @@ func (w *writer) handle(c *class, p unsafe.Pointer) {
 
 // count takes notice of a handle that is written.
 func (w *writer) count(id uint64) uint64 {
-	if w.counts {
-		w.handles = append(w.handles, id)
-	}
+	w.handles = append(w.handles, id)
 	return id
 }
 

@@ -300,9 +300,15 @@ func (r *reader) any() any {
 type writer struct {
 	buffer  *C.struct_gl_buffer
 	depth   int
-	deep    bool // copies all that can be copied
-	counts  bool // collects in handles the numbers of those that it writes
-	handles []uint64
+	deep    bool     // copies all that can be copied
+	handles []uint64 // the numbers of those that it has written
+}
+
+// drop is deferred by who writes what Lua gets only when all is done.
+func (w *writer) drop(done *bool) {
+	if !*done {
+		release(w.handles)
+	}
 }
 
 // grow makes room for n words and returns the first.

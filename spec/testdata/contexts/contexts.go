@@ -65,6 +65,16 @@ func Watch(ctx context.Context) {
 
 func Watched() int { return int(watched.Load()) }
 
+func With(ctx context.Context, key string, value any) context.Context {
+	return context.WithValue(ctx, key, value)
+}
+
+func Same(ctx context.Context) context.Context { return ctx }
+
+func Cancellable() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
+
+func NoContext() chan int { return make(chan int) }
+
 func Goroutines() int { return runtime.NumGoroutine() }
 
 var Global context.Context
