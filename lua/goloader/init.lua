@@ -19,6 +19,7 @@ if not loads then
 end
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
+local explain = require "goloader.explain"
 local jobs = require "goloader.jobs"
 local policy = require "goloader.policy"
 local road = require "goloader.road"
@@ -73,6 +74,8 @@ end
 -- A module's fields that start with an upper-case letter are Go's exports; methods of the loader start with a
 -- lower-case one, so that no name can clash. State is kept here, off the module itself.
 local state = setmetatable({}, { __mode = "k" })
+-- What is below all modules: functions keep it, when the module is forgotten.
+local cores = setmetatable({}, { __mode = "k" })
 
 ---@class goloader.Module
 ---@field [string] any  exported functions and variables of the Go packages
@@ -168,6 +171,30 @@ function Module:disassemble(name)
   return setmetatable(listing, Listing)
 end
 
+--- Which road a function's calls take and, instruction by instruction, why not a faster one.
+---@param name string  "Render", or a symbol's full name: "main.(*page).write"
+---@return goloader.Explanation|nil explanation  prints as text
+---@return goloader.Error|nil err
+function Module:explain(name)
+  if type(name) ~= "string" then misuse(2, "module:explain: a function's name expected, got %s", type(name)) end
+  local found, err = module_of(self, "explain").core:explain(name)
+  if not found then return fail(err) end
+  local fn = found.export and self[found.export]
+  return explain.new(found, fn and fn:road())
+end
+
+local Func = core.func_class()
+local explain_func = Func.explain
+
+--- The same, of a function at hand: `shop.Render:explain()`.
+---@return goloader.Explanation|nil explanation
+---@return goloader.Error|nil err
+function Func:explain()
+  local found, err = explain_func(self)
+  if not found then return fail(err) end
+  return explain.new(found, self:road())
+end
+
 --- Bytes of each section, bytes of the objects it was loaded from, and milliseconds of each step of the load.
 ---@return table<string, number>
 function Module:stats()
@@ -223,6 +250,7 @@ local function new_module(loaded, name, object_bytes)
       variables[export.name] = export.kind == "var" or nil
     end
   end
+  cores[loaded] = true
   -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
   local functions = setmetatable({}, {
     __index = function(functions, field)
@@ -665,6 +693,46 @@ function goloader.host(options)
   running = setmetatable({ core = started, path = path, memory = {}, archives = {} }, Host)
   jobs.set_host(started, fail)
   return running
+end
+
+-- ---- what was called ------------------------------------------------------------------------------------------------
+
+---@class goloader.Counters
+---@field calls integer
+---@field crossings integer  into Go and back
+---@field panics integer
+---@field bytes_in integer  copied, of arguments
+---@field bytes_out integer  and of results
+
+---@class goloader.ExportCounters: goloader.Counters
+---@field module string
+---@field name string
+
+---@class goloader.Stats: goloader.Counters  of all modules that are loaded
+---@field exports goloader.ExportCounters[]  those that were used
+
+--- What was called and copied since the modules were loaded, or since it was last reset. `fn:stats()` is the same for
+--- one function.
+---@param options { reset: boolean|nil }|nil
+---@return goloader.Stats
+function goloader.stats(options)
+  local reset = options and options.reset or false
+  local exports = {}
+  for loaded in pairs(cores) do
+    if loaded:is_loaded() then
+      for _, export in ipairs(loaded:call_stats(reset)) do exports[#exports + 1] = export end
+    end
+  end
+  table.sort(exports, function(a, b)
+    if a.module ~= b.module then return a.module < b.module end
+    return a.name < b.name
+  end)
+  local stats = { calls = 0, crossings = 0, panics = 0, bytes_in = 0, bytes_out = 0 }
+  for _, export in ipairs(exports) do
+    for name, sum in pairs(stats) do stats[name] = sum + export[name] end
+  end
+  stats.exports = exports
+  return stats
 end
 
 -- ---- jobs ---------------------------------------------------------------------------------------------------------

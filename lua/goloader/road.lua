@@ -172,7 +172,7 @@ end
 -- ---- the pure path ------------------------------------------------------------------------------------------------
 
 -- status of a cell: enum gl_pure_status
-local DEEP = 5
+local DEEP, CLOSED = 5, 6
 
 -- Elements of FFI arrays, by their Go type, and as LuaJIT spells them
 local elements = {
@@ -197,16 +197,17 @@ local function know_array(id, value)
   return arrays[id]
 end
 
---- How many elements an FFI array has; nil for anything that is no FFI array of that Go type: "float64", "uint8".
+--- How many elements an FFI array has; nil for anything that is no FFI array of numbers, or not of those of a Go type:
+--- "float64", "uint8".
 ---@param value any
----@param go_type string
+---@param go_type string|nil
 ---@return integer|nil
 function road.array_length(value, go_type)
   if type(value) ~= "cdata" then return nil end
   local id = tonumber(ffi.typeof(value))
   local known = arrays[id]
   if known == nil then known = know_array(id, value) end
-  return known and known[1] == go_type and ffi.sizeof(value) / known[2] or nil
+  return known and (go_type == nil or known[1] == go_type) and ffi.sizeof(value) / known[2] or nil
 end
 
 -- Integers that a number can't hold stay cdata.
@@ -225,6 +226,9 @@ local function fail(fn, cell)
   cell.status = 0
   if status == DEEP then
     error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
+  elseif status == CLOSED then
+    -- its module was unloaded, which the C API road will tell; or could not be, and what was freed is made anew
+    pcall(road.equip, fn)
   end
 end
 
@@ -255,45 +259,33 @@ local function limits(kind, bits)
   return 0, 2 ^ bits - 1
 end
 
--- The source of the function that calls on the pure path, and the C type of its entry: for
--- func(s string, from int) (int, bool)
---
---     local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned = ...
---     return function(self, ...)
---       local a1, a2 = ...
---       if select('#', ...) == 2 and type(a1) == 'string' and … then
---         local r = entry(a1, #a1, a2)
---         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
---         fail(self, cell)
---       end
---       return by_capi(self, ...)
---     end
-local function pure_source(pure)
-  local names, tests, lengths = {}, { "select('#', ...) == " .. #pure.params }, {}
-  local types, values, results_ = {}, {}, {}
+-- The parts of the functions that call on the pure path.
+local function pure_parts(pure)
+  local parts = { names = {}, lengths = {}, tests = {}, values = {}, results = {} }
+  local tests, types = parts.tests, {}
   for i, param in ipairs(pure.params) do
     local low, high = limits(param.kind, param.bits)
     local here = { a = "a" .. i, n = "n" .. i, low = ("%.0f"):format(low), high = ("%.0f"):format(high) }
     local kind = param.kind == "uint" and "int" or param.kind
-    names[i] = here.a
+    parts.names[i] = here.a
     if kind == "slice" then
       kind = "array"
-      lengths[#lengths + 1] = fill("local $n = array_length($a, '$t')",
-        { n = here.n, a = here.a, t = number_type(param.elem, param.bits) })
+      here.t = number_type(param.elem, param.bits)
+      parts.lengths[#parts.lengths + 1] = fill("local $n = array_length($a, '$t')", here)
       tests[#tests + 1] = here.n
     else
       tests[#tests + 1] = fill(tests_of[kind == "bytes" and "string" or kind], here)
     end
     if kind == "float" then
       -- float32: a number that is too large for one is not to become infinite
-      if param.bits == 32 then tests[#tests + 1] = fill("($a <= 0x1.fffffep127 and $a >= -0x1.fffffep127)", here) end
-      types[i], values[i] = param.bits == 32 and "float" or "double", here.a
+      if param.bits == 32 then
+        tests[#tests + 1] = fill("($a <= 0x1.fffffep127 and $a >= -0x1.fffffep127 or $a - $a ~= 0)", here)
+      end
+      types[i], parts.values[i] = param.bits == 32 and "float" or "double", here.a
     else
-      types[i], values[i] = passes_of[kind][1], fill(passes_of[kind][2], here)
+      types[i], parts.values[i] = passes_of[kind][1], fill(passes_of[kind][2], here)
     end
   end
-  local returned = pure.results[1]
-  returned = returned and number_type(returned.kind, returned.bits)
   for i, result in ipairs(pure.results) do
     local go_type = number_type(result.kind, result.bits)
     local where = #pure.results == 1 and "r"
@@ -303,39 +295,127 @@ local function pure_source(pure)
     elseif go_type == "uint64" then
       where = ("unsigned(%s)"):format(where)
     end
-    results_[i] = where
+    parts.results[i] = where
   end
-  local c_type = ("%s (*)(%s)"):format(returned and c_types[returned] or "void",
+  local returned = pure.results[1]
+  parts.returns = returned ~= nil
+  parts.c_type = ("%s (*)(%s)"):format(returned and c_types[number_type(returned.kind, returned.bits)] or "void",
     #types > 0 and table.concat(types, ", ") or "void")
-  return fill([[
-    local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned = ...
+  return parts
+end
+
+local PURE_UPVALUES = [[
+  local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned, new = ...
+]]
+
+-- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
+--
+--     return function(self, ...)
+--       local a1, a2 = ...
+--       if select('#', ...) == 2 and type(a1) == 'string' and … then
+--         local r = entry(a1, #a1, a2)
+--         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
+--         fail(self, cell)
+--       end
+--       return by_capi(self, ...)
+--     end
+local function pure_source(parts)
+  return PURE_UPVALUES .. fill([[
     return function(self, ...)
       $arguments
       $lengths
-      if $tests then
+      if select('#', ...) == $count $tests then
         $result entry($values)
         if cell.status == 0 then return $results end
         fail(self, cell)
       end
       return by_capi(self, ...)
     end]], {
-    arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
-    lengths = table.concat(lengths, "\n"), tests = table.concat(tests, " and "),
-    result = returned and "local r =" or "", values = table.concat(values, ", "),
-    results = table.concat(results_, ", "),
-  }), c_type
+    arguments = #parts.names > 0 and ("local %s = ..."):format(table.concat(parts.names, ", ")) or "",
+    lengths = table.concat(parts.lengths, "\n"), count = tostring(#parts.names),
+    tests = #parts.tests > 0 and "and " .. table.concat(parts.tests, " and ") or "",
+    result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", "),
+    results = table.concat(parts.results, ", "),
+  })
+end
+
+-- The source of fn:map for such a function, a loop that compiles to one trace: for func(a, b int) int
+--
+--     return function(self, t1, t2)
+--       local n = #t1
+--       local o1 = new(n, 0)
+--       for i = 1, n do
+--         local a1, a2 = t1[i], t2[i]
+--         if not (type(a1) == 'number' and …) then return by_capi(self, t1, t2) end
+--         local r = entry(a1, a2)
+--         if cell.status ~= 0 then fail(self, cell) return by_capi(self, t1, t2) end
+--         o1[i] = signed(r)
+--       end
+--       return o1
+--     end
+--
+-- Where a call does not work out all are made again by the C API: it can say what was wrong.
+local function pure_map_source(parts)
+  local tables, elements_, made, news, stores = {}, {}, {}, {}, {}
+  for i in ipairs(parts.names) do
+    tables[i], elements_[i] = "t" .. i, ("t%d[i]"):format(i)
+  end
+  for i, result in ipairs(parts.results) do
+    made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = %s"):format(i, result)
+  end
+  return PURE_UPVALUES .. fill([[
+    return function(self, $tables)
+      local n = #t1
+      $make
+      for i = 1, n do
+        local $names = $elements
+        $lengths
+        if not ($tests) then return by_capi(self, $tables) end
+        $result entry($values)
+        if cell.status ~= 0 then
+          fail(self, cell)
+          return by_capi(self, $tables)
+        end
+        $stores
+      end
+      return $made
+    end]], {
+    tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
+    names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
+    tests = table.concat(parts.tests, " and "), result = parts.returns and "local r =" or "",
+    values = table.concat(parts.values, ", "), stores = table.concat(stores, "\n"),
+    make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
+    made = #made > 0 and table.concat(made, ", ") or "n",
+  })
 end
 
 local function address(number)
   return ffi.cast("uintptr_t", number)
 end
 
+local has_new, new_table = pcall(require, "table.new")
+if not has_new then
+  new_table = function() return {} end
+end
+
+local function load_pure(chunk, c_type, pure, capi)
+  return chunk(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), capi, fail, type, select,
+    math.floor, road.array_length, signed, unsigned, new_table)
+end
+
+-- by function on the pure path: what maps it
+local mappers = setmetatable({}, { __mode = "k" })
+
 local function by_pure(fn)
   local pure = fn:pure()
   if not pure then return nil end
-  local text, c_type = pure_source(pure)
-  return compile(text)(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), by_capi, fail,
-    type, select, math.floor, road.array_length, signed, unsigned)
+  local parts = pure_parts(pure)
+  if #parts.names > 0 then
+    -- a prototype of its own for each function: its loop is compiled for that entry
+    local chunk = assert(loadstring(pure_map_source(parts), "=goloader"))
+    mappers[fn] = { map = load_pure(chunk, parts.c_type, pure, Func.many), count = #parts.names }
+  end
+  return load_pure(compile(pure_source(parts)), parts.c_type, pure, by_capi)
 end
 
 -- ---- choosing -----------------------------------------------------------------------------------------------------
@@ -357,6 +437,7 @@ function road.equip(fn, from)
     end
   end
   roads[fn] = name
+  if name ~= "pure" then mappers[fn] = nil end
   debug.setmetatable(fn, {
     __call = call, __index = Func, __tostring = Func.__tostring, __gc = Func.__gc,
   })
@@ -374,6 +455,58 @@ function Func:road(wanted)
     error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
   end
   return roads[self] or "capi"
+end
+
+-- ---- many calls ---------------------------------------------------------------------------------------------------
+
+local unpack = rawget(table, "unpack") or unpack
+
+-- FFI arrays become tables; tables stay, and what is neither.
+local function as_tables(...)
+  local n = select("#", ...)
+  local all = { ... }
+  for i = 1, n do
+    local array = all[i]
+    if type(array) == "cdata" then
+      local length = road.array_length(array)
+      if length then
+        local copy = new_table(length, 0)
+        for k = 1, length do copy[k] = array[k - 1] end
+        all[i] = copy
+      end
+    end
+  end
+  return unpack(all, 1, n)
+end
+
+local function equally_long(n, ...)
+  for i = 1, select("#", ...) do
+    local array = select(i, ...)
+    if type(array) ~= "table" or #array ~= n then return false end
+  end
+  return true
+end
+
+--- Calls the function for each element of an array, or of several side by side, one for each parameter, and returns
+--- an array for each result. Go is entered once for all of them. The first error that the function returns ends it: nil
+--- and that error, whose index tells the element.
+---@param ... any[]
+---@return any[]|nil ...
+---@return goloader.Error|nil err
+function Func:map(...)
+  local mapper, first = mappers[self], ...
+  if mapper and type(first) == "table" and select("#", ...) == mapper.count and equally_long(#first, ...) then
+    return mapper.map(self, ...)
+  end
+  return self:many(as_tables(...))
+end
+
+--- Calls the function for each element of an array, or of several side by side, and returns the number of calls.
+---@param ... any[]
+---@return integer|nil calls
+---@return goloader.Error|nil err
+function Func:each(...)
+  return self:many_discarded(as_tables(...))
 end
 
 return road

@@ -16,7 +16,8 @@ struct binding_module {
 	struct binding_host *host;
 	const struct gl_export *exports;
 	size_t nexports;
-	struct gl_plan **plans; /* by export, NULL where there is none yet */
+	struct gl_plan **plans;       /* by export, NULL where there is none yet */
+	struct gl_counters *counters; /* by export, of plans that were freed */
 	char *name;
 };
 
@@ -81,8 +82,14 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 		if (m->plans[i] == NULL) {
 			luaL_error(L, "%s", err.message);
 		}
+		*gl_plan_counters(m->plans[i]) = m->counters[i];
 	}
 	return m->plans[i];
+}
+
+struct gl_counters *binding_module_counters(struct binding_module *m, size_t i)
+{
+	return m->plans[i] != NULL ? gl_plan_counters(m->plans[i]) : &m->counters[i];
 }
 
 struct binding_host *binding_module_host(const struct binding_module *m) { return m->host; }
@@ -115,6 +122,9 @@ static bool has_jobs(const struct binding_module *m, struct gl_error *err)
 static void free_plans(struct binding_module *m)
 {
 	for (size_t i = 0; i < m->nexports && m->plans != NULL; i++) {
+		if (m->plans[i] != NULL) {
+			m->counters[i] = *gl_plan_counters(m->plans[i]);
+		}
 		gl_plan_free(m->plans[i]);
 		m->plans[i] = NULL;
 	}
@@ -133,10 +143,11 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	lua_setuservalue(L, -2);
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
+	m->counters = calloc(m->nexports + 1, sizeof(*m->counters));
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
 	m->host->nmodules++;
-	if (m->plans == NULL || m->name == NULL) {
+	if (m->plans == NULL || m->counters == NULL || m->name == NULL) {
 		luaL_error(L, "no memory for the functions of %s", name);
 	}
 }
@@ -177,7 +188,9 @@ static int module_gc(lua_State *L)
 
 	free_plans(m);
 	free(m->plans);
+	free(m->counters);
 	m->plans = NULL;
+	m->counters = NULL;
 	if (m->mod != NULL) {
 		gl_lock();
 		gl_module_free(m->mod);
@@ -328,6 +341,36 @@ static int module_disassemble(lua_State *L)
 	return binding_disassemble(L, check_loaded(L)->mod, luaL_checkstring(L, 2));
 }
 
+/* Is that the export's name, short or whole: "Render", "main.Render"? */
+static bool is_named(const struct gl_export *export, const char *name)
+{
+	size_t n = strlen(export->package);
+
+	return strcmp(export->name, name) == 0 ||
+	       (strncmp(export->package, name, n) == 0 && name[n] == '.' && strcmp(export->name, name + n + 1) == 0);
+}
+
+int binding_module_explain(lua_State *L, struct binding_module *m, size_t i)
+{
+	struct gl_plan *plan = binding_module_plan(L, m, i);
+
+	return binding_explain(L, m->mod, m->exports[i].name, plan);
+}
+
+/* module:explain(name): see binding_explain */
+static int module_explain(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	const char *name = luaL_checkstring(L, 2);
+
+	for (size_t i = 0; i < m->nexports; i++) {
+		if (m->exports[i].kind == GL_EXPORT_FUNC && is_named(&m->exports[i], name)) {
+			return binding_module_explain(L, m, i);
+		}
+	}
+	return binding_explain(L, m->mod, name, NULL);
+}
+
 static int module_stats(lua_State *L)
 {
 	struct binding_module *m = check_loaded(L);
@@ -345,6 +388,41 @@ static int module_stats(lua_State *L)
 	set_number(L, "link_ms", stats.link_ms);
 	set_number(L, "publish_ms", stats.publish_ms);
 	set_number(L, "init_ms", stats.init_ms);
+	return 1;
+}
+
+void binding_push_counters(lua_State *L, struct gl_counters *counters, bool reset)
+{
+	lua_createtable(L, 0, 8);
+	set_size(L, "calls", counters->calls);
+	set_size(L, "crossings", counters->crossings);
+	set_size(L, "panics", counters->panics);
+	set_size(L, "bytes_in", counters->bytes_in);
+	set_size(L, "bytes_out", counters->bytes_out);
+	if (reset) {
+		*counters = (struct gl_counters){ 0 };
+	}
+}
+
+/* module:call_stats([reset]) -> { { name =, calls =, … }, … }, of the exports that were used */
+static int module_call_stats(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	bool reset = lua_toboolean(L, 2);
+	int n = 0;
+
+	lua_newtable(L);
+	for (size_t i = 0; i < m->nexports; i++) {
+		struct gl_counters *counters = binding_module_counters(m, i);
+
+		if (counters->calls == 0) {
+			continue;
+		}
+		binding_push_counters(L, counters, reset);
+		set_string(L, "name", m->exports[i].name);
+		set_string(L, "module", m->name);
+		lua_rawseti(L, -2, ++n);
+	}
 	return 1;
 }
 
@@ -398,6 +476,7 @@ void binding_open_module(lua_State *L)
 		{ "exports", module_exports },   { "func", module_func },
 		{ "get", module_get },           { "set", module_set },
 		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "explain", module_explain },   { "call_stats", module_call_stats },
 		{ "stats", module_stats },       { "set_string", module_set_string },
 		{ "run_main", module_run_main }, { "__tostring", module_tostring },
 		{ "__gc", module_gc },           { NULL, NULL },

@@ -69,6 +69,7 @@ void gl_entries_set_up(struct gl_caller *caller)
 	gl_host_note_forks(host, s.forked);
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
+	caller->many.near = s.many;
 	caller->call_ffi[0].near = s.ffi[0];
 	caller->call_ffi[1].near = s.ffi[1];
 }

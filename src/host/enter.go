@@ -4,6 +4,7 @@ package host
 #include <stdlib.h>
 #include "call.h"
 #include "enter.h"
+#include "many.h"
 */
 import "C"
 
@@ -47,7 +48,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 		reflect.ValueOf(crossed).UnsafePointer())
 	s.enter = (*[0]byte)(enter.FromC())
 	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
-	s.call, s.call_fast = funcValue(enterCall), funcValue(enterCallFast)
+	s.call, s.call_fast, s.many = funcValue(enterCall), funcValue(enterCallFast), funcValue(enterMany)
 	s.ffi[0], s.ffi[1] = funcValue(ffiAny), funcValue(ffiIntegral)
 }
 
@@ -106,6 +107,7 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 }
 
 func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
+func enterMany(p unsafe.Pointer)     { goloader_many((*C.struct_gl_many)(p)) }
 func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------
@@ -204,7 +206,6 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, lent unsafe.Pointer) {
 	defer func() {
 		if c.status != C.GL_FFI_DONE {
 			*c.inside = 0
-			c.panics++
 			ended(recover(), &c.failure, c.text)
 		}
 	}()
