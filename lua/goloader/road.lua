@@ -31,7 +31,7 @@ if has_ffi then
     uint8_t as_uint8; uint16_t as_uint16; uint32_t as_uint32; uint64_t as_uint64; float as_float32; double as_float64;
   };
   struct gl_cell { uint64_t status; union gl_cell_word ints[9], floats[15]; };
-  union gl_ffi_word { double d; int64_t i; const char *s; };
+  union gl_ffi_word { double d; int64_t i; const char *s; const int64_t *p; };
   struct gl_ffi_call {
     union gl_ffi_word in_[12], out[8];
     uint32_t status, busy;
@@ -39,8 +39,9 @@ if has_ffi then
   };
   struct gl_ffi_entry {
     int (*enter)(struct gl_ffi_call *call, const void *func);
-    const void *func;
+    const void *func, *many;
     void (*far)(struct gl_ffi_call *call);
+    void (*many_far)(struct gl_ffi_call *call);
   };
   ]]
   call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
@@ -52,6 +53,22 @@ local ODD_OR_FAILED = 2
 
 local function fill(text, values)
   return (text:gsub("%$(%l+)", values))
+end
+
+local has_new, new_table = pcall(require, "table.new")
+if not has_new then
+  new_table = function() return {} end
+end
+
+-- Integers that a number can't hold stay cdata.
+local function signed(v)
+  if v <= 9007199254740992 and v >= -9007199254740992 then return tonumber(v) end
+  return v
+end
+
+local function unsigned(v)
+  if v <= 9007199254740992 then return tonumber(v) end
+  return v
 end
 
 -- ---- the FFI road -------------------------------------------------------------------------------------------------
@@ -160,13 +177,94 @@ local function compile(text)
   return template
 end
 
+-- The source of fn:map for an integral function with a result. The arguments of all calls are tested before the first.
+-- For func(a, b int8) int
+--
+--     return function(self, t1, t2)
+--       local n = #t1
+--       local words, k = new_words(2 * n), 0
+--       for i = 1, n do
+--         local a1, a2 = t1[i], t2[i]
+--         if not (type(a1) == 'number' and …) then return by_many(self, t1, t2) end
+--         words[k] = a1 words[k + 1] = a2
+--         k = k + 2
+--       end
+--       call.in_[0].i = n call.in_[1].p = words
+--       if enter(call, many) == 0 then many_far(call) end
+--       if call.status == 2 then return finish(self) end
+--       if call.status ~= 0 then return by_many(self, t1, t2) end
+--       local out = new(n, 0)
+--       for i = 1, n do out[i] = result(words[(i - 1) * 2]) end
+--       return out
+--     end
+local function ffi_map_source(params)
+  local tables, elements, names, tests, stores = {}, {}, {}, {}, {}
+  for i, param in ipairs(params) do
+    local here = { a = "a" .. i, low = ("%.0f"):format(param.low), high = ("%.0f"):format(param.high) }
+    tables[i], elements[i], names[i] = "t" .. i, ("t%d[i]"):format(i), here.a
+    tests[i] = fill(tests_of[param.kind], here)
+    stores[i] = ("words[k + %d] = %s"):format(i - 1, param.kind == "bool" and here.a .. " and 1 or 0" or here.a)
+  end
+  return fill([[
+    local call, enter, many, many_far, by_many, finish, type, floor, new_words, new, result = ...
+    return function(self, $tables)
+      local n = #t1
+      local words, k = new_words(n * $width), 0
+      for i = 1, n do
+        local $names = $elements
+        if not ($tests) then return by_many(self, $tables) end
+        $stores
+        k = k + $width
+      end
+      call.in_[0].i = n
+      call.in_[1].p = words
+      if enter(call, many) == 0 then many_far(call) end
+      if call.status == $failed then return finish(self) end
+      if call.status ~= 0 then return by_many(self, $tables) end
+      local out = new(n, 0)
+      for i = 1, n do out[i] = result(words[(i - 1) * $width]) end
+      return out
+    end]], {
+    tables = table.concat(tables, ", "), elements = table.concat(elements, ", "), width = tostring(#params),
+    names = table.concat(names, ", "), tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
+    failed = ODD_OR_FAILED,
+  })
+end
+
+-- Makes a Lua value of a word in which an integer's upper bits may be anything.
+local function word_reader(result)
+  local kind, bits = result.kind, result.bits
+  if kind == "bool" then
+    return function(word) return word % 256 ~= 0 end
+  elseif bits == 64 then
+    return result.low < 0 and signed or function(word) return unsigned(ffi.cast("uint64_t", word)) end
+  end
+  local narrow = ffi.typeof((result.low < 0 and "int%d_t" or "uint%d_t"):format(bits))
+  return function(word) return tonumber(ffi.cast(narrow, word)) end
+end
+
+-- by function: what maps it, and how many arrays that takes
+local mappers = setmetatable({}, { __mode = "k" })
+
+local function map_by_ffi(fn, call, entry, params, result)
+  -- a prototype of its own for each function: its loops are compiled for that
+  local chunk = assert(loadstring(ffi_map_source(params), "=goloader"))
+  return {
+    count = #params,
+    map = chunk(call, entry.enter, entry.many, entry.many_far, Func.many, fn.ffi_finish, type, math.floor,
+      ffi.typeof "int64_t[?]", new_table, word_reader(result)),
+  }
+end
+
 local function by_ffi(fn)
   local address, params, outs, is_integral, entry = fn:ffi()
   if not address then return nil end
   local text = ffi_source(params, outs, is_integral)
+  local call = ffi.cast(call_type, address)
   entry = ffi.cast(entry_type, entry)
-  return compile(text)(ffi.cast(call_type, address), entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type,
-    select, math.floor, ffi.string)
+  mappers[fn] = is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, entry, params, outs[1]) or nil
+  return compile(text)(call, entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type, select, math.floor,
+    ffi.string)
 end
 
 -- ---- the pure path ------------------------------------------------------------------------------------------------
@@ -208,17 +306,6 @@ function road.array_length(value, go_type)
   local known = arrays[id]
   if known == nil then known = know_array(id, value) end
   return known and (go_type == nil or known[1] == go_type) and ffi.sizeof(value) / known[2] or nil
-end
-
--- Integers that a number can't hold stay cdata.
-local function signed(v)
-  if v <= 9007199254740992 and v >= -9007199254740992 then return tonumber(v) end
-  return v
-end
-
-local function unsigned(v)
-  if v <= 9007199254740992 then return tonumber(v) end
-  return v
 end
 
 local function fail(fn, cell)
@@ -393,18 +480,10 @@ local function address(number)
   return ffi.cast("uintptr_t", number)
 end
 
-local has_new, new_table = pcall(require, "table.new")
-if not has_new then
-  new_table = function() return {} end
-end
-
 local function load_pure(chunk, c_type, pure, capi)
   return chunk(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), capi, fail, type, select,
     math.floor, road.array_length, signed, unsigned, new_table)
 end
-
--- by function on the pure path: what maps it
-local mappers = setmetatable({}, { __mode = "k" })
 
 local function by_pure(fn)
   local pure = fn:pure()
@@ -437,7 +516,7 @@ function road.equip(fn, from)
     end
   end
   roads[fn] = name
-  if name ~= "pure" then mappers[fn] = nil end
+  if name == "capi" then mappers[fn] = nil end
   debug.setmetatable(fn, {
     __call = call, __index = Func, __tostring = Func.__tostring, __gc = Func.__gc,
   })

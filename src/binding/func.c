@@ -75,6 +75,8 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 		lua_createtable(L, 0, 3);
 		lua_pushstring(L, names[places[i].kind]);
 		lua_setfield(L, -2, "kind");
+		lua_pushinteger(L, places[i].bits);
+		lua_setfield(L, -2, "bits");
 		lua_pushnumber(L, (lua_Number)places[i].low);
 		lua_setfield(L, -2, "low");
 		lua_pushnumber(L, (lua_Number)places[i].high);

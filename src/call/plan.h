@@ -46,7 +46,7 @@ struct gl_caller {
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
 	/* take struct gl_call, gl_fast_call, gl_many, gl_ffi_call: any, is_integral */
-	struct gl_entry call, call_fast, many, call_ffi[2];
+	struct gl_entry call, call_fast, many, call_ffi[2], ffi_many;
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
