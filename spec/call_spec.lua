@@ -503,7 +503,8 @@ describe("a call", function()
       assert.error_matches(function() values.Title = 3 end, "bad value for 'Title' %(string expected, got number%)$")
       assert.error_matches(function() values.Sizes = { { Width = "x" } } end,
         "bad value for 'Sizes' %(%[1%]%.Width: int32 expected, got string%)$")
-      assert.error_matches(function() return values.Hook end, "Hook: a result holds a func%(%), which Lua can't carry yet$")
+      assert.error_matches(function() return values.Hook end,
+        "Hook: a result holds a func%(%), which Lua can't carry yet$")
     end)
   end)
 end)

@@ -275,6 +275,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
+		call->busy = 0;
 		gl_call_check(L, ffi->plan, call->failure, &text);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
@@ -291,6 +292,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 	}
 	gl_buffer_give(call->text, &text);
 	ffi->caller->drop(call->pins);
+	call->busy = 0;
 	if (n == 0 && has_error) {
 		lua_pushboolean(L, 1);
 		return 1;
