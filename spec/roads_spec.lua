@@ -239,7 +239,8 @@ describe("a finalizer that makes the call that it interrupts", function()
         local fn = one[name]
         local function check(i)
           local ok, first, second = pcall(call, fn, i)
-          if ok ~= oks[i] or ok and (first ~= firsts[i] or second ~= seconds[i] and tostring(second) ~= tostring(seconds[i])) then
+          local same = first == firsts[i] and (second == seconds[i] or tostring(second) == tostring(seconds[i]))
+          if ok ~= oks[i] or ok and not same then
             wrong[#wrong + 1] = ("%d: %s %s"):format(i, tostring(first), tostring(second))
           end
         end
