@@ -279,6 +279,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
+		call->busy = 0;
 		gl_plan_check_call(L, ffi->plan, call->failure, &text);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
@@ -295,6 +296,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 	}
 	gl_buffer_give(call->text, &text);
 	ffi->caller->drop(call->pins);
+	call->busy = 0;
 	if (n == 0 && has_error) {
 		lua_pushboolean(L, 1);
 		return 1;

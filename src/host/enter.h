@@ -74,7 +74,7 @@ struct gl_ffi_call {
 	 * for an error the second says whether there is one */
 	union gl_ffi_word out[2 * GL_FFI_RESULTS];
 	uint32_t status;            /* enum gl_ffi_status */
-	uint32_t busy;              /* results of an earlier call are still being taken */
+	uint32_t busy;              /* Lua's: arguments are being put here, or results taken */
 	uint64_t ints[GL_INT_REGS]; /* registers: of an integral call before and after it, else of a call without floats
 				     */
 	uint64_t calls, bytes_in, bytes_out;
