@@ -133,9 +133,10 @@ static bool is_constant(void *arg, uintptr_t addr, size_t size)
 	struct gl_module_symbol sym;
 
 	if (addr >= gl_image_low(image) && addr < gl_image_high(image)) {
-		/* its jump tables: the linker names them, in memory that is sealed once it is relocated */
+		/* its jump tables and dictionaries: the linker names them, in memory that is sealed once it is
+		 * relocated */
 		return gl_module_find_symbol(mod, addr, &sym) && addr + size <= sym.addr + sym.size &&
-		       strstr(sym.name, ".jump") != NULL;
+		       (strstr(sym.name, ".jump") != NULL || strstr(sym.name, "..dict.") != NULL);
 	}
 	return gl_module_find_symbol(mod, addr, &sym) && (sym.kind | 32) == 'r' && addr + size <= sym.addr + sym.size;
 }

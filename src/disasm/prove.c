@@ -52,11 +52,12 @@ enum value_kind {
 	CONST,    /* n */
 	FRAME,    /* the address n bytes above the return address */
 	STACK,    /* an address somewhere in the stack: in one of the parts */
-	SYMBOL,   /* the address n */
+	SYMBOL,   /* the address n; in parts: MOVED, where no instruction of this function names it */
 	LENT,     /* an address of memory that may be read */
 	GOROUTINE /* the address n bytes above the goroutine's */
 };
 
+enum { MOVED = 1 };
 enum { OWN = 1, ARGS = 2, OUTER = 4 }; /* parts of the stack: below the return address, above it, callers' frames */
 
 struct value {
@@ -118,6 +119,9 @@ static struct value add_values(struct value a, struct value b)
 		struct value swapped = a;
 		a = b;
 		b = swapped;
+	}
+	if (b.kind == CONST && b.n != 0 && a.kind == SYMBOL) {
+		a.parts = MOVED;
 	}
 	if (b.kind == CONST && (a.kind == CONST || a.kind == FRAME || a.kind == SYMBOL || a.kind == GOROUTINE)) {
 		a.n = (int64_t)((uint64_t)a.n + (uint64_t)b.n);
@@ -889,6 +893,21 @@ static void use_args(struct func *f, int64_t off, unsigned size)
 	f->args = off >= 8 && end > f->args ? end : f->args;
 }
 
+/* What lies at an address where nobody ever writes: a generic function's dictionary leads to others. */
+static struct value load_constant(const struct prover *p, uintptr_t addr)
+{
+	uintptr_t word;
+
+	if (!p->env->is_constant(p->env->arg, addr, sizeof(word))) {
+		return unknown;
+	}
+	memcpy(&word, (const void *)addr, sizeof(word));
+	if (word == 0) {
+		return constant(0);
+	}
+	return p->env->is_constant(p->env->arg, word, 1) ? (struct value){ SYMBOL, MOVED, (int64_t)word } : unknown;
+}
+
 /* A load of size bytes: forbidden, or what is loaded. */
 static struct value load(struct prover *p, struct func *f, const struct insn *in, const struct operand *op,
 			 const struct state *s)
@@ -906,8 +925,8 @@ static struct value load(struct prover *p, struct func *f, const struct insn *in
 		}
 		use_args(f, at.n, op->size);
 		return op->size == 8 ? load_slot(s, at.n) : unknown;
+	case SYMBOL: return op->size == 8 ? load_constant(p, (uintptr_t)at.n) : unknown;
 	case STACK:
-	case SYMBOL:
 	case LENT: return unknown;
 	case CONST:
 		if (at.n < 0 || at.n >= FAULTING) {
@@ -1043,7 +1062,7 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 			return unknown;
 		}
 		return (struct value){ STACK, is_jump ? OUTER | ARGS : OUTER, 0 };
-	case SYMBOL: return (struct value){ LENT, 0, 0 };
+	case SYMBOL: return (struct value){ SYMBOL, MOVED, v.n };
 	case CONST: return v.n == 0 ? v : unknown;
 	case GOROUTINE: return v.n == 0 ? v : unknown;
 	default: return v;
@@ -1270,7 +1289,7 @@ static bool jump_by_table(struct prover *p, struct func *f, const struct insn *i
 	const struct operand *op = &in->ops[0];
 
 	if (op->type != OPERAND_MEM || op->base >= NREGS || op->index >= NREGS || op->scale != 8 || op->n != 0 ||
-	    s->regs[op->base].kind != SYMBOL || op->segment) {
+	    s->regs[op->base].kind != SYMBOL || s->regs[op->base].parts != 0 || op->segment) {
 		return false;
 	}
 	const struct gl_jump_table *table = find_table(p, f, (uintptr_t)s->regs[op->base].n);
