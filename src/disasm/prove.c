@@ -486,18 +486,27 @@ static enum op_class classify(const struct capstone *cs, const cs_insn *insn, ui
 	/* two instructions of one name: the other one copies a number between vector registers and memory */
 	case X86_INS_MOVSD: return insn->detail->x86.opcode[0] == 0xa5 ? OP_MOVS : OP_WRITE;
 	case X86_INS_JMP: return OP_JUMP;
+	case X86_INS_JA:
+	case X86_INS_JAE:
+	case X86_INS_JB:
+	case X86_INS_JBE:
+	case X86_INS_JE:
+	case X86_INS_JG:
+	case X86_INS_JGE:
+	case X86_INS_JL:
+	case X86_INS_JLE:
+	case X86_INS_JNE:
+	case X86_INS_JNO:
+	case X86_INS_JNP:
+	case X86_INS_JNS:
+	case X86_INS_JO:
+	case X86_INS_JP:
+	case X86_INS_JS: return OP_BRANCH;
 	case X86_INS_CALL: return OP_CALL;
 	case X86_INS_RET: return nops == 0 ? OP_RET : OP_FORBIDDEN;
 	case X86_INS_UD2:
 	case X86_INS_INT3: return OP_TRAP;
 	default: break;
-	}
-	/* loop, jrcxz: they write or read rcx; nobody uses them */
-	if (cs->insn_group(cs->handle, insn, X86_GRP_JUMP)) {
-		bool is_odd = insn->id == X86_INS_LOOP || insn->id == X86_INS_LOOPE || insn->id == X86_INS_LOOPNE ||
-			      insn->id == X86_INS_JCXZ || insn->id == X86_INS_JECXZ || insn->id == X86_INS_JRCXZ ||
-			      insn->id == X86_INS_LJMP;
-		return is_odd || nops != 1 ? OP_FORBIDDEN : OP_BRANCH;
 	}
 	return classify_vector(cs, insn);
 }
@@ -1653,6 +1662,9 @@ static void report(struct prover *p)
 		}
 	}
 	p->reporting = false;
+	if (p->funcs[0]->doomed[0]) {
+		add_remark(p, p->funcs[0], 0, "never returns");
+	}
 	name_tables(p);
 	if (p->nremarks > 1) {
 		qsort(p->remarks, p->nremarks, sizeof(*p->remarks), compare_remarks);
