@@ -259,6 +259,60 @@ describe("the pure path", function()
     assert.is_true(support.rss() - before < 16 * 2 ^ 20)
   end)
 
+  it("runs on threads that have never been in Go, and fails there as anywhere", function()
+    ffi.cdef [[
+    int pthread_create(unsigned long *thread, const void *attr, void *(*start)(void *), void *arg);
+    int pthread_join(unsigned long thread, void **result);
+    ]]
+    local pthreads = ffi.load "libpthread.so.0"
+    -- The thread's function is the entry itself.
+    local function on_thread(name, n)
+      local made = assert(pure[name]:pure())
+      local cell = ffi.cast("struct pure_spec_cell *", made.cell)
+      local thread, result = ffi.new "unsigned long[1]", ffi.new "void *[1]"
+      cell.status = 0
+      assert.equal(0, pthreads.pthread_create(thread, nil, ffi.cast("void *(*)(void *)", made.entry),
+        ffi.cast("void *", n)))
+      assert.equal(0, pthreads.pthread_join(thread[0], result))
+      return tonumber(cell.status), tonumber(ffi.cast("intptr_t", result[0]))
+    end
+    assert.same({ 0, 6765 }, { on_thread("Fib", 20) })
+    assert.equal(NIL, (on_thread("Nil", 0)))
+    assert.equal(DEEP, (on_thread("Endless", 1)))
+    assert.equal(4, (on_thread("Panic", -1)))
+    assert.same({ 0, 6765 }, { on_thread("Fib", 20) })
+  end)
+
+  it("is not disturbed by the signals that Go sends and gets", function()
+    local module = assert(support.host():load(support.compile([[
+package profile
+
+import (
+	"bytes"
+	"runtime"
+	"runtime/pprof"
+)
+
+var profile bytes.Buffer
+
+func Start() error { return pprof.StartCPUProfile(&profile) }
+func Stop() int    { pprof.StopCPUProfile(); return profile.Len() }
+func Collect()     { runtime.GC() }
+]], "profile")))
+    local fib, null = caller_of(assert(pure.Fib:pure())), caller_of(assert(pure.Nil:pure()))
+    local pid = support.read "/proc/self/stat":match "^%d+"
+    os.execute(("(for i in $(seq 300); do kill -URG %s || exit; sleep 0.001; done) >/dev/null 2>&1 &"):format(pid))
+    assert.is_true(module.Start())
+    local ends = os.clock() + 0.5
+    while os.clock() < ends do
+      assert.equal(75025, tonumber(select(2, fib(25))))
+      assert.equal(NIL, (null(0)))
+    end
+    module.Collect()
+    assert.is_true(module.Stop() > 0)
+    assert(module:unload { prove = "nothing" })
+  end)
+
   it("counts its calls", function()
     local made = assert(pure.Add:pure())
     local calls, call = ffi.cast("uint64_t *", made.calls), caller_of(made)
