@@ -74,6 +74,8 @@ end
 -- A module's fields that start with an upper-case letter are Go's exports; methods of the loader start with a
 -- lower-case one, so that no name can clash. State is kept here, off the module itself.
 local state = setmetatable({}, { __mode = "k" })
+-- What is below all modules: functions keep it, when the module is forgotten.
+local cores = setmetatable({}, { __mode = "k" })
 
 ---@class goloader.Module
 ---@field [string] any  exported functions and variables of the Go packages
@@ -248,6 +250,7 @@ local function new_module(loaded, name, object_bytes)
       variables[export.name] = export.kind == "var" or nil
     end
   end
+  cores[loaded] = true
   -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
   local functions = setmetatable({}, {
     __index = function(functions, field)
@@ -690,6 +693,46 @@ function goloader.host(options)
   running = setmetatable({ core = started, path = path, memory = {}, archives = {} }, Host)
   jobs.set_host(started, fail)
   return running
+end
+
+-- ---- what was called ------------------------------------------------------------------------------------------------
+
+---@class goloader.Counters
+---@field calls integer
+---@field crossings integer  into Go and back
+---@field panics integer
+---@field bytes_in integer  copied, of arguments
+---@field bytes_out integer  and of results
+
+---@class goloader.ExportCounters: goloader.Counters
+---@field module string
+---@field name string
+
+---@class goloader.Stats: goloader.Counters  of all modules that are loaded
+---@field exports goloader.ExportCounters[]  those that were used
+
+--- What was called and copied since the modules were loaded, or since it was last reset. `fn:stats()` is the same for
+--- one function.
+---@param options { reset: boolean|nil }|nil
+---@return goloader.Stats
+function goloader.stats(options)
+  local reset = options and options.reset or false
+  local exports = {}
+  for loaded in pairs(cores) do
+    if loaded:is_loaded() then
+      for _, export in ipairs(loaded:call_stats(reset)) do exports[#exports + 1] = export end
+    end
+  end
+  table.sort(exports, function(a, b)
+    if a.module ~= b.module then return a.module < b.module end
+    return a.name < b.name
+  end)
+  local stats = { calls = 0, crossings = 0, panics = 0, bytes_in = 0, bytes_out = 0 }
+  for _, export in ipairs(exports) do
+    for name, sum in pairs(stats) do stats[name] = sum + export[name] end
+  end
+  stats.exports = exports
+  return stats
 end
 
 -- ---- jobs ---------------------------------------------------------------------------------------------------------

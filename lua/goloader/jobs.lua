@@ -109,7 +109,6 @@ local function go_on(wait, errors)
     ok, err = pcall(wait.fn, wait.job)
   elseif status(wait.coroutine) == "suspended" then
     ok, err = resume(wait.coroutine)
-    if not ok and type(err) == "string" then err = debug.traceback(wait.coroutine, err) end
   else
     return
   end
@@ -180,7 +179,7 @@ function jobs.spawn(fn, ...)
   local co = create(fn)
   spawned[co] = true
   local ok, err = resume(co, ...)
-  if not ok then error(type(err) == "string" and debug.traceback(co, err) or err, 0) end
+  if not ok then error(err, 0) end
   return co
 end
 

@@ -40,6 +40,11 @@ int binding_module_explain(lua_State *L, struct binding_module *module, size_t i
 /* Its export number i; NULL when the module was unloaded. */
 const struct gl_export *binding_module_export(const struct binding_module *module, size_t i);
 
+/* Its export's counters so far; they outlive the plan. */
+struct gl_counters *binding_module_counters(struct binding_module *module, size_t i);
+/* Pushes a table of the counters, and sets them to 0 where reset says so. */
+void binding_push_counters(lua_State *L, struct gl_counters *counters, bool reset);
+
 /* Pushes a new function userdata for export number i of the module at stack index module. */
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);

@@ -53,6 +53,12 @@ static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
 	return plan;
 }
 
+/* func:many(array, …) -> a table for each result, or nil and an error */
+static int func_many(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, false); }
+
+/* func:many_discarded(array, …) -> number of calls, or nil and an error */
+static int func_many_discarded(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, true); }
+
 static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
 
 /* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
@@ -69,6 +75,8 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 		lua_createtable(L, 0, 3);
 		lua_pushstring(L, names[places[i].kind]);
 		lua_setfield(L, -2, "kind");
+		lua_pushinteger(L, places[i].bits);
+		lua_setfield(L, -2, "bits");
 		lua_pushnumber(L, (lua_Number)places[i].low);
 		lua_setfield(L, -2, "low");
 		lua_pushnumber(L, (lua_Number)places[i].high);
@@ -137,6 +145,16 @@ static int func_async(lua_State *L)
 	struct gl_job *job = gl_job_start(L, plan_of(L, f), 2);
 
 	binding_push_job(L, job, binding_module_host(f->module), 1);
+	return 1;
+}
+
+/* func:stats([reset]) -> { calls =, crossings =, panics =, bytes_in =, bytes_out = } */
+static int func_stats(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	plan_of(L, f); /* raises where the module was unloaded */
+	binding_push_counters(L, binding_module_counters(f->module, f->export), lua_toboolean(L, 2));
 	return 1;
 }
 
@@ -246,6 +264,9 @@ void binding_open_func(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
+		{ "many", func_many },
+		{ "many_discarded", func_many_discarded },
+		{ "stats", func_stats },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },

@@ -16,7 +16,8 @@ struct binding_module {
 	struct binding_host *host;
 	const struct gl_export *exports;
 	size_t nexports;
-	struct gl_plan **plans; /* by export, NULL where there is none yet */
+	struct gl_plan **plans;       /* by export, NULL where there is none yet */
+	struct gl_counters *counters; /* by export, of plans that were freed */
 	char *name;
 };
 
@@ -81,8 +82,14 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 		if (m->plans[i] == NULL) {
 			luaL_error(L, "%s", err.message);
 		}
+		*gl_plan_counters(m->plans[i]) = m->counters[i];
 	}
 	return m->plans[i];
+}
+
+struct gl_counters *binding_module_counters(struct binding_module *m, size_t i)
+{
+	return m->plans[i] != NULL ? gl_plan_counters(m->plans[i]) : &m->counters[i];
 }
 
 struct binding_host *binding_module_host(const struct binding_module *m) { return m->host; }
@@ -115,6 +122,9 @@ static bool has_jobs(const struct binding_module *m, struct gl_error *err)
 static void free_plans(struct binding_module *m)
 {
 	for (size_t i = 0; i < m->nexports && m->plans != NULL; i++) {
+		if (m->plans[i] != NULL) {
+			m->counters[i] = *gl_plan_counters(m->plans[i]);
+		}
 		gl_plan_free(m->plans[i]);
 		m->plans[i] = NULL;
 	}
@@ -133,10 +143,11 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	lua_setuservalue(L, -2);
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
+	m->counters = calloc(m->nexports + 1, sizeof(*m->counters));
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
 	m->host->nmodules++;
-	if (m->plans == NULL || m->name == NULL) {
+	if (m->plans == NULL || m->counters == NULL || m->name == NULL) {
 		luaL_error(L, "no memory for the functions of %s", name);
 	}
 }
@@ -177,7 +188,9 @@ static int module_gc(lua_State *L)
 
 	free_plans(m);
 	free(m->plans);
+	free(m->counters);
 	m->plans = NULL;
+	m->counters = NULL;
 	if (m->mod != NULL) {
 		gl_lock();
 		gl_module_free(m->mod);
@@ -378,6 +391,41 @@ static int module_stats(lua_State *L)
 	return 1;
 }
 
+void binding_push_counters(lua_State *L, struct gl_counters *counters, bool reset)
+{
+	lua_createtable(L, 0, 8);
+	set_size(L, "calls", counters->calls);
+	set_size(L, "crossings", counters->crossings);
+	set_size(L, "panics", counters->panics);
+	set_size(L, "bytes_in", counters->bytes_in);
+	set_size(L, "bytes_out", counters->bytes_out);
+	if (reset) {
+		*counters = (struct gl_counters){ 0 };
+	}
+}
+
+/* module:call_stats([reset]) -> { { name =, calls =, … }, … }, of the exports that were used */
+static int module_call_stats(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	bool reset = lua_toboolean(L, 2);
+	int n = 0;
+
+	lua_newtable(L);
+	for (size_t i = 0; i < m->nexports; i++) {
+		struct gl_counters *counters = binding_module_counters(m, i);
+
+		if (counters->calls == 0) {
+			continue;
+		}
+		binding_push_counters(L, counters, reset);
+		set_string(L, "name", m->exports[i].name);
+		set_string(L, "module", m->name);
+		lua_rawseti(L, -2, ++n);
+	}
+	return 1;
+}
+
 /* module:set_string(name, value) -> true */
 static int module_set_string(lua_State *L)
 {
@@ -424,21 +472,14 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "exports", module_exports },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "symbols", module_symbols },
-		{ "disassemble", module_disassemble },
-		{ "explain", module_explain },
-		{ "stats", module_stats },
-		{ "set_string", module_set_string },
-		{ "run_main", module_run_main },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "explain", module_explain },   { "call_stats", module_call_stats },
+		{ "stats", module_stats },       { "set_string", module_set_string },
+		{ "run_main", module_run_main }, { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

@@ -38,10 +38,11 @@ struct gl_caller;
 struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
 
-/* What was done with an export, since it was first used or the counters were set to 0. */
+/* What was done with an export, since its module was loaded or the counters were set to 0. */
 struct gl_counters {
-	uint64_t calls, crossings, panics;
-	uint64_t bytes_in, bytes_out; /* copied */
+	uint64_t calls, panics;
+	uint64_t crossings;           /* into Go and back; none on the pure path */
+	uint64_t bytes_in, bytes_out; /* copied, of arguments and results: streams, or the strings of faster roads */
 };
 
 struct gl_plan;
@@ -58,11 +59,17 @@ void gl_plan_free(struct gl_plan *plan);
  * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
  * followed by Go's traceback. */
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
+/* Calls the function once for each element of arrays from stack index first up, one for each parameter, all of the same
+ * length, in one crossing. Pushes a table for each result, or where it has none, or they are to be discarded, the
+ * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
+ * does. */
+int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
 /* Is a call under way? Then the plan can't be freed: somebody below on the stack uses it. */
 bool gl_plan_is_called(const struct gl_plan *plan);
+/* What was counted on all roads; the caller may change it. */
 struct gl_counters *gl_plan_counters(struct gl_plan *plan);
 /* Jobs under way, after those that have finished were taken notice of. */
 uint32_t gl_plan_jobs(struct gl_plan *plan);

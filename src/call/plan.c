@@ -73,6 +73,8 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		{ "goloader_ffi", &caller->call_ffi[0].far },
 		{ "goloader_ffi", &caller->call_ffi[1].far },
 		{ "goloader_ffi_pin", &caller->pin },
+		{ "goloader_many", &caller->many.far },
+		{ "goloader_ffi_many", &caller->ffi_many.far },
 		{ "goloader_ffi_unpin", &caller->unpin },
 		{ "goloader_ffi_drop", &caller->drop },
 		{ "goloader_get", &caller->get },
@@ -568,6 +570,24 @@ void gl_plan_release(struct gl_plan *plan)
 	free(plan);
 }
 
-struct gl_counters *gl_plan_counters(struct gl_plan *plan) { return &plan->counters; }
+struct gl_counters *gl_plan_counters(struct gl_plan *plan)
+{
+	struct gl_counters *c = &plan->counters;
+	struct gl_ffi_call *ffi = plan->ffi;
+
+	/* The faster roads count for themselves, but for panics, which gl_call_check sees. */
+	if (ffi != NULL) {
+		c->calls += ffi->calls;
+		c->crossings += ffi->calls;
+		c->bytes_in += ffi->bytes_in;
+		c->bytes_out += ffi->bytes_out;
+		ffi->calls = ffi->bytes_in = ffi->bytes_out = 0;
+	}
+	if (plan->pure != NULL) {
+		c->calls += *plan->pure->calls;
+		*plan->pure->calls = 0;
+	}
+	return c;
+}
 
 void gl_plan_use_general_road(struct gl_plan *plan) { plan->fast = false; }

@@ -16,8 +16,9 @@ struct gl_enter_setup {
 	/* out */
 	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
 	uint8_t *forked; /* to be set in the child of a fork, where Go does not run: then enter does nothing */
-	/* functions to enter: goloader_call, goloader_call_fast, and goloader_ffi, two of its sort: any, is_integral */
-	const void *call, *call_fast, *ffi[2];
+	/* functions to enter: goloader_call, goloader_call_fast, goloader_many, and goloader_ffi, two of its sort: any,
+	 * is_integral */
+	const void *call, *call_fast, *many, *ffi[2], *ffi_many;
 };
 
 /* How one word of a call by FFI is carried. */
@@ -67,7 +68,7 @@ struct gl_ffi_call {
 	uint32_t status;            /* enum gl_ffi_status */
 	uint32_t busy;              /* results of an earlier call are still being taken */
 	uint64_t ints[GL_INT_REGS]; /* is_integral: registers, before the call and after it */
-	uint64_t calls, panics, bytes_in, bytes_out;
+	uint64_t calls, bytes_in, bytes_out;
 	/* set by C */
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
