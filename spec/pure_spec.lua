@@ -203,7 +203,7 @@ describe("the pure path", function()
       "DecodeRune", "DecodeLastRune", "Sqrt", "Sin", "Cos", "Tan", "Atan2", "Exp", "Log", "Log2", "Pow", "Floor",
       "Ceil", "Round", "Mod", "Modf", "Frexp", "Hypot", "Gamma", "Lgamma", "Erf", "Cbrt", "Max", "FMA", "BuiltinMin",
       "Float32bits", "J0", "OnesCount", "LeadingZeros", "TrailingZeros", "Reverse", "RotateLeft", "Mul64", "Add64",
-      "Div64", "Adler", "PathMatch", "IsAbs", "BaseLen", "SliceIndex", "SliceMax", "SortSearch", "IsSorted", "Cmp",
+      "Div64", "Adler", "PathMatch", "IsAbs", "BaseLen", "SliceIndex", "SliceMax", "BinarySearch", "IsSorted", "Cmp",
       "Sum",
     } do
       it(name, function() compare(std, name, 200) end)
@@ -221,7 +221,7 @@ describe("the pure path", function()
       Follows = "follows a pointer that was itself read from memory, or made up",
       CallsFunction = "calls by a pointer",
       CallsMethod = "calls by a pointer",
-      Asserts = "follows a pointer",
+      Asserts = "which looks into an interface",
       Recovers = "which recovers from panics",
       Writes = "stores to memory that it is only lent",
       Keeps = "stores to memory that is not the frame: pure.kept",

@@ -48,13 +48,14 @@ enum {
 };
 
 enum value_kind {
-	UNKNOWN,  /* anything */
-	CONST,    /* n */
-	FRAME,    /* the address n bytes above the return address */
-	STACK,    /* an address somewhere in the stack: in one of the parts */
-	SYMBOL,   /* the address n; in parts: MOVED, where no instruction of this function names it */
-	LENT,     /* an address of memory that may be read */
-	GOROUTINE /* the address n bytes above the goroutine's */
+	UNKNOWN,   /* anything */
+	CONST,     /* n */
+	FRAME,     /* the address n bytes above the return address */
+	STACK,     /* an address somewhere in the stack: in one of the parts */
+	SYMBOL,    /* the address n; in parts: MOVED, where no instruction of this function names it */
+	LENT,      /* an address of memory that may be read */
+	GOROUTINE, /* the address n bytes above the goroutine's */
+	CALLERS    /* what the caller had in rbp, which a callee may change for its own time */
 };
 
 enum { MOVED = 1 };
@@ -141,6 +142,7 @@ static struct value add_values(struct value a, struct value b)
 
 /* Words of the frame of which something is known; more than that is forgotten. */
 enum { MOST_SLOTS = 40 };
+enum { RED_ZONE = 128 };  /* bytes below the stack pointer that nobody else writes */
 enum { MOST_ARGS = 512 }; /* bytes above the return address that a function may use */
 
 struct slot {
@@ -965,7 +967,7 @@ static void store(struct prover *p, struct func *f, const struct insn *in, const
 	case FRAME:
 		if (at.n > -(int64_t)op->size && at.n < 8) {
 			forbid(p, "writes its return address");
-		} else if (at.n < 0 && at.n < s->regs[RSP].n) {
+		} else if (at.n < 0 && at.n < s->regs[RSP].n - RED_ZONE) {
 			forbid(p, "writes below the stack pointer");
 		} else if (at.n + op->size > MOST_ARGS) {
 			forbid(p, "writes its caller's frame");
@@ -1074,7 +1076,8 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 	case SYMBOL: return (struct value){ SYMBOL, MOVED, v.n };
 	case CONST: return v.n == 0 ? v : unknown;
 	case GOROUTINE: return v.n == 0 ? v : unknown;
-	default: return v;
+	case LENT: return v;
+	default: return unknown;
 	}
 }
 
@@ -1093,6 +1096,7 @@ static void enter(struct prover *p, struct func *callee, const struct state *s, 
 		entry.regs[r] = is_passed(r, is_jump) ? value_for_callee(s->regs[r], callee, top, is_jump) : unknown;
 	}
 	entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
+	entry.regs[RBP] = (struct value){ CALLERS, 0, 0 };
 	for (uint32_t i = 0; i < s->nslots; i++) {
 		int64_t off = s->slots[i].off - top + 8;
 		struct value v = value_for_callee(s->slots[i].v, callee, top, is_jump);
@@ -1118,7 +1122,8 @@ static struct value value_for_caller(struct value v)
 	case SYMBOL: return (struct value){ LENT, 0, 0 };
 	case CONST: return v.n == 0 ? v : unknown;
 	case GOROUTINE: return v.n == 0 ? v : unknown;
-	default: return v;
+	case LENT: return v;
+	default: return unknown;
 	}
 }
 
@@ -1129,7 +1134,8 @@ static void leave(struct prover *p, struct func *f, const struct state *s, bool 
 	for (int r = 0; r < NREGS; r++) {
 		exit.regs[r] = translated ? s->regs[r] : value_for_caller(s->regs[r]);
 	}
-	exit.regs[RSP] = exit.regs[RBP] = unknown;
+	exit.regs[RSP] = unknown;
+	exit.regs[RBP] = s->regs[RBP].kind == CALLERS ? s->regs[RBP] : unknown;
 	if (!f->returns) {
 		f->returns = true;
 		f->at_exit = exit;
@@ -1243,7 +1249,11 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 	}
 	if (is_jump) {
 		use_args(f, 8, (unsigned)callee->args);
-		leave(p, f, &callee->at_exit, true);
+		struct state exit = callee->at_exit;
+		if (s->regs[RBP].kind != CALLERS) {
+			exit.regs[RBP] = unknown;
+		}
+		leave(p, f, &exit, true);
 		return false;
 	}
 	unsigned shown = shown_parts(s, top);
@@ -1251,10 +1261,16 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 	forget_slots(s, INT64_MIN + 8, top + (int64_t)callee->args);
 	for (int r = 0; r < NREGS; r++) {
 		if (r != RSP) {
-			struct value v = r == RBP ? unknown : callee->at_exit.regs[r];
+			struct value v = callee->at_exit.regs[r];
+			if (r == RBP) {
+				v = v.kind == CALLERS ? s->regs[RBP] : unknown;
+			}
 			/* an address in the stack that it returns is one that it was given */
-			v.parts &= (uint8_t)shown;
-			s->regs[r] = v.kind == STACK && v.parts == 0 ? unknown : v;
+			if (r != RBP && v.kind == STACK) {
+				v.parts &= (uint8_t)shown;
+				v = v.parts == 0 ? unknown : v;
+			}
+			s->regs[r] = v;
 		}
 	}
 	return true;
@@ -1797,6 +1813,7 @@ int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t
 			f->at_entry.regs[r] = unknown;
 		}
 		f->at_entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
+		f->at_entry.regs[RBP] = (struct value){ CALLERS, 0, 0 };
 		f->at_entry.regs[R14] = (struct value){ GOROUTINE, 0, 0 };
 		for (size_t i = 0; i < nwords && i < sizeof(argument_regs); i++) {
 			f->at_entry.regs[argument_regs[i]].kind = words[i] == GL_WORD_LENT ? LENT : UNKNOWN;
