@@ -107,6 +107,10 @@ static void what_is_written_is_told(void **state)
 	gl_proof_free(proof);
 	proof = prove(code_checks_stack);
 	assert_true(proof->checks_stack);
+	assert_false(proof->sets_direction);
+	gl_proof_free(proof);
+	proof = prove(code_goes_down);
+	assert_true(proof->sets_direction);
 	gl_proof_free(proof);
 }
 

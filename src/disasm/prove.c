@@ -142,8 +142,9 @@ static struct value add_values(struct value a, struct value b)
 
 /* Words of the frame of which something is known; more than that is forgotten. */
 enum { MOST_SLOTS = 40 };
-enum { RED_ZONE = 128 };  /* bytes below the stack pointer that nobody else writes */
-enum { MOST_ARGS = 512 }; /* bytes above the return address that a function may use */
+enum { MOST_STORED = 64 }; /* bytes by one instruction */
+enum { RED_ZONE = 128 };   /* bytes below the stack pointer that nobody else writes */
+enum { MOST_ARGS = 512 };  /* bytes above the return address that a function may use */
 
 struct slot {
 	int64_t off;
@@ -519,6 +520,10 @@ static struct operand operand_of(const cs_x86_op *op)
 
 	switch (op->type) {
 	case X86_OP_REG:
+		if ((op->reg >= X86_REG_MM0 && op->reg <= X86_REG_MM7) ||
+		    (op->reg >= X86_REG_ST0 && op->reg <= X86_REG_ST7)) {
+			break; /* they would have to be given back as they were */
+		}
 		o.type = OPERAND_REG;
 		o.reg = reg_of(op->reg);
 		break;
@@ -559,6 +564,10 @@ static void decode(const struct capstone *cs, const cs_insn *insn, struct insn *
 		out->nops = 0;
 	}
 	bool branches = out->class == OP_JUMP || out->class == OP_BRANCH || out->class == OP_CALL;
+	if (branches && x86->op_count == 1 && x86->operands[0].type == X86_OP_IMM && insn->size != 2 &&
+	    insn->size != (out->class == OP_BRANCH ? 6 : 5)) {
+		out->class = OP_FORBIDDEN; /* with prefixes that processors don't agree on */
+	}
 	out->at = branches ? x86->encoding.imm_offset : x86->encoding.disp_offset;
 	for (uint8_t i = 0; i < out->nops; i++) {
 		out->ops[i] = operand_of(&x86->operands[i]);
@@ -609,7 +618,7 @@ struct prover {
 	uint32_t nremarks;
 	struct gl_pool pool;
 	uint32_t written;
-	bool checks_stack;
+	bool checks_stack, sets_direction;
 	bool changed, again; /* since the last pass; of the function at hand: it has more code than was known */
 	bool reporting;
 	bool forbidden; /* what the last instruction did, and why */
@@ -973,7 +982,8 @@ static void store(struct prover *p, struct func *f, const struct insn *in, const
 			forbid(p, "writes its caller's frame");
 		} else {
 			use_args(f, at.n, op->size);
-			store_slot(s, at.n, op->size, v);
+			/* how much a vector instruction writes need not be known for sure */
+			store_slot(s, at.n, in->class == OP_WRITE ? MOST_STORED : op->size, v);
 		}
 		break;
 	case STACK: forget_parts(s, at.parts); break;
@@ -1510,7 +1520,7 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 	switch (in->class) {
 	case OP_FORBIDDEN: forbid(p, "%s: not known to be harmless", in->mnemonic); return true;
 	case OP_TRAP: return false;
-	case OP_NOTHING: break;
+	case OP_NOTHING: p->sets_direction |= in->id == X86_INS_STD; break;
 	case OP_PUSH: push(p, f, in, s); break;
 	case OP_POP: pop(p, in, s); break;
 	case OP_STOS:
@@ -1656,7 +1666,7 @@ static int compare_remarks(const void *a, const void *b)
 static void report(struct prover *p)
 {
 	p->written = 0;
-	p->checks_stack = false;
+	p->checks_stack = p->sets_direction = false;
 	p->reporting = true;
 	for (uint32_t i = 0; i < p->nfuncs && !p->failed; i++) {
 		struct func *f = p->funcs[i];
@@ -1749,6 +1759,7 @@ static int hand_over(struct prover *p, struct gl_proof **out)
 		.nremarks = p->nremarks,
 		.written = p->written,
 		.checks_stack = p->checks_stack,
+		.sets_direction = p->sets_direction,
 		.args = p->funcs[0]->args,
 	};
 	*out = &own->proof;
