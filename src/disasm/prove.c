@@ -464,13 +464,24 @@ static struct value read_operand(struct prover *p, struct func *f, const struct 
 	}
 }
 
+/* What lies far below the stack pointer may be a signal handler's. */
+static void move_stack(struct state *s, int64_t to)
+{
+	s->regs[RSP].n = to;
+	state_forget(s, INT64_MIN + 8, to - RED_ZONE);
+}
+
 static void write_reg(struct prover *p, struct state *s, uint8_t reg, struct value v)
 {
 	if (reg >= NREGS) {
 		return;
 	}
-	if (reg == RSP && (v.kind != FRAME || v.n > 0)) {
-		forbid(p, "moves the stack pointer to where it can't be followed");
+	if (reg == RSP) {
+		if (v.kind != FRAME || v.n > 0) {
+			forbid(p, "moves the stack pointer to where it can't be followed");
+		} else {
+			move_stack(s, v.n);
+		}
 		return;
 	}
 	s->regs[reg] = v;
@@ -867,7 +878,7 @@ static void pop(struct prover *p, const struct insn *in, struct state *s)
 		forbid(p, "pops what is not its own");
 		return;
 	}
-	s->regs[RSP].n += 8;
+	move_stack(s, s->regs[RSP].n + 8);
 	write_reg(p, s, in->ops[0].reg, v);
 }
 
@@ -963,6 +974,10 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 		write_reg(p, s, R14, (struct value){ GOROUTINE, 0, 0 });
 		return true;
 	}
+	if (in->class == OP_TRAP) {
+		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size, .ref = GL_REF_GIVE_UP });
+		return false;
+	}
 	note_data(p, f, in);
 	if (in->lock && writes_memory(in)) {
 		forbid(p, "changes memory for other threads to see");
@@ -971,7 +986,6 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 	struct state before = *s;
 	switch (in->class) {
 	case OP_FORBIDDEN: forbid(p, "%s: not known to be harmless", in->mnemonic); return true;
-	case OP_TRAP: return false;
 	case OP_NOTHING: p->sets_direction |= in->id == X86_INS_STD; break;
 	case OP_PUSH: push(p, f, in, s); break;
 	case OP_POP: pop(p, in, s); break;
