@@ -376,7 +376,7 @@ describe("a process that forks after the host started", function()
       if child == 0 then
         local module, err = host:load(%q)
         print(module, err.code, err.message)
-        print(pcall(shop.Add, 1, 2))
+        print(pcall(shop.Render))
         local again, why = shop:unload()
         print(again, why.code)
         ffi.C._exit(0)

@@ -6,10 +6,10 @@ teardown(support.clean)
 -- All that one half says to the other: headers, less the number itself, and the functions that Go exports.
 local function interface()
   local parts = {}
-  for _, name in ipairs { "runtime.h", "call.h", "callback.h", "enter.h", "job.h" } do
+  for _, name in ipairs { "runtime.h", "call.h", "callback.h", "enter.h", "job.h", "many.h" } do
     parts[#parts + 1] = (support.read("src/host/" .. name):gsub("#define GL_HOST_PROTOCOL[^\n]*\n", ""))
   end
-  for _, name in ipairs { "call.go", "enter.go", "jobs.go", "module.go", "plan.go", "run.go" } do
+  for _, name in ipairs { "call.go", "enter.go", "jobs.go", "many.go", "module.go", "plan.go", "run.go" } do
     for declaration in support.read("src/host/" .. name):gmatch "\n//export [^\n]*\n(func .-) {\n" do
       parts[#parts + 1] = declaration
     end

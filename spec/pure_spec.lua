@@ -39,14 +39,13 @@ local function caller_of(pure)
     return place.bits == 32 and cell.floats[place.reg].f32 or cell.floats[place.reg].f64
   end
   return function(...)
-    local words, keep = {}, {}
+    local words = {}
     for i, param in ipairs(pure.params) do
       local value = select(i, ...)
       if param.kind == "slice" then
         local n = #value
-        value = ffi.new(number_type(param.elem, param.bits) .. "[?]", n, value)
-        keep[#keep + 1] = value
-        words[#words + 1], words[#words + 2], words[#words + 3] = value, n, n
+        words[#words + 1] = ffi.new(number_type(param.elem, param.bits) .. "[?]", n, value)
+        words[#words + 1], words[#words + 2] = n, n
       elseif param.kind == "string" or param.kind == "bytes" then
         words[#words + 1], words[#words + 2] = ffi.cast("const char *", value), #value
         if param.kind == "bytes" then words[#words + 1] = #value end
@@ -83,12 +82,17 @@ local function random_int(kind, bits)
 end
 
 local function random_float(bits)
-  local choices = { 0, -0.0, 1, -1, 0.5, 1e300, -1e-300, 1 / 0, -1 / 0, 0 / 0, random(), random() * 100, random(-1000, 1000) }
+  local choices = {
+    0, -0.0, 1, -1, 0.5, 1e300, -1e-300, 1 / 0, -1 / 0, 0 / 0, random(), random() * 100, random(-1000, 1000),
+  }
   local x = choices[random(#choices)]
   return bits == 32 and tonumber(ffi.cast("float", x)) or x
 end
 
-local pieces = { "a", "b", " ", "one", "seven", "é", "世", "\240\159\152\128", "\255", "\237\160\128", "\n", "abcabc", "/", "*", "1", "-" }
+local pieces = {
+  "a", "b", " ", "one", "seven", "é", "世", "\240\159\152\128", "\255", "\237\160\128", "\n", "abcabc", "/",
+  "*", "1", "-",
+}
 
 local function random_string()
   local parts = {}
@@ -185,8 +189,8 @@ describe("the pure path", function()
       "Add", "Narrow", "NarrowResult", "Wide", "Nine", "Divide", "Modulo", "Shift", "Not", "Both", "Three", "Nothing",
       "NothingButPanics", "Collatz", "Switch", "SwitchWord", "Lerp", "Single", "Mixed", "Round", "Trig", "Clamp",
       "Distance", "Polynomial", "Hash", "Murmur", "Wider", "LastRune", "Words", "Common", "Levenshtein", "At", "Slice",
-      "Equal", "Less", "Has", "Find", "FindByte", "Holds", "Sum", "Largest", "Prime", "Fib", "Ackermann", "Even", "Deep",
-      "Search", "Points", "Nil", "Panic", "Clean", "FollowsLent",
+      "Equal", "Less", "Has", "Find", "FindByte", "Holds", "Sum", "Largest", "Prime", "Fib", "Ackermann", "Even",
+      "Deep", "Search", "Points", "Nil", "Panic", "Clean", "FollowsLent",
     } do
       it(name, function() compare(pure, name, 300, bounds[name]) end)
     end
@@ -196,10 +200,11 @@ describe("the pure path", function()
     for _, name in ipairs {
       "Contains", "Count", "Index", "LastIndex", "IndexByte", "LastIndexByte", "HasPrefix", "HasSuffix", "Compare",
       "TrimPrefixLen", "CutLen", "BytesEqual", "BytesIndex", "BytesCompare", "ValidString", "RuneCount", "RuneLen",
-      "DecodeRune", "DecodeLastRune", "Sqrt", "Sin", "Cos", "Tan", "Atan2", "Exp", "Log", "Log2", "Pow", "Floor", "Ceil",
-      "Round", "Mod", "Modf", "Frexp", "Hypot", "Gamma", "Lgamma", "Erf", "Cbrt", "Max", "FMA", "BuiltinMin",
+      "DecodeRune", "DecodeLastRune", "Sqrt", "Sin", "Cos", "Tan", "Atan2", "Exp", "Log", "Log2", "Pow", "Floor",
+      "Ceil", "Round", "Mod", "Modf", "Frexp", "Hypot", "Gamma", "Lgamma", "Erf", "Cbrt", "Max", "FMA", "BuiltinMin",
       "Float32bits", "J0", "OnesCount", "LeadingZeros", "TrailingZeros", "Reverse", "RotateLeft", "Mul64", "Add64",
-      "Div64", "Adler", "PathMatch", "IsAbs", "BaseLen", "SliceIndex", "SliceMax", "SortSearch", "IsSorted", "Cmp", "Sum",
+      "Div64", "Adler", "PathMatch", "IsAbs", "BaseLen", "SliceIndex", "SliceMax", "SortSearch", "IsSorted", "Cmp",
+      "Sum",
     } do
       it(name, function() compare(std, name, 200) end)
     end
@@ -278,6 +283,37 @@ describe("the pure path", function()
     assert.equal(55, tonumber(select(2, other(10))))
   end)
 
+  it("is found again after an unload that was refused", function()
+    local module = assert(support.host():build "spec/testdata/pure")
+    assert.equal(3, module.Add(1, 2))
+    module.Hold()
+    assert.is_nil((module:unload()))
+    assert.equal(7, module.Add(3, 4))
+    local calls = ffi.cast("uint64_t *", assert(module.Add:pure()).calls)
+    for i = 1, 10 do assert.equal(i + 1, module.Add(i, 1)) end
+    assert.is_true(calls[0] == 10)
+    module.Release()
+    assert.is_true(support.eventually(function() return module:unload() end))
+    assert.has_error(function() module.Add(1, 2) end)
+  end)
+
+  it("never runs another module's function in place of one that went", function()
+    local module = assert(support.host():build "spec/testdata/pure")
+    local call, add = caller_of(assert(module.Fib:pure())), module.Add
+    local kept = module.Fib
+    assert(module:unload())
+    local others = {}
+    for i = 1, 5 do
+      others[i] = assert(support.host():build "spec/testdata/pure")
+      assert(others[i].Points:pure())
+      assert(others[i].Fib:pure())
+    end
+    assert.equal(CLOSED, (call(10)))
+    assert.has_error(function() add(1, 2) end)
+    assert.has_error(function() kept(10) end)
+    for _, other in ipairs(others) do assert(other:unload()) end
+  end)
+
   it("is given back with the module, however often that is swapped", function()
     local host, source = support.host(), support.compile("spec/testdata/pure/pure.go", "pure")
     local mappings, rss
@@ -292,5 +328,72 @@ describe("the pure path", function()
     -- those of modules that rest until the collector is done with them come and go
     assert.truthy(support.mappings() - mappings < 100, support.mappings() - mappings .. " more mappings")
     assert.truthy(support.rss() - rss < 8 * 2 ^ 20, support.rss() - rss .. " more bytes")
+  end)
+end)
+
+describe("an explanation", function()
+  local pure
+
+  setup(function() pure = assert(support.host():build "spec/testdata/pure") end)
+
+  teardown(function()
+    assert(pure:unload())
+    support.clean()
+  end)
+
+  local function remarks(explanation)
+    local found = {}
+    for _, fn in ipairs(explanation.functions) do
+      for _, at in ipairs(fn.instructions) do
+        if at.remark then found[#found + 1] = ("%s: %s: %s"):format(fn.name, at.mnemonic, at.remark) end
+      end
+    end
+    return found
+  end
+
+  it("of a function on the pure path has no remarks", function()
+    local explanation = assert(pure.Add:explain())
+    assert.equal("pure", explanation.road)
+    assert.same({}, remarks(explanation))
+    assert.truthy(tostring(explanation):find "^pure.Add takes the pure path\n")
+  end)
+
+  it("marks each instruction that forbids it", function()
+    assert.same({ "pure.Stores: mov: stores to memory that is not the frame: pure.Counter" },
+      remarks(assert(pure.Stores:explain())))
+  end)
+
+  it("names what is called, and what that does", function()
+    local text = tostring(assert(pure:explain "Allocates"))
+    assert.truthy(text:find("^ calls runtime.newobject, which allocates", 1, true))
+    assert.truthy(text:find("^ calls pure.escape, which forbids it", 1, true))
+    assert.truthy(text:find("\npure.escape, which is called:\n", 1, true))
+  end)
+
+  it("tells what types forbid", function()
+    local explanation = assert(pure.Any:explain())
+    assert.equal("capi", explanation.road)
+    assert.same({ "parameter a has type interface {}" }, explanation.ffi)
+    assert.same({ "parameter a has type interface {}" }, explanation.pure)
+  end)
+
+  it("can be had of what is no export", function()
+    local explanation = assert(pure:explain "pure.(*point).scale")
+    assert.is_nil(explanation.road)
+    assert.equal(4, #remarks(explanation))
+    assert.is_true(assert(pure:explain "pure.odd").holds)
+  end)
+
+  it("is refused of what is not there", function()
+    local explanation, err = pure:explain "Nobody"
+    assert.is_nil(explanation)
+    assert.equal("the module has no function Nobody", err.message)
+  end)
+
+  it("is printed by goloader explain", function()
+    local status, output = support.cli("explain", "spec/testdata/pure/pure.go", "Stores")
+    assert.equal(0, status)
+    assert.truthy(output:find("\n!", 1, true))
+    assert.truthy(output:find("^ stores to memory that is not the frame: pure.Counter", 1, true))
   end)
 end)

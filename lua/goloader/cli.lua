@@ -1,4 +1,4 @@
---- The command line: goloader run, build, test, nm, disasm, host, describe, info, version.
+--- The command line: goloader run, build, test, nm, disasm, explain, host, describe, info, version.
 --
 -- `goloader run` stands in for `go run`, so nothing of it may show: no output of its own, standard input untouched, the
 -- program's own exit status. The compiler works while the host starts.
@@ -195,13 +195,18 @@ local function print_listing(name, listing)
   for line in (tostring(listing) .. "\n"):gmatch "([^\n]*)\n" do io.write("  ", line, "\n") end
 end
 
--- What main.go calls main.Render is Render to Lua, and either is understood.
-local function disasm_loaded(goloader, arguments, objects)
+local function load_objects(goloader, arguments, objects)
   local host, err = goloader.host { desc = arguments.desc }
-  if not host then return complain(err) end
+  if not host then return nil, err end
   local module
   module, err = host:load(objects.files)
   objects:remove()
+  return module, err
+end
+
+-- What main.go calls main.Render is Render to Lua, and either is understood.
+local function disasm_loaded(goloader, arguments, objects)
+  local module, err = load_objects(goloader, arguments, objects)
   if not module then return complain(err) end
   local names = { arguments.symbol }
   if not arguments.symbol then
@@ -229,6 +234,19 @@ function cli.disasm(arguments)
   if not functions then return complain(err) end
   for _, fn in ipairs(functions) do print_listing(fn.name, fn.instructions) end
   return 0
+end
+
+function cli.explain(arguments)
+  local goloader = require "goloader"
+  local objects, err = objects_of(goloader, arguments.file)
+  if not objects then return complain(err) end
+  local module, explanation
+  module, err = load_objects(goloader, arguments, objects)
+  if not module then return complain(err) end
+  explanation, err = module:explain(arguments.symbol)
+  if not explanation then return complain(err) end
+  io.write(tostring(explanation), "\n")
+  return exit_now(0)
 end
 
 -- ---- hosts --------------------------------------------------------------------------------------------------------
@@ -297,6 +315,8 @@ local function parse(argv)
   local disasm = object(parser:command("disasm", "List machine code with names for every call and reference."))
   disasm:argument("symbol", "One function; by default all."):args "?"
   disasm:flag("--loaded", "As relinked into the running host.")
+  object(parser:command("explain", "Tell which road calls of a function take, and what in it forbids a faster one."))
+    :argument("symbol", "The function: Render, main.Render, main.(*page).write."):args(1)
   local describe = parser:command("describe", "Write the description of a host.")
   describe:argument("host", "A shared library built with -buildmode=c-shared, or a program."):args(1)
   describe:option("--goroot", "The Go that built it.")

@@ -19,6 +19,7 @@ if not loads then
 end
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
+local explain = require "goloader.explain"
 local jobs = require "goloader.jobs"
 local policy = require "goloader.policy"
 local road = require "goloader.road"
@@ -168,6 +169,30 @@ function Module:disassemble(name)
   local listing, err = module_of(self, "disassemble").core:disassemble(name)
   if not listing then return fail(err) end
   return setmetatable(listing, Listing)
+end
+
+--- Which road a function's calls take and, instruction by instruction, why not a faster one.
+---@param name string  "Render", or a symbol's full name: "main.(*page).write"
+---@return goloader.Explanation|nil explanation  prints as text
+---@return goloader.Error|nil err
+function Module:explain(name)
+  if type(name) ~= "string" then misuse(2, "module:explain: a function's name expected, got %s", type(name)) end
+  local found, err = module_of(self, "explain").core:explain(name)
+  if not found then return fail(err) end
+  local fn = found.export and self[found.export]
+  return explain.new(found, fn and fn:road())
+end
+
+local Func = core.func_class()
+local explain_func = Func.explain
+
+--- The same, of a function at hand: `shop.Render:explain()`.
+---@return goloader.Explanation|nil explanation
+---@return goloader.Error|nil err
+function Func:explain()
+  local found, err = explain_func(self)
+  if not found then return fail(err) end
+  return explain.new(found, self:road())
 end
 
 --- Bytes of each section, bytes of the objects it was loaded from, and milliseconds of each step of the load.

@@ -31,7 +31,7 @@ if has_ffi then
     uint8_t as_uint8; uint16_t as_uint16; uint32_t as_uint32; uint64_t as_uint64; float as_float32; double as_float64;
   };
   struct gl_cell { uint64_t status; union gl_cell_word ints[9], floats[15]; };
-  union gl_ffi_word { double d; int64_t i; const char *s; };
+  union gl_ffi_word { double d; int64_t i; const char *s; const int64_t *p; };
   struct gl_ffi_call {
     union gl_ffi_word in_[12], out[8];
     uint32_t status, busy;
@@ -39,8 +39,9 @@ if has_ffi then
   };
   struct gl_ffi_entry {
     int (*enter)(struct gl_ffi_call *call, const void *func);
-    const void *func;
+    const void *func, *many;
     void (*far)(struct gl_ffi_call *call);
+    void (*many_far)(struct gl_ffi_call *call);
   };
   ]]
   call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
@@ -52,6 +53,22 @@ local ODD_OR_FAILED = 2
 
 local function fill(text, values)
   return (text:gsub("%$(%l+)", values))
+end
+
+local has_new, new_table = pcall(require, "table.new")
+if not has_new then
+  new_table = function() return {} end
+end
+
+-- Integers that a number can't hold stay cdata.
+local function signed(v)
+  if v <= 9007199254740992 and v >= -9007199254740992 then return tonumber(v) end
+  return v
+end
+
+local function unsigned(v)
+  if v <= 9007199254740992 then return tonumber(v) end
+  return v
 end
 
 -- ---- the FFI road -------------------------------------------------------------------------------------------------
@@ -160,19 +177,100 @@ local function compile(text)
   return template
 end
 
+-- The source of fn:map for an integral function with a result. The arguments of all calls are tested before the first.
+-- For func(a, b int8) int
+--
+--     return function(self, t1, t2)
+--       local n = #t1
+--       local words, k = new_words(2 * n), 0
+--       for i = 1, n do
+--         local a1, a2 = t1[i], t2[i]
+--         if not (type(a1) == 'number' and …) then return by_many(self, t1, t2) end
+--         words[k] = a1 words[k + 1] = a2
+--         k = k + 2
+--       end
+--       call.in_[0].i = n call.in_[1].p = words
+--       if enter(call, many) == 0 then many_far(call) end
+--       if call.status == 2 then return finish(self) end
+--       if call.status ~= 0 then return by_many(self, t1, t2) end
+--       local out = new(n, 0)
+--       for i = 1, n do out[i] = result(words[(i - 1) * 2]) end
+--       return out
+--     end
+local function ffi_map_source(params)
+  local tables, elements, names, tests, stores = {}, {}, {}, {}, {}
+  for i, param in ipairs(params) do
+    local here = { a = "a" .. i, low = ("%.0f"):format(param.low), high = ("%.0f"):format(param.high) }
+    tables[i], elements[i], names[i] = "t" .. i, ("t%d[i]"):format(i), here.a
+    tests[i] = fill(tests_of[param.kind], here)
+    stores[i] = ("words[k + %d] = %s"):format(i - 1, param.kind == "bool" and here.a .. " and 1 or 0" or here.a)
+  end
+  return fill([[
+    local call, enter, many, many_far, by_many, finish, type, floor, new_words, new, result = ...
+    return function(self, $tables)
+      local n = #t1
+      local words, k = new_words(n * $width), 0
+      for i = 1, n do
+        local $names = $elements
+        if not ($tests) then return by_many(self, $tables) end
+        $stores
+        k = k + $width
+      end
+      call.in_[0].i = n
+      call.in_[1].p = words
+      if enter(call, many) == 0 then many_far(call) end
+      if call.status == $failed then return finish(self) end
+      if call.status ~= 0 then return by_many(self, $tables) end
+      local out = new(n, 0)
+      for i = 1, n do out[i] = result(words[(i - 1) * $width]) end
+      return out
+    end]], {
+    tables = table.concat(tables, ", "), elements = table.concat(elements, ", "), width = tostring(#params),
+    names = table.concat(names, ", "), tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
+    failed = ODD_OR_FAILED,
+  })
+end
+
+-- Makes a Lua value of a word in which an integer's upper bits may be anything.
+local function word_reader(result)
+  local kind, bits = result.kind, result.bits
+  if kind == "bool" then
+    return function(word) return word % 256 ~= 0 end
+  elseif bits == 64 then
+    return result.low < 0 and signed or function(word) return unsigned(ffi.cast("uint64_t", word)) end
+  end
+  local narrow = ffi.typeof((result.low < 0 and "int%d_t" or "uint%d_t"):format(bits))
+  return function(word) return tonumber(ffi.cast(narrow, word)) end
+end
+
+-- by function: what maps it, and how many arrays that takes
+local mappers = setmetatable({}, { __mode = "k" })
+
+local function map_by_ffi(fn, call, entry, params, result)
+  -- a prototype of its own for each function: its loops are compiled for that
+  local chunk = assert(loadstring(ffi_map_source(params), "=goloader"))
+  return {
+    count = #params,
+    map = chunk(call, entry.enter, entry.many, entry.many_far, Func.many, fn.ffi_finish, type, math.floor,
+      ffi.typeof "int64_t[?]", new_table, word_reader(result)),
+  }
+end
+
 local function by_ffi(fn)
   local address, params, outs, is_integral, entry = fn:ffi()
   if not address then return nil end
   local text = ffi_source(params, outs, is_integral)
+  local call = ffi.cast(call_type, address)
   entry = ffi.cast(entry_type, entry)
-  return compile(text)(ffi.cast(call_type, address), entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type,
-    select, math.floor, ffi.string)
+  mappers[fn] = is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, entry, params, outs[1]) or nil
+  return compile(text)(call, entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type, select, math.floor,
+    ffi.string)
 end
 
 -- ---- the pure path ------------------------------------------------------------------------------------------------
 
 -- status of a cell: enum gl_pure_status
-local DEEP = 5
+local DEEP, CLOSED = 5, 6
 
 -- Elements of FFI arrays, by their Go type, and as LuaJIT spells them
 local elements = {
@@ -197,27 +295,17 @@ local function know_array(id, value)
   return arrays[id]
 end
 
---- How many elements an FFI array has; nil for anything that is no FFI array of that Go type: "float64", "uint8".
+--- How many elements an FFI array has; nil for anything that is no FFI array of numbers, or not of those of a Go type:
+--- "float64", "uint8".
 ---@param value any
----@param go_type string
+---@param go_type string|nil
 ---@return integer|nil
 function road.array_length(value, go_type)
   if type(value) ~= "cdata" then return nil end
   local id = tonumber(ffi.typeof(value))
   local known = arrays[id]
   if known == nil then known = know_array(id, value) end
-  return known and known[1] == go_type and ffi.sizeof(value) / known[2] or nil
-end
-
--- Integers that a number can't hold stay cdata.
-local function signed(v)
-  if v <= 9007199254740992 and v >= -9007199254740992 then return tonumber(v) end
-  return v
-end
-
-local function unsigned(v)
-  if v <= 9007199254740992 then return tonumber(v) end
-  return v
+  return known and (go_type == nil or known[1] == go_type) and ffi.sizeof(value) / known[2] or nil
 end
 
 local function fail(fn, cell)
@@ -225,6 +313,9 @@ local function fail(fn, cell)
   cell.status = 0
   if status == DEEP then
     error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
+  elseif status == CLOSED then
+    -- its module was unloaded, which the C API road will tell; or could not be, and what was freed is made anew
+    pcall(road.equip, fn)
   end
 end
 
@@ -255,45 +346,33 @@ local function limits(kind, bits)
   return 0, 2 ^ bits - 1
 end
 
--- The source of the function that calls on the pure path, and the C type of its entry: for
--- func(s string, from int) (int, bool)
---
---     local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned = ...
---     return function(self, ...)
---       local a1, a2 = ...
---       if select('#', ...) == 2 and type(a1) == 'string' and … then
---         local r = entry(a1, #a1, a2)
---         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
---         fail(self, cell)
---       end
---       return by_capi(self, ...)
---     end
-local function pure_source(pure)
-  local names, tests, lengths = {}, { "select('#', ...) == " .. #pure.params }, {}
-  local types, values, results_ = {}, {}, {}
+-- The parts of the functions that call on the pure path.
+local function pure_parts(pure)
+  local parts = { names = {}, lengths = {}, tests = {}, values = {}, results = {} }
+  local tests, types = parts.tests, {}
   for i, param in ipairs(pure.params) do
     local low, high = limits(param.kind, param.bits)
     local here = { a = "a" .. i, n = "n" .. i, low = ("%.0f"):format(low), high = ("%.0f"):format(high) }
     local kind = param.kind == "uint" and "int" or param.kind
-    names[i] = here.a
+    parts.names[i] = here.a
     if kind == "slice" then
       kind = "array"
-      lengths[#lengths + 1] = fill("local $n = array_length($a, '$t')",
-        { n = here.n, a = here.a, t = number_type(param.elem, param.bits) })
+      here.t = number_type(param.elem, param.bits)
+      parts.lengths[#parts.lengths + 1] = fill("local $n = array_length($a, '$t')", here)
       tests[#tests + 1] = here.n
     else
       tests[#tests + 1] = fill(tests_of[kind == "bytes" and "string" or kind], here)
     end
     if kind == "float" then
       -- float32: a number that is too large for one is not to become infinite
-      if param.bits == 32 then tests[#tests + 1] = fill("($a <= 0x1.fffffep127 and $a >= -0x1.fffffep127)", here) end
-      types[i], values[i] = param.bits == 32 and "float" or "double", here.a
+      if param.bits == 32 then
+        tests[#tests + 1] = fill("($a <= 0x1.fffffep127 and $a >= -0x1.fffffep127 or $a - $a ~= 0)", here)
+      end
+      types[i], parts.values[i] = param.bits == 32 and "float" or "double", here.a
     else
-      types[i], values[i] = passes_of[kind][1], fill(passes_of[kind][2], here)
+      types[i], parts.values[i] = passes_of[kind][1], fill(passes_of[kind][2], here)
     end
   end
-  local returned = pure.results[1]
-  returned = returned and number_type(returned.kind, returned.bits)
   for i, result in ipairs(pure.results) do
     local go_type = number_type(result.kind, result.bits)
     local where = #pure.results == 1 and "r"
@@ -303,39 +382,119 @@ local function pure_source(pure)
     elseif go_type == "uint64" then
       where = ("unsigned(%s)"):format(where)
     end
-    results_[i] = where
+    parts.results[i] = where
   end
-  local c_type = ("%s (*)(%s)"):format(returned and c_types[returned] or "void",
+  local returned = pure.results[1]
+  parts.returns = returned ~= nil
+  parts.c_type = ("%s (*)(%s)"):format(returned and c_types[number_type(returned.kind, returned.bits)] or "void",
     #types > 0 and table.concat(types, ", ") or "void")
-  return fill([[
-    local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned = ...
+  return parts
+end
+
+local PURE_UPVALUES = [[
+  local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned, new = ...
+]]
+
+-- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
+--
+--     return function(self, ...)
+--       local a1, a2 = ...
+--       if select('#', ...) == 2 and type(a1) == 'string' and … then
+--         local r = entry(a1, #a1, a2)
+--         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
+--         fail(self, cell)
+--       end
+--       return by_capi(self, ...)
+--     end
+local function pure_source(parts)
+  return PURE_UPVALUES .. fill([[
     return function(self, ...)
       $arguments
       $lengths
-      if $tests then
+      if select('#', ...) == $count $tests then
         $result entry($values)
         if cell.status == 0 then return $results end
         fail(self, cell)
       end
       return by_capi(self, ...)
     end]], {
-    arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
-    lengths = table.concat(lengths, "\n"), tests = table.concat(tests, " and "),
-    result = returned and "local r =" or "", values = table.concat(values, ", "),
-    results = table.concat(results_, ", "),
-  }), c_type
+    arguments = #parts.names > 0 and ("local %s = ..."):format(table.concat(parts.names, ", ")) or "",
+    lengths = table.concat(parts.lengths, "\n"), count = tostring(#parts.names),
+    tests = #parts.tests > 0 and "and " .. table.concat(parts.tests, " and ") or "",
+    result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", "),
+    results = table.concat(parts.results, ", "),
+  })
+end
+
+-- The source of fn:map for such a function, a loop that compiles to one trace: for func(a, b int) int
+--
+--     return function(self, t1, t2)
+--       local n = #t1
+--       local o1 = new(n, 0)
+--       for i = 1, n do
+--         local a1, a2 = t1[i], t2[i]
+--         if not (type(a1) == 'number' and …) then return by_capi(self, t1, t2) end
+--         local r = entry(a1, a2)
+--         if cell.status ~= 0 then fail(self, cell) return by_capi(self, t1, t2) end
+--         o1[i] = signed(r)
+--       end
+--       return o1
+--     end
+--
+-- Where a call does not work out all are made again by the C API: it can say what was wrong.
+local function pure_map_source(parts)
+  local tables, elements_, made, news, stores = {}, {}, {}, {}, {}
+  for i in ipairs(parts.names) do
+    tables[i], elements_[i] = "t" .. i, ("t%d[i]"):format(i)
+  end
+  for i, result in ipairs(parts.results) do
+    made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = %s"):format(i, result)
+  end
+  return PURE_UPVALUES .. fill([[
+    return function(self, $tables)
+      local n = #t1
+      $make
+      for i = 1, n do
+        local $names = $elements
+        $lengths
+        if not ($tests) then return by_capi(self, $tables) end
+        $result entry($values)
+        if cell.status ~= 0 then
+          fail(self, cell)
+          return by_capi(self, $tables)
+        end
+        $stores
+      end
+      return $made
+    end]], {
+    tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
+    names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
+    tests = table.concat(parts.tests, " and "), result = parts.returns and "local r =" or "",
+    values = table.concat(parts.values, ", "), stores = table.concat(stores, "\n"),
+    make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
+    made = #made > 0 and table.concat(made, ", ") or "n",
+  })
 end
 
 local function address(number)
   return ffi.cast("uintptr_t", number)
 end
 
+local function load_pure(chunk, c_type, pure, capi)
+  return chunk(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), capi, fail, type, select,
+    math.floor, road.array_length, signed, unsigned, new_table)
+end
+
 local function by_pure(fn)
   local pure = fn:pure()
   if not pure then return nil end
-  local text, c_type = pure_source(pure)
-  return compile(text)(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), by_capi, fail,
-    type, select, math.floor, road.array_length, signed, unsigned)
+  local parts = pure_parts(pure)
+  if #parts.names > 0 then
+    -- a prototype of its own for each function: its loop is compiled for that entry
+    local chunk = assert(loadstring(pure_map_source(parts), "=goloader"))
+    mappers[fn] = { map = load_pure(chunk, parts.c_type, pure, Func.many), count = #parts.names }
+  end
+  return load_pure(compile(pure_source(parts)), parts.c_type, pure, by_capi)
 end
 
 -- ---- choosing -----------------------------------------------------------------------------------------------------
@@ -357,6 +516,7 @@ function road.equip(fn, from)
     end
   end
   roads[fn] = name
+  if name == "capi" then mappers[fn] = nil end
   debug.setmetatable(fn, {
     __call = call, __index = Func, __tostring = Func.__tostring, __gc = Func.__gc,
   })
@@ -374,6 +534,58 @@ function Func:road(wanted)
     error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
   end
   return roads[self] or "capi"
+end
+
+-- ---- many calls ---------------------------------------------------------------------------------------------------
+
+local unpack = rawget(table, "unpack") or unpack
+
+-- FFI arrays become tables; tables stay, and what is neither.
+local function as_tables(...)
+  local n = select("#", ...)
+  local all = { ... }
+  for i = 1, n do
+    local array = all[i]
+    if type(array) == "cdata" then
+      local length = road.array_length(array)
+      if length then
+        local copy = new_table(length, 0)
+        for k = 1, length do copy[k] = array[k - 1] end
+        all[i] = copy
+      end
+    end
+  end
+  return unpack(all, 1, n)
+end
+
+local function equally_long(n, ...)
+  for i = 1, select("#", ...) do
+    local array = select(i, ...)
+    if type(array) ~= "table" or #array ~= n then return false end
+  end
+  return true
+end
+
+--- Calls the function for each element of an array, or of several side by side, one for each parameter, and returns
+--- an array for each result. Go is entered once for all of them. The first error that the function returns ends it: nil
+--- and that error, whose index tells the element.
+---@param ... any[]
+---@return any[]|nil ...
+---@return goloader.Error|nil err
+function Func:map(...)
+  local mapper, first = mappers[self], ...
+  if mapper and type(first) == "table" and select("#", ...) == mapper.count and equally_long(#first, ...) then
+    return mapper.map(self, ...)
+  end
+  return self:many(as_tables(...))
+end
+
+--- Calls the function for each element of an array, or of several side by side, and returns the number of calls.
+---@param ... any[]
+---@return integer|nil calls
+---@return goloader.Error|nil err
+function Func:each(...)
+  return self:many_discarded(as_tables(...))
 end
 
 return road

@@ -35,6 +35,8 @@ struct gl_module *binding_check_module(lua_State *L, int idx);
 struct binding_module;
 /* The plan of its export number i, compiled at the first use. Raises when the module was unloaded. */
 struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *module, size_t i);
+/* Pushes what module:explain gives of its export number i. */
+int binding_module_explain(lua_State *L, struct binding_module *module, size_t i);
 /* Its export number i; NULL when the module was unloaded. */
 const struct gl_export *binding_module_export(const struct binding_module *module, size_t i);
 
@@ -67,6 +69,7 @@ int binding_manifest(lua_State *L);
 int binding_cgo(lua_State *L);
 int binding_imports(lua_State *L);
 int binding_disasm(lua_State *L);
+int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan);
 int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name);
 
 int luaopen_goloader_core(lua_State *L);

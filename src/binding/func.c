@@ -13,6 +13,7 @@ struct binding_func {
 	size_t export;
 	struct gl_ffi_call *ffi; /* once func:ffi() was asked for, or NULL */
 	struct gl_ffi_entry entry;
+	struct gl_pure *pure; /* kept for who calls it, or NULL */
 };
 
 static const char func_mark[] = FUNC;
@@ -52,6 +53,12 @@ static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
 	return plan;
 }
 
+/* func:many(array, …) -> a table for each result, or nil and an error */
+static int func_many(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, false); }
+
+/* func:many_discarded(array, …) -> number of calls, or nil and an error */
+static int func_many_discarded(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, true); }
+
 static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
 
 /* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
@@ -68,6 +75,8 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 		lua_createtable(L, 0, 3);
 		lua_pushstring(L, names[places[i].kind]);
 		lua_setfield(L, -2, "kind");
+		lua_pushinteger(L, places[i].bits);
+		lua_setfield(L, -2, "bits");
 		lua_pushnumber(L, (lua_Number)places[i].low);
 		lua_setfield(L, -2, "low");
 		lua_pushnumber(L, (lua_Number)places[i].high);
@@ -108,12 +117,24 @@ static int func_ffi_finish(lua_State *L)
 	return gl_ffi_finish(L, f->ffi);
 }
 
+static void keep_pure(struct binding_func *f, struct gl_pure *pure)
+{
+	if (pure != NULL) {
+		gl_pure_keep(pure);
+	}
+	if (f->pure != NULL) {
+		gl_pure_drop(f->pure);
+	}
+	f->pure = pure;
+}
+
 static int func_gc(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
 
 	gl_ffi_free(f->ffi);
 	f->ffi = NULL;
+	keep_pure(f, NULL);
 	return 0;
 }
 
@@ -199,15 +220,17 @@ static void set_address(lua_State *L, const char *key, const void *p)
 	lua_setfield(L, -2, key);
 }
 
-/* func:pure() -> { entry =, cell =, calls = (addresses), params = { … }, results = { … } }, or nil and { reason… } */
+/* func:pure() -> { entry =, cell =, calls = (addresses, as long as func lives), params = { … }, results = { … } }, or
+ * nil and { reason… } */
 static int func_pure(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
 	struct gl_plan *plan = plan_of(L, f);
 	const struct gl_export *export = binding_module_export(f->module, f->export);
 	struct gl_reasons why;
-	const struct gl_pure *pure = gl_plan_pure(plan, &why);
+	struct gl_pure *pure = gl_plan_pure(plan, &why);
 
+	keep_pure(f, pure);
 	if (pure == NULL) {
 		lua_pushnil(L);
 		lua_createtable(L, (int)why.n, 0);
@@ -228,16 +251,27 @@ static int func_pure(lua_State *L)
 	return 1;
 }
 
+/* func:explain(): as module:explain, with its name */
+static int func_explain(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	return binding_module_explain(L, f->module, f->export);
+}
+
 void binding_open_func(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
+		{ "many", func_many },
+		{ "many_discarded", func_many_discarded },
 		{ "stats", func_stats },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
 		{ "pure", func_pure },
+		{ "explain", func_explain },
 		{ "__tostring", func_tostring },
 		{ "__gc", func_gc },
 		{ NULL, NULL },

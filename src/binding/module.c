@@ -341,6 +341,36 @@ static int module_disassemble(lua_State *L)
 	return binding_disassemble(L, check_loaded(L)->mod, luaL_checkstring(L, 2));
 }
 
+/* Is that the export's name, short or whole: "Render", "main.Render"? */
+static bool is_named(const struct gl_export *export, const char *name)
+{
+	size_t n = strlen(export->package);
+
+	return strcmp(export->name, name) == 0 ||
+	       (strncmp(export->package, name, n) == 0 && name[n] == '.' && strcmp(export->name, name + n + 1) == 0);
+}
+
+int binding_module_explain(lua_State *L, struct binding_module *m, size_t i)
+{
+	struct gl_plan *plan = binding_module_plan(L, m, i);
+
+	return binding_explain(L, m->mod, m->exports[i].name, plan);
+}
+
+/* module:explain(name): see binding_explain */
+static int module_explain(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	const char *name = luaL_checkstring(L, 2);
+
+	for (size_t i = 0; i < m->nexports; i++) {
+		if (m->exports[i].kind == GL_EXPORT_FUNC && is_named(&m->exports[i], name)) {
+			return binding_module_explain(L, m, i);
+		}
+	}
+	return binding_explain(L, m->mod, name, NULL);
+}
+
 static int module_stats(lua_State *L)
 {
 	struct binding_module *m = check_loaded(L);
@@ -442,21 +472,14 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "exports", module_exports },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "symbols", module_symbols },
-		{ "disassemble", module_disassemble },
-		{ "call_stats", module_call_stats },
-		{ "stats", module_stats },
-		{ "set_string", module_set_string },
-		{ "run_main", module_run_main },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "explain", module_explain },   { "call_stats", module_call_stats },
+		{ "stats", module_stats },       { "set_string", module_set_string },
+		{ "run_main", module_run_main }, { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

@@ -7,6 +7,7 @@
 #include "../abi/abi.h"
 #include "../disasm/disasm.h"
 #include "../disasm/nm.h"
+#include "../disasm/prove.h"
 #include "../object/gom.h"
 #include "../object/object.h"
 #include "binding.h"
@@ -18,6 +19,7 @@ struct held {
 	struct gl_listings *listings;
 	struct gl_package *package;
 	struct gl_gom *gom;
+	struct gl_explanation why;
 };
 
 #define HELD "goloader.held"
@@ -28,6 +30,7 @@ static int held_gc(lua_State *L)
 
 	gl_nm_free(held->nm);
 	gl_listings_free(held->listings);
+	gl_explanation_free(&held->why);
 	gl_package_close(held->package);
 	gl_abi_free(held->abi);
 	gl_gom_close(held->gom);
@@ -53,6 +56,7 @@ static int return_held(struct held *held)
 {
 	gl_nm_free(held->nm);
 	gl_listings_free(held->listings);
+	gl_explanation_free(&held->why);
 	gl_package_close(held->package);
 	gl_abi_free(held->abi);
 	gl_gom_close(held->gom);
@@ -405,6 +409,108 @@ static const struct gl_module_symbol *find_function(const struct gl_module *mod,
 		}
 	}
 	return NULL;
+}
+
+static void push_reasons(lua_State *L, const struct gl_reasons *why)
+{
+	lua_createtable(L, (int)why->n, 0);
+	for (size_t i = 0; i < why->n; i++) {
+		lua_pushstring(L, why->list[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+/* Sets the field remark of the instructions in the table on the top that forbid a faster road. */
+static void set_remarks(lua_State *L, const struct gl_proof *proof, size_t func, const struct gl_listing *listing)
+{
+	for (size_t i = 0; i < proof->nremarks; i++) {
+		for (size_t k = 0; k < listing->n && proof->remarks[i].func == func; k++) {
+			if (listing->insns[k].addr == proof->remarks[i].addr) {
+				lua_rawgeti(L, -1, (int)k + 1);
+				set_string(L, "remark", proof->remarks[i].text);
+				lua_pop(L, 1);
+			}
+		}
+	}
+}
+
+static bool has_remarks(const struct gl_proof *proof, size_t func)
+{
+	for (size_t i = 0; i < proof->nremarks; i++) {
+		if (proof->remarks[i].func == func) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The function, then of those that it calls the ones whose code forbids something. */
+static int push_functions(lua_State *L, struct held *held, const struct gl_module *mod, struct gl_error *err)
+{
+	const struct gl_proof *proof = held->why.proof;
+	const char *goarch = gl_host_abi(gl_module_host(mod))->goarch;
+	int n = 0;
+
+	lua_newtable(L);
+	for (size_t i = 0; i < proof->nfuncs; i++) {
+		const struct gl_proved *f = &proof->funcs[i];
+		if (i > 0 && !has_remarks(proof, i)) {
+			continue;
+		}
+		gl_listings_free(held->listings);
+		held->listings = NULL;
+		gl_lock();
+		bool listed =
+			gl_disasm_memory(goarch, f->name, f->addr, f->size, symbolize, mod, &held->listings, err) == 0;
+		gl_unlock();
+		if (!listed) {
+			return -1;
+		}
+		lua_createtable(L, 0, 2);
+		set_string(L, "name", f->name);
+		push_insns(L, &held->listings->list[0]);
+		set_remarks(L, proof, i, &held->listings->list[0]);
+		lua_setfield(L, -2, "instructions");
+		lua_rawseti(L, -2, ++n);
+	}
+	return 0;
+}
+
+/* module:explain(name) -> { name =, export = (its name to Lua, or nil), ffi =, pure = (reasons by its types), holds =,
+ * functions = (with a remark at each instruction that forbids the pure path) } */
+int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan)
+{
+	const struct gl_module_symbol *sym = find_function(mod, name);
+	struct gl_error err;
+
+	if (sym == NULL) {
+		gl_fail(&err, GL_EMISSING, "the module has no function %s", name);
+		return binding_fail(L, &err);
+	}
+	struct held *held = push_held(L);
+	gl_lock();
+	bool looked = plan != NULL ? gl_plan_explain(plan, &held->why, &err) == 0 :
+				     gl_code_explain(mod, sym->addr, &held->why, &err) == 0;
+	gl_unlock();
+	if (!looked) {
+		return binding_fail(L, &err);
+	}
+	lua_createtable(L, 0, 5);
+	set_string(L, "name", sym->name);
+	if (plan != NULL) {
+		set_string(L, "export", name);
+	}
+	push_reasons(L, &held->why.ffi);
+	lua_setfield(L, -2, "ffi");
+	push_reasons(L, &held->why.pure);
+	lua_setfield(L, -2, "pure");
+	lua_pushboolean(L, held->why.proof->holds);
+	lua_setfield(L, -2, "holds");
+	if (push_functions(L, held, mod, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_setfield(L, -2, "functions");
+	return return_held(held);
 }
 
 /* module:disassemble(name) -> { { addr =, bytes =, mnemonic =, operands =, comment = }, … } */

@@ -40,8 +40,7 @@ static void count_call(struct gl_plan *plan, size_t words)
 	plan->counters.bytes_in += words * sizeof(uint64_t);
 }
 
-/* Calls Go for L, which Go may call back. */
-static void enter_go(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call)
+void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call)
 {
 	struct gl_caller *caller = plan->caller;
 
@@ -223,7 +222,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.error = plan->error;
 	call.out = &out;
 	count_call(plan, 0);
-	enter_go(L, plan, &plan->caller->call_fast, &call);
+	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_call_check(L, plan, call.status, &out);
 
@@ -301,7 +300,7 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 	};
 	count_call(plan, in.len);
 	caller->functions.inside = caller->functions.n;
-	enter_go(L, plan, &caller->call, &call);
+	gl_plan_enter(L, plan, &caller->call, &call);
 	caller->functions.inside = inside;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&caller->in, &in);
@@ -318,7 +317,7 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 /* ---- both -----------------------------------------------------------------------------------------------------------
  */
 
-static void check_plan(lua_State *L, const struct gl_plan *plan)
+void gl_plan_check(lua_State *L, const struct gl_plan *plan)
 {
 	struct gl_error err;
 
@@ -352,7 +351,7 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
 {
 	int nargs = lua_gettop(L) - first + 1;
 
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
 	return plan->fast ? call_fast(L, plan, first) : call_general(L, plan, first, nargs);
 }
@@ -361,7 +360,7 @@ void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, 
 {
 	int nargs = lua_gettop(L) - first + 1;
 
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
 	*in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = in, .is_job = is_job };
@@ -372,7 +371,7 @@ bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
 
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
 	count_call(plan, 0);
@@ -390,7 +389,7 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 {
-	check_plan(L, plan);
+	gl_plan_check(L, plan);
 	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 

@@ -59,6 +59,11 @@ void gl_plan_free(struct gl_plan *plan);
  * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
  * followed by Go's traceback. */
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
+/* Calls the function once for each element of arrays from stack index first up, one for each parameter, all of the same
+ * length, in one crossing. Pushes a table for each result, or where it has none, or they are to be discarded, the
+ * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
+ * does. */
+int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
@@ -100,7 +105,9 @@ int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, s
 struct gl_job *gl_jobs_ready(struct gl_caller *caller);
 /* Has the file descriptor tell after so many seconds that time is over; never for a negative number. */
 int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error *err);
-/* ---- the pure path (pure.h) ---- */
+
+/* ---- the pure path (pure.h) ----------------------------------------------------------------------------------------
+ */
 
 /* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */
 struct gl_reasons {
@@ -110,7 +117,17 @@ struct gl_reasons {
 
 /* The function's entry on the pure path, made at the first call and freed with the plan; NULL when it does not get one,
  * with the reasons (the plan's). What it takes is told by gl_plan_pure_place. */
-const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why);
+struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why);
+
+/* Why calls don't take a faster road. */
+struct gl_explanation {
+	struct gl_reasons ffi, pure; /* by the function's types; none where these allow it */
+	struct gl_proof *proof;      /* by its code (src/disasm/prove.h) */
+};
+int gl_plan_explain(const struct gl_plan *plan, struct gl_explanation *out, struct gl_error *err);
+/* Of a function of which no types are known: it is taken for one that is lent whatever it gets. */
+int gl_code_explain(const struct gl_module *mod, uintptr_t addr, struct gl_explanation *out, struct gl_error *err);
+void gl_explanation_free(struct gl_explanation *out);
 
 /* What parameter i, or after the parameters result i, is to a caller of the entry: of a string or slice of bytes the
  * address and length (and of the latter the capacity) are passed, of a slice of numbers those three words too. */

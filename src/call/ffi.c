@@ -17,6 +17,7 @@ struct ffi {
 static struct ffi *ffi_of(struct gl_ffi_call *call) { return (struct ffi *)call; }
 
 static void call_far(struct gl_ffi_call *call);
+static void many_far(struct gl_ffi_call *call);
 
 /* ---- the short way ---------------------------------------------------------------------------------------------- */
 
@@ -69,8 +70,10 @@ void gl_entries_set_up(struct gl_caller *caller)
 	gl_host_note_forks(host, s.forked);
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
+	caller->many.near = s.many;
 	caller->call_ffi[0].near = s.ffi[0];
 	caller->call_ffi[1].near = s.ffi[1];
+	caller->ffi_many.near = s.ffi_many;
 }
 
 void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg)
@@ -93,18 +96,37 @@ void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
 
 	entry->enter = caller->enter != NULL ? caller->enter : enter_nowhere;
 	entry->func = caller->call_ffi[call->is_integral].near;
+	entry->many = caller->ffi_many.near;
 	entry->far = call_far;
+	entry->many_far = many_far;
+}
+
+static bool can_enter(const struct gl_ffi_call *call, const struct gl_caller *caller)
+{
+	struct gl_error err;
+
+	return call->fn != NULL && gl_host_check(caller->host, &err) == 0;
 }
 
 static void call_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
-	struct gl_error err;
 
-	if (call->fn == NULL || gl_host_check(caller->host, &err) != 0) {
-		call->status = GL_FFI_REFUSED;
-	} else {
+	if (can_enter(call, caller)) {
 		caller->call_ffi[0].far(call);
+	} else {
+		call->status = GL_FFI_REFUSED;
+	}
+}
+
+static void many_far(struct gl_ffi_call *call)
+{
+	const struct gl_caller *caller = ffi_of(call)->caller;
+
+	if (can_enter(call, caller)) {
+		caller->ffi_many.far(call);
+	} else {
+		call->status = GL_FFI_REFUSED;
 	}
 }
 

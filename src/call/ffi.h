@@ -21,11 +21,13 @@ struct gl_entry {
 void gl_entries_set_up(struct gl_caller *caller);
 void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg);
 
-/* What Lua calls by FFI: enter(call, func), and if that returns 0 far(call). */
+/* What Lua calls by FFI: enter(call, func), and if that returns 0 far(call). For many calls of an integral function,
+ * whose number is in[0] and whose arguments in[1] points to, enter(call, many) and many_far(call). */
 struct gl_ffi_entry {
 	int (*enter)(void *call, const void *func);
-	const void *func;
+	const void *func, *many;
 	void (*far)(struct gl_ffi_call *call);
+	void (*many_far)(struct gl_ffi_call *call);
 };
 void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry);
 

@@ -73,6 +73,8 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		{ "goloader_ffi", &caller->call_ffi[0].far },
 		{ "goloader_ffi", &caller->call_ffi[1].far },
 		{ "goloader_ffi_pin", &caller->pin },
+		{ "goloader_many", &caller->many.far },
+		{ "goloader_ffi_many", &caller->ffi_many.far },
 		{ "goloader_ffi_unpin", &caller->unpin },
 		{ "goloader_ffi_drop", &caller->drop },
 		{ "goloader_get", &caller->get },

@@ -45,8 +45,8 @@ struct gl_caller {
 	struct gl_host *host;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	struct gl_entry call, call_fast,
-		call_ffi[2]; /* take struct gl_call, gl_fast_call, gl_ffi_call: any, is_integral */
+	/* take struct gl_call, gl_fast_call, gl_many, gl_ffi_call: any, is_integral */
+	struct gl_entry call, call_fast, many, call_ffi[2], ffi_many;
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
@@ -141,6 +141,10 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 /* Checks that the function can be called with the arguments from stack index first up, and appends them to in. Raises
  * where it can't. */
 void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in);
+/* Raises where the plan can't be followed. */
+void gl_plan_check(lua_State *L, const struct gl_plan *plan);
+/* Calls Go for L, which Go may call back. */
+void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call);
 /* Pushes what Lua gets of a call that is done, and returns the number of values. */
 int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out);
 /* Pushes the message of a call that is not done but ended all the same. */

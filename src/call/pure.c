@@ -145,8 +145,8 @@ static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 	return gl_module_symbolize(arg, addr, name);
 }
 
-int gl_pure_prove(const struct gl_module *mod, uintptr_t addr, const struct gl_pure_shape *shape,
-		  struct gl_proof **proof, struct gl_error *err)
+int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
+		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err)
 {
 	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
 	struct gl_prove_env env = {
@@ -157,7 +157,7 @@ int gl_pure_prove(const struct gl_module *mod, uintptr_t addr, const struct gl_p
 		.stackguard = gl_abi_field(abi, "runtime.g", "stackguard0"),
 	};
 
-	return gl_prove(abi->goarch, &env, addr, shape->words, shape->nints, proof, err);
+	return gl_prove(prover, &env, addr, shape->words, shape->nints, proof, err);
 }
 
 const char *gl_pure_status_text(enum gl_pure_status status)
@@ -187,7 +187,8 @@ enum {
 	ARGS_SIZE = 512,    /* above a function's return address */
 	G_SIZE = 512,
 	THUNKS_SIZE = 15 << 12, /* bytes of code that go with a page of data */
-	THUNK_SIZE = 640,       /* bytes of code at most */
+	HLT = 0xf4,       /* an instruction of one byte that faults: where a copy gives up, and where it has nothing */
+	THUNK_SIZE = 640, /* bytes of code at most */
 };
 
 struct thunk {
@@ -213,8 +214,8 @@ struct gl_pure_room {
 	uint8_t *stack; /* with its guard */
 	int32_t stackguard;
 	struct block *blocks;
-	struct pure *closed, **last_closed; /* oldest first: their thunks are used again when many others were */
-	size_t nclosed;
+	struct gl_prover *prover; /* kept open: functions come by the module */
+	struct pure *unused;      /* places of thunks that nobody keeps */
 };
 
 /* Where code lies that is a copy, for the signal handler: never freed, since that may be looking. */
@@ -236,7 +237,8 @@ struct pure {
 	uint8_t *copy;
 	size_t copy_size;
 	struct region *region;
-	struct pure *next; /* of those closed */
+	uint32_t keepers;
+	struct pure *next; /* of those unused */
 };
 
 static uint64_t *stackguard_of(struct block *b) { return (uint64_t *)(void *)(b->g + b->room->stackguard); }
@@ -263,7 +265,6 @@ struct gl_pure_room *gl_pure_room_new(struct gl_host *host, struct gl_error *err
 	}
 	room->host = host;
 	room->stackguard = stackguard;
-	room->last_closed = &room->closed;
 	if (stackguard < 0 || stackguard + 8 > G_SIZE) {
 		gl_fail(err, GL_EUNSUPPORTED, "%s: where a goroutine keeps its stack guard is not known",
 			gl_host_path(host));
@@ -288,7 +289,7 @@ void gl_pure_room_free(struct gl_pure_room *room)
 	if (room == NULL) {
 		return;
 	}
-	for (struct pure *p = room->closed, *next; p != NULL; p = next) {
+	for (struct pure *p = room->unused, *next; p != NULL; p = next) {
 		next = p->next;
 		free(p);
 	}
@@ -299,6 +300,7 @@ void gl_pure_room_free(struct gl_pure_room *room)
 	}
 	gl_unlock();
 	munmap(room->stack, STACK_SIZE);
+	gl_prover_close(room->prover);
 	free(room);
 }
 
@@ -320,7 +322,7 @@ static struct block *block_new(struct gl_pure_room *room, struct gl_error *err)
 	b->nan = NAN;
 	b->single_nan = NAN;
 	*stackguard_of(b) = b->soft;
-	memset(thunks_of(b), 0xcc, THUNKS_SIZE);
+	memset(thunks_of(b), HLT, THUNKS_SIZE);
 	if (gl_arena_protect(thunks_of(b), THUNKS_SIZE, GL_PROT_READ_EXEC, err) != 0) {
 		gl_arena_give(gl_host_arena(room->host), b, data + THUNKS_SIZE);
 		return NULL;
@@ -358,11 +360,16 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	ucontext_t *uc = context;
 	uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP], at = (uintptr_t)info->si_addr;
 	enum { DIRECTION = 1 << 10 };
+	enum gl_pure_status status = sig == SIGFPE ? GL_PURE_DIVIDE : GL_PURE_NIL;
 
 	for (struct region *r = atomic_load(&regions); r != NULL; r = r->next) {
 		if (pc >= atomic_load(&r->low) && pc < atomic_load(&r->high)) {
-			bool is_deep = sig == SIGSEGV && at >= r->guard_low && at < r->guard_high;
-			*r->status = is_deep ? GL_PURE_DEEP : sig == SIGFPE ? GL_PURE_DIVIDE : GL_PURE_NIL;
+			if (*(const uint8_t *)pc == HLT) {
+				status = GL_PURE_PANIC;
+			} else if (sig == SIGSEGV && at >= r->guard_low && at < r->guard_high) {
+				status = GL_PURE_DEEP;
+			}
+			*r->status = status;
 			uc->uc_mcontext.gregs[REG_RIP] = (greg_t)r->fail;
 			uc->uc_mcontext.gregs[REG_EFL] &= ~(greg_t)DIRECTION;
 			return;
@@ -751,6 +758,7 @@ static int copy_insn(const struct copy *c, uint8_t *to, const uint8_t *from, con
 		memset(to, 0x90, fact->size);
 		memcpy(to, lea_r14, sizeof(lea_r14));
 		return set_offset(to, &lea, (uintptr_t)b->g, err);
+	case GL_REF_GIVE_UP: *to = HLT; return 0;
 	case GL_REF_DROPPED: memset(to, 0x90, fact->size); return 0;
 	}
 	return 0;
@@ -759,7 +767,7 @@ static int copy_insn(const struct copy *c, uint8_t *to, const uint8_t *from, con
 static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t size, struct block *b,
 		      const struct ends *ends, struct gl_error *err)
 {
-	memset(c->base, 0xcc, size);
+	memset(c->base, HLT, size);
 	for (int i = 0; i < STUBS; i++) {
 		struct text t = { .at = c->stubs[i] };
 		put_failure(&t, b, (enum gl_pure_status)i, ends->fail);
@@ -796,15 +804,12 @@ static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t
 /* ---- functions ------------------------------------------------------------------------------------------------------
  */
 
-enum { MANY = 128 };
-
-/* A place for a thunk: a new one, or that of the function that was closed before many others were. */
+/* A place for a thunk. */
 static struct pure *take_place(struct gl_pure_room *room, struct gl_error *err)
 {
-	if (room->nclosed >= MANY) {
-		struct pure *p = room->closed;
-		room->closed = p->next;
-		room->nclosed--;
+	if (room->unused != NULL) {
+		struct pure *p = room->unused;
+		room->unused = p->next;
 		p->next = NULL;
 		return p;
 	}
@@ -825,12 +830,10 @@ static struct pure *take_place(struct gl_pure_room *room, struct gl_error *err)
 	return p;
 }
 
-static void close_place(struct pure *p)
+static void give_place(struct pure *p)
 {
-	p->next = NULL;
-	*p->room->last_closed = p;
-	p->room->last_closed = &p->next;
-	p->room->nclosed++;
+	p->next = p->room->unused;
+	p->room->unused = p;
 }
 
 static int write_thunk(struct pure *p, const struct text *t, struct gl_error *err)
@@ -843,7 +846,7 @@ static int write_thunk(struct pure *p, const struct text *t, struct gl_error *er
 	if (gl_arena_protect(code, THUNKS_SIZE, GL_PROT_READ_WRITE, err) != 0) {
 		return -1;
 	}
-	memset(p->thunk_code, 0xcc, THUNK_SIZE);
+	memset(p->thunk_code, HLT, THUNK_SIZE);
 	memcpy(p->thunk_code, t->bytes, t->n);
 	return gl_arena_protect(code, THUNKS_SIZE, GL_PROT_READ_EXEC, err);
 }
@@ -908,7 +911,10 @@ struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *m
 	struct gl_pure *pure = NULL;
 
 	*refused = NULL;
-	if (gl_pure_prove(mod, addr, shape, &proof, err) != 0) {
+	if (room->prover == NULL && (room->prover = gl_prover_open(gl_host_abi(room->host)->goarch, err)) == NULL) {
+		return NULL;
+	}
+	if (gl_pure_prove(room->prover, mod, addr, shape, &proof, err) != 0) {
 		return NULL;
 	}
 	if (!proof->holds) {
@@ -920,27 +926,36 @@ struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *m
 	struct pure *p = take_place(room, err);
 	if (p != NULL && make(p, proof, shape, err) == 0) {
 		pure = &p->pub;
+		p->keepers = 1;
 	} else if (p != NULL) {
 		give_copy(p);
-		close_place(p);
+		give_place(p);
 	}
 	gl_unlock();
 	gl_proof_free(proof);
 	return pure;
 }
 
-void gl_pure_free(struct gl_pure *pure)
+void gl_pure_close(struct gl_pure *pure)
 {
 	struct pure *p = (struct pure *)(void *)pure;
 
-	if (p == NULL) {
-		return;
-	}
 	p->thunk->code = p->closed_code;
 	gl_lock();
 	give_copy(p);
 	gl_unlock();
-	close_place(p);
+}
+
+void gl_pure_keep(struct gl_pure *pure) { ((struct pure *)(void *)pure)->keepers++; }
+
+void gl_pure_drop(struct gl_pure *pure)
+{
+	struct pure *p = (struct pure *)(void *)pure;
+
+	if (--p->keepers == 0) {
+		gl_pure_close(pure);
+		give_place(p);
+	}
 }
 
 #else
@@ -962,6 +977,8 @@ struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *m
 	return NULL;
 }
 
-void gl_pure_free(struct gl_pure *pure) { (void)pure; }
+void gl_pure_close(struct gl_pure *pure) { (void)pure; }
+void gl_pure_keep(struct gl_pure *pure) { (void)pure; }
+void gl_pure_drop(struct gl_pure *pure) { (void)pure; }
 
 #endif

@@ -57,15 +57,18 @@ struct gl_pure {
 	uint64_t *calls;      /* how many there were */
 };
 
-/* Proves and copies the function at addr. NULL with an error, or with the proof that does not hold in *refused, which
- * the caller frees. Not to be called while a function of the room runs. */
+/* Proves and copies the function at addr; the caller keeps it. NULL with an error, or with the proof that does not hold
+ * in *refused, which the caller frees. Not to be called while a function of the room runs. */
 struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *mod, uintptr_t addr,
 			    const struct gl_pure_shape *shape, struct gl_proof **refused, struct gl_error *err);
 /* Looks into any function: *proof says whether it could take the path and what forbids it. */
-int gl_pure_prove(const struct gl_module *mod, uintptr_t addr, const struct gl_pure_shape *shape,
-		  struct gl_proof **proof, struct gl_error *err);
-/* Gives the copy back. Who still calls the entry finds GL_PURE_CLOSED in the cell. */
-void gl_pure_free(struct gl_pure *pure);
+int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
+		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err);
+/* Gives the copy back. Who still calls the entry finds GL_PURE_CLOSED in the cell; the entry itself stays for those who
+ * keep it, and is another function's when nobody does. */
+void gl_pure_close(struct gl_pure *pure);
+void gl_pure_keep(struct gl_pure *pure);
+void gl_pure_drop(struct gl_pure *pure);
 
 /* "index out of range" */
 const char *gl_pure_status_text(enum gl_pure_status status);

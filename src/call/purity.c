@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../abi/abi.h"
 #include "plan.h"
 
 static void add_reason(struct gl_reasons *why, const char *text)
@@ -81,12 +82,25 @@ static bool add_words(struct gl_pure_shape *shape, const struct type *type, int 
 	return true;
 }
 
+/* "parameter ps has type []main.P" */
+static void add_place_reason(const struct gl_plan *plan, size_t i, const char *more, struct gl_reasons *why)
+{
+	const char *name = plan->export->params[i].name, *type = plan->places[i].type->name;
+	char text[512];
+
+	if (i >= plan->nparams) {
+		snprintf(text, sizeof(text), "a result has type %s%s", type, more);
+	} else {
+		snprintf(text, sizeof(text), "parameter %s has type %s%s", name, type, more);
+	}
+	add_reason(why, text);
+}
+
 /* What the types allow; says why where they don't. */
 static bool find_shape(const struct gl_plan *plan, struct gl_pure_shape *shape, struct gl_reasons *why)
 {
 	enum { C_FLOATS = 8 };
 	size_t had = why->n;
-	char text[512];
 
 	*shape = (struct gl_pure_shape){ 0 };
 	if (plan->export->kind != GL_EXPORT_FUNC || plan->refusal != NULL) {
@@ -98,15 +112,12 @@ static bool find_shape(const struct gl_plan *plan, struct gl_pure_shape *shape, 
 	}
 	for (size_t i = 0; i < plan->nplaces; i++) {
 		const struct place *place = &plan->places[i];
-		const char *name = plan->export->params[i].name;
 		bool is_result = i >= plan->nparams;
 		struct gl_pure_place as;
 
 		if (!gl_plan_pure_place(plan, i, &as)) {
-			snprintf(text, sizeof(text), "%s %s%shas type %s%s", is_result ? "a result" : "parameter",
-				 is_result ? "" : name, is_result ? "" : " ", place->type->name,
-				 place->reg < 0 && number_kind(place->type) != NULL ? ", and comes by the stack" : "");
-			add_reason(why, text);
+			bool by_stack = place->reg < 0 && number_kind(place->type) != NULL;
+			add_place_reason(plan, i, by_stack ? ", and comes by the stack" : "", why);
 		} else if (is_result) {
 			bool is_float = place->type->kind == GL_KIND_FLOAT;
 			shape->singles |= is_float && place->type->bits == 32 ? 1U << shape->float_results : 0;
@@ -138,7 +149,7 @@ static void add_remarks(struct gl_reasons *why, const struct gl_proof *proof)
 	}
 }
 
-const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
+struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
 {
 	struct gl_caller *caller = plan->caller;
 	struct gl_pure_shape shape;
@@ -167,8 +178,83 @@ const struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
 	return plan->pure;
 }
 
+/* What find_road (plan.c) asks of them. */
+static void find_ffi_reasons(const struct gl_plan *plan, struct gl_reasons *why)
+{
+	if (plan->fast) {
+		return;
+	}
+	if (plan->refusal != NULL || plan->export->kind != GL_EXPORT_FUNC) {
+		add_reason(why, plan->refusal != NULL ? plan->refusal : "it is a variable");
+		return;
+	}
+	if (plan->export->variadic) {
+		add_reason(why, "it is variadic");
+	}
+	for (size_t i = 0; i < plan->nplaces; i++) {
+		enum gl_kind kind = plan->places[i].type->kind;
+		bool is_error = kind == GL_KIND_ERROR && i >= plan->nparams && i + 1 == plan->nplaces;
+		bool is_known = number_kind(plan->places[i].type) != NULL || kind == GL_KIND_STRING ||
+				kind == GL_KIND_BYTES || is_error;
+
+		if (!is_known || plan->places[i].reg < 0) {
+			add_place_reason(plan, i, is_known ? ", and comes by the stack" : "", why);
+		}
+	}
+	if (why->n == 0) {
+		add_reason(why, "its values take more words than there are");
+	}
+}
+
+static int explain_code(const struct gl_module *mod, uintptr_t addr, const struct gl_pure_shape *shape,
+			struct gl_explanation *out, struct gl_error *err)
+{
+	struct gl_prover *prover = gl_prover_open(gl_host_abi(gl_module_host(mod))->goarch, err);
+	int ret = prover == NULL ? -1 : gl_pure_prove(prover, mod, addr, shape, &out->proof, err);
+
+	gl_prover_close(prover);
+	if (ret != 0) {
+		gl_explanation_free(out);
+	}
+	return ret;
+}
+
+/* The shape of a function that gets more than can be passed, for a look at its code. */
+static const struct gl_pure_shape all_lent = {
+	.words = { GL_WORD_LENT, GL_WORD_LENT, GL_WORD_LENT, GL_WORD_LENT, GL_WORD_LENT, GL_WORD_LENT, GL_WORD_LENT,
+		   GL_WORD_LENT, GL_WORD_LENT },
+	.nints = 9,
+};
+
+int gl_plan_explain(const struct gl_plan *plan, struct gl_explanation *out, struct gl_error *err)
+{
+	struct gl_pure_shape shape;
+
+	*out = (struct gl_explanation){ 0 };
+	find_ffi_reasons(plan, &out->ffi);
+	bool fits = find_shape(plan, &shape, &out->pure);
+	return explain_code(plan->mod, plan->export->addr, fits ? &shape : &all_lent, out, err);
+}
+
+int gl_code_explain(const struct gl_module *mod, uintptr_t addr, struct gl_explanation *out, struct gl_error *err)
+{
+	*out = (struct gl_explanation){ 0 };
+	return explain_code(mod, addr, &all_lent, out, err);
+}
+
+void gl_explanation_free(struct gl_explanation *out)
+{
+	free_reasons(&out->ffi);
+	free_reasons(&out->pure);
+	gl_proof_free(out->proof);
+	out->proof = NULL;
+}
+
 void gl_plan_pure_free(struct gl_plan *plan)
 {
-	gl_pure_free(plan->pure);
+	if (plan->pure != NULL) {
+		gl_pure_close(plan->pure);
+		gl_pure_drop(plan->pure);
+	}
 	free_reasons(&plan->pure_reasons);
 }

@@ -48,12 +48,12 @@ enum {
 };
 
 enum value_kind {
-	UNKNOWN, /* anything */
-	CONST,   /* n */
-	FRAME,   /* the address n bytes above the return address */
-	STACK,   /* an address somewhere in the stack: in one of the parts */
-	SYMBOL,  /* the address n */
-	LENT,    /* an address of memory that may be read */
+	UNKNOWN,  /* anything */
+	CONST,    /* n */
+	FRAME,    /* the address n bytes above the return address */
+	STACK,    /* an address somewhere in the stack: in one of the parts */
+	SYMBOL,   /* the address n */
+	LENT,     /* an address of memory that may be read */
 	GOROUTINE /* the address n bytes above the goroutine's */
 };
 
@@ -73,7 +73,10 @@ static struct value constant(int64_t n) { return (struct value){ CONST, 0, n }; 
 
 static bool is_same(struct value a, struct value b) { return a.kind == b.kind && a.parts == b.parts && a.n == b.n; }
 
-static bool is_pointer(struct value v) { return v.kind == FRAME || v.kind == STACK || v.kind == SYMBOL || v.kind == LENT; }
+static bool is_pointer(struct value v)
+{
+	return v.kind == FRAME || v.kind == STACK || v.kind == SYMBOL || v.kind == LENT;
+}
 
 static bool is_nil(struct value v) { return v.kind == CONST && v.n == 0; }
 
@@ -200,8 +203,7 @@ static bool join_states(struct state *to, const struct state *from)
 		to->regs[r] = v;
 	}
 	for (uint32_t i = 0; i < to->nslots; i++) {
-		struct slot slot = { to->slots[i].off,
-				     join_values(to->slots[i].v, load_slot(from, to->slots[i].off)) };
+		struct slot slot = { to->slots[i].off, join_values(to->slots[i].v, load_slot(from, to->slots[i].off)) };
 		changed |= !is_same(slot.v, to->slots[i].v);
 		if (slot.v.kind != UNKNOWN) {
 			to->slots[kept++] = slot;
@@ -562,11 +564,12 @@ struct func {
 	uint32_t size;
 	struct insn *insns;
 	uint32_t ninsns, cap;
-	uint32_t *insn_at;    /* by offset: index + 1 */
+	uint32_t *insn_at;     /* by offset: index + 1 */
 	struct state **states; /* by offset: where paths begin or meet */
-	uint32_t *todo;       /* offsets */
+	uint32_t *todo;        /* offsets */
 	uint32_t ntodo, todo_cap;
-	uint8_t *leads; /* by offset: paths meet there */
+	uint8_t *leads;  /* by offset: paths meet there */
+	uint8_t *doomed; /* by offset: from that instruction on, nothing but a panic can come */
 	bool entered, returns;
 	struct state at_entry, at_exit;
 	size_t args; /* bytes above the return address */
@@ -574,9 +577,13 @@ struct func {
 	uint32_t nfacts;
 };
 
-struct prover {
+struct gl_prover {
 	struct capstone cs;
 	cs_insn *decoded;
+};
+
+struct prover {
+	struct gl_prover *decoder;
 	const struct gl_prove_env *env;
 	struct func **funcs;
 	uint32_t nfuncs;
@@ -590,23 +597,31 @@ struct prover {
 	bool checks_stack;
 	bool changed, again; /* since the last pass; of the function at hand: it has more code than was known */
 	bool reporting;
-	bool failed; /* out of memory */
+	bool forbidden; /* what the last instruction did, and why */
+	char why[512];
+	bool failed;  /* out of memory */
 	bool gave_up; /* too much code */
 };
 
-static void remark(struct prover *p, const struct func *f, const struct insn *in, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static void remark(struct prover *p, const struct func *f, const struct insn *in, const char *fmt, ...)
+/* Says what forbids the instruction at hand; the first reason stands. */
+static void forbid(struct prover *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void forbid(struct prover *p, const char *fmt, ...)
 {
-	char text[512];
 	va_list args;
 
-	if (!p->reporting || p->nremarks == MOST_REMARKS) {
+	if (!p->forbidden && p->reporting) {
+		va_start(args, fmt);
+		vsnprintf(p->why, sizeof(p->why), fmt, args);
+		va_end(args);
+	}
+	p->forbidden = true;
+}
+
+static void add_remark(struct prover *p, const struct func *f, uint32_t off, const char *text)
+{
+	if (p->nremarks == MOST_REMARKS) {
 		return;
 	}
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
 	struct gl_remark *grown = realloc(p->remarks, (p->nremarks + 1) * sizeof(*grown));
 	char *kept = gl_pool_string(&p->pool, text, strlen(text));
 	if (grown != NULL) {
@@ -620,7 +635,7 @@ static void remark(struct prover *p, const struct func *f, const struct insn *in
 	while (p->funcs[index] != f) {
 		index++;
 	}
-	p->remarks[p->nremarks++] = (struct gl_remark){ index, f->entry + in->off, kept };
+	p->remarks[p->nremarks++] = (struct gl_remark){ index, f->entry + off, kept };
 }
 
 static const char *name_of(const struct prover *p, uintptr_t addr)
@@ -641,6 +656,7 @@ static void func_free(struct func *f)
 		free(f->insn_at);
 		free(f->todo);
 		free(f->leads);
+		free(f->doomed);
 		free(f->facts);
 		free(f);
 	}
@@ -673,7 +689,8 @@ static struct func *find_func(struct prover *p, const struct gl_routine *code, u
 	f->insn_at = calloc(f->size + 1, sizeof(*f->insn_at));
 	f->states = calloc(f->size + 1, sizeof(struct state *));
 	f->leads = calloc(f->size + 1, 1);
-	p->failed |= f->insn_at == NULL || f->states == NULL || f->leads == NULL;
+	f->doomed = calloc(f->size + 1, 1);
+	p->failed |= f->insn_at == NULL || f->states == NULL || f->leads == NULL || f->doomed == NULL;
 	p->code += f->size;
 	return f;
 }
@@ -688,7 +705,8 @@ static const struct insn *insn_at(struct prover *p, struct func *f, uint32_t off
 	if (f->insn_at[off] != 0) {
 		return &f->insns[f->insn_at[off] - 1];
 	}
-	if (!p->cs.disasm_iter(p->cs.handle, &bytes, &left, &addr, p->decoded)) {
+	struct gl_prover *d = p->decoder;
+	if (!d->cs.disasm_iter(d->cs.handle, &bytes, &left, &addr, d->decoded)) {
 		return NULL;
 	}
 	if (f->ninsns == f->cap) {
@@ -702,7 +720,7 @@ static const struct insn *insn_at(struct prover *p, struct func *f, uint32_t off
 		f->cap = cap;
 	}
 	struct insn *in = &f->insns[f->ninsns++];
-	decode(&p->cs, p->decoded, in);
+	decode(&d->cs, d->decoded, in);
 	in->off = off;
 	f->insn_at[off] = f->ninsns;
 	return in;
@@ -756,6 +774,55 @@ static void find_leads(struct prover *p, struct func *f)
 			off += in->size;
 		}
 	}
+}
+
+/* Does the instruction lead to a place that is not doomed? Whoever is called may return, but for a panic. */
+static bool has_future(const struct prover *p, const struct func *f, const struct insn *in)
+{
+	uintptr_t target = (uintptr_t)in->ops[0].n;
+	uint32_t next = in->off + in->size;
+	struct gl_routine code;
+
+	switch (in->class) {
+	case OP_RET: return true;
+	case OP_TRAP: return false;
+	case OP_JUMP:
+	case OP_BRANCH:
+		if (in->ops[0].type != OPERAND_IMM) {
+			return true;
+		}
+		if (is_inside(f, target) ?
+			    !f->doomed[target - f->entry] :
+			    !p->env->find_code(p->env->arg, target, &code) || code.kind != GL_CALLEE_PANIC) {
+			return true;
+		}
+		return in->class == OP_BRANCH && next < f->size && !f->doomed[next];
+	case OP_CALL:
+		if (in->ops[0].type == OPERAND_IMM && p->env->find_code(p->env->arg, target, &code) &&
+		    code.kind == GL_CALLEE_PANIC) {
+			return false;
+		}
+		break;
+	default: break;
+	}
+	return next < f->size && !f->doomed[next];
+}
+
+static void find_doomed(const struct prover *p, struct func *f)
+{
+	bool changed;
+
+	memset(f->doomed, 1, f->size);
+	do {
+		changed = false;
+		for (uint32_t off = f->size; off-- > 0;) {
+			if (f->insn_at[off] != 0 && f->doomed[off] &&
+			    has_future(p, f, &f->insns[f->insn_at[off] - 1])) {
+				f->doomed[off] = 0;
+				changed = true;
+			}
+		}
+	} while (changed);
 }
 
 /* ---- what a copy needs to know --------------------------------------------------------------------------------------
@@ -829,13 +896,13 @@ static struct value load(struct prover *p, struct func *f, const struct insn *in
 	struct value at = address_of(f, in, op, s);
 
 	if (op->segment) {
-		remark(p, f, in, "reads thread-local memory");
+		forbid(p, "reads thread-local memory");
 		return unknown;
 	}
 	switch (at.kind) {
 	case FRAME:
 		if (at.n > MOST_ARGS) {
-			remark(p, f, in, "reads its caller's frame");
+			forbid(p, "reads its caller's frame");
 		}
 		use_args(f, at.n, op->size);
 		return op->size == 8 ? load_slot(s, at.n) : unknown;
@@ -844,18 +911,16 @@ static struct value load(struct prover *p, struct func *f, const struct insn *in
 	case LENT: return unknown;
 	case CONST:
 		if (at.n < 0 || at.n >= FAULTING) {
-			remark(p, f, in, "reads memory at a fixed address");
+			forbid(p, "reads memory at a fixed address");
 		}
 		return unknown;
 	case GOROUTINE:
 		if (at.n != p->env->stackguard || op->size != 8) {
-			remark(p, f, in, "looks into the goroutine that runs it");
+			forbid(p, "looks into the goroutine that runs it");
 		}
 		p->checks_stack = true;
 		return unknown;
-	default:
-		remark(p, f, in, "follows a pointer that was itself read from memory, or made up");
-		return unknown;
+	default: forbid(p, "follows a pointer that was itself read from memory, or made up"); return unknown;
 	}
 }
 
@@ -865,17 +930,17 @@ static void store(struct prover *p, struct func *f, const struct insn *in, const
 	struct value at = address_of(f, in, op, s);
 
 	if (op->segment) {
-		remark(p, f, in, "writes thread-local memory");
+		forbid(p, "writes thread-local memory");
 		return;
 	}
 	switch (at.kind) {
 	case FRAME:
 		if (at.n > -(int64_t)op->size && at.n < 8) {
-			remark(p, f, in, "writes its return address");
+			forbid(p, "writes its return address");
 		} else if (at.n < 0 && at.n < s->regs[RSP].n) {
-			remark(p, f, in, "writes below the stack pointer");
+			forbid(p, "writes below the stack pointer");
 		} else if (at.n + op->size > MOST_ARGS) {
-			remark(p, f, in, "writes its caller's frame");
+			forbid(p, "writes its caller's frame");
 		} else {
 			use_args(f, at.n, op->size);
 			store_slot(s, at.n, op->size, v);
@@ -884,15 +949,13 @@ static void store(struct prover *p, struct func *f, const struct insn *in, const
 	case STACK: forget_parts(s, at.parts); break;
 	case CONST:
 		if (at.n < 0 || at.n >= FAULTING) {
-			remark(p, f, in, "writes memory at a fixed address");
+			forbid(p, "writes memory at a fixed address");
 		}
 		break;
-	case SYMBOL:
-		remark(p, f, in, "stores to memory that is not the frame: %s", name_of(p, (uintptr_t)at.n));
-		break;
-	case LENT: remark(p, f, in, "stores to memory that it is only lent"); break;
-	case GOROUTINE: remark(p, f, in, "stores to the goroutine that runs it"); break;
-	default: remark(p, f, in, "stores to memory that is not the frame"); break;
+	case SYMBOL: forbid(p, "stores to memory that is not the frame: %s", name_of(p, (uintptr_t)at.n)); break;
+	case LENT: forbid(p, "stores to memory that it is only lent"); break;
+	case GOROUTINE: forbid(p, "stores to the goroutine that runs it"); break;
+	default: forbid(p, "stores to memory that is not the frame"); break;
 	}
 }
 
@@ -910,14 +973,13 @@ static struct value read_operand(struct prover *p, struct func *f, const struct 
 	}
 }
 
-static void write_reg(struct prover *p, const struct func *f, const struct insn *in, struct state *s, uint8_t reg,
-		      struct value v)
+static void write_reg(struct prover *p, struct state *s, uint8_t reg, struct value v)
 {
 	if (reg >= NREGS) {
 		return;
 	}
 	if (reg == RSP && (v.kind != FRAME || v.n > 0)) {
-		remark(p, f, in, "moves the stack pointer to where it can't be followed");
+		forbid(p, "moves the stack pointer to where it can't be followed");
 		return;
 	}
 	s->regs[reg] = v;
@@ -930,9 +992,9 @@ static void write_operand(struct prover *p, struct func *f, const struct insn *i
 	if (op->type == OPERAND_MEM) {
 		store(p, f, in, op, s, v);
 	} else if (op->type == OPERAND_REG && op->size == 4 && v.kind == CONST) {
-		write_reg(p, f, in, s, op->reg, constant((int64_t)(uint32_t)v.n));
+		write_reg(p, s, op->reg, constant((int64_t)(uint32_t)v.n));
 	} else if (op->type == OPERAND_REG) {
-		write_reg(p, f, in, s, op->reg, op->size == 8 ? v : unknown);
+		write_reg(p, s, op->reg, op->size == 8 ? v : unknown);
 	}
 }
 
@@ -964,8 +1026,8 @@ static void note_data(struct prover *p, struct func *f, const struct insn *in)
 /* ---- calls ----------------------------------------------------------------------------------------------------------
  */
 
-/* What a value of the caller's is to a callee whose frame begins at top (the caller's offset of what the callee knows as
- * 8), or to one that it jumps to. */
+/* What a value of the caller's is to a callee whose frame begins at top (the caller's offset of what the callee knows
+ * as 8), or to one that it jumps to. */
 static struct value value_for_callee(struct value v, const struct func *callee, int64_t top, bool is_jump)
 {
 	switch (v.kind) {
@@ -973,9 +1035,9 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 		if (is_jump && v.n < 8) {
 			return unknown;
 		}
-		return (struct value){ STACK,
-				       is_jump || (v.n >= top && v.n < top + (int64_t)callee->args) ? OUTER | ARGS : OUTER,
-				       0 };
+		return (struct value){
+			STACK, is_jump || (v.n >= top && v.n < top + (int64_t)callee->args) ? OUTER | ARGS : OUTER, 0
+		};
 	case STACK:
 		if (is_jump && v.parts & OWN) {
 			return unknown;
@@ -988,8 +1050,12 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 	}
 }
 
-/* The compiler's scratch registers tell a callee nothing; prologues of large frames leave addresses of the frame there. */
-static bool is_passed(int reg, bool is_jump) { return reg != RSP && reg != RBP && (is_jump || (reg != R12 && reg != R13)); }
+/* The compiler's scratch registers tell a callee nothing; prologues of large frames leave addresses of the frame there.
+ */
+static bool is_passed(int reg, bool is_jump)
+{
+	return reg != RSP && reg != RBP && (is_jump || (reg != R12 && reg != R13));
+}
 
 static void enter(struct prover *p, struct func *callee, const struct state *s, int64_t top, bool is_jump)
 {
@@ -1090,23 +1156,23 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 	int64_t top = is_jump ? 8 : s->regs[RSP].n;
 
 	if (in->ops[0].type != OPERAND_IMM) {
-		remark(p, f, in, is_jump ? "jumps to an address that it computes" :
-					   "calls by a pointer: a closure, a function value or an interface's method");
+		forbid(p, is_jump ? "jumps to an address that it computes" :
+				    "calls by a pointer: a closure, a function value or an interface's method");
 		note_data(p, f, in);
 		forget_registers(s);
 		return !is_jump;
 	}
 	if (!p->env->find_code(p->env->arg, target, &code) || target < code.addr || target >= code.end) {
-		remark(p, f, in, "calls code that has no name");
+		forbid(p, "calls code that has no name");
 		add_fact(p, f, fact);
 		forget_registers(s);
 		return !is_jump;
 	}
 	if (is_jump && s->regs[RSP].n != 0) {
-		remark(p, f, in, "jumps into %s with a frame of its own", code.name);
+		forbid(p, "jumps into %s with a frame of its own", code.name);
 	}
 	if (in->size < 5) {
-		remark(p, f, in, "a short jump into %s, which can't be told anew", code.name);
+		forbid(p, "a short jump into %s, which can't be told anew", code.name);
 	}
 	switch (code.kind) {
 	case GL_CALLEE_PANIC:
@@ -1120,15 +1186,20 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 		forget_registers(s);
 		return !is_jump;
 	case GL_CALLEE_REFUSED:
-		remark(p, f, in, "calls %s, which %s", code.name, code.does);
+		forbid(p, "calls %s, which %s", code.name, code.does);
 		add_fact(p, f, fact);
 		forget_registers(s);
 		return !is_jump;
 	default: break;
 	}
+	if (f->doomed[in->off]) {
+		forbid(p, "calls %s on the way to a panic", code.name);
+		add_fact(p, f, fact);
+		return false;
+	}
 	struct func *callee = find_func(p, &code, target);
 	if (callee == NULL) {
-		remark(p, f, in, "calls %s: with that, there is too much code to look into", code.name);
+		forbid(p, "calls %s: with that, there is too much code to look into", code.name);
 		forget_registers(s);
 		return !is_jump;
 	}
@@ -1136,7 +1207,7 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 	fact.index = func_index(p, callee);
 	add_fact(p, f, fact);
 	if (top + (int64_t)callee->args > 0 && !is_jump) {
-		remark(p, f, in, "calls %s with less room for arguments than that uses", code.name);
+		forbid(p, "calls %s with less room for arguments than that uses", code.name);
 	}
 	enter(p, callee, s, top, is_jump);
 	if (!callee->returns) {
@@ -1276,34 +1347,34 @@ static void push(struct prover *p, struct func *f, const struct insn *in, struct
 	struct value v = read_operand(p, f, in, &in->ops[0], s);
 
 	if (in->ops[0].type == OPERAND_REG && in->ops[0].size != 8) {
-		remark(p, f, in, "pushes less than a word");
+		forbid(p, "pushes less than a word");
 	}
 	s->regs[RSP].n -= 8;
 	store_slot(s, s->regs[RSP].n, 8, v);
 }
 
-static void pop(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+static void pop(struct prover *p, const struct insn *in, struct state *s)
 {
 	struct value v = load_slot(s, s->regs[RSP].n);
 
 	if (in->ops[0].type != OPERAND_REG || in->ops[0].size != 8 || in->ops[0].reg == RSP || s->regs[RSP].n >= 0) {
-		remark(p, f, in, "pops what is not its own");
+		forbid(p, "pops what is not its own");
 		return;
 	}
 	s->regs[RSP].n += 8;
-	write_reg(p, f, in, s, in->ops[0].reg, v);
+	write_reg(p, s, in->ops[0].reg, v);
 }
 
 /* rep stosq and rep movsq, or one of these without rep: to where rdi points, from where rsi does. */
-static void string_op(struct prover *p, struct func *f, const struct insn *in, struct state *s)
+static void string_op(struct prover *p, const struct insn *in, struct state *s)
 {
 	struct value to = somewhere_near(s->regs[RDI]), from = somewhere_near(s->regs[RSI]);
 
 	if (to.kind != STACK) {
-		remark(p, f, in, "stores to memory that is not the frame");
+		forbid(p, "stores to memory that is not the frame");
 	}
 	if (in->class == OP_MOVS && !is_pointer(from)) {
-		remark(p, f, in, "copies from where a pointer leads that was itself read from memory");
+		forbid(p, "copies from where a pointer leads that was itself read from memory");
 	}
 	forget_parts(s, to.kind == STACK ? to.parts : 0);
 	s->regs[RDI] = to;
@@ -1317,7 +1388,7 @@ static void exchange(struct prover *p, struct func *f, const struct insn *in, st
 	struct value a, b;
 
 	if (in->ops[0].type == OPERAND_MEM || in->ops[1].type == OPERAND_MEM) {
-		remark(p, f, in, "exchanges with memory: that is for other threads to see");
+		forbid(p, "exchanges with memory: that is for other threads to see");
 		return;
 	}
 	a = read_operand(p, f, in, &in->ops[0], s);
@@ -1354,8 +1425,8 @@ static enum reload find_reload(const struct func *f, const struct insn *in, cons
 		return RELOAD_NONE;
 	}
 	const struct insn *second = &f->insns[f->insn_at[next] - 1];
-	bool pairs = is_load_of_r14(second) && second->ops[1].segment && second->ops[1].base == R14 &&
-		     second->ops[1].n == 0;
+	bool pairs =
+		is_load_of_r14(second) && second->ops[1].segment && second->ops[1].base == R14 && second->ops[1].n == 0;
 	return pairs ? RELOAD_FIRST : RELOAD_NONE;
 }
 
@@ -1363,7 +1434,7 @@ static enum reload find_reload(const struct func *f, const struct insn *in, cons
 static bool step(struct prover *p, struct func *f, const struct insn *in, struct state *s)
 {
 	if (s->regs[RSP].kind != FRAME) {
-		remark(p, f, in, "the stack pointer differs by the way that leads here");
+		forbid(p, "the stack pointer differs by the way that leads here");
 		return false;
 	}
 	switch (in->class) {
@@ -1372,7 +1443,7 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 	case OP_CALL: return call(p, f, in, s, false);
 	case OP_RET:
 		if (s->regs[RSP].n != 0) {
-			remark(p, f, in, "returns with the stack pointer elsewhere");
+			forbid(p, "returns with the stack pointer elsewhere");
 		}
 		leave(p, f, s, false);
 		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size });
@@ -1383,27 +1454,27 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 	if (reload != RELOAD_NONE) {
 		enum gl_ref ref = reload == RELOAD_SECOND ? GL_REF_DROPPED : GL_REF_G;
 		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size, .ref = ref });
-		write_reg(p, f, in, s, R14, (struct value){ GOROUTINE, 0, 0 });
+		write_reg(p, s, R14, (struct value){ GOROUTINE, 0, 0 });
 		return true;
 	}
 	note_data(p, f, in);
 	if (in->lock && writes_memory(in)) {
-		remark(p, f, in, "changes memory for other threads to see");
+		forbid(p, "changes memory for other threads to see");
 		return true;
 	}
 	struct state before = *s;
 	switch (in->class) {
-	case OP_FORBIDDEN: remark(p, f, in, "%s: not known to be harmless", in->mnemonic); return true;
+	case OP_FORBIDDEN: forbid(p, "%s: not known to be harmless", in->mnemonic); return true;
 	case OP_TRAP: return false;
 	case OP_NOTHING: break;
 	case OP_PUSH: push(p, f, in, s); break;
-	case OP_POP: pop(p, f, in, s); break;
+	case OP_POP: pop(p, in, s); break;
 	case OP_STOS:
-	case OP_MOVS: string_op(p, f, in, s); break;
+	case OP_MOVS: string_op(p, in, s); break;
 	case OP_XCHG: exchange(p, f, in, s); break;
 	case OP_BITS:
 		if (in->ops[0].type == OPERAND_MEM && in->ops[1].type != OPERAND_IMM) {
-			remark(p, f, in, "%s: a bit somewhere in memory", in->mnemonic);
+			forbid(p, "%s: a bit somewhere in memory", in->mnemonic);
 		}
 		/* fallthrough */
 	default:
@@ -1429,6 +1500,25 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 /* ---- functions, and all of them -------------------------------------------------------------------------------------
  */
 
+/* The instruction does what is forbidden. Tells whether the path ends there. */
+static bool give_up(struct prover *p, struct func *f, const struct insn *in)
+{
+	bool ends = f->doomed[in->off];
+
+	if (!p->reporting) {
+		return ends;
+	}
+	if (!ends) {
+		add_remark(p, f, in->off, p->why);
+	} else {
+		if (f->nfacts > 0 && f->facts[f->nfacts - 1].off == in->off) {
+			f->nfacts--;
+		}
+		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size, .ref = GL_REF_GIVE_UP });
+	}
+	return ends;
+}
+
 /* Follows a path from off to where it ends or meets another. */
 static void follow(struct prover *p, struct func *f, uint32_t off)
 {
@@ -1436,7 +1526,9 @@ static void follow(struct prover *p, struct func *f, uint32_t off)
 	const struct insn *in;
 
 	while ((in = insn_at(p, f, off)) != NULL) {
-		if (!step(p, f, in, &s) || p->failed) {
+		p->forbidden = false;
+		bool goes_on = step(p, f, in, &s);
+		if (p->failed || (p->forbidden && give_up(p, f, in)) || !goes_on) {
 			return;
 		}
 		off += in->size;
@@ -1448,9 +1540,8 @@ static void follow(struct prover *p, struct func *f, uint32_t off)
 			return;
 		}
 	}
-	if (!p->failed) {
-		struct insn at = { .off = off };
-		remark(p, f, &at, off >= f->size ? "runs on beyond its end" : "no instruction that can be decoded");
+	if (!p->failed && p->reporting) {
+		add_remark(p, f, off, off >= f->size ? "runs on beyond its end" : "no instruction that can be decoded");
 	}
 }
 
@@ -1462,6 +1553,7 @@ static void analyse(struct prover *p, struct func *f)
 	}
 	do {
 		find_leads(p, f);
+		find_doomed(p, f);
 		for (uint32_t i = 0; i < f->size; i++) {
 			free(f->states[i]);
 			f->states[i] = NULL;
@@ -1537,8 +1629,7 @@ static void report(struct prover *p)
 		/* two readings of the same bytes can't both be copied */
 		for (uint32_t k = 1; k < f->nfacts && !p->failed; k++) {
 			if (f->facts[k].off < f->facts[k - 1].off + f->facts[k - 1].size) {
-				struct insn at = { .off = f->facts[k].off };
-				remark(p, f, &at, "jumps into the middle of an instruction");
+				add_remark(p, f, f->facts[k].off, "jumps into the middle of an instruction");
 			}
 		}
 	}
@@ -1566,9 +1657,7 @@ static void prove(struct prover *p)
 	} while (p->changed && !p->failed && passes < MOST_PASSES);
 	report(p);
 	if (p->gave_up && p->nremarks == 0) {
-		struct insn at = { .off = 0 };
-		p->reporting = true;
-		remark(p, p->funcs[0], &at, "calls too much code to look into");
+		add_remark(p, p->funcs[0], 0, "calls too much code to look into");
 	}
 }
 
@@ -1622,25 +1711,55 @@ static int hand_over(struct prover *p, struct gl_proof **out)
 /* Go's integer argument registers (cmd/compile/abi-internal.md). */
 static const uint8_t argument_regs[] = { RAX, RBX, RCX, RDI, RSI, R8, R9, R10, R11 };
 
-int gl_prove(const char *goarch, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
+struct gl_prover *gl_prover_open(const char *goarch, struct gl_error *err)
+{
+	struct gl_prover *prover = NULL;
+
+	if (strcmp(goarch, "amd64") != 0) {
+		gl_fail(err, GL_EUNSUPPORTED, "no proofs about code for the processor \"%s\" yet", goarch);
+		return NULL;
+	}
+	prover = calloc(1, sizeof(*prover));
+	if (prover == NULL) {
+		gl_fail(err, GL_ENOMEM, "no memory to look into code");
+		return NULL;
+	}
+	if (capstone_open(&prover->cs, CS_ARCH_X86, CS_MODE_64, err) != 0) {
+		free(prover);
+		return NULL;
+	}
+	prover->decoded = prover->cs.malloc(prover->cs.handle);
+	if (prover->decoded == NULL) {
+		gl_fail(err, GL_ENOMEM, "no memory to look into code");
+		gl_prover_close(prover);
+		return NULL;
+	}
+	return prover;
+}
+
+void gl_prover_close(struct gl_prover *prover)
+{
+	if (prover != NULL) {
+		if (prover->decoded != NULL) {
+			prover->cs.free(prover->decoded, 1);
+		}
+		capstone_close(&prover->cs);
+		free(prover);
+	}
+}
+
+int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
 	     size_t nwords, struct gl_proof **out, struct gl_error *err)
 {
-	struct prover p = { .env = env };
+	struct prover p = { .decoder = prover, .env = env };
 	struct gl_routine code;
 	int ret = -1;
 
 	*out = NULL;
-	if (strcmp(goarch, "amd64") != 0) {
-		return gl_fail(err, GL_EUNSUPPORTED, "no proofs about code for the processor \"%s\" yet", goarch);
-	}
 	if (!env->find_code(env->arg, addr, &code) || addr < code.addr || addr >= code.end) {
 		return gl_fail(err, GL_EMISSING, "no function at %" PRIxPTR, addr);
 	}
-	if (capstone_open(&p.cs, CS_ARCH_X86, CS_MODE_64, err) != 0) {
-		return -1;
-	}
-	p.decoded = p.cs.malloc(p.cs.handle);
-	struct func *f = p.decoded != NULL ? find_func(&p, &code, addr) : NULL;
+	struct func *f = find_func(&p, &code, addr);
 	if (f != NULL && !p.failed) {
 		f->entered = true;
 		for (int r = 0; r < NREGS; r++) {
@@ -1664,10 +1783,6 @@ int gl_prove(const char *goarch, const struct gl_prove_env *env, uintptr_t addr,
 		func_free(p.funcs[i]);
 	}
 	free(p.funcs);
-	if (p.decoded != NULL) {
-		p.cs.free(p.decoded, 1);
-	}
-	capstone_close(&p.cs);
 	if (ret != 0) {
 		gl_pool_free(&p.pool);
 		free(p.tables);

@@ -7,6 +7,9 @@
  * anything: an address read from a variable must not be followed, since the collector, which waits for nobody who is
  * no goroutine, may free what it points to.
  *
+ * Where a path can only end in a panic it may do what it likes on its way there, to make up a message for example: the
+ * copy gives up at the first thing that is forbidden.
+ *
  * What is believed: that an index stays within what it indexes (the compiler checks it, and unsafe code that lies is
  * wrong on every road), and that a callee keeps to its calling convention. */
 #ifndef GL_PROVE_H
@@ -52,6 +55,7 @@ enum gl_ref {
 	GL_REF_MORESTACK, /* likewise */
 	GL_REF_TABLE,     /* likewise: target is jump table number `index` */
 	GL_REF_G,         /* loads the goroutine's address into r14: to be that of the copy's, by a lea of 7 bytes */
+	GL_REF_GIVE_UP,   /* is on the way to a panic: a copy ends there */
 	GL_REF_DROPPED    /* the second half of that, which does nothing in a copy */
 };
 
@@ -87,7 +91,7 @@ struct gl_remark {
 };
 
 struct gl_proof {
-	bool holds; /* there are no remarks */
+	bool holds;                    /* there are no remarks */
 	const struct gl_proved *funcs; /* the first is the one that was asked for */
 	size_t nfuncs;
 	const struct gl_jump_table *tables;
@@ -102,8 +106,13 @@ struct gl_proof {
 /* How a parameter's word arrives in a register. */
 enum gl_word { GL_WORD_NUMBER, GL_WORD_LENT /* an address of memory to be read */ };
 
+/* What decodes instructions: a millisecond to open, 3 MB of memory while it is. */
+struct gl_prover;
+struct gl_prover *gl_prover_open(const char *goarch, struct gl_error *err);
+void gl_prover_close(struct gl_prover *prover);
+
 /* Looks into the function at addr, whose nwords integer registers hold what words say. */
-int gl_prove(const char *goarch, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
+int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
 	     size_t nwords, struct gl_proof **out, struct gl_error *err);
 void gl_proof_free(struct gl_proof *proof);
 

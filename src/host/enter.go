@@ -4,6 +4,7 @@ package host
 #include <stdlib.h>
 #include "call.h"
 #include "enter.h"
+#include "many.h"
 */
 import "C"
 
@@ -47,8 +48,8 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 		reflect.ValueOf(crossed).UnsafePointer())
 	s.enter = (*[0]byte)(enter.FromC())
 	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
-	s.call, s.call_fast = funcValue(enterCall), funcValue(enterCallFast)
-	s.ffi[0], s.ffi[1] = funcValue(ffiAny), funcValue(ffiIntegral)
+	s.call, s.call_fast, s.many = funcValue(enterCall), funcValue(enterCallFast), funcValue(enterMany)
+	s.ffi[0], s.ffi[1], s.ffi_many = funcValue(ffiAny), funcValue(ffiIntegral), funcValue(ffiMany)
 }
 
 // funcValue returns what the value of a function is: a pointer to something that never moves.
@@ -106,6 +107,7 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 }
 
 func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
+func enterMany(p unsafe.Pointer)     { goloader_many((*C.struct_gl_many)(p)) }
 func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ func ffiIntegral(p unsafe.Pointer) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
-	callFFI(c, nil, nil)
+	callFFI(c, nil, unsafe.Pointer(&c.ints))
 	// Most results are ints that a number holds: that is there already.
 	if v := int64(c.ints[0]); c.is_int == 0 || v > 1<<53 || v < -1<<53 {
 		if c.status == C.GL_FFI_DONE && c.nresults != 0 {
@@ -196,10 +198,27 @@ func ffiIntegral(p unsafe.Pointer) {
 	}
 }
 
-// callFFI calls with the registers given, or those of an integral call. What is deferred does what left and caught do.
-func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, lent unsafe.Pointer) {
+// goloader_ffi_many makes in[0] calls of an integral function that has a parameter and a result. The arguments of all lie
+// at in[1]; the result of each takes the place of its first argument.
+//
+//export goloader_ffi_many
+func goloader_ffi_many(c *C.struct_gl_ffi_call) {
+	ffiMany(unsafe.Pointer(c))
+}
+
+func ffiMany(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	if c.fn == nil {
+		c.status = C.GL_FFI_REFUSED
+		return
+	}
+	callFFI(c, nil, *(*unsafe.Pointer)(unsafe.Pointer(&c.in[1])))
+}
+
+// callFFI calls with the registers given, and what they may refer to; without any an integral function, whose registers
+// are at words, or many times, as ffiMany says. What is deferred does what left and caught do.
+func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
-	c.calls++
 	*c.inside = 1
 	defer func() {
 		if c.status != C.GL_FFI_DONE {
@@ -217,10 +236,22 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, lent unsafe.Pointer) {
 			}
 		}
 	}()
-	if regs != nil {
-		enter.Call(c.fn, regs, lent)
-	} else {
-		enter.CallInts(c.fn, (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0])))
+	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
+	switch {
+	case regs != nil:
+		c.calls++
+		enter.Call(c.fn, regs, words)
+	case words == unsafe.Pointer(ints):
+		c.calls++
+		enter.CallInts(c.fn, ints, number)
+	default:
+		all := unsafe.Slice((*uintptr)(words), *(*int)(unsafe.Pointer(&c.in[0]))*int(c.nparams))
+		for ; len(all) > 0; all = all[c.nparams:] {
+			c.calls++
+			copy(ints[:], all[:c.nparams])
+			enter.CallInts(c.fn, ints, number)
+			all[0] = ints[0]
+		}
 	}
 	*c.inside = 0
 	c.status = C.GL_FFI_DONE

@@ -418,3 +418,13 @@ func Indirect(i int) int {
 	}
 	return *pointers[0]
 }
+
+var held chan struct{}
+
+// Hold has a goroutine run in the module until Release.
+func Hold() {
+	held = make(chan struct{})
+	go func(c chan struct{}) { <-c }(held)
+}
+
+func Release() { close(held) }

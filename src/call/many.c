@@ -1,0 +1,140 @@
+/* Many calls of one function in one crossing: fn:map and fn:each (lua/goloader/road.lua). Arguments of all calls are
+ * one stream, and so are their results; Go makes the calls in between, one after the other. */
+#include "../host/many.h"
+
+#include <stdlib.h>
+
+#include "plan.h"
+
+/* Number of calls that the arrays from stack index first up are the arguments of. */
+static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
+{
+	const struct gl_export *export = plan->export;
+	int nargs = lua_gettop(L) - first + 1;
+	size_t n = 0;
+
+	if (plan->nparams == 0) {
+		luaL_error(L, "%s takes no arguments: there is nothing to map", export->name);
+	}
+	for (int i = 0; i < nargs || i < (int)plan->nparams; i++) {
+		if (i >= (int)plan->nparams) {
+			luaL_error(L, "bad argument #%d to '%s' (too many: an array for each parameter of %s)", i + 1,
+				   export->name, export->signature);
+		}
+		if (i >= nargs || !lua_istable(L, first + i)) {
+			luaL_error(L, "bad argument #%d to '%s' (parameter '%s': an array of %s expected, got %s)",
+				   i + 1, export->name, export->params[i].name, plan->places[i].type->name,
+				   i < nargs ? luaL_typename(L, first + i) : "nothing");
+		}
+		if (i > 0 && lua_rawlen(L, first + i) != n) {
+			luaL_error(L,
+				   "bad argument #%d to '%s' (parameter '%s': %d elements, but %d in the first array)",
+				   i + 1, export->name, export->params[i].name, (int)lua_rawlen(L, first + i), (int)n);
+		}
+		n = lua_rawlen(L, first + i);
+	}
+	return n;
+}
+
+static void encode_all(struct encoder *e, int first, size_t n)
+{
+	lua_State *L = e->L;
+	struct gl_plan *plan = e->plan;
+
+	for (size_t i = 1; i <= n; i++) {
+		struct path at = { .index = (int)i };
+
+		for (e->param = 0; e->param < plan->nparams; e->param++) {
+			e->arg = (int)e->param + 1;
+			lua_rawgeti(L, first + (int)e->param, (int)i);
+			gl_encode(e, lua_gettop(L), plan->places[e->param].type, &at);
+			lua_pop(L, 1);
+		}
+	}
+}
+
+/* Pushes a table for each result, filled from n calls; results of a call that returned an error are not among them. */
+static void decode_all(lua_State *L, const struct gl_plan *plan, const uint64_t **at, size_t n)
+{
+	int ntables = (int)plan->nresults - plan->has_error, base = lua_gettop(L);
+
+	for (int k = 0; k < ntables; k++) {
+		lua_createtable(L, n > INT32_MAX / 2 ? 0 : (int)n, 0);
+	}
+	for (size_t i = 1; i <= n; i++) {
+		for (uint32_t k = 0; k < plan->nresults; k++) {
+			gl_decode(L, at, plan->places[plan->nparams + k].type);
+			if ((int)k < ntables) {
+				lua_rawseti(L, base + 1 + (int)k, (int)i);
+			} else {
+				lua_pop(L, 1);
+			}
+		}
+	}
+}
+
+/* Pushes nil and the error of the call after n others. */
+static void push_error(lua_State *L, const struct gl_plan *plan, const uint64_t **at, size_t n)
+{
+	lua_pushnil(L);
+	for (uint32_t k = 0; k < plan->nresults; k++) {
+		gl_decode(L, at, plan->places[plan->nparams + k].type);
+		if (k + 1 < plan->nresults) {
+			lua_pop(L, 1);
+		}
+	}
+	lua_pushinteger(L, (lua_Integer)n + 1);
+	lua_setfield(L, -2, "index");
+}
+
+int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
+{
+	struct gl_caller *caller = plan->caller;
+	uint32_t inside = caller->functions.inside;
+
+	gl_plan_check(L, plan);
+	size_t n = check_arrays(L, plan, first);
+	luaL_checkstack(L, (int)plan->nresults + 8, NULL);
+	if (plan->has_funcs) {
+		gl_functions_cut(L, caller, inside);
+	}
+	struct gl_buffer in = gl_buffer_take(&caller->in);
+	struct encoder e = { .L = L, .plan = plan, .in = &in };
+	encode_all(&e, first, n);
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_many many = { .call = { .plan = plan->handle,
+					  .addr = (void *)plan->export->addr,
+					  .in = &in,
+					  .out = &out,
+					  .caller = caller },
+				.n = n,
+				.discard = discard };
+	plan->counters.crossings++;
+	plan->counters.bytes_in += in.len * sizeof(*in.p);
+	caller->functions.inside = caller->functions.n;
+	gl_plan_enter(L, plan, &caller->many, &many);
+	caller->functions.inside = inside;
+	plan->counters.calls += many.done + (many.call.status != GL_CALL_DONE);
+	plan->counters.bytes_out += out.len * sizeof(*out.p);
+	gl_buffer_give(&caller->in, &in);
+	gl_call_check(L, plan, many.call.status, &out);
+	if (plan->has_funcs) {
+		gl_functions_cut(L, caller, inside);
+	}
+
+	const uint64_t *at = out.p;
+	int top = lua_gettop(L);
+	/* An error ends it: only the last call can have returned one. */
+	if (!discard) {
+		decode_all(L, plan, &at, (size_t)many.done - (many.failed != 0));
+	}
+	if (many.failed) {
+		lua_settop(L, top);
+		push_error(L, plan, &at, (size_t)many.done - 1);
+	}
+	gl_buffer_give(&caller->out, &out);
+	if (lua_gettop(L) == top) {
+		lua_pushinteger(L, (lua_Integer)n);
+	}
+	return lua_gettop(L) - top;
+}
