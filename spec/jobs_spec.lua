@@ -353,9 +353,9 @@ describe("an event loop", function()
       end)
     end
     poll:start("r", function() goloader.step() end)
-    run("slow", jobs.Sleep:async(0.1))
+    run("slow", jobs.Sleep:async(1))
     run("quick", jobs.Sleep:async(0.02))
-    run("late", jobs.Block:async(1), 0.06)
+    run("late", jobs.Block:async(1), 0.5)
     run("done", jobs.Add:async(1, 2))
     local ticks = 0
     local timer = uv.new_timer()
@@ -368,7 +368,7 @@ describe("an event loop", function()
     timer:close()
     uv.run()
     jobs.Release()
-    assert.same({ "done 3", "quick 0.02", "late timeout", "slow 0.1" }, seen)
+    assert.same({ "done 3", "quick 0.02", "late timeout", "slow 1" }, seen)
     assert.is_true(ticks > 5) -- nothing blocked
   end)
 
