@@ -646,8 +646,6 @@ static void put_thunk(struct text *t, struct block *b, struct thunk *thunk, cons
 	ends->fail = (uintptr_t)t->at + t->n;
 	put_load(t, SP, &b->saved_sp);
 	PUT(t, 0x48, 0x83, 0xe4, 0xf0); /* and $-16, %rsp */
-	PUT(t, 0x48, 0xff, 0x0d);       /* decq calls: it is made again, and counted, on another road */
-	put_offset_of(t, &thunk->calls);
 	put_settle(t, b);
 	put_jump(t, tail);
 

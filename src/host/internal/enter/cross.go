@@ -33,3 +33,8 @@ func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {
 // which calls the function of SetUp on the stack of this thread's goroutine g, and returns 1; or 0 and does nothing,
 // when this call has to go the long way: a thread's first, or one on a stack that the thread was not created with.
 func FromC() unsafe.Pointer
+
+// Both are code only, and no Go calls them: declared, so that the compiler describes their arguments, which the linker
+// of Go 1.21 wants of every function.
+func fromC()
+func cross()
