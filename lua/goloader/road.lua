@@ -308,9 +308,11 @@ function road.array_length(value, go_type)
   return known and (go_type == nil or known[1] == go_type) and ffi.sizeof(value) / known[2] or nil
 end
 
-local function fail(fn, cell)
+-- A call that is made again by another road counts there.
+local function fail(fn, cell, calls)
   local status = tonumber(cell.status)
   cell.status = 0
+  calls[0] = calls[0] - 1
   if status == DEEP then
     error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
   elseif status == CLOSED then
@@ -392,7 +394,7 @@ local function pure_parts(pure)
 end
 
 local PURE_UPVALUES = [[
-  local entry, cell, by_capi, fail, type, select, floor, array_length, signed, unsigned, new = ...
+  local entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new = ...
 ]]
 
 -- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
@@ -402,7 +404,7 @@ local PURE_UPVALUES = [[
 --       if select('#', ...) == 2 and type(a1) == 'string' and … then
 --         local r = entry(a1, #a1, a2)
 --         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
---         fail(self, cell)
+--         fail(self, cell, calls)
 --       end
 --       return by_capi(self, ...)
 --     end
@@ -414,7 +416,7 @@ local function pure_source(parts)
       if select('#', ...) == $count $tests then
         $result entry($values)
         if cell.status == 0 then return $results end
-        fail(self, cell)
+        fail(self, cell, calls)
       end
       return by_capi(self, ...)
     end]], {
@@ -433,9 +435,9 @@ end
 --       local o1 = new(n, 0)
 --       for i = 1, n do
 --         local a1, a2 = t1[i], t2[i]
---         if not (type(a1) == 'number' and …) then return by_capi(self, t1, t2) end
+--         if not (type(a1) == 'number' and …) then … return by_capi(self, t1, t2) end
 --         local r = entry(a1, a2)
---         if cell.status ~= 0 then fail(self, cell) return by_capi(self, t1, t2) end
+--         if cell.status ~= 0 then … return by_capi(self, t1, t2) end
 --         o1[i] = signed(r)
 --       end
 --       return o1
@@ -457,10 +459,14 @@ local function pure_map_source(parts)
       for i = 1, n do
         local $names = $elements
         $lengths
-        if not ($tests) then return by_capi(self, $tables) end
+        if not ($tests) then
+          calls[0] = calls[0] - (i - 1)
+          return by_capi(self, $tables)
+        end
         $result entry($values)
         if cell.status ~= 0 then
-          fail(self, cell)
+          fail(self, cell, calls)
+          calls[0] = calls[0] - (i - 1)
           return by_capi(self, $tables)
         end
         $stores
@@ -481,8 +487,9 @@ local function address(number)
 end
 
 local function load_pure(chunk, c_type, pure, capi)
-  return chunk(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)), capi, fail, type, select,
-    math.floor, road.array_length, signed, unsigned, new_table)
+  return chunk(ffi.cast(c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)),
+    ffi.cast("uint64_t *", address(pure.calls)), capi, fail, type, select, math.floor, road.array_length, signed,
+    unsigned, new_table)
 end
 
 local function by_pure(fn)
@@ -586,6 +593,11 @@ end
 ---@return goloader.Error|nil err
 function Func:each(...)
   return self:many_discarded(as_tables(...))
+end
+
+-- Without FFI there is nothing to be done that C does not do.
+if not has_ffi then
+  Func.map, Func.each = Func.many, Func.many_discarded
 end
 
 return road

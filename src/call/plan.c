@@ -578,10 +578,10 @@ struct gl_counters *gl_plan_counters(struct gl_plan *plan)
 	/* The faster roads count for themselves, but for panics, which gl_call_check sees. */
 	if (ffi != NULL) {
 		c->calls += ffi->calls;
-		c->crossings += ffi->calls;
+		c->crossings += ffi->calls - ffi->in_company;
 		c->bytes_in += ffi->bytes_in;
 		c->bytes_out += ffi->bytes_out;
-		ffi->calls = ffi->bytes_in = ffi->bytes_out = 0;
+		ffi->calls = ffi->in_company = ffi->bytes_in = ffi->bytes_out = 0;
 	}
 	if (plan->pure != NULL) {
 		c->calls += *plan->pure->calls;

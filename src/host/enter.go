@@ -251,6 +251,9 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, words unsafe.Pointer) {
 			copy(ints[:], all[:c.nparams])
 			enter.CallInts(c.fn, ints, number)
 			all[0] = ints[0]
+			if len(all) > int(c.nparams) {
+				c.in_company++
+			}
 		}
 	}
 	*c.inside = 0

@@ -69,6 +69,7 @@ struct gl_ffi_call {
 	uint32_t busy;              /* results of an earlier call are still being taken */
 	uint64_t ints[GL_INT_REGS]; /* is_integral: registers, before the call and after it */
 	uint64_t calls, bytes_in, bytes_out;
+	uint64_t in_company; /* of calls, those that entered Go together with one before them */
 	/* set by C */
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
