@@ -158,6 +158,9 @@ static int func_stats(lua_State *L)
 	return 1;
 }
 
+/* func:keep(arguments…) -> results, left in Go as handles */
+static int func_keep(lua_State *L) { return gl_plan_call_keeping(L, plan_of(L, check_func(L)), 2); }
+
 static int func_tostring(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -267,6 +270,7 @@ void binding_open_func(lua_State *L)
 		{ "many", func_many },
 		{ "many_discarded", func_many_discarded },
 		{ "stats", func_stats },
+		{ "keep", func_keep },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },

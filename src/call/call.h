@@ -35,8 +35,10 @@
 
 /* The Go half of calls: its entry points and the memory that streams lie in. One per host and Lua state. */
 struct gl_caller;
-struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err);
+struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
+/* Tells Go of the handles that Lua has no use for any more. */
+void gl_caller_flush(struct gl_caller *caller);
 
 /* What was done with an export, since its module was loaded or the counters were set to 0. */
 struct gl_counters {
@@ -64,6 +66,10 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
  * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
  * does. */
 int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
+/* The same; results stay in Go as handles, but for errors, nil, booleans, numbers and strings. */
+int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first);
+/* Pushes a handle of the variable. */
+void gl_plan_ref(lua_State *L, struct gl_plan *plan);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
@@ -90,6 +96,8 @@ bool gl_job_is_done(struct gl_job *job);
 bool gl_job_cancel(struct gl_job *job);
 /* Pushes what gl_plan_call would for a job that is done, and returns the number of values, or raises. */
 int gl_job_results(lua_State *L, struct gl_job *job);
+/* Are there handles among the results? Then gl_job_results can be called once only. */
+bool gl_job_has_handles(const struct gl_job *job);
 /* The function's name. */
 const char *gl_job_name(const struct gl_job *job);
 /* Has gl_jobs_ready give the job, once, when it is done. */

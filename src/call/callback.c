@@ -128,7 +128,8 @@ void gl_encode_function(struct encoder *e, int idx, const struct type *type, con
 	}
 	luaL_checkstack(L, 8, NULL);
 	if (!is_callable(L, idx)) {
-		gl_encode_fail(e, path, "%s expected (a function), got %s", type->name,
+		gl_encode_fail(e, path, "%s expected (a %s), got %s", type->name,
+			       e->plan->export->kind == GL_EXPORT_VAR ? "handle" : "function",
 			       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
 	}
 	if (e->callback != NULL) {

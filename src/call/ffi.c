@@ -241,8 +241,9 @@ void gl_ffi_free(struct gl_ffi_call *call)
 
 /* ---- what is left to C ------------------------------------------------------------------------------------------ */
 
-static void push_result(lua_State *L, const struct gl_ffi_call *call, uint32_t i, const uint64_t *text)
+static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const uint64_t *text)
 {
+	const struct gl_ffi_call *call = &ffi->call;
 	const union gl_ffi_word *word = &call->out[(size_t)2 * i];
 	struct type type = { .bits = 64 };
 
@@ -258,7 +259,7 @@ static void push_result(lua_State *L, const struct gl_ffi_call *call, uint32_t i
 	case GL_FFI_BYTES: lua_pushlstring(L, word->s, (size_t)word[1].d); break;
 	case GL_FFI_ERROR:
 		if (word[1].u != 0) {
-			gl_decode_error(L, &text);
+			gl_decode_error(L, &text, ffi->caller);
 		} else {
 			lua_pushnil(L);
 		}
@@ -275,18 +276,18 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
-		gl_call_check(L, ffi->plan, call->failure, &text);
+		gl_call_check(L, ffi->caller, ffi->plan->name, call->failure, &text);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
 	if (has_error && call->out[2 * n - 1].u != 0) {
 		lua_pushnil(L);
-		push_result(L, call, (uint32_t)n - 1, text.p);
+		push_result(L, ffi, (uint32_t)n - 1, text.p);
 		n = 2;
 	} else {
 		n -= has_error;
 		for (int i = 0; i < n; i++) {
-			push_result(L, call, (uint32_t)i, text.p);
+			push_result(L, ffi, (uint32_t)i, text.p);
 		}
 	}
 	gl_buffer_give(call->text, &text);

@@ -117,7 +117,7 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 	plan->counters.calls += many.done + (many.call.status != GL_CALL_DONE);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&caller->in, &in);
-	gl_call_check(L, plan, many.call.status, &out);
+	gl_plan_check_call(L, plan, many.call.status, &out);
 	if (plan->has_funcs) {
 		gl_functions_cut(L, caller, inside);
 	}

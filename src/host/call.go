@@ -154,6 +154,14 @@ func call(c *C.struct_gl_call) {
 	done = true
 }
 
+// function is the closure that is to be called, nil where it is code at an address alone.
+func function(c *C.struct_gl_call) unsafe.Pointer {
+	if c.handle == 0 {
+		return nil
+	}
+	return *(*unsafe.Pointer)(lookup(uint64(c.handle)).p)
+}
+
 func (p *plan) call(c *C.struct_gl_call) {
 	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
 	if p.scoped {
@@ -162,8 +170,8 @@ func (p *plan) call(c *C.struct_gl_call) {
 	}
 	var regs enter.Regs
 	stack := p.decodeParams(&in, &regs)
-	p.enter(c.addr, &regs, stack)
-	p.encodeResults(&writer{buffer: c.out}, &regs, stack)
+	p.enter(c.addr, function(c), &regs, stack)
+	p.encodeResults(&writer{buffer: c.out}, &regs, stack, bool(c.keep))
 }
 
 // decodeParams puts the arguments where the function expects them: in registers and on the stack that it returns.
@@ -197,13 +205,16 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 	return stack
 }
 
-// enter calls the code.
-func (p *plan) enter(code unsafe.Pointer, regs *enter.Regs, stack unsafe.Pointer) {
-	if p.frame.size == 0 {
+// enter calls the code, or the closure where there is one.
+func (p *plan) enter(code, closure unsafe.Pointer, regs *enter.Regs, stack unsafe.Pointer) {
+	if closure == nil && p.frame.size == 0 {
 		enter.Call(code, regs, nil)
 		return
 	}
-	setup.reflectcall(p.frame.typ, hide(unsafe.Pointer(&code)), stack, uint32(p.frame.size), uint32(p.frame.result),
+	if closure == nil {
+		closure = unsafe.Pointer(&code)
+	}
+	setup.reflectcall(p.frame.typ, hide(closure), stack, uint32(p.frame.size), uint32(p.frame.result),
 		uint32(p.frame.size+p.frame.spill), (*enter.Regs)(hide(unsafe.Pointer(regs))))
 }
 
@@ -216,11 +227,20 @@ func hide(p unsafe.Pointer) unsafe.Pointer {
 	return unsafe.Pointer(x ^ 0)
 }
 
-// encodeResults writes what the function has left in registers and on the stack.
-func (p *plan) encodeResults(out *writer, regs *enter.Regs, stack unsafe.Pointer) {
+// encodeResults writes what the function has left in registers and on the stack. keep: it stays in Go.
+func (p *plan) encodeResults(out *writer, regs *enter.Regs, stack unsafe.Pointer, keep bool) {
 	for i := range p.results {
 		q := &p.results[i]
 		switch {
+		case keep:
+			v := q.alloc()
+			if q.regs == nil && q.size > 0 {
+				value(q.shape(), v).Set(value(q.shape(), unsafe.Add(stack, q.stack)))
+			}
+			for _, s := range q.regs {
+				s.store(regs, v)
+			}
+			q.keep(out, v, true)
 		case q.regs == nil:
 			q.encode(out, unsafe.Add(stack, q.stack))
 		case q.kind == C.GL_KIND_STRING:
@@ -320,7 +340,8 @@ func left(done *bool) {
 		return
 	}
 	if r := recover(); r != nil {
-		if _, ok := r.(carryError); ok {
+		switch r.(type) {
+		case carryError, goneError:
 			panic(r)
 		}
 		panic(panicked{r, traceback()})
@@ -377,6 +398,9 @@ func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 		w.word(v.number)
 		w.word(v.serial)
 		w.string(v.text)
+	case goneError:
+		*status = C.GL_CALL_GONE
+		w.string(string(v))
 	default:
 		*status = C.GL_CALL_PANICKED
 		w.string(panicText(p.value))

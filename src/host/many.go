@@ -47,10 +47,10 @@ func (p *plan) manyOnce(c *C.struct_gl_call, in *reader, out *writer, discard bo
 	}
 	var regs enter.Regs
 	stack := p.decodeParams(in, &regs)
-	p.enter(c.addr, &regs, stack)
+	p.enter(c.addr, nil, &regs, stack)
 	failed := p.returnedError(&regs, stack)
 	if failed || !discard {
-		p.encodeResults(out, &regs, stack)
+		p.encodeResults(out, &regs, stack, false)
 	}
 	return failed
 }

@@ -177,7 +177,7 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 			return 0
 		case result == cantStop:
 			return -1
-		case result == stillUsed && collections > 0:
+		case result == stillUsed && collections > 0 && user.kind != C.GL_HOLDER_HANDLE:
 			collections--
 			runtime.GC()
 			time.Sleep(time.Millisecond) // finalizers are run by another goroutine
@@ -220,6 +220,8 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 	self := goid()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	unique := takeUnique(going)
+	handles.Lock()
+	defer handles.Unlock()
 	ok := withWorldStopped(func() {
 		var found bool
 		if runner, found = runnerOf(going, self, unwinder); found {
@@ -234,15 +236,18 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 			*(*uintptr)(c[0]) = uintptr(c[1])
 		}
 		dropUnique(going)
-		if r.prove != C.GL_PROVE_NOTHING {
-			var constants bool
-			if user, found, constants = userOf(going, r.prove == C.GL_PROVE_CODE, self, unwinder); found {
+		if r.prove == C.GL_PROVE_NOTHING {
+			dropHandles(handlesOf(going))
+		} else {
+			t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, dropHandles: r.drop_handles != 0}
+			if user, found = t.userOf(going); found {
 				result = stillUsed
 				return
 			}
-			if constants {
+			if t.constants {
 				r.constants_stay = 1
 			}
+			dropHandles(t.drops)
 		}
 		for i := range going {
 			unlink(going[i].moduledata)
@@ -502,7 +507,7 @@ func (c typeCache) purge(going parts) (restore func()) {
 // purgeTypes drops from the caches what mentions a type that goes. If it then doesn't go, all that must be put back: a
 // type made by reflect lives as long as it is in its cache.
 func purgeTypes(going parts) (restore func()) {
-	var restores []func()
+	restores := []func(){purgeClasses(going)}
 	for _, c := range typeMaps {
 		restores = append(restores, c.purge(going))
 	}

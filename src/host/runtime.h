@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x9032ac95948cea9e)
+#define GL_HOST_PROTOCOL UINT64_C(0x7f147cc8e8de8138)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -103,7 +103,8 @@ enum gl_holder {
 	GL_HOLDER_STACK,
 	GL_HOLDER_FINALIZER,
 	GL_HOLDER_OBJECT,
-	GL_HOLDER_CODE
+	GL_HOLDER_CODE,
+	GL_HOLDER_HANDLE /* of Lua's */
 };
 
 /* What there must be no reference to, beside goroutines that run its code. The types may be remembered (and stay) where
@@ -117,6 +118,7 @@ struct gl_retired {
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	enum gl_prove prove;
+	int drop_handles; /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
