@@ -126,6 +126,19 @@ describe("a Lua function that Go calls", function()
     assert.same({ 2, 3, 4 }, results)
   end)
 
+  it("gets values that stay in Go, and gives them back", function()
+    local handles = assert(host:build "spec/testdata/handles/handles.go")
+    local apply = handles.Apply
+    assert.equal(9, apply(handles.Adder(5), 4)) -- a function that Go has made goes the short way
+    local chan
+    callbacks.Channel(function(c) chan = c end)
+    assert.is_nil(chan)
+    assert(support.eventually(function()
+      collectgarbage()
+      return handles:unload()
+    end))
+  end)
+
   it("has a context and its values beside it", function()
     assert.equal("VALUE", callbacks.Context({ values = { key = "value" } }, string.upper))
   end)

@@ -102,6 +102,36 @@ describe("a job", function()
   end)
 end)
 
+describe("a job of values that stay in Go", function()
+  local handles
+
+  setup(function() handles = assert(host:build "spec/testdata/handles/handles.go") end)
+  teardown(function()
+    collectgarbage()
+    collectgarbage()
+    assert(handles:unload())
+  end)
+
+  it("takes them and gives them", function()
+    local job = handles.New:async "one"
+    local counter = job:wait()
+    assert.equal(3, counter:Add(3))
+    assert.is_true(rawequal(counter, job:wait()))
+    assert.equal(6, handles.Total:async(counter, counter):wait())
+    assert.equal(9, handles.Apply:async(handles.Adder(5), 4):wait())
+  end)
+
+  it("keeps nothing of them when Lua has forgotten it", function()
+    local gate = handles.New "one"
+    for _ = 1, 100 do handles.New:async "forgotten" end
+    for _ = 1, 100 do handles.New:async("waited for"):wait() end
+    local job = handles.Fail:async "zero"
+    assert.is_true(support.eventually(function() return job:done() end))
+    job = nil -- luacheck: ignore
+    assert.equal("one", gate.Name)
+  end)
+end)
+
 describe("a wait with a timeout", function()
   it("gives nil and an error with the code timeout, and the job goes on", function()
     local job = jobs.Block:async(1)
