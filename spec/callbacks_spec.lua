@@ -245,6 +245,32 @@ describe("a Lua function where it can't be called", function()
       callbacks.Elsewhere(function() return "never" end))
   end)
 
+  it("is not confused with those of a finalizer that calls Go meanwhile", function()
+    -- Names of arguments are strings, which make garbage, which makes Lua collect while arguments are written.
+    local finalized, wrong = 0, 0
+    local function garbage()
+      local proxy = newproxy and newproxy(true) or setmetatable({}, {})
+      getmetatable(proxy).__gc = function()
+        finalized = finalized + 1
+        if callbacks.Apply(1, function(n) return n + 1 end) ~= 2 then wrong = wrong + 1 end
+        pcall(callbacks.Apply, 1, function() error {} end)
+        pcall(callbacks.Handle, { OnItem = print, More = { 1 } }, items)
+      end
+      return newproxy and proxy or setmetatable({}, getmetatable(proxy))
+    end
+    collectgarbage("setpause", 10)
+    for i = 1, 3000 do
+      garbage()
+      local text = callbacks.Compose("a" .. i, string.upper, function(s) return s .. "1" end,
+        function(s) return s .. "2" end, function(s) return s .. "3" end)
+      assert.equal("A" .. i .. "123", text)
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage()
+    assert.is_true(finalized > 1000)
+    assert.equal(0, wrong)
+  end)
+
   it("is not kept by Go", function()
     local gone = setmetatable({}, { __mode = "v" })
     do
