@@ -55,7 +55,9 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 	/* What was written so far is of no use, its memory is. */
 	if (e->callback == NULL) {
 		gl_buffer_give(&e->plan->caller->in, e->in);
-		gl_functions_cut(L, e->plan->caller, e->plan->caller->functions.inside);
+		if (e->nfunctions > 0) {
+			gl_functions_cut(L, e->plan->caller, e->functions);
+		}
 	}
 	luaL_checkstack(L, 8, NULL);
 	add_path(way, sizeof(way), L, path);
@@ -311,7 +313,9 @@ static void enter(struct encoder *e, const struct path *path)
 		}
 		gl_encode_fail(e, path, "tables nest deeper than %d levels: is one of them in itself?", MAX_DEPTH / 2);
 	}
-	luaL_checkstack(e->L, 12, "arguments nest too deep");
+	if (!lua_checkstack(e->L, 12)) {
+		gl_encode_fail(e, NULL, "tables nest too deep");
+	}
 }
 
 /* Number of elements of the sequence at idx; raises when the table holds something else as well. */

@@ -432,7 +432,6 @@ int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at)
 			plan->ntypes++; /* what it has is to be freed */
 			return -1;
 		}
-		plan->has_funcs = plan->has_funcs || plan->types[plan->ntypes].kind == GL_KIND_FUNC;
 	}
 	return 0;
 }

@@ -44,7 +44,7 @@ struct function;
 struct gl_functions {
 	struct function *list;
 	uint32_t n, cap;
-	uint32_t inside; /* how many belong to calls that are in Go */
+	uint32_t inside; /* how many a call that fails leaves: those of calls below it */
 	uint64_t serial;
 };
 
@@ -99,7 +99,6 @@ struct gl_plan {
 	uint32_t calls;    /* under way: Go may have called Lua, which is anywhere */
 	bool fast;         /* goes by the fast road */
 	bool has_error;    /* the last result is an error */
-	bool has_funcs;    /* a parameter may hold functions */
 	char *refusal;     /* why it can't be called, or NULL */
 	char *name;        /* the export's, which jobs may outlive */
 	uint32_t refs;     /* the owner's, and one for each job that may want to know the types of its results */
@@ -134,6 +133,7 @@ struct encoder {
 	struct gl_plan *plan;
 	struct gl_buffer *in;
 	const struct gl_callback *callback; /* what is encoded is the result of a Lua function, or NULL */
+	uint32_t nfunctions, functions;     /* how many it has put in the table, above how many */
 	bool is_job;                        /* the call outlasts this one of Lua */
 	uint32_t param;                     /* which one is being encoded; nparams for a variable */
 	int arg;                            /* its number in the call as Lua counts them */
