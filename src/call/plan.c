@@ -29,6 +29,10 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.reflectcall = find_func(host, "runtime.reflectcall"),
 		.unsafe_New = find_func(host, "reflect.unsafe_New"),
 		.unsafe_NewArray = find_func(host, "reflect.unsafe_NewArray"),
+		.exported_methods = find_func(host, "internal/abi.(*Type).ExportedMethods"),
+		.resolve_name = find_func(host, "reflect.resolveNameOff"),
+		.resolve_type = find_func(host, "reflect.resolveTypeOff"),
+		.resolve_text = find_func(host, "reflect.resolveTextOff"),
 		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
 		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
 		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
@@ -39,9 +43,11 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.type_bytes = (int32_t)abi->type.size,
 	};
 
-	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL) {
+	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL ||
+	    setup.exported_methods == NULL || setup.resolve_name == NULL || setup.resolve_type == NULL ||
+	    setup.resolve_text == NULL) {
 		return gl_fail(err, GL_EHOST, "%s: no symbol %s: a host must import \"plugin\"", gl_host_path(host),
-			       setup.reflectcall == NULL ? "runtime.reflectcall" : "reflect.unsafe_New");
+			       setup.reflectcall == NULL ? "runtime.reflectcall" : "of package reflect that is needed");
 	}
 	set_up(&setup);
 	if (setup.ints != GL_INT_REGS || setup.floats != GL_FLOAT_REGS) {

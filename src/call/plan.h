@@ -74,7 +74,8 @@ struct gl_caller {
 	/* Handles that Lua has no use for any more: Go is told of many at once. */
 	uint64_t released[64];
 	size_t nreleased;
-	size_t users; /* the host's userdata, handles and classes: the last one frees the caller */
+	size_t nclasses; /* made since they were last forgotten */
+	size_t users;    /* the host's userdata, handles and classes: the last one frees the caller */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */

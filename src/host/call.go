@@ -28,7 +28,10 @@ var setup struct {
 	new         func(typ unsafe.Pointer) unsafe.Pointer
 	newArray    func(typ unsafe.Pointer, n int) unsafe.Pointer
 
-	code [3]unsafe.Pointer // what the functions above point to: closures that are nothing but code
+	exportedMethods                       func(typ unsafe.Pointer) []method
+	resolveName, resolveType, resolveText func(typ unsafe.Pointer, off int32) unsafe.Pointer
+
+	code [7]unsafe.Pointer // what the functions above point to: closures that are nothing but code
 
 	callback *[0]byte // C's void (*)(struct gl_callback *)
 
@@ -38,10 +41,15 @@ var setup struct {
 
 //export goloader_call_setup
 func goloader_call_setup(s *C.struct_gl_call_setup) {
-	setup.code = [3]unsafe.Pointer{s.reflectcall, s.unsafe_New, s.unsafe_NewArray}
-	*(*unsafe.Pointer)(unsafe.Pointer(&setup.reflectcall)) = unsafe.Pointer(&setup.code[0])
-	*(*unsafe.Pointer)(unsafe.Pointer(&setup.new)) = unsafe.Pointer(&setup.code[1])
-	*(*unsafe.Pointer)(unsafe.Pointer(&setup.newArray)) = unsafe.Pointer(&setup.code[2])
+	setup.code = [...]unsafe.Pointer{s.reflectcall, s.unsafe_New, s.unsafe_NewArray, s.exported_methods, s.resolve_name,
+		s.resolve_type, s.resolve_text}
+	for i, f := range [...]unsafe.Pointer{
+		unsafe.Pointer(&setup.reflectcall), unsafe.Pointer(&setup.new), unsafe.Pointer(&setup.newArray),
+		unsafe.Pointer(&setup.exportedMethods), unsafe.Pointer(&setup.resolveName), unsafe.Pointer(&setup.resolveType),
+		unsafe.Pointer(&setup.resolveText),
+	} {
+		*(*unsafe.Pointer)(f) = unsafe.Pointer(&setup.code[i])
+	}
 	setup.callback = s.callback
 	setup.gPanic, setup.panicLink, setup.panicGoexit = int(s.g_panic), int(s.panic_link), int(s.panic_goexit)
 	setup.typeSize, setup.typePtrBytes = uintptr(s.type_size), uintptr(s.type_ptrbytes)
