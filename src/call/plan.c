@@ -614,7 +614,7 @@ void gl_type_make_keys(lua_State *L, const struct type *constant)
 		struct type_field *field = &type->fields[i];
 
 		lua_pushstring(L, field->name);
-		field->key = lua_tostring(L, -1);
+		field->key = gl_key_at(L, -1);
 		field->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 		uint32_t at = gl_key_hash(field->key);
 		while (type->by_key[at & mask] != 0) {

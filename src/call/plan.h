@@ -15,7 +15,7 @@ struct type;
 struct type_field {
 	char *name;
 	const struct type *type;
-	const char *key; /* the Lua string of that name, which ref keeps where it is; NULL: not made yet */
+	const void *key; /* the Lua string of that name, which ref keeps where it is; NULL: not made yet */
 	int ref;
 };
 
@@ -97,13 +97,13 @@ struct gl_plan {
 	uint32_t nparams, nresults;
 	uint32_t receiver; /* parameters that Lua does not count: a method's receiver */
 	uint32_t calls;    /* under way: Go may have called Lua, which is anywhere */
-	bool fast;      /* goes by the fast road */
-	bool has_error; /* the last result is an error */
-	bool has_funcs; /* a parameter may hold functions */
-	char *refusal;  /* why it can't be called, or NULL */
-	char *name;     /* the export's, which jobs may outlive */
-	uint32_t refs;  /* the owner's, and one for each job that may want to know the types of its results */
-	uint32_t jobs;  /* under way */
+	bool fast;         /* goes by the fast road */
+	bool has_error;    /* the last result is an error */
+	bool has_funcs;    /* a parameter may hold functions */
+	char *refusal;     /* why it can't be called, or NULL */
+	char *name;        /* the export's, which jobs may outlive */
+	uint32_t refs;     /* the owner's, and one for each job that may want to know the types of its results */
+	uint32_t jobs;     /* under way */
 	struct gl_counters counters;
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 	const struct gl_module *mod;
@@ -216,7 +216,14 @@ int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at);
 int gl_plan_read_places(struct gl_plan *plan, const uint64_t **at);
 /* Makes the Lua strings by which a struct's fields are known. */
 void gl_type_make_keys(lua_State *L, const struct type *type);
-static inline uint32_t gl_key_hash(const char *key) { return (uint32_t)((uintptr_t)key >> 4 ^ (uintptr_t)key >> 14); }
+static inline uint32_t gl_key_hash(const void *key) { return (uint32_t)((uintptr_t)key >> 4 ^ (uintptr_t)key >> 14); }
+/* What tells the string at idx from all others, in one call where Lua allows that. */
+static inline const void *gl_key_at(lua_State *L, int idx)
+{
+	const void *key = lua_topointer(L, idx);
+
+	return key != NULL || lua_type(L, idx) != LUA_TSTRING ? key : lua_tostring(L, idx);
+}
 /* Forgets the types, here and in Go. */
 void gl_plan_clear(struct gl_plan *plan);
 
