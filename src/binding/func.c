@@ -159,10 +159,7 @@ static int func_stats(lua_State *L)
 }
 
 /* func:keep(arguments…) -> results, left in Go as handles */
-static int func_keep(lua_State *L)
-{
-	return gl_plan_call_keeping(L, plan_of(L, check_func(L)), 2);
-}
+static int func_keep(lua_State *L) { return gl_plan_call_keeping(L, plan_of(L, check_func(L)), 2); }
 
 static int func_tostring(lua_State *L)
 {
