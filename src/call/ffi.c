@@ -71,6 +71,7 @@ void gl_entries_set_up(struct gl_caller *caller)
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
 	caller->many.near = s.many;
+	caller->handle.near = s.handle;
 	caller->call_ffi[0].near = s.ffi[0];
 	caller->call_ffi[1].near = s.ffi[1];
 	caller->ffi_many.near = s.ffi_many;

@@ -297,7 +297,7 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 	op->handle = h->id;
 	op->out = out;
 	if (can_go) {
-		caller->handle(op);
+		gl_enter(caller, &caller->handle, op);
 		if (op->status == GL_CALL_DONE) {
 			free(none.p);
 			return;

@@ -93,7 +93,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_set", &caller->set },
 		{ "goloader_job_start", &caller->job_start },
 		{ "goloader_job_cancel", &caller->job_cancel },
-		{ "goloader_handle", &caller->handle },
+		{ "goloader_handle", &caller->handle.far },
 		{ "goloader_class", &caller->class_of },
 		{ "goloader_method", &caller->method },
 		{ "goloader_copy_plan", &caller->copy_plan },

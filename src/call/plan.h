@@ -54,8 +54,8 @@ struct gl_caller {
 	int own_ref;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	/* take struct gl_call, gl_fast_call, gl_many, gl_ffi_call: any, is_integral */
-	struct gl_entry call, call_fast, many, call_ffi[2], ffi_many;
+	/* take struct gl_call, gl_fast_call, gl_many, gl_handle_op, gl_ffi_call: any, is_integral */
+	struct gl_entry call, call_fast, many, handle, call_ffi[2], ffi_many;
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
@@ -64,7 +64,6 @@ struct gl_caller {
 	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
 	struct gl_functions functions;
 	struct jobs *jobs; /* NULL till the first is started */
-	void (*handle)(struct gl_handle_op *);
 	void (*class_of)(struct gl_class_request *);
 	void (*method)(struct gl_method_request *);
 	void (*copy_plan)(struct gl_method_request *);
