@@ -347,6 +347,9 @@ describe("a Lua function where it can't be called", function()
     assert.is_true(callbacks.IsNil:async(nil):wait())
     assert.matches("parameter 'f': func%(int%) int expected %(a function%), got string",
       message(callbacks.Apply, 1, "f"))
+    local given = "nothing"
+    callbacks.Channel(function(channel) given = channel end)
+    assert.is_nil(given)
   end)
 end)
 

@@ -71,6 +71,7 @@ void gl_entries_set_up(struct gl_caller *caller)
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
 	caller->many.near = s.many;
+	caller->handle.near = s.handle;
 	for (int i = 0; i < GL_FFI_SORTS; i++) {
 		caller->call_ffi[i].near = s.ffi[i];
 	}

@@ -92,7 +92,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_set", &caller->set },
 		{ "goloader_job_start", &caller->job_start },
 		{ "goloader_job_cancel", &caller->job_cancel },
-		{ "goloader_handle", &caller->handle },
+		{ "goloader_handle", &caller->handle.far },
 		{ "goloader_class", &caller->class_of },
 		{ "goloader_method", &caller->method },
 		{ "goloader_copy_plan", &caller->copy_plan },
@@ -612,7 +612,7 @@ void gl_type_make_keys(lua_State *L, const struct type *constant)
 		struct type_field *field = &type->fields[i];
 
 		lua_pushstring(L, field->name);
-		field->key = lua_tostring(L, -1);
+		field->key = gl_key_at(L, -1);
 		field->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 		uint32_t at = gl_key_hash(field->key);
 		while (type->by_key[at & mask] != 0) {

@@ -205,6 +205,11 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 			regs.Ints[reg], regs.Ints[reg+1] = uintptr(regs.Ptrs[reg]), uintptr(len(v))
 		case q.inOneRegister():
 			regs.Ints[q.regs[0].reg] = uintptr(in.word())
+		case q.isPointer:
+			// What C's memory holds is a number: the pointer comes from where the collector sees it.
+			reg := q.regs[0].reg
+			regs.Ptrs[reg] = q.decodePointer(in)
+			regs.Ints[reg] = uintptr(regs.Ptrs[reg])
 		default:
 			v := q.alloc()
 			q.decode(in, v)

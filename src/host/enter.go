@@ -49,6 +49,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	s.enter = (*[0]byte)(enter.FromC())
 	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
 	s.call, s.call_fast, s.many = funcValue(enterCall), funcValue(enterCallFast), funcValue(enterMany)
+	s.handle = funcValue(enterHandle)
 	s.ffi[C.GL_FFI_ANY], s.ffi[C.GL_FFI_WORDS] = funcValue(ffiAny), funcValue(ffiWords)
 	s.ffi[C.GL_FFI_INTEGRAL], s.ffi_many = funcValue(ffiIntegral), funcValue(ffiMany)
 }
@@ -109,6 +110,7 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 
 func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
 func enterMany(p unsafe.Pointer)     { goloader_many((*C.struct_gl_many)(p)) }
+func enterHandle(p unsafe.Pointer)   { goloader_handle((*C.struct_gl_handle_op)(p)) }
 func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------
