@@ -29,7 +29,7 @@ func (t *tracer) findHandles() (user holder, found bool) {
 				continue
 			}
 			if !mayDrop {
-				return holder{kind: C.GL_HOLDER_HANDLE, held: i}, true
+				return holder{kind: C.GL_HOLDER_HANDLE, handle: h.name()}, true
 			}
 			t.drops = append(t.drops, i)
 		}
