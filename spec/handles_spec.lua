@@ -182,6 +182,68 @@ describe("an error table", function()
   end)
 end)
 
+describe("what the standard library returns", function()
+  local std
+
+  before_each(function()
+    std = assert(host:load(support.compile("spec/testdata/stdvalues/stdvalues.go", "stdvalues")))
+  end)
+  after_each(function() assert(std:unload()) end)
+
+  it("is used by its methods", function()
+    local re = std.Re "a(b*)"
+    assert.is_true(re:MatchString "xabb")
+    assert.same({ "abb", "bb" }, re:FindStringSubmatch "xabb")
+    assert.equal("AB ABB", re:ReplaceAllStringFunc("ab abb", string.upper))
+    assert.equal("1267650600228229401496703205376", std.Big(0):Exp(std.Big(2), std.Big(100), nil):String())
+    local words, scanner = {}, std.Scanner "a\nb"
+    while scanner:Scan() do words[#words + 1] = scanner:Text() end
+    assert.same({ "a", "b" }, words)
+    local out = std.Buffer()
+    assert.is_true(std.Template "{{.Name}} is {{.N}}":Execute(out, { Name = "x", N = 3 }))
+    assert.equal("x is 3", out:String())
+    local list, values = std.List(), {}
+    list:PushBack(1)
+    list:PushBack "x"
+    local element = list:Front()
+    while element do
+      values[#values + 1] = element.Value
+      element = element:Next()
+    end
+    assert.same({ 1, "x" }, values)
+    local map, n = std.Map(), 0
+    map:Store("a", 1)
+    map:Range(function() n = n + 1 return true end)
+    assert.equal(1, n)
+    assert.same({ 1, true }, { map:Load "a" })
+  end)
+
+  it("is used by its fields", function()
+    local url = std.URL "http://host:80/p?q=1&q=2"
+    assert.same({ "host:80", "80", { "1", "2" } }, { url.Host, url:Port(), url:Query().q })
+    assert.equal("http://host:80/p?q=1&q=2", tostring(url))
+    assert.equal("string", type(std.Timer(1e6).C:recv(5)))
+    local none, err = std.Open "/nonexistent"
+    assert.is_nil(none)
+    assert.equal("open", err:as "*fs.PathError".Op)
+    local header = std.Header:keep()
+    header:Add("B", "2")
+    assert.same({ "2", "1", 2 }, { header:Get "B", header.A[1], #header })
+    assert.is_nil(std.Context():Value "v")
+  end)
+
+  it("serves and asks for pages", function()
+    local server, body = std.Server(), std.Buffer()
+    local response = std.Client():Get(server.URL .. "/page")
+    body:ReadFrom(response.Body)
+    response.Body:Close()
+    server:Close()
+    assert.same({ 200, "/page", "hello" }, { response.StatusCode, response.Header:Get "X-Path", body:String() })
+    assert.equal("GET 1", std.Handle(function(w, r) w:Write(r.Method .. " " .. r:FormValue "q") end))
+    std.Client():CloseIdleConnections()
+  end)
+end)
+
 describe("500 loads with handles, methods and errors", function()
   it("leave the process as it was", function()
     local known = support.runtime_modules()
