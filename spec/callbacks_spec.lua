@@ -178,6 +178,19 @@ describe("a Lua function that Go calls", function()
     assert.same({ 2, 3, 4 }, results)
   end)
 
+  it("gets values that stay in Go, and gives them back", function()
+    local handles = assert(host:build "spec/testdata/handles/handles.go")
+    local apply = handles.Apply
+    assert.equal(9, apply(handles.Adder(5), 4)) -- a function that Go has made goes the short way
+    local chan
+    callbacks.Channel(function(c) chan = c end)
+    assert.is_nil(chan)
+    assert(support.eventually(function()
+      collectgarbage()
+      return handles:unload()
+    end))
+  end)
+
   it("has a context and its values beside it", function()
     assert.equal("VALUE", callbacks.Context({ values = { key = "value" } }, string.upper))
   end)
@@ -284,6 +297,32 @@ describe("a Lua function where it can't be called", function()
       callbacks.Elsewhere(function() return "never" end))
   end)
 
+  it("is not confused with those of a finalizer that calls Go meanwhile", function()
+    -- Names of arguments are strings, which make garbage, which makes Lua collect while arguments are written.
+    local finalized, wrong = 0, 0
+    local function garbage()
+      local proxy = newproxy and newproxy(true) or setmetatable({}, {})
+      getmetatable(proxy).__gc = function()
+        finalized = finalized + 1
+        if callbacks.Apply(1, function(n) return n + 1 end) ~= 2 then wrong = wrong + 1 end
+        pcall(callbacks.Apply, 1, function() error {} end)
+        pcall(callbacks.Handle, { OnItem = print, More = { 1 } }, items)
+      end
+      return newproxy and proxy or setmetatable({}, getmetatable(proxy))
+    end
+    collectgarbage("setpause", 10)
+    for i = 1, 3000 do
+      garbage()
+      local text = callbacks.Compose("a" .. i, string.upper, function(s) return s .. "1" end,
+        function(s) return s .. "2" end, function(s) return s .. "3" end)
+      assert.equal("A" .. i .. "123", text)
+    end
+    collectgarbage("setpause", 200)
+    collectgarbage()
+    assert.is_true(finalized > 1000)
+    assert.equal(0, wrong)
+  end)
+
   it("is not kept by Go", function()
     local gone = setmetatable({}, { __mode = "v" })
     do
@@ -308,6 +347,9 @@ describe("a Lua function where it can't be called", function()
     assert.is_true(callbacks.IsNil:async(nil):wait())
     assert.matches("parameter 'f': func%(int%) int expected %(a function%), got string",
       message(callbacks.Apply, 1, "f"))
+    local given = "nothing"
+    callbacks.Channel(function(channel) given = channel end)
+    assert.is_nil(given)
   end)
 end)
 

@@ -92,6 +92,36 @@ describe("a context", function()
     assert.equal("context canceled", select(2, job:wait()).message)
   end)
 
+  it("may be one that Go has made", function()
+    local named = contexts.Named "lamp"
+    assert.equal("lamp", contexts.Value(named, "name"))
+    assert.is_true(contexts.Equal(named, named))
+    local ctx, cancel = contexts.Cancellable()
+    assert.is_true(contexts.Wait(ctx, 0))
+    cancel()
+    assert.equal("context canceled", select(2, contexts.Wait(ctx, 60)).message)
+  end)
+
+  it("that Go has made ends a job, and the job's cancel does not end it", function()
+    local ctx, cancel = contexts.Cancellable()
+    local one, other = contexts.Wait:async(ctx, 60), contexts.Wait:async(ctx, 60)
+    assert.is_true(one:cancel())
+    assert.equal("context canceled", select(2, one:wait(20)).message)
+    assert.is_false(other:done())
+    cancel()
+    assert.equal("context canceled", select(2, other:wait(20)).message)
+  end)
+
+  it("is given to Lua functions, which may pass it on", function()
+    local seen = {}
+    assert.is_true(contexts.Each({ values = { key = "value" } }, 3, function(ctx, i)
+      seen[#seen + 1] = contexts.Value(ctx, "key") .. i
+    end))
+    assert.same({ "value0", "value1", "value2" }, seen)
+    local _, err = contexts.Each(0.01, 1000, function(ctx) return contexts.Wait(ctx, 60) end)
+    assert.equal("context deadline exceeded", err.message)
+  end)
+
   it("must be given", function()
     assert.matches("bad argument #1 to 'Left' %(missing: ctx context%.Context%)", message(contexts.Left))
   end)

@@ -153,6 +153,36 @@ describe("results of jobs that stay in Go", function()
   end)
 end)
 
+describe("a job of values that stay in Go", function()
+  local handles
+
+  setup(function() handles = assert(host:build "spec/testdata/handles/handles.go") end)
+  teardown(function()
+    collectgarbage()
+    collectgarbage()
+    assert(handles:unload())
+  end)
+
+  it("takes them and gives them", function()
+    local job = handles.New:async "one"
+    local counter = job:wait()
+    assert.equal(3, counter:Add(3))
+    assert.is_true(rawequal(counter, job:wait()))
+    assert.equal(6, handles.Total:async(counter, counter):wait())
+    assert.equal(9, handles.Apply:async(handles.Adder(5), 4):wait())
+  end)
+
+  it("keeps nothing of them when Lua has forgotten it", function()
+    local gate = handles.New "one"
+    for _ = 1, 100 do handles.New:async "forgotten" end
+    for _ = 1, 100 do handles.New:async("waited for"):wait() end
+    local job = handles.Fail:async "zero"
+    assert.is_true(support.eventually(function() return job:done() end))
+    job = nil -- luacheck: ignore
+    assert.equal("one", gate.Name)
+  end)
+end)
+
 describe("a wait with a timeout", function()
   it("gives nil and an error with the code timeout, and the job goes on", function()
     local job = jobs.Block:async(1)
@@ -404,9 +434,9 @@ describe("an event loop", function()
       end)
     end
     poll:start("r", function() goloader.step() end)
-    run("slow", jobs.Sleep:async(0.1))
+    run("slow", jobs.Sleep:async(1))
     run("quick", jobs.Sleep:async(0.02))
-    run("late", jobs.Block:async(1), 0.06)
+    run("late", jobs.Block:async(1), 0.5)
     run("done", jobs.Add:async(1, 2))
     local ticks = 0
     local timer = uv.new_timer()
@@ -419,7 +449,7 @@ describe("an event loop", function()
     timer:close()
     uv.run()
     jobs.Release()
-    assert.same({ "done 3", "quick 0.02", "late timeout", "slow 0.1" }, seen)
+    assert.same({ "done 3", "quick 0.02", "late timeout", "slow 1" }, seen)
     assert.is_true(ticks > 5) -- nothing blocked
   end)
 

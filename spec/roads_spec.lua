@@ -219,6 +219,66 @@ describe("a string that a function does not keep", function()
   end
 end)
 
+-- To make a string, or a box of LuaJIT's, is a step of Lua's collector.
+describe("a finalizer that makes the call that it interrupts", function()
+  local one, other
+
+  setup(function()
+    object = support.compile("spec/testdata/roads/roads.go", "roads")
+    one, other = load(), load()
+  end)
+
+  teardown(function()
+    assert(one:unload())
+    assert(other:unload())
+    support.clean()
+  end)
+
+  local calls = {
+    Add = function(fn, i) return fn(i, 3 * i) end,
+    Scale = function(fn, i) return fn(i / 4, i) end,
+    At = function(fn, i) return fn("abc", i % 4) end,
+    Minmax = function(fn, i) return fn(i, 500 - i) end,
+    Half = function(fn, i) return fn(i) end,
+    Turn = function(fn, i) return fn("abc" .. i) end,
+    Twice = function(fn, i) return fn("abc" .. i) end,
+  }
+
+  for _, road in ipairs(has_jit and { "pure", "ffi", "capi" } or { "capi" }) do
+    for name, call in pairs(calls) do
+      it(("gets its own results, and leaves the other's: %s, %s"):format(name, road), function()
+        one[name]:road(road)
+        other[name]:road "capi"
+        -- little but the calls themselves allocates, so that it is there that the collector steps
+        local oks, firsts, seconds, wrong, finalized = {}, {}, {}, {}, 0
+        for i = 1, 500 do oks[i], firsts[i], seconds[i] = pcall(call, other[name], i) end
+        local fn = one[name]
+        local function check(i)
+          local ok, first, second = pcall(call, fn, i)
+          local same = first == firsts[i] and (second == seconds[i] or tostring(second) == tostring(seconds[i]))
+          if ok ~= oks[i] or ok and not same then
+            wrong[#wrong + 1] = ("%d: %s %s"):format(i, tostring(first), tostring(second))
+          end
+        end
+        for round = 1, 6 do
+          if has_jit then jit[round % 2 == 0 and "off" or "on"]() end
+          for i = 1, 500 do
+            support.finalized(function()
+              finalized = finalized + 1
+              check(finalized * 7 % 500 + 1)
+            end)
+            check(i)
+          end
+        end
+        if has_jit then jit.on() end
+        collectgarbage()
+        assert.same({}, wrong)
+        assert.is_true(finalized > 1000)
+      end)
+    end
+  end
+end)
+
 -- ---- traces ---------------------------------------------------------------------------------------------------------
 
 if has_jit then

@@ -297,7 +297,7 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 	op->handle = h->id;
 	op->out = out;
 	if (can_go) {
-		caller->handle(op);
+		gl_enter(caller, &caller->handle, op);
 		if (op->status == GL_CALL_DONE) {
 			free(none.p);
 			return;
@@ -515,7 +515,6 @@ int gl_handle_next(lua_State *L, int idx, int most)
 	struct gl_caller *caller = class->plan.caller;
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_handle_op op = { .op = GL_OP_NEXT, .n = (uint64_t)most, .out = &out };
-	int base = lua_gettop(L);
 
 	luaL_checkstack(L, 2 * most + 6, NULL);
 	gl_handle_do(L, idx, &op);
@@ -529,7 +528,6 @@ int gl_handle_next(lua_State *L, int idx, int most)
 		gl_decode_kept(L, &at, class->elem, false);
 	}
 	gl_buffer_give(&caller->out, &out);
-	(void)base;
 	return (int)op.result;
 }
 

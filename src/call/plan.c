@@ -83,7 +83,6 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_call", &caller->call.far },
 		{ "goloader_call_fast", &caller->call_fast.far },
 		{ "goloader_ffi", &caller->call_ffi[0].far },
-		{ "goloader_ffi", &caller->call_ffi[1].far },
 		{ "goloader_ffi_pin", &caller->pin },
 		{ "goloader_many", &caller->many.far },
 		{ "goloader_ffi_many", &caller->ffi_many.far },
@@ -93,7 +92,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_set", &caller->set },
 		{ "goloader_job_start", &caller->job_start },
 		{ "goloader_job_cancel", &caller->job_cancel },
-		{ "goloader_handle", &caller->handle },
+		{ "goloader_handle", &caller->handle.far },
 		{ "goloader_class", &caller->class_of },
 		{ "goloader_method", &caller->method },
 		{ "goloader_copy_plan", &caller->copy_plan },
@@ -433,7 +432,6 @@ int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at)
 			plan->ntypes++; /* what it has is to be freed */
 			return -1;
 		}
-		plan->has_funcs = plan->has_funcs || plan->types[plan->ntypes].kind == GL_KIND_FUNC;
 	}
 	return 0;
 }
@@ -614,7 +612,7 @@ void gl_type_make_keys(lua_State *L, const struct type *constant)
 		struct type_field *field = &type->fields[i];
 
 		lua_pushstring(L, field->name);
-		field->key = lua_tostring(L, -1);
+		field->key = gl_key_at(L, -1);
 		field->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 		uint32_t at = gl_key_hash(field->key);
 		while (type->by_key[at & mask] != 0) {

@@ -84,26 +84,28 @@ var nothing byte
 // (runtime/string.go, concatstrings).
 type lent struct {
 	used  int
+	words uint16 // bit i: word i is a place in bytes
 	bytes [128]byte
 }
 
-// setBytes puts the address of a copy of the n bytes at p into a register. nil stays nil, nothing else does.
-func (l *lent) setBytes(regs *enter.Regs, reg int, p *byte, n int, isLent bool) {
+// copy returns a word for the address of a copy of the n bytes at p, which is to be word i, and that address again if it
+// is the collector's to know. nil stays nil, nothing else does.
+func (l *lent) copy(i int, p *byte, n int, isLent bool) (uintptr, unsafe.Pointer) {
 	switch {
 	case p == nil:
-		regs.Ints[reg] = 0
-	case n == 0:
-		regs.Ptrs[reg] = unsafe.Pointer(&nothing)
-		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
-	case isLent && n <= len(l.bytes)-l.used:
-		copy(l.bytes[l.used:], unsafe.Slice(p, n))
-		regs.Ints[reg] = uintptr(l.used)
-		regs.Lent |= 1 << reg
+		return 0, nil
+	case isLent && n > 0 && n <= len(l.bytes)-l.used:
+		at := l.used
+		copy(l.bytes[at:], unsafe.Slice(p, n))
+		l.words |= 1 << i
 		l.used += n
-	default:
-		regs.Ptrs[reg] = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(p, n)...)))
-		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
+		return uintptr(at), nil
 	}
+	data := unsafe.Pointer(&nothing)
+	if n > 0 {
+		data = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(p, n)...)))
+	}
+	return uintptr(data), data
 }
 
 // callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
@@ -114,9 +116,10 @@ func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
 		if bits&1 != 0 {
 			p := *(**byte)(unsafe.Pointer(&given.Ints[i]))
-			l.setBytes(&regs, i, p, int(given.Ints[i+1]), c.lent>>i&1 != 0)
+			regs.Ints[i], regs.Ptrs[i] = l.copy(i, p, int(given.Ints[i+1]), c.lent>>i&1 != 0)
 		}
 	}
+	regs.Lent = l.words
 	enter.Call(c.fn, &regs, unsafe.Pointer(&l.bytes))
 
 	w := writer{buffer: c.out}
@@ -202,6 +205,11 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 			regs.Ints[reg], regs.Ints[reg+1] = uintptr(regs.Ptrs[reg]), uintptr(len(v))
 		case q.inOneRegister():
 			regs.Ints[q.regs[0].reg] = uintptr(in.word())
+		case q.isPointer:
+			// What C's memory holds is a number: the pointer comes from where the collector sees it.
+			reg := q.regs[0].reg
+			regs.Ptrs[reg] = q.decodePointer(in)
+			regs.Ints[reg] = uintptr(regs.Ptrs[reg])
 		default:
 			v := q.alloc()
 			q.decode(in, v)
@@ -210,6 +218,7 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 			}
 		}
 	}
+	regs.Floatless = p.floatless
 	for i := range regs.ReturnIsPtr {
 		regs.ReturnIsPtr[i] = uint8(p.resultPtrs >> (8 * i))
 	}

@@ -42,6 +42,7 @@ func goloader_protocol() C.uint64_t {
 func goloader_init(table *C.struct_gl_runtime) {
 	rt = table
 	walkers[0].text, walkers[0].etext = rt.types_by_string, rt.types_by_string_end
+	watchCrashes()
 }
 
 // funcOf makes a Go function of code at an address: a function value is a pointer to a word that holds it.

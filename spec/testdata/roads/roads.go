@@ -32,6 +32,17 @@ func Sum(b []byte) int {
 	return n
 }
 
+// Minmax has more than one result.
+func Minmax(a, b int) (int, int) {
+	if a > b {
+		return b, a
+	}
+	return a, b
+}
+
+// Twice has, too.
+func Twice(s string) (string, string) { return s + "1", s + "2" }
+
 // At panics beyond the end.
 func At(s string, i int) uint8 { return s[i] }
 

@@ -33,3 +33,6 @@ func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {
 // which calls the function of SetUp on the stack of this thread's goroutine g, and returns 1; or 0 and does nothing,
 // when this call has to go the long way: a thread's first, or one on a stack that the thread was not created with.
 func FromC() unsafe.Pointer
+
+// fromC is that C function. Go must not call it; to declare it makes the maps that assemblers before Go 1.22 refer to.
+func fromC()
