@@ -16,6 +16,7 @@ local functions = {
   Turn = { road = "ffi", { "abcd" }, { "" }, { ("x"):rep(70000) }, { 1 } },
   Keep = { road = "ffi", { "first" }, { "second" }, { "third" } },
   Half = { road = "ffi", { 8 }, { 7 } },
+  Silent = { road = "ffi", { 0 }, { 1 }, { 2 } },
   Mirror = { road = "capi", { { X = 1, Y = 2 } }, { {} }, { { Z = 1 } } },
 }
 
@@ -75,6 +76,21 @@ describe("the road of a function", function()
       end
     end)
   end
+
+  it("makes no difference to errors", function()
+    for _, road in ipairs { "ffi", "capi" } do
+      roads.Half:road(road)
+      local _, err = roads.Half(3)
+      local _, again = roads.Half(5)
+      assert.equal("odd", err.message)
+      assert.equal("*errors.errorString", err.type)
+      assert.is_true(err:is(roads.ErrOdd))
+      assert.is_true(err:is(again))
+      assert.is_true(roads.IsOdd(err))
+      assert.is_nil(err:unwrap())
+      assert.equal("*errors.errorString", err:as("*errors.errorString"):type())
+    end
+  end)
 
   it("is none other than there are", function()
     assert.error_matches(function() roads.Add:road "sea" end, "sea")

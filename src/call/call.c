@@ -306,11 +306,7 @@ int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buf
 static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs, bool keep, uint64_t closure)
 {
 	struct gl_caller *caller = plan->caller;
-	uint32_t inside = caller->functions.inside;
-
-	if (plan->has_funcs) {
-		gl_functions_cut(L, caller, inside); /* what is left of arguments that did not fit */
-	}
+	uint32_t functions = caller->functions.n;
 	struct gl_buffer in = gl_buffer_take(&caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 	encode_arguments(&e, first, nargs);
@@ -323,15 +319,12 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 				.keep = keep,
 				.handle = closure };
 	count_call(plan, in.len);
-	caller->functions.inside = caller->functions.n;
 	gl_plan_enter(L, plan, &caller->call, &call);
-	caller->functions.inside = inside;
+	caller->functions.inside = functions;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&caller->in, &in);
 	gl_plan_check_call(L, plan, call.status, &out);
-	if (plan->has_funcs) {
-		gl_functions_cut(L, caller, inside);
-	}
+	gl_functions_cut(L, caller, functions);
 
 	int n = gl_plan_decode(L, plan, &out, keep);
 	gl_buffer_give(&caller->out, &out);

@@ -486,7 +486,8 @@ int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, s
 {
 	struct jobs *jobs = jobs_of(caller, err);
 
-	if (jobs == NULL) {
+	/* After a fork there is nobody who would finish them. */
+	if (jobs == NULL || gl_host_check(caller->host, err) != 0) {
 		return -1;
 	}
 	if (seconds != 0) {

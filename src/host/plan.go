@@ -27,6 +27,7 @@ type plan struct {
 	params, results []place
 	frame           frame
 	resultPtrs      uint32 // bit i: integer register i holds a pointer on return
+	floatless       bool   // nothing travels in a float register
 	scoped          bool   // a parameter may hold what ends with the call (scope.go)
 	types           []*node
 	borrowed        bool // made for a class: it goes with what it mentions, whoever still has its number
@@ -79,6 +80,8 @@ type node struct {
 	fields []field
 	form   *node // of what stays in Go: what a table makes, nil where none makes one
 	class  *class
+
+	isPointer bool // stays in Go, and is one
 }
 
 type field struct {
@@ -230,6 +233,7 @@ func (c *compiler) typ(t reflect.Type) *node {
 	if t != contextType && c.stays(t) {
 		n.kind = C.GL_KIND_HANDLE
 		n.form = c.form(t)
+		n.isPointer = t.Kind() == reflect.Pointer
 		return n
 	}
 	switch t.Kind() {
@@ -540,6 +544,14 @@ func (p *plan) layout(params, results []*node) {
 		for _, s := range q.regs {
 			if s.kind == stepPointer {
 				p.resultPtrs |= 1 << s.reg
+			}
+		}
+	}
+	p.floatless = true
+	for _, list := range [2][]place{p.params, p.results} {
+		for _, q := range list {
+			for _, s := range q.regs {
+				p.floatless = p.floatless && s.kind != stepFloat
 			}
 		}
 	}
