@@ -189,7 +189,7 @@ static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 }
 
 int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
-		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err)
+		  const struct gl_pure_shape *shape, bool all_remarks, struct gl_proof **proof, struct gl_error *err)
 {
 	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
 	struct world world = { .mod = mod };
@@ -202,7 +202,7 @@ int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr
 	};
 
 	find_frequent(&world);
-	return gl_prove(prover, &env, addr, shape->words, shape->nints, proof, err);
+	return gl_prove(prover, &env, addr, shape->words, shape->nints, all_remarks, proof, err);
 }
 
 const char *gl_pure_status_text(enum gl_pure_status status)
@@ -973,7 +973,7 @@ static struct pure *new_locked(struct gl_pure_room *room, const struct gl_module
 	if (room->prover == NULL) {
 		room->prover = gl_prover_open(gl_host_abi(room->host)->goarch, err);
 	}
-	if (room->prover == NULL || gl_pure_prove(room->prover, mod, addr, shape, proof, err) != 0) {
+	if (room->prover == NULL || gl_pure_prove(room->prover, mod, addr, shape, false, proof, err) != 0) {
 		return NULL;
 	}
 	if (!(*proof)->holds) {
