@@ -150,7 +150,7 @@ describe("a call", function()
         Attrs = { color = "red" },
       }
       assert.same(product, values.Same(product))
-      assert.equal("{Name:n Kind: Price:0 Stock:0 Tags:[] Size:{Width:0 Height:0} Parent:<nil> Attrs:map[] secret:0}",
+      assert.equal("{Name:n Kind: Price:0 Stock:0 Tags:[] Size:{Width:0 Height:0} Parent:<nil> Attrs:map[]}",
         values.Describe { Name = "n" })
       assert.equal("3x", values.Options { A = 3, B = "x" })
       local cheapest, found = values.Cheapest { { Name = "a", Price = 2 }, { Name = "b", Price = 1 } }
@@ -360,12 +360,14 @@ describe("a call", function()
       assert.matches('Later: "monday" is no time like "2006%-', message("Later", "monday", 1))
     end)
 
-    it("for types that can't be carried, with the place and the type", function()
-      refuses("Write: parameter 'w' has type io.Writer, which Lua can't carry yet", "Write", nil, 1)
-      refuses("Channel: result 1 has type chan int, which Lua can't carry yet", "Channel")
-      refuses("StructKeys: parameter 'm' has type map[values.Size]int (its key has type values.Size), " ..
-        "which Lua can't carry yet", "StructKeys", {})
-      assert.matches("Any: a result holds a func%(%), which Lua can't carry yet", message("Any", "func"))
+    it("for what is no handle, where only a handle will do", function()
+      refuses("bad argument #1 to 'Write' (parameter 'w': io.Writer expected (a handle), got number)", "Write", 5, 1)
+      refuses("bad argument #1 to 'Nested' (parameter 'list'[1].Func: func(string) expected (a function), got string)",
+        "Nested", { { Func = "x" } })
+      refuses("bad argument #1 to 'StructKeys' (parameter 'm': map[values.Size]int expected (a handle or a table), " ..
+        "got number)", "StructKeys", 1)
+      refuses("bad argument #1 to 'StructKeys' (parameter 'm'[\"a\"]: values.Size expected (a table), got string)",
+        "StructKeys", { a = 1 })
     end)
 
     it("a panic, with message and traceback, and goes on", function()
@@ -435,8 +437,9 @@ describe("a call", function()
       assert.equal(900, other.Length(other.Chain(900)))
       assert.equal(5, other.IntPointer(4))
       assert.equal(2, other.Len { a = 1, b = 2 })
-      assert.error_matches(function() other.Nested {} end, "^Nested: parameter 'list' has type %[%]values%.Callback " ..
-        "%(its element has type values%.Callback %(which nothing in this process describes%)%), " ..
+      other.Nested { { Name = "a" } }
+      assert.error_matches(function() other.Hidden {} end, "^Hidden: parameter 'list' has type %[%]values%.hidden " ..
+        "%(its element has type values%.hidden %(which nothing in this process describes%)%), " ..
         "which Lua can't carry yet$")
       assert(other:unload())
     end)
@@ -503,7 +506,8 @@ describe("a call", function()
       assert.error_matches(function() values.Title = 3 end, "bad value for 'Title' %(string expected, got number%)$")
       assert.error_matches(function() values.Sizes = { { Width = "x" } } end,
         "bad value for 'Sizes' %(%[1%]%.Width: int32 expected, got string%)$")
-      assert.error_matches(function() return values.Hook end, "Hook: a result holds a func%(%), which Lua can't carry yet$")
+      assert.error_matches(function() values.Hook = "x" end,
+        "bad value for 'Hook' %(func%(%) expected %(a handle%), got string%)$")
     end)
   end)
 end)

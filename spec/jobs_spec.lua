@@ -102,6 +102,87 @@ describe("a job", function()
   end)
 end)
 
+describe("results of jobs that stay in Go", function()
+  it("are the same handles however often they are asked for", function()
+    local job = jobs.NewWorker:async "ann"
+    local worker = job:wait()
+    assert.equal("*jobs.Worker", worker:type())
+    assert.is_true(rawequal(worker, (job:wait())))
+    assert.equal("ann", worker.Name)
+    worker:release()
+    assert.error_matches(function() return job:wait().Name end, "it was released")
+    local two = jobs.TwoWorkers:async()
+    local a, n, b = two:wait()
+    assert.equal("a 2 b", table.concat({ a.Name, n, b.Name }, " "))
+    assert.is_true(rawequal(b, (select(3, two:wait()))))
+  end)
+
+  it("are errors with Go's value", function()
+    local job = jobs.Check:async ""
+    local _, err = job:wait()
+    assert.is_true(err:is(jobs.ErrNoName))
+    assert.is_true(rawequal(err, (select(2, job:wait()))))
+    assert.is_true(select(2, jobs.Check ""):is(err))
+    assert.is_true(jobs.IsNoName(err))
+    assert.is_false(jobs.IsNoName { message = "no name" })
+  end)
+
+  it("are let go when nobody asks for them, or nobody can", function()
+    for _ = 1, 300 do jobs.CountedWorker:async() end
+    for _ = 1, 300 do jobs.CountedWorker:async():wait() end
+    for _ = 1, 300 do pcall(jobs.HalfWorker, 1) end
+    for _ = 1, 300 do pcall(function() jobs.HalfWorker:async(1):wait() end) end
+    for _ = 1, 300 do pcall(jobs.HalfWorker.map, jobs.HalfWorker, { 0, 0, 1 }) end
+    assert.equal(300 * 7, jobs.MadeWorkers())
+    assert.is_true(support.eventually(function()
+      goloader.step()
+      collectgarbage()
+      return jobs.LiveWorkers() < 100 -- those whose numbers wait for others, to be given back together
+    end), jobs.LiveWorkers())
+  end)
+
+  it("hold their module while they can be asked for", function()
+    local other = assert(host:build "spec/testdata/jobs/jobs.go")
+    local job = other.NewWorker:async "x"
+    assert.is_true(support.eventually(function() return job:done() end))
+    local ok, err = other:unload()
+    assert.is_nil(ok)
+    assert.matches("Lua holds a handle of %*jobs%.Worker", err.message)
+    job = nil -- luacheck: ignore
+    assert.is_true(support.eventually(function() return other:unload() end))
+  end)
+end)
+
+describe("a job of values that stay in Go", function()
+  local handles
+
+  setup(function() handles = assert(host:build "spec/testdata/handles/handles.go") end)
+  teardown(function()
+    collectgarbage()
+    collectgarbage()
+    assert(handles:unload())
+  end)
+
+  it("takes them and gives them", function()
+    local job = handles.New:async "one"
+    local counter = job:wait()
+    assert.equal(3, counter:Add(3))
+    assert.is_true(rawequal(counter, job:wait()))
+    assert.equal(6, handles.Total:async(counter, counter):wait())
+    assert.equal(9, handles.Apply:async(handles.Adder(5), 4):wait())
+  end)
+
+  it("keeps nothing of them when Lua has forgotten it", function()
+    local gate = handles.New "one"
+    for _ = 1, 100 do handles.New:async "forgotten" end
+    for _ = 1, 100 do handles.New:async("waited for"):wait() end
+    local job = handles.Fail:async "zero"
+    assert.is_true(support.eventually(function() return job:done() end))
+    job = nil -- luacheck: ignore
+    assert.equal("one", gate.Name)
+  end)
+end)
+
 describe("a wait with a timeout", function()
   it("gives nil and an error with the code timeout, and the job goes on", function()
     local job = jobs.Block:async(1)
@@ -348,14 +429,14 @@ describe("an event loop", function()
     local function run(name, job, timeout)
       goloader.spawn(function()
         local value, err = job:wait(timeout)
-        seen[#seen + 1] = name .. " " .. (value and tostring(value) or err.code)
+        seen[#seen + 1] = name .. " " .. (value and ("%g"):format(value) or err.code)
         if #seen == 4 then poll:stop() end
       end)
     end
     poll:start("r", function() goloader.step() end)
-    run("slow", jobs.Sleep:async(0.1))
+    run("slow", jobs.Sleep:async(1))
     run("quick", jobs.Sleep:async(0.02))
-    run("late", jobs.Block:async(1), 0.06)
+    run("late", jobs.Block:async(1), 0.5)
     run("done", jobs.Add:async(1, 2))
     local ticks = 0
     local timer = uv.new_timer()
@@ -368,7 +449,7 @@ describe("an event loop", function()
     timer:close()
     uv.run()
     jobs.Release()
-    assert.same({ "done 3", "quick 0.02", "late timeout", "slow 0.1" }, seen)
+    assert.same({ "done 3", "quick 0.02", "late timeout", "slow 1" }, seen)
     assert.is_true(ticks > 5) -- nothing blocked
   end)
 

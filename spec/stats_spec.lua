@@ -22,7 +22,7 @@ end
 describe("goloader.stats", function()
   it("counts calls, crossings and panics of each export", function()
     for i = 1, 10 do jobs.Repeat({ Name = "lamp" }, i) end
-    for _ = 1, 3 do pcall(jobs.Panic, "no") end
+    for _ = 1, 3 do pcall(jobs.Panic, "no") end -- which the pure path tries, in vain
     local repeated, panicked = of "Repeat", of "Panic"
     assert.equal("jobs", repeated.module)
     assert.equal(10, repeated.calls)

@@ -233,6 +233,38 @@ static void root_type(struct link *l, struct gl_pool *pool, const char *type)
 	}
 }
 
+/* The part behind "type:" or "type:*", and the package's path, of the name of an exported type that is not generic. */
+static bool is_exported_type(struct gl_str name, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (name.n < 6 || memcmp(name.p, "type:", 5) != 0) {
+		return false;
+	}
+	size_t at = name.p[5] == '*' ? 6 : 5;
+	return name.n > at + n + 1 && memcmp(name.p + at, path, n) == 0 && name.p[at + n] == '.' &&
+	       gl_is_exported(name.p + at + n + 1, name.n - at - n - 1) &&
+	       memchr(name.p + at + n + 1, '.', name.n - at - n - 1) == NULL &&
+	       memchr(name.p + at, '[', name.n - at) == NULL;
+}
+
+/* Exported types have their descriptors in the module whether a function mentions them or not, and so their methods:
+ * Lua can make values of them. */
+static void root_types(struct link *l, const struct lpkg *p)
+{
+	for (uint32_t o = 0; o < gl_package_nobjects(p->pkg); o++) {
+		const struct gl_object *obj = gl_package_object(p->pkg, o);
+
+		for (uint32_t s = 0, n = gl_object_nsyms(obj); s < n; s++) {
+			struct gl_str name = gl_object_sym(obj, s).name;
+
+			if (is_exported_type(name, p->path)) {
+				link_root(l, UNIT_MODULE, name.p, name.n, GL_ABIINTERNAL);
+			}
+		}
+	}
+}
+
 int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
@@ -254,6 +286,7 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 				root_type(l, pool, decl->signature.params[k].type);
 			}
 		}
+		root_types(l, &l->packages[i]);
 	}
 	return 0;
 }
@@ -774,7 +807,7 @@ static int add_main(struct link *l, uint32_t *start)
 	return *start == NO_SYM ? -1 : 0;
 }
 
-static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *err);
+static int retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
@@ -902,7 +935,7 @@ fail:
 		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
 		 */
 		struct gl_error why;
-		if (retire(mod, GL_PROVE_ALL, &why) == 0) {
+		if (retire(mod, &(struct gl_unload){ .prove = GL_PROVE_ALL }, &why) == 0) {
 			module_free(mod);
 		}
 	} else {
@@ -1160,7 +1193,7 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
 	char holder[1100], through[60] = "";
 
-	if (r->holder == GL_HOLDER_NONE) {
+	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE) {
 		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
 			       r->reason != NULL ? r->reason : "a goroutine is in its code");
 	}
@@ -1190,10 +1223,10 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 }
 
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
-static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *err)
+static int retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
-	struct gl_retired r = { .prove = prove };
+	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
 	struct gl_part *parts = all_parts(mod, &r.nparts);
 	struct type_cache *caches = all_caches(host, mod, &r.ncaches);
 	int busy = 0;
@@ -1212,6 +1245,7 @@ static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *e
 		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
 			       mod->name);
 	}
+	how->held_by_handle = busy > 0 && r.holder == GL_HOLDER_HANDLE;
 	if (busy > 0) {
 		refuse_unload(mod, &r, err);
 		free(r.reason);
@@ -1221,7 +1255,7 @@ static int retire(struct gl_module *mod, enum gl_prove prove, struct gl_error *e
 	return 0;
 }
 
-int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error *err)
+int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
@@ -1235,7 +1269,7 @@ int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error
 				       m->name);
 		}
 	}
-	return retire(mod, prove, err);
+	return retire(mod, how, err);
 }
 
 void gl_module_free(struct gl_module *mod)
@@ -1247,6 +1281,22 @@ void gl_module_free(struct gl_module *mod)
 
 bool gl_module_is_loaded(const struct gl_module *mod) { return mod->loaded; }
 struct gl_host *gl_module_host(const struct gl_module *mod) { return mod->host; }
+
+uintptr_t gl_module_type(const struct gl_module *mod, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		const char *symbol = mod->symbols[i].name;
+		size_t n = strncmp(symbol, "type:", 5) == 0 ? strlen(symbol) : 0;
+
+		if (n > len + 6 && symbol[n - len - 1] == '.' && strcmp(symbol + n - len, name) == 0 &&
+		    strpbrk(symbol + 5, "*[({ ") == NULL) {
+			return mod->symbols[i].addr;
+		}
+	}
+	return 0;
+}
 
 static const struct gl_module_symbol *find_symbol(const struct gl_module *mod, const char *name)
 {

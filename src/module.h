@@ -102,7 +102,12 @@ size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, b
  * with who else refers to what prove says: a variable, an object on the heap, a stack, a finalizer (src/host/trace.go).
  * The module is as before then. To prove it costs a walk over the live heap with the world stopped.
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
-int gl_module_unload(struct gl_module *mod, enum gl_prove prove, struct gl_error *err);
+struct gl_unload {
+	enum gl_prove prove;
+	bool drop_handles;   /* Lua's handles of its values stand for nothing then, and do not hold it */
+	bool held_by_handle; /* out: with GL_EBUSY, whether a handle is the reason */
+};
+int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded,
 					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);
@@ -144,6 +149,10 @@ struct gl_export {
 
 /* The exported functions and variables of all its packages, the last given first; valid until unload. */
 size_t gl_module_exports(const struct gl_module *mod, const struct gl_export **exports);
+
+/* Address of the descriptor of a type that one of the module's own packages declares, by its name: "Item"; 0 when there
+ * is none. */
+uintptr_t gl_module_type(const struct gl_module *mod, const char *name);
 
 struct gl_module_symbol {
 	const char *name;

@@ -166,11 +166,17 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(fwd_sig, "runtime.fwdSig");
 	NEED(setsig, "runtime.setsig");
 	NEED(sighandler, "runtime.sighandler");
+	NEED(override_write, "runtime.overrideWrite");
+	NEED(panicking, "runtime.panicking");
 #undef NEED
 #define NEED(member, strukt, name) rt->member = runtime_field(abi, strukt, name, missing, sizeof(missing))
 	int32_t allspans = runtime_field(abi, "runtime.mheap", "allspans", missing, sizeof(missing));
 	int32_t sched_g = runtime_field(abi, "runtime.gobuf", "g", missing, sizeof(missing));
 	NEED(g_sched_g, "runtime.g", "sched");
+	NEED(g_m, "runtime.g", "m");
+	NEED(g_gopc, "runtime.g", "gopc");
+	NEED(m_g0, "runtime.m", "g0");
+	NEED(m_curg, "runtime.m", "curg");
 	NEED(g_defer, "runtime.g", "_defer");
 	NEED(defer_fn, "runtime._defer", "fn");
 	NEED(defer_link, "runtime._defer", "link");
@@ -227,6 +233,8 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->moduledata_next = abi->moduledata.next;
 	rt->moduledata_size = (int32_t)abi->moduledata.size;
 	rt->moduledata_text = abi->moduledata.text;
+	rt->moduledata_etext = abi->moduledata.etext;
+	rt->moduledata_modulename = abi->moduledata.modulename;
 	rt->moduledata_ftab = abi->moduledata.ftab;
 	rt->moduledata_data = abi->moduledata.data;
 	rt->moduledata_edata = abi->moduledata.edata;
@@ -237,6 +245,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->itab_inter = abi->itab.Inter;
 	rt->itab_type = abi->itab.Type;
 	rt->type_hash = abi->type.Hash;
+	rt->type_str = abi->type.Str;
 	rt->table_size = abi->itabTable.size;
 	rt->table_count = abi->itabTable.count;
 	rt->table_entries = abi->itabTable.entries;

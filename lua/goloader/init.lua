@@ -36,6 +36,21 @@ Error.__index = Error
 Error.__tostring = function(err) return err.message end
 Error.__concat = function(a, b) return tostring(a) .. tostring(b) end
 
+--- Go's errors.Is: does it, or an error that it wraps, equal the target? Both are errors that came from Go, a module's
+--- variable say: `err:is(shop.ErrNotFound)`.
+---@param target goloader.Error|userdata
+---@return boolean
+function Error:is(target) return core.error_is(self, target) end
+
+--- Go's errors.As: the first error in its chain that has this Go type, as a handle with fields and methods.
+---@param type_name string  "*fs.PathError"
+---@return userdata|nil handle
+function Error:as(type_name) return core.error_as(self, type_name) end
+
+--- Go's errors.Unwrap.
+---@return goloader.Error|nil
+function Error:unwrap() return core.error_unwrap(self) end
+
 local function fail(err)
   if type(err) == "table" and not getmetatable(err) then setmetatable(err, Error) end
   return nil, err
@@ -81,6 +96,10 @@ local cores = setmetatable({}, { __mode = "k" })
 ---@field [string] any  exported functions and variables of the Go packages
 local Module = {}
 
+local function is_export(name)
+  return type(name) == "string" and not name:find "^[%l_]"
+end
+
 local function module_of(self, method)
   local s = state[self]
   if not s then misuse(3, "%s: no module to call it on (write module:%s, not module.%s)", method, method, method) end
@@ -93,13 +112,20 @@ end
 --- A package that the module shares with others may remember its types for ever (JSON packages do). That is no reason
 --- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
 --- = "nothing"` there is no walk, for those who know.
----@param options { prove: nil|"all"|"code"|"nothing" }|nil
+---
+--- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
+--- and every use of one raises an error from then on.
+---@param options { prove: nil|"all"|"code"|"nothing", handles: nil|"keep"|"drop" }|nil
 ---@return true|nil
 ---@return goloader.Error|nil err
 function Module:unload(options)
   local s = module_of(self, "unload")
   if not s.core:is_loaded() then return fail { code = "closed", message = s.name .. " was unloaded already" } end
-  local ok, err = s.core:unload(options and options.prove)
+  options = options or {}
+  if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
+    misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
+  end
+  local ok, err = s.core:unload(options.prove, options.handles == "drop")
   if not ok then return fail(err) end
   s.forget()
   return true
@@ -108,6 +134,24 @@ end
 ---@return boolean
 function Module:is_loaded()
   return module_of(self, "is_loaded").core:is_loaded()
+end
+
+--- A handle of an exported variable itself: what is set through it, is set for Go.
+---@param name string
+---@return userdata handle
+function Module:ref(name)
+  return module_of(self, "ref").core:ref(name)
+end
+
+--- A handle of a new variable of an exported type: `shop:new("Item", { Name = "lamp" })` is `&shop.Item{Name: "lamp"}`.
+---@param type_name string
+---@param value any|nil  what it is set to; nil: the type's zero value
+---@return userdata handle
+function Module:new(type_name, value)
+  local s = module_of(self, "new")
+  if type(type_name) ~= "string" then misuse(2, "module:new: a type's name expected, got %s", type(type_name)) end
+  if not is_export(type_name) then misuse(2, "module:new: %s is no exported type's name", type_name) end
+  return s.core:new(type_name, value)
 end
 
 ---@class goloader.Parameter
@@ -224,10 +268,6 @@ function Module:run_main(args)
   local ok, err = module_of(self, "run_main").core:run_main(args)
   if not ok then return fail(err) end
   return true
-end
-
-local function is_export(name)
-  return type(name) == "string" and not name:find "^[%l_]"
 end
 
 local function set_field(self, name, value)

@@ -63,6 +63,11 @@ int binding_clock(lua_State *L);
 /* The host of a module. */
 struct binding_host *binding_module_host(const struct binding_module *module);
 
+void binding_open_handle(lua_State *L);
+int binding_error_is(lua_State *L);
+int binding_error_as(lua_State *L);
+int binding_error_unwrap(lua_State *L);
+
 /* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);
 int binding_manifest(lua_State *L);

@@ -73,6 +73,9 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "func_class", binding_func_class },
 		{ "set_int64", set_int64 },
 		{ "set_error_metatable", set_error_metatable },
+		{ "error_is", binding_error_is },
+		{ "error_as", binding_error_as },
+		{ "error_unwrap", binding_error_unwrap },
 		{ NULL, NULL },
 	};
 
@@ -83,6 +86,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 	binding_open_module(L);
 	binding_open_func(L);
 	binding_open_job(L);
+	binding_open_handle(L);
 	lua_newtable(L);
 	gl_lua_setfuncs(L, functions);
 	/* Waiting is written in Lua: a C function can't go on after it has yielded. */

@@ -101,7 +101,7 @@ static int func_ffi(lua_State *L)
 	lua_pushlightuserdata(L, f->ffi);
 	push_places(L, f->ffi->params, f->ffi->nparams);
 	push_places(L, f->ffi->results, f->ffi->nresults);
-	lua_pushboolean(L, f->ffi->is_integral);
+	lua_pushboolean(L, f->ffi->sort == GL_FFI_INTEGRAL);
 	gl_ffi_entry(f->ffi, &f->entry);
 	lua_pushlightuserdata(L, &f->entry);
 	return 5;
@@ -157,6 +157,9 @@ static int func_stats(lua_State *L)
 	binding_push_counters(L, binding_module_counters(f->module, f->export), lua_toboolean(L, 2));
 	return 1;
 }
+
+/* func:keep(arguments…) -> results, left in Go as handles */
+static int func_keep(lua_State *L) { return gl_plan_call_keeping(L, plan_of(L, check_func(L)), 2); }
 
 static int func_tostring(lua_State *L)
 {
@@ -267,6 +270,7 @@ void binding_open_func(lua_State *L)
 		{ "many", func_many },
 		{ "many_discarded", func_many_discarded },
 		{ "stats", func_stats },
+		{ "keep", func_keep },
 		{ "ffi", func_ffi },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },

@@ -23,7 +23,7 @@ int binding_host_start(lua_State *L)
 	lua_setmetatable(L, -2);
 	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
-	h->caller = h->host == NULL ? NULL : gl_caller_new(h->host, &err);
+	h->caller = h->host == NULL ? NULL : gl_caller_new(L, h->host, &err);
 	gl_unlock();
 	if (h->caller == NULL) {
 		return binding_fail(L, &err);

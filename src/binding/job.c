@@ -9,6 +9,7 @@ struct binding_job {
 	const char *mark;          /* job_mark, which no other userdata holds */
 	struct gl_job *job;        /* NULL once it was collected */
 	struct binding_host *host; /* kept alive by the user value */
+	int nkept;                 /* results that the user value holds, in the order of their numbers */
 };
 
 static const char job_mark[] = JOB;
@@ -54,15 +55,50 @@ static int job_done(lua_State *L)
 	return 1;
 }
 
+/* Keeps the n results on the top: each handle among them is Lua's once. */
+static void keep_results(lua_State *L, struct binding_job *j, int n)
+{
+	int first = lua_gettop(L) - n + 1;
+
+	lua_createtable(L, n, 1);
+	for (int i = 0; i < n; i++) {
+		lua_pushvalue(L, first + i);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_getuservalue(L, 1);
+	lua_setfield(L, -2, "kept");
+	lua_setuservalue(L, 1);
+	j->nkept = n;
+}
+
+static int push_kept(lua_State *L, const struct binding_job *j)
+{
+	luaL_checkstack(L, j->nkept + 1, NULL);
+	lua_getuservalue(L, 1);
+	int list = lua_gettop(L);
+	for (int i = 1; i <= j->nkept; i++) {
+		lua_rawgeti(L, list, i);
+	}
+	return j->nkept;
+}
+
 /* job:results() -> what the call gave; of a job that is done */
 static int job_results(lua_State *L)
 {
 	struct gl_job *job = check_open(L);
+	struct binding_job *j = check_job(L);
 
 	if (!gl_job_is_done(job)) {
 		return luaL_error(L, "%s: the job is under way", gl_job_name(job));
 	}
-	return gl_job_results(L, job);
+	if (j->nkept > 0) {
+		return push_kept(L, j);
+	}
+	int n = gl_job_results(L, job);
+	if (gl_job_has_handles(job)) {
+		keep_results(L, j, n);
+	}
+	return n;
 }
 
 static int job_cancel(lua_State *L)

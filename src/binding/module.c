@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../call/handle.h"
 #include "binding.h"
 
 #define MODULE "goloader.module"
@@ -152,12 +153,23 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	}
 }
 
-/* module:unload([prove = "all"]) -> true */
+static bool try_to_unload(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
+{
+	gl_caller_flush(m->host->caller);
+	gl_lock();
+	bool unloaded = gl_module_unload(m->mod, how, err) == 0;
+	gl_unlock();
+	return unloaded;
+}
+
+/* module:unload([prove = "all"[, drop handles?]]) -> true */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "code", "all", NULL };
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
+	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
+				 .drop_handles = lua_toboolean(L, 3) };
 
 	if (is_called(m)) {
 		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded: called from its own code, by this Lua state",
@@ -169,13 +181,19 @@ static int module_unload(lua_State *L)
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_plans(m);
-	enum gl_prove prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs);
-	gl_lock();
-	bool unloaded = gl_module_unload(m->mod, prove, &err) == 0;
-	gl_unlock();
+	bool unloaded = try_to_unload(m, &how, &err);
+	if (!unloaded && how.held_by_handle) {
+		/* Perhaps Lua has no use for it, and has not found that out: a finalizer takes one collection to be
+		 * called, what it was the last to refer to another one. */
+		lua_gc(L, LUA_GCCOLLECT, 0);
+		lua_gc(L, LUA_GCCOLLECT, 0);
+		free_plans(m); /* a finalizer may have called its functions */
+		unloaded = try_to_unload(m, &how, &err);
+	}
 	if (!unloaded) {
 		return binding_fail(L, &err);
 	}
+	gl_handle_forget_classes(L, m->host->caller);
 	m->nexports = 0;
 	m->host->nmodules--;
 	lua_pushboolean(L, 1);
@@ -305,6 +323,30 @@ static struct gl_plan *check_variable(lua_State *L)
 }
 
 static int module_get(lua_State *L) { return gl_plan_get(L, check_variable(L)); }
+
+/* module:ref(name) -> handle of the variable itself */
+static int module_ref(lua_State *L)
+{
+	gl_plan_ref(L, check_variable(L));
+	return 1;
+}
+
+/* module:new(type name[, value]) -> handle of a new variable */
+static int module_new(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	const char *name = luaL_checkstring(L, 2);
+	uintptr_t type = gl_module_type(m->mod, name);
+
+	if (type == 0) {
+		return luaL_error(L, "%s has no exported type %s", m->name, name);
+	}
+	gl_handle_make(L, m->host->caller, (void *)type, name);
+	if (!lua_isnoneornil(L, 3)) {
+		gl_handle_set(L, lua_gettop(L), 3);
+	}
+	return 1;
+}
 
 static int module_set(lua_State *L)
 {
@@ -475,6 +517,7 @@ void binding_open_module(lua_State *L)
 		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
 		{ "exports", module_exports },   { "func", module_func },
 		{ "get", module_get },           { "set", module_set },
+		{ "ref", module_ref },           { "new", module_new },
 		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
 		{ "explain", module_explain },   { "call_stats", module_call_stats },
 		{ "stats", module_stats },       { "set_string", module_set_string },

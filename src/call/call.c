@@ -51,15 +51,16 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 	plan->calls--;
 }
 
-void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_status status, const struct gl_buffer *out)
+void gl_push_failure(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
+		     const struct gl_buffer *out)
 {
 	const uint64_t *at = out->p;
 	size_t len;
 	const char *s;
 
-	luaL_checkstack(L, 6, NULL);
+	luaL_checkstack(L, 8, NULL);
 	luaL_where(L, 1);
-	lua_pushstring(L, plan->name);
+	lua_pushstring(L, name);
 	switch (status) {
 	case GL_CALL_PANICKED:
 		lua_pushliteral(L, "panic: ");
@@ -70,11 +71,19 @@ void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_stat
 		lua_pushlstring(L, s, len);
 		lua_concat(L, 4);
 		break;
-	case GL_CALL_LUA: gl_push_lua_error(L, plan->caller, at); break;
+	case GL_CALL_LUA: gl_push_lua_error(L, caller, at); break;
 	case GL_CALL_TYPE:
 		s = gl_read_string(&at, &len);
 		lua_pushliteral(L, ": ");
 		lua_pushlstring(L, s, len);
+		lua_concat(L, 4);
+		break;
+	case GL_CALL_GONE:
+		s = gl_read_string(&at, &len);
+		lua_pop(L, 1);
+		lua_pushliteral(L, "handle of ");
+		lua_pushlstring(L, s, len);
+		lua_pushliteral(L, ": its module was unloaded");
 		lua_concat(L, 4);
 		break;
 	default:
@@ -84,17 +93,22 @@ void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_stat
 	}
 }
 
-void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
+		   struct gl_buffer *out)
 {
 	if (status != GL_CALL_DONE) {
-		struct gl_functions *functions = &plan->caller->functions;
-
-		plan->counters.panics += status == GL_CALL_PANICKED;
-		gl_plan_push_failure(L, plan, status, out);
-		gl_functions_cut(L, plan->caller, functions->inside);
-		gl_buffer_give(&plan->caller->out, out);
+		gl_push_failure(L, caller, name, status, out);
+		gl_functions_cut(L, caller, caller->functions.inside);
+		gl_buffer_give(&caller->out, out);
 		lua_error(L);
 	}
+}
+
+/* The same for a call of a plan. */
+void gl_plan_check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
+{
+	plan->counters.panics += status == GL_CALL_PANICKED;
+	gl_call_check(L, plan->caller, plan->name, status, out);
 }
 
 /* ---- results --------------------------------------------------------------------------------------------------------
@@ -195,7 +209,7 @@ static void push_from_registers(lua_State *L, const struct gl_regs *regs, const 
 	case GL_KIND_ERROR: {
 		const uint64_t *at = out->p + regs->ints[place->reg];
 		if (place->type->kind == GL_KIND_ERROR) {
-			gl_decode_error(L, &at);
+			gl_decode_error(L, &at, place->type->caller);
 		} else {
 			size_t len;
 			const char *s = gl_read_string(&at, &len);
@@ -224,7 +238,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	gl_call_check(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -256,7 +270,7 @@ static void encode_arguments(struct encoder *e, int first, int nargs)
 	uint32_t nfixed = plan->nparams - plan->export->variadic;
 
 	for (e->param = 0; e->param < nfixed; e->param++) {
-		e->arg = (int)e->param + 1;
+		e->arg = (int)e->param + 1 - (int)plan->receiver;
 		gl_encode(e, first + (int)e->param, plan->places[e->param].type, NULL);
 	}
 	if (plan->export->variadic) {
@@ -264,14 +278,19 @@ static void encode_arguments(struct encoder *e, int first, int nargs)
 	}
 }
 
-int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out)
+int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out, bool keep)
 {
 	const uint64_t *at = out->p;
 	int n = (int)plan->nresults;
 
 	luaL_checkstack(L, n + 4, NULL);
 	for (int i = 0; i < n; i++) {
-		gl_decode(L, &at, plan->places[plan->nparams + (uint32_t)i].type);
+		const struct type *type = plan->places[plan->nparams + (uint32_t)i].type;
+		if (keep) {
+			gl_decode_kept(L, &at, type, true);
+		} else {
+			gl_decode(L, &at, type);
+		}
 	}
 	if (plan->has_error) {
 		if (!lua_isnil(L, -1)) {
@@ -283,33 +302,31 @@ int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buf
 	return return_results(L, plan, n);
 }
 
-static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs)
+/* closure: the handle of a function value, 0 where the plan knows its function */
+static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs, bool keep, uint64_t closure)
 {
 	struct gl_caller *caller = plan->caller;
-	uint32_t inside = caller->functions.inside;
-
-	if (plan->has_funcs) {
-		gl_functions_cut(L, caller, inside); /* what is left of arguments that did not fit */
-	}
+	uint32_t functions = caller->functions.n;
 	struct gl_buffer in = gl_buffer_take(&caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 	encode_arguments(&e, first, nargs);
 	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_call call = {
-		.plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out, .caller = caller
-	};
+	struct gl_call call = { .plan = plan->handle,
+				.addr = (void *)plan->export->addr,
+				.in = &in,
+				.out = &out,
+				.caller = caller,
+				.keep = keep,
+				.handle = closure };
 	count_call(plan, in.len);
-	caller->functions.inside = caller->functions.n;
 	gl_plan_enter(L, plan, &caller->call, &call);
-	caller->functions.inside = inside;
+	caller->functions.inside = functions;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&caller->in, &in);
-	gl_call_check(L, plan, call.status, &out);
-	if (plan->has_funcs) {
-		gl_functions_cut(L, caller, inside);
-	}
+	gl_plan_check_call(L, plan, call.status, &out);
+	gl_functions_cut(L, caller, functions);
 
-	int n = gl_plan_decode(L, plan, &out);
+	int n = gl_plan_decode(L, plan, &out, keep);
 	gl_buffer_give(&caller->out, &out);
 	return n;
 }
@@ -336,24 +353,25 @@ static void check_count(lua_State *L, const struct gl_plan *plan, int first, int
 
 	if (nargs < wanted) {
 		const struct gl_param *param = &export->params[nargs];
-		luaL_error(L, "bad argument #%d to '%s' (missing: %s%s%s)", nargs + 1, export->name, param->name,
-			   param->name[0] != '\0' ? " " : "", plan->places[nargs].type->name);
+		const char *name = param->name != NULL ? param->name : "";
+		luaL_error(L, "bad argument #%d to '%s' (missing: %s%s%s)", nargs + 1 - (int)plan->receiver,
+			   export->name, name, name[0] != '\0' ? " " : "", plan->places[nargs].type->name);
 	}
 	for (int i = wanted; i < nargs && !export->variadic; i++) {
 		if (!lua_isnil(L, first + i)) {
-			luaL_error(L, "bad argument #%d to '%s' (too many: %s)", i + 1, export->name,
-				   export->signature);
+			luaL_error(L, "bad argument #%d to '%s' (too many: %s)", i + 1 - (int)plan->receiver,
+				   export->name, export->signature);
 		}
 	}
 }
 
-int gl_plan_call(lua_State *L, struct gl_plan *plan, int first)
+static int call(lua_State *L, struct gl_plan *plan, int first, bool keep, uint64_t closure)
 {
 	int nargs = lua_gettop(L) - first + 1;
 
 	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
-	return plan->fast ? call_fast(L, plan, first) : call_general(L, plan, first, nargs);
+	return plan->fast && !keep ? call_fast(L, plan, first) : call_general(L, plan, first, nargs, keep, closure);
 }
 
 void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in)
@@ -365,6 +383,15 @@ void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, 
 	*in = gl_buffer_take(&plan->caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = in, .is_job = is_job };
 	encode_arguments(&e, first, nargs);
+}
+
+int gl_plan_call(lua_State *L, struct gl_plan *plan, int first) { return call(L, plan, first, false, 0); }
+
+int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first) { return call(L, plan, first, true, 0); }
+
+int gl_plan_call_closure(lua_State *L, struct gl_plan *plan, int first, uint64_t closure)
+{
+	return call(L, plan, first, false, closure);
 }
 
 bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
@@ -379,12 +406,25 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 	plan->caller->get(&call);
 	plan->calls--;
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	gl_call_check(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 
 	const uint64_t *at = out.p;
 	gl_decode(L, &at, plan->places[0].type);
 	gl_buffer_give(&plan->caller->out, &out);
 	return 1;
+}
+
+void gl_plan_ref(lua_State *L, struct gl_plan *plan)
+{
+	gl_plan_check(L, plan);
+	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+
+	plan->caller->ref(&call);
+	gl_plan_check_call(L, plan, call.status, &out);
+	uint64_t id = out.p[0], class = out.p[1];
+	gl_buffer_give(&plan->caller->out, &out);
+	gl_handle_push(L, plan->caller, id, class);
 }
 
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
@@ -401,6 +441,6 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 	plan->caller->set(&call);
 	plan->calls--;
 	gl_buffer_give(&plan->caller->in, &in);
-	gl_call_check(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);
 }

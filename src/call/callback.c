@@ -79,14 +79,16 @@ static uint64_t add_function(lua_State *L, struct gl_caller *caller, struct func
 	*next_function(L, caller) = function;
 	lua_rawseti(L, -2, FIRST + (int)caller->functions.n + 1);
 	lua_pop(L, 1);
-	return ++caller->functions.n;
+	/* A finalizer may call Go while arguments are encoded: what is in the table already is not that call's. */
+	return caller->functions.inside = ++caller->functions.n;
 }
 
 void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n)
 {
 	struct gl_functions *f = &caller->functions;
 
-	if (f->n == n || !push_table(L, caller)) {
+	f->inside = n;
+	if (f->n <= n || !push_table(L, caller)) {
 		return;
 	}
 	for (; f->n > n; f->n--) {
@@ -128,7 +130,8 @@ void gl_encode_function(struct encoder *e, int idx, const struct type *type, con
 	}
 	luaL_checkstack(L, 8, NULL);
 	if (!is_callable(L, idx)) {
-		gl_encode_fail(e, path, "%s expected (a function), got %s", type->name,
+		gl_encode_fail(e, path, "%s expected (a %s), got %s", type->name,
+			       e->plan->export->kind == GL_EXPORT_VAR ? "handle" : "function",
 			       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
 	}
 	if (e->callback != NULL) {
@@ -143,6 +146,9 @@ void gl_encode_function(struct encoder *e, int idx, const struct type *type, con
 		gl_encode_fail(e, path, "a Lua function can't be called by a job, which runs beside Lua");
 	}
 	idx = lua_absindex(L, idx);
+	if (e->nfunctions++ == 0) {
+		e->functions = caller->functions.n;
+	}
 	push_or_make_table(L, caller);
 	lua_pushvalue(L, idx);
 	uint64_t number = add_function(L, caller, (struct function){ .plan = e->plan, .type = type });

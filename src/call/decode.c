@@ -174,7 +174,7 @@ static void push_complex(lua_State *L, const uint64_t **at)
 	}
 }
 
-void gl_decode_error(lua_State *L, const uint64_t **at)
+void gl_decode_error(lua_State *L, const uint64_t **at, struct gl_caller *caller)
 {
 	size_t len;
 	const char *message = gl_read_string(at, &len);
@@ -182,6 +182,18 @@ void gl_decode_error(lua_State *L, const uint64_t **at)
 	gl_lua_push_error(L, "go", message, len);
 	push_string(L, at);
 	lua_setfield(L, -2, "type");
+	gl_error_bind(L, caller, *(*at)++);
+}
+
+static void push_handle(lua_State *L, const uint64_t **at, struct gl_caller *caller)
+{
+	uint64_t id = *(*at)++;
+
+	if (id == 0) {
+		lua_pushnil(L);
+	} else {
+		gl_handle_push(L, caller, id, *(*at)++);
+	}
 }
 
 /* A table's first size may be a guess, not a promise: sizes of a stream are Go's lengths, which fit its memory. */
@@ -199,20 +211,20 @@ static void make_key_of_top(lua_State *L)
 	}
 }
 
-static void decode_any(lua_State *L, const uint64_t **at);
+static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *caller);
 
-static void decode_any_key(lua_State *L, const uint64_t **at)
+static void decode_any_key(lua_State *L, const uint64_t **at, struct gl_caller *caller)
 {
 	if (**at == GL_TAG_INT || **at == GL_TAG_UINT) {
 		push_int_key(L, (*at)[1], **at == GL_TAG_UINT);
 		*at += 2;
 	} else {
-		decode_any(L, at);
+		decode_any(L, at, caller);
 		make_key_of_top(L);
 	}
 }
 
-static void decode_any(lua_State *L, const uint64_t **at)
+static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *caller)
 {
 	luaL_checkstack(L, 4, "a result nests too deep");
 	uint64_t tag = *(*at)++;
@@ -224,12 +236,13 @@ static void decode_any(lua_State *L, const uint64_t **at)
 	case GL_TAG_FLOAT: lua_pushnumber(L, read_float(at)); break;
 	case GL_TAG_COMPLEX: push_complex(L, at); break;
 	case GL_TAG_STRING: push_string(L, at); break;
-	case GL_TAG_ERROR: gl_decode_error(L, at); break;
+	case GL_TAG_ERROR: gl_decode_error(L, at, caller); break;
+	case GL_TAG_HANDLE: push_handle(L, at, caller); break;
 	case GL_TAG_LIST: {
 		uint64_t n = *(*at)++;
 		lua_createtable(L, hint(n), 0);
 		for (uint64_t i = 1; i <= n; i++) {
-			decode_any(L, at);
+			decode_any(L, at, caller);
 			lua_rawseti(L, -2, (int)i);
 		}
 		break;
@@ -238,8 +251,8 @@ static void decode_any(lua_State *L, const uint64_t **at)
 		uint64_t n = *(*at)++;
 		lua_createtable(L, 0, hint(n));
 		for (uint64_t i = 0; i < n; i++) {
-			decode_any_key(L, at);
-			decode_any(L, at);
+			decode_any_key(L, at, caller);
+			decode_any(L, at, caller);
 			lua_rawset(L, -3);
 		}
 		break;
@@ -252,7 +265,7 @@ static void decode_key(lua_State *L, const uint64_t **at, const struct type *typ
 	if (type->kind == GL_KIND_INT || type->kind == GL_KIND_UINT) {
 		push_int_key(L, *(*at)++, type->kind == GL_KIND_UINT);
 	} else if (type->kind == GL_KIND_ANY) {
-		decode_any_key(L, at);
+		decode_any_key(L, at, type->caller);
 	} else {
 		gl_decode(L, at, type);
 		make_key_of_top(L);
@@ -261,11 +274,8 @@ static void decode_key(lua_State *L, const uint64_t **at, const struct type *typ
 
 void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 {
-	luaL_checkstack(L, 5, "a result nests too deep");
 	switch (type->kind) {
-	case GL_KIND_NONE: /* never called: its plan refuses */
-	case GL_KIND_CONTEXT:
-	case GL_KIND_FUNC: lua_pushnil(L); break;
+	case GL_KIND_NONE: lua_pushnil(L); break; /* never called: its plan refuses */
 	case GL_KIND_BOOL: lua_pushboolean(L, *(*at)++ != 0); break;
 	case GL_KIND_INT:
 	case GL_KIND_UINT: push_int(L, *(*at)++, type->kind == GL_KIND_UINT); break;
@@ -274,10 +284,11 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 	case GL_KIND_STRING:
 	case GL_KIND_BYTES:
 	case GL_KIND_TIME: push_string(L, at); break;
-	case GL_KIND_ANY: decode_any(L, at); break;
+	case GL_KIND_ANY: decode_any(L, at, type->caller); break;
 	case GL_KIND_SLICE:
 	case GL_KIND_ARRAY: {
-		uint64_t n = type->kind == GL_KIND_ARRAY ? type->len : *(*at)++;
+		luaL_checkstack(L, 5, "a result nests too deep");
+		uint64_t n = *(*at)++;
 		lua_createtable(L, hint(n), 0);
 		for (uint64_t i = 1; i <= n; i++) {
 			gl_decode(L, at, type->elem);
@@ -286,6 +297,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 		break;
 	}
 	case GL_KIND_MAP: {
+		luaL_checkstack(L, 5, "a result nests too deep");
 		uint64_t n = *(*at)++;
 		lua_createtable(L, 0, hint(n));
 		for (uint64_t i = 0; i < n; i++) {
@@ -296,9 +308,13 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 		break;
 	}
 	case GL_KIND_STRUCT:
+		luaL_checkstack(L, 5, "a result nests too deep");
 		lua_createtable(L, 0, (int)type->nfields);
+		if (type->by_key == NULL) {
+			gl_type_make_keys(L, type);
+		}
 		for (size_t i = 0; i < type->nfields; i++) {
-			lua_pushstring(L, type->fields[i].name);
+			lua_rawgeti(L, LUA_REGISTRYINDEX, type->fields[i].ref);
 			gl_decode(L, at, type->fields[i].type);
 			lua_rawset(L, -3);
 		}
@@ -312,10 +328,31 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 		break;
 	case GL_KIND_ERROR:
 		if (*(*at)++ != 0) {
-			gl_decode_error(L, at);
+			gl_decode_error(L, at, type->caller);
 		} else {
 			lua_pushnil(L);
 		}
 		break;
+	case GL_KIND_CONTEXT:
+	case GL_KIND_FUNC:
+	case GL_KIND_HANDLE: push_handle(L, at, type->caller); break;
+	}
+}
+
+void gl_decode_kept(lua_State *L, const uint64_t **at, const struct type *type, bool whole)
+{
+	switch (type->kind) {
+	case GL_KIND_SLICE:
+	case GL_KIND_ARRAY:
+	case GL_KIND_MAP:
+	case GL_KIND_STRUCT:
+	case GL_KIND_POINTER: push_handle(L, at, type->caller); break;
+	case GL_KIND_BYTES:
+		if (whole) {
+			push_handle(L, at, type->caller);
+			break;
+		}
+		/* fall through */
+	default: gl_decode(L, at, type); break;
 	}
 }

@@ -49,13 +49,15 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 {
 	lua_State *L = e->L;
 	const struct gl_export *export = e->plan->export;
-	char way[256] = "";
+	char way[256] = "", sep[3] = "";
 	va_list args;
 
 	/* What was written so far is of no use, its memory is. */
 	if (e->callback == NULL) {
 		gl_buffer_give(&e->plan->caller->in, e->in);
-		gl_functions_cut(L, e->plan->caller, e->plan->caller->functions.inside);
+		if (e->nfunctions > 0) {
+			gl_functions_cut(L, e->plan->caller, e->functions);
+		}
 	}
 	luaL_checkstack(L, 8, NULL);
 	add_path(way, sizeof(way), L, path);
@@ -72,13 +74,18 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 		return lua_error(L);
 	}
 	const char *name = export->params[e->param].name;
-	if (name[0] == '\0' || strcmp(name, "_") == 0) {
+	if (name == NULL) {
+		lua_pushliteral(L, ""); /* Go itself does not know what a method calls its parameters */
+	} else if (name[0] == '\0' || strcmp(name, "_") == 0) {
 		lua_pushliteral(L, "unnamed parameter");
 	} else {
 		lua_pushfstring(L, "parameter '%s'", name);
 	}
-	lua_pushfstring(L, "%sbad argument #%d to '%s' (%s%s: %s)", lua_tostring(L, -3), e->arg, export->name,
-			lua_tostring(L, -1), way, what);
+	if (name != NULL || way[0] != '\0') {
+		strcpy(sep, ": ");
+	}
+	lua_pushfstring(L, "%sbad argument #%d to '%s' (%s%s%s%s)", lua_tostring(L, -3), e->arg, export->name,
+			lua_tostring(L, -1), way, sep, what);
 	return lua_error(L);
 }
 
@@ -94,21 +101,27 @@ static int fail_type(struct encoder *e, int idx, const char *wanted, const struc
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
 
+static __attribute__((noinline)) void grow(struct encoder *e, size_t n)
+{
+	struct gl_buffer *b = e->in;
+	size_t cap = (b->len + n) * 2;
+	uint64_t *p = cap > SIZE_MAX / sizeof(*p) ? NULL : realloc(b->p, cap * sizeof(*p));
+
+	if (p == NULL) {
+		gl_encode_fail(e, NULL, "no memory for it");
+		return; /* not reached */
+	}
+	b->p = p;
+	b->cap = cap;
+}
+
 /* Makes room for n words at the end. */
-static uint64_t *reserve(struct encoder *e, size_t n)
+static inline uint64_t *reserve(struct encoder *e, size_t n)
 {
 	struct gl_buffer *b = e->in;
 
 	if (b->cap - b->len < n) {
-		size_t cap = (b->len + n) * 2;
-		uint64_t *p = cap > SIZE_MAX / sizeof(*p) ? NULL : realloc(b->p, cap * sizeof(*p));
-
-		if (p == NULL) {
-			gl_encode_fail(e, NULL, "no memory for it");
-			return NULL; /* not reached */
-		}
-		b->p = p;
-		b->cap = cap;
+		grow(e, n);
 	}
 	uint64_t *words = b->p + b->len;
 	b->len += n;
@@ -116,6 +129,15 @@ static uint64_t *reserve(struct encoder *e, size_t n)
 }
 
 static void put_word(struct encoder *e, uint64_t word) { *reserve(e, 1) = word; }
+
+/* A value that is there already, in Go. */
+static void put_handle(struct encoder *e, uint64_t id)
+{
+	uint64_t *words = reserve(e, 2);
+
+	words[0] = GL_BY_HANDLE;
+	words[1] = id;
+}
 
 static void put_float(struct encoder *e, double v) { memcpy(reserve(e, 1), &v, sizeof(v)); }
 
@@ -207,12 +229,8 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 }
 
 /* Nearly all integers are Lua numbers well within range: those take this way, everything else the long one. */
-static bool read_small_integer(lua_State *L, int idx, const struct type *type, uint64_t *word)
+static inline bool small_integer(double d, const struct type *type, uint64_t *word)
 {
-	if (lua_type(L, idx) != LUA_TNUMBER) {
-		return false;
-	}
-	double d = lua_tonumber(L, idx);
 	if (!(d > -two53 && d < two53)) { /* that itself may be an integer of Lua 5.3, rounded */
 		return false;
 	}
@@ -228,12 +246,8 @@ static bool read_small_integer(lua_State *L, int idx, const struct type *type, u
 static uint64_t encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	struct integer v = { 0 };
-	uint64_t word;
 	bool fits;
 
-	if (read_small_integer(e->L, idx, type, &word)) {
-		return word;
-	}
 	read_integer(e, idx, type, path, &v);
 	if (type->kind == GL_KIND_UINT) {
 		fits = (v.is_unsigned || (int64_t)v.bits >= 0) && (type->bits == 64 || v.bits >> type->bits == 0);
@@ -248,19 +262,25 @@ static uint64_t encode_integer(struct encoder *e, int idx, const struct type *ty
 	return v.bits;
 }
 
+static uint64_t encode_word_of_handle(struct encoder *e, int idx, const struct type *type, const struct path *path);
+
 uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
+	int given = lua_type(L, idx);
 	uint64_t word = 0;
 
+	if (given == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
+		return encode_word_of_handle(e, idx, type, path);
+	}
 	switch (type->kind) {
 	case GL_KIND_BOOL:
-		if (!lua_isboolean(L, idx)) {
+		if (given != LUA_TBOOLEAN) {
 			fail_type(e, idx, type->name, path);
 		}
 		return (uint64_t)lua_toboolean(L, idx);
 	case GL_KIND_FLOAT: {
-		if (lua_type(L, idx) != LUA_TNUMBER) {
+		if (given != LUA_TNUMBER) {
 			fail_type(e, idx, type->name, path);
 		}
 		double d = lua_tonumber(L, idx);
@@ -270,7 +290,11 @@ uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, con
 		memcpy(&word, &d, sizeof(d));
 		return word;
 	}
-	default: return encode_integer(e, idx, type, path);
+	default:
+		if (given == LUA_TNUMBER && small_integer(lua_tonumber(L, idx), type, &word)) {
+			return word;
+		}
+		return encode_integer(e, idx, type, path);
 	}
 }
 
@@ -292,7 +316,9 @@ static void enter(struct encoder *e, const struct path *path)
 		}
 		gl_encode_fail(e, path, "tables nest deeper than %d levels: is one of them in itself?", MAX_DEPTH / 2);
 	}
-	luaL_checkstack(e->L, 12, "arguments nest too deep");
+	if (!lua_checkstack(e->L, 12)) {
+		gl_encode_fail(e, NULL, "tables nest too deep");
+	}
 }
 
 /* Number of elements of the sequence at idx; raises when the table holds something else as well. */
@@ -380,52 +406,56 @@ static void encode_map(struct encoder *e, int idx, const struct type *type, cons
 	e->in->p[place] = n;
 }
 
-static void refuse_unknown_field(struct encoder *e, int idx, const struct type *type, const struct path *path)
+static int refuse_unknown_field(struct encoder *e, int key, const struct type *type, const struct path *path)
 {
-	lua_State *L = e->L;
-
-	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
-		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
-		bool known = false;
-
-		if (name == NULL) {
-			gl_encode_fail(e, path, "%s has only named fields, got a table with a key of type %s",
-				       type->name, typename_at(L, -2));
-			return; /* not reached */
-		}
-		for (size_t i = 0; i < type->nfields && !known; i++) {
-			known = strcmp(type->fields[i].name, name) == 0;
-		}
-		if (!known) {
-			gl_encode_fail(e, path, "%s has no exported field '%s'", type->name, name);
-		}
+	if (lua_type(e->L, key) != LUA_TSTRING) {
+		return gl_encode_fail(e, path, "%s has only named fields, got a table with a key of type %s",
+				      type->name, typename_at(e->L, key));
 	}
+	return gl_encode_fail(e, path, "%s has no exported field '%s'", type->name, lua_tostring(e->L, key));
 }
 
+/* The number of the field that the key at the index names. Lua has every string once, so that its address tells it; but
+ * Lua 5.2 and later have long strings more than once. */
+static size_t find_field(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	const void *key = gl_key_at(e->L, idx);
+
+	if (type->by_key == NULL) {
+		gl_type_make_keys(e->L, type);
+	}
+	for (uint32_t at = gl_key_hash(key); type->by_key[at & type->mask] != 0; at++) {
+		size_t i = type->by_key[at & type->mask] - 1;
+		if (type->fields[i].key == key) {
+			return i;
+		}
+	}
+	for (size_t i = 0; i < type->nfields && lua_type(e->L, idx) == LUA_TSTRING; i++) {
+		if (strcmp(type->fields[i].name, lua_tostring(e->L, idx)) == 0) {
+			return i;
+		}
+	}
+	return (size_t)refuse_unknown_field(e, idx, type, path);
+}
+
+/* One walk over the table: looking every field up, and then for others, would take two. */
 static void encode_struct(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
-	size_t found = 0, keys = 0;
+	size_t place = e->in->len;
+	int key = lua_gettop(L) + 1;
+	uint64_t n = 0;
 
-	for (size_t i = 0; i < type->nfields; i++) {
+	put_word(e, 0);
+	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
+		size_t i = find_field(e, key, type, path);
 		struct path at = { .up = path, .field = type->fields[i].name };
 
-		lua_pushstring(L, type->fields[i].name);
-		lua_rawget(L, idx);
-		bool is_there = !lua_isnil(L, -1);
-		put_word(e, is_there);
-		if (is_there) {
-			found++;
-			gl_encode(e, lua_gettop(L), type->fields[i].type, &at);
-		}
-		lua_pop(L, 1);
+		put_word(e, i);
+		gl_encode(e, key + 1, type->fields[i].type, &at);
+		n++;
 	}
-	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
-		keys++;
-	}
-	if (keys != found) {
-		refuse_unknown_field(e, idx, type, path);
-	}
+	e->in->p[place] = n;
 }
 
 static void encode_complex(struct encoder *e, int idx, const struct type *type, const struct path *path)
@@ -445,6 +475,27 @@ static void encode_complex(struct encoder *e, int idx, const struct type *type, 
 	}
 }
 
+static void encode_time(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	size_t len;
+
+	if (lua_type(e->L, idx) == LUA_TNUMBER) {
+		double seconds = lua_tonumber(e->L, idx);
+		if (!(seconds > -two53 && seconds < two53)) {
+			gl_encode_fail(e, path, "%f seconds are out of range for %s", seconds, type->name);
+		}
+		put_word(e, GL_TAG_FLOAT);
+		put_float(e, seconds);
+	} else if (lua_type(e->L, idx) == LUA_TSTRING) {
+		const char *s = lua_tolstring(e->L, idx, &len);
+		put_word(e, GL_TAG_STRING);
+		put_string(e, s, len);
+	} else {
+		gl_encode_fail(e, path, "%s expected (a string, or seconds since 1970), got %s", type->name,
+			       typename_at(e->L, idx));
+	}
+}
+
 static void encode_error(struct encoder *e, int idx, const struct path *path)
 {
 	lua_State *L = e->L;
@@ -453,6 +504,12 @@ static void encode_error(struct encoder *e, int idx, const struct path *path)
 	if (lua_isnil(L, idx)) {
 		put_word(e, 0);
 		return;
+	}
+	bool has_value = lua_istable(L, idx) && gl_error_handle(L, idx);
+	if (has_value) {
+		put_word(e, GL_TAG_ERROR);
+		put_word(e, gl_handle_at(L, -1)->id);
+		lua_pop(L, 1);
 	}
 	lua_pushvalue(L, idx);
 	if (lua_istable(L, idx)) {
@@ -464,10 +521,91 @@ static void encode_error(struct encoder *e, int idx, const struct path *path)
 			       lua_istable(L, idx) ? "a table without one" : typename_at(L, idx));
 	}
 	const char *message = lua_tolstring(L, -1, &len);
-	put_word(e, 1);
+	if (!has_value) {
+		put_word(e, 1);
+	}
 	put_string(e, message, len);
-	put_string(e, "", 0);
 	lua_pop(L, lua_istable(L, idx) ? 2 : 1);
+}
+
+/* ---- handles ---------------------------------------------------------------------------------------------------- */
+
+/* Is the handle's value of that type, or can it be used as one? Go is asked once for each class. */
+static bool fits(struct encoder *e, int idx, const struct type *constant)
+{
+	struct gl_plan *plan = e->plan;
+	struct gl_handle *h = gl_handle_at(e->L, idx);
+	struct type *type = &plan->types[constant - plan->types];
+	struct gl_handle_op op = {
+		.op = GL_OP_FITS, .plan = plan->handle, .n = (uint64_t)(type - plan->types), .in = e->in
+	};
+
+	if (type->fits != 0 && type->fits == h->class) {
+		return true;
+	}
+	gl_handle_do(e->L, idx, &op);
+	if (op.result != 0) {
+		type->fits = h->class;
+	}
+	return op.result != 0;
+}
+
+static void check_fits(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	if (gl_handle_at(e->L, idx)->id == 0) {
+		gl_encode_fail(e, path, "%s expected, got a handle that was released", type->name);
+	}
+	if (type->kind != GL_KIND_ANY && !fits(e, idx, type)) {
+		gl_encode_fail(e, path, "%s expected, got a handle of %s", type->name, gl_handle_type(e->L, idx));
+	}
+}
+
+static uint64_t encode_word_of_handle(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	check_fits(e, lua_absindex(e->L, idx), type, path);
+	gl_handle_copy(e->L, idx);
+	uint64_t word = gl_encode_word(e, -1, type, path);
+	lua_pop(e->L, 1);
+	return word;
+}
+
+static void encode_handle(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	check_fits(e, idx, type, path);
+	switch (type->kind) {
+	case GL_KIND_ANY:
+		put_word(e, GL_TAG_HANDLE);
+		put_word(e, gl_handle_at(e->L, idx)->id);
+		break;
+	case GL_KIND_BOOL:
+	case GL_KIND_INT:
+	case GL_KIND_UINT:
+	case GL_KIND_FLOAT:
+	case GL_KIND_COMPLEX:
+	case GL_KIND_STRING:
+		/* their streams have no room for a handle */
+		gl_handle_copy(e->L, idx);
+		gl_encode(e, lua_gettop(e->L), type, path);
+		lua_pop(e->L, 1);
+		break;
+	default: put_handle(e, gl_handle_at(e->L, idx)->id); break;
+	}
+}
+
+static void encode_into_handle(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	bool has_form = type->elem != e->plan->types;
+
+	if (lua_isnil(e->L, idx) && type->len != 0) {
+		put_word(e, 0);
+		return;
+	}
+	if (!has_form || !lua_istable(e->L, idx)) {
+		gl_encode_fail(e, path, "%s expected (a handle%s), got %s", type->name, has_form ? " or a table" : "",
+			       typename_at(e->L, idx));
+	}
+	put_word(e, 1);
+	gl_encode(e, idx, type->elem, path);
 }
 
 /* ---- any -------------------------------------------------------------------------------------------------------- */
@@ -545,7 +683,14 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 		put_string(e, s, len);
 		return;
 	}
-	case LUA_TTABLE: encode_any_table(e, idx, type, path); return;
+	case LUA_TTABLE:
+		if (gl_error_handle(L, idx)) {
+			lua_pop(L, 1);
+			encode_error(e, idx, path);
+		} else {
+			encode_any_table(e, idx, type, path);
+		}
+		return;
 	case GL_LUA_TCDATA:
 		if (gl_lua_split(L, idx, &v.bits, &v.is_unsigned)) {
 			put_word(e, v.is_unsigned ? GL_TAG_UINT : GL_TAG_INT);
@@ -563,7 +708,18 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 void gl_encode(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
+	int given = lua_type(L, idx);
 
+	if (given == LUA_TSTRING && (type->kind == GL_KIND_STRING || type->kind == GL_KIND_BYTES)) {
+		size_t len;
+		const char *s = lua_tolstring(L, idx, &len);
+		put_string(e, s, len);
+		return;
+	}
+	if (given == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
+		encode_handle(e, idx, type, path);
+		return;
+	}
 	switch (type->kind) {
 	case GL_KIND_NONE: fail_type(e, idx, type->name, path); break; /* not reached: its plan refuses */
 	case GL_KIND_BOOL:
@@ -572,24 +728,13 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 	case GL_KIND_FLOAT: put_word(e, gl_encode_word(e, idx, type, path)); break;
 	case GL_KIND_COMPLEX: encode_complex(e, idx, type, path); break;
 	case GL_KIND_BYTES:
-		if (lua_isnil(L, idx)) {
+		if (given == LUA_TNIL) {
 			put_word(e, (uint64_t)-1);
 			break;
 		}
-		/* fall through */
-	case GL_KIND_STRING:
-	case GL_KIND_TIME: {
-		size_t len;
-		if (lua_type(L, idx) != LUA_TSTRING) {
-			gl_encode_fail(e, path,
-				       type->kind == GL_KIND_STRING ? "%s expected, got %s" :
-								      "%s expected (a string), got %s",
-				       type->name, typename_at(L, idx));
-		}
-		const char *s = lua_tolstring(L, idx, &len);
-		put_string(e, s, len);
+		gl_encode_fail(e, path, "%s expected (a string), got %s", type->name, typename_at(L, idx));
 		break;
-	}
+	case GL_KIND_STRING: fail_type(e, idx, type->name, path); break;
 	case GL_KIND_SLICE:
 	case GL_KIND_MAP:
 		if (lua_isnil(L, idx)) {
@@ -613,6 +758,7 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		if (n != type->len) {
 			gl_encode_fail(e, path, "%s expected, got a sequence of %d", type->name, (int)n);
 		}
+		put_word(e, n);
 		encode_elements(e, idx, type, path, n);
 		e->depth--;
 		break;
@@ -632,6 +778,8 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		}
 		break;
 	case GL_KIND_ERROR: encode_error(e, idx, path); break;
+	case GL_KIND_TIME: encode_time(e, idx, type, path); break;
+	case GL_KIND_HANDLE: encode_into_handle(e, idx, type, path); break;
 	case GL_KIND_ANY: encode_any(e, idx, type, path); break;
 	case GL_KIND_CONTEXT: gl_encode_context(e, idx, type, path); break;
 	case GL_KIND_FUNC: gl_encode_function(e, idx, type, path); break;
@@ -642,8 +790,8 @@ void gl_encode_name(struct encoder *e, const struct path *path, char *text, size
 {
 	const char *name = e->plan->export->params[e->param].name;
 
-	if (name[0] == '\0' || strcmp(name, "_") == 0) {
-		snprintf(text, size, "parameter %d", (int)e->param + 1);
+	if (name == NULL || name[0] == '\0' || strcmp(name, "_") == 0) {
+		snprintf(text, size, "parameter %d", e->arg);
 	} else {
 		snprintf(text, size, "'%s'", name);
 	}
@@ -659,7 +807,7 @@ void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *ty
 	/* As in Go, no argument at all makes a nil slice. */
 	put_word(e, n > 0 ? (uint64_t)n : (uint64_t)-1);
 	for (int i = 0; i < n; i++) {
-		e->arg = before + i + 1;
+		e->arg = before + i + 1 - (int)e->plan->receiver;
 		gl_encode(e, idx + i, type->elem, NULL);
 	}
 }

@@ -71,8 +71,10 @@ void gl_entries_set_up(struct gl_caller *caller)
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
 	caller->many.near = s.many;
-	caller->call_ffi[0].near = s.ffi[0];
-	caller->call_ffi[1].near = s.ffi[1];
+	caller->handle.near = s.handle;
+	for (int i = 0; i < GL_FFI_SORTS; i++) {
+		caller->call_ffi[i].near = s.ffi[i];
+	}
 	caller->ffi_many.near = s.ffi_many;
 }
 
@@ -95,7 +97,7 @@ void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
 	const struct gl_caller *caller = ((const struct ffi *)call)->caller;
 
 	entry->enter = caller->enter != NULL ? caller->enter : enter_nowhere;
-	entry->func = caller->call_ffi[call->is_integral].near;
+	entry->func = caller->call_ffi[call->sort].near;
 	entry->many = caller->ffi_many.near;
 	entry->far = call_far;
 	entry->many_far = many_far;
@@ -163,26 +165,28 @@ static bool is_integral(const struct gl_ffi_place *place) { return place->kind <
 static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 {
 	uint32_t words = plan->nparams;
-	bool all_integral = plan->nparams <= GL_INT_REGS && plan->nresults <= 1;
+	bool has_floats = false, all_integral = plan->nparams <= GL_INT_REGS && plan->nresults <= 1;
 
-	if (!plan->fast || plan->nparams > GL_FFI_WORDS || plan->nresults > GL_FFI_RESULTS) {
+	if (!plan->fast || plan->nparams > GL_FFI_MAX_WORDS || plan->nresults > GL_FFI_RESULTS) {
 		return false;
 	}
 	for (uint32_t i = 0; i < plan->nparams; i++) {
 		words += find_place(&call->params[i], &plan->places[i]);
 		call->params[i].is_lent = plan->export->params[i].is_lent;
 		all_integral = all_integral && is_integral(&call->params[i]);
+		has_floats |= call->params[i].kind == GL_FFI_FLOAT;
 	}
 	for (uint32_t i = 0; i < plan->nresults; i++) {
 		find_place(&call->results[i], &plan->places[plan->nparams + i]);
 		all_integral = all_integral && is_integral(&call->results[i]);
+		has_floats |= call->results[i].kind == GL_FFI_FLOAT;
 	}
-	call->is_integral = all_integral;
+	call->sort = all_integral ? GL_FFI_INTEGRAL : has_floats ? GL_FFI_ANY : GL_FFI_WORDS;
 	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;
 	call->nparams = (uint8_t)plan->nparams;
 	call->nresults = (uint8_t)plan->nresults;
 	memcpy(&call->return_is_ptr, plan->return_is_ptr, sizeof(call->return_is_ptr));
-	return words <= GL_FFI_WORDS;
+	return words <= GL_FFI_MAX_WORDS;
 }
 
 struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
@@ -241,8 +245,9 @@ void gl_ffi_free(struct gl_ffi_call *call)
 
 /* ---- what is left to C ------------------------------------------------------------------------------------------ */
 
-static void push_result(lua_State *L, const struct gl_ffi_call *call, uint32_t i, const uint64_t *text)
+static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const uint64_t *text)
 {
+	const struct gl_ffi_call *call = &ffi->call;
 	const union gl_ffi_word *word = &call->out[(size_t)2 * i];
 	struct type type = { .bits = 64 };
 
@@ -258,7 +263,7 @@ static void push_result(lua_State *L, const struct gl_ffi_call *call, uint32_t i
 	case GL_FFI_BYTES: lua_pushlstring(L, word->s, (size_t)word[1].d); break;
 	case GL_FFI_ERROR:
 		if (word[1].u != 0) {
-			gl_decode_error(L, &text);
+			gl_decode_error(L, &text, ffi->caller);
 		} else {
 			lua_pushnil(L);
 		}
@@ -275,22 +280,24 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
-		gl_call_check(L, ffi->plan, call->failure, &text);
+		call->busy = 0;
+		gl_plan_check_call(L, ffi->plan, call->failure, &text);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
 	if (has_error && call->out[2 * n - 1].u != 0) {
 		lua_pushnil(L);
-		push_result(L, call, (uint32_t)n - 1, text.p);
+		push_result(L, ffi, (uint32_t)n - 1, text.p);
 		n = 2;
 	} else {
 		n -= has_error;
 		for (int i = 0; i < n; i++) {
-			push_result(L, call, (uint32_t)i, text.p);
+			push_result(L, ffi, (uint32_t)i, text.p);
 		}
 	}
 	gl_buffer_give(call->text, &text);
 	ffi->caller->drop(call->pins);
+	call->busy = 0;
 	if (n == 0 && has_error) {
 		lua_pushboolean(L, 1);
 		return 1;

@@ -35,6 +35,8 @@ struct job {
 	struct job *next;     /* of those that are free, or ready */
 	struct gl_plan *plan;
 	bool done, dropped, watched;
+	bool taken;        /* Lua has the results */
+	uint64_t nhandles; /* among them: their numbers lie behind the results, for when nobody takes those */
 };
 
 struct slab {
@@ -149,21 +151,34 @@ static struct job *take_job(struct jobs *jobs)
 	}
 	out->len = 0;
 	jobs->free = job->next;
-	job->done = job->dropped = job->watched = false;
+	job->done = job->dropped = job->watched = job->taken = false;
+	job->nhandles = 0;
 	job->next = NULL;
 	job->shared.cancel = 0;
 	job->shared.jobs = &jobs->shared;
 	return job;
 }
 
+/* Lua asks for nothing of it any more. */
+static void forget_results(struct job *job)
+{
+	const struct gl_buffer *out = &job->shared.out;
+
+	if (job->plan == NULL) {
+		return;
+	}
+	for (uint64_t i = 0; i < job->nhandles && !job->taken; i++) {
+		gl_caller_release(job->plan->caller, out->p[out->len + i]);
+	}
+	gl_plan_release(job->plan);
+	job->plan = NULL;
+}
+
 static void give_job(struct jobs *jobs, struct job *job)
 {
 	struct gl_buffer *out = &job->shared.out;
 
-	if (job->plan != NULL) {
-		gl_plan_release(job->plan);
-		job->plan = NULL;
-	}
+	forget_results(job);
 	if (out->cap > KEPT_WORDS) {
 		free(out->p);
 		*out = (struct gl_buffer){ 0 };
@@ -192,13 +207,18 @@ static void set_ready(struct jobs *jobs, struct job *job)
 static void finish(struct jobs *jobs, struct job *job)
 {
 	struct gl_plan *plan = job->plan;
+	struct gl_buffer *out = &job->shared.out;
 
+	if (job->shared.status == GL_CALL_DONE) {
+		job->nhandles = out->p[--out->len];
+		out->len -= job->nhandles;
+	}
 	job->done = true;
 	jobs->under_way--;
 	jobs->finished++;
 	plan->jobs--;
 	plan->counters.panics += job->shared.status == GL_CALL_PANICKED;
-	plan->counters.bytes_out += job->shared.out.len * sizeof(uint64_t);
+	plan->counters.bytes_out += out->len * sizeof(*out->p);
 	if (job->dropped) {
 		give_job(jobs, job);
 	} else if (job->watched) {
@@ -257,10 +277,7 @@ void gl_jobs_close(struct gl_caller *caller)
 	finish_list(jobs, __atomic_exchange_n(&jobs->shared.done, GL_JOBS_CLOSED, __ATOMIC_ACQ_REL));
 	for (struct slab *slab = jobs->slabs; slab != NULL; slab = slab->next) {
 		for (size_t i = 0; i < SLAB; i++) {
-			if (slab->jobs[i].plan != NULL) {
-				gl_plan_release(slab->jobs[i].plan);
-				slab->jobs[i].plan = NULL;
-			}
+			forget_results(&slab->jobs[i]);
 		}
 	}
 	/* Some of them may have finished since, each of which has taken one off. */
@@ -303,7 +320,7 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
 	if (!started) {
 		plan->jobs--;
 		jobs->under_way--;
-		gl_plan_push_failure(L, plan, job->shared.status, &job->shared.out);
+		gl_push_failure(L, caller, plan->name, job->shared.status, &job->shared.out);
 		give_job(jobs, job);
 		lua_error(L);
 	}
@@ -349,11 +366,14 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 	struct job *job = (struct job *)shared;
 
 	if (shared->status != GL_CALL_DONE) {
-		gl_plan_push_failure(L, job->plan, shared->status, &shared->out);
+		gl_push_failure(L, job->plan->caller, job->plan->name, shared->status, &shared->out);
 		return lua_error(L);
 	}
-	return gl_plan_decode(L, job->plan, &shared->out);
+	job->taken = true;
+	return gl_plan_decode(L, job->plan, &shared->out, false);
 }
+
+bool gl_job_has_handles(const struct gl_job *shared) { return ((const struct job *)shared)->nhandles > 0; }
 
 const char *gl_job_name(const struct gl_job *shared) { return ((const struct job *)shared)->plan->name; }
 
@@ -466,7 +486,8 @@ int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, s
 {
 	struct jobs *jobs = jobs_of(caller, err);
 
-	if (jobs == NULL) {
+	/* After a fork there is nobody who would finish them. */
+	if (jobs == NULL || gl_host_check(caller->host, err) != 0) {
 		return -1;
 	}
 	if (seconds != 0) {

@@ -90,14 +90,11 @@ static void push_error(lua_State *L, const struct gl_plan *plan, const uint64_t 
 int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 {
 	struct gl_caller *caller = plan->caller;
-	uint32_t inside = caller->functions.inside;
+	uint32_t functions = caller->functions.n;
 
 	gl_plan_check(L, plan);
 	size_t n = check_arrays(L, plan, first);
 	luaL_checkstack(L, (int)plan->nresults + 8, NULL);
-	if (plan->has_funcs) {
-		gl_functions_cut(L, caller, inside);
-	}
 	struct gl_buffer in = gl_buffer_take(&caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 	encode_all(&e, first, n);
@@ -111,16 +108,13 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 				.discard = discard };
 	plan->counters.crossings++;
 	plan->counters.bytes_in += in.len * sizeof(*in.p);
-	caller->functions.inside = caller->functions.n;
 	gl_plan_enter(L, plan, &caller->many, &many);
-	caller->functions.inside = inside;
+	caller->functions.inside = functions;
 	plan->counters.calls += many.done + (many.call.status != GL_CALL_DONE);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_buffer_give(&caller->in, &in);
-	gl_call_check(L, plan, many.call.status, &out);
-	if (plan->has_funcs) {
-		gl_functions_cut(L, caller, inside);
-	}
+	gl_plan_check_call(L, plan, many.call.status, &out);
+	gl_functions_cut(L, caller, functions);
 
 	const uint64_t *at = out.p;
 	int top = lua_gettop(L);

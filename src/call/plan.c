@@ -29,6 +29,10 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.reflectcall = find_func(host, "runtime.reflectcall"),
 		.unsafe_New = find_func(host, "reflect.unsafe_New"),
 		.unsafe_NewArray = find_func(host, "reflect.unsafe_NewArray"),
+		.exported_methods = find_func(host, "internal/abi.(*Type).ExportedMethods"),
+		.resolve_name = find_func(host, "reflect.resolveNameOff"),
+		.resolve_type = find_func(host, "reflect.resolveTypeOff"),
+		.resolve_text = find_func(host, "reflect.resolveTextOff"),
 		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
 		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
 		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
@@ -39,9 +43,11 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.type_bytes = (int32_t)abi->type.size,
 	};
 
-	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL) {
+	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL ||
+	    setup.exported_methods == NULL || setup.resolve_name == NULL || setup.resolve_type == NULL ||
+	    setup.resolve_text == NULL) {
 		return gl_fail(err, GL_EHOST, "%s: no symbol %s: a host must import \"plugin\"", gl_host_path(host),
-			       setup.reflectcall == NULL ? "runtime.reflectcall" : "reflect.unsafe_New");
+			       setup.reflectcall == NULL ? "runtime.reflectcall" : "of package reflect that is needed");
 	}
 	set_up(&setup);
 	if (setup.ints != GL_INT_REGS || setup.floats != GL_FLOAT_REGS) {
@@ -52,16 +58,22 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 	return 0;
 }
 
-struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
+struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_error *err)
 {
+	lua_State *own = lua_newthread(L);
+	int ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	struct gl_caller *caller = calloc(1, sizeof(*caller));
 	const char *missing = NULL;
 
 	if (caller == NULL) {
+		luaL_unref(L, LUA_REGISTRYINDEX, ref);
 		gl_fail(err, GL_ENOMEM, "no memory to call Go with");
 		return NULL;
 	}
 	caller->host = host;
+	caller->own = own;
+	caller->own_ref = ref;
+	caller->users = 1;
 	struct {
 		const char *name;
 		void *func; /* where its address goes */
@@ -71,7 +83,6 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		{ "goloader_call", &caller->call.far },
 		{ "goloader_call_fast", &caller->call_fast.far },
 		{ "goloader_ffi", &caller->call_ffi[0].far },
-		{ "goloader_ffi", &caller->call_ffi[1].far },
 		{ "goloader_ffi_pin", &caller->pin },
 		{ "goloader_many", &caller->many.far },
 		{ "goloader_ffi_many", &caller->ffi_many.far },
@@ -81,6 +92,13 @@ struct gl_caller *gl_caller_new(struct gl_host *host, struct gl_error *err)
 		{ "goloader_set", &caller->set },
 		{ "goloader_job_start", &caller->job_start },
 		{ "goloader_job_cancel", &caller->job_cancel },
+		{ "goloader_handle", &caller->handle.far },
+		{ "goloader_class", &caller->class_of },
+		{ "goloader_method", &caller->method },
+		{ "goloader_copy_plan", &caller->copy_plan },
+		{ "goloader_ref", &caller->ref },
+		{ "goloader_make", &caller->make },
+		{ "goloader_release", &caller->release },
 	};
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
 		void *func = gl_host_export(host, exports[i].name);
@@ -109,8 +127,35 @@ void gl_caller_free(struct gl_caller *caller)
 {
 	if (caller != NULL) {
 		gl_jobs_close(caller);
+		gl_caller_drop(caller);
+	}
+}
+
+void gl_caller_flush(struct gl_caller *caller)
+{
+	struct gl_error err;
+
+	if (caller->nreleased > 0 && gl_host_check(caller->host, &err) == 0) {
+		caller->release(caller->released, caller->nreleased);
+	}
+	caller->nreleased = 0;
+}
+
+void gl_caller_release(struct gl_caller *caller, uint64_t handle)
+{
+	caller->released[caller->nreleased++] = handle;
+	if (caller->nreleased == sizeof(caller->released) / sizeof(caller->released[0])) {
+		gl_caller_flush(caller);
+	}
+}
+
+void gl_caller_drop(struct gl_caller *caller)
+{
+	if (--caller->users == 0) {
+		gl_caller_flush(caller);
 		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);
+		luaL_unref(caller->own, LUA_REGISTRYINDEX, caller->own_ref);
 		free(caller->in.p);
 		free(caller->out.p);
 		free(caller->text.p);
@@ -340,7 +385,7 @@ static int64_t expr_of_param(struct exprs *x, const struct gl_param *param)
 /* ---- the answer ---------------------------------------------------------------------------------------------------
  */
 
-static char *read_name(const uint64_t **at)
+char *gl_read_name(const uint64_t **at)
 {
 	size_t len;
 	const char *s = gl_read_string(at, &len);
@@ -355,7 +400,8 @@ static int read_type(struct gl_plan *plan, struct type *type, const uint64_t **a
 	type->len = *(*at)++;
 	type->key = &plan->types[*(*at)++];
 	type->elem = &plan->types[*(*at)++];
-	type->name = read_name(at);
+	type->caller = plan->caller;
+	type->name = gl_read_name(at);
 	size_t nfields = *(*at)++;
 	type->fields = calloc(nfields + 1, sizeof(*type->fields));
 	if (type->name == NULL || type->fields == NULL) {
@@ -364,7 +410,7 @@ static int read_type(struct gl_plan *plan, struct type *type, const uint64_t **a
 	for (; type->nfields < nfields; type->nfields++) {
 		struct type_field *field = &type->fields[type->nfields];
 
-		field->name = read_name(at);
+		field->name = gl_read_name(at);
 		field->type = &plan->types[*(*at)++];
 		if (field->name == NULL) {
 			return -1;
@@ -373,25 +419,32 @@ static int read_type(struct gl_plan *plan, struct type *type, const uint64_t **a
 	return 0;
 }
 
-static int read_answer(struct gl_plan *plan, const uint64_t *at)
+int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at)
 {
-	size_t ntypes = *at++;
+	size_t ntypes = *(*at)++;
 
 	plan->types = calloc(ntypes + 1, sizeof(*plan->types));
-	plan->places = calloc(plan->nplaces + 1, sizeof(*plan->places));
-	if (plan->types == NULL || plan->places == NULL) {
+	if (plan->types == NULL) {
 		return -1;
 	}
 	for (; plan->ntypes < ntypes; plan->ntypes++) {
-		if (read_type(plan, &plan->types[plan->ntypes], &at) != 0) {
+		if (read_type(plan, &plan->types[plan->ntypes], at) != 0) {
 			plan->ntypes++; /* what it has is to be freed */
 			return -1;
 		}
-		plan->has_funcs = plan->has_funcs || plan->types[plan->ntypes].kind == GL_KIND_FUNC;
+	}
+	return 0;
+}
+
+int gl_plan_read_places(struct gl_plan *plan, const uint64_t **at)
+{
+	plan->places = calloc(plan->nplaces + 1, sizeof(*plan->places));
+	if (plan->places == NULL) {
+		return -1;
 	}
 	for (size_t i = 0; i < plan->nplaces; i++) {
-		plan->places[i].type = &plan->types[*at++];
-		plan->places[i].reg = (int)*at++;
+		plan->places[i].type = &plan->types[*(*at)++];
+		plan->places[i].reg = (int)*(*at)++;
 		bool is_last = plan->export->kind == GL_EXPORT_FUNC && i >= plan->nparams && i + 1 == plan->nplaces;
 		plan->has_error = is_last && plan->places[i].type->kind == GL_KIND_ERROR;
 	}
@@ -399,7 +452,7 @@ static int read_answer(struct gl_plan *plan, const uint64_t *at)
 }
 
 /* Says why the plan can't be followed, if it can't. */
-static int find_refusal(struct gl_plan *plan)
+int gl_plan_find_refusal(struct gl_plan *plan)
 {
 	const struct gl_export *export = plan->export;
 	char text[1024];
@@ -408,7 +461,8 @@ static int find_refusal(struct gl_plan *plan)
 		if (plan->places[i].type->kind != GL_KIND_NONE) {
 			continue;
 		}
-		const char *name = export->params[i].name, *type = plan->places[i].type->name;
+		const char *given = export->params[i].name, *name = given != NULL ? given : "",
+			   *type = plan->places[i].type->name;
 		const char *role = export->kind == GL_EXPORT_VAR ? "variable" :
 				   i < plan->nparams             ? "parameter" :
 								   "result";
@@ -520,7 +574,9 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 	};
 	caller->plan(&request);
 	plan->handle = request.plan;
-	if (read_answer(plan, out.p) != 0 || find_refusal(plan) != 0) {
+	const uint64_t *at = out.p;
+	if (gl_plan_read_types(plan, &at) != 0 || gl_plan_read_places(plan, &at) != 0 ||
+	    gl_plan_find_refusal(plan) != 0) {
 		goto no_memory;
 	}
 	find_road(plan);
@@ -536,6 +592,72 @@ done:
 	return plan;
 }
 
+/* The fields' names as Lua strings, and which field has which: by its address, since Lua has every short string once.
+ */
+void gl_type_make_keys(lua_State *L, const struct type *constant)
+{
+	struct type *type = (struct type *)constant; /* of a plan, which nobody else looks at now */
+	uint32_t mask = 1;
+
+	while (mask < 2 * type->nfields) {
+		mask = mask * 2 + 1;
+	}
+	type->by_key = calloc((size_t)mask + 1, sizeof(*type->by_key));
+	if (type->by_key == NULL) {
+		luaL_error(L, "no memory for the fields of %s", type->name);
+		return; /* not reached */
+	}
+	type->mask = mask;
+	for (size_t i = 0; i < type->nfields; i++) {
+		struct type_field *field = &type->fields[i];
+
+		lua_pushstring(L, field->name);
+		field->key = gl_key_at(L, -1);
+		field->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+		uint32_t at = gl_key_hash(field->key);
+		while (type->by_key[at & mask] != 0) {
+			at++;
+		}
+		type->by_key[at & mask] = (uint32_t)i + 1;
+	}
+}
+
+static void free_type(struct type *type)
+{
+	for (size_t i = 0; i < type->nfields; i++) {
+		if (type->fields[i].key != NULL) {
+			luaL_unref(type->caller->own, LUA_REGISTRYINDEX, type->fields[i].ref);
+		}
+		free(type->fields[i].name);
+	}
+	free(type->fields);
+	free(type->by_key);
+	free(type->name);
+}
+
+static void forget_in_go(struct gl_plan *plan)
+{
+	if (plan->handle != 0) {
+		plan->caller->plan_free(plan->handle);
+		plan->handle = 0;
+	}
+}
+
+void gl_plan_clear(struct gl_plan *plan)
+{
+	forget_in_go(plan);
+	for (size_t i = 0; i < plan->ntypes; i++) {
+		free_type(&plan->types[i]);
+	}
+	free(plan->types);
+	free(plan->places);
+	free(plan->refusal);
+	plan->types = NULL;
+	plan->ntypes = 0;
+	plan->places = NULL;
+	plan->refusal = NULL;
+}
+
 void gl_plan_free(struct gl_plan *plan)
 {
 	if (plan == NULL) {
@@ -543,31 +665,18 @@ void gl_plan_free(struct gl_plan *plan)
 	}
 	gl_ffi_close(plan);
 	gl_plan_pure_free(plan);
-	if (plan->handle != 0) {
-		plan->caller->plan_free(plan->handle);
-		plan->handle = 0;
-	}
+	forget_in_go(plan);
 	plan->export = NULL;
 	gl_plan_release(plan);
 }
 
 void gl_plan_release(struct gl_plan *plan)
 {
-	if (--plan->refs > 0) {
-		return;
+	if (--plan->refs == 0) {
+		gl_plan_clear(plan);
+		free(plan->name);
+		free(plan);
 	}
-	for (size_t i = 0; i < plan->ntypes; i++) {
-		for (size_t j = 0; j < plan->types[i].nfields; j++) {
-			free(plan->types[i].fields[j].name);
-		}
-		free(plan->types[i].fields);
-		free(plan->types[i].name);
-	}
-	free(plan->types);
-	free(plan->places);
-	free(plan->refusal);
-	free(plan->name);
-	free(plan);
 }
 
 struct gl_counters *gl_plan_counters(struct gl_plan *plan)
@@ -575,13 +684,13 @@ struct gl_counters *gl_plan_counters(struct gl_plan *plan)
 	struct gl_counters *c = &plan->counters;
 	struct gl_ffi_call *ffi = plan->ffi;
 
-	/* The faster roads count for themselves, but for panics, which gl_call_check sees. */
+	/* The faster roads count for themselves, but for panics, which gl_plan_check_call sees. */
 	if (ffi != NULL) {
 		c->calls += ffi->calls;
-		c->crossings += ffi->calls;
+		c->crossings += ffi->calls - ffi->in_company;
 		c->bytes_in += ffi->bytes_in;
 		c->bytes_out += ffi->bytes_out;
-		ffi->calls = ffi->bytes_in = ffi->bytes_out = 0;
+		ffi->calls = ffi->in_company = ffi->bytes_in = ffi->bytes_out = 0;
 	}
 	if (plan->pure != NULL) {
 		c->calls += *plan->pure->calls;

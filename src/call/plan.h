@@ -7,6 +7,7 @@
 #include "../host/job.h"
 #include "call.h"
 #include "ffi.h"
+#include "handle.h"
 #include "pure.h"
 
 struct type;
@@ -14,6 +15,8 @@ struct type;
 struct type_field {
 	char *name;
 	const struct type *type;
+	const void *key; /* the Lua string of that name, which ref keeps where it is; NULL: not made yet */
+	int ref;
 };
 
 /* A Go type, as goloader_plan described it. */
@@ -25,6 +28,10 @@ struct type {
 	const struct type *key, *elem;
 	struct type_field *fields;
 	size_t nfields;
+	uint32_t *by_key; /* the fields' numbers, plus one, by the address of their keys: an open hash table */
+	uint32_t mask;
+	uint64_t fits; /* a class of handles that are of this type, or can be used as if they were; 0: none is known */
+	struct gl_caller *caller;
 };
 
 struct place {
@@ -37,16 +44,18 @@ struct function;
 struct gl_functions {
 	struct function *list;
 	uint32_t n, cap;
-	uint32_t inside; /* how many belong to calls that are in Go */
+	uint32_t inside; /* how many a call that fails leaves: those of calls below it */
 	uint64_t serial;
 };
 
 struct gl_caller {
 	struct gl_host *host;
+	lua_State *own; /* a thread of its own, for what is done whichever one runs: own_ref keeps it */
+	int own_ref;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	/* take struct gl_call, gl_fast_call, gl_many, gl_ffi_call: any, is_integral */
-	struct gl_entry call, call_fast, many, call_ffi[2], ffi_many;
+	/* take struct gl_call, gl_fast_call, gl_many, gl_handle_op, gl_ffi_call of each sort and many times */
+	struct gl_entry call, call_fast, many, handle, call_ffi[GL_FFI_SORTS], ffi_many;
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
@@ -55,6 +64,17 @@ struct gl_caller {
 	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
 	struct gl_functions functions;
 	struct jobs *jobs; /* NULL till the first is started */
+	void (*class_of)(struct gl_class_request *);
+	void (*method)(struct gl_method_request *);
+	void (*copy_plan)(struct gl_method_request *);
+	void (*ref)(struct gl_call *);
+	void (*make)(struct gl_call *);
+	void (*release)(const uint64_t *, size_t);
+	/* Handles that Lua has no use for any more: Go is told of many at once. */
+	uint64_t released[64];
+	size_t nreleased;
+	size_t nclasses; /* made since they were last forgotten */
+	size_t users;    /* the host's userdata, handles and classes: the last one frees the caller */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
@@ -74,14 +94,14 @@ struct gl_plan {
 	size_t nplaces;
 	struct place *places; /* parameters, then results; a variable is one result */
 	uint32_t nparams, nresults;
-	uint32_t calls; /* under way: Go may have called Lua, which is anywhere */
-	bool fast;      /* goes by the fast road */
-	bool has_error; /* the last result is an error */
-	bool has_funcs; /* a parameter may hold functions */
-	char *refusal;  /* why it can't be called, or NULL */
-	char *name;     /* the export's, which jobs may outlive */
-	uint32_t refs;  /* the owner's, and one for each job that may want to know the types of its results */
-	uint32_t jobs;  /* under way */
+	uint32_t receiver; /* parameters that Lua does not count: a method's receiver */
+	uint32_t calls;    /* under way: Go may have called Lua, which is anywhere */
+	bool fast;         /* goes by the fast road */
+	bool has_error;    /* the last result is an error */
+	char *refusal;     /* why it can't be called, or NULL */
+	char *name;        /* the export's, which jobs may outlive */
+	uint32_t refs;     /* the owner's, and one for each job that may want to know the types of its results */
+	uint32_t jobs;     /* under way */
 	struct gl_counters counters;
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 	const struct gl_module *mod;
@@ -112,6 +132,7 @@ struct encoder {
 	struct gl_plan *plan;
 	struct gl_buffer *in;
 	const struct gl_callback *callback; /* what is encoded is the result of a Lua function, or NULL */
+	uint32_t nfunctions, functions;     /* how many it has put in the table, above how many */
 	bool is_job;                        /* the call outlasts this one of Lua */
 	uint32_t param;                     /* which one is being encoded; nparams for a variable */
 	int arg;                            /* its number in the call as Lua counts them */
@@ -133,6 +154,8 @@ void gl_encode_context(struct encoder *e, int idx, const struct type *type, cons
 void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size);
 /* Takes a stream's memory for a call. */
 struct gl_buffer gl_buffer_take(struct gl_buffer *home);
+/* Calls the function value that closure is the handle of, which is of the plan's type. */
+int gl_plan_call_closure(lua_State *L, struct gl_plan *plan, int first, uint64_t closure);
 /* Puts a stream's memory back for the next call. */
 void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer);
 /* Raises the error of an argument; what it says is formatted as by lua_pushfstring. */
@@ -145,10 +168,13 @@ void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, 
 void gl_plan_check(lua_State *L, const struct gl_plan *plan);
 /* Calls Go for L, which Go may call back. */
 void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call);
-/* Pushes what Lua gets of a call that is done, and returns the number of values. */
-int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out);
-/* Pushes the message of a call that is not done but ended all the same. */
-void gl_plan_push_failure(lua_State *L, const struct gl_plan *plan, enum gl_status status, const struct gl_buffer *out);
+/* Raises what went wrong in Go in a call of the plan, if anything did, and counts it; out is given back. */
+void gl_plan_check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out);
+/* Pushes what Lua gets of a call that is done, and returns the number of values. keep: results have stayed in Go. */
+int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out, bool keep);
+/* Pushes the message of a call that is not done but ended all the same; name is whose it was. */
+void gl_push_failure(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
+		     const struct gl_buffer *out);
 /* Raises what is wrong with a result of a Lua function: way, the way to the value in it, and what. */
 int gl_callback_fail(struct encoder *e, const char *way, const char *what);
 /* What Go calls Lua by. */
@@ -165,16 +191,82 @@ void gl_jobs_close(struct gl_caller *caller);
 
 /* Pushes the value at *at, which is moved behind it. */
 void gl_decode(lua_State *L, const uint64_t **at, const struct type *type);
+/* The same for a value that Go wrote as what it is inside of something that stays there. */
+void gl_decode_kept(lua_State *L, const uint64_t **at, const struct type *type, bool whole);
 /* Pushes an integer of the kind and size of type, of which word holds at least the low bits. */
 void gl_decode_int(lua_State *L, uint64_t word, const struct type *type);
-/* Pushes the error that two strings at *at make. */
-void gl_decode_error(lua_State *L, const uint64_t **at);
+/* Pushes the error at *at. */
+void gl_decode_error(lua_State *L, const uint64_t **at, struct gl_caller *caller);
 const char *gl_read_string(const uint64_t **at, size_t *len);
 
 /* Closes the plan's call by FFI. */
 void gl_ffi_close(struct gl_plan *plan);
-/* Raises what went wrong in Go, if anything did; out is given back. */
-void gl_call_check(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out);
+/* Raises what went wrong in Go, if anything did; name is whose call it was. out is given back then. */
+void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
+		   struct gl_buffer *out);
+
+/* Says in the plan why it can't be followed, if it can't. -1: no memory */
+int gl_plan_find_refusal(struct gl_plan *plan);
+/* A string of an answer, to be freed. */
+char *gl_read_name(const uint64_t **at);
+/* Reads the types of an answer into the plan. */
+int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at);
+/* Reads where its parameters and results travel. */
+int gl_plan_read_places(struct gl_plan *plan, const uint64_t **at);
+/* Makes the Lua strings by which a struct's fields are known. */
+void gl_type_make_keys(lua_State *L, const struct type *type);
+static inline uint32_t gl_key_hash(const void *key) { return (uint32_t)((uintptr_t)key >> 4 ^ (uintptr_t)key >> 14); }
+/* What tells the string at idx from all others, in one call where Lua allows that. */
+static inline const void *gl_key_at(lua_State *L, int idx)
+{
+	const void *key = lua_topointer(L, idx);
+
+	return key != NULL || lua_type(L, idx) != LUA_TSTRING ? key : lua_tostring(L, idx);
+}
+/* Forgets the types, here and in Go. */
+void gl_plan_clear(struct gl_plan *plan);
+
+/* ---- handles ------------------------------------------------------------------------------------------------- */
+
+/* What a handle's userdata holds. */
+struct gl_handle {
+	const char *mark; /* which no other userdata has */
+	struct gl_caller *caller;
+	uint64_t id;    /* 0: it was released */
+	uint64_t class; /* 0: an error's, known by nothing but its value */
+	bool is_open;   /* its user value is its class's table of members */
+};
+
+/* A class: everything that handles of one type have in common. Lua's, collected like any other value. */
+struct gl_class {
+	struct gl_plan plan; /* of its types; nothing is called by it */
+	struct gl_export export;
+	uint64_t id;
+	enum gl_shape shape;
+	bool has_methods;
+	char *name;
+	const struct type *key, *elem, *value;
+	struct type_field *fields;
+	size_t nfields;
+	struct gl_plan *copy, *call; /* made when they are needed */
+	struct gl_plan **methods;
+	size_t nmethods;
+};
+
+void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_t class);
+/* Its class, valid while the handle is. */
+struct gl_class *gl_handle_open(lua_State *L, int idx);
+/* Does what op says to the handle at idx. Raises. */
+void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op);
+void gl_plan_free_method(struct gl_plan *plan);
+
+/* Lets the error table on the top be known to Go as the value number id. */
+void gl_error_bind(lua_State *L, struct gl_caller *caller, uint64_t id);
+
+/* Lua has no more use for the handle of that number. */
+void gl_caller_release(struct gl_caller *caller, uint64_t handle);
+/* One user less. */
+void gl_caller_drop(struct gl_caller *caller);
 
 /* Splits the value at idx, when the registered function takes it. */
 bool gl_lua_split(lua_State *L, int idx, uint64_t *bits, bool *is_unsigned);

@@ -10,21 +10,29 @@
  *     string, bytes,   length in bytes, then the bytes, padded to whole words
  *       time
  *     slice            number of elements, then the elements
- *     array            the elements
+ *     array            number of elements, then the elements
  *     map              number of entries, then key and value of each
  *                      (of bytes, a slice or a map as an argument, a length of -1 is Go's nil)
- *     struct           its exported fields in order; as an argument each preceded by a word: is it there?
+ *     struct           its exported fields in order; as an argument the number of those that are there, then each one's
+ *                      index and value
  *     pointer          a word: is it there? then what it points to
- *     error            a word: is it there? then message and type, two strings
+ *     error            a word: is it there? as an argument then a string, before which GL_TAG_ERROR in place of the
+ *                      word has the value's number in Go; as a result message and type, two strings, and that number
+ *     handle           0 for nil; as a result then its number, its class, and whether Go has a class for it; as an
+ *                      argument 1 and the value in the form that tables have
  *     any              a tag (enum gl_tag), then what the tag says
- *     func             number of a Lua function, 0 for nil; then what messages call it, a string
- *     context.Context  a word: is it there? then is there a timeout? and the timeout, is there a deadline? and the
- *                      deadline, both in seconds; number of values, then for each its key, a string, and what it is,
- *                      as any
- */
+ *     func             as a result like a handle; as an argument the number of a Lua function, 0 for nil; then what
+ *                      messages call it, a string
+ *     context.Context  as a result like a handle; as an argument a word: is it there? then is there a timeout? and the
+ *                      timeout, is there a deadline? and the deadline, both in seconds; number of values, then for
+ *                      each its key, a string, and what it is, as any
+ *
+ * As an argument each of these but numbers and strings may be a handle's value instead: then the first word is
+ * GL_BY_HANDLE, and the handle's number follows. */
 #ifndef GL_HOST_CALL_H
 #define GL_HOST_CALL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -47,7 +55,10 @@ enum gl_kind {
 	GL_KIND_ANY,
 	GL_KIND_CONTEXT,
 	GL_KIND_FUNC, /* its fields are parameters and results, len the number of parameters; bits: 1 when variadic */
+	GL_KIND_HANDLE, /* stays in Go. Its length: may it be nil? Its element: the form of a table that makes one */
 };
+
+#define GL_BY_HANDLE ((uint64_t)-2)
 
 enum gl_tag {
 	GL_TAG_NIL,
@@ -57,9 +68,10 @@ enum gl_tag {
 	GL_TAG_FLOAT,
 	GL_TAG_COMPLEX,
 	GL_TAG_STRING,
-	GL_TAG_LIST,  /* number of elements, each tagged */
-	GL_TAG_MAP,   /* number of entries, key and value tagged */
-	GL_TAG_ERROR, /* message and type */
+	GL_TAG_LIST,   /* number of elements, each tagged */
+	GL_TAG_MAP,    /* number of entries, key and value tagged */
+	GL_TAG_ERROR,  /* as an error that is there */
+	GL_TAG_HANDLE, /* number and class */
 };
 
 enum gl_status {
@@ -68,6 +80,7 @@ enum gl_status {
 	GL_CALL_EXITED,   /* the function called runtime.Goexit */
 	GL_CALL_LUA,      /* a Lua function that it called has failed; the stream is that of GL_CALLBACK_ERROR */
 	GL_CALL_TYPE,     /* the stream holds a string: which value could not be carried and why */
+	GL_CALL_GONE,     /* the stream holds a string: the type of a handle whose module has gone, or "" */
 };
 
 /* Memory of malloc's that Go may grow. */
@@ -111,7 +124,9 @@ struct gl_call {
 	const struct gl_buffer *in;
 	struct gl_buffer *out;
 	enum gl_status status;
-	void *caller; /* for Lua functions that it is given */
+	void *caller;    /* for Lua functions that it is given */
+	bool keep;       /* results stay in Go as handles, but for what Lua has no need of one for */
+	uint64_t handle; /* of a function value to be called, in place of addr; 0: none */
 };
 
 /* A type as C describes it to Go. Most types have a descriptor; composite types that no code ever put into an
@@ -140,7 +155,8 @@ struct gl_type_expr {
 
 /* What goloader_plan gets; its answer comes in out:
  *     number of types, then for each: kind, bits, length, key, elem (indices), name, number of fields, name and type of
- * each for each parameter and then each result: type, its first register or -1 when it goes by the stack */
+ *         each
+ *     for each parameter and then each result: type, its first register or -1 when it goes by the stack */
 struct gl_plan_request {
 	const struct gl_type_expr *exprs;
 	const uint32_t *params; /* nparams + nresults indices of exprs; a variable is one result */
@@ -151,10 +167,87 @@ struct gl_plan_request {
 
 struct gl_callback;
 
+/* ---- handles -------------------------------------------------------------------------------------------------------
+ */
+
+/* What the values of a class are. */
+enum gl_shape {
+	GL_SHAPE_OTHER,
+	GL_SHAPE_STRUCT,
+	GL_SHAPE_LIST, /* a slice or an array */
+	GL_SHAPE_MAP,
+	GL_SHAPE_CHAN,
+	GL_SHAPE_FUNC,
+};
+
+/* A class is what handles of one type have in common. The answer to a request for one comes in out:
+ *     shape, has it methods?, name; types as goloader_plan gives them; then indices of types: key, element, what its
+ *     handles stand for; the number of its fields, name and type of each */
+struct gl_class_request {
+	uint64_t id, handle; /* of the class, and a handle of it */
+	struct gl_buffer *out;
+	uint64_t plan; /* out: for GL_OP_FITS, and goloader_plan_free */
+	enum gl_status status;
+};
+
+/* A method of a class, by its name, or what a function value takes and returns, by "". The answer comes in out, as
+ * goloader_plan gives it, with the receiver as the first parameter; behind it: is it variadic? and its signature. */
+struct gl_method_request {
+	uint64_t id, handle; /* of the class, and a handle of it */
+	const char *name;
+	size_t len;
+	struct gl_buffer *out;
+	uint32_t nparams, nresults; /* out */
+	void *addr;                 /* out: its code; NULL when there is no such method */
+	uint64_t plan;              /* out */
+	enum gl_status status;
+};
+
+enum gl_op {
+	GL_OP_COPY,  /* the value, copied out; plan says how (goloader_copy_plan) */
+	GL_OP_GET,   /* the value as it is read from inside another one */
+	GL_OP_SET,   /* takes the value from in */
+	GL_OP_FIELD, /* number n */
+	GL_OP_SET_FIELD,
+	GL_OP_INDEX, /* element n, from 0 */
+	GL_OP_SET_INDEX,
+	GL_OP_KEY, /* the key is in in; result: is it there? */
+	GL_OP_SET_KEY,
+	GL_OP_DELETE_KEY,
+	GL_OP_LEN,   /* result */
+	GL_OP_TEXT,  /* a string */
+	GL_OP_EQUAL, /* to handle n? result */
+	GL_OP_FITS,  /* can it be used as type n of plan? result */
+	GL_OP_SEND,  /* within seconds, < 0: for ever; result: enum gl_chan */
+	GL_OP_RECEIVE,
+	GL_OP_CLOSE,
+	GL_OP_ITERATE, /* result: the number of a handle, for GL_OP_NEXT: */
+	GL_OP_NEXT,    /* at most n keys and values; result: how many */
+	/* of errors, from here on: */
+	GL_OP_IS,     /* errors.Is(it, handle n)? result */
+	GL_OP_AS,     /* the error in its chain with the type of the name in in, as a value read from inside */
+	GL_OP_UNWRAP, /* an error */
+};
+
+enum gl_chan { GL_CHAN_DONE, GL_CHAN_CLOSED, GL_CHAN_TIMEOUT };
+
+struct gl_handle_op {
+	enum gl_op op;
+	enum gl_status status;
+	uint64_t handle, n, plan;
+	double seconds;
+	const struct gl_buffer *in;
+	struct gl_buffer *out;
+	int64_t result;
+};
+
 /* What the Go half needs to know of the runtime that only C can find out. */
 struct gl_call_setup {
 	void (*callback)(struct gl_callback *); /* calls a Lua function */
-	void *reflectcall, *unsafe_New, *unsafe_NewArray; /* functions' code (ABIInternal) */
+	/* functions' code (ABIInternal) */
+	void *reflectcall, *unsafe_New, *unsafe_NewArray;
+	void *exported_methods;                           /* internal/abi.(*Type).ExportedMethods */
+	void *resolve_name, *resolve_type, *resolve_text; /* reflect.resolveNameOff, … */
 	/* offsets in bytes: of runtime.g and runtime._panic, -1 when unknown; of internal/abi.Type */
 	int32_t g_panic, panic_link, panic_goexit;
 	int32_t type_size, type_ptrbytes, type_gcdata, type_bytes;

@@ -49,7 +49,11 @@ func (e callbackError) Error() string {
 // function reads a function into the variable of type n at p.
 func (r *reader) function(n *node, p unsafe.Pointer) {
 	number := r.word()
-	if number == 0 {
+	switch int(number) {
+	case 0:
+		return
+	case byHandle:
+		n.take(r, p)
 		return
 	}
 	f := &luaFunc{scope: r.scope, number: number, name: r.string(), node: n}
@@ -74,7 +78,7 @@ func (f *luaFunc) call(args []reflect.Value) []reflect.Value {
 	C.call_lua(setup.callback, &c)
 	runtime.KeepAlive(f)
 
-	in := reader{w: unsafe.Slice(c.stream.p, c.stream.len)}
+	in := reader{w: unsafe.Slice(c.stream.p, c.stream.len), scope: s}
 	switch c.status {
 	case C.GL_CALLBACK_AWAY:
 		panic(callbackError(f.name + " was called by a function that was not called by Lua's C API"))

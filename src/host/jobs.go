@@ -29,6 +29,7 @@ type job struct {
 	regs  enter.Regs
 	stack unsafe.Pointer
 	scope *scope
+	out   writer
 	done  bool
 }
 
@@ -75,8 +76,10 @@ func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
 
 func (j *job) run() {
 	defer j.end()
-	j.plan.enter(j.addr, &j.regs, j.stack)
-	j.plan.encodeResults(&writer{buffer: &j.c.out}, &j.regs, j.stack)
+	j.plan.enter(j.addr, nil, &j.regs, j.stack)
+	j.out = writer{buffer: &j.c.out}
+	j.plan.encodeResults(&j.out, &j.regs, j.stack, false)
+	j.out.tail()
 	j.done = true
 }
 
@@ -90,11 +93,21 @@ func (j *job) end() {
 	if r := recover(); r != nil {
 		ended(r, &j.c.status, &j.c.out)
 	}
+	j.out.drop(&j.done)
+	j.out.handles = nil
+}
+
+// tail writes the numbers of the handles in what was written before, and their number.
+func (w *writer) tail() {
+	for _, id := range w.handles {
+		w.word(id)
+	}
+	w.word(uint64(len(w.handles)))
 }
 
 // post lets C know that the job has finished. What the job held of the module is forgotten before.
 func (j *job) post() {
-	c, scope := j.c, j.scope
+	c, scope, held := j.c, j.scope, j.out.handles
 	*j = job{}
 	jobPool.Put(j)
 	if scope != nil {
@@ -111,6 +124,7 @@ func (j *job) post() {
 	for {
 		last := atomic.LoadUintptr(done)
 		if last == C.GL_JOBS_CLOSED {
+			release(held)
 			if atomic.AddInt64((*int64)(&jobs.left), -1) == 0 {
 				C.release_jobs(jobs)
 			}

@@ -42,6 +42,7 @@ func goloader_protocol() C.uint64_t {
 func goloader_init(table *C.struct_gl_runtime) {
 	rt = table
 	walkers[0].text, walkers[0].etext = rt.types_by_string, rt.types_by_string_end
+	watchCrashes()
 }
 
 // funcOf makes a Go function of code at an address: a function value is a pointer to a word that holds it.
@@ -176,7 +177,7 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 			return 0
 		case result == cantStop:
 			return -1
-		case result == stillUsed && collections > 0:
+		case result == stillUsed && collections > 0 && user.kind != C.GL_HOLDER_HANDLE:
 			collections--
 			runtime.GC()
 			time.Sleep(time.Millisecond) // finalizers are run by another goroutine
@@ -217,8 +218,11 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		}
 	}()
 	self := goid()
+	names := namesOfMade()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	unique := takeUnique(going)
+	handles.Lock()
+	defer handles.Unlock()
 	ok := withWorldStopped(func() {
 		var found bool
 		if runner, found = runnerOf(going, self, unwinder); found {
@@ -233,15 +237,19 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 			*(*uintptr)(c[0]) = uintptr(c[1])
 		}
 		dropUnique(going)
-		if r.prove != C.GL_PROVE_NOTHING {
-			var constants bool
-			if user, found, constants = userOf(going, r.prove == C.GL_PROVE_CODE, self, unwinder); found {
+		if r.prove == C.GL_PROVE_NOTHING {
+			dropHandles(handlesOf(going))
+		} else {
+			t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, names: names,
+				dropHandles: r.drop_handles != 0}
+			if user, found = t.userOf(going); found {
 				result = stillUsed
 				return
 			}
-			if constants {
+			if t.constants {
 				r.constants_stay = 1
 			}
+			dropHandles(t.drops)
 		}
 		for i := range going {
 			unlink(going[i].moduledata)
@@ -501,7 +509,7 @@ func (c typeCache) purge(going parts) (restore func()) {
 // purgeTypes drops from the caches what mentions a type that goes. If it then doesn't go, all that must be put back: a
 // type made by reflect lives as long as it is in its cache.
 func purgeTypes(going parts) (restore func()) {
-	var restores []func()
+	restores := []func(){purgeClasses(going)}
 	for _, c := range typeMaps {
 		restores = append(restores, c.purge(going))
 	}
@@ -511,6 +519,35 @@ func purgeTypes(going parts) (restore func()) {
 	return func() {
 		for _, restore := range restores {
 			restore()
+		}
+	}
+}
+
+// namesOfMade are the numbers of the names of all types that reflect has made: they are in its caches.
+func namesOfMade() map[int32]bool {
+	names := map[int32]bool{}
+	for _, c := range typeCaches {
+		c.cache.Range(func(_, value any) bool {
+			addNames(names, reflect.ValueOf(value))
+			return true
+		})
+	}
+	return names
+}
+
+func addNames(names map[int32]bool, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			addNames(names, v.Elem())
+		}
+	case reflect.Slice:
+		for i := 0; i < v.Len(); i++ {
+			addNames(names, v.Index(i))
+		}
+	case reflect.Pointer:
+		if isDescriptor(v.Type()) && !v.IsNil() {
+			names[*(*int32)(unsafe.Add(v.UnsafePointer(), rt.type_str))] = true
 		}
 	}
 }

@@ -27,7 +27,10 @@ type plan struct {
 	params, results []place
 	frame           frame
 	resultPtrs      uint32 // bit i: integer register i holds a pointer on return
+	floatless       bool   // nothing travels in a float register
 	scoped          bool   // a parameter may hold what ends with the call (scope.go)
+	types           []*node
+	borrowed        bool // made for a class: it goes with what it mentions, whoever still has its number
 }
 
 // A place is how one parameter or result travels.
@@ -75,6 +78,10 @@ type node struct {
 	key    *node
 	len    int
 	fields []field
+	form   *node // of what stays in Go: what a table makes, nil where none makes one
+	class  *class
+
+	isPointer bool // stays in Go, and is one
 }
 
 type field struct {
@@ -120,6 +127,12 @@ type compiler struct {
 	exprs []C.struct_gl_type_expr
 	nodes []*node
 	known map[reflect.Type]*node
+	forms map[reflect.Type]*node
+	deep  bool // copies all that can be copied
+}
+
+func newCompiler(exprs []C.struct_gl_type_expr) *compiler {
+	return &compiler{exprs: exprs, known: map[reflect.Type]*node{}, forms: map[reflect.Type]*node{}}
 }
 
 func (c *compiler) add(n *node) *node {
@@ -217,6 +230,12 @@ func (c *compiler) typ(t reflect.Type) *node {
 	n := c.add(&node{name: t.String(), desc: descriptor(t), typ: t, size: t.Size(), align: uintptr(t.Align())})
 	c.known[t] = n
 	n.bits = int(t.Size() * 8)
+	if t != contextType && c.stays(t) {
+		n.kind = C.GL_KIND_HANDLE
+		n.form = c.form(t)
+		n.isPointer = t.Kind() == reflect.Pointer
+		return n
+	}
 	switch t.Kind() {
 	case reflect.Bool:
 		n.kind = C.GL_KIND_BOOL
@@ -259,25 +278,107 @@ func (c *compiler) typ(t reflect.Type) *node {
 			n.fields = append(n.fields, field{"", 0, c.typ(t.Out(i))})
 		}
 	case reflect.Interface:
-		switch {
-		case t.NumMethod() == 0:
-			n.kind = C.GL_KIND_ANY
-		case t == errorType:
+		switch t {
+		case errorType:
 			n.kind = C.GL_KIND_ERROR
-		case t == contextType:
+		case contextType:
 			n.kind = C.GL_KIND_CONTEXT
+		default:
+			n.kind = C.GL_KIND_ANY
 		}
 	case reflect.Struct:
 		if t == timeType {
 			n.kind = C.GL_KIND_TIME
-			break
+		} else {
+			c.structure(n, t)
 		}
-		n.kind = C.GL_KIND_STRUCT
-		for i := 0; i < t.NumField(); i++ {
-			if f := t.Field(i); f.IsExported() {
-				n.fields = append(n.fields, field{f.Name, f.Offset, c.typ(f.Type)})
+	}
+	return n
+}
+
+func (c *compiler) structure(n *node, t reflect.Type) {
+	n.kind = C.GL_KIND_STRUCT
+	for i := 0; i < t.NumField(); i++ {
+		if f := t.Field(i); f.IsExported() {
+			n.fields = append(n.fields, field{f.Name, f.Offset, c.typ(f.Type)})
+		}
+	}
+}
+
+// stays tells whether values of a type stay in Go, for Lua to have handles of: what has hidden state or behaviour, and what
+// no table can be like. So do functions and contexts; but as arguments these can be Lua's, and have kinds of their own.
+func (c *compiler) stays(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Func:
+		return false
+	case reflect.Chan, reflect.UnsafePointer:
+		return true
+	case reflect.Map:
+		return !canBeKey(t.Key())
+	}
+	return !c.deep && stays(t)
+}
+
+func stays(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return true
+	case reflect.Map:
+		return !canBeKey(t.Key())
+	case reflect.Interface:
+		return t.NumMethod() > 0 && t != errorType
+	case reflect.Struct:
+		return hides(t)
+	case reflect.Pointer:
+		switch e := t.Elem(); e.Kind() {
+		case reflect.Pointer, reflect.Interface:
+			return true
+		case reflect.Struct:
+			return e != timeType && (t.NumMethod() > 0 || hides(e))
+		default:
+			return t.NumMethod() > 0 || stays(e)
+		}
+	}
+	return false
+}
+
+// hides tells whether a value of the type holds a struct with fields that a copy of it in Lua would lack.
+func hides(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Array:
+		return hides(t.Elem())
+	case reflect.Struct:
+		for i := 0; i < t.NumField() && t != timeType; i++ {
+			if f := t.Field(i); !f.IsExported() && f.Name != "_" || hides(f.Type) {
+				return true
 			}
 		}
+	}
+	return false
+}
+
+// form is the type of table that a value which stays in Go can be made of.
+func (c *compiler) form(t reflect.Type) *node {
+	if n := c.forms[t]; n != nil {
+		return n
+	}
+	if t.Kind() == reflect.Pointer {
+		if t.Elem().Kind() != reflect.Struct {
+			return nil
+		}
+		return c.form(t.Elem())
+	}
+	n := &node{name: t.String(), desc: descriptor(t), typ: t, size: t.Size(), align: uintptr(t.Align())}
+	switch t.Kind() {
+	case reflect.Struct:
+		c.forms[t] = c.add(n)
+		c.structure(n, t)
+	case reflect.Map:
+		c.forms[t] = c.add(n)
+		n.kind = C.GL_KIND_MAP
+		n.key, n.elem = c.typ(t.Key()), c.typ(t.Elem())
+	default:
+		return nil
 	}
 	return n
 }
@@ -292,7 +393,7 @@ func (c *compiler) check() {
 				continue
 			}
 			why := ""
-			if n.key != nil && !n.key.canBeKey() {
+			if n.key != nil && n.key.kind == C.GL_KIND_NONE {
 				why = "key has type " + n.key.name
 			} else if n.elem != nil && n.elem.kind == C.GL_KIND_NONE {
 				why = "element has type " + n.elem.name
@@ -323,12 +424,14 @@ func (n *node) role(i int) string {
 }
 
 // canBeKey tells whether values of this type are the same key in a Lua table when they are the same in a Go map.
-func (n *node) canBeKey() bool {
-	switch n.kind {
-	case C.GL_KIND_BOOL, C.GL_KIND_INT, C.GL_KIND_UINT, C.GL_KIND_FLOAT, C.GL_KIND_STRING, C.GL_KIND_ANY:
-		return true
+func canBeKey(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Complex64, reflect.Complex128:
+		return false
+	case reflect.Interface:
+		return t.NumMethod() == 0
 	}
-	return false
+	return t.Kind() <= reflect.Float64 || t.Kind() == reflect.String
 }
 
 // ---- where values travel ----------------------------------------------------------------------------------------
@@ -444,6 +547,14 @@ func (p *plan) layout(params, results []*node) {
 			}
 		}
 	}
+	p.floatless = true
+	for _, list := range [2][]place{p.params, p.results} {
+		for _, q := range list {
+			for _, s := range q.regs {
+				p.floatless = p.floatless && s.kind != stepFloat
+			}
+		}
+	}
 	if p.frame.size > 0 {
 		ptrs := make([]byte, (p.frame.size/word+7)/8)
 		for _, list := range [2][]place{p.params, p.results} {
@@ -527,41 +638,73 @@ var plans = struct {
 	free []int
 }{}
 
+// gonePlan is in the place of a plan whose types have gone.
+var gonePlan = &plan{}
+
 func planOf(handle C.uint64_t) *plan {
 	plans.RLock()
 	defer plans.RUnlock()
-	return plans.all[handle-1]
+	p := plans.all[handle-1]
+	if p == gonePlan {
+		panic(carryError("the module whose types this call mentions was unloaded"))
+	}
+	return p
 }
 
 //export goloader_plan
 func goloader_plan(req *C.struct_gl_plan_request) {
-	c := compiler{exprs: unsafe.Slice(req.exprs, req.nexprs), known: map[reflect.Type]*node{}}
+	c := newCompiler(unsafe.Slice(req.exprs, req.nexprs))
 	all := make([]*node, req.nparams+req.nresults)
 	for i, e := range unsafe.Slice(req.params, len(all)) {
 		all[i] = c.expr(int(e))
 	}
-	c.check()
+	w := writer{buffer: req.out}
+	req.plan = C.uint64_t(addPlan(c.plan(&w, all[:req.nparams], all[req.nparams:])))
+}
 
-	p := &plan{}
+// plan makes a plan and describes it to C.
+func (c *compiler) plan(w *writer, params, results []*node) *plan {
+	c.check()
+	p := &plan{types: c.nodes}
 	complete := true
+	all := append(params[:len(params):len(params)], results...)
 	for _, n := range all {
 		complete = complete && n.kind != C.GL_KIND_NONE
 	}
 	if complete {
-		p.layout(all[:req.nparams], all[req.nparams:])
+		p.layout(params, results)
 		for _, n := range c.nodes {
 			p.scoped = p.scoped || n.kind == C.GL_KIND_CONTEXT || n.kind == C.GL_KIND_FUNC
 		}
 	}
+	c.describe(w)
+	places := append(p.params[:len(p.params):len(p.params)], p.results...)
+	for i, n := range all {
+		w.word(uint64(n.index))
+		reg := -1
+		if complete && len(places[i].regs) > 0 {
+			reg = places[i].regs[0].reg
+		}
+		w.word(uint64(reg))
+	}
+	return p
+}
 
-	w := writer{buffer: req.out}
+// describe tells C of all types.
+func (c *compiler) describe(w *writer) {
 	w.word(uint64(len(c.nodes)))
 	for _, n := range c.nodes {
 		w.word(uint64(n.kind))
 		w.word(uint64(n.bits))
-		w.word(uint64(n.len))
-		w.word(n.key.number())
-		w.word(n.elem.number())
+		if n.kind == C.GL_KIND_HANDLE {
+			w.bool(n.typ.Kind() != reflect.Struct)
+			w.word(0)
+			w.word(n.form.number())
+		} else {
+			w.word(uint64(n.len))
+			w.word(n.key.number())
+			w.word(n.elem.number())
+		}
 		w.string(n.name)
 		w.word(uint64(len(n.fields)))
 		for _, f := range n.fields {
@@ -569,30 +712,23 @@ func goloader_plan(req *C.struct_gl_plan_request) {
 			w.word(uint64(f.index))
 		}
 	}
-	for i, n := range all {
-		w.word(uint64(n.index))
-		reg := -1
-		if complete {
-			q := append(p.params[:len(p.params):len(p.params)], p.results...)[i]
-			if len(q.regs) > 0 {
-				reg = q.regs[0].reg
-			}
-		}
-		w.word(uint64(reg))
-	}
+}
 
+// addPlan gives a plan a number.
+func addPlan(p *plan) int {
 	plans.Lock()
 	defer plans.Unlock()
 	if n := len(plans.free); n > 0 {
-		req.plan = C.uint64_t(plans.free[n-1] + 1)
-		plans.all[plans.free[n-1]] = p
+		i := plans.free[n-1]
+		plans.all[i] = p
 		plans.free = plans.free[:n-1]
-	} else {
-		plans.all = append(plans.all, p)
-		req.plan = C.uint64_t(len(plans.all))
+		return i + 1
 	}
+	plans.all = append(plans.all, p)
+	return len(plans.all)
 }
 
+// number is an index for C, where 0 is never looked at.
 func (n *node) number() uint64 {
 	if n == nil {
 		return 0

@@ -213,6 +213,7 @@ func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Poi
 	program.tasks = unsafe.Slice(tasks, ntasks)
 	program.begin, program.done = int(begin), int(done)
 	exitAsProgram()
+	crash.told.Store(true) // a program's end is its own affair
 	hideCaller()
 	handleSignals()
 	applyGODEBUG()

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x52da27fa5a59f3cb)
+#define GL_HOST_PROTOCOL UINT64_C(0xce5dd9ffbef2dcd7)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -51,13 +51,18 @@ struct gl_runtime {
 	void *handling_sig;    /* [65]uint32: has Go's handler been installed? */
 	void *fwd_sig;         /* [65]uintptr: what was there before */
 
+	/* how a process that dies writes: func(fd uintptr, p unsafe.Pointer, n int32) int32, nil for the system call; and
+	 * whether it dies, uint32 */
+	void *override_write, *panicking;
+
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
-	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_ftab;
+	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab, moduledata_modulename;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
-	int32_t itab_inter, itab_type, type_hash;
+	int32_t itab_inter, itab_type, type_hash, type_str;
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
+	int32_t g_m, g_gopc, m_g0, m_curg;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_sp, frame_varp, frame_argp; /* of a stkframe */
@@ -98,7 +103,8 @@ enum gl_holder {
 	GL_HOLDER_STACK,
 	GL_HOLDER_FINALIZER,
 	GL_HOLDER_OBJECT,
-	GL_HOLDER_CODE
+	GL_HOLDER_CODE,
+	GL_HOLDER_HANDLE /* of Lua's */
 };
 
 /* What there must be no reference to, beside goroutines that run its code. The types may be remembered (and stay) where
@@ -112,6 +118,7 @@ struct gl_retired {
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	enum gl_prove prove;
+	int drop_handles; /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;

@@ -49,25 +49,47 @@ func (s *scope) end() {
 	if s.cancel != nil {
 		s.cancel()
 	}
-	C.free(unsafe.Pointer(s.stream.p))
-	s.stream = C.struct_gl_buffer{}
+	if s.stream.p != nil {
+		C.free(unsafe.Pointer(s.stream.p))
+		s.stream = C.struct_gl_buffer{}
+	}
 }
 
-// How a context is told of in a stream: the word nil, or the word given, then what gl_encode_context says.
-const (
-	contextNil = iota
-	contextGiven
-)
+// context reads a context into the variable of type n at p.
+func (r *reader) context(n *node, p unsafe.Pointer) {
+	ctx := (*context.Context)(p)
+	switch int(r.word()) {
+	case byHandle:
+		n.take(r, p)
+		if r.scope != nil {
+			*ctx = r.scope.derive(*ctx)
+		}
+	case 0:
+		r.scope.contexts++
+		*ctx = r.scope.ctx
+	default:
+		r.scope.contexts++
+		*ctx = r.newContext()
+	}
+}
 
-// context reads a context, which ends when the call does. That of a call that waits for its end is never cancelled
-// before, unless by what Lua has said.
-func (r *reader) context() context.Context {
-	s := r.scope
+// derive makes of a context that Go has made one that ends with the job, too. That of a call that Lua waits for is taken
+// as it is.
+func (s *scope) derive(ctx context.Context) context.Context {
 	s.contexts++
-	ctx := s.ctx
-	if r.word() == contextNil {
+	if s.cancel == nil {
 		return ctx
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(s.ctx, cancel)
+	return ctx
+}
+
+// newContext reads what gl_encode_context says of a context, which ends when the call does. That of a call that waits
+// for its end is never cancelled before, unless by what Lua has said.
+func (r *reader) newContext() context.Context {
+	s := r.scope
+	ctx := s.ctx
 	if r.word() != 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, seconds(r.float()))

@@ -64,7 +64,8 @@ type tracer struct {
 	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
 	around region    // around those
 
-	weak      regions // variables that aren't followed
+	names     map[int32]bool // of types that reflect has made and still knows
+	weak      regions        // variables that aren't followed
 	self      uint64
 	unwinder  unsafe.Pointer // a runtime.unwinder
 	spans     []span
@@ -73,7 +74,19 @@ type tracer struct {
 	marks     []uint8  // by object: reached
 	constants bool     // some that can stay are in use
 	queue     []object // reached, but not yet looked through
+
+	// for handles
+	dropHandles bool
+	drops       []int    // which are to be dropped
+	reached     []object // from one of them
+	dropped     bool     // it reached an object that one to be dropped has
 }
+
+// An object's mark
+const (
+	markReached = 1
+	markDropped = 2 // by way of a handle that is dropped, and not otherwise
+)
 
 // A holder is who refers to the module.
 type holder struct {
@@ -83,16 +96,19 @@ type holder struct {
 	goid    uint64
 	word    uintptr // the reference
 	through int     // objects that lie between the holder and the reference
+	held    int     // number of the handle
 }
 
-// userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped.
-func userOf(going parts, types bool, self uint64, unwinder unsafe.Pointer) (user holder, found, constants bool) {
-	t := tracer{going: going, types: types, module: going.around(), weak: weakVariables(),
-		self: self, unwinder: unwinder}
+// userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped, handles is locked.
+func (t *tracer) userOf(going parts) (user holder, found bool) {
+	t.going, t.module, t.weak = going, going.around(), weakVariables()
 	t.findItabs()
 	t.findSpans()
 	if user, found = t.trace(); !found {
 		user, found = t.ownCode()
+	}
+	if !found {
+		user, found = t.findHandles()
 	}
 	if found && user.kind == C.GL_HOLDER_OBJECT {
 		user = t.rootOf(user)
@@ -100,11 +116,11 @@ func userOf(going parts, types bool, self uint64, unwinder unsafe.Pointer) (user
 	if !found {
 		t.forgetMade()
 	}
-	return user, found, t.constants
+	return user, found
 }
 
 // forgetMade takes out of runtime.reflectOffs what goes, and what only that table still refers to: names, types and code
-// that reflect has made of it.
+// that reflect has made of it. A made type refers to its name by number.
 func (t *tracer) forgetMade() {
 	if rt.reflect_offs == nil {
 		return
@@ -112,8 +128,11 @@ func (t *tracer) forgetMade() {
 	made := *(*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
 	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
 	for id, p := range made {
+		if t.names[id] {
+			continue
+		}
 		s := t.spanOf(uintptr(p))
-		if t.going.hold(uintptr(p)) || s != nil && t.marks[s.first+(uintptr(p)-s.base)/s.size] == 0 {
+		if t.going.hold(uintptr(p)) || s != nil && t.marks[s.first+(uintptr(p)-s.base)/s.size] != markReached {
 			delete(made, id)
 			delete(inverse, p)
 		}
@@ -262,10 +281,14 @@ func (t *tracer) reach(w uintptr) {
 	}
 	i := (w - s.base) / s.size
 	if i >= s.count || t.marks[s.first+i] != 0 || !s.isAllocated(i) {
+		t.dropped = t.dropped || i < s.count && t.marks[s.first+i] == markDropped
 		return
 	}
-	t.marks[s.first+i] = 1
+	t.marks[s.first+i] = markReached
 	t.queue = append(t.queue, object{s, i})
+	if t.reached != nil {
+		t.reached = append(t.reached, object{s, i})
+	}
 }
 
 // follow looks at a pointer: it marks what that leads to, or finds that it leads into what goes.
@@ -277,14 +300,17 @@ func (t *tracer) follow(w uintptr) bool {
 	return false
 }
 
-type regions [3]region
+type regions [4]region
 
-func (rs *regions) hold(p uintptr) bool { return rs[0].holds(p) || rs[1].holds(p) || rs[2].holds(p) }
+func (rs *regions) hold(p uintptr) bool {
+	return rs[0].holds(p) || rs[1].holds(p) || rs[2].holds(p) || rs[3].holds(p)
+}
 
-// weakVariables are the runtime's own, out of which what goes will be taken: its first table of itabs, what reflect has
-// made at run time, and each module's list of types.
+// weakVariables are those out of which what goes will be taken: the runtime's first table of itabs, what reflect has made
+// at run time, and each module's list of types. Lua's handles are looked at in the end.
 func weakVariables() regions {
 	rs := regions{{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word}}
+	rs[3] = region{uintptr(unsafe.Pointer(&handles)), unsafe.Sizeof(handles)}
 	if rt.reflect_offs != nil {
 		rs[1] = region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
 	}
@@ -519,6 +545,9 @@ func (h holder) tell(r *C.struct_gl_retired) {
 	r.holder_size = C.size_t(h.size)
 	r.holder_word = C.uintptr_t(h.word)
 	r.holder_through = C.size_t(h.through)
+	if h.kind == C.GL_HOLDER_HANDLE {
+		r.reason = C.CString("Lua holds a handle of " + handles.all[h.held].name())
+	}
 	if h.kind == C.GL_HOLDER_STACK {
 		trace, _ := tracebackOf(h.goid)
 		r.reason = C.CString(fmt.Sprintf("a variable of goroutine %d\n\n%s", h.goid, trace))

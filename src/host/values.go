@@ -7,7 +7,6 @@ package host
 import "C"
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -55,17 +54,20 @@ type slice struct {
 
 // ---- decoding ---------------------------------------------------------------------------------------------------
 
-// absent is the length of a nil slice, map or []byte.
-const absent = -1
+const (
+	absent   = -1 // the length of a nil slice, map or []byte
+	byHandle = -2 // instead of a length: what follows is the number of a handle that has the value
+)
 
 type reader struct {
 	w     []C.uint64_t
+	at    int    // what was read
 	scope *scope // of a plan that is scoped
 }
 
 func (r *reader) word() uint64 {
-	w := r.w[0]
-	r.w = r.w[1:]
+	w := r.w[r.at]
+	r.at++
 	return uint64(w)
 }
 
@@ -75,8 +77,8 @@ func (r *reader) float() float64 {
 
 func (r *reader) bytes(n int) []byte {
 	words := (n + 7) / 8
-	b := r.w[:words]
-	r.w = r.w[words:]
+	b := r.w[r.at : r.at+words]
+	r.at += words
 	if n == 0 {
 		return nil
 	}
@@ -119,50 +121,103 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 	case C.GL_KIND_STRING:
 		*(*string)(p) = r.string()
 	case C.GL_KIND_BYTES:
-		if len := int(r.word()); len != absent {
+		switch len := int(r.word()); len {
+		case absent:
+		case byHandle:
+			n.take(r, p)
+		default:
 			*(*[]byte)(p) = append([]byte{}, r.bytes(len)...)
 		}
 	case C.GL_KIND_TIME:
+		n.decodeTime(r, p)
+	case C.GL_KIND_SLICE:
+		switch len := int(r.word()); len {
+		case absent:
+		case byHandle:
+			n.take(r, p)
+		default:
+			s := (*slice)(p)
+			s.p, s.len, s.cap = setup.newArray(n.elem.desc, len), len, len
+			n.elem.decodeList(r, s.p, len)
+		}
+	case C.GL_KIND_ARRAY:
+		if int(r.word()) == byHandle {
+			n.take(r, p)
+		} else {
+			n.elem.decodeList(r, p, n.len)
+		}
+	case C.GL_KIND_MAP:
+		n.decodeMap(r, p)
+	case C.GL_KIND_STRUCT:
+		count := int(r.word())
+		if count == byHandle {
+			n.take(r, p)
+		}
+		for ; count > 0; count-- {
+			f := &n.fields[r.word()]
+			f.decode(r, unsafe.Add(p, f.off))
+		}
+	case C.GL_KIND_POINTER:
+		switch int(r.word()) {
+		case 0:
+		case byHandle:
+			n.take(r, p)
+		default:
+			q := n.elem.alloc()
+			n.elem.decode(r, q)
+			*(*unsafe.Pointer)(p) = q
+		}
+	case C.GL_KIND_HANDLE:
+		switch int(r.word()) {
+		case 0:
+		case byHandle:
+			n.take(r, p)
+		default:
+			if n.typ.Kind() == reflect.Pointer {
+				q := n.form.alloc()
+				n.form.decode(r, q)
+				*(*unsafe.Pointer)(p) = q
+			} else {
+				n.form.decode(r, p)
+			}
+		}
+	case C.GL_KIND_ERROR:
+		switch int(r.word()) {
+		case 0:
+		case byHandle:
+			n.take(r, p)
+		case C.GL_TAG_ERROR:
+			id := r.word()
+			*(*error)(p) = heldErrorOf(id, r.string())
+		default:
+			*(*error)(p) = errors.New(r.string())
+		}
+	case C.GL_KIND_CONTEXT:
+		r.context(n, p)
+	case C.GL_KIND_FUNC:
+		r.function(n, p)
+	case C.GL_KIND_ANY:
+		if v := r.any(); v != nil {
+			value(n.shape(), p).Set(reflect.ValueOf(v))
+		}
+	}
+}
+
+// Seconds since 1970 are a time, too.
+func (n *node) decodeTime(r *reader, p unsafe.Pointer) {
+	switch int(r.word()) {
+	case byHandle:
+		n.take(r, p)
+	case C.GL_TAG_FLOAT:
+		seconds, fraction := math.Modf(math.Float64frombits(r.word()))
+		*(*time.Time)(p) = time.Unix(int64(seconds), int64(fraction*1e9)).UTC()
+	default:
 		s := r.string()
 		t, err := time.Parse(time.RFC3339Nano, s)
 		if err != nil {
 			panic(carryError(fmt.Sprintf("%q is no time like %q", s, time.RFC3339Nano)))
 		}
 		*(*time.Time)(p) = t
-	case C.GL_KIND_SLICE:
-		if len := int(r.word()); len != absent {
-			s := (*slice)(p)
-			s.p, s.len, s.cap = setup.newArray(n.elem.desc, len), len, len
-			n.elem.decodeList(r, s.p, len)
-		}
-	case C.GL_KIND_ARRAY:
-		n.elem.decodeList(r, p, n.len)
-	case C.GL_KIND_MAP:
-		n.decodeMap(r, p)
-	case C.GL_KIND_STRUCT:
-		for _, f := range n.fields {
-			if r.word() != 0 {
-				f.decode(r, unsafe.Add(p, f.off))
-			}
-		}
-	case C.GL_KIND_POINTER:
-		if r.word() != 0 {
-			q := n.elem.alloc()
-			n.elem.decode(r, q)
-			*(*unsafe.Pointer)(p) = q
-		}
-	case C.GL_KIND_ERROR:
-		if r.word() != 0 {
-			message := r.string()
-			r.string()
-			*(*error)(p) = errors.New(message)
-		}
-	case C.GL_KIND_CONTEXT:
-		*(*context.Context)(p) = r.context()
-	case C.GL_KIND_FUNC:
-		r.function(n, p)
-	case C.GL_KIND_ANY:
-		*(*any)(p) = r.any()
 	}
 }
 
@@ -173,8 +228,7 @@ func (n *node) isWord() bool {
 
 func (n *node) decodeList(r *reader, p unsafe.Pointer, len int) {
 	if n.isWord() {
-		copy(unsafe.Slice((*C.uint64_t)(p), len), r.w)
-		r.w = r.w[len:]
+		r.at += copy(unsafe.Slice((*C.uint64_t)(p), len), r.w[r.at:])
 		return
 	}
 	for i := 0; i < len; i++ {
@@ -184,7 +238,11 @@ func (n *node) decodeList(r *reader, p unsafe.Pointer, len int) {
 
 func (n *node) decodeMap(r *reader, p unsafe.Pointer) {
 	count := int(r.word())
-	if count == absent {
+	switch count {
+	case absent:
+		return
+	case byHandle:
+		n.take(r, p)
 		return
 	}
 	m := reflect.MakeMapWithSize(n.typ, count)
@@ -226,6 +284,12 @@ func (r *reader) any() any {
 			m[key] = r.any()
 		}
 		return m
+	case C.GL_TAG_HANDLE:
+		h := lookup(r.word())
+		return h.self().Interface()
+	case C.GL_TAG_ERROR:
+		id := r.word()
+		return heldErrorOf(id, r.string())
 	}
 	return nil
 }
@@ -234,8 +298,17 @@ func (r *reader) any() any {
 
 // A writer appends to a buffer that C owns.
 type writer struct {
-	buffer *C.struct_gl_buffer
-	depth  int
+	buffer  *C.struct_gl_buffer
+	depth   int
+	deep    bool     // copies all that can be copied
+	handles []uint64 // the numbers of those that it has written
+}
+
+// drop is deferred by who writes what Lua gets only when all is done.
+func (w *writer) drop(done *bool) {
+	if !*done {
+		release(w.handles)
+	}
 }
 
 // grow makes room for n words and returns the first.
@@ -255,6 +328,11 @@ func (w *writer) grow(n int) unsafe.Pointer {
 }
 
 func (w *writer) word(v uint64) {
+	if b := w.buffer; b.len < b.cap {
+		*(*uint64)(unsafe.Add(unsafe.Pointer(b.p), uintptr(b.len)*8)) = v
+		b.len++
+		return
+	}
 	*(*uint64)(w.grow(1)) = v
 }
 
@@ -279,6 +357,7 @@ func (w *writer) string(s string) {
 func (w *writer) error(err error) {
 	w.string(err.Error())
 	w.string(reflect.TypeOf(err).String())
+	w.word(w.count(holdError(err)))
 }
 
 func (w *writer) enter() {
@@ -339,6 +418,7 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 		w.word(uint64(s.len))
 		n.elem.encodeList(w, s.p, s.len)
 	case C.GL_KIND_ARRAY:
+		w.word(uint64(n.len))
 		n.elem.encodeList(w, p, n.len)
 	case C.GL_KIND_MAP:
 		n.encodeMap(w, p)
@@ -363,10 +443,10 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 		if err != nil {
 			w.error(err)
 		}
-	case C.GL_KIND_CONTEXT, C.GL_KIND_FUNC:
-		panic(carryError("a result holds a " + n.name + ", which Lua can't carry yet"))
 	case C.GL_KIND_ANY:
-		w.any(reflect.ValueOf(*(*any)(p)))
+		w.any(value(n.shape(), p).Elem())
+	case C.GL_KIND_CONTEXT, C.GL_KIND_FUNC, C.GL_KIND_HANDLE:
+		n.encodeHandle(w, p)
 	}
 }
 
@@ -420,6 +500,15 @@ func (w *writer) any(v reflect.Value) {
 	if err := asError(v); err != nil {
 		w.word(C.GL_TAG_ERROR)
 		w.error(err)
+		return
+	}
+	if stays(t) && !(w.deep && canBeCopied(t)) {
+		if isNil(v) {
+			w.word(C.GL_TAG_NIL)
+			return
+		}
+		w.word(C.GL_TAG_HANDLE)
+		w.hold(v)
 		return
 	}
 	switch t.Kind() {
@@ -476,8 +565,6 @@ func (w *writer) any(v reflect.Value) {
 		*(*uint64)(unsafe.Add(unsafe.Pointer(w.buffer.p), uintptr(at)*8)) = count
 	case reflect.Pointer, reflect.Interface:
 		w.any(v.Elem())
-	default:
-		panic(carryError("a result holds a " + t.String() + ", which Lua can't carry yet"))
 	}
 }
 
@@ -497,5 +584,9 @@ func asError(v reflect.Value) error {
 }
 
 func isNil(v reflect.Value) bool {
-	return (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil()
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Chan, reflect.Func, reflect.UnsafePointer:
+		return v.IsNil()
+	}
+	return false
 }

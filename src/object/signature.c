@@ -1013,3 +1013,5 @@ void gl_declarations_free(struct gl_declarations *decls)
 		free(own);
 	}
 }
+
+bool gl_is_exported(const char *name, size_t n) { return exportdata_is_exported(name, n); }

@@ -63,4 +63,7 @@ int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi,
 			 struct gl_error *err);
 void gl_declarations_free(struct gl_declarations *decls);
 
+/* Is an identifier exported? */
+bool gl_is_exported(const char *name, size_t n);
+
 #endif

@@ -107,11 +107,10 @@ type Product struct {
 	Size   Size
 	Parent *Product
 	Attrs  map[string]string
-	secret int
 }
 
 func Describe(p Product) string { return fmt.Sprintf("%+v", p) }
-func Same(p Product) Product    { p.secret = 7; return p }
+func Same(p Product) Product    { return p }
 func Rename(p *Product, name string) *Product {
 	if p == nil {
 		return nil
@@ -294,17 +293,21 @@ func Count(parts ...int) (int, bool)               { return len(parts), parts ==
 func Print(args ...any) string                     { return fmt.Sprint(args...) }
 func Later(t time.Time, d time.Duration) time.Time { return t.Add(d) }
 
-// ---- what is not carried
+// ---- what stays in Go (package handles has more)
 
 type Callback struct {
 	Name string
 	Func func(string)
 }
 
-func Write(w io.Writer, n int)  {}
-func Channel() chan int         { return nil }
-func Call(f func())             {}
+func Write(w io.Writer, n int) {}
+func Channel() chan int        { return nil }
+func Call(f func())            {}
+
+type hidden struct{ Name string }
+
 func Nested(list []Callback)    {}
+func Hidden(list []hidden)      {}
 func StructKeys(m map[Size]int) {}
 
 // ---- what ends a call early

@@ -34,5 +34,5 @@ func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {
 // when this call has to go the long way: a thread's first, or one on a stack that the thread was not created with.
 func FromC() unsafe.Pointer
 
-// The linker of Go 1.21 wants a map of its arguments, which the compiler writes for what is declared.
+// fromC is that C function. Go must not call it; to declare it makes the maps that assemblers before Go 1.22 refer to.
 func fromC()

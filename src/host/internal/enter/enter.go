@@ -19,6 +19,8 @@ type Regs struct {
 	// One bit for each word of Ints that is a place in the memory that is lent: it lies on the stack, and where that
 	// is, only Call can say, since the stack may move till then.
 	Lent uint16
+	// No float is passed in either direction: theirs are most of the registers.
+	Floatless bool
 }
 
 // Call calls the function whose code is at fn with the registers r, and leaves its results there. The function must
@@ -26,6 +28,13 @@ type Regs struct {
 //
 //go:noescape
 func Call(fn unsafe.Pointer, r *Regs, lent unsafe.Pointer)
+
+// CallWords is Call for functions that take and return no floats. The words of ints need not be Go's memory; pointers
+// among the results are in ptrs too.
+//
+//go:noescape
+func CallWords(fn unsafe.Pointer, ints *[IntRegs]uintptr, ptrs *[IntRegs]unsafe.Pointer, lent unsafe.Pointer,
+	lentBits, ptrBits uint16)
 
 // CallInts is Call for functions that take nothing but integers and return one at most. It stores that as a number, too,
 // which is quicker done here than by whoever would have to load it again.

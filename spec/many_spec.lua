@@ -1,0 +1,156 @@
+-- Many calls in one crossing: fn:map and fn:each, on every road.
+local support = require "spec.support"
+
+local has_jit = support.interpreter == "luajit"
+describe("many calls", function()
+  local roads
+
+  setup(function()
+    roads = assert(support.host():build "spec/testdata/roads")
+  end)
+
+  teardown(function()
+    assert(roads:unload())
+    support.clean()
+  end)
+
+  -- The roads that a function can take, from the best on.
+  local function each_road(name, test)
+    local best = roads[name]:road()
+    for _, road in ipairs { "pure", "ffi", "capi" } do
+      if roads[name]:road(road) == road then test(road) end
+    end
+    roads[name]:road "pure"
+    assert.equal(best, roads[name]:road())
+  end
+
+  -- What map gives or raises, without a panic's traceback.
+  local function raised(name, ...)
+    local ok, err = pcall(roads[name].map, roads[name], ...)
+    assert.is_false(ok)
+    return err:match "panic: [^\n]*" or err
+  end
+
+  it("give an array of results", function()
+    each_road("Add", function(road)
+      assert.same({ 11, 22, 33 }, roads.Add:map({ 1, 2, 3 }, { 10, 20, 30 }), road)
+    end)
+    each_road("Counted", function(road)
+      assert.same({ 256, 1, -5 }, roads.Counted:map({ 1, 1, -5 }, { 255, 0, 0 }), road)
+    end)
+    each_road("Even", function(road) assert.same({ true, false, true }, roads.Even:map { 0, -1, -2 }, road) end)
+    each_road("Turn", function(road) assert.same({ "ba", "", "bacd" }, roads.Turn:map { "ab", "", "cdba" }, road) end)
+    assert.same({ { "a", "b", "a", "b" }, {} }, roads.Repeat:map({ { "a", "b" }, { "c" } }, { 2, 0 }))
+  end)
+
+  it("give an array for each result", function()
+    each_road("Quotient", function(road)
+      local quotients, rests = roads.Quotient:map({ 7, -7 }, { 2, 2 })
+      assert.same({ 3, -3 }, quotients, road)
+      assert.same({ 1, -1 }, rests, road)
+    end)
+  end)
+
+  it("give integers beyond 2^53 as single calls do", function()
+    for _, name in ipairs { "Add", "Counted" } do
+      each_road(name, function(road)
+        local single = roads[name](2 ^ 53, 200)
+        assert.equal(tostring(single), tostring(roads[name]:map({ 2 ^ 53 }, { 200 })[1]), road)
+      end)
+    end
+  end)
+
+  it("of none are none", function()
+    each_road("Add", function(road) assert.same({}, roads.Add:map({}, {}), road) end)
+    each_road("Counted", function(road) assert.same({}, roads.Counted:map({}, {}), road) end)
+    assert.equal(0, roads.Counted:each({}, {}))
+    assert.same({}, (roads.Halved:map {}))
+  end)
+
+  it("enter Go once", function()
+    local numbers = {}
+    for i = 1, 1000 do numbers[i] = 2 * i end
+    roads.Calls()
+    for _, name in ipairs { "Halved", "Even" } do
+      roads[name]:stats(true)
+      assert.equal(1000, #roads[name]:map(numbers))
+      assert.equal(1000, roads.Calls())
+      local stats = roads[name]:stats()
+      assert.equal(1000, stats.calls, name)
+      assert.equal(1, stats.crossings, name)
+    end
+  end)
+
+  it("end at the first error, which tells the element", function()
+    roads.Calls()
+    local halves, err = roads.Halved:map { 2, 4, 5, 6 }
+    assert.is_nil(halves)
+    assert.equal("5: odd", err.message)
+    assert.equal(3, err.index)
+    assert.equal(3, roads.Calls())
+    assert.same({ 1, 2 }, (roads.Halved:map { 2, 4 }))
+    local calls, why = roads.Note:each { 2, 3, 5 }
+    assert.is_nil(calls)
+    assert.equal("3: odd", why.message)
+    assert.equal(2, why.index)
+    assert.equal(2, roads.Note:map { 2, 4 })
+    halves, err = roads.Halved:map { 1 }
+    assert.is_nil(halves)
+    assert.equal(1, err.index)
+  end)
+
+  it("end at a panic", function()
+    each_road("Divide", function(road)
+      roads.Calls()
+      assert.equal("panic: runtime error: integer divide by zero", raised("Divide", { 1, 1, 1 }, { 1, 0, 1 }), road)
+      assert.equal(2, roads.Calls())
+    end)
+    each_road("Quotient", function(road)
+      assert.equal("panic: runtime error: integer divide by zero", raised("Quotient", { 1, 1 }, { 1, 0 }), road)
+    end)
+  end)
+
+  it("without results are counted, and so are those of each", function()
+    assert.equal(3, roads.Hold:map({ "a", "b", "c" }, { "1", "2", "3" }))
+    assert.equal("a1,b2,c3", roads.Held())
+    assert.equal(2, roads.Halved:each { 2, 4 })
+  end)
+
+  it("call Lua functions", function()
+    assert.same({ 2, 9 }, roads.Apply:map({ function(n) return 2 * n end, function(n) return n * n end }, { 1, 3 }))
+  end)
+
+  it("are refused, and none is made, when an argument does not fit", function()
+    for _, name in ipairs { "Add", "Counted" } do
+      each_road(name, function(road)
+        roads.Calls()
+        local parameter = ("bad argument #2 to '%s' (parameter 'b'[3]: "):format(name)
+        assert.equal(parameter .. (name == "Add" and "int" or "uint8") .. " expected, got string)",
+          raised(name, { 1, 2, 3 }, { 4, 5, "x" }), road)
+        assert.equal(("bad argument #2 to '%s' (parameter 'b': 1 elements, but 2 in the first array)"):format(name),
+          raised(name, { 1, 2 }, { 1 }), road)
+        assert.equal(("bad argument #2 to '%s' (parameter 'b': an array of %s expected, got nothing)"):format(name,
+          name == "Add" and "int" or "uint8"), raised(name, { 1, 2 }), road)
+        assert.equal(("bad argument #1 to '%s' (parameter 'a': an array of int expected, got number)"):format(name),
+          raised(name, 1, {}), road)
+        assert.matches(("^bad argument #3 to '%s' %%(too many"):format(name), raised(name, {}, {}, {}), road)
+        assert.equal(0, roads.Calls())
+      end)
+    end
+    assert.matches("Calls takes no arguments", raised "Calls")
+  end)
+
+  if has_jit then
+    local ffi = require "ffi"
+
+    it("take FFI arrays", function()
+      each_road("Add", function(road)
+        local a, b = ffi.new("int32_t[3]", { 1, 2, 3 }), ffi.new("double[3]", { 4, 5, 6 })
+        assert.same({ 5, 7, 9 }, roads.Add:map(a, b), road)
+        assert.same({ 5 }, roads.Add:map(ffi.new("uint8_t[1]", { 1 }), { 4 }), road)
+      end)
+      assert.equal("bad argument #1 to 'Add' (parameter 'a': an array of int expected, got cdata)",
+        raised("Add", ffi.new("struct { int x; }"), {}))
+    end)
+  end
+end)

@@ -1,0 +1,367 @@
+/* Handles of values that stay in Go. A name in upper case is Go's, a field or method; one in lower case is one of these
+ * methods; and of a map any other string is a key. */
+#include <string.h>
+
+#include "../call/handle.h"
+#include "binding.h"
+
+/* Elements that an iterator reads in one crossing */
+enum { CHUNK = 64 };
+
+static struct gl_handle *check_handle(lua_State *L)
+{
+	struct gl_handle *h = gl_handle_at(L, 1);
+
+	if (h == NULL) {
+		luaL_argerror(L, 1, "a handle expected: its methods are called with a colon");
+	}
+	return h;
+}
+
+static bool is_map(lua_State *L) { return gl_handle_shape(L, 1) == GL_SHAPE_MAP; }
+
+/* A list's index, from 1, as Go counts it. */
+static uint64_t check_index(lua_State *L)
+{
+	double i = lua_tonumber(L, 2);
+
+	if (gl_handle_shape(L, 1) != GL_SHAPE_LIST) {
+		luaL_error(L, "%s has no elements", gl_handle_type(L, 1));
+	}
+	if (!(i >= 1 && i < 9e15 && i == (double)(uint64_t)i)) {
+		luaL_error(L, "%s has no element %f", gl_handle_type(L, 1), i);
+	}
+	return (uint64_t)i - 1;
+}
+
+static int no_member(lua_State *L)
+{
+	if (lua_type(L, 2) == LUA_TSTRING) {
+		return luaL_error(L, "%s has no field or method '%s'", gl_handle_type(L, 1), lua_tostring(L, 2));
+	}
+	return luaL_error(L, "%s has no field or element by a key of type %s", gl_handle_type(L, 1),
+			  luaL_typename(L, 2));
+}
+
+/* handle[key]; the upvalue is the table of methods */
+static int handle_index(lua_State *L)
+{
+	size_t field;
+
+	check_handle(L);
+	if (lua_type(L, 2) == LUA_TSTRING) {
+		lua_pushvalue(L, 2);
+		lua_rawget(L, lua_upvalueindex(1));
+		if (!lua_isnil(L, -1)) {
+			return 1;
+		}
+		switch (gl_handle_member(L, 1, 2, &field)) {
+		case GL_MEMBER_FIELD: gl_handle_field(L, 1, field); return 1;
+		case GL_MEMBER_METHOD: return 1;
+		case GL_MEMBER_NONE: break;
+		}
+	} else if (lua_type(L, 2) == LUA_TNUMBER && !is_map(L)) {
+		gl_handle_index(L, 1, check_index(L));
+		return 1;
+	}
+	if (!is_map(L)) {
+		return no_member(L);
+	}
+	gl_handle_key(L, 1, 2);
+	return 1;
+}
+
+static int handle_newindex(lua_State *L)
+{
+	size_t field;
+
+	check_handle(L);
+	if (is_map(L)) {
+		gl_handle_set_key(L, 1, 2, 3);
+	} else if (lua_type(L, 2) == LUA_TNUMBER) {
+		gl_handle_set_index(L, 1, check_index(L), 3);
+	} else if (lua_type(L, 2) == LUA_TSTRING && gl_handle_member(L, 1, 2, &field) == GL_MEMBER_FIELD) {
+		gl_handle_set_field(L, 1, field, 3);
+	} else {
+		no_member(L);
+	}
+	return 0;
+}
+
+/* handle:get(key) of a map, whatever the key is; handle:get() the value that the handle stands for */
+static int handle_get(lua_State *L)
+{
+	check_handle(L);
+	if (lua_gettop(L) < 2) {
+		gl_handle_get(L, 1);
+	} else if (is_map(L)) {
+		gl_handle_key(L, 1, 2);
+	} else {
+		gl_handle_index(L, 1, check_index(L));
+	}
+	return 1;
+}
+
+/* handle:set(key, value), handle:set(value) */
+static int handle_set(lua_State *L)
+{
+	check_handle(L);
+	luaL_checkany(L, 2);
+	if (lua_gettop(L) < 3) {
+		gl_handle_set(L, 1, 2);
+	} else if (is_map(L)) {
+		gl_handle_set_key(L, 1, 2, 3);
+	} else {
+		gl_handle_set_index(L, 1, check_index(L), 3);
+	}
+	return 0;
+}
+
+static int handle_len(lua_State *L)
+{
+	check_handle(L);
+	lua_pushinteger(L, (lua_Integer)gl_handle_ask(L, 1, GL_OP_LEN, 0));
+	return 1;
+}
+
+static int handle_eq(lua_State *L)
+{
+	struct gl_handle *a = gl_handle_at(L, 1), *b = gl_handle_at(L, 2);
+
+	lua_pushboolean(L, a != NULL && b != NULL && gl_handle_id(a) != 0 && gl_handle_id(b) != 0 &&
+				   gl_handle_ask(L, 1, GL_OP_EQUAL, gl_handle_id(b)) != 0);
+	return 1;
+}
+
+static int handle_tostring(lua_State *L)
+{
+	struct gl_handle *h = check_handle(L);
+
+	if (gl_handle_id(h) == 0) {
+		lua_pushliteral(L, "a handle that was released");
+	} else {
+		gl_handle_text(L, 1);
+	}
+	return 1;
+}
+
+static int handle_type(lua_State *L)
+{
+	check_handle(L);
+	lua_pushstring(L, gl_handle_type(L, 1));
+	return 1;
+}
+
+static int handle_copy(lua_State *L)
+{
+	check_handle(L);
+	gl_handle_copy(L, 1);
+	return 1;
+}
+
+static int handle_release(lua_State *L)
+{
+	gl_handle_release(check_handle(L));
+	return 0;
+}
+
+static int handle_call(lua_State *L)
+{
+	check_handle(L);
+	return gl_handle_call(L);
+}
+
+/* ---- channels --------------------------------------------------------------------------------------------------- */
+
+static int chan_failed(lua_State *L, enum gl_chan why)
+{
+	lua_pushnil(L);
+	lua_pushstring(L, why == GL_CHAN_CLOSED ? "closed" : "timeout");
+	return 2;
+}
+
+/* handle:send(value[, seconds]) -> true; or nil and "closed" or "timeout" */
+static int handle_send(lua_State *L)
+{
+	check_handle(L);
+	luaL_checkany(L, 2);
+	enum gl_chan sent = gl_handle_send(L, 1, 2, luaL_optnumber(L, 3, -1));
+	if (sent != GL_CHAN_DONE) {
+		return chan_failed(L, sent);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* handle:recv([seconds]) -> value; or nil and "closed" or "timeout" */
+static int handle_recv(lua_State *L)
+{
+	check_handle(L);
+	enum gl_chan received = gl_handle_receive(L, 1, luaL_optnumber(L, 2, -1));
+	return received == GL_CHAN_DONE ? 1 : chan_failed(L, received);
+}
+
+/* handle:close() -> true; or nil and "closed" */
+static int handle_close(lua_State *L)
+{
+	check_handle(L);
+	if (gl_handle_ask(L, 1, GL_OP_CLOSE, 0) != GL_CHAN_DONE) {
+		return chan_failed(L, GL_CHAN_CLOSED);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* ---- iteration -------------------------------------------------------------------------------------------------- */
+
+/* next(handle, name) of a struct; the upvalue is the next field's number */
+static int next_field(lua_State *L)
+{
+	size_t i = (size_t)lua_tonumber(L, lua_upvalueindex(1));
+
+	check_handle(L);
+	const char *name = gl_handle_field_name(L, 1, i);
+	if (name == NULL) {
+		return 0;
+	}
+	lua_pushinteger(L, (lua_Integer)i + 1);
+	lua_replace(L, lua_upvalueindex(1));
+	lua_pushstring(L, name);
+	gl_handle_field(L, 1, i);
+	return 2;
+}
+
+/* next(iterator, …) of all others; upvalues: a table of keys and elements that were read already, how many pairs are in
+ * it, how many of them were given, how many were given before, and how many are read at a time */
+static int next_pair(lua_State *L)
+{
+	int n = (int)lua_tointeger(L, lua_upvalueindex(2)), given = (int)lua_tointeger(L, lua_upvalueindex(3));
+	lua_Integer before = lua_tointeger(L, lua_upvalueindex(4));
+
+	if (given == n) {
+		lua_settop(L, 1);
+		before += n;
+		given = 0;
+		n = gl_handle_next(L, 1, (int)lua_tointeger(L, lua_upvalueindex(5)));
+		for (int i = 2 * n; i > 0; i--) {
+			lua_rawseti(L, lua_upvalueindex(1), i);
+		}
+		lua_pushinteger(L, n);
+		lua_replace(L, lua_upvalueindex(2));
+		lua_pushinteger(L, before);
+		lua_replace(L, lua_upvalueindex(4));
+		if (n == 0) {
+			return 0;
+		}
+	}
+	lua_pushinteger(L, given + 1);
+	lua_replace(L, lua_upvalueindex(3));
+	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 1);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushinteger(L, before + given + 1);
+	}
+	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 2);
+	return 2;
+}
+
+/* handle:pairs(): index and element, key and element, name and field, or number and value of what comes out of a
+ * channel until it is closed */
+static int handle_pairs(lua_State *L)
+{
+	check_handle(L);
+	enum gl_shape shape = gl_handle_shape(L, 1);
+	if (shape == GL_SHAPE_STRUCT) {
+		lua_pushinteger(L, 0);
+		lua_pushcclosure(L, next_field, 1);
+		lua_pushvalue(L, 1);
+		return 2;
+	}
+	lua_newtable(L);
+	for (int i = 0; i < 3; i++) {
+		lua_pushinteger(L, 0);
+	}
+	lua_pushinteger(L, shape == GL_SHAPE_CHAN ? 1 : CHUNK);
+	lua_pushcclosure(L, next_pair, 5);
+	gl_handle_iterate(L, 1);
+	return 2;
+}
+
+/* ---- errors ----------------------------------------------------------------------------------------------------- */
+
+/* Puts the handle of the error at idx, a table or a handle, on the top; false: Go does not know it. */
+static bool push_error_handle(lua_State *L, int idx)
+{
+	if (gl_handle_at(L, idx) != NULL) {
+		lua_pushvalue(L, idx);
+		return true;
+	}
+	return lua_istable(L, idx) && gl_error_handle(L, idx);
+}
+
+/* core.error_is(err, target) -> boolean */
+int binding_error_is(lua_State *L)
+{
+	bool is = lua_rawequal(L, 1, 2);
+
+	if (!is && push_error_handle(L, 1) && push_error_handle(L, 2)) {
+		is = gl_error_is(L, -2, gl_handle_id(gl_handle_at(L, -1)));
+	}
+	lua_pushboolean(L, is);
+	return 1;
+}
+
+/* core.error_as(err, type name) -> handle or nil */
+int binding_error_as(lua_State *L)
+{
+	size_t len;
+	const char *name = luaL_checklstring(L, 2, &len);
+
+	if (push_error_handle(L, 1)) {
+		gl_error_as(L, lua_gettop(L), name, len);
+	} else {
+		lua_pushnil(L);
+	}
+	return 1;
+}
+
+/* core.error_unwrap(err) -> error or nil */
+int binding_error_unwrap(lua_State *L)
+{
+	if (push_error_handle(L, 1)) {
+		gl_error_unwrap(L, lua_gettop(L));
+	} else {
+		lua_pushnil(L);
+	}
+	return 1;
+}
+
+void binding_open_handle(lua_State *L)
+{
+	static const luaL_Reg metamethods[] = {
+		{ "__newindex", handle_newindex },
+		{ "__len", handle_len },
+		{ "__eq", handle_eq },
+		{ "__tostring", handle_tostring },
+		{ "__call", handle_call },
+		{ "__pairs", handle_pairs },
+		{ NULL, NULL },
+	};
+	static const luaL_Reg methods[] = {
+		{ "get", handle_get },   { "set", handle_set },         { "type", handle_type },
+		{ "copy", handle_copy }, { "release", handle_release }, { "send", handle_send },
+		{ "recv", handle_recv }, { "close", handle_close },     { "pairs", handle_pairs },
+		{ NULL, NULL },
+	};
+
+	lua_newtable(L);
+	gl_lua_setfuncs(L, metamethods);
+	lua_newtable(L);
+	gl_lua_setfuncs(L, methods);
+	lua_pushcclosure(L, handle_index, 1);
+	lua_setfield(L, -2, "__index");
+	lua_pushliteral(L, "goloader.handle");
+	lua_setfield(L, -2, "__name");
+	gl_lua_set_handle_metatable(L, -1);
+	lua_pop(L, 1);
+}
