@@ -4,7 +4,12 @@ local ffi = require "ffi"
 local support = require "spec.support"
 
 ffi.cdef [[
-struct pure_spec_cell { uint64_t status; uint32_t busy; uint64_t ints[9]; union { double f64; float f32; } floats[15]; };
+struct pure_spec_cell {
+  uint64_t status;
+  uint32_t busy;
+  uint64_t ints[9];
+  union { double f64; float f32; } floats[15];
+};
 ]]
 
 local NIL, DEEP, CLOSED = 3, 5, 6
