@@ -98,7 +98,8 @@ int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error 
 /* ---- the pure path (pure.h) ----------------------------------------------------------------------------------------
  */
 
-/* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */
+/* Why a function does not get it, a line each: all that its types forbid, or the first thing that its code does,
+ * "calls runtime.newobject, which allocates". */
 struct gl_reasons {
 	char **list;
 	size_t n;
