@@ -172,10 +172,12 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 		words += find_place(&call->params[i], &plan->places[i]);
 		call->params[i].is_lent = plan->export->params[i].is_lent;
 		all_integral = all_integral && is_integral(&call->params[i]);
+		call->has_floats |= call->params[i].kind == GL_FFI_FLOAT;
 	}
 	for (uint32_t i = 0; i < plan->nresults; i++) {
 		find_place(&call->results[i], &plan->places[plan->nparams + i]);
 		all_integral = all_integral && is_integral(&call->results[i]);
+		call->has_floats |= call->results[i].kind == GL_FFI_FLOAT;
 	}
 	call->is_integral = all_integral;
 	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;

@@ -199,6 +199,7 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 			}
 		}
 	}
+	regs.Floatless = p.floatless
 	for i := range regs.ReturnIsPtr {
 		regs.ReturnIsPtr[i] = uint8(p.resultPtrs >> (8 * i))
 	}

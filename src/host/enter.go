@@ -290,6 +290,7 @@ func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, l *lent) bool {
 			}
 		}
 	}
+	regs.Floatless = c.has_floats == 0
 	regs.ReturnIsPtr[0], regs.ReturnIsPtr[1] = uint8(c.return_is_ptr), uint8(c.return_is_ptr>>8)
 	return true
 }

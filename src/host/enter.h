@@ -74,6 +74,7 @@ struct gl_ffi_call {
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
 	uint8_t nparams, nresults;
+	uint8_t has_floats;
 	uint8_t is_int;      /* returns a signed integer of 64 bits */
 	uint8_t is_integral; /* takes only integers and bools, as many as there are registers, and returns one at most
 			      */

@@ -27,6 +27,7 @@ type plan struct {
 	params, results []place
 	frame           frame
 	resultPtrs      uint32 // bit i: integer register i holds a pointer on return
+	floatless       bool   // nothing travels in a float register
 	scoped          bool   // a parameter may hold what ends with the call (scope.go)
 	types           []*node
 	borrowed        bool // made for a class: it goes with what it mentions, whoever still has its number
@@ -540,6 +541,14 @@ func (p *plan) layout(params, results []*node) {
 		for _, s := range q.regs {
 			if s.kind == stepPointer {
 				p.resultPtrs |= 1 << s.reg
+			}
+		}
+	}
+	p.floatless = true
+	for _, list := range [2][]place{p.params, p.results} {
+		for _, q := range list {
+			for _, s := range q.regs {
+				p.floatless = p.floatless && s.kind != stepFloat
 			}
 		}
 	}

@@ -19,6 +19,8 @@ type Regs struct {
 	// One bit for each word of Ints that is a place in the memory that is lent: it lies on the stack, and where that
 	// is, only Call can say, since the stack may move till then.
 	Lent uint16
+	// No float is passed in either direction: theirs are most of the registers.
+	Floatless bool
 }
 
 // Call calls the function whose code is at fn with the registers r, and leaves its results there. The function must

@@ -7,6 +7,7 @@
 #define PTR(i) (192+8*i)
 #define RETURN_IS_PTR 264
 #define LENT 266
+#define FLOATLESS 268
 
 // Makes an address of a word that is a place in lent memory. R13 holds Lent, R14 the memory.
 #define ARGUMENT(i, reg) \
@@ -40,7 +41,7 @@ TEXT ·Call(SB), 0, $192-24
 	MOVQ	INT(8)(R12), R11
 	MOVWLZX	LENT(R12), R13
 	TESTL	R13, R13
-	JEQ	floats
+	JEQ	lentless
 	MOVQ	lent+16(FP), R14
 	ARGUMENT(0, AX)
 	ARGUMENT(1, BX)
@@ -51,7 +52,9 @@ TEXT ·Call(SB), 0, $192-24
 	ARGUMENT(6, R9)
 	ARGUMENT(7, R10)
 	ARGUMENT(8, R11)
-floats:
+lentless:
+	CMPB	FLOATLESS(R12), $0
+	JNE	loaded
 	MOVSD	FLOAT(0)(R12), X0
 	MOVSD	FLOAT(1)(R12), X1
 	MOVSD	FLOAT(2)(R12), X2
@@ -67,6 +70,7 @@ floats:
 	MOVSD	FLOAT(12)(R12), X12
 	MOVSD	FLOAT(13)(R12), X13
 	MOVSD	FLOAT(14)(R12), X14
+loaded:
 	XORPS	X15, X15
 	MOVQ	(TLS), R14
 	MOVQ	fn+0(FP), R12
@@ -83,6 +87,8 @@ floats:
 	RESULT(6, R9)
 	RESULT(7, R10)
 	RESULT(8, R11)
+	CMPB	FLOATLESS(R12), $0
+	JNE	stored
 	MOVSD	X0, FLOAT(0)(R12)
 	MOVSD	X1, FLOAT(1)(R12)
 	MOVSD	X2, FLOAT(2)(R12)
@@ -98,6 +104,7 @@ floats:
 	MOVSD	X12, FLOAT(12)(R12)
 	MOVSD	X13, FLOAT(13)(R12)
 	MOVSD	X14, FLOAT(14)(R12)
+stored:
 	RET
 
 // func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)
