@@ -174,13 +174,15 @@ build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/
 	clang $(filter-out $(LTO),$(GL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
 
 build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
-	@mkdir -p $@/object $@/desc $@/gom
+	@mkdir -p $@/object $@/desc $@/gom $@/prove
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/seed.a -linkobj $@/object/seed.o $<
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/whole.a $<
 	cd spec/testdata/cgo && CGO_CFLAGS=-O1 $(GOROOT_DIR)/bin/go build -buildmode=archive -o $(abspath $@)/object/cgo.a ./counter
 	cp $(HOST_DIR)/libgoloader_host.so.desc $@/desc
 	GOLOADER_HOST=$(HOST_DIR)/libgoloader_host.so build/bin/goloader build -o $@/seed.gom $<
 	tail -n +2 $@/seed.gom > $@/gom/seed
+	objcopy -O binary --only-section=.text $(HOST_DIR)/libgoloader_host.so /dev/stdout | head -c 600000 | \
+		split -b 1500 - $@/prove/code
 	touch $@
 
 fuzz: build/fuzz/seeds $(FUZZERS)

@@ -437,8 +437,9 @@ describe("a call", function()
       assert.equal(900, other.Length(other.Chain(900)))
       assert.equal(5, other.IntPointer(4))
       assert.equal(2, other.Len { a = 1, b = 2 })
-      assert.error_matches(function() other.Nested {} end, "^Nested: parameter 'list' has type %[%]values%.Callback " ..
-        "%(its element has type values%.Callback %(which nothing in this process describes%)%), " ..
+      other.Nested { { Name = "a" } }
+      assert.error_matches(function() other.Hidden {} end, "^Hidden: parameter 'list' has type %[%]values%.hidden " ..
+        "%(its element has type values%.hidden %(which nothing in this process describes%)%), " ..
         "which Lua can't carry yet$")
       assert(other:unload())
     end)

@@ -81,6 +81,58 @@ describe("a Lua function that Go calls", function()
     assert.same({ one = { Name = "b", Price = 1, Tags = { "t" } } }, map)
   end)
 
+  it("gets handles, and gives them", function()
+    local c
+    callbacks.Channel(function(given) c = given end)
+    assert.is_nil(c)
+    callbacks.Channel(function(given) c = given end, 2)
+    assert.equal("chan int", c:type())
+    assert.is_true(c:send(7))
+    assert.equal(7, c:recv())
+    assert.equal(c, callbacks.SameChannel(function() return c end))
+    assert.equal("result 1 of the Lua function passed as 'f': chan int expected (a handle), got table",
+      message(callbacks.SameChannel, function() return {} end):match "result 1.*")
+    assert.equal("result 1 of the Lua function passed as 'f': chan int expected, got a handle of func(int) int",
+      message(callbacks.SameChannel, function() return callbacks.Adder(1) end):match "result 1.*")
+  end)
+
+  it("may stand beside functions of Go's, which are handles", function()
+    local add = callbacks.Adder(10)
+    assert.equal("func(int) int", add:type())
+    assert.equal(15, add(5))
+    assert.equal(15, callbacks.Apply(5, add))
+    assert.equal(5, callbacks.Apply(5, function(n) return callbacks.Apply(n - 10, add) end))
+    assert.equal(30, callbacks.Apply:async(20, add):wait())
+    assert.equal(6, callbacks.Apply(1, callbacks.Through(function() return 6 end)))
+    callbacks.Hook = callbacks.Runner(3)
+    callbacks.Hook()
+    assert.equal(3, callbacks.Ran())
+    callbacks.Hook = nil
+    assert.matches("parameter 'f': func%(int%) int expected, got a handle of func%(%)",
+      message(callbacks.Apply, 1, callbacks.Runner(1)))
+    assert.matches("bad value for 'Hook' %(func%(%) expected %(a handle%), got string", message(function()
+      callbacks.Hook = "x"
+    end))
+  end)
+
+  it("may be an argument of a method, and of a function's handle", function()
+    local list = callbacks.NewList { 3, 4 }
+    assert.same({ 6, 8 }, list:Each(function(n) return 2 * n end))
+    assert.equal("bad argument #1 to 'Each' (func(int) int expected (a function), got number)",
+      message(function() list:Each(5) end):match "bad.*")
+    assert.matches("no more$", message(function() list:Each(function() error("no more", 0) end) end))
+    local apply = callbacks.Applier()
+    assert.equal(9, apply(function(n) return n + 1 end, 8))
+    local kept
+    list:Each(function(n)
+      kept = kept or callbacks.NewList { n }
+      return #kept:Each(function() return 0 end)
+    end)
+    assert.same({ 3 }, kept:Each(function(n) return n end))
+    assert.matches("parameter 1 was called after the call that it was given to had ended",
+      message(function() list:Keep(function() return 1 end) list:Kept() end))
+  end)
+
   it("may give nil and an error in the place of results", function()
     local kept, err = callbacks.Walk(items, function(item)
       if item.Name == "lamp" then return nil, "broken" end
@@ -295,6 +347,9 @@ describe("a Lua function where it can't be called", function()
     assert.is_true(callbacks.IsNil:async(nil):wait())
     assert.matches("parameter 'f': func%(int%) int expected %(a function%), got string",
       message(callbacks.Apply, 1, "f"))
+    local given = "nothing"
+    callbacks.Channel(function(channel) given = channel end)
+    assert.is_nil(given)
   end)
 end)
 

@@ -102,6 +102,57 @@ describe("a job", function()
   end)
 end)
 
+describe("results of jobs that stay in Go", function()
+  it("are the same handles however often they are asked for", function()
+    local job = jobs.NewWorker:async "ann"
+    local worker = job:wait()
+    assert.equal("*jobs.Worker", worker:type())
+    assert.is_true(rawequal(worker, (job:wait())))
+    assert.equal("ann", worker.Name)
+    worker:release()
+    assert.error_matches(function() return job:wait().Name end, "it was released")
+    local two = jobs.TwoWorkers:async()
+    local a, n, b = two:wait()
+    assert.equal("a 2 b", table.concat({ a.Name, n, b.Name }, " "))
+    assert.is_true(rawequal(b, (select(3, two:wait()))))
+  end)
+
+  it("are errors with Go's value", function()
+    local job = jobs.Check:async ""
+    local _, err = job:wait()
+    assert.is_true(err:is(jobs.ErrNoName))
+    assert.is_true(rawequal(err, (select(2, job:wait()))))
+    assert.is_true(select(2, jobs.Check ""):is(err))
+    assert.is_true(jobs.IsNoName(err))
+    assert.is_false(jobs.IsNoName { message = "no name" })
+  end)
+
+  it("are let go when nobody asks for them, or nobody can", function()
+    for _ = 1, 300 do jobs.CountedWorker:async() end
+    for _ = 1, 300 do jobs.CountedWorker:async():wait() end
+    for _ = 1, 300 do pcall(jobs.HalfWorker, 1) end
+    for _ = 1, 300 do pcall(function() jobs.HalfWorker:async(1):wait() end) end
+    for _ = 1, 300 do pcall(jobs.HalfWorker.map, jobs.HalfWorker, { 0, 0, 1 }) end
+    assert.equal(300 * 7, jobs.MadeWorkers())
+    assert.is_true(support.eventually(function()
+      goloader.step()
+      collectgarbage()
+      return jobs.LiveWorkers() < 100 -- those whose numbers wait for others, to be given back together
+    end), jobs.LiveWorkers())
+  end)
+
+  it("hold their module while they can be asked for", function()
+    local other = assert(host:build "spec/testdata/jobs/jobs.go")
+    local job = other.NewWorker:async "x"
+    assert.is_true(support.eventually(function() return job:done() end))
+    local ok, err = other:unload()
+    assert.is_nil(ok)
+    assert.matches("Lua holds a handle of %*jobs%.Worker", err.message)
+    job = nil -- luacheck: ignore
+    assert.is_true(support.eventually(function() return other:unload() end))
+  end)
+end)
+
 describe("a job of values that stay in Go", function()
   local handles
 

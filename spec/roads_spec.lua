@@ -16,6 +16,7 @@ local functions = {
   Turn = { road = "ffi", { "abcd" }, { "" }, { ("x"):rep(70000) }, { 1 } },
   Keep = { road = "ffi", { "first" }, { "second" }, { "third" } },
   Half = { road = "ffi", { 8 }, { 7 } },
+  Silent = { road = "ffi", { 0 }, { 1 }, { 2 } },
   Mirror = { road = "capi", { { X = 1, Y = 2 } }, { {} }, { { Z = 1 } } },
 }
 
@@ -75,6 +76,21 @@ describe("the road of a function", function()
       end
     end)
   end
+
+  it("makes no difference to errors", function()
+    for _, road in ipairs { "ffi", "capi" } do
+      roads.Half:road(road)
+      local _, err = roads.Half(3)
+      local _, again = roads.Half(5)
+      assert.equal("odd", err.message)
+      assert.equal("*errors.errorString", err.type)
+      assert.is_true(err:is(roads.ErrOdd))
+      assert.is_true(err:is(again))
+      assert.is_true(roads.IsOdd(err))
+      assert.is_nil(err:unwrap())
+      assert.equal("*errors.errorString", err:as("*errors.errorString"):type())
+    end
+  end)
 
   it("is none other than there are", function()
     assert.error_matches(function() roads.Add:road "sea" end, "sea")
@@ -200,6 +216,66 @@ describe("a string that a function does not keep", function()
         if i % 10 == 0 then module.Held() end
       end
     end)
+  end
+end)
+
+-- To make a string, or a box of LuaJIT's, is a step of Lua's collector.
+describe("a finalizer that makes the call that it interrupts", function()
+  local one, other
+
+  setup(function()
+    object = support.compile("spec/testdata/roads/roads.go", "roads")
+    one, other = load(), load()
+  end)
+
+  teardown(function()
+    assert(one:unload())
+    assert(other:unload())
+    support.clean()
+  end)
+
+  local calls = {
+    Add = function(fn, i) return fn(i, 3 * i) end,
+    Scale = function(fn, i) return fn(i / 4, i) end,
+    At = function(fn, i) return fn("abc", i % 4) end,
+    Minmax = function(fn, i) return fn(i, 500 - i) end,
+    Half = function(fn, i) return fn(i) end,
+    Turn = function(fn, i) return fn("abc" .. i) end,
+    Twice = function(fn, i) return fn("abc" .. i) end,
+  }
+
+  for _, road in ipairs(has_jit and { "pure", "ffi", "capi" } or { "capi" }) do
+    for name, call in pairs(calls) do
+      it(("gets its own results, and leaves the other's: %s, %s"):format(name, road), function()
+        one[name]:road(road)
+        other[name]:road "capi"
+        -- little but the calls themselves allocates, so that it is there that the collector steps
+        local oks, firsts, seconds, wrong, finalized = {}, {}, {}, {}, 0
+        for i = 1, 500 do oks[i], firsts[i], seconds[i] = pcall(call, other[name], i) end
+        local fn = one[name]
+        local function check(i)
+          local ok, first, second = pcall(call, fn, i)
+          local same = first == firsts[i] and (second == seconds[i] or tostring(second) == tostring(seconds[i]))
+          if ok ~= oks[i] or ok and not same then
+            wrong[#wrong + 1] = ("%d: %s %s"):format(i, tostring(first), tostring(second))
+          end
+        end
+        for round = 1, 6 do
+          if has_jit then jit[round % 2 == 0 and "off" or "on"]() end
+          for i = 1, 500 do
+            support.finalized(function()
+              finalized = finalized + 1
+              check(finalized * 7 % 500 + 1)
+            end)
+            check(i)
+          end
+        end
+        if has_jit then jit.on() end
+        collectgarbage()
+        assert.same({}, wrong)
+        assert.is_true(finalized > 1000)
+      end)
+    end
   end
 end)
 

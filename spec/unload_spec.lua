@@ -160,6 +160,26 @@ describe("ten thousand loads and unloads", function()
   end)
 end)
 
+describe("a module that has reflect make a type of the host's types", function()
+  it("goes, and the type keeps its name", function()
+    local object_with_func = support.compile([[
+package made
+
+import "reflect"
+
+func Made() string {
+	i, s := reflect.TypeOf(1), reflect.TypeOf("")
+	return reflect.FuncOf([]reflect.Type{i, s, i}, []reflect.Type{s}, false).String()
+}
+]], "made")
+    for _ = 1, 3 do
+      local made = assert(host:load(object_with_func))
+      assert.equal("func(int, string, int) string", made.Made())
+      assert(made:unload())
+    end
+  end)
+end)
+
 describe("a module that makes unique values of its types", function()
   -- the package is there since Go 1.23
   if tonumber(support.host():info().go_version:match "^go1%.(%d+)") >= 23 then

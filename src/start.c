@@ -245,6 +245,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->itab_inter = abi->itab.Inter;
 	rt->itab_type = abi->itab.Type;
 	rt->type_hash = abi->type.Hash;
+	rt->type_str = abi->type.Str;
 	rt->table_size = abi->itabTable.size;
 	rt->table_count = abi->itabTable.count;
 	rt->table_entries = abi->itabTable.entries;

@@ -113,8 +113,8 @@ end
 --- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
 --- = "nothing"` there is no walk, for those who know.
 ---
---- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not, and
---- every use of one raises an error from then on.
+--- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
+--- and every use of one raises an error from then on.
 ---@param options { prove: nil|"all"|"code"|"nothing", handles: nil|"keep"|"drop" }|nil
 ---@return true|nil
 ---@return goloader.Error|nil err

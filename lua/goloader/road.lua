@@ -30,7 +30,7 @@ if has_ffi then
     bool as_bool; int8_t as_int8; int16_t as_int16; int32_t as_int32; int64_t as_int64;
     uint8_t as_uint8; uint16_t as_uint16; uint32_t as_uint32; uint64_t as_uint64; float as_float32; double as_float64;
   };
-  struct gl_cell { uint64_t status; union gl_cell_word ints[9], floats[15]; };
+  struct gl_cell { uint64_t status; uint32_t busy; union gl_cell_word ints[9], floats[15]; };
   union gl_ffi_word { double d; int64_t i; const char *s; const int64_t *p; };
   struct gl_ffi_call {
     union gl_ffi_word in_[12], out[8];
@@ -71,6 +71,18 @@ local function unsigned(v)
   return v
 end
 
+-- Between the moment that arguments are put where they are expected and that results are taken from there, Lua may run
+-- other code: to make a string or a box of LuaJIT's is a step of its collector, which calls finalizers. What such code
+-- calls while a place is busy goes by the C API.
+
+-- "local r1, r2 = VALUES", and "r1, r2"
+local function take(values)
+  local names = {}
+  for i in ipairs(values) do names[i] = "r" .. i end
+  local taken = table.concat(names, ", ")
+  return #names > 0 and ("local %s = %s"):format(taken, table.concat(values, ", ")) or "", taken
+end
+
 -- ---- the FFI road -------------------------------------------------------------------------------------------------
 
 -- What is tested of an argument $a
@@ -102,20 +114,25 @@ local results = {
 --     return function(self, ...)
 --       local a1, a2 = ...
 --       if select('#', ...) == 2 and type(a1) == 'number' and a1 >= -128 and a1 <= 127 and floor(a1) == a1
---         and type(a2) == 'string' then
+--         and type(a2) == 'string' and call.busy == 0 then
+--         call.busy = 1
 --         call.in_[0].i = a1
 --         call.in_[1].s = a2 call.in_[2].d = #a2
 --         if enter(call, func) == 0 then far(call) end
---         if call.status == 0 then return ffi_string(call.out[0].s, call.out[1].d) end
+--         if call.status == 0 then
+--           local r1 = ffi_string(call.out[0].s, call.out[1].d)
+--           call.busy = 0
+--           return r1
+--         end
 --         if call.status <= 2 then return finish(self) end
+--         call.busy = 0
 --       end
 --       return by_capi(self, ...)
 --     end
 --
--- An argument that is a string stays where it is while Go copies it: nothing here allocates memory before the call is
--- over.
+-- An argument that is a string stays where it is while Go copies it: this function holds it.
 local function ffi_source(params, outs, is_integral)
-  local names, tests, stores, values, strings = {}, { "select('#', ...) == " .. #params }, {}, {}, 0
+  local names, tests, stores, values = {}, { "select('#', ...) == " .. #params }, {}, {}
   local word = 0
   for i, param in ipairs(params) do
     local store = stores_of[param.kind]
@@ -133,35 +150,33 @@ local function ffi_source(params, outs, is_integral)
     if result.kind ~= "error" then
       values[i] = fill(results[result.kind],
         { w = ("call.out[%d]"):format(2 * i - 2), b = ("call.out[%d]"):format(2 * i - 1) })
-      if result.kind == "string" then strings = strings + 1 end
     elseif #outs == 1 then
       values[1] = "true"
     end
   end
-  local done = "return " .. table.concat(values, ", ")
-  if strings > 1 then
-    -- To make the first string may run a finalizer that makes this very call, while the second lies in Go's memory.
-    tests[#tests + 1] = "call.busy == 0"
-    local locals = {}
-    for i in ipairs(values) do locals[i] = "r" .. i end
-    local list = table.concat(locals, ", ")
-    done = ("call.busy = 1 local %s = %s call.busy = 0 return %s"):format(list, table.concat(values, ", "), list)
-  end
+  tests[#tests + 1] = "call.busy == 0"
+  local taking, taken = take(values)
   return fill([[
     local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
     return function(self, ...)
       $arguments
       if $tests then
+        call.busy = 1
         $stores
         if enter(call, func) == 0 then far(call) end
-        if call.status == 0 then $done end
+        if call.status == 0 then
+          $take
+          call.busy = 0
+          return $taken
+        end
         if call.status <= $bad then return finish(self) end
+        call.busy = 0
       end
       return by_capi(self, ...)
     end]], {
     arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
     tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
-    done = done, bad = ODD_OR_FAILED,
+    take = taking, taken = taken, bad = ODD_OR_FAILED,
   })
 end
 
@@ -311,7 +326,7 @@ end
 -- A call that is made again by another road counts there.
 local function fail(fn, cell, calls)
   local status = tonumber(cell.status)
-  cell.status = 0
+  cell.status, cell.busy = 0, 0
   calls[0] = calls[0] - 1
   if status == DEEP then
     error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
@@ -386,6 +401,7 @@ local function pure_parts(pure)
     end
     parts.results[i] = where
   end
+  parts.take, parts.taken = take(parts.results)
   local returned = pure.results[1]
   parts.returns = returned ~= nil
   parts.c_type = ("%s (*)(%s)"):format(returned and c_types[number_type(returned.kind, returned.bits)] or "void",
@@ -401,9 +417,14 @@ local PURE_UPVALUES = [[
 --
 --     return function(self, ...)
 --       local a1, a2 = ...
---       if select('#', ...) == 2 and type(a1) == 'string' and … then
+--       if select('#', ...) == 2 and type(a1) == 'string' and … and cell.busy == 0 then
+--         cell.busy = 1
 --         local r = entry(a1, #a1, a2)
---         if cell.status == 0 then return signed(cell.ints[0].as_int64), cell.ints[1].as_bool end
+--         if cell.status == 0 then
+--           local r1, r2 = signed(cell.ints[0].as_int64), cell.ints[1].as_bool
+--           cell.busy = 0
+--           return r1, r2
+--         end
 --         fail(self, cell, calls)
 --       end
 --       return by_capi(self, ...)
@@ -413,9 +434,14 @@ local function pure_source(parts)
     return function(self, ...)
       $arguments
       $lengths
-      if select('#', ...) == $count $tests then
+      if select('#', ...) == $count $tests and cell.busy == 0 then
+        cell.busy = 1
         $result entry($values)
-        if cell.status == 0 then return $results end
+        if cell.status == 0 then
+          $take
+          cell.busy = 0
+          return $taken
+        end
         fail(self, cell, calls)
       end
       return by_capi(self, ...)
@@ -424,7 +450,7 @@ local function pure_source(parts)
     lengths = table.concat(parts.lengths, "\n"), count = tostring(#parts.names),
     tests = #parts.tests > 0 and "and " .. table.concat(parts.tests, " and ") or "",
     result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", "),
-    results = table.concat(parts.results, ", "),
+    take = parts.take, taken = parts.taken,
   })
 end
 
@@ -435,10 +461,13 @@ end
 --       local o1 = new(n, 0)
 --       for i = 1, n do
 --         local a1, a2 = t1[i], t2[i]
---         if not (type(a1) == 'number' and …) then … return by_capi(self, t1, t2) end
+--         if not (type(a1) == 'number' and … and cell.busy == 0) then … return by_capi(self, t1, t2) end
+--         cell.busy = 1
 --         local r = entry(a1, a2)
 --         if cell.status ~= 0 then … return by_capi(self, t1, t2) end
---         o1[i] = signed(r)
+--         local r1 = signed(r)
+--         cell.busy = 0
+--         o1[i] = r1
 --       end
 --       return o1
 --     end
@@ -449,8 +478,8 @@ local function pure_map_source(parts)
   for i in ipairs(parts.names) do
     tables[i], elements_[i] = "t" .. i, ("t%d[i]"):format(i)
   end
-  for i, result in ipairs(parts.results) do
-    made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = %s"):format(i, result)
+  for i in ipairs(parts.results) do
+    made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = r%d"):format(i, i)
   end
   return PURE_UPVALUES .. fill([[
     return function(self, $tables)
@@ -459,16 +488,19 @@ local function pure_map_source(parts)
       for i = 1, n do
         local $names = $elements
         $lengths
-        if not ($tests) then
+        if not ($tests and cell.busy == 0) then
           calls[0] = calls[0] - (i - 1)
           return by_capi(self, $tables)
         end
+        cell.busy = 1
         $result entry($values)
         if cell.status ~= 0 then
           fail(self, cell, calls)
           calls[0] = calls[0] - (i - 1)
           return by_capi(self, $tables)
         end
+        $take
+        cell.busy = 0
         $stores
       end
       return $made
@@ -476,7 +508,7 @@ local function pure_map_source(parts)
     tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
     names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
     tests = table.concat(parts.tests, " and "), result = parts.returns and "local r =" or "",
-    values = table.concat(parts.values, ", "), stores = table.concat(stores, "\n"),
+    values = table.concat(parts.values, ", "), take = parts.take, stores = table.concat(stores, "\n"),
     make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
     made = #made > 0 and table.concat(made, ", ") or "n",
   })

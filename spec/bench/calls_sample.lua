@@ -34,7 +34,7 @@ local function median(list)
   return list[math.ceil(#list / 2)]
 end
 
--- Nanoseconds for each of the `times` calls that loop(times) makes: a call ends on the thread that it begins on, so that
+-- Nanoseconds for each of the `times` calls that loop(times) makes: a call ends on the thread that it begins on, and so
 -- the thread's own time is the call's. The first rounds are for the JIT compiler.
 local function nanoseconds(times, loop)
   local took = {}

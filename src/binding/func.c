@@ -101,7 +101,7 @@ static int func_ffi(lua_State *L)
 	lua_pushlightuserdata(L, f->ffi);
 	push_places(L, f->ffi->params, f->ffi->nparams);
 	push_places(L, f->ffi->results, f->ffi->nresults);
-	lua_pushboolean(L, f->ffi->is_integral);
+	lua_pushboolean(L, f->ffi->sort == GL_FFI_INTEGRAL);
 	gl_ffi_entry(f->ffi, &f->entry);
 	lua_pushlightuserdata(L, &f->entry);
 	return 5;

@@ -5,7 +5,7 @@
 #include "../call/handle.h"
 #include "binding.h"
 
-/* Keys of the values that a map's iterator reads in one crossing */
+/* Elements that an iterator reads in one crossing */
 enum { CHUNK = 64 };
 
 static struct gl_handle *check_handle(lua_State *L)
@@ -214,20 +214,6 @@ static int handle_close(lua_State *L)
 
 /* ---- iteration -------------------------------------------------------------------------------------------------- */
 
-/* next(handle, i) of a list */
-static int next_element(lua_State *L)
-{
-	double i = lua_tonumber(L, 2);
-
-	check_handle(L);
-	if (i >= (double)gl_handle_ask(L, 1, GL_OP_LEN, 0)) {
-		return 0;
-	}
-	lua_pushinteger(L, (lua_Integer)i + 1);
-	gl_handle_index(L, 1, (uint64_t)i);
-	return 2;
-}
-
 /* next(handle, name) of a struct; the upvalue is the next field's number */
 static int next_field(lua_State *L)
 {
@@ -245,35 +231,37 @@ static int next_field(lua_State *L)
 	return 2;
 }
 
-/* next(iterator) of a map or channel; upvalues: keys and values that were read already, how many there are and how many
- * of them were given */
+/* next(iterator, …) of all others; upvalues: a table of keys and elements that were read already, how many pairs are in
+ * it, how many of them were given, how many were given before, and how many are read at a time */
 static int next_pair(lua_State *L)
 {
 	int n = (int)lua_tointeger(L, lua_upvalueindex(2)), given = (int)lua_tointeger(L, lua_upvalueindex(3));
-	bool is_map = lua_toboolean(L, lua_upvalueindex(4));
+	lua_Integer before = lua_tointeger(L, lua_upvalueindex(4));
 
 	if (given == n) {
 		lua_settop(L, 1);
-		n = gl_handle_next(L, 1, is_map ? CHUNK : 1);
+		before += n;
+		given = 0;
+		n = gl_handle_next(L, 1, (int)lua_tointeger(L, lua_upvalueindex(5)));
 		for (int i = 2 * n; i > 0; i--) {
 			lua_rawseti(L, lua_upvalueindex(1), i);
 		}
-		given = is_map ? 0 : given;
-		lua_pushinteger(L, is_map ? n : given + n);
+		lua_pushinteger(L, n);
 		lua_replace(L, lua_upvalueindex(2));
+		lua_pushinteger(L, before);
+		lua_replace(L, lua_upvalueindex(4));
 		if (n == 0) {
 			return 0;
 		}
 	}
 	lua_pushinteger(L, given + 1);
 	lua_replace(L, lua_upvalueindex(3));
-	int at = is_map ? given : 0;
-	if (is_map) {
-		lua_rawgeti(L, lua_upvalueindex(1), 2 * at + 1);
-	} else {
-		lua_pushinteger(L, given + 1);
+	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 1);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		lua_pushinteger(L, before + given + 1);
 	}
-	lua_rawgeti(L, lua_upvalueindex(1), 2 * at + 2);
+	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 2);
 	return 2;
 }
 
@@ -282,24 +270,19 @@ static int next_pair(lua_State *L)
 static int handle_pairs(lua_State *L)
 {
 	check_handle(L);
-	switch (gl_handle_shape(L, 1)) {
-	case GL_SHAPE_LIST:
-		lua_pushcfunction(L, next_element);
-		lua_pushvalue(L, 1);
-		lua_pushinteger(L, 0);
-		return 3;
-	case GL_SHAPE_STRUCT:
+	enum gl_shape shape = gl_handle_shape(L, 1);
+	if (shape == GL_SHAPE_STRUCT) {
 		lua_pushinteger(L, 0);
 		lua_pushcclosure(L, next_field, 1);
 		lua_pushvalue(L, 1);
 		return 2;
-	default: break;
 	}
 	lua_newtable(L);
-	lua_pushinteger(L, 0);
-	lua_pushinteger(L, 0);
-	lua_pushboolean(L, is_map(L));
-	lua_pushcclosure(L, next_pair, 4);
+	for (int i = 0; i < 3; i++) {
+		lua_pushinteger(L, 0);
+	}
+	lua_pushinteger(L, shape == GL_SHAPE_CHAN ? 1 : CHUNK);
+	lua_pushcclosure(L, next_pair, 5);
 	gl_handle_iterate(L, 1);
 	return 2;
 }

@@ -193,6 +193,7 @@ static int module_unload(lua_State *L)
 	if (!unloaded) {
 		return binding_fail(L, &err);
 	}
+	gl_handle_forget_classes(L, m->host->caller);
 	m->nexports = 0;
 	m->host->nmodules--;
 	lua_pushboolean(L, 1);

@@ -1,25 +1,6 @@
 /* Lua values to Go and back: signatures compiled into plans, and the two roads a call can take.
  *
- * What Lua sees of a Go type, in both directions:
- *
- *     bool                       boolean
- *     int… uint… uintptr         number; beyond 2^53 int64_t or uint64_t cdata on LuaJIT, an integer on Lua 5.3 and
- *                                later, else (and uint64 beyond 2^63 there) the decimal digits in a string. All of
- * these are taken as arguments; a number out of range or with a fraction is an error float32 float64            number
- *     complex64 complex128       { re, im }
- *     string []byte              string, any bytes (as an argument, nil is the nil []byte)
- *     slice, array               sequence; Go's nil slice is an empty one; as an argument nil is the nil slice,
- *                                and an array has exactly its elements
- *     map                        table; keys are booleans, numbers or strings (integers beyond 2^53: decimal digits;
- *                                NaN: "nan"); Go's nil map is an empty one; as an argument nil is the nil map
- *     struct                     table by field name, exported fields only; as an argument a field that is not there
- *                                is zero, and one that Go doesn't have is an error
- *     time.Time                  string, "2006-01-02T15:04:05.999999999Z07:00"; time.Duration is an integer,
- * nanoseconds pointer                    nil, or the value it points to, copied error                      as a
- * parameter nil, a string or an error table any                        by what it holds; from Lua: nil, bool, int64 (or
- * uint64) for an integral number, else float64, string, map[string]any or, for a sequence, []any ({} is a map)
- *
- * Functions, channels, unsafe.Pointer and other interfaces are not carried yet: a call says so.
+ * What Lua sees of every Go type, and what it gives for one, is in TYPES.md, with a test for each line.
  *
  * Several results are several values. An error that comes last is special: where it is nil, the results before it are
  * all there is (true, when there are none); where it is not, the call gives nil and the error: a table of message,

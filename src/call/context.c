@@ -4,8 +4,8 @@
  *     a number                         a timeout, in seconds from now
  *     { timeout =, deadline =,         the same; a point in time, in seconds since 1970;
  *       values = { key = value, … } }  what ctx.Value("key") gives
- *
- * It is cancelled when the call ends; that of a job also by job:cancel(). */
+ * It is cancelled when the call ends; that of a job also by job:cancel(). One that Go has made, a handle, stays as it
+ * is; what a job gets of it is cancelled with the job, too. */
 #include <math.h>
 #include <string.h>
 
@@ -97,8 +97,8 @@ void gl_encode_context(struct encoder *e, int idx, const struct type *type, cons
 		return;
 	case LUA_TTABLE: break;
 	default:
-		gl_encode_fail(e, path, "%s expected (nil, a timeout in seconds or a table), got %s", type->name,
-			       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
+		gl_encode_fail(e, path, "%s expected (nil, a timeout in seconds, a table or a handle), got %s",
+			       type->name, lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
 	}
 	refuse_other_fields(e, idx, type, path);
 	for (int i = 0; i < 2; i++) {

@@ -274,7 +274,6 @@ static void decode_key(lua_State *L, const uint64_t **at, const struct type *typ
 
 void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 {
-	luaL_checkstack(L, 5, "a result nests too deep");
 	switch (type->kind) {
 	case GL_KIND_NONE: lua_pushnil(L); break; /* never called: its plan refuses */
 	case GL_KIND_BOOL: lua_pushboolean(L, *(*at)++ != 0); break;
@@ -288,6 +287,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 	case GL_KIND_ANY: decode_any(L, at, type->caller); break;
 	case GL_KIND_SLICE:
 	case GL_KIND_ARRAY: {
+		luaL_checkstack(L, 5, "a result nests too deep");
 		uint64_t n = *(*at)++;
 		lua_createtable(L, hint(n), 0);
 		for (uint64_t i = 1; i <= n; i++) {
@@ -297,6 +297,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 		break;
 	}
 	case GL_KIND_MAP: {
+		luaL_checkstack(L, 5, "a result nests too deep");
 		uint64_t n = *(*at)++;
 		lua_createtable(L, 0, hint(n));
 		for (uint64_t i = 0; i < n; i++) {
@@ -307,6 +308,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 		break;
 	}
 	case GL_KIND_STRUCT:
+		luaL_checkstack(L, 5, "a result nests too deep");
 		lua_createtable(L, 0, (int)type->nfields);
 		if (type->by_key == NULL) {
 			gl_type_make_keys(L, type);

@@ -101,21 +101,27 @@ static int fail_type(struct encoder *e, int idx, const char *wanted, const struc
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
 
+static __attribute__((noinline)) void grow(struct encoder *e, size_t n)
+{
+	struct gl_buffer *b = e->in;
+	size_t cap = (b->len + n) * 2;
+	uint64_t *p = cap > SIZE_MAX / sizeof(*p) ? NULL : realloc(b->p, cap * sizeof(*p));
+
+	if (p == NULL) {
+		gl_encode_fail(e, NULL, "no memory for it");
+		return; /* not reached */
+	}
+	b->p = p;
+	b->cap = cap;
+}
+
 /* Makes room for n words at the end. */
-static uint64_t *reserve(struct encoder *e, size_t n)
+static inline uint64_t *reserve(struct encoder *e, size_t n)
 {
 	struct gl_buffer *b = e->in;
 
 	if (b->cap - b->len < n) {
-		size_t cap = (b->len + n) * 2;
-		uint64_t *p = cap > SIZE_MAX / sizeof(*p) ? NULL : realloc(b->p, cap * sizeof(*p));
-
-		if (p == NULL) {
-			gl_encode_fail(e, NULL, "no memory for it");
-			return NULL; /* not reached */
-		}
-		b->p = p;
-		b->cap = cap;
+		grow(e, n);
 	}
 	uint64_t *words = b->p + b->len;
 	b->len += n;
@@ -223,12 +229,8 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 }
 
 /* Nearly all integers are Lua numbers well within range: those take this way, everything else the long one. */
-static bool read_small_integer(lua_State *L, int idx, const struct type *type, uint64_t *word)
+static inline bool small_integer(double d, const struct type *type, uint64_t *word)
 {
-	if (lua_type(L, idx) != LUA_TNUMBER) {
-		return false;
-	}
-	double d = lua_tonumber(L, idx);
 	if (!(d > -two53 && d < two53)) { /* that itself may be an integer of Lua 5.3, rounded */
 		return false;
 	}
@@ -244,12 +246,8 @@ static bool read_small_integer(lua_State *L, int idx, const struct type *type, u
 static uint64_t encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	struct integer v = { 0 };
-	uint64_t word;
 	bool fits;
 
-	if (read_small_integer(e->L, idx, type, &word)) {
-		return word;
-	}
 	read_integer(e, idx, type, path, &v);
 	if (type->kind == GL_KIND_UINT) {
 		fits = (v.is_unsigned || (int64_t)v.bits >= 0) && (type->bits == 64 || v.bits >> type->bits == 0);
@@ -269,19 +267,20 @@ static uint64_t encode_word_of_handle(struct encoder *e, int idx, const struct t
 uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
+	int given = lua_type(L, idx);
 	uint64_t word = 0;
 
-	if (lua_type(L, idx) == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
+	if (given == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
 		return encode_word_of_handle(e, idx, type, path);
 	}
 	switch (type->kind) {
 	case GL_KIND_BOOL:
-		if (!lua_isboolean(L, idx)) {
+		if (given != LUA_TBOOLEAN) {
 			fail_type(e, idx, type->name, path);
 		}
 		return (uint64_t)lua_toboolean(L, idx);
 	case GL_KIND_FLOAT: {
-		if (lua_type(L, idx) != LUA_TNUMBER) {
+		if (given != LUA_TNUMBER) {
 			fail_type(e, idx, type->name, path);
 		}
 		double d = lua_tonumber(L, idx);
@@ -291,7 +290,11 @@ uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, con
 		memcpy(&word, &d, sizeof(d));
 		return word;
 	}
-	default: return encode_integer(e, idx, type, path);
+	default:
+		if (given == LUA_TNUMBER && small_integer(lua_tonumber(L, idx), type, &word)) {
+			return word;
+		}
+		return encode_integer(e, idx, type, path);
 	}
 }
 
@@ -416,22 +419,20 @@ static int refuse_unknown_field(struct encoder *e, int key, const struct type *t
  * Lua 5.2 and later have long strings more than once. */
 static size_t find_field(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
-	const char *key = lua_type(e->L, idx) == LUA_TSTRING ? lua_tostring(e->L, idx) : NULL;
+	const void *key = gl_key_at(e->L, idx);
 
-	if (key != NULL) {
-		if (type->by_key == NULL) {
-			gl_type_make_keys(e->L, type);
+	if (type->by_key == NULL) {
+		gl_type_make_keys(e->L, type);
+	}
+	for (uint32_t at = gl_key_hash(key); type->by_key[at & type->mask] != 0; at++) {
+		size_t i = type->by_key[at & type->mask] - 1;
+		if (type->fields[i].key == key) {
+			return i;
 		}
-		for (uint32_t at = gl_key_hash(key); type->by_key[at & type->mask] != 0; at++) {
-			size_t i = type->by_key[at & type->mask] - 1;
-			if (type->fields[i].key == key) {
-				return i;
-			}
-		}
-		for (size_t i = 0; i < type->nfields; i++) {
-			if (strcmp(type->fields[i].name, key) == 0) {
-				return i;
-			}
+	}
+	for (size_t i = 0; i < type->nfields && lua_type(e->L, idx) == LUA_TSTRING; i++) {
+		if (strcmp(type->fields[i].name, lua_tostring(e->L, idx)) == 0) {
+			return i;
 		}
 	}
 	return (size_t)refuse_unknown_field(e, idx, type, path);
@@ -707,8 +708,15 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 void gl_encode(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
+	int given = lua_type(L, idx);
 
-	if (lua_type(L, idx) == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
+	if (given == LUA_TSTRING && (type->kind == GL_KIND_STRING || type->kind == GL_KIND_BYTES)) {
+		size_t len;
+		const char *s = lua_tolstring(L, idx, &len);
+		put_string(e, s, len);
+		return;
+	}
+	if (given == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
 		encode_handle(e, idx, type, path);
 		return;
 	}
@@ -720,23 +728,13 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 	case GL_KIND_FLOAT: put_word(e, gl_encode_word(e, idx, type, path)); break;
 	case GL_KIND_COMPLEX: encode_complex(e, idx, type, path); break;
 	case GL_KIND_BYTES:
-		if (lua_isnil(L, idx)) {
+		if (given == LUA_TNIL) {
 			put_word(e, (uint64_t)-1);
 			break;
 		}
-		/* fall through */
-	case GL_KIND_STRING: {
-		size_t len;
-		if (lua_type(L, idx) != LUA_TSTRING) {
-			gl_encode_fail(e, path,
-				       type->kind == GL_KIND_STRING ? "%s expected, got %s" :
-								      "%s expected (a string), got %s",
-				       type->name, typename_at(L, idx));
-		}
-		const char *s = lua_tolstring(L, idx, &len);
-		put_string(e, s, len);
+		gl_encode_fail(e, path, "%s expected (a string), got %s", type->name, typename_at(L, idx));
 		break;
-	}
+	case GL_KIND_STRING: fail_type(e, idx, type->name, path); break;
 	case GL_KIND_SLICE:
 	case GL_KIND_MAP:
 		if (lua_isnil(L, idx)) {

@@ -71,8 +71,10 @@ void gl_entries_set_up(struct gl_caller *caller)
 	caller->call.near = s.call;
 	caller->call_fast.near = s.call_fast;
 	caller->many.near = s.many;
-	caller->call_ffi[0].near = s.ffi[0];
-	caller->call_ffi[1].near = s.ffi[1];
+	caller->handle.near = s.handle;
+	for (int i = 0; i < GL_FFI_SORTS; i++) {
+		caller->call_ffi[i].near = s.ffi[i];
+	}
 	caller->ffi_many.near = s.ffi_many;
 }
 
@@ -95,7 +97,7 @@ void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
 	const struct gl_caller *caller = ((const struct ffi *)call)->caller;
 
 	entry->enter = caller->enter != NULL ? caller->enter : enter_nowhere;
-	entry->func = caller->call_ffi[call->is_integral].near;
+	entry->func = caller->call_ffi[call->sort].near;
 	entry->many = caller->ffi_many.near;
 	entry->far = call_far;
 	entry->many_far = many_far;
@@ -163,28 +165,28 @@ static bool is_integral(const struct gl_ffi_place *place) { return place->kind <
 static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 {
 	uint32_t words = plan->nparams;
-	bool all_integral = plan->nparams <= GL_INT_REGS && plan->nresults <= 1;
+	bool has_floats = false, all_integral = plan->nparams <= GL_INT_REGS && plan->nresults <= 1;
 
-	if (!plan->fast || plan->nparams > GL_FFI_WORDS || plan->nresults > GL_FFI_RESULTS) {
+	if (!plan->fast || plan->nparams > GL_FFI_MAX_WORDS || plan->nresults > GL_FFI_RESULTS) {
 		return false;
 	}
 	for (uint32_t i = 0; i < plan->nparams; i++) {
 		words += find_place(&call->params[i], &plan->places[i]);
 		call->params[i].is_lent = plan->export->params[i].is_lent;
 		all_integral = all_integral && is_integral(&call->params[i]);
-		call->has_floats |= call->params[i].kind == GL_FFI_FLOAT;
+		has_floats |= call->params[i].kind == GL_FFI_FLOAT;
 	}
 	for (uint32_t i = 0; i < plan->nresults; i++) {
 		find_place(&call->results[i], &plan->places[plan->nparams + i]);
 		all_integral = all_integral && is_integral(&call->results[i]);
-		call->has_floats |= call->results[i].kind == GL_FFI_FLOAT;
+		has_floats |= call->results[i].kind == GL_FFI_FLOAT;
 	}
-	call->is_integral = all_integral;
+	call->sort = all_integral ? GL_FFI_INTEGRAL : has_floats ? GL_FFI_ANY : GL_FFI_WORDS;
 	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;
 	call->nparams = (uint8_t)plan->nparams;
 	call->nresults = (uint8_t)plan->nresults;
 	memcpy(&call->return_is_ptr, plan->return_is_ptr, sizeof(call->return_is_ptr));
-	return words <= GL_FFI_WORDS;
+	return words <= GL_FFI_MAX_WORDS;
 }
 
 struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
@@ -278,7 +280,8 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
-		gl_call_check(L, ffi->caller, ffi->plan->name, call->failure, &text);
+		call->busy = 0;
+		gl_plan_check_call(L, ffi->plan, call->failure, &text);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
@@ -294,6 +297,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 	}
 	gl_buffer_give(call->text, &text);
 	ffi->caller->drop(call->pins);
+	call->busy = 0;
 	if (n == 0 && has_error) {
 		lua_pushboolean(L, 1);
 		return 1;

@@ -11,12 +11,14 @@
 
 #include "plan.h"
 
-/* Keys in the registry, by their addresses: the metatable of handles, tables of members by the class's number (weak),
- * and handles by error table (weak) */
+/* Keys in the registry, by their addresses: the metatable of handles, tables of members by the class's number, and
+ * handles by error table (weak) */
 static const char meta_key = 0, classes_key = 0, errors_key = 0;
 static const char handle_mark[] = "goloader.handle";
 
 #define CLASS "goloader.class"
+
+enum { MOST_CLASSES = 1000 };
 
 /* ---- userdata --------------------------------------------------------------------------------------------------- */
 
@@ -27,24 +29,36 @@ struct gl_handle *gl_handle_at(lua_State *L, int idx)
 	return h != NULL && lua_rawlen(L, idx) == sizeof(*h) && h->mark == handle_mark ? h : NULL;
 }
 
-static void push_weak_table(lua_State *L, const char *key, const char *mode)
+/* Pushes a table of the registry's; weak: its keys are. */
+static void push_table(lua_State *L, const char *key, bool weak)
 {
 	lua_rawgetp(L, LUA_REGISTRYINDEX, key);
 	if (!lua_istable(L, -1)) {
 		lua_pop(L, 1);
 		lua_newtable(L);
-		lua_createtable(L, 0, 1);
-		lua_pushstring(L, mode);
-		lua_setfield(L, -2, "__mode");
-		lua_setmetatable(L, -2);
+		if (weak) {
+			lua_createtable(L, 0, 1);
+			lua_pushliteral(L, "k");
+			lua_setfield(L, -2, "__mode");
+			lua_setmetatable(L, -2);
+		}
 		lua_pushvalue(L, -1);
 		lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 	}
 }
 
+/* Handles that there are keep their classes, new ones get new ones. A weak table would not do: what has a finalizer
+ * that is about to run can still be found in it. */
+void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller)
+{
+	lua_pushnil(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &classes_key);
+	caller->nclasses = 0;
+}
+
 static void set_members(lua_State *L, struct gl_handle *h)
 {
-	push_weak_table(L, &classes_key, "v");
+	push_table(L, &classes_key, false);
 	lua_pushnumber(L, (lua_Number)h->class);
 	lua_rawget(L, -2);
 	lua_remove(L, -2);
@@ -167,13 +181,17 @@ static void check_host(lua_State *L, struct gl_caller *caller)
 }
 
 /* Makes the class and pushes its table of members. */
-static void make_class(lua_State *L, const struct gl_handle *h)
+static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 {
 	struct gl_caller *caller = h->caller;
 	uint64_t id = h->class;
 
 	luaL_checkstack(L, 8, NULL);
 	check_host(L, caller);
+	/* Other Lua states unload modules, too. */
+	if (++caller->nclasses > MOST_CLASSES) {
+		gl_handle_forget_classes(L, caller);
+	}
 	lua_newtable(L);
 	struct gl_class *class = lua_newuserdata(L, sizeof(*class));
 	*class = (struct gl_class){ .id = id, .plan.caller = caller, .export.kind = GL_EXPORT_VAR };
@@ -202,33 +220,35 @@ static void make_class(lua_State *L, const struct gl_handle *h)
 		lua_rawset(L, -4);
 	}
 	lua_rawseti(L, -2, 1);
-	push_weak_table(L, &classes_key, "v");
+	push_table(L, &classes_key, false);
 	lua_pushnumber(L, (lua_Number)id);
 	lua_pushvalue(L, -3);
 	lua_rawset(L, -3);
 	lua_pop(L, 1);
+	return class;
 }
 
 /* Pushes the table of members, and returns the class. */
 static struct gl_class *push_members(lua_State *L, int idx)
 {
 	struct gl_handle *h = gl_handle_at(L, idx);
+	struct gl_class *class = NULL;
 
 	idx = lua_absindex(L, idx);
-	if (!h->is_open) {
-		make_class(L, h);
-		lua_pushvalue(L, -1);
-		lua_setuservalue(L, idx);
-		h->is_open = true;
-	} else {
+	if (h->is_open) {
 		lua_getuservalue(L, idx);
+		lua_rawgeti(L, -1, 1);
+		class = lua_touserdata(L, -1);
+		lua_pop(L, 1);
+		if (class->name != NULL) {
+			return class;
+		}
+		lua_pop(L, 1); /* a finalizer of somebody else's has the handle still */
 	}
-	lua_rawgeti(L, -1, 1);
-	struct gl_class *class = lua_touserdata(L, -1);
-	lua_pop(L, 1);
-	if (class->name == NULL) {
-		luaL_error(L, "the Lua state is being closed");
-	}
+	class = make_class(L, h);
+	lua_pushvalue(L, -1);
+	lua_setuservalue(L, idx);
+	h->is_open = true;
 	return class;
 }
 
@@ -277,7 +297,7 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 	op->handle = h->id;
 	op->out = out;
 	if (can_go) {
-		caller->handle(op);
+		gl_enter(caller, &caller->handle, op);
 		if (op->status == GL_CALL_DONE) {
 			free(none.p);
 			return;
@@ -495,7 +515,6 @@ int gl_handle_next(lua_State *L, int idx, int most)
 	struct gl_caller *caller = class->plan.caller;
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_handle_op op = { .op = GL_OP_NEXT, .n = (uint64_t)most, .out = &out };
-	int base = lua_gettop(L);
 
 	luaL_checkstack(L, 2 * most + 6, NULL);
 	gl_handle_do(L, idx, &op);
@@ -509,7 +528,6 @@ int gl_handle_next(lua_State *L, int idx, int most)
 		gl_decode_kept(L, &at, class->elem, false);
 	}
 	gl_buffer_give(&caller->out, &out);
-	(void)base;
 	return (int)op.result;
 }
 
@@ -711,7 +729,7 @@ enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field)
 void gl_error_bind(lua_State *L, struct gl_caller *caller, uint64_t id)
 {
 	luaL_checkstack(L, 6, NULL);
-	push_weak_table(L, &errors_key, "k");
+	push_table(L, &errors_key, true);
 	lua_pushvalue(L, -2);
 	gl_handle_push(L, caller, id, 0);
 	lua_rawset(L, -3);

@@ -15,6 +15,8 @@ enum gl_shape gl_handle_shape(lua_State *L, int idx);
 /* The Go type of its value; valid while the handle is. */
 const char *gl_handle_type(lua_State *L, int idx);
 void gl_handle_release(struct gl_handle *h);
+/* To be called when a module was unloaded: what Lua knows of its types is of no use any more. */
+void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller);
 /* The metatable of handles, at idx, which gets a finalizer. */
 void gl_lua_set_handle_metatable(lua_State *L, int idx);
 

@@ -29,6 +29,10 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.reflectcall = find_func(host, "runtime.reflectcall"),
 		.unsafe_New = find_func(host, "reflect.unsafe_New"),
 		.unsafe_NewArray = find_func(host, "reflect.unsafe_NewArray"),
+		.exported_methods = find_func(host, "internal/abi.(*Type).ExportedMethods"),
+		.resolve_name = find_func(host, "reflect.resolveNameOff"),
+		.resolve_type = find_func(host, "reflect.resolveTypeOff"),
+		.resolve_text = find_func(host, "reflect.resolveTextOff"),
 		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
 		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
 		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
@@ -39,9 +43,11 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 		.type_bytes = (int32_t)abi->type.size,
 	};
 
-	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL) {
+	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL ||
+	    setup.exported_methods == NULL || setup.resolve_name == NULL || setup.resolve_type == NULL ||
+	    setup.resolve_text == NULL) {
 		return gl_fail(err, GL_EHOST, "%s: no symbol %s: a host must import \"plugin\"", gl_host_path(host),
-			       setup.reflectcall == NULL ? "runtime.reflectcall" : "reflect.unsafe_New");
+			       setup.reflectcall == NULL ? "runtime.reflectcall" : "of package reflect that is needed");
 	}
 	set_up(&setup);
 	if (setup.ints != GL_INT_REGS || setup.floats != GL_FLOAT_REGS) {
@@ -77,7 +83,6 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_call", &caller->call.far },
 		{ "goloader_call_fast", &caller->call_fast.far },
 		{ "goloader_ffi", &caller->call_ffi[0].far },
-		{ "goloader_ffi", &caller->call_ffi[1].far },
 		{ "goloader_ffi_pin", &caller->pin },
 		{ "goloader_many", &caller->many.far },
 		{ "goloader_ffi_many", &caller->ffi_many.far },
@@ -87,7 +92,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_set", &caller->set },
 		{ "goloader_job_start", &caller->job_start },
 		{ "goloader_job_cancel", &caller->job_cancel },
-		{ "goloader_handle", &caller->handle },
+		{ "goloader_handle", &caller->handle.far },
 		{ "goloader_class", &caller->class_of },
 		{ "goloader_method", &caller->method },
 		{ "goloader_copy_plan", &caller->copy_plan },
@@ -607,7 +612,7 @@ void gl_type_make_keys(lua_State *L, const struct type *constant)
 		struct type_field *field = &type->fields[i];
 
 		lua_pushstring(L, field->name);
-		field->key = lua_tostring(L, -1);
+		field->key = gl_key_at(L, -1);
 		field->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 		uint32_t at = gl_key_hash(field->key);
 		while (type->by_key[at & mask] != 0) {
@@ -679,7 +684,7 @@ struct gl_counters *gl_plan_counters(struct gl_plan *plan)
 	struct gl_counters *c = &plan->counters;
 	struct gl_ffi_call *ffi = plan->ffi;
 
-	/* The faster roads count for themselves, but for panics, which gl_call_check sees. */
+	/* The faster roads count for themselves, but for panics, which gl_plan_check_call sees. */
 	if (ffi != NULL) {
 		c->calls += ffi->calls;
 		c->crossings += ffi->calls - ffi->in_company;

@@ -15,7 +15,7 @@ struct type;
 struct type_field {
 	char *name;
 	const struct type *type;
-	const char *key; /* the Lua string of that name, which ref keeps where it is; NULL: not made yet */
+	const void *key; /* the Lua string of that name, which ref keeps where it is; NULL: not made yet */
 	int ref;
 };
 
@@ -54,8 +54,8 @@ struct gl_caller {
 	int own_ref;
 	void (*plan)(struct gl_plan_request *);
 	void (*plan_free)(uint64_t);
-	/* take struct gl_call, gl_fast_call, gl_many, gl_ffi_call: any, is_integral */
-	struct gl_entry call, call_fast, many, call_ffi[2], ffi_many;
+	/* take struct gl_call, gl_fast_call, gl_many, gl_handle_op, gl_ffi_call of each sort and many times */
+	struct gl_entry call, call_fast, many, handle, call_ffi[GL_FFI_SORTS], ffi_many;
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
 	void (*get)(struct gl_call *);
 	void (*set)(struct gl_call *);
@@ -64,7 +64,6 @@ struct gl_caller {
 	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
 	struct gl_functions functions;
 	struct jobs *jobs; /* NULL till the first is started */
-	void (*handle)(struct gl_handle_op *);
 	void (*class_of)(struct gl_class_request *);
 	void (*method)(struct gl_method_request *);
 	void (*copy_plan)(struct gl_method_request *);
@@ -74,7 +73,8 @@ struct gl_caller {
 	/* Handles that Lua has no use for any more: Go is told of many at once. */
 	uint64_t released[64];
 	size_t nreleased;
-	size_t users; /* the host's userdata, handles and classes: the last one frees the caller */
+	size_t nclasses; /* made since they were last forgotten */
+	size_t users;    /* the host's userdata, handles and classes: the last one frees the caller */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
@@ -215,7 +215,14 @@ int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at);
 int gl_plan_read_places(struct gl_plan *plan, const uint64_t **at);
 /* Makes the Lua strings by which a struct's fields are known. */
 void gl_type_make_keys(lua_State *L, const struct type *type);
-static inline uint32_t gl_key_hash(const char *key) { return (uint32_t)((uintptr_t)key >> 4 ^ (uintptr_t)key >> 14); }
+static inline uint32_t gl_key_hash(const void *key) { return (uint32_t)((uintptr_t)key >> 4 ^ (uintptr_t)key >> 14); }
+/* What tells the string at idx from all others, in one call where Lua allows that. */
+static inline const void *gl_key_at(lua_State *L, int idx)
+{
+	const void *key = lua_topointer(L, idx);
+
+	return key != NULL || lua_type(L, idx) != LUA_TSTRING ? key : lua_tostring(L, idx);
+}
 /* Forgets the types, here and in Go. */
 void gl_plan_clear(struct gl_plan *plan);
 

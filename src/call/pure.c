@@ -102,61 +102,106 @@ static const struct known knowns[] = {
 
 static bool starts_with(const char *s, const char *start) { return strncmp(s, start, strlen(start)) == 0; }
 
-static bool find_code(void *arg, uintptr_t addr, struct gl_routine *code)
-{
-	const struct gl_module *mod = arg;
-	struct gl_module_symbol sym;
+/* Who is called by nearly every function: to know them by their addresses saves reading the host's table of symbols. */
+static const char *const frequent[] = {
+	"runtime.morestack_noctxt.abi0",
+	"runtime.morestack.abi0",
+	"runtime.panicBounds",
+	"runtime.panicIndex",
+	"runtime.panicIndexU",
+	"runtime.panicSliceB",
+	"runtime.panicSliceAcap",
+	"runtime.panicdivide",
+	"runtime.panicshift",
+	"runtime.gopanic",
+};
+enum { NFREQUENT = sizeof(frequent) / sizeof(frequent[0]) };
 
-	if (!gl_module_find_symbol(mod, addr, &sym) || (sym.kind | 32) != 't' || sym.size == 0) {
-		return false;
+struct world {
+	const struct gl_module *mod;
+	uintptr_t frequent[NFREQUENT];
+};
+
+static void find_frequent(struct world *w)
+{
+	struct gl_image *image = gl_host_image(gl_module_host(w->mod));
+
+	for (size_t i = 0; i < NFREQUENT; i++) {
+		struct gl_image_sym sym;
+		w->frequent[i] = gl_image_lookup(image, frequent[i], strlen(frequent[i]), &sym) ? sym.addr : 0;
 	}
-	*code = (struct gl_routine){
-		.name = sym.name, .addr = sym.addr, .end = sym.addr + sym.size, .kind = GL_CALLEE_CODE
-	};
-	if (!starts_with(sym.name, "runtime.")) {
-		return true;
-	}
+}
+
+static void know_runtime(struct gl_routine *code)
+{
 	const struct known *k = knowns;
-	while (!starts_with(sym.name + strlen("runtime."), k->name)) {
+
+	while (!starts_with(code->name + strlen("runtime."), k->name)) {
 		k++;
 	}
 	code->kind = k->kind;
 	code->why = k->why;
 	code->does = k->does;
+}
+
+static bool find_code(void *arg, uintptr_t addr, struct gl_routine *code)
+{
+	const struct world *w = arg;
+	struct gl_module_symbol sym;
+
+	for (size_t i = 0; i < NFREQUENT; i++) {
+		if (w->frequent[i] == addr) {
+			*code = (struct gl_routine){ .name = frequent[i], .addr = addr, .end = addr + 1 };
+			know_runtime(code);
+			return true;
+		}
+	}
+	if (!gl_module_find_symbol(w->mod, addr, &sym) || (sym.kind | 32) != 't' || sym.size == 0) {
+		return false;
+	}
+	*code = (struct gl_routine){
+		.name = sym.name, .addr = sym.addr, .end = sym.addr + sym.size, .kind = GL_CALLEE_CODE
+	};
+	if (starts_with(sym.name, "runtime.")) {
+		know_runtime(code);
+	}
 	return true;
 }
 
 static bool is_constant(void *arg, uintptr_t addr, size_t size)
 {
-	const struct gl_module *mod = arg;
+	const struct gl_module *mod = ((const struct world *)arg)->mod;
 	const struct gl_image *image = gl_host_image(gl_module_host(mod));
 	struct gl_module_symbol sym;
 
 	if (addr >= gl_image_low(image) && addr < gl_image_high(image)) {
-		/* its jump tables: the linker names them, in memory that is sealed once it is relocated */
+		/* its jump tables and dictionaries: the linker names them, in memory that is sealed once it is
+		 * relocated */
 		return gl_module_find_symbol(mod, addr, &sym) && addr + size <= sym.addr + sym.size &&
-		       strstr(sym.name, ".jump") != NULL;
+		       (strstr(sym.name, ".jump") != NULL || strstr(sym.name, "..dict.") != NULL);
 	}
 	return gl_module_find_symbol(mod, addr, &sym) && (sym.kind | 32) == 'r' && addr + size <= sym.addr + sym.size;
 }
 
 static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 {
-	return gl_module_symbolize(arg, addr, name);
+	return gl_module_symbolize(((const struct world *)arg)->mod, addr, name);
 }
 
 int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
 		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err)
 {
 	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
+	struct world world = { .mod = mod };
 	struct gl_prove_env env = {
 		.find_code = find_code,
 		.is_constant = is_constant,
 		.symbolize = symbolize,
-		.arg = (void *)mod,
+		.arg = &world,
 		.stackguard = gl_abi_field(abi, "runtime.g", "stackguard0"),
 	};
 
+	find_frequent(&world);
 	return gl_prove(prover, &env, addr, shape->words, shape->nints, proof, err);
 }
 
@@ -635,6 +680,9 @@ static void put_thunk(struct text *t, struct block *b, struct thunk *thunk, cons
 	}
 	uintptr_t tail = (uintptr_t)t->at + t->n;
 	put_load(t, SP, &b->saved_sp);
+	if (proof->sets_direction) {
+		PUT(t, 0xfc); /* cld */
+	}
 	for (size_t i = sizeof(kept_by_c); i-- > 0;) {
 		if (written >> kept_by_c[i] & 1) {
 			put_pop(t, kept_by_c[i]);
@@ -728,13 +776,25 @@ static size_t lay_copy(const struct gl_proof *proof, struct copy *c, uint8_t *ba
 	return gl_page_round(at);
 }
 
+/* Does the instruction refer to what the proof says, by the bytes that will be changed? */
+static bool is_told(const uint8_t *insn, const struct gl_fact *fact)
+{
+	int32_t off;
+
+	if (fact->at == 0 || fact->at + sizeof(off) > fact->size) {
+		return false;
+	}
+	memcpy(&off, insn + fact->at, sizeof(off));
+	return (uintptr_t)insn + fact->size + (uintptr_t)(intptr_t)off == fact->target;
+}
+
 static int set_offset(uint8_t *insn, const struct gl_fact *fact, uintptr_t target, struct gl_error *err)
 {
 	int64_t off = (int64_t)(target - ((uintptr_t)insn + fact->size));
 	int32_t word = (int32_t)off;
 
-	if (word != off || fact->at == 0 || fact->at + 4 > fact->size) {
-		return gl_fail(err, GL_EUNSUPPORTED, "a reference of %d bytes can't be told anew", fact->size);
+	if (word != off) {
+		return gl_fail(err, GL_EUNSUPPORTED, "a reference that is out of a copy's reach");
 	}
 	memcpy(insn + fact->at, &word, sizeof(word));
 	return 0;
@@ -747,6 +807,9 @@ static int copy_insn(const struct copy *c, uint8_t *to, const uint8_t *from, con
 	struct gl_fact lea = { .size = 7, .at = 3 };
 
 	memcpy(to, from, fact->size);
+	if (fact->ref >= GL_REF_DATA && fact->ref <= GL_REF_TABLE && !is_told(from, fact)) {
+		return gl_fail(err, GL_EUNSUPPORTED, "a reference that can't be told anew");
+	}
 	switch (fact->ref) {
 	case GL_REF_NONE: return 0;
 	case GL_REF_DATA: return set_offset(to, fact, fact->target, err);
@@ -904,36 +967,47 @@ static void give_copy(struct pure *p)
 	}
 }
 
+static struct pure *new_locked(struct gl_pure_room *room, const struct gl_module *mod, uintptr_t addr,
+			       const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err)
+{
+	if (room->prover == NULL) {
+		room->prover = gl_prover_open(gl_host_abi(room->host)->goarch, err);
+	}
+	if (room->prover == NULL || gl_pure_prove(room->prover, mod, addr, shape, proof, err) != 0) {
+		return NULL;
+	}
+	if (!(*proof)->holds) {
+		gl_fail(err, GL_EUNSUPPORTED, "%s", (*proof)->remarks[0].text);
+		return NULL;
+	}
+	struct pure *p = take_place(room, err);
+	if (p != NULL && make(p, *proof, shape, err) != 0) {
+		give_copy(p);
+		give_place(p);
+		return NULL;
+	}
+	return p;
+}
+
 struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *mod, uintptr_t addr,
 			    const struct gl_pure_shape *shape, struct gl_proof **refused, struct gl_error *err)
 {
-	struct gl_proof *proof;
-	struct gl_pure *pure = NULL;
+	struct gl_proof *proof = NULL;
 
-	*refused = NULL;
-	if (room->prover == NULL && (room->prover = gl_prover_open(gl_host_abi(room->host)->goarch, err)) == NULL) {
-		return NULL;
-	}
-	if (gl_pure_prove(room->prover, mod, addr, shape, &proof, err) != 0) {
-		return NULL;
-	}
-	if (!proof->holds) {
-		*refused = proof;
-		gl_fail(err, GL_EUNSUPPORTED, "%s", proof->remarks[0].text);
-		return NULL;
-	}
 	gl_lock();
-	struct pure *p = take_place(room, err);
-	if (p != NULL && make(p, proof, shape, err) == 0) {
-		pure = &p->pub;
-		p->keepers = 1;
-	} else if (p != NULL) {
-		give_copy(p);
-		give_place(p);
-	}
+	struct pure *p = new_locked(room, mod, addr, shape, &proof, err);
 	gl_unlock();
-	gl_proof_free(proof);
-	return pure;
+	*refused = NULL;
+	if (proof != NULL && !proof->holds) {
+		*refused = proof;
+	} else {
+		gl_proof_free(proof);
+	}
+	if (p == NULL) {
+		return NULL;
+	}
+	p->keepers = 1;
+	return &p->pub;
 }
 
 void gl_pure_close(struct gl_pure *pure)

@@ -33,6 +33,7 @@ enum gl_pure_status {
 /* What a call leaves behind. LuaJIT knows this layout (lua/goloader/road.lua). */
 struct gl_cell {
 	uint64_t status;     /* set by a call that fails, never cleared by one that does not */
+	uint32_t busy;       /* Lua's: what a call left here is still being taken */
 	uint64_t ints[9];    /* where there are several results: by register, as Go counts them */
 	uint64_t floats[15]; /* a float32 in the low half */
 };

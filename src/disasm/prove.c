@@ -19,539 +19,13 @@
 #include <string.h>
 
 #include "../object/pool.h"
-#include "capstone.h"
+#include "values.h"
 
-/* ---- values ---------------------------------------------------------------------------------------------------------
- */
-
-enum {
-	RAX,
-	RCX,
-	RDX,
-	RBX,
-	RSP,
-	RBP,
-	RSI,
-	RDI,
-	R8,
-	R9,
-	R10,
-	R11,
-	R12,
-	R13,
-	R14,
-	R15,
-	NREGS,
-	RIP,
-	VECTOR, /* any register that holds no address */
-	NONE
-};
-
-enum value_kind {
-	UNKNOWN,  /* anything */
-	CONST,    /* n */
-	FRAME,    /* the address n bytes above the return address */
-	STACK,    /* an address somewhere in the stack: in one of the parts */
-	SYMBOL,   /* the address n */
-	LENT,     /* an address of memory that may be read */
-	GOROUTINE /* the address n bytes above the goroutine's */
-};
-
-enum { OWN = 1, ARGS = 2, OUTER = 4 }; /* parts of the stack: below the return address, above it, callers' frames */
-
-struct value {
-	uint8_t kind, parts;
-	int64_t n;
-};
-
+enum { MOST_STORED = 64 }; /* bytes by one instruction */
+enum { RED_ZONE = 128 };   /* bytes below the stack pointer that nobody else writes */
+enum { MOST_ARGS = 512 };  /* bytes above the return address that a function may use */
 /* Addresses that can't be followed: a load faults, which is as good as a nil dereference. */
 enum { FAULTING = 4096 };
-
-static const struct value unknown = { UNKNOWN, 0, 0 };
-
-static struct value constant(int64_t n) { return (struct value){ CONST, 0, n }; }
-
-static bool is_same(struct value a, struct value b) { return a.kind == b.kind && a.parts == b.parts && a.n == b.n; }
-
-static bool is_pointer(struct value v)
-{
-	return v.kind == FRAME || v.kind == STACK || v.kind == SYMBOL || v.kind == LENT;
-}
-
-static bool is_nil(struct value v) { return v.kind == CONST && v.n == 0; }
-
-/* An address at some distance from v. */
-static struct value somewhere_near(struct value v)
-{
-	switch (v.kind) {
-	case FRAME: return (struct value){ STACK, v.n < 0 ? OWN : ARGS, 0 };
-	case SYMBOL: return (struct value){ LENT, 0, 0 };
-	default: return v;
-	}
-}
-
-static struct value join_values(struct value a, struct value b)
-{
-	if (is_same(a, b)) {
-		return a;
-	}
-	if (is_nil(a) && is_pointer(b)) {
-		return b;
-	}
-	if (is_nil(b) && is_pointer(a)) {
-		return a;
-	}
-	if (!is_pointer(a) || !is_pointer(b)) {
-		return unknown;
-	}
-	a = somewhere_near(a);
-	b = somewhere_near(b);
-	if (a.kind == STACK && b.kind == STACK) {
-		return (struct value){ STACK, a.parts | b.parts, 0 };
-	}
-	return (struct value){ LENT, 0, 0 };
-}
-
-static struct value add_values(struct value a, struct value b)
-{
-	if (a.kind == CONST && b.kind != CONST) {
-		struct value swapped = a;
-		a = b;
-		b = swapped;
-	}
-	if (b.kind == CONST && (a.kind == CONST || a.kind == FRAME || a.kind == SYMBOL || a.kind == GOROUTINE)) {
-		a.n = (int64_t)((uint64_t)a.n + (uint64_t)b.n);
-		return a;
-	}
-	if (is_pointer(a) && (b.kind == CONST || b.kind == UNKNOWN)) {
-		return somewhere_near(a);
-	}
-	if (is_pointer(b) && a.kind == UNKNOWN) {
-		return somewhere_near(b);
-	}
-	return unknown;
-}
-
-/* ---- states ---------------------------------------------------------------------------------------------------------
- */
-
-/* Words of the frame of which something is known; more than that is forgotten. */
-enum { MOST_SLOTS = 40 };
-enum { MOST_ARGS = 512 }; /* bytes above the return address that a function may use */
-
-struct slot {
-	int64_t off;
-	struct value v;
-};
-
-struct state {
-	struct value regs[NREGS];
-	struct slot slots[MOST_SLOTS];
-	uint32_t nslots;
-};
-
-static struct value load_slot(const struct state *s, int64_t off)
-{
-	for (uint32_t i = 0; i < s->nslots; i++) {
-		if (s->slots[i].off == off) {
-			return s->slots[i].v;
-		}
-	}
-	return unknown;
-}
-
-/* Forgets the words that overlap [low, high). */
-static void forget_slots(struct state *s, int64_t low, int64_t high)
-{
-	uint32_t kept = 0;
-
-	for (uint32_t i = 0; i < s->nslots; i++) {
-		if (s->slots[i].off >= high || s->slots[i].off + 8 <= low) {
-			s->slots[kept++] = s->slots[i];
-		}
-	}
-	s->nslots = kept;
-}
-
-static void store_slot(struct state *s, int64_t off, unsigned size, struct value v)
-{
-	forget_slots(s, off, off + size);
-	if (size == 8 && v.kind != UNKNOWN && s->nslots < MOST_SLOTS) {
-		s->slots[s->nslots++] = (struct slot){ off, v };
-	}
-}
-
-static void forget_parts(struct state *s, unsigned parts)
-{
-	if (parts & OWN) {
-		forget_slots(s, INT64_MIN + 8, 0);
-	}
-	if (parts & ARGS) {
-		forget_slots(s, 8, INT64_MAX - 8);
-	}
-}
-
-/* Joins from into to; tells whether that changed it. */
-static bool join_states(struct state *to, const struct state *from)
-{
-	bool changed = false;
-	uint32_t kept = 0;
-
-	for (int r = 0; r < NREGS; r++) {
-		struct value v = join_values(to->regs[r], from->regs[r]);
-		changed |= !is_same(v, to->regs[r]);
-		to->regs[r] = v;
-	}
-	for (uint32_t i = 0; i < to->nslots; i++) {
-		struct slot slot = { to->slots[i].off, join_values(to->slots[i].v, load_slot(from, to->slots[i].off)) };
-		changed |= !is_same(slot.v, to->slots[i].v);
-		if (slot.v.kind != UNKNOWN) {
-			to->slots[kept++] = slot;
-		}
-	}
-	to->nslots = kept;
-	return changed;
-}
-
-/* ---- instructions ---------------------------------------------------------------------------------------------------
- */
-
-enum op_class {
-	OP_FORBIDDEN,
-	OP_READ,  /* writes no operand */
-	OP_WRITE, /* writes the first operand, and registers that `implied` says */
-	OP_WRITE_TWO,
-	OP_BITS, /* OP_READ or OP_WRITE whose second operand may lead beyond the first, where that is memory */
-	OP_NOTHING,
-	OP_MOV,
-	OP_LEA,
-	OP_ADD,
-	OP_SUB,
-	OP_XOR,
-	OP_CMOV,
-	OP_XCHG,
-	OP_PUSH,
-	OP_POP,
-	OP_STOS,
-	OP_MOVS,
-	OP_JUMP,
-	OP_BRANCH,
-	OP_CALL,
-	OP_RET,
-	OP_TRAP
-};
-
-struct operand {
-	enum { OPERAND_NONE, OPERAND_REG, OPERAND_IMM, OPERAND_MEM } type;
-	uint8_t size;
-	uint8_t reg;
-	uint8_t base, index, scale;
-	uint8_t segment; /* fs or gs */
-	int64_t n;       /* immediate, displacement */
-};
-
-struct insn {
-	uint32_t off;
-	uint8_t size, at; /* at: where a 32-bit displacement or offset lies */
-	uint8_t nops;
-	bool lock, repeats;
-	enum op_class class;
-	uint16_t implied; /* registers that it writes without naming them */
-	uint16_t id;
-	struct operand ops[4];
-	char mnemonic[CS_MNEMONIC_SIZE];
-};
-
-static uint8_t reg_of(x86_reg reg)
-{
-#define REG(n, r64, r32, r16, r8)                                                                                      \
-	case X86_REG_##r64:                                                                                            \
-	case X86_REG_##r32:                                                                                            \
-	case X86_REG_##r16:                                                                                            \
-	case X86_REG_##r8: return n;
-	switch (reg) {
-		REG(RAX, RAX, EAX, AX, AL)
-		REG(RCX, RCX, ECX, CX, CL)
-		REG(RDX, RDX, EDX, DX, DL)
-		REG(RBX, RBX, EBX, BX, BL)
-		REG(RSP, RSP, ESP, SP, SPL)
-		REG(RBP, RBP, EBP, BP, BPL)
-		REG(RSI, RSI, ESI, SI, SIL)
-		REG(RDI, RDI, EDI, DI, DIL)
-		REG(R8, R8, R8D, R8W, R8B)
-		REG(R9, R9, R9D, R9W, R9B)
-		REG(R10, R10, R10D, R10W, R10B)
-		REG(R11, R11, R11D, R11W, R11B)
-		REG(R12, R12, R12D, R12W, R12B)
-		REG(R13, R13, R13D, R13W, R13B)
-		REG(R14, R14, R14D, R14W, R14B)
-		REG(R15, R15, R15D, R15W, R15B)
-	case X86_REG_AH: return RAX;
-	case X86_REG_BH: return RBX;
-	case X86_REG_CH: return RCX;
-	case X86_REG_DH: return RDX;
-	case X86_REG_RIP: return RIP;
-	case X86_REG_INVALID:
-	case X86_REG_RIZ:
-	case X86_REG_EIZ: return NONE;
-	default: return VECTOR;
-	}
-#undef REG
-}
-
-/* What the table below lacks: vector instructions, of which the first operand is written if any is; those that write
- * elsewhere are not taken. */
-static enum op_class classify_vector(const struct capstone *cs, const cs_insn *insn)
-{
-	static const unsigned groups[] = { X86_GRP_SSE1,  X86_GRP_SSE2,  X86_GRP_SSE3, X86_GRP_SSSE3,
-					   X86_GRP_SSE41, X86_GRP_SSE42, X86_GRP_AES,  X86_GRP_PCLMUL,
-					   X86_GRP_SHA,   X86_GRP_AVX,   X86_GRP_AVX2, X86_GRP_FMA,
-					   X86_GRP_BMI,   X86_GRP_BMI2,  X86_GRP_ADX,  X86_GRP_F16C };
-
-	switch (insn->id) {
-	case X86_INS_LDMXCSR:
-	case X86_INS_STMXCSR:
-	case X86_INS_VLDMXCSR:
-	case X86_INS_VSTMXCSR:
-	case X86_INS_MASKMOVDQU:
-	case X86_INS_VMASKMOVDQU:
-	case X86_INS_MASKMOVQ:
-	case X86_INS_VGATHERDPD:
-	case X86_INS_VGATHERDPS:
-	case X86_INS_VGATHERQPD:
-	case X86_INS_VGATHERQPS:
-	case X86_INS_VPGATHERDD:
-	case X86_INS_VPGATHERDQ:
-	case X86_INS_VPGATHERQD:
-	case X86_INS_VPGATHERQQ:
-	case X86_INS_MONITOR:
-	case X86_INS_MWAIT:
-	case X86_INS_CLFLUSH: return OP_FORBIDDEN;
-	case X86_INS_MULX: return OP_WRITE_TWO;
-	default: break;
-	}
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		if (cs->insn_group(cs->handle, insn, groups[i])) {
-			return OP_WRITE;
-		}
-	}
-	return OP_FORBIDDEN;
-}
-
-/* Everything that is not here is not taken. What is written without being named is added to implied. */
-static enum op_class classify(const struct capstone *cs, const cs_insn *insn, uint16_t *implied)
-{
-	uint8_t nops = insn->detail->x86.op_count;
-
-	switch (insn->id) {
-	case X86_INS_CMP:
-	case X86_INS_TEST:
-	case X86_INS_UCOMISS:
-	case X86_INS_UCOMISD:
-	case X86_INS_COMISS:
-	case X86_INS_COMISD:
-	case X86_INS_VUCOMISS:
-	case X86_INS_VUCOMISD:
-	case X86_INS_VCOMISS:
-	case X86_INS_VCOMISD:
-	case X86_INS_PTEST:
-	case X86_INS_VPTEST: return OP_READ;
-
-	case X86_INS_PCMPESTRI:
-	case X86_INS_PCMPISTRI: *implied |= 1 << RCX; return OP_READ;
-
-	case X86_INS_NOP:
-	case X86_INS_PAUSE:
-	case X86_INS_LFENCE:
-	case X86_INS_MFENCE:
-	case X86_INS_SFENCE:
-	case X86_INS_PREFETCHNTA:
-	case X86_INS_PREFETCHT0:
-	case X86_INS_PREFETCHT1:
-	case X86_INS_PREFETCHT2:
-	case X86_INS_CLD:
-	case X86_INS_STD:
-	case X86_INS_CLC:
-	case X86_INS_STC:
-	case X86_INS_CMC:
-	case X86_INS_VZEROUPPER:
-	case X86_INS_VZEROALL: return OP_NOTHING;
-
-	case X86_INS_ADC:
-	case X86_INS_SBB:
-	case X86_INS_AND:
-	case X86_INS_OR:
-	case X86_INS_NOT:
-	case X86_INS_NEG:
-	case X86_INS_SHL:
-	case X86_INS_SAL:
-	case X86_INS_SHR:
-	case X86_INS_SAR:
-	case X86_INS_ROL:
-	case X86_INS_ROR:
-	case X86_INS_RCL:
-	case X86_INS_RCR:
-	case X86_INS_SHLD:
-	case X86_INS_SHRD:
-	case X86_INS_MOVZX:
-	case X86_INS_MOVSX:
-	case X86_INS_MOVSXD:
-	case X86_INS_MOVBE:
-	case X86_INS_BSWAP:
-	case X86_INS_BSF:
-	case X86_INS_BSR:
-	case X86_INS_TZCNT:
-	case X86_INS_LZCNT:
-	case X86_INS_POPCNT:
-	case X86_INS_CRC32:
-	case X86_INS_ADCX:
-	case X86_INS_ADOX:
-	case X86_INS_SETA:
-	case X86_INS_SETAE:
-	case X86_INS_SETB:
-	case X86_INS_SETBE:
-	case X86_INS_SETE:
-	case X86_INS_SETG:
-	case X86_INS_SETGE:
-	case X86_INS_SETL:
-	case X86_INS_SETLE:
-	case X86_INS_SETNE:
-	case X86_INS_SETNO:
-	case X86_INS_SETNP:
-	case X86_INS_SETNS:
-	case X86_INS_SETO:
-	case X86_INS_SETP:
-	case X86_INS_SETS: return OP_WRITE;
-
-	case X86_INS_IMUL:
-		if (nops > 1) {
-			return OP_WRITE;
-		}
-		/* fallthrough */
-	case X86_INS_MUL:
-	case X86_INS_DIV:
-	case X86_INS_IDIV: *implied |= 1 << RAX | 1 << RDX; return OP_READ;
-
-	case X86_INS_CBW:
-	case X86_INS_CWDE:
-	case X86_INS_CDQE:
-	case X86_INS_CWD:
-	case X86_INS_CDQ:
-	case X86_INS_CQO: *implied |= 1 << RAX | 1 << RDX; return OP_NOTHING;
-
-	case X86_INS_BT:
-	case X86_INS_BTS:
-	case X86_INS_BTR:
-	case X86_INS_BTC: return OP_BITS;
-
-	case X86_INS_CMOVA:
-	case X86_INS_CMOVAE:
-	case X86_INS_CMOVB:
-	case X86_INS_CMOVBE:
-	case X86_INS_CMOVE:
-	case X86_INS_CMOVG:
-	case X86_INS_CMOVGE:
-	case X86_INS_CMOVL:
-	case X86_INS_CMOVLE:
-	case X86_INS_CMOVNE:
-	case X86_INS_CMOVNO:
-	case X86_INS_CMOVNP:
-	case X86_INS_CMOVNS:
-	case X86_INS_CMOVO:
-	case X86_INS_CMOVP:
-	case X86_INS_CMOVS: return OP_CMOV;
-
-	case X86_INS_MOV:
-	case X86_INS_MOVABS: return OP_MOV;
-	case X86_INS_LEA: return OP_LEA;
-	case X86_INS_ADD:
-	case X86_INS_INC:
-	case X86_INS_DEC: return OP_ADD;
-	case X86_INS_SUB: return OP_SUB;
-	case X86_INS_XOR: return OP_XOR;
-	case X86_INS_XCHG: return OP_XCHG;
-	case X86_INS_PUSH: return OP_PUSH;
-	case X86_INS_POP: return OP_POP;
-	case X86_INS_STOSB:
-	case X86_INS_STOSD:
-	case X86_INS_STOSQ:
-	case X86_INS_STOSW: return OP_STOS;
-	case X86_INS_MOVSB:
-	case X86_INS_MOVSQ:
-	case X86_INS_MOVSW: return OP_MOVS;
-	/* two instructions of one name: the other one copies a number between vector registers and memory */
-	case X86_INS_MOVSD: return insn->detail->x86.opcode[0] == 0xa5 ? OP_MOVS : OP_WRITE;
-	case X86_INS_JMP: return OP_JUMP;
-	case X86_INS_CALL: return OP_CALL;
-	case X86_INS_RET: return nops == 0 ? OP_RET : OP_FORBIDDEN;
-	case X86_INS_UD2:
-	case X86_INS_INT3: return OP_TRAP;
-	default: break;
-	}
-	/* loop, jrcxz: they write or read rcx; nobody uses them */
-	if (cs->insn_group(cs->handle, insn, X86_GRP_JUMP)) {
-		bool is_odd = insn->id == X86_INS_LOOP || insn->id == X86_INS_LOOPE || insn->id == X86_INS_LOOPNE ||
-			      insn->id == X86_INS_JCXZ || insn->id == X86_INS_JECXZ || insn->id == X86_INS_JRCXZ ||
-			      insn->id == X86_INS_LJMP;
-		return is_odd || nops != 1 ? OP_FORBIDDEN : OP_BRANCH;
-	}
-	return classify_vector(cs, insn);
-}
-
-static struct operand operand_of(const cs_x86_op *op)
-{
-	struct operand o = { .size = op->size, .reg = NONE, .base = NONE, .index = NONE, .scale = 1 };
-
-	switch (op->type) {
-	case X86_OP_REG:
-		o.type = OPERAND_REG;
-		o.reg = reg_of(op->reg);
-		break;
-	case X86_OP_IMM:
-		o.type = OPERAND_IMM;
-		o.n = op->imm;
-		break;
-	case X86_OP_MEM:
-		o.type = OPERAND_MEM;
-		o.base = reg_of(op->mem.base);
-		o.index = reg_of(op->mem.index);
-		o.scale = (uint8_t)op->mem.scale;
-		o.n = op->mem.disp;
-		o.segment = op->mem.segment != X86_REG_INVALID;
-		break;
-	default: break;
-	}
-	return o;
-}
-
-static void decode(const struct capstone *cs, const cs_insn *insn, struct insn *out)
-{
-	const cs_x86 *x86 = &insn->detail->x86;
-
-	*out = (struct insn){ .size = (uint8_t)insn->size, .id = (uint16_t)insn->id, .nops = x86->op_count };
-	snprintf(out->mnemonic, sizeof(out->mnemonic), "%s", insn->mnemonic);
-	out->lock = x86->prefix[0] == X86_PREFIX_LOCK;
-	out->repeats = x86->prefix[0] == X86_PREFIX_REP || x86->prefix[0] == X86_PREFIX_REPNE;
-	for (uint8_t i = 0; i < insn->detail->regs_write_count; i++) {
-		uint8_t reg = reg_of((x86_reg)insn->detail->regs_write[i]);
-		if (reg < NREGS && reg != RSP) {
-			out->implied |= (uint16_t)(1U << reg);
-		}
-	}
-	out->class = classify(cs, insn, &out->implied);
-	if (x86->op_count > sizeof(out->ops) / sizeof(out->ops[0]) || x86->addr_size != 8) {
-		out->class = OP_FORBIDDEN;
-		out->nops = 0;
-	}
-	bool branches = out->class == OP_JUMP || out->class == OP_BRANCH || out->class == OP_CALL;
-	out->at = branches ? x86->encoding.imm_offset : x86->encoding.disp_offset;
-	for (uint8_t i = 0; i < out->nops; i++) {
-		out->ops[i] = operand_of(&x86->operands[i]);
-		if (out->ops[i].type == OPERAND_NONE) {
-			out->class = OP_FORBIDDEN;
-		}
-	}
-}
 
 /* ---- functions ------------------------------------------------------------------------------------------------------
  */
@@ -594,7 +68,7 @@ struct prover {
 	uint32_t nremarks;
 	struct gl_pool pool;
 	uint32_t written;
-	bool checks_stack;
+	bool checks_stack, sets_direction;
 	bool changed, again; /* since the last pass; of the function at hand: it has more code than was known */
 	bool reporting;
 	bool forbidden; /* what the last instruction did, and why */
@@ -720,7 +194,7 @@ static const struct insn *insn_at(struct prover *p, struct func *f, uint32_t off
 		f->cap = cap;
 	}
 	struct insn *in = &f->insns[f->ninsns++];
-	decode(&d->cs, d->decoded, in);
+	insn_decode(&d->cs, d->decoded, in);
 	in->off = off;
 	f->insn_at[off] = f->ninsns;
 	return in;
@@ -848,7 +322,7 @@ static void flow(struct prover *p, struct func *f, uint32_t off, const struct st
 		}
 		*f->states[off] = *s;
 		add_todo(p, f, off);
-	} else if (join_states(f->states[off], s)) {
+	} else if (state_join(f->states[off], s)) {
 		add_todo(p, f, off);
 	}
 }
@@ -859,13 +333,13 @@ static void flow(struct prover *p, struct func *f, uint32_t off, const struct st
 static struct value address_of(const struct func *f, const struct insn *in, const struct operand *op,
 			       const struct state *s)
 {
-	struct value base = constant(0), index = constant(0);
+	struct value base = value_const(0), index = value_const(0);
 
 	if (op->base == RIP) {
 		return (struct value){ SYMBOL, 0, (int64_t)(f->entry + in->off + in->size + (uint64_t)op->n) };
 	}
 	if (op->base == VECTOR || op->index == VECTOR) {
-		return unknown;
+		return value_unknown;
 	}
 	if (op->base != NONE) {
 		base = s->regs[op->base];
@@ -873,13 +347,13 @@ static struct value address_of(const struct func *f, const struct insn *in, cons
 	if (op->index != NONE) {
 		index = s->regs[op->index];
 		if (op->scale != 1 && index.kind != CONST) {
-			index = unknown;
+			index = value_unknown;
 		}
 		if (index.kind == CONST) {
 			index.n = (int64_t)((uint64_t)index.n * op->scale);
 		}
 	}
-	return add_values(add_values(base, constant(op->n)), index);
+	return value_add(value_add(base, value_const(op->n)), index);
 }
 
 static void use_args(struct func *f, int64_t off, unsigned size)
@@ -887,6 +361,22 @@ static void use_args(struct func *f, int64_t off, unsigned size)
 	size_t end = (size_t)(off - 8) + size;
 
 	f->args = off >= 8 && end > f->args ? end : f->args;
+}
+
+/* What lies at an address where nobody ever writes: a generic function's dictionary leads to others. */
+static struct value load_constant(const struct prover *p, uintptr_t addr)
+{
+	uintptr_t word;
+
+	if (!p->env->is_constant(p->env->arg, addr, sizeof(word))) {
+		return value_unknown;
+	}
+	memcpy(&word, (const void *)addr, sizeof(word));
+	if (word == 0) {
+		return value_const(0);
+	}
+	return p->env->is_constant(p->env->arg, word, 1) ? (struct value){ SYMBOL, MOVED, (int64_t)word } :
+							   value_unknown;
 }
 
 /* A load of size bytes: forbidden, or what is loaded. */
@@ -897,7 +387,7 @@ static struct value load(struct prover *p, struct func *f, const struct insn *in
 
 	if (op->segment) {
 		forbid(p, "reads thread-local memory");
-		return unknown;
+		return value_unknown;
 	}
 	switch (at.kind) {
 	case FRAME:
@@ -905,22 +395,22 @@ static struct value load(struct prover *p, struct func *f, const struct insn *in
 			forbid(p, "reads its caller's frame");
 		}
 		use_args(f, at.n, op->size);
-		return op->size == 8 ? load_slot(s, at.n) : unknown;
+		return op->size == 8 ? state_load(s, at.n) : value_unknown;
+	case SYMBOL: return op->size == 8 ? load_constant(p, (uintptr_t)at.n) : value_unknown;
 	case STACK:
-	case SYMBOL:
-	case LENT: return unknown;
+	case LENT: return value_unknown;
 	case CONST:
 		if (at.n < 0 || at.n >= FAULTING) {
 			forbid(p, "reads memory at a fixed address");
 		}
-		return unknown;
+		return value_unknown;
 	case GOROUTINE:
 		if (at.n != p->env->stackguard || op->size != 8) {
 			forbid(p, "looks into the goroutine that runs it");
 		}
 		p->checks_stack = true;
-		return unknown;
-	default: forbid(p, "follows a pointer that was itself read from memory, or made up"); return unknown;
+		return value_unknown;
+	default: forbid(p, "follows a pointer that was itself read from memory, or made up"); return value_unknown;
 	}
 }
 
@@ -937,16 +427,17 @@ static void store(struct prover *p, struct func *f, const struct insn *in, const
 	case FRAME:
 		if (at.n > -(int64_t)op->size && at.n < 8) {
 			forbid(p, "writes its return address");
-		} else if (at.n < 0 && at.n < s->regs[RSP].n) {
+		} else if (at.n < 0 && at.n < s->regs[RSP].n - RED_ZONE) {
 			forbid(p, "writes below the stack pointer");
 		} else if (at.n + op->size > MOST_ARGS) {
 			forbid(p, "writes its caller's frame");
 		} else {
 			use_args(f, at.n, op->size);
-			store_slot(s, at.n, op->size, v);
+			/* how much a vector instruction writes need not be known for sure */
+			state_store(s, at.n, in->class == OP_WRITE ? MOST_STORED : op->size, v);
 		}
 		break;
-	case STACK: forget_parts(s, at.parts); break;
+	case STACK: state_forget_parts(s, at.parts); break;
 	case CONST:
 		if (at.n < 0 || at.n >= FAULTING) {
 			forbid(p, "writes memory at a fixed address");
@@ -966,11 +457,18 @@ static struct value read_operand(struct prover *p, struct func *f, const struct 
 				 const struct state *s)
 {
 	switch (op->type) {
-	case OPERAND_REG: return op->reg < NREGS && op->size == 8 ? s->regs[op->reg] : unknown;
-	case OPERAND_IMM: return constant(op->n);
+	case OPERAND_REG: return op->reg < NREGS && op->size == 8 ? s->regs[op->reg] : value_unknown;
+	case OPERAND_IMM: return value_const(op->n);
 	case OPERAND_MEM: return load(p, f, in, op, s);
-	default: return unknown;
+	default: return value_unknown;
 	}
+}
+
+/* What lies far below the stack pointer may be a signal handler's. */
+static void move_stack(struct state *s, int64_t to)
+{
+	s->regs[RSP].n = to;
+	state_forget(s, INT64_MIN + 8, to - RED_ZONE);
 }
 
 static void write_reg(struct prover *p, struct state *s, uint8_t reg, struct value v)
@@ -978,8 +476,12 @@ static void write_reg(struct prover *p, struct state *s, uint8_t reg, struct val
 	if (reg >= NREGS) {
 		return;
 	}
-	if (reg == RSP && (v.kind != FRAME || v.n > 0)) {
-		forbid(p, "moves the stack pointer to where it can't be followed");
+	if (reg == RSP) {
+		if (v.kind != FRAME || v.n > 0) {
+			forbid(p, "moves the stack pointer to where it can't be followed");
+		} else {
+			move_stack(s, v.n);
+		}
 		return;
 	}
 	s->regs[reg] = v;
@@ -992,9 +494,9 @@ static void write_operand(struct prover *p, struct func *f, const struct insn *i
 	if (op->type == OPERAND_MEM) {
 		store(p, f, in, op, s, v);
 	} else if (op->type == OPERAND_REG && op->size == 4 && v.kind == CONST) {
-		write_reg(p, s, op->reg, constant((int64_t)(uint32_t)v.n));
+		write_reg(p, s, op->reg, value_const((int64_t)(uint32_t)v.n));
 	} else if (op->type == OPERAND_REG) {
-		write_reg(p, s, op->reg, op->size == 8 ? v : unknown);
+		write_reg(p, s, op->reg, op->size == 8 ? v : value_unknown);
 	}
 }
 
@@ -1002,7 +504,7 @@ static void write_implied(struct prover *p, const struct insn *in, struct state 
 {
 	for (int r = 0; r < NREGS; r++) {
 		if (in->implied >> r & 1) {
-			s->regs[r] = unknown;
+			s->regs[r] = value_unknown;
 			p->written |= 1U << r;
 		}
 	}
@@ -1033,20 +535,21 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 	switch (v.kind) {
 	case FRAME:
 		if (is_jump && v.n < 8) {
-			return unknown;
+			return value_unknown;
 		}
 		return (struct value){
 			STACK, is_jump || (v.n >= top && v.n < top + (int64_t)callee->args) ? OUTER | ARGS : OUTER, 0
 		};
 	case STACK:
 		if (is_jump && v.parts & OWN) {
-			return unknown;
+			return value_unknown;
 		}
 		return (struct value){ STACK, is_jump ? OUTER | ARGS : OUTER, 0 };
-	case SYMBOL: return (struct value){ LENT, 0, 0 };
-	case CONST: return v.n == 0 ? v : unknown;
-	case GOROUTINE: return v.n == 0 ? v : unknown;
-	default: return v;
+	case SYMBOL: return (struct value){ SYMBOL, MOVED, v.n };
+	case CONST: return v.n == 0 ? v : value_unknown;
+	case GOROUTINE: return v.n == 0 ? v : value_unknown;
+	case LENT: return v;
+	default: return value_unknown;
 	}
 }
 
@@ -1062,9 +565,11 @@ static void enter(struct prover *p, struct func *callee, const struct state *s, 
 	struct state entry = { .nslots = 0 };
 
 	for (int r = 0; r < NREGS; r++) {
-		entry.regs[r] = is_passed(r, is_jump) ? value_for_callee(s->regs[r], callee, top, is_jump) : unknown;
+		entry.regs[r] =
+			is_passed(r, is_jump) ? value_for_callee(s->regs[r], callee, top, is_jump) : value_unknown;
 	}
 	entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
+	entry.regs[RBP] = (struct value){ CALLERS, 0, 0 };
 	for (uint32_t i = 0; i < s->nslots; i++) {
 		int64_t off = s->slots[i].off - top + 8;
 		struct value v = value_for_callee(s->slots[i].v, callee, top, is_jump);
@@ -1076,7 +581,7 @@ static void enter(struct prover *p, struct func *callee, const struct state *s, 
 		callee->entered = true;
 		callee->at_entry = entry;
 		p->changed = true;
-	} else if (join_states(&callee->at_entry, &entry)) {
+	} else if (state_join(&callee->at_entry, &entry)) {
 		p->changed = true;
 	}
 }
@@ -1085,12 +590,13 @@ static void enter(struct prover *p, struct func *callee, const struct state *s, 
 static struct value value_for_caller(struct value v)
 {
 	switch (v.kind) {
-	case FRAME: return v.n < 8 ? unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
-	case STACK: return v.parts & OWN ? unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
+	case FRAME: return v.n < 8 ? value_unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
+	case STACK: return v.parts & OWN ? value_unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
 	case SYMBOL: return (struct value){ LENT, 0, 0 };
-	case CONST: return v.n == 0 ? v : unknown;
-	case GOROUTINE: return v.n == 0 ? v : unknown;
-	default: return v;
+	case CONST: return v.n == 0 ? v : value_unknown;
+	case GOROUTINE: return v.n == 0 ? v : value_unknown;
+	case LENT: return v;
+	default: return value_unknown;
 	}
 }
 
@@ -1101,12 +607,13 @@ static void leave(struct prover *p, struct func *f, const struct state *s, bool 
 	for (int r = 0; r < NREGS; r++) {
 		exit.regs[r] = translated ? s->regs[r] : value_for_caller(s->regs[r]);
 	}
-	exit.regs[RSP] = exit.regs[RBP] = unknown;
+	exit.regs[RSP] = value_unknown;
+	exit.regs[RBP] = s->regs[RBP].kind == CALLERS ? s->regs[RBP] : value_unknown;
 	if (!f->returns) {
 		f->returns = true;
 		f->at_exit = exit;
 		p->changed = true;
-	} else if (join_states(&f->at_exit, &exit)) {
+	} else if (state_join(&f->at_exit, &exit)) {
 		p->changed = true;
 	}
 }
@@ -1116,7 +623,7 @@ static void forget_registers(struct state *s)
 {
 	for (int r = 0; r < NREGS; r++) {
 		if (r != RSP && r != R14) {
-			s->regs[r] = unknown;
+			s->regs[r] = value_unknown;
 		}
 	}
 }
@@ -1127,11 +634,11 @@ static unsigned shown_parts(const struct state *s, int64_t top)
 	unsigned parts = 0;
 
 	for (int r = 0; r < NREGS; r++) {
-		struct value v = somewhere_near(s->regs[r]);
+		struct value v = value_near(s->regs[r]);
 		parts |= is_passed(r, false) && v.kind == STACK ? v.parts : 0;
 	}
 	for (uint32_t i = 0; i < s->nslots; i++) {
-		struct value v = somewhere_near(s->slots[i].v);
+		struct value v = value_near(s->slots[i].v);
 		parts |= s->slots[i].off >= top && v.kind == STACK ? v.parts : 0;
 	}
 	return parts;
@@ -1215,18 +722,28 @@ static bool call(struct prover *p, struct func *f, const struct insn *in, struct
 	}
 	if (is_jump) {
 		use_args(f, 8, (unsigned)callee->args);
-		leave(p, f, &callee->at_exit, true);
+		struct state exit = callee->at_exit;
+		if (s->regs[RBP].kind != CALLERS) {
+			exit.regs[RBP] = value_unknown;
+		}
+		leave(p, f, &exit, true);
 		return false;
 	}
 	unsigned shown = shown_parts(s, top);
-	forget_parts(s, shown);
-	forget_slots(s, INT64_MIN + 8, top + (int64_t)callee->args);
+	state_forget_parts(s, shown);
+	state_forget(s, INT64_MIN + 8, top + (int64_t)callee->args);
 	for (int r = 0; r < NREGS; r++) {
 		if (r != RSP) {
-			struct value v = r == RBP ? unknown : callee->at_exit.regs[r];
+			struct value v = callee->at_exit.regs[r];
+			if (r == RBP) {
+				v = v.kind == CALLERS ? s->regs[RBP] : value_unknown;
+			}
 			/* an address in the stack that it returns is one that it was given */
-			v.parts &= (uint8_t)shown;
-			s->regs[r] = v.kind == STACK && v.parts == 0 ? unknown : v;
+			if (r != RBP && v.kind == STACK) {
+				v.parts &= (uint8_t)shown;
+				v = v.parts == 0 ? value_unknown : v;
+			}
+			s->regs[r] = v;
 		}
 	}
 	return true;
@@ -1270,7 +787,7 @@ static bool jump_by_table(struct prover *p, struct func *f, const struct insn *i
 	const struct operand *op = &in->ops[0];
 
 	if (op->type != OPERAND_MEM || op->base >= NREGS || op->index >= NREGS || op->scale != 8 || op->n != 0 ||
-	    s->regs[op->base].kind != SYMBOL || op->segment) {
+	    s->regs[op->base].kind != SYMBOL || s->regs[op->base].parts != 0 || op->segment) {
 		return false;
 	}
 	const struct gl_jump_table *table = find_table(p, f, (uintptr_t)s->regs[op->base].n);
@@ -1320,25 +837,25 @@ static bool writes_memory(const struct insn *in)
 static struct value result_of(struct prover *p, struct func *f, const struct insn *in, const struct state *s)
 {
 	bool is_read = in->class != OP_MOV && in->class != OP_LEA && !writes_memory(in);
-	struct value a = is_read ? read_operand(p, f, in, &in->ops[0], s) : unknown;
-	struct value b = in->nops > 1 && in->class != OP_LEA ? read_operand(p, f, in, &in->ops[1], s) : unknown;
+	struct value a = is_read ? read_operand(p, f, in, &in->ops[0], s) : value_unknown;
+	struct value b = in->nops > 1 && in->class != OP_LEA ? read_operand(p, f, in, &in->ops[1], s) : value_unknown;
 
 	switch (in->class) {
 	case OP_MOV: return b;
 	case OP_LEA: return address_of(f, in, &in->ops[1], s);
 	case OP_ADD:
 		if (in->nops == 1) {
-			b = constant(in->id == X86_INS_INC ? 1 : -1);
+			b = value_const(in->id == X86_INS_INC ? 1 : -1);
 		}
-		return add_values(a, b);
+		return value_add(a, b);
 	case OP_SUB:
 		if (b.kind == CONST) {
-			return add_values(a, constant((int64_t)(0 - (uint64_t)b.n)));
+			return value_add(a, value_const((int64_t)(0 - (uint64_t)b.n)));
 		}
-		return is_pointer(a) && b.kind == UNKNOWN ? somewhere_near(a) : unknown;
-	case OP_XOR: return is_same_reg(in) ? constant(0) : unknown;
-	case OP_CMOV: return join_values(a, b);
-	default: return unknown;
+		return value_is_pointer(a) && b.kind == UNKNOWN ? value_near(a) : value_unknown;
+	case OP_XOR: return is_same_reg(in) ? value_const(0) : value_unknown;
+	case OP_CMOV: return value_join(a, b);
+	default: return value_unknown;
 	}
 }
 
@@ -1350,36 +867,36 @@ static void push(struct prover *p, struct func *f, const struct insn *in, struct
 		forbid(p, "pushes less than a word");
 	}
 	s->regs[RSP].n -= 8;
-	store_slot(s, s->regs[RSP].n, 8, v);
+	state_store(s, s->regs[RSP].n, 8, v);
 }
 
 static void pop(struct prover *p, const struct insn *in, struct state *s)
 {
-	struct value v = load_slot(s, s->regs[RSP].n);
+	struct value v = state_load(s, s->regs[RSP].n);
 
 	if (in->ops[0].type != OPERAND_REG || in->ops[0].size != 8 || in->ops[0].reg == RSP || s->regs[RSP].n >= 0) {
 		forbid(p, "pops what is not its own");
 		return;
 	}
-	s->regs[RSP].n += 8;
+	move_stack(s, s->regs[RSP].n + 8);
 	write_reg(p, s, in->ops[0].reg, v);
 }
 
 /* rep stosq and rep movsq, or one of these without rep: to where rdi points, from where rsi does. */
 static void string_op(struct prover *p, const struct insn *in, struct state *s)
 {
-	struct value to = somewhere_near(s->regs[RDI]), from = somewhere_near(s->regs[RSI]);
+	struct value to = value_near(s->regs[RDI]), from = value_near(s->regs[RSI]);
 
 	if (to.kind != STACK) {
 		forbid(p, "stores to memory that is not the frame");
 	}
-	if (in->class == OP_MOVS && !is_pointer(from)) {
+	if (in->class == OP_MOVS && !value_is_pointer(from)) {
 		forbid(p, "copies from where a pointer leads that was itself read from memory");
 	}
-	forget_parts(s, to.kind == STACK ? to.parts : 0);
+	state_forget_parts(s, to.kind == STACK ? to.parts : 0);
 	s->regs[RDI] = to;
 	s->regs[RSI] = in->class == OP_MOVS ? from : s->regs[RSI];
-	s->regs[RCX] = in->repeats ? constant(0) : s->regs[RCX];
+	s->regs[RCX] = in->repeats ? value_const(0) : s->regs[RCX];
 	p->written |= 1U << RDI | 1U << RSI | 1U << RCX;
 }
 
@@ -1457,6 +974,10 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 		write_reg(p, s, R14, (struct value){ GOROUTINE, 0, 0 });
 		return true;
 	}
+	if (in->class == OP_TRAP) {
+		add_fact(p, f, (struct gl_fact){ .off = in->off, .size = in->size, .ref = GL_REF_GIVE_UP });
+		return false;
+	}
 	note_data(p, f, in);
 	if (in->lock && writes_memory(in)) {
 		forbid(p, "changes memory for other threads to see");
@@ -1465,8 +986,7 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 	struct state before = *s;
 	switch (in->class) {
 	case OP_FORBIDDEN: forbid(p, "%s: not known to be harmless", in->mnemonic); return true;
-	case OP_TRAP: return false;
-	case OP_NOTHING: break;
+	case OP_NOTHING: p->sets_direction |= in->id == X86_INS_STD; break;
 	case OP_PUSH: push(p, f, in, s); break;
 	case OP_POP: pop(p, in, s); break;
 	case OP_STOS:
@@ -1486,7 +1006,7 @@ static bool step(struct prover *p, struct func *f, const struct insn *in, struct
 			break;
 		}
 		if (in->class == OP_WRITE_TWO && in->nops > 1) {
-			write_operand(p, f, in, &in->ops[1], s, unknown);
+			write_operand(p, f, in, &in->ops[1], s, value_unknown);
 		}
 		if (in->nops > 0) {
 			write_operand(p, f, in, &in->ops[0], s, v);
@@ -1612,7 +1132,7 @@ static int compare_remarks(const void *a, const void *b)
 static void report(struct prover *p)
 {
 	p->written = 0;
-	p->checks_stack = false;
+	p->checks_stack = p->sets_direction = false;
 	p->reporting = true;
 	for (uint32_t i = 0; i < p->nfuncs && !p->failed; i++) {
 		struct func *f = p->funcs[i];
@@ -1634,6 +1154,9 @@ static void report(struct prover *p)
 		}
 	}
 	p->reporting = false;
+	if (p->funcs[0]->doomed[0]) {
+		add_remark(p, p->funcs[0], 0, "never returns");
+	}
 	name_tables(p);
 	if (p->nremarks > 1) {
 		qsort(p->remarks, p->nremarks, sizeof(*p->remarks), compare_remarks);
@@ -1702,6 +1225,7 @@ static int hand_over(struct prover *p, struct gl_proof **out)
 		.nremarks = p->nremarks,
 		.written = p->written,
 		.checks_stack = p->checks_stack,
+		.sets_direction = p->sets_direction,
 		.args = p->funcs[0]->args,
 	};
 	*out = &own->proof;
@@ -1763,9 +1287,10 @@ int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t
 	if (f != NULL && !p.failed) {
 		f->entered = true;
 		for (int r = 0; r < NREGS; r++) {
-			f->at_entry.regs[r] = unknown;
+			f->at_entry.regs[r] = value_unknown;
 		}
 		f->at_entry.regs[RSP] = (struct value){ FRAME, 0, 0 };
+		f->at_entry.regs[RBP] = (struct value){ CALLERS, 0, 0 };
 		f->at_entry.regs[R14] = (struct value){ GOROUTINE, 0, 0 };
 		for (size_t i = 0; i < nwords && i < sizeof(argument_regs); i++) {
 			f->at_entry.regs[argument_regs[i]].kind = words[i] == GL_WORD_LENT ? LENT : UNKNOWN;

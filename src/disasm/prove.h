@@ -98,9 +98,10 @@ struct gl_proof {
 	size_t ntables;
 	const struct gl_remark *remarks; /* by function and address */
 	size_t nremarks;
-	uint32_t written;  /* bit i: general register i, as the processor counts them, is written somewhere */
-	bool checks_stack; /* reads the stack guard: may need any amount of stack */
-	size_t args;       /* bytes above the return address that the first function uses */
+	uint32_t written;    /* bit i: general register i, as the processor counts them, is written somewhere */
+	bool checks_stack;   /* reads the stack guard: may need any amount of stack */
+	bool sets_direction; /* sets the direction flag, somewhere */
+	size_t args;         /* bytes above the return address that the first function uses */
 };
 
 /* How a parameter's word arrives in a register. */

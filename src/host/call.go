@@ -28,7 +28,10 @@ var setup struct {
 	new         func(typ unsafe.Pointer) unsafe.Pointer
 	newArray    func(typ unsafe.Pointer, n int) unsafe.Pointer
 
-	code [3]unsafe.Pointer // what the functions above point to: closures that are nothing but code
+	exportedMethods                       func(typ unsafe.Pointer) []method
+	resolveName, resolveType, resolveText func(typ unsafe.Pointer, off int32) unsafe.Pointer
+
+	code [7]unsafe.Pointer // what the functions above point to: closures that are nothing but code
 
 	callback *[0]byte // C's void (*)(struct gl_callback *)
 
@@ -38,10 +41,15 @@ var setup struct {
 
 //export goloader_call_setup
 func goloader_call_setup(s *C.struct_gl_call_setup) {
-	setup.code = [3]unsafe.Pointer{s.reflectcall, s.unsafe_New, s.unsafe_NewArray}
-	*(*unsafe.Pointer)(unsafe.Pointer(&setup.reflectcall)) = unsafe.Pointer(&setup.code[0])
-	*(*unsafe.Pointer)(unsafe.Pointer(&setup.new)) = unsafe.Pointer(&setup.code[1])
-	*(*unsafe.Pointer)(unsafe.Pointer(&setup.newArray)) = unsafe.Pointer(&setup.code[2])
+	setup.code = [...]unsafe.Pointer{s.reflectcall, s.unsafe_New, s.unsafe_NewArray, s.exported_methods, s.resolve_name,
+		s.resolve_type, s.resolve_text}
+	for i, f := range [...]unsafe.Pointer{
+		unsafe.Pointer(&setup.reflectcall), unsafe.Pointer(&setup.new), unsafe.Pointer(&setup.newArray),
+		unsafe.Pointer(&setup.exportedMethods), unsafe.Pointer(&setup.resolveName), unsafe.Pointer(&setup.resolveType),
+		unsafe.Pointer(&setup.resolveText),
+	} {
+		*(*unsafe.Pointer)(f) = unsafe.Pointer(&setup.code[i])
+	}
 	setup.callback = s.callback
 	setup.gPanic, setup.panicLink, setup.panicGoexit = int(s.g_panic), int(s.panic_link), int(s.panic_goexit)
 	setup.typeSize, setup.typePtrBytes = uintptr(s.type_size), uintptr(s.type_ptrbytes)
@@ -76,26 +84,28 @@ var nothing byte
 // (runtime/string.go, concatstrings).
 type lent struct {
 	used  int
+	words uint16 // bit i: word i is a place in bytes
 	bytes [128]byte
 }
 
-// setBytes puts the address of a copy of the n bytes at p into a register. nil stays nil, nothing else does.
-func (l *lent) setBytes(regs *enter.Regs, reg int, p *byte, n int, isLent bool) {
+// copy returns a word for the address of a copy of the n bytes at p, which is to be word i, and that address again if it
+// is the collector's to know. nil stays nil, nothing else does.
+func (l *lent) copy(i int, p *byte, n int, isLent bool) (uintptr, unsafe.Pointer) {
 	switch {
 	case p == nil:
-		regs.Ints[reg] = 0
-	case n == 0:
-		regs.Ptrs[reg] = unsafe.Pointer(&nothing)
-		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
-	case isLent && n <= len(l.bytes)-l.used:
-		copy(l.bytes[l.used:], unsafe.Slice(p, n))
-		regs.Ints[reg] = uintptr(l.used)
-		regs.Lent |= 1 << reg
+		return 0, nil
+	case isLent && n > 0 && n <= len(l.bytes)-l.used:
+		at := l.used
+		copy(l.bytes[at:], unsafe.Slice(p, n))
+		l.words |= 1 << i
 		l.used += n
-	default:
-		regs.Ptrs[reg] = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(p, n)...)))
-		regs.Ints[reg] = uintptr(regs.Ptrs[reg])
+		return uintptr(at), nil
 	}
+	data := unsafe.Pointer(&nothing)
+	if n > 0 {
+		data = unsafe.Pointer(unsafe.SliceData(append([]byte(nil), unsafe.Slice(p, n)...)))
+	}
+	return uintptr(data), data
 }
 
 // callCopying calls with registers of its own, since pointers to Go's memory must be where the collector sees them.
@@ -106,9 +116,10 @@ func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 	for i, bits := 0, c.copies; bits != 0; i, bits = i+1, bits>>1 {
 		if bits&1 != 0 {
 			p := *(**byte)(unsafe.Pointer(&given.Ints[i]))
-			l.setBytes(&regs, i, p, int(given.Ints[i+1]), c.lent>>i&1 != 0)
+			regs.Ints[i], regs.Ptrs[i] = l.copy(i, p, int(given.Ints[i+1]), c.lent>>i&1 != 0)
 		}
 	}
+	regs.Lent = l.words
 	enter.Call(c.fn, &regs, unsafe.Pointer(&l.bytes))
 
 	w := writer{buffer: c.out}
@@ -168,10 +179,13 @@ func (p *plan) call(c *C.struct_gl_call) {
 		in.scope = newCallScope(c.caller)
 		defer in.scope.end()
 	}
+	out, done := writer{buffer: c.out}, false
+	defer out.drop(&done)
 	var regs enter.Regs
 	stack := p.decodeParams(&in, &regs)
 	p.enter(c.addr, function(c), &regs, stack)
-	p.encodeResults(&writer{buffer: c.out}, &regs, stack, bool(c.keep))
+	p.encodeResults(&out, &regs, stack, bool(c.keep))
+	done = true
 }
 
 // decodeParams puts the arguments where the function expects them: in registers and on the stack that it returns.
@@ -191,6 +205,11 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 			regs.Ints[reg], regs.Ints[reg+1] = uintptr(regs.Ptrs[reg]), uintptr(len(v))
 		case q.inOneRegister():
 			regs.Ints[q.regs[0].reg] = uintptr(in.word())
+		case q.isPointer:
+			// What C's memory holds is a number: the pointer comes from where the collector sees it.
+			reg := q.regs[0].reg
+			regs.Ptrs[reg] = q.decodePointer(in)
+			regs.Ints[reg] = uintptr(regs.Ptrs[reg])
 		default:
 			v := q.alloc()
 			q.decode(in, v)

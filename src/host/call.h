@@ -244,7 +244,10 @@ struct gl_handle_op {
 /* What the Go half needs to know of the runtime that only C can find out. */
 struct gl_call_setup {
 	void (*callback)(struct gl_callback *); /* calls a Lua function */
-	void *reflectcall, *unsafe_New, *unsafe_NewArray; /* functions' code (ABIInternal) */
+	/* functions' code (ABIInternal) */
+	void *reflectcall, *unsafe_New, *unsafe_NewArray;
+	void *exported_methods;                           /* internal/abi.(*Type).ExportedMethods */
+	void *resolve_name, *resolve_type, *resolve_text; /* reflect.resolveNameOff, … */
 	/* offsets in bytes: of runtime.g and runtime._panic, -1 when unknown; of internal/abi.Type */
 	int32_t g_panic, panic_link, panic_goexit;
 	int32_t type_size, type_ptrbytes, type_gcdata, type_bytes;

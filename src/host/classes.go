@@ -71,7 +71,7 @@ func classByID(id C.uint64_t) *class {
 	return c
 }
 
-// pointer is the type of pointers to what the handles stand for.
+// pointer is the type of pointers to what the handles stand for. It may be one that reflect makes.
 func (c *class) pointer() reflect.Type {
 	if c.isPointer {
 		return c.self
@@ -155,7 +155,7 @@ func goloader_class(req *C.struct_gl_class_request) {
 	c.open()
 	w := writer{buffer: req.out}
 	w.word(uint64(c.shape()))
-	w.bool(c.pointer().NumMethod() > 0 || c.typ.NumMethod() > 0)
+	w.bool(c.hasMethods())
 	w.string(c.self.String())
 	c.compiler.describe(&w)
 	w.word(c.key.number())
@@ -179,51 +179,6 @@ func goloader_copy_plan(req *C.struct_gl_method_request) {
 	c := newCompiler(nil)
 	c.deep = true
 	c.borrow(req, nil, []*node{c.typ(classByID(req.id).typ)})
-}
-
-// goloader_method finds a method, and plans its calls.
-//
-//export goloader_method
-func goloader_method(req *C.struct_gl_method_request) {
-	defer caught(&req.status, req.out)
-	req.status = C.GL_CALL_DONE
-	lookup(uint64(req.handle))
-	c := classByID(req.id)
-	if name := C.GoStringN(req.name, C.int(req.len)); name != "" {
-		m, ok := c.method(name)
-		if ok {
-			// What Method returns is a function value that is nothing but code.
-			req.addr = m.Func.UnsafePointer()
-			planFunc(req, m.Type)
-		}
-	} else if c.typ.Kind() == reflect.Func {
-		planFunc(req, c.typ)
-	}
-}
-
-func (c *class) method(name string) (reflect.Method, bool) {
-	if m, ok := c.pointer().MethodByName(name); ok {
-		return m, true
-	}
-	if c.typ.Kind() == reflect.Interface {
-		return reflect.Method{}, false
-	}
-	return c.typ.MethodByName(name)
-}
-
-func planFunc(req *C.struct_gl_method_request, t reflect.Type) {
-	c := newCompiler(nil)
-	params, results := make([]*node, t.NumIn()), make([]*node, t.NumOut())
-	for i := range params {
-		params[i] = c.typ(t.In(i))
-	}
-	for i := range results {
-		results[i] = c.typ(t.Out(i))
-	}
-	c.borrow(req, params, results)
-	w := writer{buffer: req.out}
-	w.bool(t.IsVariadic())
-	w.string(t.String())
 }
 
 // borrow makes a plan that goes with what it mentions.

@@ -49,7 +49,9 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	s.enter = (*[0]byte)(enter.FromC())
 	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
 	s.call, s.call_fast, s.many = funcValue(enterCall), funcValue(enterCallFast), funcValue(enterMany)
-	s.ffi[0], s.ffi[1], s.ffi_many = funcValue(ffiAny), funcValue(ffiIntegral), funcValue(ffiMany)
+	s.handle = funcValue(enterHandle)
+	s.ffi[C.GL_FFI_ANY], s.ffi[C.GL_FFI_WORDS] = funcValue(ffiAny), funcValue(ffiWords)
+	s.ffi[C.GL_FFI_INTEGRAL], s.ffi_many = funcValue(ffiIntegral), funcValue(ffiMany)
 }
 
 // funcValue returns what the value of a function is: a pointer to something that never moves.
@@ -108,6 +110,7 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 
 func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
 func enterMany(p unsafe.Pointer)     { goloader_many((*C.struct_gl_many)(p)) }
+func enterHandle(p unsafe.Pointer)   { goloader_handle((*C.struct_gl_handle_op)(p)) }
 func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------
@@ -162,24 +165,52 @@ func pinsAt(at C.uint64_t) *[C.GL_FFI_RESULTS]unsafe.Pointer {
 
 //export goloader_ffi
 func goloader_ffi(c *C.struct_gl_ffi_call) {
-	if c.is_integral != 0 {
+	switch c.sort {
+	case C.GL_FFI_INTEGRAL:
 		ffiIntegral(unsafe.Pointer(c))
-	} else {
+	case C.GL_FFI_WORDS:
+		ffiWords(unsafe.Pointer(c))
+	default:
 		ffiAny(unsafe.Pointer(c))
 	}
 }
 
+// ffiRegs is how a call travels that is not integral.
+type ffiRegs struct {
+	lent
+	ints   *[enter.IntRegs]uintptr // where the words are: in C's memory, or in all
+	ptrs   *[enter.IntRegs]unsafe.Pointer
+	floats *[enter.FloatRegs]uint64
+	all    *enter.Regs // nil: there are no floats
+}
+
 func ffiAny(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
-	var regs enter.Regs
-	var l lent
-	if c.fn == nil || !loadFFI(c, &regs, &l) {
+	var all enter.Regs
+	r := ffiRegs{all: &all, ints: &all.Ints, ptrs: &all.Ptrs, floats: &all.Floats}
+	if c.fn == nil || !r.load(c) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
-	callFFI(c, &regs, unsafe.Pointer(&l.bytes))
+	all.Lent = r.words
+	all.ReturnIsPtr[0], all.ReturnIsPtr[1] = uint8(c.return_is_ptr), uint8(c.return_is_ptr>>8)
+	callFFI(c, &r, nil)
 	if c.status == C.GL_FFI_DONE {
-		storeFFI(c, &regs)
+		r.store(c)
+	}
+}
+
+func ffiWords(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	var ptrs [enter.IntRegs]unsafe.Pointer
+	r := ffiRegs{ints: (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), ptrs: &ptrs}
+	if c.fn == nil || !r.load(c) {
+		c.status = C.GL_FFI_REFUSED
+		return
+	}
+	callFFI(c, &r, nil)
+	if c.status == C.GL_FFI_DONE {
+		r.store(c)
 	}
 }
 
@@ -189,7 +220,7 @@ func ffiIntegral(p unsafe.Pointer) {
 		c.status = C.GL_FFI_REFUSED
 		return
 	}
-	callFFI(c, nil, unsafe.Pointer(&c.ints))
+	callFFI(c, nil, nil)
 	// Most results are ints that a number holds: that is there already.
 	if v := int64(c.ints[0]); c.is_int == 0 || v > 1<<53 || v < -1<<53 {
 		if c.status == C.GL_FFI_DONE && c.nresults != 0 {
@@ -215,33 +246,22 @@ func ffiMany(p unsafe.Pointer) {
 	callFFI(c, nil, *(*unsafe.Pointer)(unsafe.Pointer(&c.in[1])))
 }
 
-// callFFI calls with the registers given, and what they may refer to; without any an integral function, whose registers
-// are at words, or many times, as ffiMany says. What is deferred does what left and caught do.
-func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, words unsafe.Pointer) {
+// callFFI calls with the registers given; without any an integral function, with those of c, or many times with those at
+// words, as ffiMany says. What is deferred does what left and caught do.
+func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
-	defer func() {
-		if c.status != C.GL_FFI_DONE {
-			*c.inside = 0
-			ended(recover(), &c.failure, c.text)
-		}
-	}()
-	defer func() {
-		if c.status != C.GL_FFI_DONE {
-			if r := recover(); r != nil {
-				panic(panicked{r, traceback()})
-			}
-			if forgetGoexit() {
-				panic(exited{})
-			}
-		}
-	}()
+	defer caughtFFI(c)
+	defer leftFFI(c)
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
 	switch {
-	case regs != nil:
+	case r != nil && r.all != nil:
 		c.calls++
-		enter.Call(c.fn, regs, words)
-	case words == unsafe.Pointer(ints):
+		enter.Call(c.fn, r.all, unsafe.Pointer(&r.bytes))
+	case r != nil:
+		c.calls++
+		enter.CallWords(c.fn, r.ints, r.ptrs, unsafe.Pointer(&r.bytes), r.words, uint16(c.return_is_ptr))
+	case words == nil:
 		c.calls++
 		enter.CallInts(c.fn, ints, number)
 	default:
@@ -260,7 +280,27 @@ func callFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_DONE
 }
 
-func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, l *lent) bool {
+// leftFFI and caughtFFI are what left and caught are to other calls.
+func leftFFI(c *C.struct_gl_ffi_call) {
+	if c.status == C.GL_FFI_FAILED {
+		if r := recover(); r != nil {
+			panic(panicked{r, traceback()})
+		}
+		if forgetGoexit() {
+			panic(exited{})
+		}
+	}
+}
+
+func caughtFFI(c *C.struct_gl_ffi_call) {
+	if c.status == C.GL_FFI_FAILED {
+		*c.inside = 0
+		ended(recover(), &c.failure, c.text)
+	}
+}
+
+// load takes the arguments; false where one does not fit.
+func (r *ffiRegs) load(c *C.struct_gl_ffi_call) bool {
 	word := 0
 	for i := 0; i < int(c.nparams); i++ {
 		p := &c.params[i]
@@ -268,61 +308,58 @@ func loadFFI(c *C.struct_gl_ffi_call, regs *enter.Regs, l *lent) bool {
 		word++
 		switch p.kind {
 		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
-			regs.Ints[p.reg] = *(*uintptr)(unsafe.Pointer(given))
+			r.ints[p.reg] = *(*uintptr)(unsafe.Pointer(given))
 		case C.GL_FFI_FLOAT:
 			d := *(*float64)(unsafe.Pointer(given))
-			regs.Floats[p.reg] = math.Float64bits(d)
+			r.floats[p.reg] = math.Float64bits(d)
 			if p.bits == 32 {
 				f := float32(d)
 				if math.IsInf(float64(f), 0) && !math.IsInf(d, 0) {
 					return false
 				}
-				regs.Floats[p.reg] = uint64(math.Float32bits(f))
+				r.floats[p.reg] = uint64(math.Float32bits(f))
 			}
 		default:
 			n := int(*(*float64)(unsafe.Pointer(&c.in[word])))
 			word++
-			l.setBytes(regs, int(p.reg), *(**byte)(unsafe.Pointer(given)), n, bool(p.is_lent))
-			regs.Ints[p.reg+1] = uintptr(n)
+			at := *(**byte)(unsafe.Pointer(given))
+			r.ints[p.reg], r.ptrs[p.reg] = r.copy(int(p.reg), at, n, bool(p.is_lent))
+			r.ints[p.reg+1] = uintptr(n)
 			c.bytes_in += C.uint64_t(n)
 			if p.kind == C.GL_FFI_BYTES {
-				regs.Ints[p.reg+2] = uintptr(n)
+				r.ints[p.reg+2] = uintptr(n)
 			}
 		}
 	}
-	regs.Floatless = c.has_floats == 0
-	regs.ReturnIsPtr[0], regs.ReturnIsPtr[1] = uint8(c.return_is_ptr), uint8(c.return_is_ptr>>8)
 	return true
 }
 
-func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
+// store gives the results.
+func (r *ffiRegs) store(c *C.struct_gl_ffi_call) {
 	for i := 0; i < int(c.nresults); i++ {
 		p := &c.results[i]
 		number := (*float64)(unsafe.Pointer(&c.out[2*i]))
 		more := unsafe.Pointer(&c.out[2*i+1])
 		switch p.kind {
 		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
-			storeInteger(c, i, regs.Ints[p.reg])
+			storeInteger(c, i, r.ints[p.reg])
 		case C.GL_FFI_FLOAT:
 			if p.bits == 32 {
-				*number = float64(math.Float32frombits(uint32(regs.Floats[p.reg])))
+				*number = float64(math.Float32frombits(uint32(r.floats[p.reg])))
 			} else {
-				*number = math.Float64frombits(regs.Floats[p.reg])
+				*number = math.Float64frombits(r.floats[p.reg])
 			}
 		case C.GL_FFI_ERROR:
-			if tab := regs.Ints[p.reg]; tab != 0 {
-				c.status = C.GL_FFI_ODD
-				c.text.len = 0
-				w := writer{buffer: c.text}
-				w.error(errorOf(tab, regs.Ptrs[p.reg+1]))
+			if tab := r.ints[p.reg]; tab != 0 {
 				*(*uint64)(more) = 1
+				storeError(c, errorOf(tab, r.ptrs[p.reg+1]))
 			} else {
 				*(*uint64)(more) = 0
 			}
 		default:
-			n := regs.Ints[p.reg+1]
-			pinsAt(c.pins)[i] = regs.Ptrs[p.reg]
-			*(*uintptr)(unsafe.Pointer(number)) = uintptr(regs.Ptrs[p.reg])
+			n := r.ints[p.reg+1]
+			pinsAt(c.pins)[i] = r.ptrs[p.reg]
+			*(*uintptr)(unsafe.Pointer(number)) = uintptr(r.ptrs[p.reg])
 			*(*float64)(more) = float64(n)
 			c.bytes_out += C.uint64_t(n)
 			if n > pinnedBytes {
@@ -330,6 +367,17 @@ func storeFFI(c *C.struct_gl_ffi_call, regs *enter.Regs) {
 			}
 		}
 	}
+}
+
+// storeError stores an error, whose own method may panic.
+func storeError(c *C.struct_gl_ffi_call, err error) {
+	c.status = C.GL_FFI_FAILED
+	defer caughtFFI(c)
+	defer leftFFI(c)
+	c.text.len = 0
+	w := writer{buffer: c.text}
+	w.error(err)
+	c.status = C.GL_FFI_ODD
 }
 
 // storeInteger stores a result that came in a register, whose upper bits may be anything.

@@ -8,6 +8,15 @@
 
 #include "call.h"
 
+/* Calls by FFI differ in what travels. */
+enum gl_ffi_sort {
+	GL_FFI_ANY,
+	GL_FFI_WORDS,    /* no floats */
+	GL_FFI_INTEGRAL, /* only integers and bools, as many as there are registers, and one result at most: Lua puts
+			  * the arguments into ints itself */
+	GL_FFI_SORTS
+};
+
 /* What the short way needs to know of the runtime; offsets in bytes, -1 where this Go has no such field. */
 struct gl_enter_setup {
 	void *exitsyscall, *reentersyscall; /* func(); func(pc, sp[, bp] uintptr) */
@@ -16,9 +25,9 @@ struct gl_enter_setup {
 	/* out */
 	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
 	uint8_t *forked; /* to be set in the child of a fork, where Go does not run: then enter does nothing */
-	/* functions to enter: goloader_call, goloader_call_fast, goloader_many, and goloader_ffi, two of its sort: any,
-	 * is_integral */
-	const void *call, *call_fast, *many, *ffi[2], *ffi_many;
+	/* functions to enter: goloader_call, goloader_call_fast, goloader_many, goloader_handle, and goloader_ffi, each
+	 * sort */
+	const void *call, *call_fast, *many, *handle, *ffi[GL_FFI_SORTS], *ffi_many;
 };
 
 /* How one word of a call by FFI is carried. */
@@ -40,7 +49,7 @@ struct gl_ffi_place {
 	bool is_lent;      /* a string that the function does not keep */
 };
 
-#define GL_FFI_WORDS 12
+#define GL_FFI_MAX_WORDS 12
 #define GL_FFI_RESULTS 4
 
 enum gl_ffi_status {
@@ -60,26 +69,25 @@ union gl_ffi_word {
 /* One function's calls from one Lua state. lua/goloader/road.lua declares how it begins to LuaJIT, too. */
 struct gl_ffi_call {
 	/* a float, or an integer or bool of which Lua has made sure that it fits; of a string two words, address and
-	 * length; is_integral: nothing, they are in ints already */
-	union gl_ffi_word in[GL_FFI_WORDS];
+	 * length; nothing where ints has them already */
+	union gl_ffi_word in[GL_FFI_MAX_WORDS];
 	/* result i: words 2i and 2i+1: a number, and the integer that it stands for; address and length of a string;
 	 * for an error the second says whether there is one */
 	union gl_ffi_word out[2 * GL_FFI_RESULTS];
 	uint32_t status;            /* enum gl_ffi_status */
-	uint32_t busy;              /* results of an earlier call are still being taken */
-	uint64_t ints[GL_INT_REGS]; /* is_integral: registers, before the call and after it */
+	uint32_t busy;              /* Lua's: arguments are being put here, or results taken */
+	uint64_t ints[GL_INT_REGS]; /* registers: of an integral call before and after it, else of a call without floats
+				     */
 	uint64_t calls, bytes_in, bytes_out;
 	uint64_t in_company; /* of calls, those that entered Go together with one before them */
 	/* set by C */
 	void *fn;      /* NULL: the module was unloaded */
 	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
 	uint8_t nparams, nresults;
-	uint8_t has_floats;
-	uint8_t is_int;      /* returns a signed integer of 64 bits */
-	uint8_t is_integral; /* takes only integers and bools, as many as there are registers, and returns one at most
-			      */
+	uint8_t is_int; /* returns a signed integer of 64 bits */
+	uint8_t sort;   /* enum gl_ffi_sort */
 	uint16_t return_is_ptr;
-	struct gl_ffi_place params[GL_FFI_WORDS], results[GL_FFI_RESULTS];
+	struct gl_ffi_place params[GL_FFI_MAX_WORDS], results[GL_FFI_RESULTS];
 	enum gl_status failure; /* GL_FFI_FAILED: how */
 	struct gl_buffer *text;
 	uint32_t *inside; /* of the caller: is a call on this road under way? None of them can lead to another. */

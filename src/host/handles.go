@@ -140,9 +140,7 @@ func (w *writer) handle(c *class, p unsafe.Pointer) {
 
 // count takes notice of a handle that is written.
 func (w *writer) count(id uint64) uint64 {
-	if w.counts {
-		w.handles = append(w.handles, id)
-	}
+	w.handles = append(w.handles, id)
 	return id
 }
 
@@ -312,11 +310,33 @@ func (h *held) as(t reflect.Type) reflect.Value {
 // take reads the number of a handle, and sets the variable of type n at p to its value.
 func (n *node) take(r *reader, p unsafe.Pointer) {
 	h := lookup(r.word())
+	if h.isPointerTo(n) {
+		*(*unsafe.Pointer)(p) = h.p
+		return
+	}
 	v := h.as(n.shape())
 	if !v.IsValid() || n.typ == nil {
 		panic(carryError(h.name() + " is no " + n.name)) // only when it was another one just now
 	}
 	value(n.typ, p).Set(v)
+}
+
+// isPointerTo tells the most common case from the others: a handle of a pointer, where that pointer is wanted.
+func (h *held) isPointerTo(n *node) bool {
+	return h.kind == heldValue && h.class.isPointer && h.class.self == n.typ
+}
+
+// decodePointer reads a pointer that stays in Go.
+func (n *node) decodePointer(r *reader) unsafe.Pointer {
+	if int(r.w[r.at]) == byHandle {
+		if h := lookup(uint64(r.w[r.at+1])); h.isPointerTo(n) {
+			r.at += 2
+			return h.p
+		}
+	}
+	p := n.alloc()
+	n.decode(r, p)
+	return *(*unsafe.Pointer)(p)
 }
 
 func (h *held) name() string {

@@ -77,7 +77,7 @@ func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
 func (j *job) run() {
 	defer j.end()
 	j.plan.enter(j.addr, nil, &j.regs, j.stack)
-	j.out = writer{buffer: &j.c.out, counts: true}
+	j.out = writer{buffer: &j.c.out}
 	j.plan.encodeResults(&j.out, &j.regs, j.stack, false)
 	j.out.tail()
 	j.done = true
@@ -93,7 +93,7 @@ func (j *job) end() {
 	if r := recover(); r != nil {
 		ended(r, &j.c.status, &j.c.out)
 	}
-	release(j.out.handles)
+	j.out.drop(&j.done)
 	j.out.handles = nil
 }
 

@@ -31,12 +31,14 @@ func many(m *C.struct_gl_many) {
 func (p *plan) many(m *C.struct_gl_many) {
 	c := &m.call
 	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
-	out := writer{buffer: c.out}
+	out, done := writer{buffer: c.out}, false
+	defer out.drop(&done)
 	for failed := false; m.done < m.n && !failed; m.done++ {
 		if failed = p.manyOnce(c, &in, &out, m.discard != 0); failed {
 			m.failed = 1
 		}
 	}
+	done = true
 }
 
 // manyOnce makes one of many calls, and tells whether it returned an error.

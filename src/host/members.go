@@ -195,19 +195,19 @@ func (c *class) keepElem(w *writer, v reflect.Value) {
 	c.elem.keep(w, p, false)
 }
 
-// An iterator goes through a map, or through what comes out of a channel.
+// An iterator goes through a list or a map, or through what comes out of a channel.
 type iterator struct {
-	class *class
-	keys  *reflect.MapIter
-	from  reflect.Value
-	done  bool
+	of   held
+	at   int // of a list: how many were read
+	keys *reflect.MapIter
+	done bool
 }
 
 func (h *held) iterate() uint64 {
 	h.class.open()
-	v := value(h.class.typ, h.p)
-	it := &iterator{class: h.class, from: v}
-	switch v.Kind() {
+	it := &iterator{of: *h}
+	switch v := value(h.class.typ, h.p); v.Kind() {
+	case reflect.Slice, reflect.Array:
 	case reflect.Map:
 		it.keys = v.MapRange()
 	case reflect.Chan:
@@ -218,25 +218,31 @@ func (h *held) iterate() uint64 {
 	return hold(h.class, unsafe.Pointer(it), heldIterator)
 }
 
-// next writes up to max keys and values; of a channel one, since the next may take long to come.
+// next writes up to max elements, with their keys before them if they have any; of what comes out of a channel one,
+// since the next may take long to come.
 func (it *iterator) next(w *writer, max int) (n int) {
-	c := it.class
-	if it.keys == nil {
-		v, ok := it.from.Recv()
-		if !ok {
-			return 0
+	c := it.of.class
+	switch c.typ.Kind() {
+	case reflect.Map:
+		for ; n < max && !it.done; n++ {
+			if it.done = !it.keys.Next(); it.done {
+				break
+			}
+			p := c.key.alloc()
+			value(c.typ.Key(), p).Set(it.keys.Key())
+			c.key.keep(w, p, false)
+			c.keepElem(w, it.keys.Value())
 		}
-		c.keepElem(w, v)
-		return 1
-	}
-	for ; n < max && !it.done; n++ {
-		if it.done = !it.keys.Next(); it.done {
-			break
+	case reflect.Chan:
+		if v, ok := value(c.typ, it.of.p).Recv(); ok {
+			c.keepElem(w, v)
+			n = 1
 		}
-		p := c.key.alloc()
-		value(c.typ.Key(), p).Set(it.keys.Key())
-		c.key.keep(w, p, false)
-		c.keepElem(w, it.keys.Value())
+	default:
+		for len := it.of.length(); n < max && it.at < len; n++ {
+			c.elem.keep(w, it.of.element(it.at), false)
+			it.at++
+		}
 	}
 	return n
 }

@@ -218,6 +218,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		}
 	}()
 	self := goid()
+	names := namesOfMade()
 	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
 	unique := takeUnique(going)
 	handles.Lock()
@@ -239,7 +240,8 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		if r.prove == C.GL_PROVE_NOTHING {
 			dropHandles(handlesOf(going))
 		} else {
-			t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, dropHandles: r.drop_handles != 0}
+			t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, names: names,
+				dropHandles: r.drop_handles != 0}
 			if user, found = t.userOf(going); found {
 				result = stillUsed
 				return
@@ -517,6 +519,35 @@ func purgeTypes(going parts) (restore func()) {
 	return func() {
 		for _, restore := range restores {
 			restore()
+		}
+	}
+}
+
+// namesOfMade are the numbers of the names of all types that reflect has made: they are in its caches.
+func namesOfMade() map[int32]bool {
+	names := map[int32]bool{}
+	for _, c := range typeCaches {
+		c.cache.Range(func(_, value any) bool {
+			addNames(names, reflect.ValueOf(value))
+			return true
+		})
+	}
+	return names
+}
+
+func addNames(names map[int32]bool, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			addNames(names, v.Elem())
+		}
+	case reflect.Slice:
+		for i := 0; i < v.Len(); i++ {
+			addNames(names, v.Index(i))
+		}
+	case reflect.Pointer:
+		if isDescriptor(v.Type()) && !v.IsNil() {
+			names[*(*int32)(unsafe.Add(v.UnsafePointer(), rt.type_str))] = true
 		}
 	}
 }

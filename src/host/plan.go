@@ -80,6 +80,8 @@ type node struct {
 	fields []field
 	form   *node // of what stays in Go: what a table makes, nil where none makes one
 	class  *class
+
+	isPointer bool // stays in Go, and is one
 }
 
 type field struct {
@@ -231,6 +233,7 @@ func (c *compiler) typ(t reflect.Type) *node {
 	if t != contextType && c.stays(t) {
 		n.kind = C.GL_KIND_HANDLE
 		n.form = c.form(t)
+		n.isPointer = t.Kind() == reflect.Pointer
 		return n
 	}
 	switch t.Kind() {

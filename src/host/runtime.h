@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x43ca07fc5fa1e96c)
+#define GL_HOST_PROTOCOL UINT64_C(0xce5dd9ffbef2dcd7)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -59,7 +59,7 @@ struct gl_runtime {
 	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab, moduledata_modulename;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
-	int32_t itab_inter, itab_type, type_hash;
+	int32_t itab_inter, itab_type, type_hash, type_str;
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg;

@@ -64,7 +64,8 @@ type tracer struct {
 	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
 	around region    // around those
 
-	weak      regions // variables that aren't followed
+	names     map[int32]bool // of types that reflect has made and still knows
+	weak      regions        // variables that aren't followed
 	self      uint64
 	unwinder  unsafe.Pointer // a runtime.unwinder
 	spans     []span
@@ -119,7 +120,7 @@ func (t *tracer) userOf(going parts) (user holder, found bool) {
 }
 
 // forgetMade takes out of runtime.reflectOffs what goes, and what only that table still refers to: names, types and code
-// that reflect has made of it.
+// that reflect has made of it. A made type refers to its name by number.
 func (t *tracer) forgetMade() {
 	if rt.reflect_offs == nil {
 		return
@@ -127,6 +128,9 @@ func (t *tracer) forgetMade() {
 	made := *(*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
 	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
 	for id, p := range made {
+		if t.names[id] {
+			continue
+		}
 		s := t.spanOf(uintptr(p))
 		if t.going.hold(uintptr(p)) || s != nil && t.marks[s.first+(uintptr(p)-s.base)/s.size] != markReached {
 			delete(made, id)

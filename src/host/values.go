@@ -61,12 +61,13 @@ const (
 
 type reader struct {
 	w     []C.uint64_t
+	at    int    // what was read
 	scope *scope // of a plan that is scoped
 }
 
 func (r *reader) word() uint64 {
-	w := r.w[0]
-	r.w = r.w[1:]
+	w := r.w[r.at]
+	r.at++
 	return uint64(w)
 }
 
@@ -76,8 +77,8 @@ func (r *reader) float() float64 {
 
 func (r *reader) bytes(n int) []byte {
 	words := (n + 7) / 8
-	b := r.w[:words]
-	r.w = r.w[words:]
+	b := r.w[r.at : r.at+words]
+	r.at += words
 	if n == 0 {
 		return nil
 	}
@@ -227,8 +228,7 @@ func (n *node) isWord() bool {
 
 func (n *node) decodeList(r *reader, p unsafe.Pointer, len int) {
 	if n.isWord() {
-		copy(unsafe.Slice((*C.uint64_t)(p), len), r.w)
-		r.w = r.w[len:]
+		r.at += copy(unsafe.Slice((*C.uint64_t)(p), len), r.w[r.at:])
 		return
 	}
 	for i := 0; i < len; i++ {
@@ -300,9 +300,15 @@ func (r *reader) any() any {
 type writer struct {
 	buffer  *C.struct_gl_buffer
 	depth   int
-	deep    bool // copies all that can be copied
-	counts  bool // collects in handles the numbers of those that it writes
-	handles []uint64
+	deep    bool     // copies all that can be copied
+	handles []uint64 // the numbers of those that it has written
+}
+
+// drop is deferred by who writes what Lua gets only when all is done.
+func (w *writer) drop(done *bool) {
+	if !*done {
+		release(w.handles)
+	}
 }
 
 // grow makes room for n words and returns the first.
@@ -322,6 +328,11 @@ func (w *writer) grow(n int) unsafe.Pointer {
 }
 
 func (w *writer) word(v uint64) {
+	if b := w.buffer; b.len < b.cap {
+		*(*uint64)(unsafe.Add(unsafe.Pointer(b.p), uintptr(b.len)*8)) = v
+		b.len++
+		return
+	}
 	*(*uint64)(w.grow(1)) = v
 }
 

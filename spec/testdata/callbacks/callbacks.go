@@ -190,7 +190,42 @@ func Context(ctx context.Context, f func(string) string) string {
 	return f(v)
 }
 
-func Channel(f func(chan int)) { f(nil) }
+func Channel(f func(chan int), sizes ...int) {
+	var c chan int
+	for _, n := range sizes {
+		c = make(chan int, n)
+	}
+	f(c)
+}
+
+func SameChannel(f func() chan int) chan int { return f() }
+
+func Adder(a int) func(int) int             { return func(b int) int { return a + b } }
+func Through(f func() int) func(int) int    { n := f(); return func(int) int { return n } }
+func Applier() func(func(int) int, int) int { return func(f func(int) int, n int) int { return f(n) } }
+
+var ran int
+
+func Runner(n int) func() { return func() { ran += n } }
+func Ran() int            { return ran }
+
+// A List has a method that takes a function, and hidden fields.
+type List struct {
+	numbers []int
+	kept    func(int) int
+}
+
+func NewList(numbers []int) *List { return &List{numbers: numbers} }
+
+func (l *List) Each(f func(int) int) (results []int) {
+	for _, n := range l.numbers {
+		results = append(results, f(n))
+	}
+	return results
+}
+
+func (l *List) Keep(f func(int) int) { l.kept = f }
+func (l *List) Kept() int            { return l.kept(1) }
 
 var Hook func()
 

@@ -65,6 +65,16 @@ func Watch(ctx context.Context) {
 
 func Watched() int { return int(watched.Load()) }
 
+func With(ctx context.Context, key string, value any) context.Context {
+	return context.WithValue(ctx, key, value)
+}
+
+func Same(ctx context.Context) context.Context { return ctx }
+
+func Cancellable() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
+
+func NoContext() chan int { return make(chan int) }
+
 func Goroutines() int { return runtime.NumGoroutine() }
 
 var Global context.Context
@@ -72,11 +82,7 @@ var Global context.Context
 // Named is a context that Lua has a handle of.
 func Named(name string) context.Context { return context.WithValue(context.Background(), "name", name) }
 
-func Cancellable() (context.Context, context.CancelFunc) {
-	return context.WithCancel(context.Background())
-}
-
-func Same(a, b context.Context) bool { return a == b }
+func Equal(a, b context.Context) bool { return a == b }
 
 // Each gives a context to a function.
 func Each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {

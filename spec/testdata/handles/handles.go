@@ -3,10 +3,12 @@ package handles
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -143,11 +145,43 @@ func Joiner() func(sep string, parts ...string) (string, error) {
 		return strings.Join(parts, sep), nil
 	}
 }
-func Apply(f func(int) int, n int) int { return f(n) }
-func NilFunc() func()                  { return nil }
-func Pointer(s *string) unsafe.Pointer { return unsafe.Pointer(s) }
-func PtrPtr() **Node                   { n := &Node{Value: 9}; return &n }
-func Reader(s string) io.Reader        { return strings.NewReader(s) }
+func Apply(f func(int) int, n int) int       { return f(n) }
+func NilFunc() func()                        { return nil }
+func SameFunc(f func(int) int) func(int) int { return f }
+
+func With(ctx context.Context, key string, v any) context.Context {
+	return context.WithValue(ctx, key, v)
+}
+func ContextValue(ctx context.Context, key string) any { return ctx.Value(key) }
+func NilContext() context.Context                      { return nil }
+
+func Address() unsafe.Pointer         { return unsafe.Pointer(&Limit) }
+func IsAddress(p unsafe.Pointer) bool { return p == unsafe.Pointer(&Limit) }
+func NextRune(r rune) rune            { return r + 1 }
+func Mixed() []any                    { return []any{1, "s", nil, New("c"), []int{1}, map[string]int{"a": 1}} }
+func Counters() map[string]*Counter   { return map[string]*Counter{"a": New("a"), "nil": nil} }
+func HiddenList() []Counter           { return []Counter{{Name: "x"}, {Name: "y"}} }
+func Odd(m map[*Counter]int) int      { return len(m) }
+func Plain(b *Box) int                { return b.Width }
+func PlainOrNil(ok bool) *Box {
+	if !ok {
+		return nil
+	}
+	return &Box{Width: 1}
+}
+func NilStringer() fmt.Stringer { var c *Counter; return c }
+func BigStruct(n int) []Point   { return make([]Point, n) }
+func Matrix() [2][2]int         { return [2][2]int{{1, 2}, {3, 4}} }
+func Goexit(c *Counter)         { runtime.Goexit() }
+func Cyclic() []any             { list := []any{nil}; list[0] = list; return list }
+func Describe(c *Counter) string {
+	if c == nil {
+		return "nil"
+	}
+	return c.Name
+}
+func PtrPtr() **Node            { n := &Node{Value: 9}; return &n }
+func Reader(s string) io.Reader { return strings.NewReader(s) }
 func ReadAll(r io.Reader) (string, error) {
 	b, err := io.ReadAll(r)
 	return string(b), err

@@ -41,11 +41,53 @@ func Repeat(item Item, n int) (items []Item, err error) {
 
 func Swap(a, b string, n [3]int) (string, string, [3]int) { return b, a, [3]int{n[2], n[1], n[0]} }
 
+var ErrNoName = errors.New("no name")
+
+func IsNoName(err error) bool { return errors.Is(err, ErrNoName) }
+
 func Check(name string) error {
 	if name == "" {
-		return errors.New("no name")
+		return ErrNoName
 	}
 	return nil
+}
+
+// A Worker has hidden fields.
+type Worker struct {
+	Name string
+	done bool
+}
+
+func NewWorker(name string) *Worker             { return &Worker{Name: name} }
+func TwoWorkers() (a *Worker, n int, b *Worker) { return NewWorker("a"), 2, NewWorker("b") }
+
+var madeWorkers, liveWorkers atomic.Int64
+
+func CountedWorker() *Worker {
+	w := &Worker{}
+	madeWorkers.Add(1)
+	liveWorkers.Add(1)
+	runtime.SetFinalizer(w, func(*Worker) { liveWorkers.Add(-1) })
+	return w
+}
+
+// HalfWorker gives a worker, and an error that can't say what it is: the result can't be told of.
+func HalfWorker(fails int) (*Worker, error) {
+	if fails == 0 {
+		return CountedWorker(), nil
+	}
+	return CountedWorker(), silent{}
+}
+
+type silent struct{}
+
+func (silent) Error() string { panic("an error without a word") }
+
+func MadeWorkers() int { return int(madeWorkers.Load()) }
+
+func LiveWorkers() int {
+	runtime.GC()
+	return int(liveWorkers.Load())
 }
 
 func Sleep(seconds float64) float64 {

@@ -32,6 +32,17 @@ func Sum(b []byte) int {
 	return n
 }
 
+// Minmax has more than one result.
+func Minmax(a, b int) (int, int) {
+	if a > b {
+		return b, a
+	}
+	return a, b
+}
+
+// Twice has, too.
+func Twice(s string) (string, string) { return s + "1", s + "2" }
+
 // At panics beyond the end.
 func At(s string, i int) uint8 { return s[i] }
 
@@ -85,6 +96,26 @@ func Half(n int) (int, error) {
 	}
 	return n / 2, nil
 }
+
+// Silent's error can't say what it is.
+func Silent(n int) error {
+	if n == 0 {
+		return nil
+	}
+	return silent{n}
+}
+
+type silent struct{ n int }
+
+func (e silent) Error() string {
+	if e.n == 1 {
+		panic("an error without a word")
+	}
+	runtime.Goexit()
+	return ""
+}
+
+func IsOdd(err error) bool { return errors.Is(err, ErrOdd) }
 
 type Point struct{ X, Y int }
 

@@ -300,10 +300,14 @@ type Callback struct {
 	Func func(string)
 }
 
-func Write(w io.Writer, n int)  {}
-func Channel() chan int         { return nil }
-func Call(f func())             {}
+func Write(w io.Writer, n int) {}
+func Channel() chan int        { return nil }
+func Call(f func())            {}
+
+type hidden struct{ Name string }
+
 func Nested(list []Callback)    {}
+func Hidden(list []hidden)      {}
 func StructKeys(m map[Size]int) {}
 
 // ---- what ends a call early

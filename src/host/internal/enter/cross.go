@@ -34,7 +34,5 @@ func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {
 // when this call has to go the long way: a thread's first, or one on a stack that the thread was not created with.
 func FromC() unsafe.Pointer
 
-// Both are code only, and no Go calls them: declared, so that the compiler describes their arguments, which the linker
-// of Go 1.21 wants of every function.
+// fromC is that C function. Go must not call it; to declare it makes the maps that assemblers before Go 1.22 refer to.
 func fromC()
-func cross()

@@ -29,6 +29,13 @@ type Regs struct {
 //go:noescape
 func Call(fn unsafe.Pointer, r *Regs, lent unsafe.Pointer)
 
+// CallWords is Call for functions that take and return no floats. The words of ints need not be Go's memory; pointers
+// among the results are in ptrs too.
+//
+//go:noescape
+func CallWords(fn unsafe.Pointer, ints *[IntRegs]uintptr, ptrs *[IntRegs]unsafe.Pointer, lent unsafe.Pointer,
+	lentBits, ptrBits uint16)
+
 // CallInts is Call for functions that take nothing but integers and return one at most. It stores that as a number, too,
 // which is quicker done here than by whoever would have to load it again.
 //

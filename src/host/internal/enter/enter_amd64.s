@@ -23,6 +23,12 @@
 	JCC	2(PC) \
 	MOVQ	reg, PTR(i)(R12)
 
+// Stores a result where the collector sees it, when it is a pointer. R13 holds the bits that say so, R12 the pointers.
+#define POINTER(i, reg) \
+	BTL	$i, R13 \
+	JCC	2(PC) \
+	MOVQ	reg, INT(i)(R12)
+
 // func Call(fn unsafe.Pointer, r *Regs, lent unsafe.Pointer)
 //
 // The frame is the spill area: the place that a callee may use for its register arguments when it needs the registers
@@ -105,6 +111,60 @@ loaded:
 	MOVSD	X13, FLOAT(13)(R12)
 	MOVSD	X14, FLOAT(14)(R12)
 stored:
+	RET
+
+// func CallWords(fn unsafe.Pointer, ints *[IntRegs]uintptr, ptrs *[IntRegs]unsafe.Pointer, lent unsafe.Pointer, lentBits, ptrBits uint16)
+TEXT ·CallWords(SB), 0, $72-40
+	NO_LOCAL_POINTERS
+	MOVQ	ints+8(FP), R12
+	MOVQ	INT(0)(R12), AX
+	MOVQ	INT(1)(R12), BX
+	MOVQ	INT(2)(R12), CX
+	MOVQ	INT(3)(R12), DI
+	MOVQ	INT(4)(R12), SI
+	MOVQ	INT(5)(R12), R8
+	MOVQ	INT(6)(R12), R9
+	MOVQ	INT(7)(R12), R10
+	MOVQ	INT(8)(R12), R11
+	MOVWLZX	lentBits+32(FP), R13
+	TESTL	R13, R13
+	JEQ	loaded
+	MOVQ	lent+24(FP), R14
+	ARGUMENT(0, AX)
+	ARGUMENT(1, BX)
+	ARGUMENT(2, CX)
+	ARGUMENT(3, DI)
+	ARGUMENT(4, SI)
+	ARGUMENT(5, R8)
+	ARGUMENT(6, R9)
+	ARGUMENT(7, R10)
+	ARGUMENT(8, R11)
+loaded:
+	XORPS	X15, X15
+	MOVQ	(TLS), R14
+	MOVQ	fn+0(FP), R12
+	CALL	R12
+	MOVQ	ints+8(FP), R12
+	MOVQ	AX, INT(0)(R12)
+	MOVQ	BX, INT(1)(R12)
+	MOVQ	CX, INT(2)(R12)
+	MOVQ	DI, INT(3)(R12)
+	MOVQ	SI, INT(4)(R12)
+	MOVQ	R8, INT(5)(R12)
+	MOVQ	R9, INT(6)(R12)
+	MOVQ	R10, INT(7)(R12)
+	MOVQ	R11, INT(8)(R12)
+	MOVWLZX	ptrBits+34(FP), R13
+	MOVQ	ptrs+16(FP), R12
+	POINTER(0, AX)
+	POINTER(1, BX)
+	POINTER(2, CX)
+	POINTER(3, DI)
+	POINTER(4, SI)
+	POINTER(5, R8)
+	POINTER(6, R9)
+	POINTER(7, R10)
+	POINTER(8, R11)
 	RET
 
 // func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)

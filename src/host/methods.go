@@ -1,0 +1,112 @@
+package host
+
+/*
+#include "call.h"
+*/
+import "C"
+
+import (
+	"reflect"
+	"unsafe"
+)
+
+// Methods are found as reflect finds them, but not by it: reflect.Type.Method makes a function type that has the receiver
+// as a parameter, and keeps it for ever.
+
+// A method is an internal/abi.Method: offsets from where its type's module has them.
+type method struct {
+	name, typ int32
+	ifn, tfn  int32 // code: called by way of an interface, or directly
+}
+
+// isThere tells whether the linker has kept the method.
+func (m *method) isThere() bool { return m.typ != 0 && m.typ != -1 && m.tfn != 0 && m.tfn != -1 }
+
+// nameOf reads an internal/abi.Name: a byte of flags, the length in bytes of seven bits, then the name.
+func (m *method) nameOf(t unsafe.Pointer) string {
+	p := setup.resolveName(t, m.name)
+	n, shift, i := 0, 0, uintptr(1)
+	for ; ; i++ {
+		b := *(*uint8)(unsafe.Add(p, i))
+		n |= int(b&0x7f) << shift
+		if shift += 7; b < 0x80 {
+			break
+		}
+	}
+	return unsafe.String((*byte)(unsafe.Add(p, i+1)), n)
+}
+
+// receivers are the types whose methods a class's handles have: pointers to what they stand for, before that itself.
+func (c *class) receivers() (types [2]reflect.Type) {
+	if c.isPointer || c.typ.Name() != "" {
+		types[0] = c.pointer()
+	}
+	if c.typ.Kind() != reflect.Interface {
+		types[1] = c.typ
+	}
+	return types
+}
+
+func (c *class) hasMethods() bool {
+	for _, t := range c.receivers() {
+		if t != nil && len(setup.exportedMethods(descriptor(t))) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// method finds a method, and the type that it is a method of.
+func (c *class) method(name string) (*method, reflect.Type) {
+	for _, t := range c.receivers() {
+		if t == nil {
+			continue
+		}
+		methods := setup.exportedMethods(descriptor(t))
+		for i := range methods {
+			if m := &methods[i]; m.isThere() && m.nameOf(descriptor(t)) == name {
+				return m, t
+			}
+		}
+	}
+	return nil, nil
+}
+
+// goloader_method finds a method, and plans its calls.
+//
+//export goloader_method
+func goloader_method(req *C.struct_gl_method_request) {
+	defer caught(&req.status, req.out)
+	req.status = C.GL_CALL_DONE
+	lookup(uint64(req.handle))
+	c := classByID(req.id)
+	if req.len == 0 {
+		if c.typ.Kind() == reflect.Func {
+			planFunc(req, nil, c.typ)
+		}
+		return
+	}
+	if m, t := c.method(unsafe.String((*byte)(unsafe.Pointer(req.name)), int(req.len))); m != nil {
+		req.addr = setup.resolveText(descriptor(t), m.tfn)
+		planFunc(req, t, typeAt(setup.resolveType(descriptor(t), m.typ)))
+	}
+}
+
+// planFunc plans calls of a function of type t, or of a method, which has a receiver as well.
+func planFunc(req *C.struct_gl_method_request, receiver, t reflect.Type) {
+	c := newCompiler(nil)
+	var params, results []*node
+	if receiver != nil {
+		params = append(params, c.typ(receiver))
+	}
+	for i := 0; i < t.NumIn(); i++ {
+		params = append(params, c.typ(t.In(i)))
+	}
+	for i := 0; i < t.NumOut(); i++ {
+		results = append(results, c.typ(t.Out(i)))
+	}
+	c.borrow(req, params, results)
+	w := writer{buffer: req.out}
+	w.bool(t.IsVariadic())
+	w.string(t.String())
+}
