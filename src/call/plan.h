@@ -258,6 +258,14 @@ struct gl_class {
 };
 
 void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_t class);
+/* Gives the handle on the top its class's table of members, if there is one already. */
+void gl_handle_set_members(lua_State *L, struct gl_handle *h);
+/* Raises that the handle at idx was released. */
+int gl_handle_fail_released(lua_State *L, int idx);
+/* Raises where Go can't be called. */
+void gl_caller_check(lua_State *L, struct gl_caller *caller);
+/* Pushes a table of the registry's, made when it is first asked for; weak: its keys are. */
+void gl_push_table(lua_State *L, const char *key, bool weak);
 /* Its class, valid while the handle is. */
 struct gl_class *gl_handle_open(lua_State *L, int idx);
 /* Does what op says to the handle at idx. Raises. */
