@@ -150,6 +150,10 @@ void gl_encode_raw(struct encoder *e, uint64_t word);
 /* The parts of gl_encode in files of their own */
 void gl_encode_function(struct encoder *e, int idx, const struct type *type, const struct path *path);
 void gl_encode_context(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Appends the FFI array at idx as a slice or an array; false when it is none. */
+bool gl_encode_array(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* The bytes of an FFI array of uint8_t at idx, which keeps them; false when it is none. */
+bool gl_bytes_of_array(lua_State *L, int idx, const char **s, size_t *len);
 /* Writes how messages call the value: 'f'.Handlers[3]. */
 void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size);
 /* Takes a stream's memory for a call. */
