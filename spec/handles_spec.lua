@@ -142,6 +142,27 @@ describe("a handle", function()
     assert(module:unload())
   end)
 
+  it("is given back when Lua has collected it, or before", function()
+    local module = load()
+    collectgarbage()
+    collectgarbage()
+    local before = host:stats().handles
+    local counters = {}
+    for i = 1, 100 do counters[i] = module.New "c" end
+    assert.equal(before + 100, host:stats().handles)
+    for i = 1, 50 do counters[i]:release() end
+    assert.equal(before + 50, host:stats().handles)
+    counters = nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, host:stats().handles)
+    for _ = 1, 100 do module.Fail "zero" end
+    collectgarbage()
+    collectgarbage()
+    assert.equal(before, host:stats().handles)
+    assert(module:unload())
+  end)
+
   it("is found in a finalizer", function()
     local module = load()
     local said = {}

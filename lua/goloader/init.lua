@@ -343,7 +343,8 @@ function Host:info()
   return info
 end
 
----@return table<string, number>
+--- How many modules this Lua state has loaded, and how many Go values Lua has handles of.
+---@return { modules: integer, handles: integer }
 function Host:stats()
   return self.core:stats()
 end

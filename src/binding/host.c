@@ -317,6 +317,8 @@ static int host_stats(lua_State *L)
 	lua_newtable(L);
 	lua_pushinteger(L, (lua_Integer)h->nmodules);
 	lua_setfield(L, -2, "modules");
+	lua_pushinteger(L, (lua_Integer)gl_caller_handles(h->caller));
+	lua_setfield(L, -2, "handles");
 	return 1;
 }
 

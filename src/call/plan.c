@@ -99,6 +99,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		{ "goloader_ref", &caller->ref },
 		{ "goloader_make", &caller->make },
 		{ "goloader_release", &caller->release },
+		{ "goloader_handle_count", &caller->handle_count },
 	};
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
 		void *func = gl_host_export(host, exports[i].name);
@@ -139,6 +140,12 @@ void gl_caller_flush(struct gl_caller *caller)
 		caller->release(caller->released, caller->nreleased);
 	}
 	caller->nreleased = 0;
+}
+
+size_t gl_caller_handles(struct gl_caller *caller)
+{
+	gl_caller_flush(caller);
+	return caller->handle_count();
 }
 
 void gl_caller_release(struct gl_caller *caller, uint64_t handle)

@@ -70,6 +70,7 @@ struct gl_caller {
 	void (*ref)(struct gl_call *);
 	void (*make)(struct gl_call *);
 	void (*release)(const uint64_t *, size_t);
+	size_t (*handle_count)(void);
 	/* Handles that Lua has no use for any more: Go is told of many at once. */
 	uint64_t released[64];
 	size_t nreleased;

@@ -6,6 +6,7 @@ package host
 import "C"
 
 import (
+	"reflect"
 	"strings"
 	"unsafe"
 )
@@ -78,7 +79,7 @@ func handlesOf(going parts) (drops []int) {
 	for i := range handles.all {
 		h := &handles.all[i]
 		if h.class != nil && typeMentions(h.class.self, going) || h.p != nil && going.hold(uintptr(h.p)) ||
-			h.kind == heldError && going.hold((*[2]uintptr)(h.p)[0]) {
+			h.kind == heldError && typeMentions(reflect.TypeOf(*(*error)(h.p)), going) {
 			drops = append(drops, i)
 		}
 	}
