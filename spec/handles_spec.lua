@@ -168,8 +168,12 @@ describe("a handle", function()
     local said = {}
     for i = 1, 10 do
       local counter = module.New("c" .. i)
-      local proxy = newproxy(true)
-      getmetatable(proxy).__gc = function() said[#said + 1] = counter:Add(i) end
+      local function finalize() said[#said + 1] = counter:Add(i) end
+      if _VERSION == "Lua 5.1" then
+        getmetatable(newproxy(true)).__gc = finalize
+      else
+        setmetatable({}, { __gc = finalize })
+      end
     end
     collectgarbage()
     collectgarbage()
