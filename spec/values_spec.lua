@@ -581,7 +581,11 @@ bad["a handle that was released"] = function()
   refuses("handle of %*handles.Counter: it was released", function() return counter.Name end)
   refuses("handle of %*handles.Counter: it was released", add, counter, 1)
   refuses("'cs': %*handles.Counter expected, got a handle that was released", handles.Total, counter)
+  refuses("handle of %*handles.Counter: it was released", function() return counter.Nope end)
   assert.equal("a handle that was released", tostring(counter))
+  local unused = handles.Buffer "never looked into"
+  unused:release()
+  refuses("released", function() return unused.Name end)
 end
 
 bad["a handle of a module that was unloaded"] = function()

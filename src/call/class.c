@@ -114,6 +114,9 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 	uint64_t id = h->class;
 
 	luaL_checkstack(L, 8, NULL);
+	if (h->id == 0) {
+		luaL_error(L, "a handle that was released");
+	}
 	gl_caller_check(L, caller);
 	/* Other Lua states unload modules, too. */
 	if (++caller->nclasses > MOST_CLASSES) {
@@ -270,11 +273,14 @@ static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, str
 				    const char *shown)
 {
 	struct gl_caller *caller = class->plan.caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len, .out = &out };
 	struct gl_plan *plan = NULL;
 
+	if (h->id == 0) {
+		luaL_error(L, "handle of %s: it was released", class->name);
+	}
 	gl_caller_check(L, caller);
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len, .out = &out };
 	ask(&request);
 	gl_call_check(L, caller, class->name, request.status, &out);
 	if (request.plan != 0) {

@@ -118,10 +118,10 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name)
 {
+	gl_caller_check(L, caller);
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_call call = { .addr = descriptor, .out = &out };
 
-	gl_caller_check(L, caller);
 	caller->make(&call);
 	gl_call_check(L, caller, name, call.status, &out);
 	uint64_t id = out.p[0], class = out.p[1];
