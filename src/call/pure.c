@@ -384,6 +384,8 @@ static _Atomic(struct region *) regions;
 static const int fault_signals[] = { SIGSEGV, SIGBUS, SIGFPE };
 static struct sigaction before[sizeof(fault_signals) / sizeof(fault_signals[0])];
 
+static bool caught[sizeof(fault_signals) / sizeof(fault_signals[0])];
+
 static void chain(int sig, siginfo_t *info, void *context)
 {
 	for (size_t i = 0; i < sizeof(fault_signals) / sizeof(fault_signals[0]); i++) {
@@ -431,10 +433,11 @@ static int catch_faults(struct gl_error *err)
 		if (sigaction(fault_signals[i], NULL, &now) != 0) {
 			return gl_fail(err, GL_EHOST, "sigaction: %s", strerror(errno));
 		}
-		if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_fault) {
-			continue;
+		if (now.sa_sigaction == on_fault || (caught[i] && now.sa_sigaction != before[i].sa_sigaction)) {
+			continue; /* in the second case somebody has come since, who will pass on what isn't his */
 		}
 		before[i] = now;
+		caught[i] = true;
 		ours.sa_mask = now.sa_mask;
 		ours.sa_flags = (now.sa_flags & ~SA_RESETHAND) | SA_SIGINFO | SA_ONSTACK;
 		if (sigaction(fault_signals[i], &ours, NULL) != 0) {
