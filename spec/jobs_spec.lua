@@ -429,7 +429,7 @@ describe("an event loop", function()
     local function run(name, job, timeout)
       goloader.spawn(function()
         local value, err = job:wait(timeout)
-        seen[#seen + 1] = name .. " " .. (value and tostring(value) or err.code)
+        seen[#seen + 1] = name .. " " .. (value and ("%g"):format(value) or err.code)
         if #seen == 4 then poll:stop() end
       end)
     end

@@ -247,12 +247,27 @@ func ffiMany(p unsafe.Pointer) {
 }
 
 // callFFI calls with the registers given; without any an integral function, with those of c, or many times with those at
-// words, as ffiMany says. What is deferred does what left and caught do.
+// words, as ffiMany says.
 func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
-	defer caughtFFI(c)
-	defer leftFFI(c)
+	// What caughtFFI and leftFFI do; but a call that comes back, as nearly all do, finds out here.
+	defer func() {
+		if c.status == C.GL_FFI_FAILED {
+			*c.inside = 0
+			ended(recover(), &c.failure, c.text)
+		}
+	}()
+	defer func() {
+		if c.status == C.GL_FFI_FAILED {
+			if r := recover(); r != nil {
+				panic(panicked{r, traceback()})
+			}
+			if forgetGoexit() {
+				panic(exited{})
+			}
+		}
+	}()
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
 	switch {
 	case r != nil && r.all != nil:
