@@ -215,6 +215,21 @@ describe("the pure path", function()
     end
   end)
 
+  describe("gives it for code that is not optimised:", function()
+    local plain
+
+    setup(function() plain = assert(support.host():build("spec/testdata/pure", { gcflags = "-N -l" })) end)
+
+    teardown(function() assert(plain:unload()) end)
+
+    for _, name in ipairs {
+      "Add", "Nine", "Mixed", "Three", "SwitchWord", "Murmur", "Levenshtein", "Common", "Fib", "Deep", "Search",
+      "Points",
+    } do
+      it(name, function() compare(plain, name, 200, bounds[name]) end)
+    end
+  end)
+
   describe("is refused to what", function()
     for name, reason in pairs {
       Stores = "stores to memory that is not the frame: pure.Counter",

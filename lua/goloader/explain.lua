@@ -5,6 +5,8 @@
 
 local explain = {}
 
+local has_ffi = pcall(require, "ffi")
+
 ---@class goloader.Remarked: goloader.Instruction
 ---@field remark string|nil  why this instruction forbids the pure path
 
@@ -74,7 +76,10 @@ function Explanation:__tostring()
     add(lines, "%s is no export: it belongs to whatever calls it, and is taken for one that is lent all it gets",
       self.name)
   end
-  if self.road == "capi" then add_reasons(lines, "the FFI road", self.ffi) end
+  if self.road == "capi" then
+    local none = has_ffi and "it was told so" or "this Lua has no FFI"
+    add_reasons(lines, "the FFI road", self.ffi[1] and self.ffi or { none })
+  end
   if self.road ~= "pure" then
     add_reasons(lines, "the pure path", self.pure)
     if self.holds then

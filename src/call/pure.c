@@ -150,7 +150,7 @@ static bool find_code(void *arg, uintptr_t addr, struct gl_routine *code)
 	struct gl_module_symbol sym;
 
 	for (size_t i = 0; i < NFREQUENT; i++) {
-		if (w->frequent[i] == addr) {
+		if (addr != 0 && w->frequent[i] == addr) {
 			*code = (struct gl_routine){ .name = frequent[i], .addr = addr, .end = addr + 1 };
 			know_runtime(code);
 			return true;
@@ -168,6 +168,19 @@ static bool find_code(void *arg, uintptr_t addr, struct gl_routine *code)
 	return true;
 }
 
+/* The compiler's names for what it writes to memory that is sealed once it is relocated: dictionaries,
+ * "pkg..dict.F[int]", and jump tables, "pkg.F.jump3". Variables have one dot behind the path. */
+static bool is_sealed(const char *name)
+{
+	const char *slash = strrchr(name, '/'), *dot = strchr(slash != NULL ? slash : name, '.');
+	const char *jump = dot != NULL ? strstr(dot + 1, ".jump") : NULL;
+
+	if (strstr(name, "..dict.") != NULL) {
+		return true;
+	}
+	return jump != NULL && jump[5] != '\0' && jump[5 + strspn(jump + 5, "0123456789")] == '\0';
+}
+
 static bool is_constant(void *arg, uintptr_t addr, size_t size)
 {
 	const struct gl_module *mod = ((const struct world *)arg)->mod;
@@ -175,10 +188,8 @@ static bool is_constant(void *arg, uintptr_t addr, size_t size)
 	struct gl_module_symbol sym;
 
 	if (addr >= gl_image_low(image) && addr < gl_image_high(image)) {
-		/* its jump tables and dictionaries: the linker names them, in memory that is sealed once it is
-		 * relocated */
 		return gl_module_find_symbol(mod, addr, &sym) && addr + size <= sym.addr + sym.size &&
-		       (strstr(sym.name, ".jump") != NULL || strstr(sym.name, "..dict.") != NULL);
+		       is_sealed(sym.name);
 	}
 	return gl_module_find_symbol(mod, addr, &sym) && (sym.kind | 32) == 'r' && addr + size <= sym.addr + sym.size;
 }
@@ -203,20 +214,6 @@ int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr
 
 	find_frequent(&world);
 	return gl_prove(prover, &env, addr, shape->words, shape->nints, all_remarks, proof, err);
-}
-
-const char *gl_pure_status_text(enum gl_pure_status status)
-{
-	switch (status) {
-	case GL_PURE_DONE: return "done";
-	case GL_PURE_BOUNDS: return "index out of range";
-	case GL_PURE_DIVIDE: return "integer divide by zero";
-	case GL_PURE_NIL: return "invalid memory address or nil pointer dereference";
-	case GL_PURE_PANIC: return "panic";
-	case GL_PURE_DEEP: return "stack overflow: recursion deeper than 256 MB on the pure path";
-	case GL_PURE_CLOSED: return "its module was unloaded";
-	}
-	return "?";
 }
 
 #if defined(__x86_64__)
@@ -380,9 +377,15 @@ static struct block *block_new(struct gl_pure_room *room, struct gl_error *err)
 /* ---- faults ---------------------------------------------------------------------------------------------------------
  */
 
+/* A copy is no Go code to the runtime, and who runs it has no goroutine at work: what Go is sent for its own purposes
+ * meanwhile, SIGURG to preempt and SIGPROF, its handler leaves alone (runtime/signal_unix.go, sigtrampgo: g is nil or
+ * its m is in C; preempt.go, isAsyncSafePoint). A fault it would take for one of C's. So ours comes first, and hands on
+ * what is not its own. */
 static _Atomic(struct region *) regions;
 static const int fault_signals[] = { SIGSEGV, SIGBUS, SIGFPE };
 static struct sigaction before[sizeof(fault_signals) / sizeof(fault_signals[0])];
+
+static bool caught[sizeof(fault_signals) / sizeof(fault_signals[0])];
 
 static void chain(int sig, siginfo_t *info, void *context)
 {
@@ -431,10 +434,11 @@ static int catch_faults(struct gl_error *err)
 		if (sigaction(fault_signals[i], NULL, &now) != 0) {
 			return gl_fail(err, GL_EHOST, "sigaction: %s", strerror(errno));
 		}
-		if (now.sa_flags & SA_SIGINFO && now.sa_sigaction == on_fault) {
-			continue;
+		if (now.sa_sigaction == on_fault || (caught[i] && now.sa_sigaction != before[i].sa_sigaction)) {
+			continue; /* in the second case somebody has come since, who will pass on what isn't his */
 		}
 		before[i] = now;
+		caught[i] = true;
 		ours.sa_mask = now.sa_mask;
 		ours.sa_flags = (now.sa_flags & ~SA_RESETHAND) | SA_SIGINFO | SA_ONSTACK;
 		if (sigaction(fault_signals[i], &ours, NULL) != 0) {

@@ -72,7 +72,4 @@ void gl_pure_close(struct gl_pure *pure);
 void gl_pure_keep(struct gl_pure *pure);
 void gl_pure_drop(struct gl_pure *pure);
 
-/* "index out of range" */
-const char *gl_pure_status_text(enum gl_pure_status status);
-
 #endif

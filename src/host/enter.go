@@ -359,11 +359,14 @@ func (r *ffiRegs) store(c *C.struct_gl_ffi_call) {
 		case C.GL_FFI_BOOL, C.GL_FFI_INT, C.GL_FFI_UINT:
 			storeInteger(c, i, r.ints[p.reg])
 		case C.GL_FFI_FLOAT:
+			d := math.Float64frombits(r.floats[p.reg])
 			if p.bits == 32 {
-				*number = float64(math.Float32frombits(uint32(r.floats[p.reg])))
-			} else {
-				*number = math.Float64frombits(r.floats[p.reg])
+				d = float64(math.Float32frombits(uint32(r.floats[p.reg])))
 			}
+			if d != d {
+				d = math.NaN() // other bits may be what LuaJIT has an object by, and it does not look (lj_cconv.c)
+			}
+			*number = d
 		case C.GL_FFI_ERROR:
 			if tab := r.ints[p.reg]; tab != 0 {
 				*(*uint64)(more) = 1

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x83f76d1eddebad24)
+#define GL_HOST_PROTOCOL UINT64_C(0x85465f949259276a)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -118,7 +118,7 @@ struct gl_retired {
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	enum gl_prove prove;
-	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
+	int drop_handles; /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
