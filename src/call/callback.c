@@ -24,6 +24,10 @@ struct function {
 /* Entries of the table before those of functions */
 enum { CALL = 1, KEEP = 2, FIRST = KEEP };
 
+/* Go that calls Lua that calls Go fills the thread's stack, which has no guard that Lua or Go would know of. PUC Lua
+ * allows for about as many calls of C. */
+enum { MAX_DEPTH = 190 };
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static int call_protected(lua_State *L);
@@ -232,6 +236,9 @@ static int call_protected(lua_State *L)
 	struct gl_caller *caller = c->caller;
 	struct function function = caller->functions.list[c->number - 1];
 
+	if (caller->functions.depth > MAX_DEPTH) {
+		return luaL_error(L, "stack overflow: Lua and Go call each other more than %d deep", MAX_DEPTH);
+	}
 	push_table(L, caller);
 	lua_rawgeti(L, -1, FIRST + (int)c->number);
 	lua_call(L, push_arguments(L, function.type, &c->stream), LUA_MULTRET);
@@ -306,6 +313,7 @@ void gl_callback_call(struct gl_callback *c)
 	 * a C function, which has slots enough. */
 	int top = lua_gettop(L);
 	caller->calling = NULL;
+	caller->functions.depth++;
 	push_table(L, caller);
 	lua_rawgeti(L, -1, CALL);
 	lua_pushlightuserdata(L, c);
@@ -320,6 +328,7 @@ void gl_callback_call(struct gl_callback *c)
 		}
 	}
 	lua_settop(L, top);
+	caller->functions.depth--;
 	caller->calling = L;
 }
 
