@@ -258,6 +258,19 @@ describe("an error in a Lua function", function()
       "Maker", function() return print end)
   end)
 
+  it("comes of Lua and Go that call each other without end", function()
+    local depth = 0
+    local function down()
+      depth = depth + 1
+      callbacks.Run(down)
+    end
+    assert.matches("stack overflow", message(down))
+    assert.is_true(depth > 60 and depth < 1000)
+    local function coroutines() coroutine.wrap(function() callbacks.Run(coroutines) end)() end
+    assert.matches("stack overflow", message(coroutines))
+    assert.equal(2, callbacks.Apply(1, function(n) return n + 1 end))
+  end)
+
   it("comes of a yield", function()
     assert.matches("attempt to yield", message(coroutine.wrap(function()
       callbacks.Run(function() coroutine.yield() end)

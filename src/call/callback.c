@@ -24,6 +24,10 @@ struct function {
 /* Entries of the table before those of functions */
 enum { CALL = 1, KEEP = 2, FIRST = KEEP };
 
+/* Go that calls Lua that calls Go fills the thread's stack, which has no guard that Lua or Go would know of. PUC Lua
+ * allows for about as many calls of C. */
+enum { MAX_DEPTH = 190 };
+
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static int call_protected(lua_State *L);
@@ -232,6 +236,9 @@ static int call_protected(lua_State *L)
 	struct gl_caller *caller = c->caller;
 	struct function function = caller->functions.list[c->number - 1];
 
+	if (caller->functions.depth > MAX_DEPTH) {
+		return luaL_error(L, "stack overflow: Lua and Go call each other more than %d deep", MAX_DEPTH);
+	}
 	push_table(L, caller);
 	lua_rawgeti(L, -1, FIRST + (int)c->number);
 	lua_call(L, push_arguments(L, function.type, &c->stream), LUA_MULTRET);
@@ -270,27 +277,31 @@ static int keep_error(lua_State *L)
 	return 0;
 }
 
-/* What is left to say when there is no memory for more. */
-static void put_no_memory(struct gl_callback *c)
+/* What is left to say when there is no memory, or no stack, to keep the error: its text, if it has one. */
+static void put_text(struct gl_callback *c, lua_State *L, int idx)
 {
-	static const char text[] = "not enough memory";
+	static const char no_memory[] = "not enough memory";
+	bool is_text = lua_type(L, idx) == LUA_TSTRING;
+	size_t len = is_text ? lua_rawlen(L, idx) : sizeof(no_memory) - 1;
+	const char *text = is_text ? lua_tostring(L, idx) : no_memory;
 	struct gl_buffer *b = &c->stream;
+	size_t words = 3 + (len + 7) / 8;
 
 	b->len = 0;
-	if (b->cap < 6) {
-		uint64_t *p = realloc(b->p, 6 * sizeof(*p));
+	if (b->cap < words) {
+		uint64_t *p = realloc(b->p, words * sizeof(*p));
 
 		if (p == NULL) {
-			c->status = GL_CALLBACK_AWAY; /* of 48 bytes' memory */
+			c->status = GL_CALLBACK_AWAY;
 			return;
 		}
 		b->p = p;
-		b->cap = 6;
+		b->cap = words;
 	}
 	b->p[0] = b->p[1] = 0;
-	b->p[2] = sizeof(text) - 1;
-	memcpy(b->p + 3, text, sizeof(text));
-	b->len = 6;
+	b->p[2] = len;
+	memcpy(b->p + 3, text, len);
+	b->len = words;
 }
 
 void gl_callback_call(struct gl_callback *c)
@@ -306,6 +317,7 @@ void gl_callback_call(struct gl_callback *c)
 	 * a C function, which has slots enough. */
 	int top = lua_gettop(L);
 	caller->calling = NULL;
+	caller->functions.depth++;
 	push_table(L, caller);
 	lua_rawgeti(L, -1, CALL);
 	lua_pushlightuserdata(L, c);
@@ -313,13 +325,14 @@ void gl_callback_call(struct gl_callback *c)
 	if (lua_pcall(L, 1, 0, 0) != 0) {
 		c->status = GL_CALLBACK_ERROR;
 		lua_rawgeti(L, top + 1, KEEP);
-		lua_insert(L, -2);
+		lua_pushvalue(L, top + 2);
 		lua_pushlightuserdata(L, c);
 		if (lua_pcall(L, 2, 0, 0) != 0) {
-			put_no_memory(c);
+			put_text(c, L, top + 2);
 		}
 	}
 	lua_settop(L, top);
+	caller->functions.depth--;
 	caller->calling = L;
 }
 

@@ -44,6 +44,7 @@ struct function;
 struct gl_functions {
 	struct function *list;
 	uint32_t n, cap;
+	uint32_t depth;  /* calls of them that are under way */
 	uint32_t inside; /* how many a call that fails leaves: those of calls below it */
 	uint64_t serial;
 };

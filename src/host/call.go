@@ -361,7 +361,7 @@ func left(done *bool) {
 	}
 	if r := recover(); r != nil {
 		switch r.(type) {
-		case carryError, goneError:
+		case carryError, goneError, *luaError: // an error in Lua has no place in Go
 			panic(r)
 		}
 		panic(panicked{r, traceback()})
@@ -405,7 +405,7 @@ func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	w := writer{buffer: out}
 	p, ok := r.(panicked)
 	if !ok {
-		p = panicked{r, traceback()}
+		p.value = r
 	}
 	switch v := p.value.(type) {
 	case exited:
@@ -423,6 +423,9 @@ func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 		w.string(string(v))
 	default:
 		*status = C.GL_CALL_PANICKED
+		if !ok {
+			p.traceback = traceback()
+		}
 		w.string(panicText(p.value))
 		w.string(p.traceback)
 	}
