@@ -181,7 +181,9 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 		all_integral = all_integral && is_integral(&call->results[i]);
 		has_floats |= call->results[i].kind == GL_FFI_FLOAT;
 	}
-	call->sort = all_integral ? GL_FFI_INTEGRAL : has_floats ? GL_FFI_ANY : GL_FFI_WORDS;
+	bool is_text = plan->nparams == 1 && plan->nresults == 1 && call->params[0].kind == GL_FFI_STRING &&
+		       call->results[0].kind == GL_FFI_STRING;
+	call->sort = all_integral ? GL_FFI_INTEGRAL : is_text ? GL_FFI_TEXT : has_floats ? GL_FFI_ANY : GL_FFI_WORDS;
 	call->is_int = plan->nresults == 1 && call->results[0].kind == GL_FFI_INT && call->results[0].bits == 64;
 	call->nparams = (uint8_t)plan->nparams;
 	call->nresults = (uint8_t)plan->nresults;

@@ -51,6 +51,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	s.call, s.call_fast, s.many = funcValue(enterCall), funcValue(enterCallFast), funcValue(enterMany)
 	s.handle = funcValue(enterHandle)
 	s.ffi[C.GL_FFI_ANY], s.ffi[C.GL_FFI_WORDS] = funcValue(ffiAny), funcValue(ffiWords)
+	s.ffi[C.GL_FFI_TEXT] = funcValue(ffiText)
 	s.ffi[C.GL_FFI_INTEGRAL], s.ffi_many = funcValue(ffiIntegral), funcValue(ffiMany)
 }
 
@@ -170,6 +171,8 @@ func goloader_ffi(c *C.struct_gl_ffi_call) {
 		ffiIntegral(unsafe.Pointer(c))
 	case C.GL_FFI_WORDS:
 		ffiWords(unsafe.Pointer(c))
+	case C.GL_FFI_TEXT:
+		ffiText(unsafe.Pointer(c))
 	default:
 		ffiAny(unsafe.Pointer(c))
 	}
@@ -214,6 +217,28 @@ func ffiWords(p unsafe.Pointer) {
 	}
 }
 
+// ffiText is ffiWords for func(string) string, which is worth a way of its own: Go itself knows how strings travel.
+func ffiText(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	if c.fn == nil {
+		c.status = C.GL_FFI_REFUSED
+		return
+	}
+	var buf [64]byte // where a string that is lent lies
+	var arg string
+	given, n := *(**byte)(unsafe.Pointer(&c.in[0])), int(*(*float64)(unsafe.Pointer(&c.in[1])))
+	if c.params[0].is_lent && n <= len(buf) {
+		arg = unsafe.String(&buf[0], copy(buf[:], unsafe.Slice(given, n)))
+	} else {
+		arg = string(unsafe.Slice(given, n))
+	}
+	c.bytes_in += C.uint64_t(n)
+	callFFI(c, nil, unsafe.Pointer(&arg))
+	if c.status == C.GL_FFI_DONE {
+		storeString(c, 0, unsafe.Pointer(unsafe.StringData(arg)), uintptr(len(arg)))
+	}
+}
+
 func ffiIntegral(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
 	if c.fn == nil {
@@ -247,7 +272,7 @@ func ffiMany(p unsafe.Pointer) {
 }
 
 // callFFI calls with the registers given; without any an integral function, with those of c, or many times with those at
-// words, as ffiMany says.
+// words, as ffiMany says; or one of text with the string at words, where its result goes.
 func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
@@ -270,6 +295,10 @@ func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	}()
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
 	switch {
+	case c.sort == C.GL_FFI_TEXT:
+		c.calls++
+		s := (*string)(words)
+		*s = enter.CallString(c.fn, *s)
 	case r != nil && r.all != nil:
 		c.calls++
 		enter.Call(c.fn, r.all, unsafe.Pointer(&r.bytes))
@@ -375,15 +404,19 @@ func (r *ffiRegs) store(c *C.struct_gl_ffi_call) {
 				*(*uint64)(more) = 0
 			}
 		default:
-			n := r.ints[p.reg+1]
-			pinsAt(c.pins)[i] = r.ptrs[p.reg]
-			*(*uintptr)(unsafe.Pointer(number)) = uintptr(r.ptrs[p.reg])
-			*(*float64)(more) = float64(n)
-			c.bytes_out += C.uint64_t(n)
-			if n > pinnedBytes {
-				c.status = C.GL_FFI_ODD
-			}
+			storeString(c, i, r.ptrs[p.reg], r.ints[p.reg+1])
 		}
+	}
+}
+
+// storeString stores a string or a slice of bytes, which stays where it is till the next call.
+func storeString(c *C.struct_gl_ffi_call, i int, p unsafe.Pointer, n uintptr) {
+	pinsAt(c.pins)[i] = p
+	*(*uintptr)(unsafe.Pointer(&c.out[2*i])) = uintptr(p)
+	*(*float64)(unsafe.Pointer(&c.out[2*i+1])) = float64(n)
+	c.bytes_out += C.uint64_t(n)
+	if n > pinnedBytes {
+		c.status = C.GL_FFI_ODD
 	}
 }
 

@@ -12,6 +12,7 @@
 enum gl_ffi_sort {
 	GL_FFI_ANY,
 	GL_FFI_WORDS,    /* no floats */
+	GL_FFI_TEXT,     /* func(string) string */
 	GL_FFI_INTEGRAL, /* only integers and bools, as many as there are registers, and one result at most: Lua puts
 			  * the arguments into ints itself */
 	GL_FFI_SORTS

@@ -167,6 +167,19 @@ loaded:
 	POINTER(8, R11)
 	RET
 
+// func CallString(fn unsafe.Pointer, s string) string
+TEXT ·CallString(SB), 0, $72-40
+	NO_LOCAL_POINTERS
+	MOVQ	s_base+8(FP), AX
+	MOVQ	s_len+16(FP), BX
+	XORPS	X15, X15
+	MOVQ	(TLS), R14
+	MOVQ	fn+0(FP), R12
+	CALL	R12
+	MOVQ	AX, ret_base+24(FP)
+	MOVQ	BX, ret_len+32(FP)
+	RET
+
 // func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)
 TEXT ·CallInts(SB), 0, $72-24
 	NO_LOCAL_POINTERS
