@@ -146,14 +146,14 @@ local stores_of = {
   bool = "$w.i = $a and 1 or 0",
   int = "$w.i = $a",
   float = "$w.d = $a",
-  string = "$w.s = $a $b.d = #$a",
+  string = "$w.s = $a $b.i = #$a",
 }
 
 local results = {
   bool = "$w.d ~= 0",
   int = "$w.d",
   float = "$w.d",
-  string = "ffi_string($w.s, $b.d)",
+  string = "ffi_string($w.s, $b.i)",
 }
 
 -- The source of the function that calls by FFI: for func(a int8, b string) (string, error)
@@ -165,10 +165,10 @@ local results = {
 --         and type(a2) == 'string' and call.busy == 0 then
 --         call.busy = 1
 --         call.in_[0].i = a1
---         call.in_[1].s = a2 call.in_[2].d = #a2
+--         call.in_[1].s = a2 call.in_[2].i = #a2
 --         if enter(call, func) == 0 then far(call) end
 --         if call.status == 0 then
---           local r1 = ffi_string(call.out[0].s, call.out[1].d)
+--           local r1 = ffi_string(call.out[0].s, call.out[1].i)
 --           call.busy = 0
 --           return r1
 --         end

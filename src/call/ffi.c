@@ -262,7 +262,7 @@ static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const u
 		gl_decode_int(L, word[1].u, &type);
 		break;
 	case GL_FFI_STRING:
-	case GL_FFI_BYTES: lua_pushlstring(L, word->s, (size_t)word[1].d); break;
+	case GL_FFI_BYTES: lua_pushlstring(L, word->s, (size_t)word[1].u); break;
 	case GL_FFI_ERROR:
 		if (word[1].u != 0) {
 			gl_decode_error(L, &text, ffi->caller);

@@ -356,10 +356,14 @@ type exited struct{}
 // only a panic that an older frame recovers gets past it; but the runtime sees to it that no panic does, unless it
 // forgets that this goroutine is exiting (runtime/panic.go, recovery; gopanic before Go 1.22).
 func left(done *bool) {
-	if *done {
-		return
+	if !*done {
+		leave(recover())
 	}
-	if r := recover(); r != nil {
+}
+
+// leave panics, with what the panic was that a call was left by; or, where that is nil and Goexit did it, with exited.
+func leave(r any) {
+	if r != nil {
 		switch r.(type) {
 		case carryError, goneError, *luaError: // an error in Lua has no place in Go
 			panic(r)

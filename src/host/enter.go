@@ -226,17 +226,30 @@ func ffiText(p unsafe.Pointer) {
 	}
 	var buf [64]byte // where a string that is lent lies
 	var arg string
-	given, n := *(**byte)(unsafe.Pointer(&c.in[0])), int(*(*float64)(unsafe.Pointer(&c.in[1])))
+	given, n := *(**byte)(unsafe.Pointer(&c.in[0])), *(*int)(unsafe.Pointer(&c.in[1]))
 	if c.params[0].is_lent && n <= len(buf) {
 		arg = unsafe.String(&buf[0], copy(buf[:], unsafe.Slice(given, n)))
 	} else {
 		arg = string(unsafe.Slice(given, n))
 	}
 	c.bytes_in += C.uint64_t(n)
-	callFFI(c, nil, unsafe.Pointer(&arg))
-	if c.status == C.GL_FFI_DONE {
-		storeString(c, 0, unsafe.Pointer(unsafe.StringData(arg)), uintptr(len(arg)))
-	}
+	c.calls++
+	c.status = C.GL_FFI_FAILED
+	*c.inside = 1
+	defer func() { // as in callFFI
+		if c.status == C.GL_FFI_FAILED {
+			caughtFFI(c, recover())
+		}
+	}()
+	defer func() {
+		if c.status == C.GL_FFI_FAILED {
+			leave(recover())
+		}
+	}()
+	result := enter.CallString(c.fn, arg)
+	*c.inside = 0
+	c.status = C.GL_FFI_DONE
+	storeString(c, 0, unsafe.Pointer(unsafe.StringData(result)), uintptr(len(result)))
 }
 
 func ffiIntegral(p unsafe.Pointer) {
@@ -272,33 +285,23 @@ func ffiMany(p unsafe.Pointer) {
 }
 
 // callFFI calls with the registers given; without any an integral function, with those of c, or many times with those at
-// words, as ffiMany says; or one of text with the string at words, where its result goes.
+// words, as ffiMany says.
 func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
-	// What caughtFFI and leftFFI do; but a call that comes back, as nearly all do, finds out here.
+	// As caught and left, but quicker for a call that comes back, as nearly all do.
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
-			*c.inside = 0
-			ended(recover(), &c.failure, c.text)
+			caughtFFI(c, recover())
 		}
 	}()
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
-			if r := recover(); r != nil {
-				panic(panicked{r, traceback()})
-			}
-			if forgetGoexit() {
-				panic(exited{})
-			}
+			leave(recover())
 		}
 	}()
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
 	switch {
-	case c.sort == C.GL_FFI_TEXT:
-		c.calls++
-		s := (*string)(words)
-		*s = enter.CallString(c.fn, *s)
 	case r != nil && r.all != nil:
 		c.calls++
 		enter.Call(c.fn, r.all, unsafe.Pointer(&r.bytes))
@@ -324,23 +327,10 @@ func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_DONE
 }
 
-// leftFFI and caughtFFI are what left and caught are to other calls.
-func leftFFI(c *C.struct_gl_ffi_call) {
-	if c.status == C.GL_FFI_FAILED {
-		if r := recover(); r != nil {
-			panic(panicked{r, traceback()})
-		}
-		if forgetGoexit() {
-			panic(exited{})
-		}
-	}
-}
-
-func caughtFFI(c *C.struct_gl_ffi_call) {
-	if c.status == C.GL_FFI_FAILED {
-		*c.inside = 0
-		ended(recover(), &c.failure, c.text)
-	}
+// caughtFFI notes what has ended a call.
+func caughtFFI(c *C.struct_gl_ffi_call, r any) {
+	*c.inside = 0
+	ended(r, &c.failure, c.text)
 }
 
 // load takes the arguments; false where one does not fit.
@@ -364,7 +354,7 @@ func (r *ffiRegs) load(c *C.struct_gl_ffi_call) bool {
 				r.floats[p.reg] = uint64(math.Float32bits(f))
 			}
 		default:
-			n := int(*(*float64)(unsafe.Pointer(&c.in[word])))
+			n := *(*int)(unsafe.Pointer(&c.in[word]))
 			word++
 			at := *(**byte)(unsafe.Pointer(given))
 			r.ints[p.reg], r.ptrs[p.reg] = r.copy(int(p.reg), at, n, bool(p.is_lent))
@@ -413,7 +403,7 @@ func (r *ffiRegs) store(c *C.struct_gl_ffi_call) {
 func storeString(c *C.struct_gl_ffi_call, i int, p unsafe.Pointer, n uintptr) {
 	pinsAt(c.pins)[i] = p
 	*(*uintptr)(unsafe.Pointer(&c.out[2*i])) = uintptr(p)
-	*(*float64)(unsafe.Pointer(&c.out[2*i+1])) = float64(n)
+	*(*uintptr)(unsafe.Pointer(&c.out[2*i+1])) = n
 	c.bytes_out += C.uint64_t(n)
 	if n > pinnedBytes {
 		c.status = C.GL_FFI_ODD
@@ -423,8 +413,16 @@ func storeString(c *C.struct_gl_ffi_call, i int, p unsafe.Pointer, n uintptr) {
 // storeError stores an error, whose own method may panic.
 func storeError(c *C.struct_gl_ffi_call, err error) {
 	c.status = C.GL_FFI_FAILED
-	defer caughtFFI(c)
-	defer leftFFI(c)
+	defer func() {
+		if c.status == C.GL_FFI_FAILED {
+			caughtFFI(c, recover())
+		}
+	}()
+	defer func() {
+		if c.status == C.GL_FFI_FAILED {
+			leave(recover())
+		}
+	}()
 	c.text.len = 0
 	w := writer{buffer: c.text}
 	w.error(err)
