@@ -230,7 +230,7 @@ func ffiText(p unsafe.Pointer) {
 	if c.params[0].is_lent && n <= len(buf) {
 		arg = unsafe.String(&buf[0], copy(buf[:], unsafe.Slice(given, n)))
 	} else {
-		arg = string(unsafe.Slice(given, n))
+		arg = stringOf(given, n)
 	}
 	c.bytes_in += C.uint64_t(n)
 	c.calls++
@@ -251,6 +251,11 @@ func ffiText(p unsafe.Pointer) {
 	c.status = C.GL_FFI_DONE
 	storeString(c, 0, unsafe.Pointer(unsafe.StringData(result)), uintptr(len(result)))
 }
+
+// stringOf makes a string that may be kept. Inlined where the compiler sees who gets it, it could be made on the stack.
+//
+//go:noinline
+func stringOf(p *byte, n int) string { return string(unsafe.Slice(p, n)) }
 
 func ffiIntegral(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
