@@ -154,3 +154,61 @@ describe("many calls", function()
     end)
   end
 end)
+
+if has_jit then
+  local ffi = require "ffi"
+
+  describe("FFI arrays", function()
+    local roads
+
+    setup(function() roads = assert(support.host():build "spec/testdata/roads") end)
+    teardown(function() assert(roads:unload()) end)
+
+    it("are slices and arrays of numbers", function()
+      for _, road in ipairs { "pure", "capi" } do
+        assert.equal(road, roads.Mean:road(road))
+        assert.equal(2, roads.Mean(ffi.new("double[3]", { 1, 2, 3 })))
+        assert.equal(2.5, roads.Mean(ffi.new("double[?]", 2, { 2, 3 })))
+        assert.equal(road, roads.Any:road(road))
+        local big = ffi.new("uint64_t", 2 ^ 63)
+        local n, last = roads.Any(ffi.new("bool[2]", { true, true }), ffi.new("uint64_t[2]", { 1, big }))
+        assert.equal(2, n)
+        assert.is_true(last == big)
+        assert.equal(road, roads.Sum:road(road))
+        assert.equal(6, roads.Sum(ffi.new("uint8_t[3]", { 1, 2, 3 })))
+        assert.equal(0, roads.Sum(ffi.new("unsigned char[?]", 0)))
+        assert.equal(97, roads.Sum "a")
+        assert.equal(99, roads.Sum(ffi.new("char[2]", { 97, 2 })))
+      end
+      assert.equal(13, roads.Norm(ffi.new("float[2]", { 2, 3 })))
+      assert.equal(258, roads.Total(ffi.new("uint8_t[2]", { 255, 2 }), ffi.new("int16_t[3]", { 1, -2, 2 })))
+    end)
+
+    it("are refused where their elements are others", function()
+      for _, road in ipairs { "pure", "capi" } do
+        roads.Mean:road(road)
+        assert.error_matches(function() roads.Mean(ffi.new "float[2]") end,
+          "parameter 'values': %[%]float64 expected, got an FFI array of float32")
+        assert.error_matches(function() roads.Mean(ffi.new "struct { double x; }") end,
+          "parameter 'values': %[%]float64 expected %(a table%), got cdata")
+        assert.error_matches(function() roads.Mean(ffi.new("int64_t", 5)) end, "parameter 'values'")
+      end
+      assert.error_matches(function() roads.Total("", ffi.new "int16_t[2]") end,
+        "parameter 'signed': %[3%]int16 expected, got an FFI array of 2")
+      assert.error_matches(function() roads.Total(ffi.new "int16_t[2]", { 1, 2, 3 }) end,
+        "parameter 'b': %[%]uint8 expected %(a string%), got cdata")
+    end)
+
+    it("are lent to pure functions, which don't copy them", function()
+      roads.Mean:road "pure"
+      local big = ffi.new("double[?]", 1000000)
+      big[0] = 1000000
+      roads.Mean:stats(true)
+      assert.equal(1, roads.Mean(big))
+      assert.equal(0, roads.Mean:stats().bytes_in)
+      assert.equal("capi", roads.Mean:road "capi")
+      assert.equal(1, roads.Mean(big))
+      assert.is_true(roads.Mean:stats().bytes_in >= 8000000)
+    end)
+  end)
+end

@@ -4,7 +4,12 @@ local ffi = require "ffi"
 local support = require "spec.support"
 
 ffi.cdef [[
-struct pure_spec_cell { uint64_t status; uint32_t busy; uint64_t ints[9]; union { double f64; float f32; } floats[15]; };
+struct pure_spec_cell {
+  uint64_t status;
+  uint32_t busy;
+  uint64_t ints[9];
+  union { double f64; float f32; } floats[15];
+};
 ]]
 
 local NIL, DEEP, CLOSED = 3, 5, 6
@@ -238,7 +243,13 @@ describe("the pure path", function()
       it(("%s (%s)"):format(name, reason), function()
         local made, reasons = pure[name]:pure()
         assert.is_nil(made)
-        assert.truthy(table.concat(reasons, "\n"):find(reason, 1, true), table.concat(reasons, "\n"))
+        assert.is_string(reasons[1])
+        local explanation = assert(pure[name]:explain())
+        local all = { unpack(explanation.pure) }
+        for _, fn in ipairs(explanation.functions) do
+          for _, at in ipairs(fn.instructions) do all[#all + 1] = at.remark end
+        end
+        assert.truthy(table.concat(all, "\n"):find(reason, 1, true), table.concat(all, "\n"))
       end)
     end
   end)

@@ -83,6 +83,54 @@ local function take(values)
   return #names > 0 and ("local %s = %s"):format(taken, table.concat(values, ", ")) or "", taken
 end
 
+-- ---- FFI arrays ---------------------------------------------------------------------------------------------------
+
+-- Elements of FFI arrays, by their Go type, and as LuaJIT spells them. It does not tell int8_t from char, of which
+-- buffers of bytes are made: such an array is taken for either.
+local elements = {
+  bool = { "bool" }, float32 = { "float" }, float64 = { "double" },
+  int8 = { "char" }, int16 = { "short" }, int32 = { "int" }, int64 = { "int64_t" },
+  uint8 = { "unsigned char" }, uint16 = { "unsigned short" }, uint32 = { "unsigned int" }, uint64 = { "uint64_t" },
+}
+local element_of = {}
+for go_type, names in pairs(elements) do
+  for _, name in ipairs(names) do element_of[name] = go_type end
+end
+
+-- by number of a C type: { Go type of its elements, bytes of one }, or false when it is no array of numbers
+local arrays = {}
+
+local function know_array(id, value)
+  local name = tostring(ffi.typeof(value)):match "^ctype<(.*) %[[%d?]+%]>$"
+  local go_type = name and element_of[name:gsub("^const ", "")]
+  arrays[id] = go_type and { go_type, tonumber(ffi.sizeof(go_type == "bool" and "bool" or name)) } or false
+  return arrays[id]
+end
+
+--- How many elements an FFI array has; nil for anything that is no FFI array of numbers, or not of those of a Go type:
+--- "float64", "uint8".
+---@param value any
+---@param go_type string|nil
+---@return integer|nil
+function road.array_length(value, go_type)
+  if type(value) ~= "cdata" then return nil end
+  local id = tonumber(ffi.typeof(value))
+  local known = arrays[id]
+  if known == nil then known = know_array(id, value) end
+  if not known then return nil end
+  if go_type and known[1] ~= go_type and not (known[1] == "int8" and go_type == "uint8") then return nil end
+  return ffi.sizeof(value) / known[2]
+end
+
+if has_ffi then
+  -- Tells C what an FFI array is: Go type of its elements, their number, address.
+  core.set_array(function(value)
+    local n = road.array_length(value)
+    if not n then return nil end
+    return arrays[tonumber(ffi.typeof(value))][1], n, tonumber(ffi.cast("uintptr_t", ffi.cast("const void *", value)))
+  end)
+end
+
 -- ---- the FFI road -------------------------------------------------------------------------------------------------
 
 -- What is tested of an argument $a
@@ -213,10 +261,10 @@ end
 --       return out
 --     end
 local function ffi_map_source(params)
-  local tables, elements, names, tests, stores = {}, {}, {}, {}, {}
+  local tables, each_, names, tests, stores = {}, {}, {}, {}, {}
   for i, param in ipairs(params) do
     local here = { a = "a" .. i, low = ("%.0f"):format(param.low), high = ("%.0f"):format(param.high) }
-    tables[i], elements[i], names[i] = "t" .. i, ("t%d[i]"):format(i), here.a
+    tables[i], each_[i], names[i] = "t" .. i, ("t%d[i]"):format(i), here.a
     tests[i] = fill(tests_of[param.kind], here)
     stores[i] = ("words[k + %d] = %s"):format(i - 1, param.kind == "bool" and here.a .. " and 1 or 0" or here.a)
   end
@@ -226,7 +274,7 @@ local function ffi_map_source(params)
       local n = #t1
       local words, k = new_words(n * $width), 0
       for i = 1, n do
-        local $names = $elements
+        local $names = $each
         if not ($tests) then return by_many(self, $tables) end
         $stores
         k = k + $width
@@ -240,7 +288,7 @@ local function ffi_map_source(params)
       for i = 1, n do out[i] = result(words[(i - 1) * $width]) end
       return out
     end]], {
-    tables = table.concat(tables, ", "), elements = table.concat(elements, ", "), width = tostring(#params),
+    tables = table.concat(tables, ", "), each = table.concat(each_, ", "), width = tostring(#params),
     names = table.concat(names, ", "), tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
     failed = ODD_OR_FAILED,
   })
@@ -287,42 +335,6 @@ end
 -- status of a cell: enum gl_pure_status
 local DEEP, CLOSED = 5, 6
 
--- Elements of FFI arrays, by their Go type, and as LuaJIT spells them
-local elements = {
-  bool = { "bool" }, float32 = { "float" }, float64 = { "double" },
-  int8 = { "signed char", "int8_t" }, int16 = { "short", "int16_t" }, int32 = { "int", "int32_t" },
-  int64 = { "long", "long long", "int64_t" },
-  uint8 = { "unsigned char", "char", "uint8_t" }, uint16 = { "unsigned short", "uint16_t" },
-  uint32 = { "unsigned int", "uint32_t" }, uint64 = { "unsigned long", "unsigned long long", "uint64_t" },
-}
-local element_of = {}
-for go_type, names in pairs(elements) do
-  for _, name in ipairs(names) do element_of[name] = go_type end
-end
-
--- by number of a C type: { Go type of its elements, bytes of one }, or false when it is no array of numbers
-local arrays = {}
-
-local function know_array(id, value)
-  local name = tostring(ffi.typeof(value)):match "^ctype<(.*) %[[%d?]+%]>$"
-  local go_type = name and element_of[name:gsub("^const ", "")]
-  arrays[id] = go_type and { go_type, tonumber(ffi.sizeof(go_type == "bool" and "bool" or name)) } or false
-  return arrays[id]
-end
-
---- How many elements an FFI array has; nil for anything that is no FFI array of numbers, or not of those of a Go type:
---- "float64", "uint8".
----@param value any
----@param go_type string|nil
----@return integer|nil
-function road.array_length(value, go_type)
-  if type(value) ~= "cdata" then return nil end
-  local id = tonumber(ffi.typeof(value))
-  local known = arrays[id]
-  if known == nil then known = know_array(id, value) end
-  return known and (go_type == nil or known[1] == go_type) and ffi.sizeof(value) / known[2] or nil
-end
-
 -- A call that is made again by another road counts there.
 local function fail(fn, cell, calls)
   local status = tonumber(cell.status)
@@ -352,7 +364,6 @@ local passes_of = {
   bool = { "int64_t", "$a and 1 or 0" },
   int = { "int64_t", "$a" },
   string = { "const char *, int64_t", "$a, #$a" },
-  bytes = { "const char *, int64_t, int64_t", "$a, #$a, #$a" },
   array = { "const void *, int64_t, int64_t", "$a, $n, $n" },
 }
 
@@ -372,13 +383,14 @@ local function pure_parts(pure)
     local here = { a = "a" .. i, n = "n" .. i, low = ("%.0f"):format(low), high = ("%.0f"):format(high) }
     local kind = param.kind == "uint" and "int" or param.kind
     parts.names[i] = here.a
-    if kind == "slice" then
+    if kind == "slice" or kind == "bytes" then
+      here.t = kind == "bytes" and "uint8" or number_type(param.elem, param.bits)
+      here.s = kind == "bytes" and fill("type($a) == 'string' and #$a or ", here) or ""
       kind = "array"
-      here.t = number_type(param.elem, param.bits)
-      parts.lengths[#parts.lengths + 1] = fill("local $n = array_length($a, '$t')", here)
+      parts.lengths[#parts.lengths + 1] = fill("local $n = $s array_length($a, '$t')", here)
       tests[#tests + 1] = here.n
     else
-      tests[#tests + 1] = fill(tests_of[kind == "bytes" and "string" or kind], here)
+      tests[#tests + 1] = fill(tests_of[kind], here)
     end
     if kind == "float" then
       -- float32: a number that is too large for one is not to become infinite

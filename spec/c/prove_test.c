@@ -65,17 +65,17 @@ static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 }
 
 static struct gl_prover *prover;
+static const enum gl_word words[] = { GL_WORD_LENT, GL_WORD_NUMBER, GL_WORD_NUMBER };
 
 static struct gl_proof *prove(const char *start)
 {
-	static const enum gl_word words[] = { GL_WORD_LENT, GL_WORD_NUMBER, GL_WORD_NUMBER };
 	const struct gl_prove_env env = {
 		.find_code = find_code, .is_constant = is_constant, .symbolize = symbolize, .stackguard = 16
 	};
 	struct gl_proof *proof;
 	struct gl_error err;
 
-	assert_int_equal(gl_prove(prover, &env, (uintptr_t)start, words, 3, &proof, &err), 0);
+	assert_int_equal(gl_prove(prover, &env, (uintptr_t)start, words, 3, true, &proof, &err), 0);
 	return proof;
 }
 
@@ -93,6 +93,25 @@ static void code_is_judged(void **state)
 			wrong++;
 		}
 		gl_proof_free(proof);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+static void one_remark_is_enough(void **state)
+{
+	const struct gl_prove_env env = {
+		.find_code = find_code, .is_constant = is_constant, .symbolize = symbolize, .stackguard = 16
+	};
+	int wrong = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct gl_proof *all = prove(codes[i].start), *first;
+		struct gl_error err;
+		assert_int_equal(gl_prove(prover, &env, (uintptr_t)codes[i].start, words, 3, false, &first, &err), 0);
+		wrong += all->holds != first->holds;
+		gl_proof_free(all);
+		gl_proof_free(first);
 	}
 	assert_int_equal(wrong, 0);
 }
@@ -149,6 +168,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(code_is_judged),
+		cmocka_unit_test(one_remark_is_enough),
 		cmocka_unit_test(what_is_written_is_told),
 		cmocka_unit_test(tables_and_callees_are_told),
 	};

@@ -103,7 +103,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.find_code = find_code, .is_constant = is_constant, .symbolize = symbolize, .arg = &c, .stackguard = 16
 	};
 	for (int i = 0; i < FUNCS; i++) {
-		if (gl_prove(prover, &env, c.starts[i], words, sizeof(words) / sizeof(words[0]), &proof, &err) == 0) {
+		if (gl_prove(prover, &env, c.starts[i], words, sizeof(words) / sizeof(words[0]), data[0] % 2, &proof,
+			     &err) == 0) {
 			check(proof);
 			gl_proof_free(proof);
 		}

@@ -29,6 +29,14 @@ static int set_int64(lua_State *L)
 	return 0;
 }
 
+/* core.set_array(array) */
+static int set_array(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	gl_lua_set_array(L, 1);
+	return 0;
+}
+
 /* core.set_error_metatable(table) */
 static int set_error_metatable(lua_State *L)
 {
@@ -72,6 +80,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "clock", binding_clock },
 		{ "func_class", binding_func_class },
 		{ "set_int64", set_int64 },
+		{ "set_array", set_array },
 		{ "set_error_metatable", set_error_metatable },
 		{ "error_is", binding_error_is },
 		{ "error_as", binding_error_as },

@@ -158,7 +158,9 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 
 			if (lua_type(L, idx) == LUA_TSTRING) {
 				s = lua_tolstring(L, idx, &len);
-			} else if (!is_bytes || !lua_isnil(L, idx)) {
+			} else if ((!is_bytes || !lua_isnil(L, idx)) &&
+				   !(is_bytes && lua_type(L, idx) == GL_LUA_TCDATA &&
+				     gl_bytes_of_array(L, idx, &s, &len))) {
 				gl_encode_fail(e, NULL,
 					       is_bytes ? "%s expected (a string), got %s" : "%s expected, got %s",
 					       place->type->name,

@@ -98,7 +98,8 @@ int gl_jobs_set_timer(struct gl_caller *caller, double seconds, struct gl_error 
 /* ---- the pure path (pure.h) ----------------------------------------------------------------------------------------
  */
 
-/* Why a function does not get it, a line each: "calls runtime.newobject, which allocates". */
+/* Why a function does not get it, a line each: all that its types forbid, or the first thing that its code does,
+ * "calls runtime.newobject, which allocates". */
 struct gl_reasons {
 	char **list;
 	size_t n;
@@ -131,6 +132,9 @@ bool gl_plan_pure_place(const struct gl_plan *plan, size_t i, struct gl_pure_pla
 /* How integers beyond 2^53 become Lua values and back: make(low, high, unsigned) and split(value) -> low, high,
  * unsigned or nil, functions at the given indices. */
 void gl_lua_set_int64(lua_State *L, int make, int split);
+/* How FFI arrays are known: array(cdata) -> Go type of its elements, their number, address; or nil. A function at that
+ * index. */
+void gl_lua_set_array(lua_State *L, int array);
 /* The metatable of error tables, at idx. */
 void gl_lua_set_error_metatable(lua_State *L, int idx);
 /* Pushes a table of message and code, with that metatable where there is one. */

@@ -4,6 +4,7 @@
  *     a number                         a timeout, in seconds from now
  *     { timeout =, deadline =,         the same; a point in time, in seconds since 1970;
  *       values = { key = value, … } }  what ctx.Value("key") gives
+ *
  * It is cancelled when the call ends; that of a job also by job:cancel(). One that Go has made, a handle, stays as it
  * is; what a job gets of it is cancelled with the job, too. */
 #include <math.h>

@@ -732,6 +732,12 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 			put_word(e, (uint64_t)-1);
 			break;
 		}
+		size_t len;
+		const char *bytes;
+		if (given == GL_LUA_TCDATA && gl_bytes_of_array(L, idx, &bytes, &len)) {
+			put_string(e, bytes, len);
+			break;
+		}
 		gl_encode_fail(e, path, "%s expected (a string), got %s", type->name, typename_at(L, idx));
 		break;
 	case GL_KIND_STRING: fail_type(e, idx, type->name, path); break;
@@ -739,6 +745,9 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 	case GL_KIND_MAP:
 		if (lua_isnil(L, idx)) {
 			put_word(e, (uint64_t)-1);
+			break;
+		}
+		if (given == GL_LUA_TCDATA && type->kind == GL_KIND_SLICE && gl_encode_array(e, idx, type, path)) {
 			break;
 		}
 		enter(e, path);
@@ -753,6 +762,9 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		e->depth--;
 		break;
 	case GL_KIND_ARRAY: {
+		if (given == GL_LUA_TCDATA && gl_encode_array(e, idx, type, path)) {
+			break;
+		}
 		enter(e, path);
 		size_t n = check_sequence(e, idx, type, path);
 		if (n != type->len) {

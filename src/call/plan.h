@@ -150,6 +150,10 @@ void gl_encode_raw(struct encoder *e, uint64_t word);
 /* The parts of gl_encode in files of their own */
 void gl_encode_function(struct encoder *e, int idx, const struct type *type, const struct path *path);
 void gl_encode_context(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* Appends the FFI array at idx as a slice or an array; false when it is none. */
+bool gl_encode_array(struct encoder *e, int idx, const struct type *type, const struct path *path);
+/* The bytes of an FFI array of uint8_t at idx, which keeps them; false when it is none. */
+bool gl_bytes_of_array(lua_State *L, int idx, const char **s, size_t *len);
 /* Writes how messages call the value: 'f'.Handlers[3]. */
 void gl_encode_name(struct encoder *e, const struct path *path, char *text, size_t size);
 /* Takes a stream's memory for a call. */
@@ -254,6 +258,14 @@ struct gl_class {
 };
 
 void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_t class);
+/* Gives the handle on the top its class's table of members, if there is one already. */
+void gl_handle_set_members(lua_State *L, struct gl_handle *h);
+/* Raises that the handle at idx was released. */
+int gl_handle_fail_released(lua_State *L, int idx);
+/* Raises where Go can't be called. */
+void gl_caller_check(lua_State *L, struct gl_caller *caller);
+/* Pushes a table of the registry's, made when it is first asked for; weak: its keys are. */
+void gl_push_table(lua_State *L, const char *key, bool weak);
 /* Its class, valid while the handle is. */
 struct gl_class *gl_handle_open(lua_State *L, int idx);
 /* Does what op says to the handle at idx. Raises. */

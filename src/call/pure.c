@@ -189,7 +189,7 @@ static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 }
 
 int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
-		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err)
+		  const struct gl_pure_shape *shape, bool all_remarks, struct gl_proof **proof, struct gl_error *err)
 {
 	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
 	struct world world = { .mod = mod };
@@ -202,7 +202,7 @@ int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr
 	};
 
 	find_frequent(&world);
-	return gl_prove(prover, &env, addr, shape->words, shape->nints, proof, err);
+	return gl_prove(prover, &env, addr, shape->words, shape->nints, all_remarks, proof, err);
 }
 
 const char *gl_pure_status_text(enum gl_pure_status status)
@@ -750,31 +750,32 @@ static void put_morestack(struct text *t, struct block *b, const struct ends *en
 
 struct copy {
 	uint8_t *base;
-	uint8_t *stubs[STUBS], *morestack;
-	uint8_t **funcs, **tables;
+	size_t stubs[STUBS], morestack; /* offsets */
+	size_t *funcs, *tables;
 };
 
 /* Where everything goes; returns the size. */
-static size_t lay_copy(const struct gl_proof *proof, struct copy *c, uint8_t *base)
+static size_t lay_copy(const struct gl_proof *proof, struct copy *c)
 {
 	size_t at = 0;
 
-	c->base = base;
 	for (int i = 0; i < STUBS; i++, at += STUB_SIZE) {
-		c->stubs[i] = base + at;
+		c->stubs[i] = at;
 	}
-	c->morestack = base + at;
+	c->morestack = at;
 	at += 2 * (size_t)STUB_SIZE;
 	for (size_t i = 0; i < proof->nfuncs; i++) {
-		c->funcs[i] = base + at;
+		c->funcs[i] = at;
 		at = (at + proof->funcs[i].size + 15) & ~(size_t)15;
 	}
 	for (size_t i = 0; i < proof->ntables; i++) {
-		c->tables[i] = base + at;
+		c->tables[i] = at;
 		at += 8 * (size_t)proof->tables[i].n;
 	}
 	return gl_page_round(at);
 }
+
+static uintptr_t address_in(const struct copy *c, size_t off) { return (uintptr_t)c->base + off; }
 
 /* Does the instruction refer to what the proof says, by the bytes that will be changed? */
 static bool is_told(const uint8_t *insn, const struct gl_fact *fact)
@@ -813,10 +814,10 @@ static int copy_insn(const struct copy *c, uint8_t *to, const uint8_t *from, con
 	switch (fact->ref) {
 	case GL_REF_NONE: return 0;
 	case GL_REF_DATA: return set_offset(to, fact, fact->target, err);
-	case GL_REF_CODE: return set_offset(to, fact, (uintptr_t)c->funcs[fact->index], err);
-	case GL_REF_PANIC: return set_offset(to, fact, (uintptr_t)c->stubs[fact->index], err);
-	case GL_REF_MORESTACK: return set_offset(to, fact, (uintptr_t)c->morestack, err);
-	case GL_REF_TABLE: return set_offset(to, fact, (uintptr_t)c->tables[fact->index], err);
+	case GL_REF_CODE: return set_offset(to, fact, address_in(c, c->funcs[fact->index]), err);
+	case GL_REF_PANIC: return set_offset(to, fact, address_in(c, c->stubs[fact->index]), err);
+	case GL_REF_MORESTACK: return set_offset(to, fact, address_in(c, c->morestack), err);
+	case GL_REF_TABLE: return set_offset(to, fact, address_in(c, c->tables[fact->index]), err);
 	case GL_REF_G:
 		memset(to, 0x90, fact->size);
 		memcpy(to, lea_r14, sizeof(lea_r14));
@@ -832,22 +833,22 @@ static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t
 {
 	memset(c->base, HLT, size);
 	for (int i = 0; i < STUBS; i++) {
-		struct text t = { .at = c->stubs[i] };
+		struct text t = { .at = c->base + c->stubs[i] };
 		put_failure(&t, b, (enum gl_pure_status)i, ends->fail);
-		memcpy(c->stubs[i], t.bytes, t.n);
+		memcpy(c->base + c->stubs[i], t.bytes, t.n);
 	}
-	struct text t = { .at = c->morestack };
-	put_morestack(&t, b, ends, (uintptr_t)c->stubs[GL_PURE_DEEP]);
+	struct text t = { .at = c->base + c->morestack };
+	put_morestack(&t, b, ends, address_in(c, c->stubs[GL_PURE_DEEP]));
 	if (t.failed || t.n > 2 * STUB_SIZE) {
 		return gl_fail(err, GL_EUNSUPPORTED, "thunks are out of reach");
 	}
-	memcpy(c->morestack, t.bytes, t.n);
+	memcpy(c->base + c->morestack, t.bytes, t.n);
 	for (size_t i = 0; i < proof->nfuncs; i++) {
 		const struct gl_proved *f = &proof->funcs[i];
 		for (size_t k = 0; k < f->nfacts; k++) {
 			const struct gl_fact *fact = &f->facts[k];
-			if (copy_insn(c, c->funcs[i] + fact->off, (const uint8_t *)f->addr + fact->off, fact, b, err) !=
-			    0) {
+			if (copy_insn(c, c->base + c->funcs[i] + fact->off, (const uint8_t *)f->addr + fact->off, fact,
+				      b, err) != 0) {
 				return -1;
 			}
 		}
@@ -857,8 +858,8 @@ static int write_copy(const struct gl_proof *proof, const struct copy *c, size_t
 		for (uint32_t k = 0; k < table->n; k++) {
 			uintptr_t target;
 			memcpy(&target, (const uint8_t *)table->addr + 8 * (size_t)k, sizeof(target));
-			target += (uintptr_t)c->funcs[table->func] - proof->funcs[table->func].addr;
-			memcpy(c->tables[i] + 8 * (size_t)k, &target, sizeof(target));
+			target += address_in(c, c->funcs[table->func]) - proof->funcs[table->func].addr;
+			memcpy(c->base + c->tables[i] + 8 * (size_t)k, &target, sizeof(target));
 		}
 	}
 	return 0;
@@ -918,8 +919,8 @@ static int make(struct pure *p, const struct gl_proof *proof, const struct gl_pu
 {
 	struct text t = { .at = p->thunk_code };
 	struct ends ends;
-	struct copy c = { .funcs = calloc(proof->nfuncs + 1, sizeof(uint8_t *)),
-			  .tables = calloc(proof->ntables + 1, sizeof(uint8_t *)) };
+	struct copy c = { .funcs = calloc(proof->nfuncs + 1, sizeof(size_t)),
+			  .tables = calloc(proof->ntables + 1, sizeof(size_t)) };
 	int ret = -1;
 
 	p->region = region_new();
@@ -927,19 +928,19 @@ static int make(struct pure *p, const struct gl_proof *proof, const struct gl_pu
 		gl_fail(err, GL_ENOMEM, "no memory for the pure path");
 		goto done;
 	}
-	p->copy_size = lay_copy(proof, &c, NULL);
+	p->copy_size = lay_copy(proof, &c);
 	p->copy = gl_arena_take(gl_host_arena(p->room->host), p->copy_size, err);
 	if (p->copy == NULL) {
 		goto done;
 	}
-	lay_copy(proof, &c, p->copy);
+	c.base = p->copy;
 	put_thunk(&t, p->block, p->thunk, shape, proof, &ends);
 	if (write_thunk(p, &t, err) != 0 || write_copy(proof, &c, p->copy_size, p->block, &ends, err) != 0 ||
 	    gl_arena_protect(p->copy, p->copy_size, GL_PROT_READ_EXEC, err) != 0 || catch_faults(err) != 0) {
 		goto done;
 	}
 	p->closed_code = ends.closed;
-	p->thunk->code = (uintptr_t)c.funcs[0];
+	p->thunk->code = address_in(&c, c.funcs[0]);
 	p->thunk->calls = 0;
 	p->pub = (struct gl_pure){ .entry = p->thunk_code, .cell = &p->block->cell, .calls = &p->thunk->calls };
 	p->region->fail = ends.fail;
@@ -973,7 +974,7 @@ static struct pure *new_locked(struct gl_pure_room *room, const struct gl_module
 	if (room->prover == NULL) {
 		room->prover = gl_prover_open(gl_host_abi(room->host)->goarch, err);
 	}
-	if (room->prover == NULL || gl_pure_prove(room->prover, mod, addr, shape, proof, err) != 0) {
+	if (room->prover == NULL || gl_pure_prove(room->prover, mod, addr, shape, false, proof, err) != 0) {
 		return NULL;
 	}
 	if (!(*proof)->holds) {

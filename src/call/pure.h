@@ -62,9 +62,10 @@ struct gl_pure {
  * in *refused, which the caller frees. Not to be called while a function of the room runs. */
 struct gl_pure *gl_pure_new(struct gl_pure_room *room, const struct gl_module *mod, uintptr_t addr,
 			    const struct gl_pure_shape *shape, struct gl_proof **refused, struct gl_error *err);
-/* Looks into any function: *proof says whether it could take the path and what forbids it. */
+/* Looks into any function: *proof says whether it could take the path and what forbids it, or the first thing that
+ * does. */
 int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr_t addr,
-		  const struct gl_pure_shape *shape, struct gl_proof **proof, struct gl_error *err);
+		  const struct gl_pure_shape *shape, bool all_remarks, struct gl_proof **proof, struct gl_error *err);
 /* Gives the copy back. Who still calls the entry finds GL_PURE_CLOSED in the cell; the entry itself stays for those who
  * keep it, and is another function's when nobody does. */
 void gl_pure_close(struct gl_pure *pure);

@@ -210,7 +210,7 @@ static int explain_code(const struct gl_module *mod, uintptr_t addr, const struc
 			struct gl_explanation *out, struct gl_error *err)
 {
 	struct gl_prover *prover = gl_prover_open(gl_host_abi(gl_module_host(mod))->goarch, err);
-	int ret = prover == NULL ? -1 : gl_pure_prove(prover, mod, addr, shape, &out->proof, err);
+	int ret = prover == NULL ? -1 : gl_pure_prove(prover, mod, addr, shape, true, &out->proof, err);
 
 	gl_prover_close(prover);
 	if (ret != 0) {

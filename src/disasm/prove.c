@@ -70,6 +70,8 @@ struct prover {
 	uint32_t written;
 	bool checks_stack, sets_direction;
 	bool changed, again; /* since the last pass; of the function at hand: it has more code than was known */
+	bool all_remarks;    /* wanted, not only the first */
+	bool refuted;        /* the first is there, and that is enough */
 	bool reporting;
 	bool forbidden; /* what the last instruction did, and why */
 	char why[512];
@@ -83,7 +85,7 @@ static void forbid(struct prover *p, const char *fmt, ...)
 {
 	va_list args;
 
-	if (!p->forbidden && p->reporting) {
+	if (!p->forbidden && (p->reporting || !p->all_remarks)) {
 		va_start(args, fmt);
 		vsnprintf(p->why, sizeof(p->why), fmt, args);
 		va_end(args);
@@ -1025,6 +1027,11 @@ static bool give_up(struct prover *p, struct func *f, const struct insn *in)
 {
 	bool ends = f->doomed[in->off];
 
+	if (!ends && !p->all_remarks) {
+		add_remark(p, f, in->off, p->why);
+		p->refuted = true;
+		return true;
+	}
 	if (!p->reporting) {
 		return ends;
 	}
@@ -1080,7 +1087,7 @@ static void analyse(struct prover *p, struct func *f)
 		}
 		p->again = false;
 		flow(p, f, 0, &f->at_entry);
-		while (f->ntodo > 0 && !p->failed && !p->again) {
+		while (f->ntodo > 0 && !p->failed && !p->again && !p->refuted) {
 			follow(p, f, f->todo[--f->ntodo]);
 		}
 		if (p->again) {
@@ -1093,7 +1100,7 @@ static void analyse(struct prover *p, struct func *f)
 			}
 			f->ntodo = n;
 		}
-	} while (p->again && !p->failed);
+	} while (p->again && !p->failed && !p->refuted);
 }
 
 /* Data that is a jump table is one in the copy too. */
@@ -1169,7 +1176,7 @@ static void prove(struct prover *p)
 
 	do {
 		p->changed = false;
-		for (uint32_t i = 0; i < p->nfuncs && !p->failed; i++) {
+		for (uint32_t i = 0; i < p->nfuncs && !p->failed && !p->refuted; i++) {
 			size_t args = p->funcs[i]->args;
 			if (p->funcs[i]->entered) {
 				analyse(p, p->funcs[i]);
@@ -1177,7 +1184,10 @@ static void prove(struct prover *p)
 			p->changed |= args != p->funcs[i]->args;
 		}
 		p->gave_up |= ++passes == MOST_PASSES;
-	} while (p->changed && !p->failed && passes < MOST_PASSES);
+	} while (p->changed && !p->failed && !p->refuted && passes < MOST_PASSES);
+	if (p->refuted) {
+		return;
+	}
 	report(p);
 	if (p->gave_up && p->nremarks == 0) {
 		add_remark(p, p->funcs[0], 0, "calls too much code to look into");
@@ -1273,9 +1283,9 @@ void gl_prover_close(struct gl_prover *prover)
 }
 
 int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
-	     size_t nwords, struct gl_proof **out, struct gl_error *err)
+	     size_t nwords, bool all_remarks, struct gl_proof **out, struct gl_error *err)
 {
-	struct prover p = { .decoder = prover, .env = env };
+	struct prover p = { .decoder = prover, .env = env, .all_remarks = all_remarks };
 	struct gl_routine code;
 	int ret = -1;
 

@@ -112,9 +112,10 @@ struct gl_prover;
 struct gl_prover *gl_prover_open(const char *goarch, struct gl_error *err);
 void gl_prover_close(struct gl_prover *prover);
 
-/* Looks into the function at addr, whose nwords integer registers hold what words say. */
+/* Looks into the function at addr, whose nwords integer registers hold what words say. For an answer the first remark
+ * is enough; all of them may take a second. */
 int gl_prove(struct gl_prover *prover, const struct gl_prove_env *env, uintptr_t addr, const enum gl_word *words,
-	     size_t nwords, struct gl_proof **out, struct gl_error *err);
+	     size_t nwords, bool all_remarks, struct gl_proof **out, struct gl_error *err);
 void gl_proof_free(struct gl_proof *proof);
 
 #endif

@@ -54,7 +54,7 @@ enum gl_kind {
 	GL_KIND_ERROR,
 	GL_KIND_ANY,
 	GL_KIND_CONTEXT,
-	GL_KIND_FUNC, /* its fields are parameters and results, len the number of parameters; bits: 1 when variadic */
+	GL_KIND_FUNC,   /* its fields are parameters and results, len the number of parameters; bits: 1 when variadic */
 	GL_KIND_HANDLE, /* stays in Go. Its length: may it be nil? Its element: the form of a table that makes one */
 };
 

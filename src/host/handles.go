@@ -273,6 +273,9 @@ func (w *writer) keepAny(v reflect.Value) {
 
 // self is the value that the handle was made of.
 func (h *held) self() reflect.Value {
+	if h.kind != heldValue {
+		panic(carryError("an iterator is for pairs alone"))
+	}
 	if h.class.isPointer {
 		return value(h.class.pointer(), unsafe.Pointer(&h.p))
 	}

@@ -24,11 +24,12 @@ func (t *tracer) findHandles() (user holder, found bool) {
 			if h.kind == heldNothing || h.kind == heldDropped || (h.kind == heldError) != errors {
 				continue
 			}
-			if !t.leads(h) {
+			mayDrop := errors || t.dropHandles
+			if !t.leads(h, mayDrop) {
 				continue
 			}
-			if !errors && !t.dropHandles {
-				return holder{kind: C.GL_HOLDER_HANDLE, held: i}, true
+			if !mayDrop {
+				return holder{kind: C.GL_HOLDER_HANDLE, handle: h.name()}, true
 			}
 			t.drops = append(t.drops, i)
 		}
@@ -37,20 +38,23 @@ func (t *tracer) findHandles() (user holder, found bool) {
 }
 
 // leads tells whether what a handle stands for refers to what goes. What it reaches alone is marked as dropped then:
-// whoever reaches that later does, too.
-func (t *tracer) leads(h *held) bool {
+// whoever reaches that later does, too. Constant strings could stay, but would do so for ever: a handle that may be
+// dropped is dropped for them as well.
+func (t *tracer) leads(h *held, mayDrop bool) bool {
 	constants := t.constants
+	t.constants = constants && !mayDrop
 	t.dropped, t.queue = false, t.queue[:0]
 	if t.reached = t.reached[:0]; t.reached == nil {
 		t.reached = []object{}
 	}
 	found := t.follow(uintptr(unsafe.Pointer(h.class))) || t.follow(uintptr(h.p))
-	for len(t.queue) > 0 && !found && !t.dropped {
+	for len(t.queue) > 0 && !found && !t.dropped && !(mayDrop && t.constants) {
 		o := t.queue[len(t.queue)-1]
 		t.queue = t.queue[:len(t.queue)-1]
 		_, found = t.lookThrough(o.span, o.i)
 	}
-	if !found && !t.dropped {
+	if !found && !t.dropped && !(mayDrop && t.constants) {
+		t.constants = t.constants || constants
 		return false
 	}
 	t.constants = constants

@@ -118,7 +118,7 @@ struct gl_retired {
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	enum gl_prove prove;
-	int drop_handles; /* Lua's handles of what goes are to stand for nothing */
+	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;

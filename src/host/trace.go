@@ -96,7 +96,7 @@ type holder struct {
 	goid    uint64
 	word    uintptr // the reference
 	through int     // objects that lie between the holder and the reference
-	held    int     // number of the handle
+	handle  string  // type of the handle
 }
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped, handles is locked.
@@ -546,7 +546,7 @@ func (h holder) tell(r *C.struct_gl_retired) {
 	r.holder_word = C.uintptr_t(h.word)
 	r.holder_through = C.size_t(h.through)
 	if h.kind == C.GL_HOLDER_HANDLE {
-		r.reason = C.CString("Lua holds a handle of " + handles.all[h.held].name())
+		r.reason = C.CString("Lua holds a handle of " + h.handle)
 	}
 	if h.kind == C.GL_HOLDER_STACK {
 		trace, _ := tracebackOf(h.goid)

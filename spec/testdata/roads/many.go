@@ -58,3 +58,37 @@ func Mean(values []float64) float64 {
 	}
 	return sum / float64(len(values))
 }
+
+// Norm is not pure: it is counted.
+func Norm(values []float32) float64 {
+	calls++
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v) * float64(v)
+	}
+	return sum
+}
+
+// Total takes whatever is counted in bytes.
+func Total(b []byte, signed [3]int16) int {
+	calls++
+	sum := 0
+	for _, v := range b {
+		sum += int(v)
+	}
+	for _, v := range signed {
+		sum += int(v)
+	}
+	return sum
+}
+
+// Any counts the true ones.
+func Any(flags []bool, ids []uint64) (n int, last uint64) {
+	for i, f := range flags {
+		if f {
+			n++
+			last = ids[i]
+		}
+	}
+	return n, last
+}

@@ -1,0 +1,214 @@
+-- Handles and the life of modules; what a handle does is in values_spec.lua.
+local support = require "spec.support"
+
+local host, object
+
+setup(function()
+  host = support.host()
+  object = support.compile("spec/testdata/handles/handles.go", "handles")
+end)
+teardown(support.clean)
+
+local function load() return assert(host:load(object)) end
+
+describe("a module of which Lua holds a handle", function()
+  local function stays(module, type_name)
+    local ok, err = module:unload()
+    assert.is_nil(ok)
+    assert.equal("busy", err.code)
+    assert.equal("module handles can't be unloaded: Lua holds a handle of " .. type_name, err.message)
+    assert.is_true(module:is_loaded())
+  end
+
+  it("stays, and the handle's type is the reason", function()
+    local module = load()
+    local list = module.Any:keep { module.New "in a list" }
+    for type_name, held in pairs {
+      ["*handles.Counter"] = module.New "c", ["handles.Box"] = module.New "c".Box, ["*[]string"] = module:ref "Names",
+      ["map[handles.Point]string"] = module.Points(), ["func(int) int"] = module.Adder(1), ["[]interface {}"] = list,
+      ["struct { A interface {} }"] = module.Item:keep "x",
+    } do
+      local other = load() -- where it is the only one
+      assert(other:unload())
+      assert.equal(type_name, held:type())
+      if held ~= list then held:release() end
+    end
+    stays(module, "[]interface {}")
+    assert.equal("in a list", list[1].Name)
+    list:release()
+    local limit = module:ref "Limit"
+    stays(module, "*int8")
+    limit:release()
+    local counter = module.New "c"
+    counter:Add(3)
+    stays(module, "*handles.Counter")
+    assert.equal(3, counter:Get())
+    counter:release()
+    assert(module:unload())
+  end)
+
+  it("goes when Lua has no use for it, whether Lua has found that out or not", function()
+    local module = load()
+    for i = 1, 200 do
+      local counter = module.New("c" .. i)
+      counter:Add(i)
+      counter.Next = module.New "next"
+    end
+    local add = module.New("c").Add
+    local function first(h)
+      local next_point, iterator = h:pairs() -- which it leaves behind
+      return next_point(iterator).X
+    end
+    assert.is_number(first(module.Points()))
+    assert(module:unload())
+    assert.equal("function", type(add))
+  end)
+
+  it("goes when the handles are released", function()
+    local module = load()
+    local a, b = module.New "a", module.Points()
+    a:release()
+    b:release()
+    assert(module:unload())
+    assert.equal("a handle that was released", tostring(a))
+  end)
+
+  it("goes all the same where they may be dropped", function()
+    local module = load()
+    local counter, points = module.New "c", module.Points()
+    counter:Add(1)
+    assert(module:unload { handles = "drop" })
+    for _ = 1, 3 do -- other handles do not take their places
+      local other = load()
+      local new = other.New "new"
+      assert.error_matches(function() return counter.Name end,
+        "handle of %*handles%.Counter: its module was unloaded$")
+      assert.error_matches(function() return #points end,
+        "handle of map%[handles%.Point%]string: its module was unloaded$")
+      assert.equal("new", new.Name)
+      new:release()
+      assert(other:unload())
+    end
+    assert.has_error(function() load():unload { handles = "burn" } end)
+  end)
+
+  it("says so before it is asked twice", function()
+    local module = load()
+    local counter = module.New "c"
+    stays(module, "*handles.Counter")
+    stays(module, "*handles.Counter")
+    assert.equal(1, counter:Add(1))
+    assert.equal("c1", module.Copy(counter))
+    counter:release()
+    assert(module:unload())
+  end)
+end)
+
+describe("a handle", function()
+  it("of a type that modules share is used in all of them, and outlives them", function()
+    local one, other = load(), load()
+    local buffer = one.Buffer "shared"
+    assert(one:unload())
+    assert.equal("shared", buffer:String())
+    assert.equal("shared", other.ReadAll(buffer))
+    assert.equal("", buffer:String())
+    assert(other:unload())
+    assert.equal(3, buffer:WriteString "new")
+    assert.equal("new", buffer:String())
+  end)
+
+  it("of one module's type is no value of another's of the same name", function()
+    local one, other = load(), load()
+    local counter = one.New "c"
+    assert.error_matches(function() other.Describe(counter) end,
+      "%*handles%.Counter expected, got a handle of %*handles%.Counter")
+    counter:release()
+    assert(one:unload())
+    assert(other:unload())
+  end)
+
+  it("keeps what it stands for alive", function()
+    local module = load()
+    local tags = module.New "kept".Tags
+    local numbers = module.Numbers:keep(1000)
+    for _ = 1, 20 do
+      module.Numbers(10000)
+      collectgarbage()
+    end
+    assert.equal("b", tags[2])
+    assert.equal(998001, numbers[1000])
+    tags:release()
+    numbers:release()
+    assert(module:unload())
+  end)
+
+  it("is found in a finalizer", function()
+    local module = load()
+    local said = {}
+    for i = 1, 10 do
+      local counter = module.New("c" .. i)
+      local proxy = newproxy(true)
+      getmetatable(proxy).__gc = function() said[#said + 1] = counter:Add(i) end
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.equal(10, #said)
+    assert(module:unload())
+  end)
+end)
+
+describe("an error table", function()
+  it("does not hold the module that its error is of, and loses it", function()
+    local module, other = load(), load()
+    local _, own = module.Fail "problem"
+    local _, wrapped = module.Fail "wrapped"
+    local _, path = other.Fail "path"
+    local _, same = other.Fail "path"
+    assert.is_true(own:is(own))
+    assert(module:unload())
+    -- those of others are as they were
+    assert.is_true(path:unwrap():is(same:unwrap()))
+    assert.equal("open", path:as "*fs.PathError".Op)
+    assert(other:unload())
+    assert.same({ "problem 4", "*handles.Problem" }, { own.message, own.type })
+    assert.is_nil(own:as "*handles.Problem")
+    assert.is_nil(wrapped:unwrap())
+    assert.is_false(own:is(path))
+    module = load()
+    local _, back = module.Back(own)
+    assert.equal("problem 4", back.message)
+    assert.is_false(module.IsZero(wrapped))
+    assert(module:unload())
+  end)
+end)
+
+describe("500 loads with handles, methods and errors", function()
+  it("leave the process as it was", function()
+    local known = support.runtime_modules()
+    local first, rest = 0, 0
+    for round = 1, 500 do
+      local module = load()
+      local counter = module.New "c"
+      assert(counter:Add(3) == 3 and counter:Sum(1, 2, 3) == 6 and counter:Self() == counter)
+      counter.Box.Width = 3
+      assert(counter:copy().Box.Width == 3 and tostring(counter) == "counter c at 3")
+      assert(module.Points()[{ X = 1, Y = 2 }] == "a")
+      for _, v in module.Words:keep():pairs() do assert(v > 0) end
+      assert(module.Adder(3)(4) == 7)
+      local _, err = module.Fail "problem"
+      assert(err:as "*handles.Problem":Error() == "problem 4")
+      module:ref "Limit":set(3)
+      module:new("Counter", { Name = "n" }):Add(1)
+      assert(module.Show(module.Value "v") == "<counter v at 0>")
+      assert(module.MakePair("k", 3):Swap("z", 1) == "k")
+      assert(module:unload { handles = round % 2 == 0 and "drop" or nil } or counter:release() or module:unload())
+      if round % 25 == 0 then
+        collectgarbage()
+        local rss = support.rss() / 1e6
+        if round <= 200 then first = math.max(first, rss) else rest = math.max(rest, rss) end
+      end
+    end
+    assert.is_true(support.runtime_modules() <= known + 2)
+    assert.is_true(rest < first + 4, ("resident: %.1f MB, later %.1f MB"):format(first, rest))
+  end)
+end)

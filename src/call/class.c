@@ -1,0 +1,395 @@
+/* Classes: what handles of one type have in common (src/host/classes.go).
+ *
+ * What is known of a class, its fields and the plans of its methods, is asked of Go when a handle's member is first
+ * used, and is Lua's as long as it is a handle's: the user value of a handle is its class's table of members, by their
+ * names. There a field is its number, a method a function. The class itself is at [1]. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+#define CLASS "goloader.class"
+
+/* Tables of members by the class's number: their key in the registry, by its address */
+static const char classes_key = 0;
+
+enum { MOST_CLASSES = 1000 };
+
+void gl_caller_check(lua_State *L, struct gl_caller *caller)
+{
+	struct gl_error err;
+
+	if (gl_host_check(caller->host, &err) != 0) {
+		luaL_error(L, "%s", err.message);
+	}
+}
+
+/* Pushes a table of the registry's; weak: its keys are. */
+void gl_push_table(lua_State *L, const char *key, bool weak)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+	if (!lua_istable(L, -1)) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		if (weak) {
+			lua_createtable(L, 0, 1);
+			lua_pushliteral(L, "k");
+			lua_setfield(L, -2, "__mode");
+			lua_setmetatable(L, -2);
+		}
+		lua_pushvalue(L, -1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+	}
+}
+
+/* Handles that there are keep their classes, new ones get new ones. A weak table would not do: what has a finalizer
+ * that is about to run can still be found in it. */
+void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller)
+{
+	lua_pushnil(L);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &classes_key);
+	caller->nclasses = 0;
+}
+
+static int class_gc(lua_State *L)
+{
+	struct gl_class *class = luaL_checkudata(L, 1, CLASS);
+
+	for (size_t i = 0; i < class->nmethods; i++) {
+		gl_plan_free_method(class->methods[i]);
+	}
+	free(class->methods);
+	class->methods = NULL;
+	class->nmethods = 0;
+	gl_plan_free_method(class->call);
+	gl_plan_free_method(class->copy);
+	class->call = class->copy = NULL;
+	for (size_t i = 0; i < class->nfields; i++) {
+		free(class->fields[i].name);
+	}
+	free(class->fields);
+	class->fields = NULL;
+	class->nfields = 0;
+	free(class->name);
+	class->name = NULL;
+	if (class->plan.caller != NULL) {
+		gl_plan_clear(&class->plan);
+		gl_caller_drop(class->plan.caller);
+		class->plan.caller = NULL;
+	}
+	return 0;
+}
+
+static int read_class(struct gl_class *class, const uint64_t *at)
+{
+	struct gl_plan *plan = &class->plan;
+
+	class->shape = (enum gl_shape) * at++;
+	class->has_methods = *at++ != 0;
+	class->name = gl_read_name(&at);
+	if (class->name == NULL || gl_plan_read_types(plan, &at) != 0) {
+		return -1;
+	}
+	class->key = &plan->types[*at++];
+	class->elem = &plan->types[*at++];
+	class->value = &plan->types[*at++];
+	size_t nfields = *at++;
+	class->fields = calloc(nfields + 1, sizeof(*class->fields));
+	for (; class->fields != NULL && class->nfields < nfields; class->nfields++) {
+		struct type_field *field = &class->fields[class->nfields];
+
+		field->name = gl_read_name(&at);
+		field->type = &plan->types[*at++];
+		if (field->name == NULL) {
+			return -1;
+		}
+	}
+	return class->fields != NULL ? 0 : -1;
+}
+
+/* Makes the class and pushes its table of members. */
+static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
+{
+	struct gl_caller *caller = h->caller;
+	uint64_t id = h->class;
+
+	luaL_checkstack(L, 8, NULL);
+	gl_caller_check(L, caller);
+	/* Other Lua states unload modules, too. */
+	if (++caller->nclasses > MOST_CLASSES) {
+		gl_handle_forget_classes(L, caller);
+	}
+	lua_newtable(L);
+	struct gl_class *class = lua_newuserdata(L, sizeof(*class));
+	*class = (struct gl_class){ .id = id, .plan.caller = caller, .export.kind = GL_EXPORT_VAR };
+	class->plan.export = &class->export;
+	caller->users++;
+	if (luaL_newmetatable(L, CLASS)) {
+		lua_pushcfunction(L, class_gc);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_class_request request = { .id = id, .handle = h->id, .out = &out };
+	caller->class_of(&request);
+	gl_call_check(L, caller, "handle", request.status, &out);
+	class->plan.handle = request.plan;
+	int failed = read_class(class, out.p);
+	gl_buffer_give(&caller->out, &out);
+	if (failed) {
+		luaL_error(L, "no memory for a handle's class");
+	}
+	class->export.name = class->name;
+	for (size_t i = 0; i < class->nfields; i++) {
+		lua_pushstring(L, class->fields[i].name);
+		lua_pushnumber(L, (lua_Number)i);
+		lua_rawset(L, -4);
+	}
+	lua_rawseti(L, -2, 1);
+	gl_push_table(L, &classes_key, false);
+	lua_pushnumber(L, (lua_Number)id);
+	lua_pushvalue(L, -3);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+	return class;
+}
+
+/* Pushes the table of members, and returns the class. */
+static struct gl_class *push_members(lua_State *L, int idx)
+{
+	struct gl_handle *h = gl_handle_at(L, idx);
+	struct gl_class *class = NULL;
+
+	idx = lua_absindex(L, idx);
+	if (h->is_open) {
+		lua_getuservalue(L, idx);
+		lua_rawgeti(L, -1, 1);
+		class = lua_touserdata(L, -1);
+		lua_pop(L, 1);
+		if (class->name != NULL) {
+			return class;
+		}
+		lua_pop(L, 1); /* a finalizer of somebody else's has the handle still */
+	}
+	class = make_class(L, h);
+	lua_pushvalue(L, -1);
+	lua_setuservalue(L, idx);
+	h->is_open = true;
+	return class;
+}
+
+struct gl_class *gl_handle_open(lua_State *L, int idx)
+{
+	struct gl_class *class = push_members(L, idx);
+
+	lua_pop(L, 1); /* the handle keeps it */
+	return class;
+}
+
+void gl_handle_set_members(lua_State *L, struct gl_handle *h)
+{
+	gl_push_table(L, &classes_key, false);
+	lua_pushnumber(L, (lua_Number)h->class);
+	lua_rawget(L, -2);
+	lua_remove(L, -2);
+	h->is_open = lua_istable(L, -1);
+	if (h->is_open) {
+		lua_setuservalue(L, -2);
+	} else {
+		lua_pop(L, 1);
+	}
+}
+
+/* ---- plans ------------------------------------------------------------------------------------------------------ */
+
+/* A plan of a class has an export of its own, which says nothing but what messages need. */
+void gl_plan_free_method(struct gl_plan *plan)
+{
+	if (plan == NULL) {
+		return;
+	}
+	struct gl_export *export = (struct gl_export *)plan->export;
+
+	gl_plan_free(plan);
+	free((char *)export->name);
+	free((char *)export->signature);
+	free((void *)export->params);
+	free(export);
+}
+
+static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_method_request *request, const uint64_t *at,
+				 bool is_func)
+{
+	struct gl_plan *plan = calloc(1, sizeof(*plan));
+	struct gl_export *export = calloc(1, sizeof(*export));
+	size_t n = (size_t)request->nparams + request->nresults;
+	struct gl_param *params = calloc(n + 1, sizeof(*params));
+
+	if (plan == NULL || export == NULL || params == NULL) {
+		free(plan);
+		free(export);
+		free(params);
+		caller->plan_free(request->plan);
+		return NULL;
+	}
+	*export = (struct gl_export){ .name = strndup(request->name, request->len),
+				      .kind = is_func ? GL_EXPORT_FUNC : GL_EXPORT_VAR,
+				      .addr = (uintptr_t)request->addr,
+				      .params = params,
+				      .nparams = request->nparams,
+				      .nresults = request->nresults,
+				      .typed = true };
+	*plan = (struct gl_plan){ .caller = caller,
+				  .export = export,
+				  .name = strndup(request->name, request->len),
+				  .refs = 1,
+				  .handle = request->plan,
+				  .nparams = request->nparams,
+				  .nresults = request->nresults,
+				  .nplaces = n,
+				  .receiver = request->addr != NULL };
+	bool ok = export->name != NULL && plan->name != NULL && gl_plan_read_types(plan, &at) == 0 &&
+		  gl_plan_read_places(plan, &at) == 0;
+	if (ok && is_func) {
+		export->variadic = *at++ != 0;
+		export->signature = gl_read_name(&at);
+		ok = export->signature != NULL;
+	}
+	ok = ok && gl_plan_find_refusal(plan) == 0;
+	if (!ok) {
+		gl_plan_free_method(plan);
+		return NULL;
+	}
+	return plan;
+}
+
+/* The plan of a method, or of what a function value does; NULL where the class has no such method. */
+static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, struct gl_class *class,
+				    void (*ask)(struct gl_method_request *), const char *name, size_t len,
+				    const char *shown)
+{
+	struct gl_caller *caller = class->plan.caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len, .out = &out };
+	struct gl_plan *plan = NULL;
+
+	gl_caller_check(L, caller);
+	ask(&request);
+	gl_call_check(L, caller, class->name, request.status, &out);
+	if (request.plan != 0) {
+		if (len == 0) {
+			request.name = shown;
+			request.len = strlen(shown);
+		}
+		plan = read_plan(caller, &request, out.p, ask == caller->method);
+		if (plan == NULL) {
+			luaL_error(L, "no memory to call a method of %s", class->name);
+		}
+	}
+	gl_buffer_give(&caller->out, &out);
+	return plan;
+}
+
+void gl_handle_copy(lua_State *L, int idx)
+{
+	idx = lua_absindex(L, idx);
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_caller *caller = class->plan.caller;
+
+	if (class->copy == NULL) {
+		class->copy = ask_for_plan(L, gl_handle_at(L, idx), class, caller->copy_plan, "", 0, class->name);
+	}
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_handle_op op = { .op = GL_OP_COPY, .plan = class->copy->handle, .out = &out };
+	gl_handle_do(L, idx, &op);
+	const uint64_t *at = out.p;
+	gl_decode(L, &at, class->copy->places[0].type);
+	gl_buffer_give(&caller->out, &out);
+}
+
+int gl_handle_call(lua_State *L)
+{
+	struct gl_handle *h = gl_handle_at(L, 1);
+	struct gl_class *class = gl_handle_open(L, 1);
+
+	if (h->id == 0) {
+		return gl_handle_fail_released(L, 1);
+	}
+	if (class->shape != GL_SHAPE_FUNC) {
+		return luaL_error(L, "a handle of %s can't be called", class->name);
+	}
+	if (class->call == NULL) {
+		class->call = ask_for_plan(L, h, class, class->plan.caller->method, "", 0, class->name);
+	}
+	return gl_plan_call_closure(L, class->call, 2, h->id);
+}
+
+/* method(handle, arguments…): upvalues are the class and the method's number in it */
+static int call_method(lua_State *L)
+{
+	struct gl_class *class = lua_touserdata(L, lua_upvalueindex(1));
+	size_t i = (size_t)lua_tonumber(L, lua_upvalueindex(2));
+	struct gl_handle *h = gl_handle_at(L, 1);
+
+	if (class->methods == NULL) {
+		return luaL_error(L, "the Lua state is being closed");
+	}
+	struct gl_plan *plan = class->methods[i];
+	if (h == NULL || h->class != class->id) {
+		return luaL_error(L, "%s is a method: it is called with a colon, on a handle of %s", plan->export->name,
+				  class->name);
+	}
+	if (h->id == 0) {
+		return gl_handle_fail_released(L, 1);
+	}
+	return gl_plan_call(L, plan, 1);
+}
+
+/* Adds a method to the table of members, which is on the top, and pushes it; or nil. */
+static void push_method(lua_State *L, const struct gl_handle *h, struct gl_class *class, const char *name, size_t len)
+{
+	struct gl_plan *plan = ask_for_plan(L, h, class, class->plan.caller->method, name, len, name);
+
+	if (plan == NULL) {
+		lua_pushnil(L);
+		return;
+	}
+	struct gl_plan **methods = realloc(class->methods, (class->nmethods + 1) * sizeof(struct gl_plan *));
+	if (methods == NULL) {
+		gl_plan_free_method(plan);
+		luaL_error(L, "no memory for the methods of %s", class->name);
+		return; /* not reached */
+	}
+	class->methods = methods;
+	methods[class->nmethods] = plan;
+	lua_rawgeti(L, -1, 1);
+	lua_pushnumber(L, (lua_Number) class->nmethods++);
+	lua_pushcclosure(L, call_method, 2);
+	lua_pushlstring(L, name, len);
+	lua_pushvalue(L, -2);
+	lua_rawset(L, -4);
+}
+
+enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field)
+{
+	size_t len;
+	const char *name = lua_tolstring(L, key, &len);
+	struct gl_class *class = push_members(L, idx);
+
+	lua_pushvalue(L, key);
+	lua_rawget(L, -2);
+	if (lua_isnil(L, -1) && class->has_methods && name[0] >= 'A' && (name[0] <= 'Z' || name[0] < 0)) {
+		lua_pop(L, 1);
+		push_method(L, gl_handle_at(L, idx), class, name, len);
+	}
+	lua_remove(L, -2);
+	switch (lua_type(L, -1)) {
+	case LUA_TNUMBER:
+		*field = (size_t)lua_tonumber(L, -1);
+		lua_pop(L, 1);
+		return GL_MEMBER_FIELD;
+	case LUA_TFUNCTION: return GL_MEMBER_METHOD;
+	default: lua_pop(L, 1); return GL_MEMBER_NONE;
+	}
+}

@@ -1,0 +1,73 @@
+/* Error tables and the Go values behind them. A table is all that most programs want of an error, so that it costs no
+ * more than it must: the handle of the value is kept off the table, where only who asks for it finds it. */
+#include <string.h>
+
+#include "plan.h"
+
+/* Handles by error table, weak: the key in the registry, by its address */
+static const char errors_key = 0;
+
+void gl_error_bind(lua_State *L, struct gl_caller *caller, uint64_t id)
+{
+	luaL_checkstack(L, 6, NULL);
+	gl_push_table(L, &errors_key, true);
+	lua_pushvalue(L, -2);
+	gl_handle_push(L, caller, id, 0);
+	lua_rawset(L, -3);
+	lua_pop(L, 1);
+}
+
+bool gl_error_handle(lua_State *L, int idx)
+{
+	idx = lua_absindex(L, idx);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &errors_key);
+	if (lua_istable(L, -1)) {
+		lua_pushvalue(L, idx);
+		lua_rawget(L, -2);
+		lua_remove(L, -2);
+		if (gl_handle_at(L, -1) != NULL) {
+			return true;
+		}
+	}
+	lua_pop(L, 1);
+	return false;
+}
+
+bool gl_error_is(lua_State *L, int idx, uint64_t other) { return gl_handle_ask(L, idx, GL_OP_IS, other) != 0; }
+
+void gl_error_unwrap(lua_State *L, int idx)
+{
+	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_handle_op op = { .op = GL_OP_UNWRAP, .out = &out };
+
+	gl_handle_do(L, idx, &op);
+	if (op.result != 0) {
+		const uint64_t *at = out.p;
+		gl_decode_error(L, &at, caller);
+	} else {
+		lua_pushnil(L);
+	}
+	gl_buffer_give(&caller->out, &out);
+}
+
+void gl_error_as(lua_State *L, int idx, const char *name, size_t len)
+{
+	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out), in;
+	uint64_t *words = lua_newuserdata(L, (2 + (len + 7) / 8) * sizeof(*words));
+	struct gl_handle_op op = { .op = GL_OP_AS, .in = &in, .out = &out };
+
+	words[0] = len;
+	memcpy(words + 1, name, len);
+	in = (struct gl_buffer){ .p = words, .len = 1 + (len + 7) / 8 };
+	gl_handle_do(L, idx, &op);
+	if (op.result != 0) {
+		uint64_t id = out.p[0], class = out.p[1];
+		gl_buffer_give(&caller->out, &out);
+		gl_handle_push(L, caller, id, class);
+	} else {
+		gl_buffer_give(&caller->out, &out);
+		lua_pushnil(L);
+	}
+}

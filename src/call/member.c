@@ -1,0 +1,220 @@
+/* What Lua does with a handle other than calling it or passing it on: reading and writing what is in it
+ * (src/host/members.go). Each takes one crossing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "plan.h"
+
+/* Does it and pushes what Go wrote, as a value of the type that was read from inside. */
+static void read_value(lua_State *L, int idx, struct gl_handle_op *op, const struct type *type, struct gl_buffer *in)
+{
+	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	const uint64_t *at;
+
+	op->out = &out;
+	op->in = in;
+	gl_handle_do(L, idx, op);
+	if (in != NULL) {
+		gl_buffer_give(&caller->in, in);
+	}
+	at = out.p;
+	gl_decode_kept(L, &at, type, false);
+	gl_buffer_give(&caller->out, &out);
+}
+
+static struct encoder encoder_of(lua_State *L, struct gl_class *class, struct gl_buffer *in, const char *name)
+{
+	class->export.name = name;
+	return (struct encoder){ .L = L, .plan = &class->plan, .in = in };
+}
+
+static void write_value(lua_State *L, int idx, struct gl_handle_op *op, struct gl_buffer *in)
+{
+	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+
+	op->in = in;
+	op->out = &out;
+	gl_handle_do(L, idx, op);
+	gl_buffer_give(&caller->in, in);
+	gl_buffer_give(&caller->out, &out);
+}
+
+void gl_handle_field(lua_State *L, int idx, size_t i)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+
+	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_FIELD, .n = i }, class->fields[i].type, NULL);
+}
+
+void gl_handle_set_field(lua_State *L, int idx, size_t i, int value)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
+	struct encoder e = encoder_of(L, class, &in, class->fields[i].name);
+
+	gl_encode(&e, lua_absindex(L, value), class->fields[i].type, NULL);
+	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET_FIELD, .n = i }, &in);
+}
+
+void gl_handle_index(lua_State *L, int idx, uint64_t i)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+
+	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_INDEX, .n = i }, class->elem, NULL);
+}
+
+void gl_handle_set_index(lua_State *L, int idx, uint64_t i, int value)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
+	struct encoder e = encoder_of(L, class, &in, class->name);
+
+	gl_encode(&e, lua_absindex(L, value), class->elem, &(struct path){ .index = (int)i + 1 });
+	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET_INDEX, .n = i }, &in);
+}
+
+/* An element of a map; nil where the key is not there. */
+void gl_handle_key(lua_State *L, int idx, int key)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_caller *caller = class->plan.caller;
+	struct gl_buffer in = gl_buffer_take(&caller->in), out;
+	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_handle_op op = { .op = GL_OP_KEY, .in = &in, .out = &out };
+
+	key = lua_absindex(L, key);
+	gl_encode(&e, key, class->key, &(struct path){ .key = key });
+	out = gl_buffer_take(&caller->out);
+	gl_handle_do(L, idx, &op);
+	gl_buffer_give(&caller->in, &in);
+	if (op.result != 0) {
+		const uint64_t *at = out.p;
+		gl_decode_kept(L, &at, class->elem, false);
+	} else {
+		lua_pushnil(L);
+	}
+	gl_buffer_give(&caller->out, &out);
+}
+
+void gl_handle_set_key(lua_State *L, int idx, int key, int value)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
+	struct encoder e = encoder_of(L, class, &in, class->name);
+	bool is_nil = lua_isnil(L, value);
+
+	key = lua_absindex(L, key);
+	value = lua_absindex(L, value);
+	gl_encode(&e, key, class->key, &(struct path){ .key = key });
+	if (!is_nil) {
+		gl_encode(&e, value, class->elem, &(struct path){ .key = key });
+	}
+	write_value(L, idx, &(struct gl_handle_op){ .op = is_nil ? GL_OP_DELETE_KEY : GL_OP_SET_KEY }, &in);
+}
+
+void gl_handle_get(lua_State *L, int idx)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+
+	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_GET }, class->value, NULL);
+}
+
+void gl_handle_set(lua_State *L, int idx, int value)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
+	struct encoder e = encoder_of(L, class, &in, class->name);
+
+	gl_encode(&e, lua_absindex(L, value), class->value, NULL);
+	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET }, &in);
+}
+
+int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n)
+{
+	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_handle_op op = { .op = what, .n = n, .out = &out };
+
+	gl_handle_do(L, idx, &op);
+	gl_buffer_give(&caller->out, &out);
+	return op.result;
+}
+
+void gl_handle_text(lua_State *L, int idx)
+{
+	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	size_t len;
+
+	gl_handle_do(L, idx, &(struct gl_handle_op){ .op = GL_OP_TEXT, .out = &out });
+	const uint64_t *at = out.p;
+	const char *s = gl_read_string(&at, &len);
+	lua_pushlstring(L, s, len);
+	gl_buffer_give(&caller->out, &out);
+}
+
+/* ---- channels --------------------------------------------------------------------------------------------------- */
+
+enum gl_chan gl_handle_send(lua_State *L, int idx, int value, double seconds)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
+	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_handle_op op = { .op = GL_OP_SEND, .seconds = seconds };
+
+	if (class->shape == GL_SHAPE_CHAN) {
+		gl_encode(&e, lua_absindex(L, value), class->elem, NULL);
+	}
+	write_value(L, idx, &op, &in);
+	return (enum gl_chan)op.result;
+}
+
+enum gl_chan gl_handle_receive(lua_State *L, int idx, double seconds)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_caller *caller = class->plan.caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_handle_op op = { .op = GL_OP_RECEIVE, .seconds = seconds, .out = &out };
+
+	gl_handle_do(L, idx, &op);
+	if (op.result == GL_CHAN_DONE) {
+		const uint64_t *at = out.p;
+		gl_decode_kept(L, &at, class->elem, false);
+	}
+	gl_buffer_give(&caller->out, &out);
+	return (enum gl_chan)op.result;
+}
+
+/* ---- iteration -------------------------------------------------------------------------------------------------- */
+
+void gl_handle_iterate(lua_State *L, int idx)
+{
+	uint64_t id = (uint64_t)gl_handle_ask(L, idx, GL_OP_ITERATE, 0);
+
+	gl_handle_push(L, gl_handle_at(L, idx)->caller, id, gl_handle_at(L, idx)->class);
+}
+
+/* Pushes keys and values, by turns; returns how many pairs. */
+int gl_handle_next(lua_State *L, int idx, int most)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_caller *caller = class->plan.caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_handle_op op = { .op = GL_OP_NEXT, .n = (uint64_t)most, .out = &out };
+
+	luaL_checkstack(L, 2 * most + 6, NULL);
+	gl_handle_do(L, idx, &op);
+	const uint64_t *at = out.p;
+	for (int64_t i = 0; i < op.result; i++) {
+		if (class->shape == GL_SHAPE_MAP) {
+			gl_decode_kept(L, &at, class->key, false);
+		} else {
+			lua_pushnil(L);
+		}
+		gl_decode_kept(L, &at, class->elem, false);
+	}
+	gl_buffer_give(&caller->out, &out);
+	return (int)op.result;
+}
