@@ -147,8 +147,7 @@ describe("a handle", function()
     local said = {}
     for i = 1, 10 do
       local counter = module.New("c" .. i)
-      local proxy = newproxy(true)
-      getmetatable(proxy).__gc = function() said[#said + 1] = counter:Add(i) end
+      support.finalized(function() said[#said + 1] = counter:Add(i) end)
     end
     collectgarbage()
     collectgarbage()
