@@ -89,7 +89,10 @@ type lent struct {
 }
 
 // copy returns a word for the address of a copy of the n bytes at p, which is to be word i, and that address again if it
-// is the collector's to know. nil stays nil, nothing else does.
+// is the collector's to know. nil stays nil, nothing else does. It is not inlined: what may be kept must not be made on the
+// caller's stack.
+//
+//go:noinline
 func (l *lent) copy(i int, p *byte, n int, isLent bool) (uintptr, unsafe.Pointer) {
 	switch {
 	case p == nil:
