@@ -168,16 +168,7 @@ describe("a handle", function()
     local said = {}
     for i = 1, 10 do
       local counter = module.New("c" .. i)
-<<<<<<< HEAD
-      local function finalize() said[#said + 1] = counter:Add(i) end
-      if _VERSION == "Lua 5.1" then
-        getmetatable(newproxy(true)).__gc = finalize
-      else
-        setmetatable({}, { __gc = finalize })
-      end
-=======
       support.finalized(function() said[#said + 1] = counter:Add(i) end)
->>>>>>> bench
     end
     collectgarbage()
     collectgarbage()
