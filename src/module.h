@@ -168,7 +168,8 @@ size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_sym
  * offset into it returned; -1 when nobody has it. */
 int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name);
 
-/* The same, with all that is known of the symbol: of the host's, kind is 'T' for a function and '?' for anything else. */
+/* The same, with all that is known of the symbol: of the host's, kind is 'T' for a function and '?' for anything else.
+ */
 bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct gl_module_symbol *sym);
 
 struct gl_module_stats {

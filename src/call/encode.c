@@ -423,6 +423,9 @@ static size_t find_field(struct encoder *e, int idx, const struct type *type, co
 
 	if (type->by_key == NULL) {
 		gl_type_make_keys(e->L, type);
+		if (type->by_key == NULL) {
+			return 0; /* not reached: it raises without memory */
+		}
 	}
 	for (uint32_t at = gl_key_hash(key); type->by_key[at & type->mask] != 0; at++) {
 		size_t i = type->by_key[at & type->mask] - 1;
