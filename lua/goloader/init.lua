@@ -234,6 +234,7 @@ local explain_func = Func.explain
 ---@return goloader.Explanation|nil explanation
 ---@return goloader.Error|nil err
 function Func:explain()
+  road.check(self, "explain")
   local found, err = explain_func(self)
   if not found then return fail(err) end
   return explain.new(found, self:road())
@@ -792,13 +793,11 @@ end
 
 --- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
 --- a timeout it does not block.
----@param timeout number|nil  seconds to wait for something to do
+---@param timeout number|nil  seconds to wait for something to do; a negative one has no end while a job is under way
 ---@return integer finished  jobs, since the last step
 function goloader.step(timeout)
   check_host "step"
-  if timeout ~= nil and type(timeout) ~= "number" then
-    misuse(2, "goloader.step: a timeout in seconds expected, got %s", type(timeout))
-  end
+  jobs.check_timeout(timeout, "goloader.step", 2)
   return jobs.step(timeout)
 end
 
