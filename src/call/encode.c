@@ -559,7 +559,10 @@ static void check_fits(struct encoder *e, int idx, const struct type *type, cons
 		gl_encode_fail(e, path, "%s expected, got a handle that was released", type->name);
 	}
 	if (type->kind != GL_KIND_ANY && !fits(e, idx, type)) {
-		gl_encode_fail(e, path, "%s expected, got a handle of %s", type->name, gl_handle_type(e->L, idx));
+		const char *given = gl_handle_type(e->L, idx);
+
+		gl_encode_fail(e, path, "%s expected, got a handle of %s%s", type->name, given,
+			       strcmp(given, type->name) == 0 ? " of another module" : "");
 	}
 }
 
