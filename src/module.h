@@ -104,7 +104,9 @@ size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, b
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
 struct gl_unload {
 	enum gl_prove prove;
-	bool drop_handles;   /* Lua's handles of its values stand for nothing then, and do not hold it */
+	bool drop_handles;        /* Lua's handles of its values stand for nothing then, and do not hold it */
+	struct gl_module **along; /* modules that go with it, all or none: they may use it */
+	size_t nalong;
 	bool held_by_handle; /* out: with GL_EBUSY, whether a handle is the reason */
 };
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
@@ -168,7 +170,8 @@ size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_sym
  * offset into it returned; -1 when nobody has it. */
 int64_t gl_module_symbolize(const struct gl_module *mod, uintptr_t addr, const char **name);
 
-/* The same, with all that is known of the symbol: of the host's, kind is 'T' for a function and '?' for anything else. */
+/* The same, with all that is known of the symbol: of the host's, kind is 'T' for a function and '?' for anything else.
+ */
 bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct gl_module_symbol *sym);
 
 struct gl_module_stats {
