@@ -1,8 +1,8 @@
 -- Functions that nobody has compiled: instances of generic ones.
 --
--- A generic function has no code until somebody names an instance of it, which here is Lua, at run time. So a package is
--- made up that imports the module's and does nothing but call the instance, is compiled against the archives that the
--- module was compiled against, and loaded as a module that uses that one.
+-- A generic function has no code until somebody names an instance of it, which here is Lua, at run time. So a package
+-- is made up that imports the module's and does nothing but call the instance. It is compiled against the archives that
+-- the module was compiled against, and loaded as a module that uses that one.
 --
 -- It takes two runs of the compiler, which last some milliseconds each. An exported function needs its parameters'
 -- types in writing, and who asks for `Max[int]` has not said them: the first run compiles a variable,
