@@ -116,13 +116,16 @@ end
 
 -- The first complaint of the compiler, without its position, which is in a file that nobody has written. That imports
 -- are not used only follows from another one.
-local function complaint(made, output)
+local function complaint(made, output, imports)
   local line
   for each in output:gmatch "[^\n]+" do
     each = each:match "^.-:%d+:%d+: (.*)" or each
     if not line and not each:find "imported and not used" then line = each end
   end
   line = (line or output:match "^[^\n]*"):gsub(" %(declared at [^)]*%)", "")
+  for path, import_name in pairs(imports.names) do
+    line = line:gsub("%f[%w_]" .. import_name .. "%.", (last_element(path):gsub("%%", "%%%%")) .. ".")
+  end
   local name = made.text:match "^[^%[]*"
   if line == "undefined: " .. name then
     line = ("%s exports no %s"):format(made.interface.path, name)
@@ -131,7 +134,7 @@ local function complaint(made, output)
   elseif line:find "cannot index" or line:find "is not a generic" then
     line = name .. " is not generic"
   end
-  return refuse(made, (line:gsub("GoloaderInstance", "it")))
+  return refuse(made, line)
 end
 
 local function compile(made, file, source, imports, options)
@@ -166,7 +169,7 @@ local function compile(made, file, source, imports, options)
     "-importcfg", made.dir .. "/importcfg", "-c=1", made.dir .. "/" .. file .. ".go" })
   if not job then return nil, err end
   local ok, output = job:wait()
-  if not ok then return complaint(made, output) end
+  if not ok then return complaint(made, output, imports) end
   return object
 end
 
