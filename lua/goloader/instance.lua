@@ -86,7 +86,9 @@ local function find_package(name, interface, std)
     local found = {}
     for path in pairs(archives) do
       local is_internal = ("/" .. path .. "/"):find("/internal/", 1, true) or path:find "^vendor/"
-      if last_element(path) == name and not is_internal then found[#found + 1] = path end
+      local first = path:match "^(.*)/v%d+$" -- "json" is encoding/json, whatever versions Go adds
+      local is_later = first and archives == std and std[first]
+      if last_element(path) == name and not is_internal and not is_later then found[#found + 1] = path end
     end
     table.sort(found)
     if found[2] then return nil, ("%s may be %s: name it in full"):format(name, table.concat(found, " or ")) end
