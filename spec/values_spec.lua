@@ -277,6 +277,14 @@ end
 
 types["generic functions"] = function()
   assert.equal(4, handles.MaxInt(3, 4))
+  local shop = assert(support.host():build "spec/testdata/generics/generics.go")
+  assert.equal(4, shop["Max[int]"](3, 4))
+  assert.same({ a = 1 }, shop:instantiate "Map[string, int]"({ "a" }, 1))
+  assert.matches("not exported", select(2, shop:instantiate "Hide[int]").message)
+  assert(shop:unload())
+  local no, err = handles:instantiate "Max[int]"
+  assert.is_nil(no)
+  assert.matches("not built from source", err.message)
 end
 
 types["`...T`"] = function()

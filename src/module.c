@@ -1138,22 +1138,43 @@ static void set_part(struct gl_part *part, const struct gl_module *mod)
 				  .high = mod->base + mod->size };
 }
 
-/* What the runtime is to forget: the module and its extensions. The result is the caller's to free. */
-static struct gl_part *all_parts(const struct gl_module *mod, size_t *n)
+static size_t count_parts(const struct gl_module *mod)
 {
-	size_t total = 1;
+	size_t n = 1;
 
 	for (const struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
-		total++;
+		n++;
+	}
+	return n;
+}
+
+static size_t set_parts(struct gl_part *parts, const struct gl_module *mod)
+{
+	size_t n = 0;
+
+	/* without anything in it, it was never published */
+	if (mod->base != NULL) {
+		set_part(&parts[n++], mod);
+	}
+	for (const struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
+		set_part(&parts[n++], m);
+	}
+	return n;
+}
+
+/* What the runtime is to forget: the module, those that go along, and their extensions. The result is the caller's to
+ * free. */
+static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_unload *how, size_t *n)
+{
+	size_t total = count_parts(mod);
+
+	for (size_t i = 0; i < how->nalong; i++) {
+		total += count_parts(how->along[i]);
 	}
 	struct gl_part *parts = calloc(total, sizeof(*parts));
-	*n = 0;
-	/* without anything in it, it was never published */
-	if (parts != NULL && mod->base != NULL) {
-		set_part(&parts[(*n)++], mod);
-	}
-	for (const struct gl_module *m = mod->extensions; parts != NULL && m != NULL; m = m->next) {
-		set_part(&parts[(*n)++], m);
+	*n = parts == NULL ? 0 : set_parts(parts, mod);
+	for (size_t i = 0; parts != NULL && i < how->nalong; i++) {
+		*n += set_parts(parts + *n, how->along[i]);
 	}
 	return parts;
 }
@@ -1228,7 +1249,7 @@ static int retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 {
 	struct gl_host *host = mod->host;
 	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
-	struct gl_part *parts = all_parts(mod, &r.nparts);
+	struct gl_part *parts = all_parts(mod, how, &r.nparts);
 	struct type_cache *caches = all_caches(host, mod, &r.ncaches);
 	int busy = 0;
 
@@ -1252,8 +1273,21 @@ static int retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		free(r.reason);
 		return -1;
 	}
+	for (size_t i = 0; i < how->nalong; i++) {
+		forget_module(how->along[i], r.constants_stay != 0);
+	}
 	forget_module(mod, r.constants_stay != 0);
 	return 0;
+}
+
+static bool goes_along(const struct gl_unload *how, const struct gl_module *mod)
+{
+	for (size_t i = 0; i < how->nalong; i++) {
+		if (how->along[i] == mod) {
+			return true;
+		}
+	}
+	return false;
 }
 
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
@@ -1265,7 +1299,7 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 		return -1;
 	}
 	for (const struct gl_module *m = mod->host->modules; mod->nusers > 0 && m != NULL; m = m->next) {
-		if (is_using(m, mod)) {
+		if (is_using(m, mod) && !goes_along(how, m)) {
 			return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: module %s uses it", mod->name,
 				       m->name);
 		}

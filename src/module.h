@@ -104,7 +104,9 @@ size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, b
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
 struct gl_unload {
 	enum gl_prove prove;
-	bool drop_handles;   /* Lua's handles of its values stand for nothing then, and do not hold it */
+	bool drop_handles;        /* Lua's handles of its values stand for nothing then, and do not hold it */
+	struct gl_module **along; /* modules that go with it, all or none: they may use it */
+	size_t nalong;
 	bool held_by_handle; /* out: with GL_EBUSY, whether a handle is the reason */
 };
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);

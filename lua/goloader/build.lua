@@ -25,6 +25,7 @@ local build = {}
 ---  dependencies first, the package built last
 ---@field archives table<string, { file: string, version: string }>  of third-party packages, by import path
 ---@field name string  the package's name: "main"
+---@field interface goloader.Interface
 ---@field package temporary string[]
 local Objects = {}
 Objects.__index = Objects
@@ -33,6 +34,24 @@ Objects.__index = Objects
 function Objects:remove()
   for _, file in ipairs(self.temporary) do os.remove(file) end
   self.temporary = {}
+end
+
+--- What others compile against, who import the package built.
+---@class goloader.Interface
+---@field path string  import path
+---@field name string
+---@field archives table<string, string>  of the packages that it imports, by import path
+---@field file string|nil  its archive in Go's build cache
+---@field export_data string|nil  or the part of its archive that importers read
+
+-- The first member of an archive, which is all that the compiler reads of what a package imports.
+local function read_export_data(archive)
+  local f = assert(io.open(archive, "rb"))
+  local head = f:read(8 + 60) -- the archive's own head, and the member's (ar(5))
+  local size = tonumber(head:sub(8 + 49, 8 + 58))
+  local data = f:read(size + size % 2)
+  f:close()
+  return head .. data
 end
 
 -- ---- reading the head of a Go file --------------------------------------------------------------------------------
@@ -308,7 +327,7 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, name, dependencies, archives)
+local function compiled(job, object, interface, dependencies, archives)
   return setmetatable({
     job = job,
     finish = function()
@@ -320,7 +339,10 @@ local function compiled(job, object, name, dependencies, archives)
       local files = {}
       for i, dependency in ipairs(dependencies) do files[i] = dependency end
       files[#files + 1] = { file = object }
-      return setmetatable({ files = files, archives = archives, name = name, temporary = { object } }, Objects)
+      interface.export_data = read_export_data(object)
+      return setmetatable({
+        files = files, archives = archives, name = interface.name, interface = interface, temporary = { object },
+      }, Objects)
     end,
   }, Build)
 end
@@ -383,7 +405,9 @@ local function plain(tc, target, opts)
   end
   local job, object = start_compile(tc, target.dir, files, path, lang, importcfg, opts)
   if not job then return nil, object end
-  return compiled(job, object, heads[1].name, {}, {})
+  local archives = {}
+  for _, import in ipairs(wanted) do archives[import] = std[import] end
+  return compiled(job, object, { path = path, name = heads[1].name, archives = archives }, {}, {})
 end
 
 -- All that decides which files and archives take part, but not the function bodies of the package itself. Packages of
@@ -443,7 +467,8 @@ local function known(tc, target, opts, memory)
     os.remove(importcfg)
     return nil, object
   end
-  local started = compiled(job, object, record.name, record.dependencies, record.third_party)
+  local interface = { path = record.path, name = record.name, archives = record.archives }
+  local started = compiled(job, object, interface, record.dependencies, record.third_party)
   return setmetatable({
     job = job,
     finish = function()
@@ -532,7 +557,7 @@ local function listed(tc, target, opts, memory)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
 
-    local files, third_party, dirs, all, importcfg = {}, {}, {}, {}, {}
+    local files, third_party, dirs, all, importcfg, archives = {}, {}, {}, {}, {}, {}
     for i, package in ipairs(packages) do
       if package.own or opts.private and not package.std then
         files[#files + 1] = package.file ~= "" and { file = package.file, dir = package.dir } or nil
@@ -541,10 +566,12 @@ local function listed(tc, target, opts, memory)
       end
       if i < #packages and package.file ~= "" then
         all[#all + 1] = package.file
+        archives[package.path] = package.file
         importcfg[#importcfg + 1] = ("packagefile %s=%s\n"):format(package.path, package.file)
         if not package.std then dirs[#dirs + 1] = package.dir end
       end
     end
+    local path = last.name == "main" and "main" or last.path
     local _, lang = package_identity(tc, target, last.name)
     if memory and last.one and lang and not tc.flags[1] then
       local roots, imports = read_imports(packages)
@@ -558,9 +585,10 @@ local function listed(tc, target, opts, memory)
         dirs = dirs,
         compiled = all,
         importcfg = table.concat(importcfg),
+        archives = archives,
         files = go_files,
         name = last.name,
-        path = last.name == "main" and "main" or last.path,
+        path = path,
         lang = lang,
         dependencies = dependencies,
         third_party = third_party,
@@ -569,7 +597,10 @@ local function listed(tc, target, opts, memory)
         private = opts.private,
       }
     end
-    return setmetatable({ files = files, archives = third_party, name = last.name, temporary = {} }, Objects)
+    return setmetatable({
+      files = files, archives = third_party, name = last.name, temporary = {},
+      interface = { path = path, name = last.name, archives = archives, file = last.file },
+    }, Objects)
   end
   return setmetatable({ job = job, finish = finish }, Build)
 end

@@ -20,6 +20,7 @@ end
 local build = require "goloader.build"
 local cgo = require "goloader.cgo"
 local explain = require "goloader.explain"
+local instance = require "goloader.instance"
 local jobs = require "goloader.jobs"
 local policy = require "goloader.policy"
 local road = require "goloader.road"
@@ -125,7 +126,9 @@ function Module:unload(options)
   if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
   end
-  local ok, err = s.core:unload(options.prove, options.handles == "drop")
+  local along = {}
+  for _, made in pairs(s.instances) do along[#along + 1] = made.core end
+  local ok, err = s.core:unload(options.prove, options.handles == "drop", along)
   if not ok then return fail(err) end
   s.forget()
   return true
@@ -153,6 +156,22 @@ function Module:new(type_name, value)
   if type(type_name) ~= "string" then misuse(2, "module:new: a type's name expected, got %s", type(type_name)) end
   if not is_export(type_name) then misuse(2, "module:new: %s is no exported type's name", type_name) end
   return s.core:new(type_name, value)
+end
+
+local instantiate
+
+--- An instance of a generic function, which is compiled and loaded at the first call that asks for it: `"Max[int]"`,
+--- `"Map[string, shop.Item]"`. It is the module's, and goes with it. `module["Max[int]"]` is the same, but raises what
+--- is returned here as an error.
+---@param name string  with type arguments: types of Go, of the module, of packages that it imports, of Go's library
+---@return goloader.Func|nil
+---@return goloader.Error|nil err  code "compile": what the compiler has against it
+function Module:instantiate(name)
+  local s = module_of(self, "instantiate")
+  if type(name) ~= "string" then misuse(2, "module:instantiate: a function's name expected, got %s", type(name)) end
+  local fn, err = instantiate(s, name)
+  if not fn then return fail(err) end
+  return fn
 end
 
 ---@class goloader.Parameter
@@ -294,8 +313,15 @@ local function new_module(loaded, name, object_bytes)
   end
   cores[loaded] = true
   -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
+  local s
   local functions = setmetatable({}, {
     __index = function(functions, field)
+      if type(field) == "string" and field:find("[", 1, true) then
+        local fn, err = instantiate(s, field)
+        if not fn then misuse(2, "%s", err.message) end
+        functions[field] = fn
+        return fn
+      end
       if not is_export(field) then return Module[field] end
       if variables[field] then return loaded:get(field) end
       local fn = loaded:func(field)
@@ -304,12 +330,14 @@ local function new_module(loaded, name, object_bytes)
     end,
   })
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
-  state[self] = {
-    core = loaded, name = name, variables = variables, object_bytes = object_bytes,
+  s = {
+    core = loaded, name = name, instances = {}, variables = variables, object_bytes = object_bytes,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end
+      s.instances = {}
     end,
   }
+  state[self] = s
   return self
 end
 
@@ -317,6 +345,8 @@ end
 
 ---@class goloader.Host
 ---@field package core userdata
+---@field package path string
+---@field package desc string  file
 ---@field package memory table  what builds have learnt
 ---@field package archives table<string, string>  named so far, by import path
 ---@field package judge nil|fun(import_path: string, importer: string, standard: boolean): boolean, string|nil
@@ -499,6 +529,15 @@ local function name_sources(err, files)
   return err
 end
 
+local function load_core(self, files, options, check, uses)
+  local loaded, err = with_wants(self,
+    { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
+      library = options.library, check = check },
+    function(load_options) return self.core:load(files, load_options) end)
+  if not loaded then return nil, name_sources(err, files) end
+  return loaded
+end
+
 local function load(self, files, name, options, check)
   local object_bytes = 0
   for _, file in ipairs(files) do object_bytes = object_bytes + (lfs.attributes(file.file, "size") or 0) end
@@ -511,11 +550,8 @@ local function load(self, files, name, options, check)
     end
     uses[i] = s.core
   end
-  local loaded, err = with_wants(self,
-    { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
-      library = options.library, check = check },
-    function(load_options) return self.core:load(files, load_options) end)
-  if not loaded then return fail(name_sources(err, files)) end
+  local loaded, err = load_core(self, files, options, check, uses)
+  if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
 end
 
@@ -586,6 +622,40 @@ local function compile(self, method, paths, options)
   return objects, table.concat(paths, " ")
 end
 
+-- Loads one instance of a generic function of a module (see goloader.instance).
+local function load_instance(s, text)
+  local source = s.source
+  if not source then
+    return nil, { code = "unsupported", message = ("%s: no instances of what was not built from source by host:build")
+      :format(s.name) }
+  end
+  local self = source.host
+  local tools, err = self:toolchain()
+  if not tools then return nil, err end
+  local judges = judges_of(self, "build", source.imports)
+  return instance.build(tools, source.interface, text, self.desc, judges, function(object)
+    return load_core(self, { { file = object } }, {}, nil, { s.core })
+  end)
+end
+
+function instantiate(s, name)
+  local text = instance.normalize(name)
+  if not text then
+    return nil, { code = "compile", message = ("%s: an exported generic function with its type arguments expected, "
+      .. "\"Max[int]\""):format(name) }
+  end
+  if not s.core:is_loaded() then return nil, { code = "closed", message = s.name .. " was unloaded" } end
+  local made = s.instances[text]
+  if not made then
+    local loaded, err = load_instance(s, text)
+    if not loaded then return nil, err end
+    made = { core = loaded, fn = road.equip(loaded:func(text:match "^[^%[]*")) }
+    cores[loaded] = true
+    s.instances[text] = made
+  end
+  return made.fn
+end
+
 ---@class goloader.HostBuildOptions: goloader.BuildOptions
 ---@field run_init boolean|nil
 ---@field imports goloader.Policy|nil  which packages may be imported
@@ -608,6 +678,9 @@ function Host:build(paths, options)
     twice = options.private and "other" or "refuse",
   })
   objects:remove()
+  if module then
+    state[module].source = { host = self, interface = objects.interface, imports = options.imports }
+  end
   if err and err.code == "mismatch" and err.message:find("another version of", 1, true) and not options.private then
     err.message = err.message .. " (with private = true the module gets its own)"
   end
@@ -747,7 +820,9 @@ function goloader.host(options)
   end
   local started, err = core.host_start(path, options.desc)
   if not started then return fail(err) end
-  running = setmetatable({ core = started, path = path, memory = {}, archives = {} }, Host)
+  running = setmetatable({
+    core = started, path = path, desc = options.desc or path .. ".desc", memory = {}, archives = {},
+  }, Host)
   jobs.set_host(started, fail)
   return running
 end

@@ -105,14 +105,14 @@ static bool is_called(const struct binding_module *m)
 	return false;
 }
 
-/* Says which functions have jobs under way, if any have. */
-static bool has_jobs(const struct binding_module *m, struct gl_error *err)
+/* Says which functions have jobs under way, if any have; name is that of the module to be unloaded. */
+static bool has_jobs(const struct binding_module *m, const char *name, struct gl_error *err)
 {
 	for (size_t i = 0; i < m->nexports; i++) {
 		uint32_t n = m->plans[i] == NULL ? 0 : gl_plan_jobs(m->plans[i]);
 
 		if (n > 0) {
-			gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %u %s of %s under way", m->name, n,
+			gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %u %s of %s under way", name, n,
 				n == 1 ? "job" : "jobs", m->exports[i].name);
 			return true;
 		}
@@ -153,6 +153,56 @@ void binding_push_module(lua_State *L, struct gl_module *mod, int host, const ch
 	}
 }
 
+/* A module and those that go along with it: the modules of the list at idx, which may be nil. The arrays are Lua's, on
+ * the stack. */
+struct group {
+	struct binding_module **members; /* the module itself first */
+	size_t n;
+	struct gl_module **along;
+};
+
+static void read_group(lua_State *L, struct binding_module *m, int idx, struct group *group)
+{
+	size_t n = lua_istable(L, idx) ? lua_rawlen(L, idx) : 0;
+
+	/* NOLINTBEGIN(bugprone-sizeof-expression): arrays of pointers */
+	group->members = lua_newuserdata(L, (n + 1) * sizeof(*group->members));
+	group->along = lua_newuserdata(L, (n + 1) * sizeof(*group->along));
+	/* NOLINTEND(bugprone-sizeof-expression) */
+	group->n = n + 1;
+	group->members[0] = m;
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, idx, (int)i + 1);
+		group->along[i] = binding_check_module(L, -1);
+		group->members[i + 1] = lua_touserdata(L, -1);
+		lua_pop(L, 1); /* the list keeps it alive */
+	}
+}
+
+/* Is a call or a job under way, which the stacks of Go may not show? */
+static bool is_group_busy(const struct group *group, struct gl_error *err)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		if (is_called(group->members[i])) {
+			gl_fail(err, GL_EBUSY,
+				"module %s can't be unloaded: called from its own code, by this Lua state",
+				group->members[0]->name);
+			return true;
+		}
+		if (has_jobs(group->members[i], group->members[0]->name, err)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void free_group_plans(const struct group *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		free_plans(group->members[i]);
+	}
+}
+
 static bool try_to_unload(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
 {
 	gl_caller_flush(m->host->caller);
@@ -162,7 +212,7 @@ static bool try_to_unload(struct binding_module *m, struct gl_unload *how, struc
 	return unloaded;
 }
 
-/* module:unload([prove = "all"[, drop handles?]]) -> true */
+/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "code", "all", NULL };
@@ -170,32 +220,33 @@ static int module_unload(lua_State *L)
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
 				 .drop_handles = lua_toboolean(L, 3) };
+	struct group group;
 
-	if (is_called(m)) {
-		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded: called from its own code, by this Lua state",
-			m->name);
-		return binding_fail(L, &err);
-	}
-	if (has_jobs(m, &err)) {
+	read_group(L, m, 4, &group);
+	how.along = group.along;
+	how.nalong = group.n - 1;
+	if (is_group_busy(&group, &err)) {
 		return binding_fail(L, &err);
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
-	free_plans(m);
+	free_group_plans(&group);
 	bool unloaded = try_to_unload(m, &how, &err);
 	if (!unloaded && how.held_by_handle) {
 		/* Perhaps Lua has no use for it, and has not found that out: a finalizer takes one collection to be
 		 * called, what it was the last to refer to another one. */
 		lua_gc(L, LUA_GCCOLLECT, 0);
 		lua_gc(L, LUA_GCCOLLECT, 0);
-		free_plans(m); /* a finalizer may have called its functions */
+		free_group_plans(&group); /* a finalizer may have called its functions */
 		unloaded = try_to_unload(m, &how, &err);
 	}
 	if (!unloaded) {
 		return binding_fail(L, &err);
 	}
 	gl_handle_forget_classes(L, m->host->caller);
-	m->nexports = 0;
-	m->host->nmodules--;
+	for (size_t i = 0; i < group.n; i++) {
+		group.members[i]->nexports = 0;
+		group.members[i]->host->nmodules--;
+	}
 	lua_pushboolean(L, 1);
 	return 1;
 }

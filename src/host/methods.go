@@ -19,8 +19,8 @@ type method struct {
 	ifn, tfn  int32 // code: called by way of an interface, or directly
 }
 
-// isThere tells whether the linker has kept the method.
-func (m *method) isThere() bool { return m.typ != 0 && m.typ != -1 && m.tfn != 0 && m.tfn != -1 }
+// isThere tells whether the linker has kept the method. Its code may well be the first of a module's, at offset 0.
+func (m *method) isThere() bool { return m.typ != 0 && m.typ != -1 && m.tfn != -1 }
 
 // nameOf reads an internal/abi.Name: a byte of flags, the length in bytes of seven bits, then the name.
 func (m *method) nameOf(t unsafe.Pointer) string {

@@ -352,18 +352,22 @@ static bool bind_fixed(struct link *l, struct lsym *s)
 }
 
 /* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */
-static bool bind_given(struct link *l, struct lsym *s, enum unit_id unit)
+static bool bind_file(struct link *l, struct lsym *s, bool is_used, enum unit_id unit)
 {
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		struct lpkg *p = &l->packages[i];
-		const struct ldef *def =
-			p->is_used != (unit == UNIT_USED) ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
+		const struct ldef *def = p->is_used != is_used ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
 		if (def != NULL) {
 			place(l, s, def->obj, def->idx, unit);
 			return s->state != SYM_ABSENT;
 		}
 	}
 	return false;
+}
+
+static bool bind_given(struct link *l, struct lsym *s, enum unit_id unit)
+{
+	return bind_file(l, s, unit == UNIT_USED, unit);
 }
 
 /* F·f where nobody defines it: a word in read-only data that holds F's address. */
@@ -462,9 +466,10 @@ static void bind_used(struct link *l, struct lsym *s, enum unit_id view, const s
 			return;
 		}
 	}
+	/* A root may be what the module's own object is the first to describe: map[int]used.T. */
 	if (obj != NULL && is_settled(obj, idx)) {
 		place(l, s, obj, idx, UNIT_USED);
-	} else if (!bind_given(l, s, UNIT_USED)) {
+	} else if (!bind_given(l, s, UNIT_USED) && !bind_file(l, s, false, UNIT_USED)) {
 		bind_funcval(l, s, view, s->self);
 	}
 }
