@@ -412,9 +412,13 @@ describe("goloader.step", function()
     local start = clock()
     goloader.step()
     assert.is_true(clock() - start < 0.1)
-    start = clock()
-    goloader.step(0.03)
-    local waited = clock() - start
+    local waited
+    for _ = 1, 5 do -- a job that another test has left may end meanwhile
+      start = clock()
+      local finished = goloader.step(0.03)
+      waited = clock() - start
+      if finished == 0 then break end
+    end
     assert.is_true(waited >= 0.03 and waited < 0.15, waited)
     job:wait()
     assert.error_matches(function() goloader.step "x" end, "a timeout in seconds expected, got string")

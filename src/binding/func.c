@@ -37,7 +37,7 @@ static struct binding_func *check_func(lua_State *L)
 	struct binding_func *f = lua_touserdata(L, 1);
 
 	if (f == NULL || lua_rawlen(L, 1) != sizeof(*f) || f->mark != func_mark) {
-		luaL_argerror(L, 1, "a function of a module expected");
+		luaL_error(L, "a function of a module expected, got %s", luaL_typename(L, 1));
 	}
 	return f;
 }
