@@ -90,9 +90,9 @@ describe("what is called with a dot", function()
     local host, job = support.host(), ends.Fine:async(1)
     for _, method in ipairs { "road", "map", "each", "explain" } do
       for _, wrong in ipairs { 1, "x", host, {} } do
-        refuses("fn:" .. method .. ": a function of a module expected, got " .. type(wrong), ends.Fine[method], wrong)
+        refuses("a function of a module expected, got " .. type(wrong), ends.Fine[method], wrong)
       end
-      refuses("fn:" .. method .. ": a function of a module expected, got nil", ends.Fine[method])
+      refuses("a function of a module expected, got nil", ends.Fine[method])
     end
     refuses("a function of a module expected, got number", ends.Fine.road, 1, "capi")
     assert.is_nil(debug.getmetatable(1))
