@@ -302,6 +302,7 @@ static int handle_pairs(lua_State *L)
 static bool push_error_handle(lua_State *L, int idx)
 {
 	if (gl_handle_at(L, idx) != NULL) {
+		gl_handle_check(L, idx);
 		lua_pushvalue(L, idx);
 		return true;
 	}

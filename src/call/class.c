@@ -164,6 +164,7 @@ static struct gl_class *push_members(lua_State *L, int idx)
 	struct gl_handle *h = gl_handle_at(L, idx);
 	struct gl_class *class = NULL;
 
+	gl_handle_check(L, idx);
 	idx = lua_absindex(L, idx);
 	if (h->is_open) {
 		lua_getuservalue(L, idx);

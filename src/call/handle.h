@@ -20,6 +20,9 @@ void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller);
 /* The metatable of handles, at idx, which gets a finalizer. */
 void gl_lua_set_handle_metatable(lua_State *L, int idx);
 
+/* Raises if the handle at idx was finalized: when the Lua state is closed others' finalizers may have it still. */
+void gl_handle_check(lua_State *L, int idx);
+
 enum gl_member { GL_MEMBER_NONE, GL_MEMBER_FIELD, GL_MEMBER_METHOD };
 /* What the string at key names in its class: a field, whose number is set, or a method, which is pushed. */
 enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field);
