@@ -240,8 +240,9 @@ static int next_field(lua_State *L)
 	return 2;
 }
 
-/* next(iterator, …) of all others; upvalues: a table of keys and elements that were read already, how many pairs are in
- * it, how many of them were given, how many were given before, and how many are read at a time */
+/* next(iterator, …) of all others. LuaJIT's traces keep the iterators that they were recorded with: what was given has
+ * to be forgotten. Upvalues: a table of keys and elements that were read already, how many pairs are in it, how many of
+ * them were given, how many were given before, and how many are read at a time */
 static int next_pair(lua_State *L)
 {
 	int n = (int)lua_tointeger(L, lua_upvalueindex(2)), given = (int)lua_tointeger(L, lua_upvalueindex(3));
@@ -265,12 +266,16 @@ static int next_pair(lua_State *L)
 	}
 	lua_pushinteger(L, given + 1);
 	lua_replace(L, lua_upvalueindex(3));
-	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 1);
-	if (lua_isnil(L, -1)) {
-		lua_pop(L, 1);
-		lua_pushinteger(L, before + given + 1);
+	lua_settop(L, 1);
+	for (int i = 1; i <= 2; i++) {
+		lua_rawgeti(L, lua_upvalueindex(1), 2 * given + i);
+		lua_pushnil(L);
+		lua_rawseti(L, lua_upvalueindex(1), 2 * given + i);
 	}
-	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 2);
+	if (lua_isnil(L, 2)) {
+		lua_pushinteger(L, before + given + 1);
+		lua_replace(L, 2);
+	}
 	return 2;
 }
 
