@@ -85,6 +85,18 @@ describe("a handle of a type that another module has too", function()
   end)
 end)
 
+describe("a sequence", function()
+  it("has no elements that would be lost", function()
+    assert.equal(6, ends.Sum { 1, 2, 3 })
+    assert.equal(6, ends.Sum { [3] = 3, [1] = 1, [2] = 2 })
+    assert.equal(0, ends.Sum {})
+    for _, odd in ipairs { { [0] = 1, 2 }, { [1] = 1, [3] = 3 }, { [3] = 3, [1] = 1 }, { [0] = 1 }, { 1, x = 2 },
+      { [-1] = 1, 2 }, { [1.5] = 1, 2 }, { 1, nil, 3 } } do
+      refuses("parameter 'numbers'", ends.Sum, odd)
+    end
+  end)
+end)
+
 describe("what is called with a dot", function()
   it("says that it is no method of what it was given", function()
     local host, job = support.host(), ends.Fine:async(1)

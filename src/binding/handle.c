@@ -171,6 +171,13 @@ static int handle_call(lua_State *L)
 	return gl_handle_call(L);
 }
 
+/* handle:keep(method, arguments…) -> results, left in Go as handles */
+static int handle_keep(lua_State *L)
+{
+	check_handle(L);
+	return gl_handle_call_keeping(L);
+}
+
 /* ---- channels --------------------------------------------------------------------------------------------------- */
 
 static int chan_failed(lua_State *L, enum gl_chan why)
@@ -363,9 +370,16 @@ void binding_open_handle(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg methods[] = {
-		{ "get", handle_get },   { "set", handle_set },         { "type", handle_type },
-		{ "copy", handle_copy }, { "release", handle_release }, { "send", handle_send },
-		{ "recv", handle_recv }, { "close", handle_close },     { "pairs", handle_pairs },
+		{ "get", handle_get },
+		{ "set", handle_set },
+		{ "type", handle_type },
+		{ "copy", handle_copy },
+		{ "release", handle_release },
+		{ "send", handle_send },
+		{ "recv", handle_recv },
+		{ "close", handle_close },
+		{ "pairs", handle_pairs },
+		{ "keep", handle_keep },
 		{ NULL, NULL },
 	};
 

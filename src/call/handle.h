@@ -54,6 +54,8 @@ int gl_handle_next(lua_State *L, int idx, int most);
 
 /* A lua_CFunction's body: calls the function that the handle at 1 stands for, with the arguments above it. */
 int gl_handle_call(lua_State *L);
+/* Likewise: calls its method that the string at 2 names, and leaves the results in Go as gl_plan_call_keeping does. */
+int gl_handle_call_keeping(lua_State *L);
 
 /* Pushes a handle of a new variable, by the address of its type's descriptor. */
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name);
