@@ -85,16 +85,28 @@ describe("a handle of a type that another module has too", function()
   end)
 end)
 
+describe("a sequence", function()
+  it("has no elements that would be lost", function()
+    assert.equal(6, ends.Sum { 1, 2, 3 })
+    assert.equal(6, ends.Sum { [3] = 3, [1] = 1, [2] = 2 })
+    assert.equal(0, ends.Sum {})
+    for _, odd in ipairs { { [0] = 1, 2 }, { [1] = 1, [3] = 3 }, { [3] = 3, [1] = 1 }, { [0] = 1 }, { 1, x = 2 },
+      { [-1] = 1, 2 }, { [1.5] = 1, 2 }, { 1, nil, 3 } } do
+      refuses("parameter 'numbers'", ends.Sum, odd)
+    end
+  end)
+end)
+
 describe("what is called with a dot", function()
   it("says that it is no method of what it was given", function()
     local host, job = support.host(), ends.Fine:async(1)
     for _, method in ipairs { "road", "map", "each", "explain" } do
       for _, wrong in ipairs { 1, "x", host, {} } do
-        refuses("a function of a module expected, got " .. type(wrong), ends.Fine[method], wrong)
+        refuses("a function of a module expected", ends.Fine[method], wrong)
       end
-      refuses("a function of a module expected, got nil", ends.Fine[method])
+      refuses("a function of a module expected", ends.Fine[method])
     end
-    refuses("a function of a module expected, got number", ends.Fine.road, 1, "capi")
+    refuses("fn:road: a function of a module expected, got number", ends.Fine.road, 1, "capi")
     assert.is_nil(debug.getmetatable(1))
     for _, method in ipairs { "keep", "async", "stats" } do
       refuses("a function of a module expected", ends.Fine[method], 1)
@@ -129,5 +141,48 @@ describe("a timeout", function()
     ends.Fine:async(1):wait()
     goloader.step()
     assert.equal(0, goloader.step(-1))
+  end)
+end)
+
+describe("closing the Lua state", function()
+  -- A finalizer that runs before all others, and one that runs after them.
+  local program = [[
+    local last = newproxy and newproxy(true) or setmetatable({}, {})
+    if not newproxy then setmetatable(last, { __gc = function() AtEnd() end }) end
+    local goloader = require "goloader"
+    local host = assert(goloader.host())
+    local ends = assert(host:build "spec/testdata/ends/ends.go")
+    local small, job, key = ends.Small, ends.Fine:async(1), ends:new "Key"
+    for _ = 1, 2 do ends.Fine(1) ends.Twice(2) end
+    job:wait()
+    function AtEnd()
+      for _, f in ipairs {
+        function() return ends.Fine(1) end, function() return ends.Twice(2) end, function() return small(1) end,
+        function() return ends.Fine:map { 1, 2 } end, function() return ends.Twice:map { 1, 2 } end,
+        function() return small:road "ffi" end, function() return ends:new "Key" end, function() return key.Name end,
+        function() return job:wait() end, function() return ends.Fine:async(1) end,
+        function() return goloader.step() end, function() return host:stats() end, function() return host:info() end,
+        function() return ends.ExitThen(function() end) end, function() return ends:unload() end,
+        function() return tostring(small) end, function() return ends:exports() end,
+      } do
+        local ok, err = pcall(f)
+        if not ok and not (tostring(err):match "the Lua state is being closed" or tostring(err):match "was unloaded"
+          or tostring(err):match "was released" or tostring(err):match "runtime.Goexit") then print(err) end
+      end
+      print "done"
+    end
+    if newproxy then getmetatable(last).__gc = AtEnd end
+    local first = newproxy and newproxy(true) or setmetatable({}, { __gc = function() AtEnd() end })
+    if newproxy then getmetatable(first).__gc = AtEnd end
+    Both = { last, first }
+  ]]
+
+  it("leaves finalizers nothing that crashes", function()
+    for _ = 1, 3 do
+      local status, output, errors = support.lua(program)
+      assert.equal("done\ndone\n", output)
+      assert.equal("", errors)
+      assert.equal(0, status)
+    end
   end)
 end)

@@ -294,3 +294,21 @@ describe("500 loads with handles, methods and errors", function()
     assert.is_true(rest < first + 4, ("resident: %.1f MB, later %.1f MB"):format(first, rest))
   end)
 end)
+
+describe("an iterator", function()
+  it("keeps nothing that it has given, though a trace keeps the iterator", function()
+    local module = load()
+    local function walk()
+      for _ = 1, 300 do
+        local n = 0
+        for key, value in module.Points():pairs() do n = n + #value + (key and 1 or 0) end
+        assert.equal(4, n)
+      end
+    end
+    walk()
+    collectgarbage()
+    collectgarbage()
+    assert.equal(0, host:stats().handles)
+    assert(module:unload())
+  end)
+end)

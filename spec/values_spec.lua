@@ -358,6 +358,18 @@ uses["`h.Field = v`"] = function()
   assert.is_nil(counter.Next)
 end
 
+uses['`h:keep("Method", …)`'] = function()
+  local counter = handles.New "c"
+  local box = is_handle("handles.Box", counter:keep "Box2")
+  box.Width = 3
+  assert.same({ 3, 0 }, { box.Width, counter.Box.Width })
+  assert.equal(5, counter:keep("Add", 5))
+  refuses("%*handles.Counter has no method 'Name'", function() counter:keep "Name" end)
+  refuses("too many: func", function() counter:keep("Get", 1) end)
+  counter:release()
+  refuses("it was released", function() counter:keep "Get" end)
+end
+
 uses["`h:Method(…)`"] = function()
   local counter = handles.New "c"
   assert.equal(5, counter:Add(5))

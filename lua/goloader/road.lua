@@ -553,6 +553,13 @@ end
 -- Roads from the best on, and what calls by them.
 local faster = { { "pure", by_pure }, { "ffi", by_ffi } }
 
+-- When the Lua state is closed, the finalizers of others may still call it: not by what it has no more.
+local function finalize(fn)
+  debug.getmetatable(fn).__call = by_capi
+  mappers[fn] = nil
+  Func.__gc(fn)
+end
+
 --- Has a function take the best road that there is for it, or the best from the one given on.
 ---@param fn goloader.Func
 ---@param from nil|"pure"|"ffi"|"capi"
@@ -569,7 +576,7 @@ function road.equip(fn, from)
   roads[fn] = name
   if name == "capi" then mappers[fn] = nil end
   debug.setmetatable(fn, {
-    __call = call, __index = Func, __tostring = Func.__tostring, __gc = Func.__gc,
+    __call = call, __index = Func, __tostring = Func.__tostring, __gc = finalize,
   })
   return fn
 end

@@ -171,6 +171,13 @@ static int handle_call(lua_State *L)
 	return gl_handle_call(L);
 }
 
+/* handle:keep(method, arguments…) -> results, left in Go as handles */
+static int handle_keep(lua_State *L)
+{
+	check_handle(L);
+	return gl_handle_call_keeping(L);
+}
+
 /* ---- channels --------------------------------------------------------------------------------------------------- */
 
 static int chan_failed(lua_State *L, enum gl_chan why)
@@ -240,8 +247,9 @@ static int next_field(lua_State *L)
 	return 2;
 }
 
-/* next(iterator, …) of all others; upvalues: a table of keys and elements that were read already, how many pairs are in
- * it, how many of them were given, how many were given before, and how many are read at a time */
+/* next(iterator, …) of all others. LuaJIT's traces keep the iterators that they were recorded with: what was given has
+ * to be forgotten. Upvalues: a table of keys and elements that were read already, how many pairs are in it, how many of
+ * them were given, how many were given before, and how many are read at a time */
 static int next_pair(lua_State *L)
 {
 	int n = (int)lua_tointeger(L, lua_upvalueindex(2)), given = (int)lua_tointeger(L, lua_upvalueindex(3));
@@ -265,12 +273,16 @@ static int next_pair(lua_State *L)
 	}
 	lua_pushinteger(L, given + 1);
 	lua_replace(L, lua_upvalueindex(3));
-	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 1);
-	if (lua_isnil(L, -1)) {
-		lua_pop(L, 1);
-		lua_pushinteger(L, before + given + 1);
+	lua_settop(L, 1);
+	for (int i = 1; i <= 2; i++) {
+		lua_rawgeti(L, lua_upvalueindex(1), 2 * given + i);
+		lua_pushnil(L);
+		lua_rawseti(L, lua_upvalueindex(1), 2 * given + i);
 	}
-	lua_rawgeti(L, lua_upvalueindex(1), 2 * given + 2);
+	if (lua_isnil(L, 2)) {
+		lua_pushinteger(L, before + given + 1);
+		lua_replace(L, 2);
+	}
 	return 2;
 }
 
@@ -302,6 +314,7 @@ static int handle_pairs(lua_State *L)
 static bool push_error_handle(lua_State *L, int idx)
 {
 	if (gl_handle_at(L, idx) != NULL) {
+		gl_handle_check(L, idx);
 		lua_pushvalue(L, idx);
 		return true;
 	}
@@ -357,9 +370,16 @@ void binding_open_handle(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg methods[] = {
-		{ "get", handle_get },   { "set", handle_set },         { "type", handle_type },
-		{ "copy", handle_copy }, { "release", handle_release }, { "send", handle_send },
-		{ "recv", handle_recv }, { "close", handle_close },     { "pairs", handle_pairs },
+		{ "get", handle_get },
+		{ "set", handle_set },
+		{ "type", handle_type },
+		{ "copy", handle_copy },
+		{ "release", handle_release },
+		{ "send", handle_send },
+		{ "recv", handle_recv },
+		{ "close", handle_close },
+		{ "pairs", handle_pairs },
+		{ "keep", handle_keep },
 		{ NULL, NULL },
 	};
 

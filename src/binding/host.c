@@ -9,7 +9,16 @@
 
 #define HOST "goloader.host"
 
-struct binding_host *binding_check_host(lua_State *L, int idx) { return luaL_checkudata(L, idx, HOST); }
+/* Finalizers run in any order when the Lua state is closed. */
+struct binding_host *binding_check_host(lua_State *L, int idx)
+{
+	struct binding_host *h = luaL_checkudata(L, idx, HOST);
+
+	if (h->caller == NULL) {
+		luaL_error(L, "the Lua state is being closed");
+	}
+	return h;
+}
 
 /* core.host_start(path, desc|nil) -> host */
 int binding_host_start(lua_State *L)
@@ -45,7 +54,7 @@ int binding_host_self(lua_State *L)
 
 static int host_gc(lua_State *L)
 {
-	struct binding_host *h = binding_check_host(L, 1);
+	struct binding_host *h = luaL_checkudata(L, 1, HOST);
 
 	/* The Go runtime stays: it can't be stopped. */
 	gl_caller_free(h->caller);

@@ -146,15 +146,7 @@ static int job_gc(lua_State *L)
 
 /* ---- of a host --------------------------------------------------------------------------------------------------- */
 
-static struct gl_caller *check_caller(lua_State *L)
-{
-	struct binding_host *h = binding_check_host(L, 1);
-
-	if (h->caller == NULL) {
-		luaL_error(L, "the Lua state is being closed");
-	}
-	return h->caller;
-}
+static struct gl_caller *check_caller(lua_State *L) { return binding_check_host(L, 1)->caller; }
 
 /* host:jobs_fd() -> file descriptor */
 int binding_jobs_fd(lua_State *L)

@@ -24,12 +24,14 @@ struct binding_module {
 
 static struct binding_module *check_module(lua_State *L) { return luaL_checkudata(L, 1, MODULE); }
 
-/* Finalizers run when the Lua state is closed, also those that call functions of modules finalized before them. */
-static bool is_loaded(const struct binding_module *m) { return m->mod != NULL && gl_module_is_loaded(m->mod); }
+/* Finalizers run when the Lua state is closed, also those that call functions of modules finalized before them, or of
+ * modules whose host was. */
+static bool is_closing(const struct binding_module *m) { return m->mod == NULL || m->host->caller == NULL; }
+static bool is_loaded(const struct binding_module *m) { return !is_closing(m) && gl_module_is_loaded(m->mod); }
 
 static void raise_unloaded(lua_State *L, const struct binding_module *m)
 {
-	if (m->mod == NULL) {
+	if (is_closing(m)) {
 		luaL_error(L, "the Lua state is being closed");
 	}
 	luaL_error(L, "module %s was unloaded", m->name);
@@ -236,6 +238,9 @@ static int module_unload(lua_State *L)
 		 * called, what it was the last to refer to another one. */
 		lua_gc(L, LUA_GCCOLLECT, 0);
 		lua_gc(L, LUA_GCCOLLECT, 0);
+		if (!is_loaded(m)) { /* a finalizer unloaded it; or this is one, of a Lua state that is being closed */
+			raise_unloaded(L, m);
+		}
 		free_group_plans(&group); /* a finalizer may have called its functions */
 		unloaded = try_to_unload(m, &how, &err);
 	}

@@ -164,6 +164,7 @@ static struct gl_class *push_members(lua_State *L, int idx)
 	struct gl_handle *h = gl_handle_at(L, idx);
 	struct gl_class *class = NULL;
 
+	gl_handle_check(L, idx);
 	idx = lua_absindex(L, idx);
 	if (h->is_open) {
 		lua_getuservalue(L, idx);
@@ -350,6 +351,25 @@ static int call_method(lua_State *L)
 		return gl_handle_fail_released(L, 1);
 	}
 	return gl_plan_call(L, plan, 1);
+}
+
+int gl_handle_call_keeping(lua_State *L)
+{
+	size_t field;
+
+	luaL_checktype(L, 2, LUA_TSTRING);
+	if (gl_handle_member(L, 1, 2, &field) != GL_MEMBER_METHOD) {
+		return luaL_error(L, "%s has no method '%s'", gl_handle_type(L, 1), lua_tostring(L, 2));
+	}
+	struct gl_class *class = gl_handle_open(L, 1);
+	lua_getupvalue(L, -1, 2);
+	struct gl_plan *plan = class->methods[(size_t)lua_tonumber(L, -1)];
+	lua_pop(L, 2);
+	lua_remove(L, 2);
+	if (gl_handle_at(L, 1)->id == 0) {
+		return gl_handle_fail_released(L, 1);
+	}
+	return gl_plan_call_keeping(L, plan, 1);
 }
 
 /* Adds a method to the table of members, which is on the top, and pushes it; or nil. */

@@ -331,16 +331,21 @@ static size_t check_sequence(struct encoder *e, int idx, const struct type *type
 	if (n > INT32_MAX) {
 		gl_encode_fail(e, path, "a sequence of more than 2^31 elements");
 	}
-	/* The last element is a table's last key in all but odd cases: then one look is enough. */
-	if (n > 0) {
-		lua_pushinteger(L, (lua_Integer)n);
-	} else {
-		lua_pushnil(L);
-	}
+	/* The first element is a table's first key and the last one its last in all but odd cases: then two looks are
+	 * enough. */
+	lua_pushnil(L);
 	if (lua_next(L, idx) == 0) {
 		return n;
 	}
+	bool is_first = n > 0 && lua_type(L, -2) == LUA_TNUMBER && lua_tonumber(L, -2) == 1;
 	lua_pop(L, 2);
+	if (is_first) {
+		lua_pushinteger(L, (lua_Integer)n);
+		if (lua_next(L, idx) == 0) {
+			return n;
+		}
+		lua_pop(L, 2);
+	}
 	size_t keys = 0;
 	for (lua_pushnil(L); lua_next(L, idx) != 0; lua_pop(L, 1)) {
 		if (lua_type(L, -2) != LUA_TNUMBER) {

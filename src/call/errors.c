@@ -26,6 +26,7 @@ bool gl_error_handle(lua_State *L, int idx)
 		lua_rawget(L, -2);
 		lua_remove(L, -2);
 		if (gl_handle_at(L, -1) != NULL) {
+			gl_handle_check(L, -1);
 			return true;
 		}
 	}

@@ -61,6 +61,13 @@ void gl_lua_set_handle_metatable(lua_State *L, int idx)
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
 }
 
+void gl_handle_check(lua_State *L, int idx)
+{
+	if (gl_handle_at(L, idx)->caller == NULL) {
+		luaL_error(L, "a handle that was released: the Lua state is being closed");
+	}
+}
+
 uint64_t gl_handle_id(const struct gl_handle *h) { return h->id; }
 enum gl_shape gl_handle_shape(lua_State *L, int idx) { return gl_handle_open(L, idx)->shape; }
 const char *gl_handle_type(lua_State *L, int idx)
@@ -88,6 +95,8 @@ int gl_handle_fail_released(lua_State *L, int idx)
 void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 {
 	struct gl_handle *h = gl_handle_at(L, idx);
+
+	gl_handle_check(L, idx);
 	struct gl_caller *caller = h->caller;
 	struct gl_buffer none = { 0 }, *out = op->out != NULL ? op->out : &none;
 	struct gl_error err;

@@ -20,6 +20,9 @@ void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller);
 /* The metatable of handles, at idx, which gets a finalizer. */
 void gl_lua_set_handle_metatable(lua_State *L, int idx);
 
+/* Raises if the handle at idx was finalized: when the Lua state is closed others' finalizers may have it still. */
+void gl_handle_check(lua_State *L, int idx);
+
 enum gl_member { GL_MEMBER_NONE, GL_MEMBER_FIELD, GL_MEMBER_METHOD };
 /* What the string at key names in its class: a field, whose number is set, or a method, which is pushed. */
 enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field);
@@ -51,6 +54,8 @@ int gl_handle_next(lua_State *L, int idx, int most);
 
 /* A lua_CFunction's body: calls the function that the handle at 1 stands for, with the arguments above it. */
 int gl_handle_call(lua_State *L);
+/* Likewise: calls its method that the string at 2 names, and leaves the results in Go as gl_plan_call_keeping does. */
+int gl_handle_call_keeping(lua_State *L);
 
 /* Pushes a handle of a new variable, by the address of its type's descriptor. */
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name);

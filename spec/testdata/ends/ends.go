@@ -95,3 +95,10 @@ func Twice(n int) int {
 	go func() {}()
 	return 2 * n
 }
+
+func Sum(numbers []float64) (sum float64) {
+	for _, n := range numbers {
+		sum += n
+	}
+	return sum
+}
