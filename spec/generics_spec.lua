@@ -104,6 +104,9 @@ describe("an instance of a generic function", function()
     assert.equal("[2]int", shop["Name[[2]int]"]())
     local pair = { A = 1, B = "x" }
     assert.same(pair, (shop["First[struct{ A int; B string }]"] { pair }))
+    local tagged = shop:instantiate 'First[struct{ A int; B string "json:\\"time.B, ,x\\"" }]'
+    assert.same(pair, (tagged { pair }))
+    assert.equal('struct { A int "a:\\"x, y\\"" }', shop["Name[struct{ A int `a:\"x, y\"` }]"]())
   end)
 
   it("panics with Go's traceback", function()

@@ -32,8 +32,10 @@ end
 ---@param text string
 ---@return string|nil
 function instance.normalize(text)
-  if not text:find "^%s*%u[%w_\128-\255]*%s*%b[]%s*$" or text:find "[\n\r]" then return nil end
-  return (text:gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s*([%[%],])%s*", "%1"))
+  if not text:find "^%s*[%u\128-\255][%w_\128-\255]*%s*%b[]%s*$" or text:find "[\n\r]" then return nil end
+  text = text:gsub("^%s+", ""):gsub("%s+$", "")
+  if text:find '["`]' then return text end -- white space in a field's tag counts
+  return (text:gsub("%s*([%[%],])%s*", "%1"))
 end
 
 -- ---- packages that are mentioned ------------------------------------------------------------------------------------
@@ -53,6 +55,16 @@ local function import(imports, path)
   return name
 end
 
+-- Where the string that starts with the quote at `at` ends: a field's tag.
+local function string_end(text, at)
+  repeat
+    at = at + 1
+    local c = text:sub(at, at)
+    if c == "\\" then at = at + 1 end
+  until c == '"' or c == ""
+  return at
+end
+
 -- Replaces the package in each "path.Name" of Go text, outside of quotes, by what `name_of(path, Name)` returns.
 local function replace_packages(text, name_of)
   local function replace(part)
@@ -64,9 +76,10 @@ local function replace_packages(text, name_of)
   end
   local parts, at = {}, 1
   while true do
-    local from, to = text:find('"[^"]*"', at)
+    local from = text:find('"', at, true)
     parts[#parts + 1] = replace(text:sub(at, (from or 0) - 1))
     if not from then return table.concat(parts) end
+    local to = string_end(text, from)
     parts[#parts + 1] = text:sub(from, to)
     at = to + 1
   end
@@ -203,18 +216,17 @@ end
 
 -- Splits "int, map[string]int" at the commas that are in no brackets.
 local function split(list)
-  local parts, depth, from, quoted = {}, 0, 1, false
-  for at = 1, #list do
+  local parts, depth, from, at = {}, 0, 1, 1
+  while at <= #list do
     local c = list:sub(at, at)
-    if c == '"' and list:sub(at - 1, at - 1) ~= "\\" then quoted = not quoted end
-    if not quoted then
-      if c:find "[%[%({]" then depth = depth + 1 end
-      if c:find "[%]%)}]" then depth = depth - 1 end
-      if c == "," and depth == 0 then
-        parts[#parts + 1] = list:sub(from, at - 1)
-        from = at + 1
-      end
+    if c == '"' then at = string_end(list, at) end
+    if c:find "[%[%({]" then depth = depth + 1 end
+    if c:find "[%]%)}]" then depth = depth - 1 end
+    if c == "," and depth == 0 then
+      parts[#parts + 1] = list:sub(from, at - 1)
+      from = at + 1
     end
+    at = at + 1
   end
   if list:find "%S" then parts[#parts + 1] = list:sub(from) end
   return parts
