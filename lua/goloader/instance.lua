@@ -302,8 +302,8 @@ local function build(made, desc, judges)
   return compile(made, "function", source, imports, { dot = false, dwarf = true })
 end
 
---- Compiles a function that calls an instance of a generic one, and hands its object to `load`, behind the module's own:
---- what a generic function calls, and nobody else, the module has been loaded without.
+--- Compiles a function that calls an instance of a generic one, and hands its object to `load`, behind the module's
+--- own: what a generic function calls, and nobody else, the module has been loaded without.
 ---@generic T
 ---@param tools goloader.Toolchain
 ---@param interface goloader.Interface  of the module's package
