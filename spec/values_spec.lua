@@ -96,6 +96,19 @@ types["`[n]T`"] = function()
   refuses("%[3%]int expected, got a sequence of 2", values.Triple, { 1, 2 })
 end
 
+types["slices and arrays of numbers or booleans, on LuaJIT"] = function()
+  assert.same({ 1.5, 2 }, values.Floats { 1.5, 2 })
+  assert.same({ true, false }, values.Bools { true, false })
+  if not has_ffi then return end
+  assert.same({ 1.5, 2 }, values.Floats(ffi.new("float[2]", { 1.5, 2 })))
+  assert.same({ true, false }, values.Bools(ffi.new("bool[2]", { true, false })))
+  assert.same({ 3, 2, 1 }, values.Triple(ffi.new("int64_t[3]", { 1, 2, 3 })))
+  assert.equal("ab!", values.Bytes(ffi.new("char[2]", "ab")))
+  assert.equal("ab!", values.Bytes(ffi.new("uint8_t[2]", "ab")))
+  refuses("%[%]float32 expected, got an FFI array of float64", values.Floats, ffi.new "double[1]")
+  refuses("%[3%]int expected, got an FFI array of 2", values.Triple, ffi.new "int64_t[2]")
+end
+
 types["`map[K]V`, K a boolean, number, string or `any`"] = function()
   assert.same({ [1] = "a", [2] = "b" }, values.Invert { a = 1, b = 2 })
   assert.same({ [true] = 1, [false] = 2 }, values.BoolKeys { [true] = 1, [false] = 2 })

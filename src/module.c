@@ -197,6 +197,7 @@ static int keep_packages(struct link *l, struct gl_module *mod)
 		}
 		struct known_package *kept = &mod->packages[mod->npackages++];
 		kept->path = gl_pool_string(&mod->pool, p->path, strlen(p->path));
+		kept->is_root = p->is_root;
 		memcpy(kept->fingerprint, fingerprint != NULL ? fingerprint : (const uint8_t[8]){ 0 }, 8);
 		if (kept->path == NULL) {
 			mod->packages = NULL;
@@ -1316,17 +1317,22 @@ void gl_module_free(struct gl_module *mod)
 bool gl_module_is_loaded(const struct gl_module *mod) { return mod->loaded; }
 struct gl_host *gl_module_host(const struct gl_module *mod) { return mod->host; }
 
+static bool is_type_of(const char *symbol, const char *path, const char *name)
+{
+	size_t n = strlen(path);
+
+	return strncmp(symbol, "type:", 5) == 0 && strncmp(symbol + 5, path, n) == 0 && symbol[5 + n] == '.' &&
+	       strcmp(symbol + 5 + n + 1, name) == 0;
+}
+
+/* Other packages in the module may have types of that name, and what compares values of it is called "type:.eq.…". */
 uintptr_t gl_module_type(const struct gl_module *mod, const char *name)
 {
-	size_t len = strlen(name);
-
-	for (size_t i = 0; i < mod->nsymbols; i++) {
-		const char *symbol = mod->symbols[i].name;
-		size_t n = strncmp(symbol, "type:", 5) == 0 ? strlen(symbol) : 0;
-
-		if (n > len + 6 && symbol[n - len - 1] == '.' && strcmp(symbol + n - len, name) == 0 &&
-		    strpbrk(symbol + 5, "*[({ ") == NULL) {
-			return mod->symbols[i].addr;
+	for (uint32_t p = 0; p < mod->npackages; p++) {
+		for (size_t i = 0; mod->packages[p].is_root && i < mod->nsymbols; i++) {
+			if (is_type_of(mod->symbols[i].name, mod->packages[p].path, name)) {
+				return mod->symbols[i].addr;
+			}
 		}
 	}
 	return 0;

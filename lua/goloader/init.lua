@@ -143,6 +143,7 @@ end
 ---@param name string
 ---@return userdata handle
 function Module:ref(name)
+  if type(name) ~= "string" then misuse(2, "module:ref: a variable's name expected, got %s", type(name)) end
   return module_of(self, "ref").core:ref(name)
 end
 
@@ -253,6 +254,7 @@ local explain_func = Func.explain
 ---@return goloader.Explanation|nil explanation
 ---@return goloader.Error|nil err
 function Func:explain()
+  road.check(self, "explain")
   local found, err = explain_func(self)
   if not found then return fail(err) end
   return explain.new(found, self:road())
@@ -366,8 +368,15 @@ end
 ---@field id string  tells this host from any other: made of its build ids
 ---@field linked_in string[]  import paths of its packages that are not of the standard library
 
+local function check_host_self(self, method)
+  if getmetatable(self) ~= Host then
+    misuse(3, "%s: no host to call it on (write host:%s, not host.%s)", method, method, method)
+  end
+end
+
 ---@return goloader.HostInfo
 function Host:info()
+  check_host_self(self, "info")
   local info = self.core:info()
   info.linked_in = toolchain.linked_in(self.path)
   return info
@@ -376,6 +385,7 @@ end
 --- How many modules this Lua state has loaded, and how many Go values Lua has handles of.
 ---@return { modules: integer, handles: integer }
 function Host:stats()
+  check_host_self(self, "stats")
   return self.core:stats()
 end
 
@@ -383,6 +393,7 @@ end
 ---@return goloader.Toolchain|nil
 ---@return goloader.Error|nil err
 function Host:toolchain()
+  check_host_self(self, "toolchain")
   if not self.tools then
     local tools, err = toolchain.find(self.path, self.core:info().go_version)
     if not tools then return fail(err) end
@@ -398,6 +409,7 @@ end
 ---@return true|nil
 ---@return goloader.Error|nil err
 function Host:add_archive(import_path, file, version)
+  check_host_self(self, "add_archive")
   local ok, err = self.core:add_archive(import_path, file, version)
   if not ok then return fail(err) end
   self.archives[import_path] = file
@@ -462,6 +474,7 @@ end
 --- Says which packages modules may import, from now on; nil lifts it. `imports` of a single load or build comes on top.
 ---@param rules goloader.Policy|nil
 function Host:policy(rules)
+  check_host_self(self, "policy")
   local judge, why
   if rules ~= nil then
     judge, why = policy.compile(rules)
@@ -558,6 +571,7 @@ end
 ---@return goloader.Module|nil module
 ---@return goloader.Error|nil err
 function Host:load(files, options)
+  check_host_self(self, "load")
   options = options or {}
   if type(files) == "string" then files = { { file = files, package = options.package } } end
   if type(files) ~= "table" or #files == 0 then
@@ -655,6 +669,7 @@ end
 ---@return goloader.Module|nil module
 ---@return goloader.Error|nil err  code "compile": the compiler's own message
 function Host:build(paths, options)
+  check_host_self(self, "build")
   options = options or {}
   local objects, name = compile(self, "build", paths, options)
   if not objects then return nil, name end
@@ -693,6 +708,7 @@ end
 ---@return goloader.Manifest|nil manifest
 ---@return goloader.Error|nil err
 function Host:ship(paths, out, options)
+  check_host_self(self, "ship")
   options = options or {}
   if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
   if type(paths) == "string" then paths = { paths } end
@@ -867,13 +883,11 @@ end
 
 --- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
 --- a timeout it does not block.
----@param timeout number|nil  seconds to wait for something to do
+---@param timeout number|nil  seconds to wait for something to do; a negative one has no end while a job is under way
 ---@return integer finished  jobs, since the last step
 function goloader.step(timeout)
   check_host "step"
-  if timeout ~= nil and type(timeout) ~= "number" then
-    misuse(2, "goloader.step: a timeout in seconds expected, got %s", type(timeout))
-  end
+  jobs.check_timeout(timeout, "goloader.step", 2)
   return jobs.step(timeout)
 end
 

@@ -24,6 +24,23 @@ local Job = core.job_class
 
 local jobs = {}
 
+-- What is called with a dot may be given anything.
+local function check(job, method)
+  if debug.getmetatable(job) ~= Job then
+    error(("job:%s: a job expected, got %s"):format(method, type(job)), 3)
+  end
+end
+
+--- Raises what is wrong with a timeout; nil is none.
+---@param timeout any
+---@param method string
+---@param level integer
+function jobs.check_timeout(timeout, method, level)
+  if timeout == nil or type(timeout) == "number" and timeout == timeout then return end
+  local got = type(timeout) == "number" and "nan" or type(timeout)
+  error(("%s: a timeout in seconds expected, got %s"):format(method, got), level + 1)
+end
+
 local host -- the userdata of the process's host
 local fail -- makes nil and an error of a table
 local spawned = setmetatable({}, { __mode = "k" })
@@ -220,10 +237,9 @@ end
 ---@param timeout number|nil  seconds; after them nil, and an error with the code "timeout"
 ---@return any ...
 function Job:wait(timeout)
+  check(self, "wait")
+  jobs.check_timeout(timeout, "job:wait", 2)
   if not self:done() then
-    if timeout ~= nil and type(timeout) ~= "number" then
-      error(("job:wait: a timeout in seconds expected, got %s"):format(type(timeout)), 2)
-    end
     local deadline = timeout and clock() + timeout
     local co = running()
     local is_done
@@ -241,6 +257,7 @@ end
 ---@param fn fun(job: goloader.Job)
 ---@return goloader.Job
 function Job:on_done(fn)
+  check(self, "on_done")
   if type(fn) ~= "function" then error(("job:on_done: a function expected, got %s"):format(type(fn)), 2) end
   add_wait(self, { fn = fn })
   return self

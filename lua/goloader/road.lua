@@ -574,17 +574,27 @@ function road.equip(fn, from)
   return fn
 end
 
+--- Raises that a method of functions was given something else: what is called with a dot may be given anything.
+---@param fn any
+---@param method string
+function road.check(fn, method)
+  if not roads[fn] then
+    error(("fn:%s: a function of a module expected, got %s"):format(method, type(fn)), 3)
+  end
+end
+
 --- The road that calls of this function take. With an argument it takes that one from now on, or where it can't a
 --- slower one, for comparison.
 ---@param wanted nil|"pure"|"ffi"|"capi"
 ---@return "pure"|"ffi"|"capi"
 function Func:road(wanted)
+  road.check(self, "road")
   if wanted == "capi" or wanted == "ffi" or wanted == "pure" then
     road.equip(self, wanted)
   elseif wanted ~= nil then
     error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
   end
-  return roads[self] or "capi"
+  return roads[self]
 end
 
 -- ---- many calls ---------------------------------------------------------------------------------------------------
@@ -624,6 +634,7 @@ end
 ---@return any[]|nil ...
 ---@return goloader.Error|nil err
 function Func:map(...)
+  road.check(self, "map")
   local mapper, first = mappers[self], ...
   if mapper and type(first) == "table" and select("#", ...) == mapper.count and equally_long(#first, ...) then
     return mapper.map(self, ...)
@@ -636,6 +647,7 @@ end
 ---@return integer|nil calls
 ---@return goloader.Error|nil err
 function Func:each(...)
+  road.check(self, "each")
   return self:many_discarded(as_tables(...))
 end
 

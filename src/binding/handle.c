@@ -180,12 +180,21 @@ static int chan_failed(lua_State *L, enum gl_chan why)
 	return 2;
 }
 
+/* Below 0 it is for ever. */
+static double check_seconds(lua_State *L, int arg)
+{
+	double seconds = luaL_optnumber(L, arg, -1);
+
+	luaL_argcheck(L, seconds == seconds, arg, "a number of seconds expected, got nan");
+	return seconds;
+}
+
 /* handle:send(value[, seconds]) -> true; or nil and "closed" or "timeout" */
 static int handle_send(lua_State *L)
 {
 	check_handle(L);
 	luaL_checkany(L, 2);
-	enum gl_chan sent = gl_handle_send(L, 1, 2, luaL_optnumber(L, 3, -1));
+	enum gl_chan sent = gl_handle_send(L, 1, 2, check_seconds(L, 3));
 	if (sent != GL_CHAN_DONE) {
 		return chan_failed(L, sent);
 	}
@@ -197,7 +206,7 @@ static int handle_send(lua_State *L)
 static int handle_recv(lua_State *L)
 {
 	check_handle(L);
-	enum gl_chan received = gl_handle_receive(L, 1, luaL_optnumber(L, 2, -1));
+	enum gl_chan received = gl_handle_receive(L, 1, check_seconds(L, 2));
 	return received == GL_CHAN_DONE ? 1 : chan_failed(L, received);
 }
 

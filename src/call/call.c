@@ -424,7 +424,11 @@ void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 
 	plan->caller->ref(&call);
 	gl_plan_check_call(L, plan, call.status, &out);
-	uint64_t id = out.p[0], class = out.p[1];
+	uint64_t id = 0, class = 0;
+	if (out.len == 2) { /* it always is */
+		id = out.p[0];
+		class = out.p[1];
+	}
 	gl_buffer_give(&plan->caller->out, &out);
 	gl_handle_push(L, plan->caller, id, class);
 }

@@ -73,18 +73,18 @@ struct gl_job;
 /* Calls the function like gl_plan_call, but does not wait for its end. Raises what gl_plan_call raises of arguments. */
 struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first);
 /* Lua has no more use for it. It runs on. */
-void gl_job_drop(struct gl_job *job);
+void gl_job_drop(struct gl_job *shared);
 bool gl_job_is_done(struct gl_job *job);
 /* Cancels the context.Context that the function was given; false when it takes none. */
 bool gl_job_cancel(struct gl_job *job);
 /* Pushes what gl_plan_call would for a job that is done, and returns the number of values, or raises. */
-int gl_job_results(lua_State *L, struct gl_job *job);
+int gl_job_results(lua_State *L, struct gl_job *shared);
 /* Are there handles among the results? Then gl_job_results can be called once only. */
 bool gl_job_has_handles(const struct gl_job *job);
 /* The function's name. */
-const char *gl_job_name(const struct gl_job *job);
+const char *gl_job_name(const struct gl_job *shared);
 /* Has gl_jobs_ready give the job, once, when it is done. */
-void gl_job_watch(struct gl_job *job);
+void gl_job_watch(struct gl_job *shared);
 
 /* Puts a file descriptor into *fd that can be read from when gl_jobs_step has something to do; it stays the caller's.
  */

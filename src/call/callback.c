@@ -193,7 +193,8 @@ static int push_arguments(lua_State *L, const struct type *type, const struct gl
 	return nparams - variadic + (int)n;
 }
 
-/* Nil and something else in the place of results is an error, where the last result is one. */
+/* Nil and something else in the place of results is an error, where the last result is one. It may come with results,
+ * too: what has read some bytes says with them that there are no more. */
 static void encode_results(struct encoder *e, int first, const struct type *type)
 {
 	lua_State *L = e->L;
@@ -210,9 +211,9 @@ static void encode_results(struct encoder *e, int first, const struct type *type
 	}
 	gl_encode_raw(e, 0);
 	for (e->param = 0; e->param < nresults; e->param++) {
-		if (has_error && e->param == nresults - 1) {
+		if (has_error && nresults == 1) {
 			gl_encode_raw(e, 0); /* nil */
-			if (nresults == 1 && !lua_isnil(L, first) && !lua_isboolean(L, first)) {
+			if (!lua_isnil(L, first) && !lua_isboolean(L, first)) {
 				gl_encode_fail(e, NULL, "nothing, or nil and an error expected, got %s",
 					       luaL_typename(L, first));
 			}

@@ -385,7 +385,8 @@ enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field)
 
 	lua_pushvalue(L, key);
 	lua_rawget(L, -2);
-	if (lua_isnil(L, -1) && class->has_methods && name[0] >= 'A' && (name[0] <= 'Z' || name[0] < 0)) {
+	if (lua_isnil(L, -1) && class->has_methods &&
+	    ((name[0] >= 'A' && name[0] <= 'Z') || (unsigned char)name[0] >= 0x80)) {
 		lua_pop(L, 1);
 		push_method(L, gl_handle_at(L, idx), class, name, len);
 	}

@@ -423,6 +423,9 @@ static size_t find_field(struct encoder *e, int idx, const struct type *type, co
 
 	if (type->by_key == NULL) {
 		gl_type_make_keys(e->L, type);
+		if (type->by_key == NULL) {
+			return 0; /* not reached: it raises without memory */
+		}
 	}
 	for (uint32_t at = gl_key_hash(key); type->by_key[at & type->mask] != 0; at++) {
 		size_t i = type->by_key[at & type->mask] - 1;
@@ -556,7 +559,10 @@ static void check_fits(struct encoder *e, int idx, const struct type *type, cons
 		gl_encode_fail(e, path, "%s expected, got a handle that was released", type->name);
 	}
 	if (type->kind != GL_KIND_ANY && !fits(e, idx, type)) {
-		gl_encode_fail(e, path, "%s expected, got a handle of %s", type->name, gl_handle_type(e->L, idx));
+		const char *given = gl_handle_type(e->L, idx);
+
+		gl_encode_fail(e, path, "%s expected, got a handle of %s%s", type->name, given,
+			       strcmp(given, type->name) == 0 ? " of another module" : "");
 	}
 }
 

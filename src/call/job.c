@@ -461,12 +461,12 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Sleeps till a job finishes. */
+/* Sleeps till a job finishes; not for ever when there is none. */
 static void sleep_for(struct jobs *jobs, double seconds)
 {
 	double end = now() + seconds;
 
-	while (drain(jobs) == 0 && jobs->ready == NULL && arm(jobs)) {
+	while (drain(jobs) == 0 && jobs->ready == NULL && (seconds >= 0 || jobs->under_way > 0) && arm(jobs)) {
 		struct pollfd p = { .fd = jobs->shared.fd, .events = POLLIN };
 		double left = seconds < 0 ? 0 : end - now();
 

@@ -12,7 +12,7 @@ static void read_value(lua_State *L, int idx, struct gl_handle_op *op, const str
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	const uint64_t *at;
 
-	op->out = &out;
+	op->out = &out; /* cppcheck-suppress autoVariables ; for the time of the call */
 	op->in = in;
 	gl_handle_do(L, idx, op);
 	if (in != NULL) {
@@ -35,7 +35,7 @@ static void write_value(lua_State *L, int idx, struct gl_handle_op *op, struct g
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 
 	op->in = in;
-	op->out = &out;
+	op->out = &out; /* cppcheck-suppress autoVariables ; for the time of the call */
 	gl_handle_do(L, idx, op);
 	gl_buffer_give(&caller->in, in);
 	gl_buffer_give(&caller->out, &out);

@@ -220,7 +220,7 @@ int gl_plan_read_types(struct gl_plan *plan, const uint64_t **at);
 /* Reads where its parameters and results travel. */
 int gl_plan_read_places(struct gl_plan *plan, const uint64_t **at);
 /* Makes the Lua strings by which a struct's fields are known. */
-void gl_type_make_keys(lua_State *L, const struct type *type);
+void gl_type_make_keys(lua_State *L, const struct type *constant);
 static inline uint32_t gl_key_hash(const void *key) { return (uint32_t)((uintptr_t)key >> 4 ^ (uintptr_t)key >> 14); }
 /* What tells the string at idx from all others, in one call where Lua allows that. */
 static inline const void *gl_key_at(lua_State *L, int idx)

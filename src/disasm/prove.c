@@ -548,7 +548,7 @@ static struct value value_for_callee(struct value v, const struct func *callee, 
 		}
 		return (struct value){ STACK, is_jump ? OUTER | ARGS : OUTER, 0 };
 	case SYMBOL: return (struct value){ SYMBOL, MOVED, v.n };
-	case CONST: return v.n == 0 ? v : value_unknown;
+	case CONST:
 	case GOROUTINE: return v.n == 0 ? v : value_unknown;
 	case LENT: return v;
 	default: return value_unknown;
@@ -595,7 +595,7 @@ static struct value value_for_caller(struct value v)
 	case FRAME: return v.n < 8 ? value_unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
 	case STACK: return v.parts & OWN ? value_unknown : (struct value){ STACK, OWN | ARGS | OUTER, 0 };
 	case SYMBOL: return (struct value){ LENT, 0, 0 };
-	case CONST: return v.n == 0 ? v : value_unknown;
+	case CONST:
 	case GOROUTINE: return v.n == 0 ? v : value_unknown;
 	case LENT: return v;
 	default: return value_unknown;

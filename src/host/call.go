@@ -360,12 +360,14 @@ type exited struct{}
 // forgets that this goroutine is exiting (runtime/panic.go, recovery; gopanic before Go 1.22).
 func left(done *bool) {
 	if !*done {
-		leave(recover())
+		leave(recover(), unsafe.Pointer(done))
 	}
 }
 
 // leave panics, with what the panic was that a call was left by; or, where that is nil and Goexit did it, with exited.
-func leave(r any) {
+// The call's function has a variable at frame. A panic may come out of what Goexit runs, and ends the call instead.
+func leave(r any, frame unsafe.Pointer) {
+	exits := forgetGoexit(frame)
 	if r != nil {
 		switch r.(type) {
 		case carryError, goneError, *luaError: // an error in Lua has no place in Go
@@ -373,24 +375,25 @@ func leave(r any) {
 		}
 		panic(panicked{r, traceback()})
 	}
-	if forgetGoexit() {
+	if exits {
 		panic(exited{})
 	}
 }
 
-func forgetGoexit() bool {
+// forgetGoexit has the runtime forget that this goroutine is exiting, and tells whether it was. What the runtime knows
+// of it lies in the frame of Goexit: those above `frame` are of calls that this one was made in, by what they deferred.
+func forgetGoexit(frame unsafe.Pointer) (forgotten bool) {
 	if setup.gPanic < 0 || setup.panicLink < 0 || setup.panicGoexit < 0 {
 		return false
 	}
 	p := *(*unsafe.Pointer)(unsafe.Add(enter.G(), setup.gPanic))
-	for p != nil {
+	for p != nil && uintptr(p) < uintptr(frame) {
 		if goexit := (*bool)(unsafe.Add(p, setup.panicGoexit)); *goexit {
-			*goexit = false
-			return true
+			*goexit, forgotten = false, true
 		}
 		p = *(*unsafe.Pointer)(unsafe.Add(p, setup.panicLink))
 	}
-	return false
+	return forgotten
 }
 
 // panicked is a panic's value with the traceback of the place where it happened.

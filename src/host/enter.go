@@ -236,6 +236,7 @@ func ffiText(p unsafe.Pointer) {
 	c.calls++
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
+	var frame byte
 	defer func() { // as in callFFI
 		if c.status == C.GL_FFI_FAILED {
 			caughtFFI(c, recover())
@@ -243,7 +244,7 @@ func ffiText(p unsafe.Pointer) {
 	}()
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
-			leave(recover())
+			leave(recover(), unsafe.Pointer(&frame))
 		}
 	}()
 	result := enter.CallString(c.fn, arg)
@@ -295,6 +296,7 @@ func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	*c.inside = 1
 	// As caught and left, but quicker for a call that comes back, as nearly all do.
+	var frame byte
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
 			caughtFFI(c, recover())
@@ -302,7 +304,7 @@ func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	}()
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
-			leave(recover())
+			leave(recover(), unsafe.Pointer(&frame))
 		}
 	}()
 	ints, number := (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), (*float64)(unsafe.Pointer(&c.out[0]))
@@ -418,6 +420,7 @@ func storeString(c *C.struct_gl_ffi_call, i int, p unsafe.Pointer, n uintptr) {
 // storeError stores an error, whose own method may panic.
 func storeError(c *C.struct_gl_ffi_call, err error) {
 	c.status = C.GL_FFI_FAILED
+	var frame byte
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
 			caughtFFI(c, recover())
@@ -425,7 +428,7 @@ func storeError(c *C.struct_gl_ffi_call, err error) {
 	}()
 	defer func() {
 		if c.status == C.GL_FFI_FAILED {
-			leave(recover())
+			leave(recover(), unsafe.Pointer(&frame))
 		}
 	}()
 	c.text.len = 0

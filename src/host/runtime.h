@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xa046d796cba76b80)
+#define GL_HOST_PROTOCOL UINT64_C(0xb5a36391300e066f)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -51,12 +51,13 @@ struct gl_runtime {
 	void *handling_sig;    /* [65]uint32: has Go's handler been installed? */
 	void *fwd_sig;         /* [65]uintptr: what was there before */
 
-	/* how a process that dies writes: func(fd uintptr, p unsafe.Pointer, n int32) int32, nil for the system call; and
-	 * whether it dies, uint32 */
+	/* how a process that dies writes: func(fd uintptr, p unsafe.Pointer, n int32) int32, nil for the system call;
+	 * and whether it dies, uint32 */
 	void *override_write, *panicking;
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
-	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab, moduledata_modulename;
+	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab,
+		moduledata_modulename;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, type_hash, type_str;
@@ -118,7 +119,7 @@ struct gl_retired {
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
 	enum gl_prove prove;
-	int drop_handles; /* Lua's handles of what goes are to stand for nothing */
+	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;

@@ -172,6 +172,7 @@ struct known_sym {
 struct known_package {
 	const char *path;
 	uint8_t fingerprint[8];
+	bool is_root; /* its exports are the module's */
 };
 
 /* A module that the one at hand uses. */

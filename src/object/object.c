@@ -398,6 +398,9 @@ static int package_read_members(struct gl_package *pkg, const struct gl_abi *abi
 {
 	size_t pos = sizeof(ar_magic);
 
+	if (pkg->map == NULL) {
+		return gl_fail(err, GL_EFORMAT, "%s is empty", pkg->file);
+	}
 	if (pkg->size < sizeof(ar_magic) || memcmp(pkg->map, ar_magic, sizeof(ar_magic)) != 0) {
 		/* `go tool asm` writes the object bare, with no archive around it */
 		if (pkg->size > 10 && memcmp(pkg->map, "go object ", 10) == 0) {

@@ -71,7 +71,9 @@ func With(ctx context.Context, key string, value any) context.Context {
 
 func Same(ctx context.Context) context.Context { return ctx }
 
-func Cancellable() (context.Context, context.CancelFunc) { return context.WithCancel(context.Background()) }
+func Cancellable() (context.Context, context.CancelFunc) {
+	return context.WithCancel(context.Background())
+}
 
 func NoContext() chan int { return make(chan int) }
 

@@ -1,0 +1,133 @@
+-- Calls that end in odd ways, and what is called on the wrong thing.
+local goloader = require "goloader"
+local support = require "spec.support"
+
+local ends
+
+setup(function() ends = assert(support.host():build "spec/testdata/ends/ends.go") end)
+
+teardown(function()
+  assert(ends:unload())
+  support.clean()
+end)
+
+local function raised(f, ...)
+  local ok, err = pcall(f, ...)
+  assert.is_false(ok)
+  return err
+end
+
+local function refuses(pattern, f, ...)
+  assert.matches(pattern, (raised(f, ...)))
+end
+
+describe("runtime.Goexit", function()
+  it("gives way to a panic in what it runs", function()
+    for _ = 1, 3 do
+      refuses("^panic: in defer", ends.ExitPanicking)
+      refuses("^panic: grown", ends.ExitDeep)
+      refuses("^panic: too large", ends.Small, 5)
+      assert.equal(2, ends.Small(2))
+      assert.equal("lua", raised(ends.ExitThen, function() error("lua", 0) end))
+    end
+    refuses("^panic: in defer", function() ends.ExitPanicking:async():wait() end)
+    refuses("^panic: too large", function() ends.Small:map { 1, 5 } end)
+  end)
+
+  it("goes on after one that is recovered", function()
+    refuses("ExitRecovering: the function called runtime.Goexit", ends.ExitRecovering)
+  end)
+
+  it("may be called while it or a panic is under way", function()
+    refuses("ExitTwice: the function called runtime.Goexit", ends.ExitTwice)
+    refuses("PanicExiting: the function called runtime.Goexit", ends.PanicExiting)
+  end)
+
+  it("is of one call: those made while it runs end by themselves", function()
+    for _, inner in ipairs { "Exit", "ExitPanicking", "ExitRecovering", "ExitTwice", "ExitDeep" } do
+      local called = false
+      refuses("ExitThen: the function called runtime.Goexit", ends.ExitThen, function()
+        called = true
+        raised(ends[inner])
+        refuses("^panic: too large", ends.Small, 4)
+      end)
+      assert.is_true(called)
+    end
+  end)
+end)
+
+describe("a Lua function that Go calls", function()
+  it("may give an error with its results", function()
+    local parts = { "ab", "cd" }
+    assert.equal("abcd", ends.ReadAll(function()
+      local part = table.remove(parts, 1)
+      return part, #parts == 0 and ends.EOF or nil
+    end))
+    assert.equal("why", select(2, ends.ReadAll(function() return "some", "why" end)).message)
+    refuses("result 2 of the Lua function passed as 'read': error expected", ends.ReadAll,
+      function() return "some", 5 end)
+  end)
+end)
+
+describe("a type that is compared by code of its own", function()
+  it("is made by its name", function()
+    local key = ends:new("Key", { Number = 1, Name = "a" })
+    assert.equal("*ends.Key", key:type())
+    assert.equal(7, ends.Find({ [{ Number = 1, Name = "a" }] = 7 }, key))
+  end)
+end)
+
+describe("a handle of a type that another module has too", function()
+  it("is told from its own", function()
+    local again = assert(support.host():build "spec/testdata/ends/ends.go")
+    refuses("%*ends.Node expected, got a handle of %*ends.Node of another module", again.Length, ends:new "Node")
+    assert(again:unload())
+  end)
+end)
+
+describe("what is called with a dot", function()
+  it("says that it is no method of what it was given", function()
+    local host, job = support.host(), ends.Fine:async(1)
+    for _, method in ipairs { "road", "map", "each", "explain" } do
+      for _, wrong in ipairs { 1, "x", host, {} } do
+        refuses("fn:" .. method .. ": a function of a module expected, got " .. type(wrong), ends.Fine[method], wrong)
+      end
+      refuses("fn:" .. method .. ": a function of a module expected, got nil", ends.Fine[method])
+    end
+    refuses("a function of a module expected, got number", ends.Fine.road, 1, "capi")
+    assert.is_nil(debug.getmetatable(1))
+    for _, method in ipairs { "keep", "async", "stats" } do
+      refuses("a function of a module expected", ends.Fine[method], 1)
+    end
+    for _, method in ipairs { "wait", "on_done" } do
+      refuses("job:" .. method .. ": a job expected, got nil", job[method])
+      refuses("job:" .. method .. ": a job expected, got table", job[method], {})
+    end
+    for _, method in ipairs { "done", "cancel" } do
+      refuses("a job expected", job[method])
+    end
+    for _, method in ipairs { "info", "stats", "toolchain", "add_archive", "policy", "load", "build", "ship" } do
+      refuses(method .. ": no host to call it on", host[method])
+      refuses(method .. ": no host to call it on", host[method], {})
+    end
+    refuses("module:ref: a variable's name expected, got nil", function() ends:ref() end)
+    assert.equal(1, job:wait())
+  end)
+end)
+
+describe("a timeout", function()
+  it("is a number", function()
+    local job = ends.Fine:async(1)
+    refuses("goloader.step: a timeout in seconds expected, got nan", goloader.step, 0 / 0)
+    refuses("goloader.step: a timeout in seconds expected, got string", goloader.step, "1")
+    refuses("job:wait: a timeout in seconds expected, got nan", job.wait, job, 0 / 0)
+    assert.equal(1, job:wait(1 / 0))
+    refuses("job:wait: a timeout in seconds expected, got table", job.wait, job, {})
+  end)
+
+  it("without an end ends where nothing is under way", function()
+    ends.Fine:async(1):wait()
+    goloader.step()
+    assert.equal(0, goloader.step(-1))
+  end)
+end)
