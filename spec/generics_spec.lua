@@ -57,7 +57,7 @@ describe("an instance of a generic function", function()
     assert.equal(has_ffi and "ffi" or "capi", shop["Name[int]"]:road())
     assert.equal("capi", shop["First[int]"]:road())
     assert.same({ 3, 4 }, shop["Max[int]"]:map({ 1, 4 }, { 3, 2 }))
-    assert.matches(shop["Max[int]"]:road(), tostring(shop["Max[int]"]:explain()))
+    assert.matches("^main/instance%.Max", tostring(shop["Max[int]"]:explain()))
   end)
 
   it("has two type parameters", function()
@@ -104,6 +104,15 @@ describe("an instance of a generic function", function()
     assert.equal("[2]int", shop["Name[[2]int]"]())
     local pair = { A = 1, B = "x" }
     assert.same(pair, (shop["First[struct{ A int; B string }]"] { pair }))
+    local tagged = shop:instantiate 'First[struct{ A int; B string "json:\\"time.B, ,x\\"" }]'
+    assert.same(pair, (tagged { pair }))
+    assert.equal('struct { A int "a:\\"x, y\\"" }', shop["Name[struct{ A int `a:\"x, y\"` }]"]())
+  end)
+
+  it("has functions and variables of the module that nobody else uses", function()
+    assert.equal("3, number 1", shop["Describe[int]"](3))
+    assert.equal("x, number 2", shop["Describe[string]"] "x")
+    assert.equal("4, number 3", shop["Describe[int]"](4))
   end)
 
   it("panics with Go's traceback", function()
@@ -126,9 +135,15 @@ describe("an instance of a generic function", function()
     compile_error("^Max%[int;int%]: ", shop, "Max[int;int]")
   end)
 
-  it("can't have an unexported type in its signature", function()
-    compile_error("^Hide%[int%]: its signature func%(int%) main.hidden mentions main.hidden, which is not exported$",
-      shop, "Hide[int]")
+  it("returns values of unexported types, but does not take them", function()
+    assert.same({ N = 7 }, shop["Hide[int]"](1))
+    local counter, list, n = shop["Hides[Item]"] { Name = "a", Price = 1 }
+    assert.same({ { { N = 1 }, { N = 2 } }, 3 }, { list, n })
+    assert.equal("*main.counter[main.Item]", counter:type())
+    assert.equal(2, counter:Add { Name = "b", Price = 2 })
+    counter:release()
+    compile_error("^Unhide%[int%]: it takes a main.hidden, which is not exported, in func%(main.hidden, int%) int$",
+      shop, "Unhide[int]")
   end)
 
   it("is told what packages there are", function()
@@ -248,6 +263,10 @@ type Thing struct{ N int }
 type Box[T any] struct{ In T }
 
 func (b Box[T]) Open() T { return b.In }
+
+var calls int
+
+func Deep(any) int { calls++; return calls }
 ]])
     return (support.write("far.go", [[
 package far
@@ -263,6 +282,10 @@ func Sum(things ...near.Thing) (n int) {
 	return n
 }
 
+func deep(v any) int { return near.Deep(v) }
+
+func Deep[T any](v T) int { return deep(v) }
+
 func Answer[T any](T) int { return ]] .. answer .. " }\n"):gsub("/far.go", ""))
   end
 
@@ -275,6 +298,7 @@ func Answer[T any](T) int { return ]] .. answer .. " }\n"):gsub("/far.go", ""))
       assert.equal("*near.Box[example.com/far.v1/near.Thing]", box:type())
       assert.equal(3, far.Sum(box:Open()))
       assert.equal(4, far["Pack[example.com/far.v1/near.Thing]"]({ N = 4 }):Open().N)
+      assert.same({ 1, 2 }, { far["Deep[int]"](1), far["Deep[near.Thing]"] { N = 1 } })
       compile_error("^Pack%[near.Box%[far.Thing%]%]: undefined: far.Thing$", far, "Pack[near.Box[far.Thing]]")
       box:release()
       assert(far:unload())
@@ -289,6 +313,7 @@ func Answer[T any](T) int { return ]] .. answer .. " }\n"):gsub("/far.go", ""))
     assert.equal(3, far.Sum(box:Open()))
     local thing = near:new("Thing", { N = 5 })
     assert.equal(5, far.Sum(far["Pack[*near.Thing]"](thing):Open()))
+    assert.same({ 1, 2 }, { far["Deep[int]"](1), far["Deep[near.Thing]"] { N = 1 } })
     local ok, err = near:unload()
     assert.is_nil(ok)
     assert.matches("far%.v1/near can't be unloaded: module example.com/far%.v1%S* uses it", err.message)

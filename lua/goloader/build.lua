@@ -41,8 +41,9 @@ end
 ---@field path string  import path
 ---@field name string
 ---@field archives table<string, string>  of the packages that it imports, by import path
+---@field dependencies { file: string, dir: string|nil }[]  the module's other packages
 ---@field file string|nil  its archive in Go's build cache
----@field export_data string|nil  or the part of its archive that importers read
+---@field archive string|nil  or what is in its archive; of a package without generic functions what importers read
 
 -- The first member of an archive, which is all that the compiler reads of what a package imports.
 local function read_export_data(archive)
@@ -52,6 +53,15 @@ local function read_export_data(archive)
   local data = f:read(size + size % 2)
   f:close()
   return head .. data
+end
+
+-- Has the package exported generic functions? They may call what nothing else in it does, and a module goes without.
+local function has_generics(dir, files)
+  for _, file in ipairs(files) do
+    local source = read_file(dir .. "/" .. file) or ""
+    if source:find "%f[%w_]func%s+[%u\128-\255][%w_\128-\255]*%s*%[" then return true end
+  end
+  return false
 end
 
 -- ---- reading the head of a Go file --------------------------------------------------------------------------------
@@ -327,7 +337,7 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, interface, dependencies, archives)
+local function compiled(job, object, interface, is_generic, archives)
   return setmetatable({
     job = job,
     finish = function()
@@ -336,10 +346,9 @@ local function compiled(job, object, interface, dependencies, archives)
         os.remove(object)
         return nil, compiler_error(output)
       end
-      local files = {}
-      for i, dependency in ipairs(dependencies) do files[i] = dependency end
+      local files = { unpack(interface.dependencies) }
       files[#files + 1] = { file = object }
-      interface.export_data = read_export_data(object)
+      interface.archive = is_generic and read_file(object) or read_export_data(object)
       return setmetatable({
         files = files, archives = archives, name = interface.name, interface = interface, temporary = { object },
       }, Objects)
@@ -407,7 +416,8 @@ local function plain(tc, target, opts)
   if not job then return nil, object end
   local archives = {}
   for _, import in ipairs(wanted) do archives[import] = std[import] end
-  return compiled(job, object, { path = path, name = heads[1].name, archives = archives }, {}, {})
+  local interface = { path = path, name = heads[1].name, archives = archives, dependencies = {} }
+  return compiled(job, object, interface, has_generics(target.dir, files), {})
 end
 
 -- All that decides which files and archives take part, but not the function bodies of the package itself. Packages of
@@ -467,8 +477,10 @@ local function known(tc, target, opts, memory)
     os.remove(importcfg)
     return nil, object
   end
-  local interface = { path = record.path, name = record.name, archives = record.archives }
-  local started = compiled(job, object, interface, record.dependencies, record.third_party)
+  local interface = { path = record.path, name = record.name, archives = record.archives,
+    dependencies = record.dependencies }
+  local is_generic = has_generics(target.dir, record.files)
+  local started = compiled(job, object, interface, is_generic, record.third_party)
   return setmetatable({
     job = job,
     finish = function()
@@ -572,11 +584,11 @@ local function listed(tc, target, opts, memory)
       end
     end
     local path = last.name == "main" and "main" or last.path
+    local dependencies = { unpack(files, 1, #files - 1) }
     local _, lang = package_identity(tc, target, last.name)
     if memory and last.one and lang and not tc.flags[1] then
       local roots, imports = read_imports(packages)
-      local dependencies, go_files = {}, {}
-      for i = 1, #files - 1 do dependencies[i] = files[i] end
+      local go_files = {}
       for file in last.files:gmatch "[^|]+" do go_files[#go_files + 1] = file end
       memory[target.spelled] = {
         fingerprint = fingerprint(target, dirs),
@@ -599,7 +611,7 @@ local function listed(tc, target, opts, memory)
     end
     return setmetatable({
       files = files, archives = third_party, name = last.name, temporary = {},
-      interface = { path = path, name = last.name, archives = archives, file = last.file },
+      interface = { path = path, name = last.name, archives = archives, dependencies = dependencies, file = last.file },
     }, Objects)
   end
   return setmetatable({ job = job, finish = finish }, Build)

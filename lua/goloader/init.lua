@@ -633,8 +633,8 @@ local function load_instance(s, text)
   local tools, err = self:toolchain()
   if not tools then return nil, err end
   local judges = judges_of(self, "build", source.imports)
-  return instance.build(tools, source.interface, text, self.desc, judges, function(object)
-    return load_core(self, { { file = object } }, {}, nil, { s.core })
+  return instance.build(tools, source.interface, text, self.desc, judges, function(files)
+    return load_core(self, files, { ndeps = #files - 1, twice = source.twice }, nil, { s.core })
   end)
 end
 
@@ -673,13 +673,13 @@ function Host:build(paths, options)
   options = options or {}
   local objects, name = compile(self, "build", paths, options)
   if not objects then return nil, name end
+  local twice = options.private and "other" or "refuse"
   local module, err = load(self, objects.files, name, {
-    run_init = options.run_init, ndeps = #objects.files - 1, uses = options.uses,
-    twice = options.private and "other" or "refuse",
+    run_init = options.run_init, ndeps = #objects.files - 1, uses = options.uses, twice = twice,
   })
   objects:remove()
   if module then
-    state[module].source = { host = self, interface = objects.interface, imports = options.imports }
+    state[module].source = { host = self, interface = objects.interface, imports = options.imports, twice = twice }
   end
   if err and err.code == "mismatch" and err.message:find("another version of", 1, true) and not options.private then
     err.message = err.message .. " (with private = true the module gets its own)"

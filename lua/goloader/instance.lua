@@ -19,6 +19,8 @@ local core = require "goloader.core"
 local policy = require "goloader.policy"
 local toolchain = require "goloader.toolchain"
 
+local unpack = rawget(table, "unpack") or unpack
+
 local instance = {}
 
 -- What the sources here call the module's package.
@@ -32,8 +34,10 @@ end
 ---@param text string
 ---@return string|nil
 function instance.normalize(text)
-  if not text:find "^%s*%u[%w_\128-\255]*%s*%b[]%s*$" or text:find "[\n\r]" then return nil end
-  return (text:gsub("^%s+", ""):gsub("%s+$", ""):gsub("%s*([%[%],])%s*", "%1"))
+  if not text:find "^%s*[%u\128-\255][%w_\128-\255]*%s*%b[]%s*$" or text:find "[\n\r]" then return nil end
+  text = text:gsub("^%s+", ""):gsub("%s+$", "")
+  if text:find '["`]' then return text end -- white space in a field's tag counts
+  return (text:gsub("%s*([%[%],])%s*", "%1"))
 end
 
 -- ---- packages that are mentioned ------------------------------------------------------------------------------------
@@ -53,6 +57,16 @@ local function import(imports, path)
   return name
 end
 
+-- Where the string that starts with the quote at `at` ends: a field's tag.
+local function string_end(text, at)
+  repeat
+    at = at + 1
+    local c = text:sub(at, at)
+    if c == "\\" then at = at + 1 end
+  until c == '"' or c == ""
+  return at
+end
+
 -- Replaces the package in each "path.Name" of Go text, outside of quotes, by what `name_of(path, Name)` returns.
 local function replace_packages(text, name_of)
   local function replace(part)
@@ -64,9 +78,10 @@ local function replace_packages(text, name_of)
   end
   local parts, at = {}, 1
   while true do
-    local from, to = text:find('"[^"]*"', at)
+    local from = text:find('"', at, true)
     parts[#parts + 1] = replace(text:sub(at, (from or 0) - 1))
     if not from then return table.concat(parts) end
+    local to = string_end(text, from)
     parts[#parts + 1] = text:sub(from, to)
     at = to + 1
   end
@@ -110,6 +125,7 @@ end
 ---@field interface goloader.Interface
 ---@field dir string  for files
 ---@field path string  import path of the package made
+---@field archive string  of the module's package
 ---@field text string  what is asked for, for messages
 
 local function refuse(made, message)
@@ -156,12 +172,7 @@ local function compile(made, file, source, imports, options)
       return refuse(made, ("the module was built without an archive of %s"):format(path))
     end
   end
-  local archive = interface.file
-  if not archive then
-    archive = made.dir .. "/module.a"
-    write(archive, interface.export_data)
-  end
-  config[#config + 1] = ("packagefile %s=%s\n"):format(interface.path, archive)
+  config[#config + 1] = ("packagefile %s=%s\n"):format(interface.path, made.archive)
   write(made.dir .. "/importcfg", table.concat(config))
   write(made.dir .. "/" .. file .. ".go", table.concat(lines) .. source .. "\n")
   local object = made.dir .. "/" .. file .. ".o"
@@ -203,44 +214,54 @@ end
 
 -- Splits "int, map[string]int" at the commas that are in no brackets.
 local function split(list)
-  local parts, depth, from, quoted = {}, 0, 1, false
-  for at = 1, #list do
+  local parts, depth, from, at = {}, 0, 1, 1
+  while at <= #list do
     local c = list:sub(at, at)
-    if c == '"' and list:sub(at - 1, at - 1) ~= "\\" then quoted = not quoted end
-    if not quoted then
-      if c:find "[%[%({]" then depth = depth + 1 end
-      if c:find "[%]%)}]" then depth = depth - 1 end
-      if c == "," and depth == 0 then
-        parts[#parts + 1] = list:sub(from, at - 1)
-        from = at + 1
-      end
+    if c == '"' then at = string_end(list, at) end
+    if c:find "[%[%({]" then depth = depth + 1 end
+    if c:find "[%]%)}]" then depth = depth - 1 end
+    if c == "," and depth == 0 then
+      parts[#parts + 1] = list:sub(from, at - 1)
+      from = at + 1
     end
+    at = at + 1
   end
   if list:find "%S" then parts[#parts + 1] = list:sub(from) end
   return parts
 end
 
--- The source of a function of that type that calls the instance.
-local function wrap(made, signature, full, imports)
+-- The first type in it that only its own package may name.
+local function find_hidden(text)
   local hidden
-  local function name_of(path, name)
-    if not name:find "^%u" and not name:find "^[\128-\255]" then hidden = hidden or path .. "." .. name end
-    return import(imports, path)
-  end
+  replace_packages(text, function(path, name)
+    if name:find "^[%l_]" then hidden = hidden or path .. "." .. name end
+    return path
+  end)
+  return hidden
+end
+
+-- The source of a function of that type that calls the instance. What has a type that can't be named here is returned
+-- as any: Lua sees the same.
+local function wrap(made, signature, full, imports)
+  local function name_of(path) return import(imports, path) end
   local list = signature:match "^func(%b())"
-  local results = replace_packages(signature:sub(#"func" + #list + 1), name_of)
-  local params, args = split(list:sub(2, -2)), {}
+  local results = signature:sub(#"func" + #list + 1):gsub("^%s+", "")
+  local params, args, hidden = split(list:sub(2, -2)), {}, find_hidden(list)
+  if hidden then
+    return refuse(made, ("it takes a %s, which is not exported, in %s"):format(hidden, unescape(signature)))
+  end
   for i, param in ipairs(params) do
     args[i] = "a" .. i .. (param:find "^%s*%.%.%." and "..." or "")
     params[i] = ("a%d %s"):format(i, replace_packages(param, name_of))
   end
+  local returned = results:find "^%b()$" and split(results:sub(2, -2)) or split(results)
+  for i, result in ipairs(returned) do
+    returned[i] = find_hidden(result) and "any" or replace_packages(result, name_of)
+  end
   local name = made.text:match "^[^%[]*"
   local call = import(imports, made.interface.path) .. "." .. replace_packages(full, name_of)
-  if hidden then
-    return refuse(made, ("its signature %s mentions %s, which is not exported"):format(unescape(signature), hidden))
-  end
-  return ("func %s(%s)%s { %s%s(%s) }"):format(name, table.concat(params, ", "), results,
-    results:find "%S" and "return " or "", call, table.concat(args, ", "))
+  return ("func %s(%s) (%s) { %s%s(%s) }"):format(name, table.concat(params, ", "), table.concat(returned, ", "),
+    returned[1] and "return " or "", call, table.concat(args, ", "))
 end
 
 -- Has the policies judge the packages that type arguments bring.
@@ -281,23 +302,31 @@ local function build(made, desc, judges)
   return compile(made, "function", source, imports, { dot = false, dwarf = true })
 end
 
---- Compiles a function that calls an instance of a generic one, and hands its object to `load`.
+--- Compiles a function that calls an instance of a generic one, and hands its object to `load`, behind the module's
+--- own: what a generic function calls, and nobody else, the module has been loaded without.
 ---@generic T
 ---@param tools goloader.Toolchain
 ---@param interface goloader.Interface  of the module's package
 ---@param text string  as `normalize` returned it
 ---@param desc string  description of the host
 ---@param judges (fun(import_path: string, importer: string, standard: boolean): boolean, string|nil)[]|nil  policies
----@param load fun(object: string): T|nil, goloader.Error|nil
+---@param load fun(files: { file: string, dir: string|nil }[]): T|nil, goloader.Error|nil
 ---@return T|nil
 ---@return goloader.Error|nil err
 function instance.build(tools, interface, text, desc, judges, load)
   local dir, err = toolchain.private_dir()
   if not dir then return nil, err end
-  local made = { tools = tools, interface = interface, dir = dir, path = interface.path .. "/instance", text = text }
+  local made = { tools = tools, interface = interface, dir = dir, path = interface.path .. "/instance", text = text,
+    archive = interface.file or dir .. "/module.a" }
+  if not interface.file then write(made.archive, interface.archive) end
   local object, result
   object, err = build(made, desc, judges)
-  if object then result, err = load(object) end
+  if object then
+    local files = { unpack(interface.dependencies) }
+    files[#files + 1] = { file = made.archive }
+    files[#files + 1] = { file = object }
+    result, err = load(files)
+  end
   toolchain.remove_dir(dir)
   return result, err
 end

@@ -95,7 +95,27 @@ func Nothing[T any](T) {}
 
 func Fails[T any](v T) { panic(fmt.Sprint("no use for ", v)) }
 
-func Hide[T any](T) hidden { return hidden{} }
+type counter[T any] struct{ seen []T }
+
+func (c *counter[T]) Add(v T) int { c.seen = append(c.seen, v); return len(c.seen) }
+
+func Hide[T any](T) (hidden, error) { return hidden{7}, nil }
+
+func Hides[T any](v T) (*counter[T], []hidden, int) {
+	return &counter[T]{[]T{v}}, []hidden{{1}, {2}}, 3
+}
+
+var described int
+
+func describe(v any) string {
+	described++
+	return fmt.Sprintf("%v, number %d", v, described)
+}
+
+// Describe is the only one to call describe, and to use described.
+func Describe[T any](v T) string { return describe(v) }
+
+func Unhide[T any](h hidden, v T) T { return v }
 
 func Same[T hidden](v T) T { return v }
 
