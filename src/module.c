@@ -1206,6 +1206,23 @@ static void forget_module(struct gl_module *mod, bool constants_stay)
 	mod->nexports = mod->nsymbols = 0;
 }
 
+static void name_variable(const struct gl_module *mod, uintptr_t addr, char *out, size_t size)
+{
+	const char *name = NULL;
+
+	if (gl_module_symbolize(mod, addr, &name) >= 0) {
+		snprintf(out, size, "variable %s", name);
+		return;
+	}
+	for (const struct gl_module *m = mod->host->modules; m != NULL; m = m->next) {
+		if (m != mod && gl_module_symbolize(m, addr, &name) >= 0) {
+			snprintf(out, size, "variable %s of module %s", name, m->name);
+			return;
+		}
+	}
+	snprintf(out, size, "a variable of the runtime");
+}
+
 /* Says who holds on to the module. */
 static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, struct gl_error *err)
 {
@@ -1226,8 +1243,7 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 			mod->name);
 	}
 	if (r->holder == GL_HOLDER_VARIABLE) {
-		bool known = gl_module_symbolize(mod, r->holder_at, &name) >= 0;
-		snprintf(holder, sizeof(holder), "variable %s", known ? name : "of the runtime");
+		name_variable(mod, r->holder_at, holder, sizeof(holder));
 		what = holder;
 	}
 	if (r->holder_through > 0) {

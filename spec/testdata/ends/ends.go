@@ -102,3 +102,8 @@ func Sum(numbers []float64) (sum float64) {
 	}
 	return sum
 }
+
+// Kept is of another module's type.
+var Kept any
+
+func Keep(v any) { Kept = v }
