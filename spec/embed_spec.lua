@@ -157,6 +157,7 @@ local function with_server(work, program, environment, text)
   local file = support.write("server.sh", ([[
 cp examples/embed/site/site.go %s/site/site.go
 cd %s
+: >log # of an earlier server
 %s %s -site site >log 2>&1 & server=$!
 trap 'kill -KILL $server 2>/dev/null' EXIT
 while ! grep -q listening log && kill -0 $server; do sleep 0.05; done
