@@ -181,8 +181,9 @@ build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
 	cp $(HOST_DIR)/libgoloader_host.so.desc $@/desc
 	GOLOADER_HOST=$(HOST_DIR)/libgoloader_host.so build/bin/goloader build -o $@/seed.gom $<
 	tail -n +2 $@/seed.gom > $@/gom/seed
-	objcopy -O binary --only-section=.text $(HOST_DIR)/libgoloader_host.so /dev/stdout | head -c 600000 | \
-		split -b 1500 - $@/prove/code
+	objcopy -O binary --only-section=.text $(HOST_DIR)/libgoloader_host.so $@/text
+	head -c 600000 $@/text | split -b 1500 - $@/prove/code
+	rm $@/text
 	touch $@
 
 fuzz: build/fuzz/seeds $(FUZZERS)
