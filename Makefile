@@ -45,8 +45,8 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak conformance conformance-all packages fuzz \
-	rock install clean
+.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak conformance \
+	conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host
 
@@ -186,7 +186,11 @@ build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
 	rm $@/text
 	touch $@
 
-fuzz: build/fuzz/seeds $(FUZZERS)
+fuzz: deps
+	@.ci/deps fuzz
+	@$(MAKE) --no-print-directory run-fuzz
+
+run-fuzz: build/fuzz/seeds $(FUZZERS)
 	@for name in $(patsubst build/fuzz/%_fuzz,%,$(FUZZERS)); do \
 		echo "fuzzing $$name for $(FUZZ_TIME) s" && mkdir -p build/fuzz/found/$$name && \
 		build/fuzz/$${name}_fuzz -max_total_time=$(FUZZ_TIME) -timeout=20 -rss_limit_mb=2048 -verbosity=0 \
