@@ -176,7 +176,7 @@ static int func_tostring(lua_State *L)
 	return 1;
 }
 
-/* func:use_general_road(): for benchmarks, which compare the roads */
+/* func:use_general_road(): for specs, which compare what travels by registers with what travels by a stream */
 static int func_use_general_road(lua_State *L)
 {
 	gl_plan_use_general_road(plan_of(L, check_func(L)));

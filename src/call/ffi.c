@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "../abi/abi.h"
-#include "../image/image.h"
 #include "plan.h"
 
 /* A call, with what only C sees of it. */
@@ -21,21 +20,14 @@ static void many_far(struct gl_ffi_call *call);
 
 /* ---- the short way ---------------------------------------------------------------------------------------------- */
 
-static void *find_code(struct gl_host *host, const char *name)
-{
-	struct gl_image_sym sym;
-
-	return gl_image_lookup(gl_host_image(host), name, strlen(name), &sym) ? (void *)sym.addr : NULL;
-}
-
 void gl_entries_set_up(struct gl_caller *caller)
 {
 	struct gl_host *host = caller->host;
 	const struct gl_abi *abi = gl_host_abi(host);
 	void (*set_up)(struct gl_enter_setup *) = gl_host_export(host, "goloader_enter_setup");
 	struct gl_enter_setup s = {
-		.exitsyscall = find_code(host, "runtime.exitsyscall"),
-		.reentersyscall = find_code(host, "runtime.reentersyscall"),
+		.exitsyscall = gl_find_func(host, "runtime.exitsyscall"),
+		.reentersyscall = gl_find_func(host, "runtime.reentersyscall"),
 		.g_m = gl_abi_field(abi, "runtime.g", "m"),
 		.g_stack = gl_abi_field(abi, "runtime.g", "stack"),
 		.g_sched = gl_abi_field(abi, "runtime.g", "sched"),

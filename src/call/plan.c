@@ -14,7 +14,7 @@
 
 /* ---- the Go half ------------------------------------------------------------------------------------------------ */
 
-static void *find_func(struct gl_host *host, const char *name)
+void *gl_find_func(struct gl_host *host, const char *name)
 {
 	struct gl_image_sym sym;
 
@@ -26,13 +26,13 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 	const struct gl_abi *abi = gl_host_abi(host);
 	void (*set_up)(struct gl_call_setup *) = gl_host_export(host, "goloader_call_setup");
 	struct gl_call_setup setup = {
-		.reflectcall = find_func(host, "runtime.reflectcall"),
-		.unsafe_New = find_func(host, "reflect.unsafe_New"),
-		.unsafe_NewArray = find_func(host, "reflect.unsafe_NewArray"),
-		.exported_methods = find_func(host, "internal/abi.(*Type).ExportedMethods"),
-		.resolve_name = find_func(host, "reflect.resolveNameOff"),
-		.resolve_type = find_func(host, "reflect.resolveTypeOff"),
-		.resolve_text = find_func(host, "reflect.resolveTextOff"),
+		.reflectcall = gl_find_func(host, "runtime.reflectcall"),
+		.unsafe_New = gl_find_func(host, "reflect.unsafe_New"),
+		.unsafe_NewArray = gl_find_func(host, "reflect.unsafe_NewArray"),
+		.exported_methods = gl_find_func(host, "internal/abi.(*Type).ExportedMethods"),
+		.resolve_name = gl_find_func(host, "reflect.resolveNameOff"),
+		.resolve_type = gl_find_func(host, "reflect.resolveTypeOff"),
+		.resolve_text = gl_find_func(host, "reflect.resolveTextOff"),
 		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
 		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
 		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),

@@ -59,14 +59,20 @@ func goloader_call_setup(s *C.struct_gl_call_setup) {
 
 //export goloader_call_fast
 func goloader_call_fast(c *C.struct_gl_fast_call) {
-	defer caught(&c.status, c.out)
-	callFast(c)
+	guard(&c.status, c.out, func() { callFast(c) })
+}
+
+// guard runs what C has asked for, and has C know how it ends: whatever it does, it ends here.
+func guard(status *C.enum_gl_status, out *C.struct_gl_buffer, f func()) {
+	done := false
+	defer caught(status, out)
+	defer left(&done)
+	*status = C.GL_CALL_DONE
+	f()
+	done = true
 }
 
 func callFast(c *C.struct_gl_fast_call) {
-	done := false
-	defer left(&done)
-	c.status = C.GL_CALL_DONE
 	regs := (*enter.Regs)(unsafe.Pointer(&c.regs))
 	if c.copies|c.strings == 0 && c.error < 0 {
 		// Numbers only: the registers are loaded from and stored to C's memory, no pointer is among them.
@@ -74,7 +80,6 @@ func callFast(c *C.struct_gl_fast_call) {
 	} else {
 		callCopying(c, regs)
 	}
-	done = true
 }
 
 var nothing byte
@@ -156,16 +161,7 @@ func errorOf(tab uintptr, data unsafe.Pointer) (err error) {
 
 //export goloader_call
 func goloader_call(c *C.struct_gl_call) {
-	defer caught(&c.status, c.out)
-	call(c)
-}
-
-func call(c *C.struct_gl_call) {
-	done := false
-	defer left(&done)
-	c.status = C.GL_CALL_DONE
-	planOf(c.plan).call(c)
-	done = true
+	guard(&c.status, c.out, func() { planOf(c.plan).call(c) })
 }
 
 // function is the closure that is to be called, nil where it is code at an address alone.

@@ -420,21 +420,12 @@ func storeString(c *C.struct_gl_ffi_call, i int, p unsafe.Pointer, n uintptr) {
 // storeError stores an error, whose own method may panic.
 func storeError(c *C.struct_gl_ffi_call, err error) {
 	c.status = C.GL_FFI_FAILED
-	var frame byte
-	defer func() {
-		if c.status == C.GL_FFI_FAILED {
-			caughtFFI(c, recover())
-		}
-	}()
-	defer func() {
-		if c.status == C.GL_FFI_FAILED {
-			leave(recover(), unsafe.Pointer(&frame))
-		}
-	}()
-	c.text.len = 0
-	w := writer{buffer: c.text}
-	w.error(err)
-	c.status = C.GL_FFI_ODD
+	guard(&c.failure, c.text, func() {
+		c.text.len = 0
+		w := writer{buffer: c.text}
+		w.error(err)
+		c.status = C.GL_FFI_ODD
+	})
 }
 
 // storeInteger stores a result that came in a register, whose upper bits may be anything.

@@ -16,16 +16,7 @@ import (
 //
 //export goloader_many
 func goloader_many(m *C.struct_gl_many) {
-	defer caught(&m.call.status, m.call.out)
-	many(m)
-}
-
-func many(m *C.struct_gl_many) {
-	done := false
-	defer left(&done)
-	m.call.status = C.GL_CALL_DONE
-	planOf(m.call.plan).many(m)
-	done = true
+	guard(&m.call.status, m.call.out, func() { planOf(m.call.plan).many(m) })
 }
 
 func (p *plan) many(m *C.struct_gl_many) {

@@ -18,14 +18,10 @@ import (
 
 //export goloader_handle
 func goloader_handle(op *C.struct_gl_handle_op) {
-	defer caught(&op.status, op.out)
-	handle(op)
+	guard(&op.status, op.out, func() { handle(op) })
 }
 
 func handle(op *C.struct_gl_handle_op) {
-	done := false
-	defer left(&done)
-	op.status = C.GL_CALL_DONE
 	h, ok := find(uint64(op.handle))
 	switch {
 	case !ok && op.op >= C.GL_OP_IS: // an error that has lost its value is still an error, though like no other
@@ -36,7 +32,6 @@ func handle(op *C.struct_gl_handle_op) {
 	default:
 		h.doOther(op)
 	}
-	done = true
 }
 
 func (h *held) do(op *C.struct_gl_handle_op) {

@@ -15,6 +15,30 @@
 	JCC	2(PC) \
 	ADDQ	R14, reg
 
+// Loads the registers that carry integers and pointers from where R12 points.
+#define LOAD_INTS \
+	MOVQ	INT(0)(R12), AX \
+	MOVQ	INT(1)(R12), BX \
+	MOVQ	INT(2)(R12), CX \
+	MOVQ	INT(3)(R12), DI \
+	MOVQ	INT(4)(R12), SI \
+	MOVQ	INT(5)(R12), R8 \
+	MOVQ	INT(6)(R12), R9 \
+	MOVQ	INT(7)(R12), R10 \
+	MOVQ	INT(8)(R12), R11
+
+// Makes addresses of all words that are places in lent memory.
+#define LEND \
+	ARGUMENT(0, AX) \
+	ARGUMENT(1, BX) \
+	ARGUMENT(2, CX) \
+	ARGUMENT(3, DI) \
+	ARGUMENT(4, SI) \
+	ARGUMENT(5, R8) \
+	ARGUMENT(6, R9) \
+	ARGUMENT(7, R10) \
+	ARGUMENT(8, R11)
+
 // Stores a result word, and once more where the collector sees it when it is a pointer. It must not see another: a
 // number that looks like the address of free memory stops the program. R13 holds ReturnIsPtr, R12 the *Regs.
 #define RESULT(i, reg) \
@@ -36,28 +60,12 @@
 TEXT ·Call(SB), 0, $192-24
 	NO_LOCAL_POINTERS
 	MOVQ	r+8(FP), R12
-	MOVQ	INT(0)(R12), AX
-	MOVQ	INT(1)(R12), BX
-	MOVQ	INT(2)(R12), CX
-	MOVQ	INT(3)(R12), DI
-	MOVQ	INT(4)(R12), SI
-	MOVQ	INT(5)(R12), R8
-	MOVQ	INT(6)(R12), R9
-	MOVQ	INT(7)(R12), R10
-	MOVQ	INT(8)(R12), R11
+	LOAD_INTS
 	MOVWLZX	LENT(R12), R13
 	TESTL	R13, R13
 	JEQ	lentless
 	MOVQ	lent+16(FP), R14
-	ARGUMENT(0, AX)
-	ARGUMENT(1, BX)
-	ARGUMENT(2, CX)
-	ARGUMENT(3, DI)
-	ARGUMENT(4, SI)
-	ARGUMENT(5, R8)
-	ARGUMENT(6, R9)
-	ARGUMENT(7, R10)
-	ARGUMENT(8, R11)
+	LEND
 lentless:
 	CMPB	FLOATLESS(R12), $0
 	JNE	loaded
@@ -117,28 +125,12 @@ stored:
 TEXT ·CallWords(SB), 0, $72-40
 	NO_LOCAL_POINTERS
 	MOVQ	ints+8(FP), R12
-	MOVQ	INT(0)(R12), AX
-	MOVQ	INT(1)(R12), BX
-	MOVQ	INT(2)(R12), CX
-	MOVQ	INT(3)(R12), DI
-	MOVQ	INT(4)(R12), SI
-	MOVQ	INT(5)(R12), R8
-	MOVQ	INT(6)(R12), R9
-	MOVQ	INT(7)(R12), R10
-	MOVQ	INT(8)(R12), R11
+	LOAD_INTS
 	MOVWLZX	lentBits+32(FP), R13
 	TESTL	R13, R13
 	JEQ	loaded
 	MOVQ	lent+24(FP), R14
-	ARGUMENT(0, AX)
-	ARGUMENT(1, BX)
-	ARGUMENT(2, CX)
-	ARGUMENT(3, DI)
-	ARGUMENT(4, SI)
-	ARGUMENT(5, R8)
-	ARGUMENT(6, R9)
-	ARGUMENT(7, R10)
-	ARGUMENT(8, R11)
+	LEND
 loaded:
 	XORPS	X15, X15
 	MOVQ	(TLS), R14
@@ -184,15 +176,7 @@ TEXT ·CallString(SB), 0, $72-40
 TEXT ·CallInts(SB), 0, $72-24
 	NO_LOCAL_POINTERS
 	MOVQ	ints+8(FP), R12
-	MOVQ	INT(0)(R12), AX
-	MOVQ	INT(1)(R12), BX
-	MOVQ	INT(2)(R12), CX
-	MOVQ	INT(3)(R12), DI
-	MOVQ	INT(4)(R12), SI
-	MOVQ	INT(5)(R12), R8
-	MOVQ	INT(6)(R12), R9
-	MOVQ	INT(7)(R12), R10
-	MOVQ	INT(8)(R12), R11
+	LOAD_INTS
 	XORPS	X15, X15
 	MOVQ	(TLS), R14
 	MOVQ	fn+0(FP), R12
