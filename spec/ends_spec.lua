@@ -34,6 +34,10 @@ describe("runtime.Goexit", function()
     refuses("^panic: too large", function() ends.Small:map { 1, 5 } end)
   end)
 
+  it("is an error where a variable's own method calls it", function()
+    refuses("Leaving: the function called runtime.Goexit", function() return ends.Leaving end)
+  end)
+
   it("goes on after one that is recovered", function()
     refuses("ExitRecovering: the function called runtime.Goexit", ends.ExitRecovering)
   end)

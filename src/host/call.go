@@ -329,21 +329,21 @@ func (s step) store(regs *enter.Regs, p unsafe.Pointer) {
 
 //export goloader_get
 func goloader_get(c *C.struct_gl_call) {
-	defer caught(&c.status, c.out)
-	c.status = C.GL_CALL_DONE
-	n := planOf(c.plan).results[0].node
-	n.encode(&writer{buffer: c.out}, c.addr)
+	guard(&c.status, c.out, func() {
+		n := planOf(c.plan).results[0].node
+		n.encode(&writer{buffer: c.out}, c.addr)
+	})
 }
 
 //export goloader_set
 func goloader_set(c *C.struct_gl_call) {
-	defer caught(&c.status, c.out)
-	c.status = C.GL_CALL_DONE
-	n := planOf(c.plan).results[0].node
-	v := n.alloc()
-	n.decode(&reader{w: unsafe.Slice(c.in.p, c.in.len)}, v)
-	// Set has the write barriers that a variable outside the heap needs too.
-	value(n.shape(), c.addr).Set(value(n.shape(), v))
+	guard(&c.status, c.out, func() {
+		n := planOf(c.plan).results[0].node
+		v := n.alloc()
+		n.decode(&reader{w: unsafe.Slice(c.in.p, c.in.len)}, v)
+		// Set has the write barriers that a variable outside the heap needs too.
+		value(n.shape(), c.addr).Set(value(n.shape(), v))
+	})
 }
 
 // ---- what ends a call before its time ----------------------------------------------------------------------------

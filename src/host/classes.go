@@ -148,37 +148,37 @@ func (m *member) at(p unsafe.Pointer) unsafe.Pointer {
 
 //export goloader_class
 func goloader_class(req *C.struct_gl_class_request) {
-	defer caught(&req.status, req.out)
-	req.status = C.GL_CALL_DONE
-	lookup(uint64(req.handle))
-	c := classByID(req.id)
-	c.open()
-	w := writer{buffer: req.out}
-	w.word(uint64(c.shape()))
-	w.bool(c.hasMethods())
-	w.string(c.self.String())
-	c.compiler.describe(&w)
-	w.word(c.key.number())
-	w.word(c.elem.number())
-	w.word(c.value.number())
-	w.word(uint64(len(c.fields)))
-	for i := range c.fields {
-		w.string(c.fields[i].name)
-		w.word(c.fields[i].node.number())
-	}
-	req.plan = C.uint64_t(addPlan(&plan{types: c.compiler.nodes, borrowed: true}))
+	guard(&req.status, req.out, func() {
+		lookup(uint64(req.handle))
+		c := classByID(req.id)
+		c.open()
+		w := writer{buffer: req.out}
+		w.word(uint64(c.shape()))
+		w.bool(c.hasMethods())
+		w.string(c.self.String())
+		c.compiler.describe(&w)
+		w.word(c.key.number())
+		w.word(c.elem.number())
+		w.word(c.value.number())
+		w.word(uint64(len(c.fields)))
+		for i := range c.fields {
+			w.string(c.fields[i].name)
+			w.word(c.fields[i].node.number())
+		}
+		req.plan = C.uint64_t(addPlan(&plan{types: c.compiler.nodes, borrowed: true}))
+	})
 }
 
 // goloader_copy_plan makes a plan of one result: all that can be copied of what a class's handles stand for.
 //
 //export goloader_copy_plan
 func goloader_copy_plan(req *C.struct_gl_method_request) {
-	defer caught(&req.status, req.out)
-	req.status = C.GL_CALL_DONE
-	lookup(uint64(req.handle))
-	c := newCompiler(nil)
-	c.deep = true
-	c.borrow(req, nil, []*node{c.typ(classByID(req.id).typ)})
+	guard(&req.status, req.out, func() {
+		lookup(uint64(req.handle))
+		c := newCompiler(nil)
+		c.deep = true
+		c.borrow(req, nil, []*node{c.typ(classByID(req.id).typ)})
+	})
 }
 
 // borrow makes a plan that goes with what it mentions.

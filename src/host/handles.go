@@ -161,24 +161,24 @@ func (w *writer) hold(v reflect.Value) {
 //
 //export goloader_ref
 func goloader_ref(c *C.struct_gl_call) {
-	defer caught(&c.status, c.out)
-	c.status = C.GL_CALL_DONE
-	n := planOf(c.plan).results[0].node
-	if n.typ == nil {
-		n.refuse()
-	}
-	w := writer{buffer: c.out}
-	w.handle(classOf(reflect.PointerTo(n.typ)), c.addr)
+	guard(&c.status, c.out, func() {
+		n := planOf(c.plan).results[0].node
+		if n.typ == nil {
+			n.refuse()
+		}
+		w := writer{buffer: c.out}
+		w.handle(classOf(reflect.PointerTo(n.typ)), c.addr)
+	})
 }
 
 // goloader_make makes a handle of a new variable of the type whose descriptor addr is.
 //
 //export goloader_make
 func goloader_make(c *C.struct_gl_call) {
-	defer caught(&c.status, c.out)
-	c.status = C.GL_CALL_DONE
-	w := writer{buffer: c.out}
-	w.handle(classOf(reflect.PointerTo(typeAt(c.addr))), setup.new(c.addr))
+	guard(&c.status, c.out, func() {
+		w := writer{buffer: c.out}
+		w.handle(classOf(reflect.PointerTo(typeAt(c.addr))), setup.new(c.addr))
+	})
 }
 
 // encodeHandle writes a value that stays in Go.

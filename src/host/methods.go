@@ -76,20 +76,20 @@ func (c *class) method(name string) (*method, reflect.Type) {
 //
 //export goloader_method
 func goloader_method(req *C.struct_gl_method_request) {
-	defer caught(&req.status, req.out)
-	req.status = C.GL_CALL_DONE
-	lookup(uint64(req.handle))
-	c := classByID(req.id)
-	if req.len == 0 {
-		if c.typ.Kind() == reflect.Func {
-			planFunc(req, nil, c.typ)
+	guard(&req.status, req.out, func() {
+		lookup(uint64(req.handle))
+		c := classByID(req.id)
+		if req.len == 0 {
+			if c.typ.Kind() == reflect.Func {
+				planFunc(req, nil, c.typ)
+			}
+			return
 		}
-		return
-	}
-	if m, t := c.method(unsafe.String((*byte)(unsafe.Pointer(req.name)), int(req.len))); m != nil {
-		req.addr = setup.resolveText(descriptor(t), m.tfn)
-		planFunc(req, t, typeAt(setup.resolveType(descriptor(t), m.typ)))
-	}
+		if m, t := c.method(unsafe.String((*byte)(unsafe.Pointer(req.name)), int(req.len))); m != nil {
+			req.addr = setup.resolveText(descriptor(t), m.tfn)
+			planFunc(req, t, typeAt(setup.resolveType(descriptor(t), m.typ)))
+		}
+	})
 }
 
 // planFunc plans calls of a function of type t, or of a method, which has a receiver as well.
