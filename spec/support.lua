@@ -160,6 +160,20 @@ function support.rss()
   return tonumber(pages) * 4096
 end
 
+--- By how many bytes resident memory grows while `round` is run a number of times, after two rounds to settle.
+function support.growth(rounds, round)
+  local function collected()
+    round()
+    collectgarbage()
+    collectgarbage()
+  end
+  collected()
+  collected()
+  local before = support.rss()
+  for _ = 1, rounds do collected() end
+  return support.rss() - before
+end
+
 --- Waits until `test` holds; false when it never does.
 function support.eventually(test)
   for _ = 1, 200 do
