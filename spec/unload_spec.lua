@@ -78,6 +78,58 @@ describe("a module that something refers to", function()
     assert(held:unload())
   end)
 
+  describe("whose value another module had", function()
+    local keeper, mine
+
+    before_each(function()
+      keeper = assert(host:load(support.compile([[
+package keeper
+
+import "reflect"
+
+var number = &struct {
+	at uintptr
+	to *int
+}{to: new(int)}
+
+var made = new(struct{ value any })
+
+// Number keeps where a value is, in front of a pointer, where the collector sees none.
+func Number(v any) {
+	number.at = reflect.ValueOf(v).Pointer()
+}
+
+// Made keeps a slice of a type that nobody has but reflect, and this slice.
+func Made(v any) {
+	made.value = reflect.MakeSlice(reflect.SliceOf(reflect.TypeOf(v)), 1, 1).Interface()
+}
+
+func Forget() { made.value = nil }
+]], "keeper")))
+      mine = assert(host:load(support.compile("package mine\n\ntype T struct{ Own any }\n\nfunc New() *T { return &T{&T{}} }\n", "mine")))
+    end)
+
+    it("goes though a number says where the value is", function()
+      local value = mine.New:keep()
+      keeper.Number(value)
+      assert(mine:unload { handles = "drop" })
+      assert.error_matches(function() return value.Own end, "handle of %*mine%.T: its module was unloaded$")
+      assert(keeper:unload())
+    end)
+
+    it("stays while there is a type that is made of its own", function()
+      local value = mine.New:keep()
+      keeper.Made(value)
+      value:release()
+      local ok, err = mine:unload()
+      assert.is_nil(ok)
+      assert.matches("variable keeper%..* of module keeper refers to type:%*mine%.T, by way of", err.message)
+      keeper.Forget()
+      assert(mine:unload())
+      assert(keeper:unload())
+    end)
+  end)
+
   it("stays while a timer does", function()
     held.Later(200)
     refused "held%.Later%.func1"

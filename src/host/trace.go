@@ -125,7 +125,7 @@ func (t *tracer) forgetMade() {
 	if rt.reflect_offs == nil {
 		return
 	}
-	made := *(*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
+	made := *reflectMade()
 	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
 	for id, p := range made {
 		if t.names[id] {
@@ -320,8 +320,33 @@ func weakVariables() regions {
 	return rs
 }
 
-// eachPointer calls do for every pointer of a root, until that says that it is done. The word in front of a pointer may be an
-// interface's type or itab, which are no pointers to the collector (cmd/compile/internal/typebits).
+// isType tells whether a word in front of a pointer may be an interface's type or itab, which are no pointers to the
+// collector (cmd/compile/internal/typebits): one of what goes, or a type that reflect has made. Such a word may also be a
+// number, or mostly padding, and that keeps what was on the stack where the value was made.
+func (t *tracer) isType(w uintptr) bool {
+	if w%word != 0 {
+		return false
+	}
+	if t.around.holds(w) {
+		return true // refers knows each
+	}
+	if t.module.holds(w) {
+		return t.going.areConstant(w)
+	}
+	s := t.spanOf(w)
+	if s == nil || rt.reflect_offs == nil || (w-s.base)%s.size != 0 || s.size < uintptr(rt.type_str)+word {
+		return false
+	}
+	_, isMade := (*reflectMade())[int32(load(w+uintptr(rt.type_str)))]
+	return isMade
+}
+
+// reflectMade is runtime.reflectOffs.m: what reflect has made and types refer to by number, first of all their names.
+func reflectMade() *map[int32]unsafe.Pointer {
+	return (*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
+}
+
+// eachPointer calls do for every pointer of a root, and for the types in front of them, until that says that it is done.
 func (t *tracer) eachPointer(r root, do func(at, w uintptr) bool) bool {
 	for i := uintptr(0); i < r.size/word; i++ {
 		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
@@ -334,16 +359,19 @@ func (t *tracer) eachPointer(r root, do func(at, w uintptr) bool) bool {
 		if do(at, load(at)) {
 			return true
 		}
-		if before := at - word; r.mask != nil && i > 0 && !t.weak.hold(before) && do(before, load(before)) {
+		if r.mask == nil || i == 0 {
+			continue
+		}
+		if before := at - word; !t.weak.hold(before) && t.isType(load(before)) && do(before, load(before)) {
 			return true
 		}
 	}
 	return false
 }
 
-// each calls do for every pointer of an object, as the collector finds them, and for the words in front of them, until
+// eachIn calls do for every pointer of an object, as the collector finds them, and for the types in front of them, until
 // that says that it is done.
-func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
+func (t *tracer) eachIn(s *span, i uintptr, do func(w uintptr) bool) bool {
 	// runtime.typePointers, or before Go 1.22 runtime.heapBits
 	type iterator struct{ a, b, c, d uintptr }
 	var it iterator
@@ -363,7 +391,7 @@ func (s *span) each(i uintptr, do func(w uintptr) bool) bool {
 		if at == 0 {
 			return false
 		}
-		if do(load(at)) || front && at > object && do(load(at-word)) {
+		if do(load(at)) || front && at > object && t.isType(load(at-word)) && do(load(at-word)) {
 			return true
 		}
 	}
@@ -471,7 +499,7 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 			return typ, true
 		}
 	}
-	found = s.each(i, func(w uintptr) bool {
+	found = t.eachIn(s, i, func(w uintptr) bool {
 		word1 = w
 		return t.follow(w)
 	})
@@ -513,7 +541,7 @@ func (t *tracer) keeperOf(target region, visited map[uintptr]bool) (region, bool
 			if t.marks[s.first+i] == 0 || visited[at] {
 				continue
 			}
-			if s.each(i, target.holds) {
+			if t.eachIn(s, i, target.holds) {
 				return region{at, s.size}, true
 			}
 		}
@@ -525,6 +553,16 @@ func (ps parts) hasCode(w uintptr) bool {
 	for i := range ps {
 		if uintptr(ps[i].text) <= w && w < uintptr(ps[i].rodata) {
 			return true
+		}
+	}
+	return false
+}
+
+// areConstant tells whether a word leads to constant data that is no text: where types and itabs are.
+func (ps parts) areConstant(w uintptr) bool {
+	for i := range ps {
+		if uintptr(ps[i].rodata) <= w && w < uintptr(ps[i].erodata) {
+			return w < uintptr(ps[i].strings) || uintptr(ps[i].estrings) <= w
 		}
 	}
 	return false
