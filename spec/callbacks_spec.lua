@@ -133,6 +133,15 @@ describe("a Lua function that Go calls", function()
       message(function() list:Keep(function() return 1 end) list:Kept() end))
   end)
 
+  it("may be called by another call, as long as its own lasts", function()
+    local list, got, called = callbacks.NewList {}, nil, 0
+    list:KeepFor(function(n) return n + 4 end, function() got = list:Kept() end)
+    assert.equal(5, got)
+    callbacks.HookFor(function() called = called + 1 end, function() got = callbacks.CallHook(7) end)
+    assert.same({ 7, 1 }, { got, called })
+    assert.matches("had ended", message(callbacks.CallHook, 7))
+  end)
+
   it("may give nil and an error in the place of results", function()
     local kept, err = callbacks.Walk(items, function(item)
       if item.Name == "lamp" then return nil, "broken" end

@@ -172,6 +172,9 @@ describe("closing the Lua state", function()
     local host = assert(goloader.host())
     local ends = assert(host:build "spec/testdata/ends/ends.go")
     local small, job, key = ends.Small, ends.Fine:async(1), ends:new "Key"
+    local door = ends:new "Door"
+    local name = door.Name
+    for _ = 1, 100 do name(door) door:Call "n" end
     for _ = 1, 2 do ends.Fine(1) ends.Twice(2) end
     job:wait()
     function AtEnd()
@@ -179,6 +182,8 @@ describe("closing the Lua state", function()
         function() return ends.Fine(1) end, function() return ends.Twice(2) end, function() return small(1) end,
         function() return ends.Fine:map { 1, 2 } end, function() return ends.Twice:map { 1, 2 } end,
         function() return small:road "ffi" end, function() return ends:new "Key" end, function() return key.Name end,
+        function() return door:Name() end, function() return name(door) end, function() return door:Call "m" end,
+        function() return door:copy() end, function() return door:keep "Name" end,
         function() return job:wait() end, function() return ends.Fine:async(1) end,
         function() return goloader.step() end, function() return host:stats() end, function() return host:info() end,
         function() return ends.ExitThen(function() end) end, function() return ends:unload() end,

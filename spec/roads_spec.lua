@@ -97,6 +97,86 @@ describe("the road of a function", function()
   end)
 end)
 
+-- ---- methods --------------------------------------------------------------------------------------------------------
+
+describe("a method of numbers and strings", function()
+  local handles, counter
+
+  setup(function()
+    object = support.compile("spec/testdata/handles/handles.go", "handles")
+  end)
+  teardown(support.clean)
+
+  before_each(function()
+    handles = load()
+    counter = handles.New "c"
+  end)
+  after_each(function()
+    counter:release()
+    assert(handles:unload { handles = "drop" })
+  end)
+
+  it("gives the same from call to call", function()
+    for i = 1, 300 do
+      assert.equal(i, counter:Add(1))
+      assert.equal("counter c at " .. i, counter:String())
+      local result, err = counter:Div(i % 3)
+      if i % 3 == 0 then
+        assert.is_nil(result)
+        assert.equal("by zero", err.message)
+      else
+        assert.equal(math.floor(i / (i % 3)), result)
+      end
+    end
+  end)
+
+  it("is of handles of its class alone", function()
+    local add, node = counter.Add, handles.NewNode(4)
+    assert.equal(8, node:Double())
+    assert.is_nil(node:Set(5))
+    assert.equal(10, handles.PlainNode:keep(5):Double())
+    for _, other in ipairs { node, 1, "c", {}, io.stdout, handles, handles.New } do
+      assert.error_matches(function() add(other, 1) end,
+        "Add is a method: it is called with a colon, on a handle of %*handles%.Counter$")
+    end
+    assert.error_matches(function() add() end, "Add is a method")
+    assert.equal(3, add(counter, 3))
+    assert.error_matches(function() return getmetatable(counter).__index(io.stdout, "Add") end, "a handle expected")
+  end)
+
+  it("says what is wrong with its arguments", function()
+    for _ = 1, 100 do
+      assert.error_matches(function() counter:Add() end, "bad argument #1 to 'Add' %(missing: int%)$")
+      assert.error_matches(function() counter:Add "x" end, "bad argument #1 to 'Add' %(int expected, got string%)$")
+      assert.error_matches(function() counter:Add(1, 2) end, "bad argument #2 to 'Add' %(too many: func%(int%) int%)$")
+      assert.error_matches(function() counter:Add(0.5) end, "bad argument #1 to 'Add'")
+      assert.error_matches(function() counter:Panic "why" end, "panic: why\n\n.*Counter%)%.Panic")
+    end
+    assert.equal(1, counter:Add(1))
+  end)
+
+  it("outlasts handles, and its module with them", function()
+    local add, gone = counter.Add, handles.New "gone"
+    gone:release()
+    assert.error_matches(function() add(gone, 1) end, "handle of %*handles%.Counter: it was released$")
+    local kept = handles.New "kept"
+    assert(handles:unload { handles = "drop" })
+    for _ = 1, 3 do
+      assert.error_matches(function() add(kept, 1) end, "handle of %*handles%.Counter: its module was unloaded$")
+      collectgarbage()
+    end
+    handles = load()
+    counter = handles.New "other"
+    assert.error_matches(function() add(counter, 1) end, "on a handle of %*handles%.Counter$")
+    assert.equal(1, counter:Add(1))
+    kept, gone = nil, nil -- luacheck: ignore
+    collectgarbage()
+    collectgarbage()
+    assert.error_matches(function() add(counter, 1) end, "on a handle of %*handles%.Counter$")
+  end)
+
+end)
+
 -- ---- heaps ----------------------------------------------------------------------------------------------------------
 
 -- A function of numbers and strings, calls of it whose results there are already, and how many objects it makes itself.
@@ -110,7 +190,33 @@ local quiet = {
   { "Half", "return function(f, n) local x for i = 1, n do x = f(2 * i) end return x end" },
   { "Turn", "return function(f, n) local x for _ = 1, n do x = f('abcdefghijkl') end return x end", own = 1 },
   { "Keep", "return function(f, n) local x for _ = 1, n do x = f('abcdefghijkl') end return x end", own = 1 },
+  { "Count", "return function(m, n) local x for i = 1, n do x = m:Count(i) end return x end", of = "NewMeter" },
+  { "Scale", "return function(m, n) local x for i = 1, n do x = m:Scale(0.5, i) end return x end", of = "NewMeter" },
+  { "Keep", "return function(m, n) local x for _ = 1, n do x = m:Keep('abcdefghijkl') end return x end",
+    of = "NewMeter", own = 1 },
 }
+
+-- The best road of what is called; that of a method is the only one.
+local function best_road(case)
+  return not has_jit and "capi" or case.of and "ffi" or functions[case[1]].road
+end
+
+local function is_on(case, road)
+  return road == best_road(case) or not case.of and (road == "capi" or best_road(case) == "pure")
+end
+
+-- What is called on that road, or has the method that is.
+local function called(module, case, road)
+  if case.of then return module[case.of]() end
+  local fn = module[case[1]]
+  assert.equal(road, fn:road(road))
+  return fn
+end
+
+local function title(case, road)
+  return ("%s%s, %s"):format(case.of and "method " or "", case[1], road)
+end
+
 local compile = rawget(_G, "loadstring") or rawget(_G, "load")
 
 describe("a call of numbers and strings", function()
@@ -139,12 +245,9 @@ describe("a call of numbers and strings", function()
 
   for _, road in ipairs(has_jit and { "pure", "ffi", "capi" } or { "capi" }) do
     for _, case in ipairs(quiet) do
-      local name = case[1]
-      local best = has_jit and functions[name].road or "capi"
-      if road == "capi" or best == road or best == "pure" then
-        it(("leaves nothing behind in Lua: %s, %s"):format(name, road), function()
-          local fn = module[name]
-          assert.equal(road, fn:road(road))
+      if is_on(case, road) then
+        it("leaves nothing behind in Lua: " .. title(case, road), function()
+          local fn = called(module, case, road)
           each_way(function(how)
             local loop = compile(case[2])()
             local result = loop(fn, CALLS) -- luacheck: ignore (it holds the string that the calls return)
@@ -160,9 +263,8 @@ describe("a call of numbers and strings", function()
           end)
         end)
 
-        it(("leaves nothing behind in Go: %s, %s"):format(name, road), function()
-          local fn = module[name]
-          assert.equal(road, fn:road(road))
+        it("leaves nothing behind in Go: " .. title(case, road), function()
+          local fn = called(module, case, road)
           each_way(function(how)
             local loop = compile(case[2])()
             loop(fn, CALLS)
@@ -287,12 +389,12 @@ if has_jit then
     teardown(support.clean)
 
     -- What the compiler says while a child calls the function in a loop: "stop loop", "abort" and why, "stop stitch".
-    local function events(name, road, loop)
+    local function events(case, road)
       local status, out, errors = support.lua(([[
         local vmdef, util = require "jit.vmdef", require "jit.util"
         local module = assert(assert(require "goloader".host()):load(%q))
         local fn = module[%q]
-        assert(fn:road(%q))
+        if %s then fn = fn() else assert(fn:road(%q)) end
         local loop = loadstring(%q)()
         jit.attach(function(what, trace, _, _, otr, oex)
           if what == "stop" then
@@ -302,17 +404,16 @@ if has_jit then
           end
         end, "trace")
         loop(fn, 10000) -- once: a loop around it might be found hot, and is none of ours
-      ]]):format(object, name, road, loop))
+      ]]):format(object, case.of or case[1], tostring(case.of ~= nil), road, case[2]))
       assert.equal(0, status, errors)
       return out
     end
 
     for _, case in ipairs(quiet) do
-      local name = case[1]
       for _, road in ipairs { "pure", "ffi" } do
-        if functions[name].road == road or functions[name].road == "pure" then
-          it(("compiles calls of %s on the %s road into one loop, and aborts nothing"):format(name, road), function()
-            local said = events(name, road, case[2])
+        if is_on(case, road) then
+          it("compiles calls into one loop, and aborts nothing: " .. title(case, road), function()
+            local said = events(case, road)
             -- A root is where a side trace goes on, a branch's. Counters of what is hot are shared by hashes of
             -- addresses, so that a trace may begin in the function that is called before its loop is found hot.
             said = said:gsub("stop root\n", ""):gsub("abort leaving loop in root trace\n", "")

@@ -1,16 +1,18 @@
--- The FFI road: functions of numbers, booleans, strings and byte slices, called by LuaJIT's compiled traces. Their
--- words go into a struct gl_ffi_call, and Go is entered the short way (src/host/enter.h, src/call/ffi.h).
+-- The FFI road: functions of numbers, booleans, strings and byte slices, and handles' methods of those, called by
+-- LuaJIT's compiled traces. Their words go into a struct gl_ffi_call, and Go is entered the short way
+-- (src/host/enter.h, src/call/ffi.h).
 
 local ffi = require "ffi"
 local arrays = require "goloader.arrays"
 local core = require "goloader.core"
 local source = require "goloader.source"
 
+local cast, type, getmetatable, tonumber = ffi.cast, type, getmetatable, tonumber
 local fill, take, tests_of = source.fill, source.take, source.tests
 local Func = core.func_class()
 
 ffi.cdef [[
-union gl_ffi_word { double d; int64_t i; const char *s; const int64_t *p; };
+union gl_ffi_word { double d; int64_t i; const char *s; const int64_t *p; uint64_t u; };
 struct gl_ffi_call {
   union gl_ffi_word in_[12], out[8];
   uint32_t status, busy;
@@ -22,7 +24,9 @@ struct gl_ffi_entry {
   void (*far)(struct gl_ffi_call *call);
   void (*many_far)(struct gl_ffi_call *call);
 };
+struct gl_handle { const char *mark; void *caller; uint64_t id, class; };
 ]]
+local handle_type, handles = ffi.typeof "const struct gl_handle *", core.handle_class()
 local call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
 
 -- status of a call: enum gl_ffi_status
@@ -65,10 +69,21 @@ local results = {
 --       return by_capi(self, ...)
 --     end
 --
--- An argument that is a string stays where it is while Go copies it: this function holds it.
+-- An argument that is a string stays where it is while Go copies it: this function holds it. Of a method, self is a
+-- handle, and the first word of the call is its number:
+--
+--       if … and getmetatable(self) == handles and cast(handle, self).class == class and call.busy == 0 then
+--         call.in_[0].u = cast(handle, self).id
 local function ffi_source(params, outs, is_integral)
-  local names, tests, stores, values = {}, { "select('#', ...) == " .. #params }, {}, {}
+  local names, tests, stores, values = {}, {}, {}, {}
   local word = 0
+  if params[1] and params[1].kind == "handle" then
+    params = { select(2, unpack(params)) }
+    tests[1] = "getmetatable(self) == handles and cast(handle, self).class == class"
+    stores[1] = "call.in_[0].u = cast(handle, self).id"
+    word = 1
+  end
+  table.insert(tests, 1, "select('#', ...) == " .. #params)
   for i, param in ipairs(params) do
     local store = stores_of[param.kind]
     local here = {
@@ -78,7 +93,7 @@ local function ffi_source(params, outs, is_integral)
     names[i] = here.a
     tests[#tests + 1] = fill(tests_of[param.kind], here)
     if is_integral then store = store:gsub("%$w%.i", ("call.ints[%d]"):format(i - 1)) end
-    stores[i] = fill(store, here)
+    stores[#stores + 1] = fill(store, here)
     word = word + (param.kind == "string" and 2 or 1)
   end
   for i, result in ipairs(outs) do
@@ -92,7 +107,8 @@ local function ffi_source(params, outs, is_integral)
   tests[#tests + 1] = "call.busy == 0"
   local taking, taken = take(values)
   return fill([[
-    local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
+    local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string,
+      owner, class, handles, handle, getmetatable, cast = ...
     return function(self, ...)
       $arguments
       if $tests then
@@ -104,7 +120,7 @@ local function ffi_source(params, outs, is_integral)
           call.busy = 0
           return $taken
         end
-        if call.status <= $bad then return finish(self) end
+        if call.status <= $bad then return finish(owner or self) end
         call.busy = 0
       end
       return by_capi(self, ...)
@@ -199,13 +215,15 @@ local function map_by_ffi(fn, call, entry, params, result)
   }
 end
 
+local ffiroad = {}
+
 --- What calls a function by this road, and what maps it, if anything quick does: map(self, array…) for so many arrays.
 --- nil where the function's types can't take the road.
 ---@param fn goloader.Func
 ---@param by_capi function  what calls it where this road can't
 ---@return function|nil call
 ---@return { count: integer, map: function }|nil mapper
-return function(fn, by_capi)
+function ffiroad.of_function(fn, by_capi)
   local address, params, outs, is_integral, entry = fn:ffi()
   if not address then return nil end
   local call = ffi.cast(call_type, address)
@@ -214,3 +232,36 @@ return function(fn, by_capi)
   return chunk(call, entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string),
     is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, entry, params, outs[1]) or nil
 end
+
+-- What calls a handle's method by this road; the method itself where its types can't take it. The number of its class.
+local function call_of_method(method)
+  local class, address, params, outs, is_integral, entry = core.method_ffi(method)
+  if not address then return method, class end
+  local call = ffi.cast(call_type, address)
+  entry = ffi.cast(entry_type, entry)
+  local chunk = source.compile(ffi_source(params, outs, is_integral))
+  return chunk(call, entry.enter, entry.func, entry.far, method, core.method_ffi_finish, type, select, math.floor,
+    ffi.string, method, class, handles, handle_type, getmetatable, cast), class
+end
+
+--- Has LuaJIT compile calls of handles' methods.
+function ffiroad.equip_handles()
+  -- by number of a class: its members that are known, by their names. They keep what keeps the class.
+  local classes = setmetatable({}, { __mode = "v" })
+  local by_capi = handles.__index
+
+  core.set_method_maker(function(method, members)
+    local call, class = call_of_method(method)
+    classes[class] = members
+    return call
+  end)
+
+  function handles.__index(handle, key)
+    local members = getmetatable(handle) == handles and classes[tonumber(cast(handle_type, handle).class)]
+    local member = members and members[key]
+    if type(member) == "function" then return member end
+    return by_capi(handle, key)
+  end
+end
+
+return ffiroad

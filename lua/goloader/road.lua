@@ -2,8 +2,8 @@
 --
 -- Every function can be called by the C API (src/call): any types, any Lua. On LuaJIT there are two faster roads, for
 -- which compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
--- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffiroad.lua); functions
--- that are proved to need no Go runtime take the pure path (pureroad.lua).
+-- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffiroad.lua), as do
+-- handles' methods of those; functions that are proved to need no Go runtime take the pure path (pureroad.lua).
 --
 -- Whatever is out of the ordinary goes by the C API after all, so that results and messages are the same on every road.
 
@@ -25,8 +25,10 @@ local by_capi = Func.__call
 local faster = {}
 local has_ffi = pcall(require, "ffi")
 if has_ffi then
+  local ffiroad = require "goloader.ffiroad"
   faster[1] = { name = "pure", make = require "goloader.pureroad" }
-  faster[2] = { name = "ffi", make = require "goloader.ffiroad" }
+  faster[2] = { name = "ffi", make = ffiroad.of_function }
+  ffiroad.equip_handles()
 end
 
 -- When the Lua state is closed, the finalizers of others may still call it: not by what it has no more.

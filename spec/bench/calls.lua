@@ -11,6 +11,7 @@ calls.figures = {
   { "call.pure.cgo", "ns", "pure", "cgo", "FFI call of a cgo //export function" },
   { "call.ffi.cgo", "ns", "ffi", "cgo", "FFI call of a cgo //export function" },
   { "call.capi.cgo", "ns", "capi", "cgo", "FFI call of a cgo //export function" },
+  { "call.method.cgo", "ns", "method", "cgo", "FFI call of a cgo //export function" },
   { "call.string", "ns", "string", "string-cgo", "cgo with C.GoStringN, C.CString, ffi.string and free" },
   { "call.struct", "ns", "struct", "struct-cgo", "JSON by lua-cjson and encoding/json, through cgo" },
   { "call.slice", "ns", "slice", "slice-cgo", "JSON by lua-cjson and encoding/json, through cgo" },

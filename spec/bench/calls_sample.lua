@@ -2,6 +2,7 @@
 -- Prints nanoseconds for a call, and for jobs milliseconds for all of them.
 --
 --     ROAD FILE.o        Add on that road: pure, ffi, capi; or auto, the road that the loader has chosen
+--     method FILE.o      the same as a handle's method
 --     c LIBRARY.so       the same in C, by FFI
 --     cgo LIBRARY.so     the same of a cgo //export function, by FFI
 --     string FILE.o      Turn, 32 bytes;              string-cgo LIBRARY.so   as //export
@@ -124,6 +125,12 @@ for _, road in ipairs { "pure", "ffi", "capi" } do
 end
 
 samples.auto = function(object) return time_add(load(object).Add) end
+
+function samples.method(object)
+  local adder = load(object).NewAdder()
+  return time_add(function(a, b) return adder:Add(a, b) end)
+end
+
 samples.c = function(library) return time_add(ffi.load(library).add) end
 samples.cgo = function(library) return time_add(ffi.load(library).Add) end
 

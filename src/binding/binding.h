@@ -49,6 +49,9 @@ void binding_push_counters(lua_State *L, struct gl_counters *counters, bool rese
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);
 int binding_func_class(lua_State *L);
+/* Pushes the five values that func:ffi gives, and returns their number. */
+struct gl_ffi_call;
+int binding_push_ffi(lua_State *L, const struct gl_ffi_call *call);
 
 /* Pushes a new job userdata; what it needs is kept by the user value of the function at stack index func. */
 void binding_push_job(lua_State *L, struct gl_job *job, struct binding_host *host, int func);
@@ -67,6 +70,10 @@ void binding_open_handle(lua_State *L);
 int binding_error_is(lua_State *L);
 int binding_error_as(lua_State *L);
 int binding_error_unwrap(lua_State *L);
+int binding_handle_class(lua_State *L);
+int binding_set_method_maker(lua_State *L);
+int binding_method_ffi(lua_State *L);
+int binding_method_ffi_finish(lua_State *L);
 
 /* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);

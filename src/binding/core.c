@@ -85,6 +85,10 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "error_is", binding_error_is },
 		{ "error_as", binding_error_as },
 		{ "error_unwrap", binding_error_unwrap },
+		{ "handle_class", binding_handle_class },
+		{ "set_method_maker", binding_set_method_maker },
+		{ "method_ffi", binding_method_ffi },
+		{ "method_ffi_finish", binding_method_ffi_finish },
 		{ NULL, NULL },
 	};
 

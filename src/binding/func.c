@@ -12,8 +12,7 @@ struct binding_func {
 	struct binding_module *module; /* kept alive by the user value */
 	size_t export;
 	struct gl_ffi_call *ffi; /* once func:ffi() was asked for, or NULL */
-	struct gl_ffi_entry entry;
-	struct gl_pure *pure; /* kept for who calls it, or NULL */
+	struct gl_pure *pure;    /* kept for who calls it, or NULL */
 };
 
 static const char func_mark[] = FUNC;
@@ -67,7 +66,7 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 	static const char *const names[] = {
 		[GL_FFI_BOOL] = "bool",   [GL_FFI_INT] = "int",       [GL_FFI_UINT] = "int",
 		[GL_FFI_FLOAT] = "float", [GL_FFI_STRING] = "string", [GL_FFI_BYTES] = "string",
-		[GL_FFI_ERROR] = "error"
+		[GL_FFI_ERROR] = "error", [GL_FFI_HANDLE] = "handle"
 	};
 
 	lua_createtable(L, n, 0);
@@ -85,8 +84,18 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 	}
 }
 
-/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; parameters, results; is it integral? or nil
- * when its types can't take the FFI road */
+int binding_push_ffi(lua_State *L, const struct gl_ffi_call *call)
+{
+	lua_pushlightuserdata(L, (void *)call);
+	push_places(L, call->params, call->nparams);
+	push_places(L, call->results, call->nresults);
+	lua_pushboolean(L, call->sort == GL_FFI_INTEGRAL);
+	gl_ffi_entry(call, lua_newuserdata(L, sizeof(struct gl_ffi_entry)));
+	return 5;
+}
+
+/* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; parameters, results; is it integral? and its
+ * struct gl_ffi_entry; or nil when its types can't take the FFI road */
 static int func_ffi(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
@@ -95,16 +104,7 @@ static int func_ffi(lua_State *L)
 	if (f->ffi == NULL) {
 		f->ffi = gl_ffi_new(plan);
 	}
-	if (f->ffi == NULL) {
-		return 0;
-	}
-	lua_pushlightuserdata(L, f->ffi);
-	push_places(L, f->ffi->params, f->ffi->nparams);
-	push_places(L, f->ffi->results, f->ffi->nresults);
-	lua_pushboolean(L, f->ffi->sort == GL_FFI_INTEGRAL);
-	gl_ffi_entry(f->ffi, &f->entry);
-	lua_pushlightuserdata(L, &f->entry);
-	return 5;
+	return f->ffi != NULL ? binding_push_ffi(L, f->ffi) : 0;
 }
 
 /* func:ffi_finish() -> the results of the last call by FFI, where Lua can't take them */

@@ -2,6 +2,7 @@
  * methods; and of a map any other string is a key. */
 #include <string.h>
 
+#include "../call/ffi.h"
 #include "../call/handle.h"
 #include "binding.h"
 
@@ -356,6 +357,41 @@ int binding_error_unwrap(lua_State *L)
 		lua_pushnil(L);
 	}
 	return 1;
+}
+
+/* ---- what Lua makes of methods ---------------------------------------------------------------------------------- */
+
+/* core.handle_class() -> the metatable of handles */
+int binding_handle_class(lua_State *L)
+{
+	gl_push_handle_metatable(L);
+	return 1;
+}
+
+/* core.set_method_maker(function(method, members) -> function) */
+int binding_set_method_maker(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	gl_handle_set_maker(L, 1);
+	return 0;
+}
+
+/* core.method_ffi(method) -> its class's number, and what func:ffi gives */
+int binding_method_ffi(lua_State *L)
+{
+	uint64_t class;
+	const struct gl_ffi_call *call = gl_method_ffi(L, 1, &class);
+
+	lua_pushnumber(L, (lua_Number) class);
+	return call != NULL ? 1 + binding_push_ffi(L, call) : 1;
+}
+
+/* core.method_ffi_finish(method) -> the results of its last call by FFI, where Lua can't take them */
+int binding_method_ffi_finish(lua_State *L)
+{
+	uint64_t class;
+
+	return gl_ffi_finish(L, gl_method_ffi(L, 1, &class));
 }
 
 void binding_open_handle(lua_State *L)

@@ -142,13 +142,16 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 	lua_State *L = e->L;
 	struct gl_plan *plan = e->plan;
 
-	for (uint32_t i = 0; i < plan->nparams; i++) {
+	if (plan->receiver) {
+		regs->ints[plan->places[0].reg] = gl_handle_id(gl_handle_at(L, first));
+	}
+	for (uint32_t i = plan->receiver; i < plan->nparams; i++) {
 		const struct place *place = &plan->places[i];
 		int idx = first + (int)i, reg = place->reg;
 		uint64_t word;
 
 		e->param = i;
-		e->arg = (int)i + 1;
+		e->arg = (int)(i + 1 - plan->receiver);
 		switch (place->type->kind) {
 		case GL_KIND_STRING:
 		case GL_KIND_BYTES: {
@@ -236,6 +239,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.lent = plan->lent;
 	call.strings = plan->strings;
 	call.error = plan->error;
+	call.receiver = plan->receiver ? plan->places[0].reg : -1;
 	call.out = &out;
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);

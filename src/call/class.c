@@ -10,8 +10,9 @@
 
 #define CLASS "goloader.class"
 
-/* Tables of members by the class's number: their key in the registry, by its address */
+/* Tables of members by the class's number, and who makes methods quicker: their keys in the registry, by address */
 static const char classes_key = 0;
+static const char maker_key = 0;
 
 enum { MOST_CLASSES = 1000 };
 
@@ -56,6 +57,9 @@ static int class_gc(lua_State *L)
 	struct gl_class *class = luaL_checkudata(L, 1, CLASS);
 
 	for (size_t i = 0; i < class->nmethods; i++) {
+		if (class->methods[i]->ffi != NULL) {
+			gl_ffi_retire(class->methods[i]->ffi);
+		}
 		gl_plan_free_method(class->methods[i]);
 	}
 	free(class->methods);
@@ -132,6 +136,8 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);
+	lua_newtable(L); /* calls by FFI of its methods */
+	lua_setuservalue(L, -2);
 
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_class_request request = { .id = id, .handle = h->id, .out = &out };
@@ -252,7 +258,8 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 				  .nparams = request->nparams,
 				  .nresults = request->nresults,
 				  .nplaces = n,
-				  .receiver = request->addr != NULL };
+				  .receiver = request->addr != NULL,
+				  .by_pointer = request->by_pointer };
 	bool ok = export->name != NULL && plan->name != NULL && gl_plan_read_types(plan, &at) == 0 &&
 		  gl_plan_read_places(plan, &at) == 0;
 	if (ok && is_func) {
@@ -264,6 +271,9 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 	if (!ok) {
 		gl_plan_free_method(plan);
 		return NULL;
+	}
+	if (plan->receiver) {
+		gl_plan_find_road(plan);
 	}
 	return plan;
 }
@@ -355,21 +365,80 @@ static int call_method(lua_State *L)
 
 int gl_handle_call_keeping(lua_State *L)
 {
-	size_t field;
+	size_t field, i = 0;
 
 	luaL_checktype(L, 2, LUA_TSTRING);
 	if (gl_handle_member(L, 1, 2, &field) != GL_MEMBER_METHOD) {
 		return luaL_error(L, "%s has no method '%s'", gl_handle_type(L, 1), lua_tostring(L, 2));
 	}
 	struct gl_class *class = gl_handle_open(L, 1);
-	lua_getupvalue(L, -1, 2);
-	struct gl_plan *plan = class->methods[(size_t)lua_tonumber(L, -1)];
-	lua_pop(L, 2);
+	while (strcmp(class->methods[i]->name, lua_tostring(L, 2)) != 0) {
+		i++;
+	}
+	struct gl_plan *plan = class->methods[i];
+	lua_pop(L, 1);
 	lua_remove(L, 2);
 	if (gl_handle_at(L, 1)->id == 0) {
 		return gl_handle_fail_released(L, 1);
 	}
 	return gl_plan_call_keeping(L, plan, 1);
+}
+
+void gl_handle_set_maker(lua_State *L, int idx)
+{
+	lua_pushvalue(L, idx);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &maker_key);
+}
+
+/* Replaces the method on the top, above its class's table of members, by what the maker has made of it. */
+static void make_quicker(lua_State *L)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &maker_key);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		return;
+	}
+	lua_insert(L, -2);
+	lua_pushvalue(L, -3);
+	lua_call(L, 2, 1);
+}
+
+static struct gl_plan *check_method(lua_State *L, int idx, struct gl_class **class)
+{
+	if (lua_tocfunction(L, idx) != call_method) {
+		luaL_argerror(L, idx, "a method of a handle expected");
+	}
+	lua_getupvalue(L, idx, 1);
+	lua_getupvalue(L, idx, 2);
+	*class = lua_touserdata(L, -2);
+	size_t i = (size_t)lua_tonumber(L, -1);
+	lua_pop(L, 2);
+	if ((*class)->methods == NULL) {
+		luaL_error(L, "the Lua state is being closed");
+	}
+	return (*class)->methods[i];
+}
+
+struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx, uint64_t *id)
+{
+	struct gl_class *class;
+	struct gl_plan *plan = check_method(L, idx, &class);
+
+	*id = class->id;
+	if (plan->ffi != NULL) {
+		return plan->ffi;
+	}
+	lua_getupvalue(L, idx, 1);
+	lua_getuservalue(L, -1);
+	void *memory = lua_newuserdata(L, gl_ffi_size());
+	struct gl_ffi_call *call = gl_ffi_init(memory, plan);
+	if (call != NULL) {
+		lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
+	} else {
+		lua_pop(L, 1);
+	}
+	lua_pop(L, 2);
+	return call;
 }
 
 /* Adds a method to the table of members, which is on the top, and pushes it; or nil. */
@@ -392,6 +461,7 @@ static void push_method(lua_State *L, const struct gl_handle *h, struct gl_class
 	lua_rawgeti(L, -1, 1);
 	lua_pushnumber(L, (lua_Number) class->nmethods++);
 	lua_pushcclosure(L, call_method, 2);
+	make_quicker(L);
 	lua_pushlstring(L, name, len);
 	lua_pushvalue(L, -2);
 	lua_rawset(L, -4);

@@ -162,7 +162,11 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 	if (!plan->fast || plan->nparams > GL_FFI_MAX_WORDS || plan->nresults > GL_FFI_RESULTS) {
 		return false;
 	}
-	for (uint32_t i = 0; i < plan->nparams; i++) {
+	if (plan->receiver) {
+		call->params[0] = (struct gl_ffi_place){ .kind = GL_FFI_HANDLE, .reg = (uint8_t)plan->places[0].reg };
+		all_integral = false;
+	}
+	for (uint32_t i = plan->receiver; i < plan->nparams; i++) {
 		words += find_place(&call->params[i], &plan->places[i]);
 		call->params[i].is_lent = plan->export->params[i].is_lent;
 		all_integral = all_integral && is_integral(&call->params[i]);
@@ -183,19 +187,32 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 	return words <= GL_FFI_MAX_WORDS;
 }
 
-struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
-{
-	struct ffi *ffi = calloc(1, sizeof(*ffi));
+size_t gl_ffi_size(void) { return sizeof(struct ffi); }
 
-	if (ffi == NULL || !find_places(&ffi->call, plan)) {
-		free(ffi);
+struct gl_ffi_call *gl_ffi_init(void *memory, struct gl_plan *plan)
+{
+	struct ffi *ffi = memory;
+
+	memset(ffi, 0, sizeof(*ffi));
+	if (!find_places(&ffi->call, plan)) {
 		return NULL;
 	}
 	ffi->caller = plan->caller;
 	ffi->call.pins = plan->caller->pin();
 	ffi->call.text = &plan->caller->text;
-	ffi->call.inside = &plan->caller->inside_ffi;
+	ffi->call.functions = &plan->caller->functions.n;
 	gl_ffi_open(&ffi->call, plan);
+	return &ffi->call;
+}
+
+struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)
+{
+	struct ffi *ffi = malloc(sizeof(*ffi));
+
+	if (ffi == NULL || gl_ffi_init(ffi, plan) == NULL) {
+		free(ffi);
+		return NULL;
+	}
 	return &ffi->call;
 }
 
@@ -224,16 +241,24 @@ void gl_ffi_close(struct gl_plan *plan)
 	}
 }
 
+void gl_ffi_retire(struct gl_ffi_call *call)
+{
+	struct ffi *ffi = ffi_of(call);
+
+	if (ffi->plan != NULL) {
+		ffi->plan->ffi = NULL;
+		ffi->plan = NULL;
+	}
+	call->fn = NULL;
+	call->busy = 1;
+	ffi->caller->unpin(call->pins);
+}
+
 void gl_ffi_free(struct gl_ffi_call *call)
 {
 	if (call != NULL) {
-		struct ffi *ffi = ffi_of(call);
-
-		if (ffi->plan != NULL) {
-			ffi->plan->ffi = NULL;
-		}
-		ffi->caller->unpin(call->pins);
-		free(ffi);
+		gl_ffi_retire(call);
+		free(ffi_of(call));
 	}
 }
 
@@ -246,6 +271,7 @@ static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const u
 	struct type type = { .bits = 64 };
 
 	switch ((enum gl_ffi_kind)call->results[i].kind) {
+	case GL_FFI_HANDLE: break; /* it never is */
 	case GL_FFI_BOOL: lua_pushboolean(L, word->d != 0); break;
 	case GL_FFI_FLOAT: lua_pushnumber(L, word->d); break;
 	case GL_FFI_INT:

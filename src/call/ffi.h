@@ -37,6 +37,13 @@ void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry);
 struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan);
 void gl_ffi_open(struct gl_ffi_call *call, struct gl_plan *plan);
 void gl_ffi_free(struct gl_ffi_call *call);
+
+/* The same in memory of the caller's, of so many bytes. What has it called must find it there even after it has been
+ * retired, and then finds it busy. */
+size_t gl_ffi_size(void);
+struct gl_ffi_call *gl_ffi_init(void *memory, struct gl_plan *plan);
+void gl_ffi_retire(struct gl_ffi_call *call);
+
 bool gl_ffi_is_open(const struct gl_ffi_call *call);
 
 /* Pushes the results of a call whose status is GL_FFI_ODD, or raises what GL_FFI_FAILED tells of. */

@@ -25,7 +25,7 @@ void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_
 
 	*h = (struct gl_handle){ .mark = handle_mark, .caller = caller, .id = id, .class = class };
 	caller->users++;
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key);
+	gl_push_handle_metatable(L);
 	lua_setmetatable(L, -2);
 	if (class != 0) {
 		gl_handle_set_members(L, h);
@@ -60,6 +60,8 @@ void gl_lua_set_handle_metatable(lua_State *L, int idx)
 	lua_pushvalue(L, idx);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &meta_key);
 }
+
+void gl_push_handle_metatable(lua_State *L) { lua_rawgetp(L, LUA_REGISTRYINDEX, &meta_key); }
 
 void gl_handle_check(lua_State *L, int idx)
 {

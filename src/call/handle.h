@@ -6,6 +6,7 @@
 #include "../host/call.h"
 #include "call.h"
 
+struct gl_ffi_call;
 struct gl_handle;
 /* The handle at idx, or NULL. */
 struct gl_handle *gl_handle_at(lua_State *L, int idx);
@@ -19,6 +20,7 @@ void gl_handle_release(struct gl_handle *h);
 void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller);
 /* The metatable of handles, at idx, which gets a finalizer. */
 void gl_lua_set_handle_metatable(lua_State *L, int idx);
+void gl_push_handle_metatable(lua_State *L);
 
 /* Raises if the handle at idx was finalized: when the Lua state is closed others' finalizers may have it still. */
 void gl_handle_check(lua_State *L, int idx);
@@ -56,6 +58,13 @@ int gl_handle_next(lua_State *L, int idx, int most);
 int gl_handle_call(lua_State *L);
 /* Likewise: calls its method that the string at 2 names, and leaves the results in Go as gl_plan_call_keeping does. */
 int gl_handle_call_keeping(lua_State *L);
+
+/* The function at idx, function(method, members) -> function, is asked for one to be used in place of each method of a
+ * handle: members is the table of those of its class that are known, by their names. */
+void gl_handle_set_maker(lua_State *L, int idx);
+/* Calls by FFI of the method at idx, the function that the maker was given, and its class's number; NULL where it can't
+ * take that road. They are there as long as the method is. */
+struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx, uint64_t *class);
 
 /* Pushes a handle of a new variable, by the address of its type's descriptor. */
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name);

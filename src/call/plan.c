@@ -489,7 +489,7 @@ int gl_plan_find_refusal(struct gl_plan *plan)
 }
 
 /* Can the fast road be taken? It carries words that lie in registers, and bytes that two or three words tell of. */
-static void find_road(struct gl_plan *plan)
+void gl_plan_find_road(struct gl_plan *plan)
 {
 	bool is_fast = plan->refusal == NULL && plan->export->kind == GL_EXPORT_FUNC && !plan->export->variadic;
 
@@ -498,6 +498,10 @@ static void find_road(struct gl_plan *plan)
 		const struct place *place = &plan->places[i];
 		bool is_result = i >= plan->nparams;
 
+		if (i < plan->receiver) {
+			is_fast = plan->by_pointer && place->reg >= 0;
+			continue;
+		}
 		switch (place->type->kind) {
 		case GL_KIND_BOOL:
 		case GL_KIND_INT:
@@ -586,7 +590,7 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 	    gl_plan_find_refusal(plan) != 0) {
 		goto no_memory;
 	}
-	find_road(plan);
+	gl_plan_find_road(plan);
 	goto done;
 no_memory:
 	gl_fail(err, GL_ENOMEM, "%s: no memory for its signature", export->name);

@@ -83,7 +83,6 @@ struct gl_caller {
 	uint64_t (*pin)(void);
 	void (*unpin)(uint64_t), (*drop)(uint64_t);
 	struct gl_buffer text;     /* errors and panics of that road */
-	uint32_t inside_ffi;       /* a call of that road is under way: what it calls must not call Lua */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
 
@@ -97,6 +96,7 @@ struct gl_plan {
 	struct place *places; /* parameters, then results; a variable is one result */
 	uint32_t nparams, nresults;
 	uint32_t receiver; /* parameters that Lua does not count: a method's receiver */
+	bool by_pointer;   /* which is a pointer to what the handle stands for */
 	uint32_t calls;    /* under way: Go may have called Lua, which is anywhere */
 	bool fast;         /* goes by the fast road */
 	bool has_error;    /* the last result is an error */
@@ -215,6 +215,8 @@ void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enu
 
 /* Says in the plan why it can't be followed, if it can't. -1: no memory */
 int gl_plan_find_refusal(struct gl_plan *plan);
+/* Finds out whether the plan can be followed by registers alone. */
+void gl_plan_find_road(struct gl_plan *plan);
 /* A string of an answer, to be freed. */
 char *gl_read_name(const uint64_t **at);
 /* Reads the types of an answer into the plan. */

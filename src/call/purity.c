@@ -178,7 +178,7 @@ struct gl_pure *gl_plan_pure(struct gl_plan *plan, struct gl_reasons *why)
 	return plan->pure;
 }
 
-/* What find_road (plan.c) asks of them. */
+/* What gl_plan_find_road asks of them. */
 static void find_ffi_reasons(const struct gl_plan *plan, struct gl_reasons *why)
 {
 	if (plan->fast) {

@@ -74,7 +74,7 @@ func guard(status *C.enum_gl_status, out *C.struct_gl_buffer, f func()) {
 
 func callFast(c *C.struct_gl_fast_call) {
 	regs := (*enter.Regs)(unsafe.Pointer(&c.regs))
-	if c.copies|c.strings == 0 && c.error < 0 {
+	if c.copies|c.strings == 0 && c.error < 0 && c.receiver < 0 {
 		// Numbers only: the registers are loaded from and stored to C's memory, no pointer is among them.
 		enter.Call(c.fn, regs, nil)
 	} else {
@@ -128,6 +128,10 @@ func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 		}
 	}
 	regs.Lent = l.words
+	if i := c.receiver; i >= 0 {
+		regs.Ptrs[i] = lookup(uint64(regs.Ints[i])).p
+		regs.Ints[i] = uintptr(regs.Ptrs[i])
+	}
 	enter.Call(c.fn, &regs, unsafe.Pointer(&l.bytes))
 
 	w := writer{buffer: c.out}

@@ -113,6 +113,7 @@ struct gl_fast_call {
 			   */
 	int32_t error; /* results: the first word of an error: becomes its place in out, or 0 for nil; -1: there is none
 			*/
+	int32_t receiver; /* the word that is a handle's number, in place of the pointer it stands for; -1: none is */
 	enum gl_status status;
 	struct gl_buffer *out; /* its first word is never used: a place of 0 means nil */
 };
@@ -199,6 +200,7 @@ struct gl_method_request {
 	struct gl_buffer *out;
 	uint32_t nparams, nresults; /* out */
 	void *addr;                 /* out: its code; NULL when there is no such method */
+	bool by_pointer;            /* out: its receiver is a pointer to what a handle of the class stands for */
 	uint64_t plan;              /* out */
 	enum gl_status status;
 };

@@ -178,6 +178,15 @@ func goloader_ffi(c *C.struct_gl_ffi_call) {
 	}
 }
 
+// isRefused tells whether a call can't be made here, and has C know.
+func isRefused(c *C.struct_gl_ffi_call) bool {
+	if c.fn == nil || *c.functions != 0 {
+		c.status = C.GL_FFI_REFUSED
+		return true
+	}
+	return false
+}
+
 // ffiRegs is how a call travels that is not integral.
 type ffiRegs struct {
 	lent
@@ -191,8 +200,7 @@ func ffiAny(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
 	var all enter.Regs
 	r := ffiRegs{all: &all, ints: &all.Ints, ptrs: &all.Ptrs, floats: &all.Floats}
-	if c.fn == nil || !r.load(c) {
-		c.status = C.GL_FFI_REFUSED
+	if isRefused(c) || !r.load(c) {
 		return
 	}
 	all.Lent = r.words
@@ -207,8 +215,7 @@ func ffiWords(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
 	var ptrs [enter.IntRegs]unsafe.Pointer
 	r := ffiRegs{ints: (*[enter.IntRegs]uintptr)(unsafe.Pointer(&c.ints)), ptrs: &ptrs}
-	if c.fn == nil || !r.load(c) {
-		c.status = C.GL_FFI_REFUSED
+	if isRefused(c) || !r.load(c) {
 		return
 	}
 	callFFI(c, &r, nil)
@@ -220,8 +227,7 @@ func ffiWords(p unsafe.Pointer) {
 // ffiText is ffiWords for func(string) string, which is worth a way of its own: Go itself knows how strings travel.
 func ffiText(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
-	if c.fn == nil {
-		c.status = C.GL_FFI_REFUSED
+	if isRefused(c) {
 		return
 	}
 	var buf [64]byte // where a string that is lent lies
@@ -235,7 +241,6 @@ func ffiText(p unsafe.Pointer) {
 	c.bytes_in += C.uint64_t(n)
 	c.calls++
 	c.status = C.GL_FFI_FAILED
-	*c.inside = 1
 	var frame byte
 	defer func() { // as in callFFI
 		if c.status == C.GL_FFI_FAILED {
@@ -248,7 +253,6 @@ func ffiText(p unsafe.Pointer) {
 		}
 	}()
 	result := enter.CallString(c.fn, arg)
-	*c.inside = 0
 	c.status = C.GL_FFI_DONE
 	storeString(c, 0, unsafe.Pointer(unsafe.StringData(result)), uintptr(len(result)))
 }
@@ -260,8 +264,7 @@ func stringOf(p *byte, n int) string { return string(unsafe.Slice(p, n)) }
 
 func ffiIntegral(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
-	if c.fn == nil {
-		c.status = C.GL_FFI_REFUSED
+	if isRefused(c) {
 		return
 	}
 	callFFI(c, nil, nil)
@@ -283,8 +286,7 @@ func goloader_ffi_many(c *C.struct_gl_ffi_call) {
 
 func ffiMany(p unsafe.Pointer) {
 	c := (*C.struct_gl_ffi_call)(p)
-	if c.fn == nil {
-		c.status = C.GL_FFI_REFUSED
+	if isRefused(c) {
 		return
 	}
 	callFFI(c, nil, *(*unsafe.Pointer)(unsafe.Pointer(&c.in[1])))
@@ -294,7 +296,6 @@ func ffiMany(p unsafe.Pointer) {
 // words, as ffiMany says.
 func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
-	*c.inside = 1
 	// As caught and left, but quicker for a call that comes back, as nearly all do.
 	var frame byte
 	defer func() {
@@ -330,17 +331,15 @@ func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 			}
 		}
 	}
-	*c.inside = 0
 	c.status = C.GL_FFI_DONE
 }
 
 // caughtFFI notes what has ended a call.
 func caughtFFI(c *C.struct_gl_ffi_call, r any) {
-	*c.inside = 0
 	ended(r, &c.failure, c.text)
 }
 
-// load takes the arguments; false where one does not fit.
+// load takes the arguments, and refuses what does not fit.
 func (r *ffiRegs) load(c *C.struct_gl_ffi_call) bool {
 	word := 0
 	for i := 0; i < int(c.nparams); i++ {
@@ -356,10 +355,18 @@ func (r *ffiRegs) load(c *C.struct_gl_ffi_call) bool {
 			if p.bits == 32 {
 				f := float32(d)
 				if math.IsInf(float64(f), 0) && !math.IsInf(d, 0) {
+					c.status = C.GL_FFI_REFUSED
 					return false
 				}
 				r.floats[p.reg] = uint64(math.Float32bits(f))
 			}
+		case C.GL_FFI_HANDLE:
+			h, ok := find(*(*uint64)(unsafe.Pointer(given)))
+			if !ok {
+				c.status = C.GL_FFI_REFUSED
+				return false
+			}
+			r.ints[p.reg], r.ptrs[p.reg] = uintptr(h.p), h.p
 		default:
 			n := *(*int)(unsafe.Pointer(&c.in[word]))
 			word++

@@ -40,6 +40,7 @@ enum gl_ffi_kind {
 	GL_FFI_STRING, /* two words in: address and length */
 	GL_FFI_BYTES,  /* the same; address 0 is nil */
 	GL_FFI_ERROR,  /* of a result: the last */
+	GL_FFI_HANDLE, /* a handle's number, in place of the pointer it stands for: a method's receiver, the first */
 };
 
 struct gl_ffi_place {
@@ -91,7 +92,9 @@ struct gl_ffi_call {
 	struct gl_ffi_place params[GL_FFI_MAX_WORDS], results[GL_FFI_RESULTS];
 	enum gl_status failure; /* GL_FFI_FAILED: how */
 	struct gl_buffer *text;
-	uint32_t *inside; /* of the caller: is a call on this road under way? None of them can lead to another. */
+	/* of the caller: Lua functions that Go has now. Nothing calls them from here, so that while there are any it is
+	 * the C API road that is taken. */
+	const uint32_t *functions;
 };
 
 #endif

@@ -86,7 +86,7 @@ func goloader_method(req *C.struct_gl_method_request) {
 			return
 		}
 		if m, t := c.method(unsafe.String((*byte)(unsafe.Pointer(req.name)), int(req.len))); m != nil {
-			req.addr = setup.resolveText(descriptor(t), m.tfn)
+			req.addr, req.by_pointer = setup.resolveText(descriptor(t), m.tfn), C.bool(t == c.pointer())
 			planFunc(req, t, typeAt(setup.resolveType(descriptor(t), m.typ)))
 		}
 	})

@@ -6,6 +6,15 @@ import "time"
 
 func Add(a, b int) int { return a + b }
 
+type Adder struct{ calls int }
+
+func NewAdder() *Adder { return new(Adder) }
+
+func (s *Adder) Add(a, b int) int {
+	s.calls++
+	return a + b
+}
+
 // Turn gives a new string.
 func Turn(s string) string { return s[len(s)/2:] + s[:len(s)/2] }
 

@@ -227,6 +227,20 @@ func (l *List) Each(f func(int) int) (results []int) {
 func (l *List) Keep(f func(int) int) { l.kept = f }
 func (l *List) Kept() int            { return l.kept(1) }
 
+// KeepFor keeps f while g runs; so does HookFor, where CallHook finds it.
+func (l *List) KeepFor(f func(int) int, g func()) {
+	l.kept = f
+	g()
+}
+func HookFor(f, g func()) {
+	Hook = f
+	g()
+}
+func CallHook(n int) int {
+	Hook()
+	return n
+}
+
 var Hook func()
 
 func Total(n int, f func(float64) float64) (sum float64) {

@@ -121,6 +121,28 @@ type Point struct{ X, Y int }
 
 func Mirror(p Point) Point { return Point{p.Y, p.X} }
 
+// A Meter has methods of all that the FFI road carries.
+type Meter struct {
+	sum  int
+	last string
+}
+
+func NewMeter() *Meter { return new(Meter) }
+
+func (m *Meter) Count(n int) int {
+	m.sum += n
+	return m.sum
+}
+
+func (m *Meter) Scale(x float64, n int32) float64 { return x * float64(n) }
+
+// Keep gives what it was given before.
+func (m *Meter) Keep(s string) string {
+	before := m.last
+	m.last = s
+	return before
+}
+
 // Mallocs is how many objects were ever allocated.
 func Mallocs() int {
 	var stats runtime.MemStats
