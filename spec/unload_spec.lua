@@ -106,7 +106,13 @@ func Made(v any) {
 
 func Forget() { made.value = nil }
 ]], "keeper")))
-      mine = assert(host:load(support.compile("package mine\n\ntype T struct{ Own any }\n\nfunc New() *T { return &T{&T{}} }\n", "mine")))
+      mine = assert(host:load(support.compile([[
+package mine
+
+type T struct{ Own any }
+
+func New() *T { return &T{&T{}} }
+]], "mine")))
     end)
 
     it("goes though a number says where the value is", function()

@@ -25,6 +25,14 @@ func Left(ctx context.Context) float64 {
 	return time.Until(deadline).Seconds()
 }
 
+// Heap is how many bytes are in use after a collection.
+func Heap() int {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int(stats.HeapAlloc)
+}
+
 func Value(ctx context.Context, key string) any { return ctx.Value(key) }
 
 func Type(ctx context.Context, key string) string { return fmt.Sprintf("%T", ctx.Value(key)) }
