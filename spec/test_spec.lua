@@ -16,6 +16,7 @@ end
 -- What differs from one run to the next: times, what was done in them, and places.
 local function normal(text)
   return (text:gsub("%d+%.%d%ds", "N.NNs"):gsub("%d+%.%d%d%ds", "N.NNNs"):gsub("%s+%d+%s+[%d.]+ ns/op", " N ns/op")
+    :gsub("%s+%d+ B/op%s+%d+ allocs/op", " N B/op N allocs/op") -- of the whole process, and it is measured once
     :gsub("/tmp/go%-build%d+", "TMP"):gsub("\tgo test$", "TEST"):gsub('"Elapsed":[%d.]+', '"Elapsed":N')
     :gsub('"Time":"[^"]*"', '"Time":T'):gsub("(FAIL\t%S+)\tN.NNNs", "%1"):gsub("cpu: [^\n]*", "cpu"))
 end
