@@ -174,7 +174,7 @@ describe("closing the Lua state", function()
     local small, job, key = ends.Small, ends.Fine:async(1), ends:new "Key"
     local door = ends:new "Door"
     local name = door.Name
-    for _ = 1, 100 do name(door) door:Call "n" end
+    for _ = 1, 100 do name(door) door:Call "n" door.Open = not door.Open door.Room = "room" .. #door.Room end
     for _ = 1, 2 do ends.Fine(1) ends.Twice(2) end
     job:wait()
     function AtEnd()
@@ -183,6 +183,7 @@ describe("closing the Lua state", function()
         function() return ends.Fine:map { 1, 2 } end, function() return ends.Twice:map { 1, 2 } end,
         function() return small:road "ffi" end, function() return ends:new "Key" end, function() return key.Name end,
         function() return door:Name() end, function() return name(door) end, function() return door:Call "m" end,
+        function() return door.Open end, function() door.Open = true end, function() door.Room = "r" end,
         function() return door:copy() end, function() return door:keep "Name" end,
         function() return job:wait() end, function() return ends.Fine:async(1) end,
         function() return goloader.step() end, function() return host:stats() end, function() return host:info() end,

@@ -92,6 +92,24 @@ describe("the road of a function", function()
     end
   end)
 
+  it("makes no difference to the last integers of all kinds", function()
+    local unsigned = { "0", "1", "9007199254740991", "9007199254740993", "9223372036854775807", "9223372036854775808",
+      "18437736874454810623", "18437736874454810625", "18446744073709551615" }
+    local signed = { [6] = "-9223372036854775808", [7] = "-9007199254740993", [8] = "-9007199254740991", [9] = "-1" }
+    local meter = roads.NewMeter()
+    for _, road in ipairs { "pure", "ffi", "capi" } do
+      roads.Extreme:road(road)
+      roads.Unsigned:road(road)
+      for n, digits in ipairs(unsigned) do
+        assert.is_true(support.is_integer(roads.Unsigned(n), digits, true), road .. digits)
+        assert.is_true(support.is_integer(meter:Unsigned(n), digits, true), road .. digits)
+        digits = signed[n] or digits
+        assert.is_true(support.is_integer(roads.Extreme(n), digits), road .. digits)
+      end
+    end
+    meter:release()
+  end)
+
   it("is none other than there are", function()
     assert.error_matches(function() roads.Add:road "sea" end, "sea")
   end)
@@ -177,6 +195,81 @@ describe("a method of numbers and strings", function()
 
 end)
 
+describe("a field of a number or a string", function()
+  local module, meter
+
+  setup(function() object = support.compile("spec/testdata/roads/roads.go", "roads") end)
+  teardown(support.clean)
+
+  before_each(function()
+    module = load()
+    meter = module.NewMeter()
+  end)
+  after_each(function() assert(module:unload { handles = "drop" }) end)
+
+  it("is what it was set to", function()
+    for i = 1, 100 do
+      for name, values in pairs {
+        Total = { i, -i, 2 ^ 53, support.integer "-9223372036854775808" }, Rate = { i / 3, -1 / 0, 1e300 },
+        Label = { "label " .. i, "", "\0" .. i, ("x"):rep(5000) }, Is = { true, false }, Small = { -128, 127 },
+        Byte = { 0, 255 }, Big = { i, support.integer "9223372036854775807" }, Single = { 0.5, -i },
+        Data = { "", "bytes\0" }, Depth = { -32768, i },
+      } do
+        for _, value in ipairs(values) do
+          meter[name] = value
+          assert.equal(value, meter[name])
+        end
+      end
+      meter.Rate = 0 / 0
+      assert.is_true(meter.Rate ~= meter.Rate)
+      meter.Twin = { X = i }
+      assert.equal(i, meter.Twin.X)
+      meter.Twin.X = -i
+      assert.equal(-i, meter.Twin.X)
+    end
+    assert.equal(1 / 3, module.NewMeter:keep():Scale(1 / 3, 1))
+  end)
+
+  it("is set to nothing else", function()
+    for _ = 1, 100 do
+      for name, values in pairs {
+        Total = { 0.5, "1", false, {}, 2 ^ 63 }, Rate = { "1", true }, Label = { 5, true }, Is = { 0, "true" },
+        Small = { 128, -129 }, Byte = { -1, 256 }, Big = { -1 }, Single = { 1e300 }, Depth = { 32768 },
+      } do
+        local before = meter[name]
+        for _, value in ipairs(values) do
+          assert.error_matches(function() meter[name] = value end, "^bad value for '" .. name .. "' %(")
+        end
+        assert.error_matches(function() meter[name] = nil end, "got nil%)$")
+        assert.equal(before, meter[name])
+      end
+      assert.error_matches(function() return meter.Height end, "no Height: the struct that has it is embedded by a pointer")
+      assert.error_matches(function() meter.Height = 1 end, "no Height: the struct that has it is embedded by a pointer")
+      for _, name in ipairs { "sum", "Nothing", "Count" } do
+        assert.error_matches(function() meter[name] = 1 end, "%*roads%.Meter has no field or method '" .. name .. "'$")
+      end
+    end
+  end)
+
+  it("goes with its handle", function()
+    local gone, dropped = module.NewMeter(), module.NewMeter()
+    gone.Total, dropped.Total = 1, 2
+    gone:release()
+    assert.error_matches(function() return gone.Total end, "handle of %*roads%.Meter: it was released$")
+    assert.error_matches(function() gone.Total = 1 end, "handle of %*roads%.Meter: it was released$")
+    assert(module:unload { handles = "drop" })
+    module = load()
+    meter = module.NewMeter()
+    meter.Total = 5
+    for _ = 1, 3 do
+      assert.error_matches(function() return dropped.Total end, "handle of %*roads%.Meter: its module was unloaded$")
+      assert.error_matches(function() dropped.Label = "a" end, "handle of %*roads%.Meter: its module was unloaded$")
+      assert.equal(5, meter.Total)
+      collectgarbage()
+    end
+  end)
+end)
+
 -- ---- heaps ----------------------------------------------------------------------------------------------------------
 
 -- A function of numbers and strings, calls of it whose results there are already, and how many objects it makes itself.
@@ -194,6 +287,9 @@ local quiet = {
   { "Scale", "return function(m, n) local x for i = 1, n do x = m:Scale(0.5, i) end return x end", of = "NewMeter" },
   { "Keep", "return function(m, n) local x for _ = 1, n do x = m:Keep('abcdefghijkl') end return x end",
     of = "NewMeter", own = 1 },
+  { "Total", "return function(m, n) local x for i = 1, n do m.Total = i x = m.Total end return x end", of = "NewMeter" },
+  { "Rate", "return function(m, n) local x for i = 1, n do m.Rate = i / 2 x = m.Rate end return x end", of = "NewMeter" },
+  { "Label", "return function(m, n) local x for _ = 1, n do x = m.Label end return x end", of = "NewMeter" },
 }
 
 -- The best road of what is called; that of a method is the only one.
@@ -214,7 +310,7 @@ local function called(module, case, road)
 end
 
 local function title(case, road)
-  return ("%s%s, %s"):format(case.of and "method " or "", case[1], road)
+  return ("%s%s, %s"):format(case.of and "of a handle, " or "", case[1], road)
 end
 
 local compile = rawget(_G, "loadstring") or rawget(_G, "load")
@@ -259,7 +355,8 @@ describe("a call of numbers and strings", function()
             if how == "interpreted" and road ~= "capi" then collectgarbage() end
             local grown = (collectgarbage "count" - before) * 1024
             collectgarbage "restart"
-            assert.is_true(grown < CALLS / 50, ("%s: %d bytes in %d calls"):format(how, grown, CALLS))
+            -- a stack that grows again after the collection is no call's; the least that one could leave is 16 bytes
+            assert.is_true(grown < CALLS / 4, ("%s: %d bytes in %d calls"):format(how, grown, CALLS))
           end)
         end)
 
@@ -414,9 +511,9 @@ if has_jit then
         if is_on(case, road) then
           it("compiles calls into one loop, and aborts nothing: " .. title(case, road), function()
             local said = events(case, road)
-            -- A root is where a side trace goes on, a branch's. Counters of what is hot are shared by hashes of
-            -- addresses, so that a trace may begin in the function that is called before its loop is found hot.
-            said = said:gsub("stop root\n", ""):gsub("abort leaving loop in root trace\n", "")
+            -- A root is where a side trace goes on, a branch's. A function that is called more than once each time, or
+            -- whose counter is another's too (they are found by a hash of addresses), may be found hot before the loop.
+            said = said:gsub("stop root\n", ""):gsub("stop return\n", ""):gsub("abort leaving loop in root trace\n", "")
             assert.equal("stop loop\n", said)
           end)
         end

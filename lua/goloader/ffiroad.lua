@@ -7,7 +7,6 @@ local arrays = require "goloader.arrays"
 local core = require "goloader.core"
 local source = require "goloader.source"
 
-local cast, type, getmetatable, tonumber = ffi.cast, type, getmetatable, tonumber
 local fill, take, tests_of = source.fill, source.take, source.tests
 local Func = core.func_class()
 
@@ -24,9 +23,7 @@ struct gl_ffi_entry {
   void (*far)(struct gl_ffi_call *call);
   void (*many_far)(struct gl_ffi_call *call);
 };
-struct gl_handle { const char *mark; void *caller; uint64_t id, class; };
 ]]
-local handle_type, handles = ffi.typeof "const struct gl_handle *", core.handle_class()
 local call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
 
 -- status of a call: enum gl_ffi_status
@@ -217,6 +214,9 @@ end
 
 local ffiroad = {}
 
+ffi.cdef "struct gl_handle { const char *mark; void *caller; uint64_t id, class; };"
+local handles, handle_type = core.handle_class(), ffi.typeof "const struct gl_handle *"
+
 --- What calls a function by this road, and what maps it, if anything quick does: map(self, array…) for so many arrays.
 --- nil where the function's types can't take the road.
 ---@param fn goloader.Func
@@ -233,35 +233,16 @@ function ffiroad.of_function(fn, by_capi)
     is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, entry, params, outs[1]) or nil
 end
 
--- What calls a handle's method by this road; the method itself where its types can't take it. The number of its class.
-local function call_of_method(method)
-  local class, address, params, outs, is_integral, entry = core.method_ffi(method)
-  if not address then return method, class end
-  local call = ffi.cast(call_type, address)
+--- What calls a handle's method, or reads or sets a field, by this road: function(handle, …).
+---@param by_capi function  what does it where this road can't
+---@param owner userdata|nil  as core.method_ffi and core.field_ffi give what follows; nil: it can't take the road
+---@return function|nil
+function ffiroad.of_member(by_capi, owner, params, outs, is_integral, entry, class)
+  if not owner then return nil end
   entry = ffi.cast(entry_type, entry)
-  local chunk = source.compile(ffi_source(params, outs, is_integral))
-  return chunk(call, entry.enter, entry.func, entry.far, method, core.method_ffi_finish, type, select, math.floor,
-    ffi.string, method, class, handles, handle_type, getmetatable, cast), class
-end
-
---- Has LuaJIT compile calls of handles' methods.
-function ffiroad.equip_handles()
-  -- by number of a class: its members that are known, by their names. They keep what keeps the class.
-  local classes = setmetatable({}, { __mode = "v" })
-  local by_capi = handles.__index
-
-  core.set_method_maker(function(method, members)
-    local call, class = call_of_method(method)
-    classes[class] = members
-    return call
-  end)
-
-  function handles.__index(handle, key)
-    local members = getmetatable(handle) == handles and classes[tonumber(cast(handle_type, handle).class)]
-    local member = members and members[key]
-    if type(member) == "function" then return member end
-    return by_capi(handle, key)
-  end
+  return source.compile(ffi_source(params, outs, is_integral))(ffi.cast(call_type, owner), entry.enter, entry.func,
+    entry.far, by_capi, core.ffi_finish, type, select, math.floor, ffi.string, owner, class, handles, handle_type,
+    getmetatable, ffi.cast)
 end
 
 return ffiroad

@@ -3,7 +3,7 @@
 -- Every function can be called by the C API (src/call): any types, any Lua. On LuaJIT there are two faster roads, for
 -- which compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
 -- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffiroad.lua), as do
--- handles' methods of those; functions that are proved to need no Go runtime take the pure path (pureroad.lua).
+-- handles' methods and fields of those (members.lua); functions that are proved to need no Go runtime take the pure path (pureroad.lua).
 --
 -- Whatever is out of the ordinary goes by the C API after all, so that results and messages are the same on every road.
 
@@ -28,7 +28,7 @@ if has_ffi then
   local ffiroad = require "goloader.ffiroad"
   faster[1] = { name = "pure", make = require "goloader.pureroad" }
   faster[2] = { name = "ffi", make = ffiroad.of_function }
-  ffiroad.equip_handles()
+  require "goloader.members"
 end
 
 -- When the Lua state is closed, the finalizers of others may still call it: not by what it has no more.

@@ -49,7 +49,7 @@ void binding_push_counters(lua_State *L, struct gl_counters *counters, bool rese
 void binding_push_func(lua_State *L, int module, size_t i);
 void binding_open_func(lua_State *L);
 int binding_func_class(lua_State *L);
-/* Pushes the five values that func:ffi gives, and returns their number. */
+/* Pushes what func:ffi gives behind the call, and returns the number of values. */
 struct gl_ffi_call;
 int binding_push_ffi(lua_State *L, const struct gl_ffi_call *call);
 
@@ -72,8 +72,10 @@ int binding_error_as(lua_State *L);
 int binding_error_unwrap(lua_State *L);
 int binding_handle_class(lua_State *L);
 int binding_set_method_maker(lua_State *L);
+int binding_handle_members(lua_State *L);
 int binding_method_ffi(lua_State *L);
-int binding_method_ffi_finish(lua_State *L);
+int binding_field_ffi(lua_State *L);
+int binding_ffi_finish(lua_State *L);
 
 /* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);

@@ -86,12 +86,11 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 
 int binding_push_ffi(lua_State *L, const struct gl_ffi_call *call)
 {
-	lua_pushlightuserdata(L, (void *)call);
 	push_places(L, call->params, call->nparams);
 	push_places(L, call->results, call->nresults);
 	lua_pushboolean(L, call->sort == GL_FFI_INTEGRAL);
 	gl_ffi_entry(call, lua_newuserdata(L, sizeof(struct gl_ffi_entry)));
-	return 5;
+	return 4;
 }
 
 /* func:ffi() -> address of its struct gl_ffi_call, as long as func lives; parameters, results; is it integral? and its
@@ -104,7 +103,11 @@ static int func_ffi(lua_State *L)
 	if (f->ffi == NULL) {
 		f->ffi = gl_ffi_new(plan);
 	}
-	return f->ffi != NULL ? binding_push_ffi(L, f->ffi) : 0;
+	if (f->ffi == NULL) {
+		return 0;
+	}
+	lua_pushlightuserdata(L, f->ffi);
+	return 1 + binding_push_ffi(L, f->ffi);
 }
 
 /* func:ffi_finish() -> the results of the last call by FFI, where Lua can't take them */

@@ -368,7 +368,7 @@ int binding_handle_class(lua_State *L)
 	return 1;
 }
 
-/* core.set_method_maker(function(method, members) -> function) */
+/* core.set_method_maker(function(method) -> function) */
 int binding_set_method_maker(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -376,23 +376,44 @@ int binding_set_method_maker(lua_State *L)
 	return 0;
 }
 
-/* core.method_ffi(method) -> its class's number, and what func:ffi gives */
+/* core.handle_members(handle) -> the table of its class's members, by name */
+int binding_handle_members(lua_State *L)
+{
+	check_handle(L);
+	gl_handle_push_members(L, 1);
+	return 1;
+}
+
+/* core.method_ffi(method) -> the userdata of its struct gl_ffi_call; parameters, results, is it integral? and struct
+ * gl_ffi_entry, as func:ffi gives them; number of the class. nil when it can't take the FFI road. */
 int binding_method_ffi(lua_State *L)
 {
-	uint64_t class;
-	const struct gl_ffi_call *call = gl_method_ffi(L, 1, &class);
+	const struct gl_ffi_call *call = gl_method_ffi(L, 1);
 
-	lua_pushnumber(L, (lua_Number) class);
-	return call != NULL ? 1 + binding_push_ffi(L, call) : 1;
+	if (call == NULL) {
+		return 0;
+	}
+	int n = 1 + binding_push_ffi(L, call);
+	lua_pushnumber(L, (lua_Number)gl_method_class(L, 1));
+	return n + 1;
 }
 
-/* core.method_ffi_finish(method) -> the results of its last call by FFI, where Lua can't take them */
-int binding_method_ffi_finish(lua_State *L)
+/* core.field_ffi(handle, number, sets) -> the same */
+int binding_field_ffi(lua_State *L)
 {
-	uint64_t class;
+	check_handle(L);
+	const struct gl_ffi_call *call = gl_field_ffi(L, 1, (size_t)luaL_checkinteger(L, 2), lua_toboolean(L, 3));
 
-	return gl_ffi_finish(L, gl_method_ffi(L, 1, &class));
+	if (call == NULL) {
+		return 0;
+	}
+	int n = 1 + binding_push_ffi(L, call);
+	lua_pushnumber(L, (lua_Number)gl_handle_class(L, 1));
+	return n + 1;
 }
+
+/* core.ffi_finish(call) -> the results of the last call by FFI, where Lua can't take them */
+int binding_ffi_finish(lua_State *L) { return gl_ffi_finish(L, gl_check_ffi(L, 1)); }
 
 void binding_open_handle(lua_State *L)
 {

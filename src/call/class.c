@@ -56,10 +56,8 @@ static int class_gc(lua_State *L)
 {
 	struct gl_class *class = luaL_checkudata(L, 1, CLASS);
 
+	gl_class_retire_calls(class);
 	for (size_t i = 0; i < class->nmethods; i++) {
-		if (class->methods[i]->ffi != NULL) {
-			gl_ffi_retire(class->methods[i]->ffi);
-		}
 		gl_plan_free_method(class->methods[i]);
 	}
 	free(class->methods);
@@ -72,7 +70,9 @@ static int class_gc(lua_State *L)
 		free(class->fields[i].name);
 	}
 	free(class->fields);
+	free(class->access);
 	class->fields = NULL;
+	class->access = NULL;
 	class->nfields = 0;
 	free(class->name);
 	class->name = NULL;
@@ -99,16 +99,21 @@ static int read_class(struct gl_class *class, const uint64_t *at)
 	class->value = &plan->types[*at++];
 	size_t nfields = *at++;
 	class->fields = calloc(nfields + 1, sizeof(*class->fields));
-	for (; class->fields != NULL && class->nfields < nfields; class->nfields++) {
+	class->access = calloc(nfields + 1, sizeof(*class->access));
+	if (class->fields == NULL || class->access == NULL) {
+		return -1;
+	}
+	for (; class->nfields < nfields; class->nfields++) {
 		struct type_field *field = &class->fields[class->nfields];
 
 		field->name = gl_read_name(&at);
 		field->type = &plan->types[*at++];
+		class->access[class->nfields].offset = *at++;
 		if (field->name == NULL) {
 			return -1;
 		}
 	}
-	return class->fields != NULL ? 0 : -1;
+	return 0;
 }
 
 /* Makes the class and pushes its table of members. */
@@ -172,6 +177,11 @@ static struct gl_class *push_members(lua_State *L, int idx)
 
 	gl_handle_check(L, idx);
 	idx = lua_absindex(L, idx);
+	if (!h->is_open) { /* perhaps another one has been meanwhile */
+		lua_pushvalue(L, idx);
+		gl_handle_set_members(L, h);
+		lua_pop(L, 1);
+	}
 	if (h->is_open) {
 		lua_getuservalue(L, idx);
 		lua_rawgeti(L, -1, 1);
@@ -188,6 +198,8 @@ static struct gl_class *push_members(lua_State *L, int idx)
 	h->is_open = true;
 	return class;
 }
+
+void gl_handle_push_members(lua_State *L, int idx) { push_members(L, idx); }
 
 struct gl_class *gl_handle_open(lua_State *L, int idx)
 {
@@ -390,7 +402,7 @@ void gl_handle_set_maker(lua_State *L, int idx)
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &maker_key);
 }
 
-/* Replaces the method on the top, above its class's table of members, by what the maker has made of it. */
+/* Replaces the method on the top by what the maker has made of it. */
 static void make_quicker(lua_State *L)
 {
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &maker_key);
@@ -399,11 +411,10 @@ static void make_quicker(lua_State *L)
 		return;
 	}
 	lua_insert(L, -2);
-	lua_pushvalue(L, -3);
-	lua_call(L, 2, 1);
+	lua_call(L, 1, 1);
 }
 
-static struct gl_plan *check_method(lua_State *L, int idx, struct gl_class **class)
+struct gl_plan *gl_method_plan(lua_State *L, int idx, struct gl_class **class)
 {
 	if (lua_tocfunction(L, idx) != call_method) {
 		luaL_argerror(L, idx, "a method of a handle expected");
@@ -417,28 +428,6 @@ static struct gl_plan *check_method(lua_State *L, int idx, struct gl_class **cla
 		luaL_error(L, "the Lua state is being closed");
 	}
 	return (*class)->methods[i];
-}
-
-struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx, uint64_t *id)
-{
-	struct gl_class *class;
-	struct gl_plan *plan = check_method(L, idx, &class);
-
-	*id = class->id;
-	if (plan->ffi != NULL) {
-		return plan->ffi;
-	}
-	lua_getupvalue(L, idx, 1);
-	lua_getuservalue(L, -1);
-	void *memory = lua_newuserdata(L, gl_ffi_size());
-	struct gl_ffi_call *call = gl_ffi_init(memory, plan);
-	if (call != NULL) {
-		lua_rawseti(L, -2, (int)lua_rawlen(L, -2) + 1);
-	} else {
-		lua_pop(L, 1);
-	}
-	lua_pop(L, 2);
-	return call;
 }
 
 /* Adds a method to the table of members, which is on the top, and pushes it; or nil. */

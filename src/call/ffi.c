@@ -187,6 +187,14 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 	return words <= GL_FFI_MAX_WORDS;
 }
 
+static void bind_call(struct ffi *ffi, struct gl_caller *caller)
+{
+	ffi->caller = caller;
+	ffi->call.pins = caller->pin();
+	ffi->call.text = &caller->text;
+	ffi->call.functions = &caller->functions.n;
+}
+
 size_t gl_ffi_size(void) { return sizeof(struct ffi); }
 
 struct gl_ffi_call *gl_ffi_init(void *memory, struct gl_plan *plan)
@@ -197,12 +205,49 @@ struct gl_ffi_call *gl_ffi_init(void *memory, struct gl_plan *plan)
 	if (!find_places(&ffi->call, plan)) {
 		return NULL;
 	}
-	ffi->caller = plan->caller;
-	ffi->call.pins = plan->caller->pin();
-	ffi->call.text = &plan->caller->text;
-	ffi->call.functions = &plan->caller->functions.n;
+	bind_call(ffi, plan->caller);
 	gl_ffi_open(&ffi->call, plan);
 	return &ffi->call;
+}
+
+/* A slice of bytes has a capacity, and nil is none. */
+static bool is_field(const struct type *type)
+{
+	switch (type->kind) {
+	case GL_KIND_BOOL:
+	case GL_KIND_INT:
+	case GL_KIND_UINT:
+	case GL_KIND_FLOAT:
+	case GL_KIND_STRING: return true;
+	default: return false;
+	}
+}
+
+struct gl_ffi_call *gl_ffi_init_field(void *memory, struct gl_caller *caller, const struct type *type, uint64_t offset,
+				      bool sets)
+{
+	struct ffi *ffi = memory;
+	struct gl_ffi_call *call = &ffi->call;
+	struct place place = { .type = type };
+
+	memset(ffi, 0, sizeof(*ffi));
+	if (!is_field(type)) {
+		return NULL;
+	}
+	bind_call(ffi, caller);
+	call->fn = call;
+	call->offset = offset;
+	call->sort = sets ? GL_FFI_WRITE : GL_FFI_READ;
+	call->params[0] = (struct gl_ffi_place){ .kind = GL_FFI_HANDLE };
+	call->nparams = sets ? 2 : 1;
+	call->nresults = sets ? 0 : 1;
+	if (sets) {
+		place.reg = type->kind != GL_KIND_FLOAT; /* the handle takes the first of the other registers */
+		find_place(&call->params[1], &place);
+	} else {
+		find_place(&call->results[0], &place);
+	}
+	return call;
 }
 
 struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan)

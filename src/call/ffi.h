@@ -42,6 +42,10 @@ void gl_ffi_free(struct gl_ffi_call *call);
  * retired, and then finds it busy. */
 size_t gl_ffi_size(void);
 struct gl_ffi_call *gl_ffi_init(void *memory, struct gl_plan *plan);
+/* Likewise, for a field of that type and offset, in bytes, of what handles stand for: read or set. */
+struct type;
+struct gl_ffi_call *gl_ffi_init_field(void *memory, struct gl_caller *caller, const struct type *type, uint64_t offset,
+				      bool sets);
 void gl_ffi_retire(struct gl_ffi_call *call);
 
 bool gl_ffi_is_open(const struct gl_ffi_call *call);

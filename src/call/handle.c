@@ -71,6 +71,7 @@ void gl_handle_check(lua_State *L, int idx)
 }
 
 uint64_t gl_handle_id(const struct gl_handle *h) { return h->id; }
+uint64_t gl_handle_class(lua_State *L, int idx) { return gl_handle_at(L, idx)->class; }
 enum gl_shape gl_handle_shape(lua_State *L, int idx) { return gl_handle_open(L, idx)->shape; }
 const char *gl_handle_type(lua_State *L, int idx)
 {

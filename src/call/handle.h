@@ -12,6 +12,8 @@ struct gl_handle;
 struct gl_handle *gl_handle_at(lua_State *L, int idx);
 /* Its number in Go; 0 when it was released. */
 uint64_t gl_handle_id(const struct gl_handle *h);
+/* The number of its class; 0 of an error's. */
+uint64_t gl_handle_class(lua_State *L, int idx);
 enum gl_shape gl_handle_shape(lua_State *L, int idx);
 /* The Go type of its value; valid while the handle is. */
 const char *gl_handle_type(lua_State *L, int idx);
@@ -59,12 +61,22 @@ int gl_handle_call(lua_State *L);
 /* Likewise: calls its method that the string at 2 names, and leaves the results in Go as gl_plan_call_keeping does. */
 int gl_handle_call_keeping(lua_State *L);
 
-/* The function at idx, function(method, members) -> function, is asked for one to be used in place of each method of a
- * handle: members is the table of those of its class that are known, by their names. */
+/* The function at idx, function(method) -> function, is asked for one to be used in place of each method of a handle.
+ */
 void gl_handle_set_maker(lua_State *L, int idx);
-/* Calls by FFI of the method at idx, the function that the maker was given, and its class's number; NULL where it can't
- * take that road. They are there as long as the method is. */
-struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx, uint64_t *class);
+/* Pushes the table of the members of its class that are known, by their names: a method is a function, a field its
+ * number. Above [1] the table is free for others' use. */
+void gl_handle_push_members(lua_State *L, int idx);
+
+/* Calls by FFI, as userdata that are pushed: of the method at idx, the function that the maker was given; of the field
+ * number i of the handle at idx, which they read or set. NULL, and nothing is pushed, where they can't take that road.
+ */
+struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx);
+struct gl_ffi_call *gl_field_ffi(lua_State *L, int idx, size_t i, bool sets);
+/* The class of the method at idx. */
+uint64_t gl_method_class(lua_State *L, int idx);
+/* The call at idx; raises when it is none. */
+struct gl_ffi_call *gl_check_ffi(lua_State *L, int idx);
 
 /* Pushes a handle of a new variable, by the address of its type's descriptor. */
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name);

@@ -10,9 +10,22 @@
 /* Every userdata and its environment: a table that keeps what the userdata needs. */
 #define lua_getuservalue(L, idx) lua_getfenv(L, idx)
 #define lua_setuservalue(L, idx) lua_setfenv(L, idx)
-#define lua_rawgetp(L, idx, key) (lua_pushlightuserdata(L, (void *)(key)), lua_rawget(L, idx))
-#define lua_rawsetp(L, idx, key) (lua_pushlightuserdata(L, (void *)(key)), lua_insert(L, -2), lua_rawset(L, idx))
 #define lua_absindex(L, idx) ((idx) > 0 || (idx) <= LUA_REGISTRYINDEX ? (idx) : lua_gettop(L) + (idx) + 1)
+
+static inline void lua_rawgetp(lua_State *L, int idx, const void *key)
+{
+	idx = lua_absindex(L, idx);
+	lua_pushlightuserdata(L, (void *)key);
+	lua_rawget(L, idx);
+}
+
+static inline void lua_rawsetp(lua_State *L, int idx, const void *key)
+{
+	idx = lua_absindex(L, idx);
+	lua_pushlightuserdata(L, (void *)key);
+	lua_insert(L, -2);
+	lua_rawset(L, idx);
+}
 #endif
 
 #if LUA_VERSION_NUM < 503

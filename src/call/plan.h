@@ -247,6 +247,12 @@ struct gl_handle {
 	bool is_open;   /* its user value is its class's table of members */
 };
 
+/* How a field is got at without a stream (access.c) */
+struct field_access {
+	uint64_t offset;                  /* bytes; UINT64_MAX where a pointer leads to it */
+	struct gl_ffi_call *read, *write; /* NULL: not asked for yet */
+};
+
 /* A class: everything that handles of one type have in common. Lua's, collected like any other value. */
 struct gl_class {
 	struct gl_plan plan; /* of its types; nothing is called by it */
@@ -257,6 +263,7 @@ struct gl_class {
 	char *name;
 	const struct type *key, *elem, *value;
 	struct type_field *fields;
+	struct field_access *access; /* of the fields of the same numbers */
 	size_t nfields;
 	struct gl_plan *copy, *call; /* made when they are needed */
 	struct gl_plan **methods;
@@ -277,6 +284,10 @@ struct gl_class *gl_handle_open(lua_State *L, int idx);
 /* Does what op says to the handle at idx. Raises. */
 void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op);
 void gl_plan_free_method(struct gl_plan *plan);
+/* The plan of the method at idx, the function that class.c has made of it. */
+struct gl_plan *gl_method_plan(lua_State *L, int idx, struct gl_class **class);
+/* Has calls by FFI of its members end by the C API road from now on. */
+void gl_class_retire_calls(struct gl_class *class);
 
 /* Lets the error table on the top be known to Go as the value number id. */
 void gl_error_bind(lua_State *L, struct gl_caller *caller, uint64_t id);

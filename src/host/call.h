@@ -183,7 +183,7 @@ enum gl_shape {
 
 /* A class is what handles of one type have in common. The answer to a request for one comes in out:
  *     shape, has it methods?, name; types as goloader_plan gives them; then indices of types: key, element, what its
- *     handles stand for; the number of its fields, name and type of each */
+ *     handles stand for; the number of its fields, name, type and offset of each, -1 where a pointer leads to it */
 struct gl_class_request {
 	uint64_t id, handle; /* of the class, and a handle of it */
 	struct gl_buffer *out;

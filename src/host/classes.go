@@ -133,6 +133,14 @@ func (c *class) openFields() {
 	}
 }
 
+// offset is where the field lies in the struct, -1 where a pointer leads to it.
+func (m *member) offset() uint64 {
+	if len(m.steps) > 1 {
+		return ^uint64(0)
+	}
+	return uint64(m.steps[0])
+}
+
 // at finds the field in the struct at p.
 func (m *member) at(p unsafe.Pointer) unsafe.Pointer {
 	for i, off := range m.steps {
@@ -164,6 +172,7 @@ func goloader_class(req *C.struct_gl_class_request) {
 		for i := range c.fields {
 			w.string(c.fields[i].name)
 			w.word(c.fields[i].node.number())
+			w.word(c.fields[i].offset())
 		}
 		req.plan = C.uint64_t(addPlan(&plan{types: c.compiler.nodes, borrowed: true}))
 	})

@@ -52,6 +52,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	s.handle = funcValue(enterHandle)
 	s.ffi[C.GL_FFI_ANY], s.ffi[C.GL_FFI_WORDS] = funcValue(ffiAny), funcValue(ffiWords)
 	s.ffi[C.GL_FFI_TEXT] = funcValue(ffiText)
+	s.ffi[C.GL_FFI_READ], s.ffi[C.GL_FFI_WRITE] = funcValue(ffiRead), funcValue(ffiWrite)
 	s.ffi[C.GL_FFI_INTEGRAL], s.ffi_many = funcValue(ffiIntegral), funcValue(ffiMany)
 }
 
@@ -173,6 +174,10 @@ func goloader_ffi(c *C.struct_gl_ffi_call) {
 		ffiWords(unsafe.Pointer(c))
 	case C.GL_FFI_TEXT:
 		ffiText(unsafe.Pointer(c))
+	case C.GL_FFI_READ:
+		ffiRead(unsafe.Pointer(c))
+	case C.GL_FFI_WRITE:
+		ffiWrite(unsafe.Pointer(c))
 	default:
 		ffiAny(unsafe.Pointer(c))
 	}
@@ -339,6 +344,53 @@ func caughtFFI(c *C.struct_gl_ffi_call, r any) {
 	ended(r, &c.failure, c.text)
 }
 
+// ffiRead reads a field as if a function had returned it.
+func ffiRead(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	h, ok := find(*(*uint64)(unsafe.Pointer(&c.in[0])))
+	if c.fn == nil || !ok {
+		c.status = C.GL_FFI_REFUSED
+		return
+	}
+	var all enter.Regs
+	steps, n := fieldSteps(&c.results[0])
+	for _, s := range steps[:n] {
+		s.load(&all, unsafe.Add(h.p, c.offset))
+	}
+	c.status = C.GL_FFI_DONE
+	r := ffiRegs{ints: &all.Ints, ptrs: &all.Ptrs, floats: &all.Floats}
+	r.store(c)
+}
+
+// ffiWrite sets one to an argument.
+func ffiWrite(p unsafe.Pointer) {
+	c := (*C.struct_gl_ffi_call)(p)
+	var all enter.Regs
+	r := ffiRegs{ints: &all.Ints, ptrs: &all.Ptrs, floats: &all.Floats}
+	if isRefused(c) || !r.load(c) {
+		return
+	}
+	steps, n := fieldSteps(&c.params[1])
+	for _, s := range steps[:n] {
+		s.store(&all, unsafe.Add(all.Ptrs[c.params[0].reg], c.offset))
+	}
+	c.status = C.GL_FFI_DONE
+}
+
+// fieldSteps are how a field travels: a number in one register, a string in two.
+func fieldSteps(p *C.struct_gl_ffi_place) (steps [2]step, n int) {
+	steps[0] = step{size: uint8(p.bits / 8), kind: stepInt, reg: int(p.reg)}
+	switch p.kind {
+	case C.GL_FFI_FLOAT:
+		steps[0].kind = stepFloat
+	case C.GL_FFI_STRING:
+		steps[0].kind = stepPointer
+		steps[1] = step{off: word, size: uint8(word), kind: stepInt, reg: int(p.reg) + 1}
+		return steps, 2
+	}
+	return steps, 1
+}
+
 // load takes the arguments, and refuses what does not fit.
 func (r *ffiRegs) load(c *C.struct_gl_ffi_call) bool {
 	word := 0
@@ -439,13 +491,16 @@ func storeError(c *C.struct_gl_ffi_call, err error) {
 func storeInteger(c *C.struct_gl_ffi_call, i int, word uintptr) {
 	p := &c.results[i]
 	unused := 64 - uint(p.bits)
-	v := int64(word) << unused >> unused
-	if p.kind != C.GL_FFI_INT {
+	v, isExact := int64(word)<<unused>>unused, true
+	if p.kind == C.GL_FFI_INT {
+		isExact = v <= 1<<53 && v >= -1<<53
+	} else {
 		v = int64(uint64(word) << unused >> unused)
+		isExact = uint64(v) <= 1<<53
 	}
 	number, more := unsafe.Pointer(&c.out[2*i]), unsafe.Pointer(&c.out[2*i+1])
 	*(*float64)(number), *(*int64)(more) = float64(v), v
-	if v > 1<<53 || v < -1<<53 {
+	if !isExact {
 		c.status = C.GL_FFI_ODD
 	}
 }

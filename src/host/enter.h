@@ -15,6 +15,8 @@ enum gl_ffi_sort {
 	GL_FFI_TEXT,     /* func(string) string */
 	GL_FFI_INTEGRAL, /* only integers and bools, as many as there are registers, and one result at most: Lua puts
 			  * the arguments into ints itself */
+	GL_FFI_READ,     /* a field of what a handle stands for: nothing is called */
+	GL_FFI_WRITE,
 	GL_FFI_SORTS
 };
 
@@ -40,7 +42,7 @@ enum gl_ffi_kind {
 	GL_FFI_STRING, /* two words in: address and length */
 	GL_FFI_BYTES,  /* the same; address 0 is nil */
 	GL_FFI_ERROR,  /* of a result: the last */
-	GL_FFI_HANDLE, /* a handle's number, in place of the pointer it stands for: a method's receiver, the first */
+	GL_FFI_HANDLE, /* a handle's number, in place of the pointer it stands for: the first, of a method or a field */
 };
 
 struct gl_ffi_place {
@@ -83,8 +85,9 @@ struct gl_ffi_call {
 	uint64_t calls, bytes_in, bytes_out;
 	uint64_t in_company; /* of calls, those that entered Go together with one before them */
 	/* set by C */
-	void *fn;      /* NULL: the module was unloaded */
-	uint64_t pins; /* number of the Go half's memory that keeps results till Lua has them */
+	void *fn;        /* NULL: the module was unloaded; a field has none, but is not NULL */
+	uint64_t offset; /* of a field, bytes */
+	uint64_t pins;   /* number of the Go half's memory that keeps results till Lua has them */
 	uint8_t nparams, nresults;
 	uint8_t is_int; /* returns a signed integer of 64 bits */
 	uint8_t sort;   /* enum gl_ffi_sort */

@@ -22,7 +22,12 @@ func goloader_handle(op *C.struct_gl_handle_op) {
 }
 
 func handle(op *C.struct_gl_handle_op) {
-	h, ok := find(uint64(op.handle))
+	found, ok := find(uint64(op.handle))
+	if ok && found.kind == heldValue && (op.op == C.GL_OP_FIELD || op.op == C.GL_OP_SET_FIELD) {
+		found.class.doField(op, found.p)
+		return
+	}
+	h := found // on the heap, which a field's reader does without
 	switch {
 	case !ok && op.op >= C.GL_OP_IS: // an error that has lost its value is still an error, though like no other
 	case !ok:
@@ -52,14 +57,6 @@ func (h *held) do(op *C.struct_gl_handle_op) {
 	case C.GL_OP_SET:
 		c.open()
 		c.value.assign(&r, h.p)
-	case C.GL_OP_FIELD:
-		c.open()
-		f := &c.fields[n]
-		f.node.keep(&w, f.at(h.p), false)
-	case C.GL_OP_SET_FIELD:
-		c.open()
-		f := &c.fields[n]
-		f.node.assign(&r, f.at(h.p))
 	case C.GL_OP_INDEX:
 		c.elem.keep(&w, h.element(n), false)
 	case C.GL_OP_SET_INDEX:
@@ -86,6 +83,17 @@ func (h *held) do(op *C.struct_gl_handle_op) {
 			panic(carryError("it is no error"))
 		}
 		doError(v.Interface().(error), op, &r, &w)
+	}
+}
+
+// doField reads or sets a field of the struct at p.
+func (c *class) doField(op *C.struct_gl_handle_op, p unsafe.Pointer) {
+	c.open()
+	f := &c.fields[op.n]
+	if op.op == C.GL_OP_FIELD {
+		f.node.keep(&writer{buffer: op.out}, f.at(p), false)
+	} else {
+		f.node.assign(&reader{w: unsafe.Slice(op.in.p, op.in.len)}, f.at(p))
 	}
 }
 
@@ -120,6 +128,11 @@ func truth(b bool) C.int64_t {
 // assign reads a value of type n, and sets the variable at p to it: with the write barriers that a variable outside the
 // heap needs too, and not before all of it has been read.
 func (n *node) assign(r *reader, p unsafe.Pointer) {
+	switch n.kind {
+	case C.GL_KIND_BOOL, C.GL_KIND_INT, C.GL_KIND_UINT, C.GL_KIND_FLOAT, C.GL_KIND_STRING:
+		n.decode(r, p) // there is nothing that could be wrong with it
+		return
+	}
 	v := n.alloc()
 	n.decode(r, v)
 	value(n.shape(), p).Set(value(n.shape(), v))

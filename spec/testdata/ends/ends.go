@@ -81,7 +81,11 @@ type Key struct {
 
 func Find(m map[Key]int, k *Key) int { return m[*k] }
 
-type Door struct{ name string }
+type Door struct {
+	name string
+	Open bool
+	Room string
+}
 
 func (d *Door) Name() string        { return d.name }
 func (d *Door) Call(s string) error { d.name = s; return nil }

@@ -121,11 +121,27 @@ type Point struct{ X, Y int }
 
 func Mirror(p Point) Point { return Point{p.Y, p.X} }
 
-// A Meter has methods of all that the FFI road carries.
+// A Meter has methods and fields of all that the FFI road carries.
 type Meter struct {
 	sum  int
 	last string
+
+	Total  int
+	Rate   float64
+	Label  string
+	Is     bool
+	Small  int8
+	Byte   uint8
+	Big    uint64
+	Single float32
+	Data   []byte
+	Inner
+	*Outer
+	Twin struct{ X int }
 }
+
+type Inner struct{ Depth int16 }
+type Outer struct{ Height int }
 
 func NewMeter() *Meter { return new(Meter) }
 
@@ -142,6 +158,14 @@ func (m *Meter) Keep(s string) string {
 	m.last = s
 	return before
 }
+
+// Extreme gives the n-th number that is the last of some kind, as an int64 and as a uint64.
+func Extreme(n int) int64   { return int64(extremes[n-1]) }
+func Unsigned(n int) uint64 { return extremes[n-1] }
+
+func (m *Meter) Unsigned(n int) uint64 { return extremes[n-1] }
+
+var extremes = []uint64{0, 1, 1<<53 - 1, 1<<53 + 1, 1<<63 - 1, 1 << 63, 1<<64 - 1<<53 - 1, 1<<64 - 1<<53 + 1, 1<<64 - 1}
 
 // Mallocs is how many objects were ever allocated.
 func Mallocs() int {

@@ -1,0 +1,108 @@
+/* Calls by FFI of handles' methods, and of their fields, which are read and set as if functions did it
+ * (src/host/enter.go). */
+#include "ffi.h"
+#include "plan.h"
+
+#define CALL "goloader.call"
+
+/* Pushes memory for a call. Finalizers may call it when the class is gone, so that it is Lua's, and whoever calls has
+ * it; and the class has it, which must find it when it goes. */
+static void *push_call(lua_State *L)
+{
+	void *memory = lua_newuserdata(L, gl_ffi_size());
+
+	luaL_newmetatable(L, CALL);
+	lua_setmetatable(L, -2);
+	return memory;
+}
+
+/* Has the class whose userdata is at idx keep the call on the top. */
+static void keep_call(lua_State *L, int idx, const void *call)
+{
+	lua_getuservalue(L, idx);
+	lua_pushvalue(L, -2);
+	lua_rawsetp(L, -2, call);
+	lua_pop(L, 1);
+}
+
+/* Pushes the call that the class whose userdata is at idx keeps. */
+static void push_kept(lua_State *L, int idx, const void *call)
+{
+	lua_getuservalue(L, idx);
+	lua_rawgetp(L, -1, call);
+	lua_remove(L, -2);
+}
+
+struct gl_ffi_call *gl_check_ffi(lua_State *L, int idx) { return luaL_checkudata(L, idx, CALL); }
+
+struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx)
+{
+	struct gl_class *class;
+	struct gl_plan *plan = gl_method_plan(L, idx, &class);
+
+	lua_getupvalue(L, idx, 1);
+	if (plan->ffi == NULL) {
+		if (gl_ffi_init(push_call(L), plan) == NULL) {
+			lua_pop(L, 2);
+			return NULL;
+		}
+		keep_call(L, -2, plan->ffi);
+	} else {
+		push_kept(L, -1, plan->ffi);
+	}
+	lua_remove(L, -2);
+	return plan->ffi;
+}
+
+uint64_t gl_method_class(lua_State *L, int idx)
+{
+	struct gl_class *class;
+
+	gl_method_plan(L, idx, &class);
+	return class->id;
+}
+
+struct gl_ffi_call *gl_field_ffi(lua_State *L, int idx, size_t i, bool sets)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct field_access *access = i < class->nfields ? &class->access[i] : NULL;
+
+	if (access == NULL || access->offset == UINT64_MAX) {
+		return NULL;
+	}
+	struct gl_ffi_call **call = sets ? &access->write : &access->read;
+	gl_handle_push_members(L, idx);
+	lua_rawgeti(L, -1, 1);
+	lua_remove(L, -2);
+	if (*call == NULL) {
+		*call = gl_ffi_init_field(push_call(L), class->plan.caller, class->fields[i].type, access->offset,
+					  sets);
+		if (*call == NULL) {
+			lua_pop(L, 2);
+			return NULL;
+		}
+		keep_call(L, -2, *call);
+	} else {
+		push_kept(L, -1, *call);
+	}
+	lua_remove(L, -2);
+	return *call;
+}
+
+static void retire(struct gl_ffi_call *call)
+{
+	if (call != NULL) {
+		gl_ffi_retire(call);
+	}
+}
+
+void gl_class_retire_calls(struct gl_class *class)
+{
+	for (size_t i = 0; i < class->nmethods; i++) {
+		retire(class->methods[i]->ffi);
+	}
+	for (size_t i = 0; i < class->nfields; i++) {
+		retire(class->access[i].read);
+		retire(class->access[i].write);
+	}
+}
