@@ -1,5 +1,5 @@
--- Handles on LuaJIT: finds their members, calls methods, and reads and sets fields, without leaving compiled traces where
--- the FFI road (ffiroad.lua) goes. What does not take it is done by the C API, as on every other Lua.
+-- Handles on LuaJIT: finds their members, calls methods, and reads and sets fields, without leaving compiled traces
+-- where the FFI road (ffiroad.lua) goes. What does not take it is done by the C API, as on every other Lua.
 
 local ffi = require "ffi"
 local core = require "goloader.core"

@@ -3,7 +3,8 @@
 -- Every function can be called by the C API (src/call): any types, any Lua. On LuaJIT there are two faster roads, for
 -- which compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
 -- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffiroad.lua), as do
--- handles' methods and fields of those (members.lua); functions that are proved to need no Go runtime take the pure path (pureroad.lua).
+-- handles' methods and fields of those (members.lua); functions that are proved to need no Go runtime take the pure
+-- path (pureroad.lua).
 --
 -- Whatever is out of the ordinary goes by the C API after all, so that results and messages are the same on every road.
 
