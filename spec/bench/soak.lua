@@ -166,6 +166,17 @@ step(41, function()
   assert(soak.Total(counters) == 65)
 end)
 
+step(300, function()
+  local counter, last = soak.NewCounter "first", "first"
+  for i = 1, 100 do
+    local name = strings[i % 64 + 1] .. i
+    assert(counter:Rename(name) == last)
+    counter.Name = name .. "!"
+    last = counter.Name
+    assert(#last == #name + 1)
+  end
+end)
+
 -- ---- the run --------------------------------------------------------------------------------------------------------
 
 local per_round = 0

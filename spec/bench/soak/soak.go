@@ -83,6 +83,13 @@ func (c *Counter) Count(by int) int {
 	return c.count
 }
 
+// Rename keeps what it is given, and gives what it was given before.
+func (c *Counter) Rename(name string) string {
+	before := c.Name
+	c.Name = name
+	return before
+}
+
 func Total(counters []*Counter) int {
 	total := 0
 	for _, c := range counters {
