@@ -297,6 +297,16 @@ types["`...T`"] = function()
   assert.equal(6, counter:Sum(1, 2, 3))
 end
 
+types["`...byte`"] = function()
+  assert.same({ "\0\255", false }, { values.Octets(0, 255) })
+  assert.same({ "a", false }, { values.Octets(97) })
+  assert.same({ "abc", false }, { values.Octets "abc" })
+  assert.same({ "", true }, { values.Octets() })
+  refuses("bad argument #2 to 'Octets' %(parameter 'octets': 256 is out of range for uint8", values.Octets, 1, 256)
+  refuses("bad argument #1 to 'Octets' %(parameter 'octets': uint8 expected, got string", values.Octets, "a", "b")
+  assert.equal("1\1\2\3", values.OctetsOf(function(...) return select("#", ...) .. ... end))
+end
+
 types["several results"] = function()
   assert.same({ "r1", "r2", "r3", "r4", "r5", "r6", { "r7" } }, { values.ManyResults "r" })
 end

@@ -823,10 +823,33 @@ void gl_encode_name(struct encoder *e, const struct path *path, char *text, size
 
 void gl_encode_raw(struct encoder *e, uint64_t word) { put_word(e, word); }
 
+/* Bytes one by one, as Go takes them. */
+static void encode_bytes(struct encoder *e, int idx, int n, const struct type *type)
+{
+	int before = (int)e->param;
+	size_t place = e->in->len;
+
+	*reserve(e, 1 + ((size_t)n + 7) / 8) = (uint64_t)n;
+	for (int i = 0; i < n; i++) {
+		e->arg = before + i + 1 - (int)e->plan->receiver;
+		uint8_t byte = (uint8_t)gl_encode_word(e, idx + i, type->elem, NULL);
+		((uint8_t *)(e->in->p + place + 1))[i] = byte;
+	}
+}
+
 void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type)
 {
 	int before = (int)e->param;
 
+	if (type->kind == GL_KIND_BYTES && n > 0) {
+		e->arg = before + 1 - (int)e->plan->receiver;
+		if (n == 1 && lua_type(e->L, idx) != LUA_TNUMBER) {
+			gl_encode(e, idx, type, NULL);
+		} else {
+			encode_bytes(e, idx, n, type);
+		}
+		return;
+	}
 	/* As in Go, no argument at all makes a nil slice. */
 	put_word(e, n > 0 ? (uint64_t)n : (uint64_t)-1);
 	for (int i = 0; i < n; i++) {
