@@ -70,6 +70,10 @@ end
 types["`complex64`, `complex128`"] = function()
   assert.same({ -3, 4 }, values.Complex128 { 1, 2 })
   assert.same({ -3, 4 }, values.Complex64 { 1, 2 })
+  refuses("%[2%]: 1e%+39 is out of range for float32", values.Complex64, { 0, 1e39 })
+  refuses("complex64 expected %(a table of two numbers%), got a sequence of 3", values.Complex64, { 1, 2, 3 })
+  refuses("complex128 expected %(a sequence%), got a table with the key 'i'", values.Complex128, { 1, 2, i = 3 })
+  refuses("%[1%]: float64 expected, got string", values.Complex128, { "1", 2 })
 end
 
 types["`string`"] = function()
@@ -213,6 +217,8 @@ types["`time.Time`"] = function()
   assert.equal("2024-01-01T00:00:01.5Z", values.Later("2024-01-01T00:00:00Z", 1.5e9))
   assert.equal("1970-01-01T00:00:02.5Z", values.Later(1.5, 1e9))
   refuses("time.Time expected %(a string, or seconds since 1970%), got boolean", values.Later, true, 1)
+  refuses("%(parameter 't': nan seconds are out of range for time.Time%)", values.Later, -(0 / 0), 1)
+  refuses("%(parameter 't': nan seconds are out of range for time.Time%)", values.Later, 0 / 0, 1)
 end
 
 types["`time.Duration`"] = function()

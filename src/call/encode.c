@@ -468,17 +468,27 @@ static void encode_struct(struct encoder *e, int idx, const struct type *type, c
 
 static void encode_complex(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
+	const struct type part = { .kind = GL_KIND_FLOAT,
+				   .bits = type->bits / 2,
+				   .name = type->bits == 64 ? "float32" : "float64" };
+
+	if (!lua_istable(e->L, idx)) {
+		gl_encode_fail(e, path, "%s expected (a table of two numbers), got %s", type->name,
+			       typename_at(e->L, idx));
+	}
+	size_t n = check_sequence(e, idx, type, path);
+	if (n != 2) {
+		gl_encode_fail(e, path, "%s expected (a table of two numbers), got a sequence of %d", type->name,
+			       (int)n);
+	}
 	for (int i = 1; i <= 2; i++) {
-		if (lua_istable(e->L, idx)) {
-			lua_rawgeti(e->L, idx, i);
-		} else {
-			lua_pushnil(e->L);
-		}
+		struct path at = { .up = path, .index = i };
+
+		lua_rawgeti(e->L, idx, i);
 		if (lua_type(e->L, -1) != LUA_TNUMBER) {
-			gl_encode_fail(e, path, "%s expected (a table of two numbers), got %s", type->name,
-				       lua_istable(e->L, idx) ? "another table" : typename_at(e->L, idx));
+			fail_type(e, -1, part.name, &at);
 		}
-		put_float(e, lua_tonumber(e->L, -1));
+		put_word(e, gl_encode_word(e, -1, &part, &at));
 		lua_pop(e->L, 1);
 	}
 }
@@ -490,7 +500,8 @@ static void encode_time(struct encoder *e, int idx, const struct type *type, con
 	if (lua_type(e->L, idx) == LUA_TNUMBER) {
 		double seconds = lua_tonumber(e->L, idx);
 		if (!(seconds > -two53 && seconds < two53)) {
-			gl_encode_fail(e, path, "%f seconds are out of range for %s", seconds, type->name);
+			gl_encode_fail(e, path, "%f seconds are out of range for %s",
+				       isnan(seconds) ? fabs(seconds) : seconds, type->name);
 		}
 		put_word(e, GL_TAG_FLOAT);
 		put_float(e, seconds);
