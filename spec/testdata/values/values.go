@@ -287,6 +287,7 @@ func Any(what string) any {
 	}
 	panic("unknown " + what)
 }
+func NilKey() map[any]int                           { return map[any]int{nil: 1} }
 func AnyKeys() map[any]int                          { return map[any]int{"s": 1, 2: 2, true: 3} }
 func Join(sep string, parts ...string) string       { return strings.Join(parts, sep) }
 func Count(parts ...int) (int, bool)                { return len(parts), parts == nil }
