@@ -721,6 +721,18 @@ bad["a channel used against its direction"] = function()
   assert.equal(5, channel:recv())
 end
 
+bad["a variable's channel that is nil"] = function()
+  local silent = handles:ref "Silent"
+  for _, method in ipairs { "send", "recv", "close" } do
+    refuses("%*chan int: the channel is nil", silent[method], silent, method == "send" and 1 or nil)
+  end
+  refuses("%*chan int: the channel is nil", silent.pairs, silent)
+  assert.equal(0, #silent)
+  silent:set(handles.Closed())
+  assert.equal("closed", select(2, silent:recv()))
+  silent:set(nil)
+end
+
 bad["a panic in a method"] = function()
   local counter = handles.New "c"
   refuses("^panic: oh no\n\ngoroutine %d+ .-\nhandles%.%(%*Counter%)%.Panic%(", counter.Panic, counter, "oh no")

@@ -105,12 +105,15 @@ type Node struct {
 	Next  *Node
 }
 
-func (n Node) Double() int         { return 2 * n.Value }
-func (n *Node) Set(v int)          { n.Value = v }
-func NewNode(v int) *Node          { return &Node{Value: v} }
-func PlainNode(v int) Node         { return Node{Value: v} }
-func Ring() *Node                  { n := &Node{Value: 1}; n.Next = n; return n }
-func NodeValue(n *Node) int        { return n.Value }
+func (n Node) Double() int  { return 2 * n.Value }
+func (n *Node) Set(v int)   { n.Value = v }
+func NewNode(v int) *Node   { return &Node{Value: v} }
+func PlainNode(v int) Node  { return Node{Value: v} }
+func Ring() *Node           { n := &Node{Value: 1}; n.Next = n; return n }
+func NodeValue(n *Node) int { return n.Value }
+
+var Silent chan int
+
 func Closed() chan int             { c := make(chan int); close(c); return c }
 func Channel(n int) chan string    { return make(chan string, n) }
 func OnlyOut(n int) <-chan int     { c := make(chan int, n); c <- 5; return c }
