@@ -696,6 +696,15 @@ bad["a key set in a nil map"] = function()
   refuses("map%[string%]int: it is nil", function() words.x = 1 end)
 end
 
+bad["a key that Go can't compare, a slice in an interface"] = function()
+  refuses("bad argument #1 to 'Seen' %(parameter 'm': %[%]interface {} is no key", handles.Seen, { [{ 1 }] = 1 })
+  refuses("bad argument #1 to 'Seen' %(parameter 'm': %[%]int is no key", handles.Seen, { [handles.Ints:keep()] = 1 })
+  local seen = handles.SeenPairs()
+  refuses("map%[%[2%]interface {}%]int: %[2%]interface {} is no key", function() return seen[{ 1, { 2 } }] end)
+  refuses("map%[%[2%]interface {}%]int: %[2%]interface {} is no key", function() seen[{ 1, { 2 } }] = 1 end)
+  assert.equal(3, seen[{ 1, 2 }])
+end
+
 bad["a cyclic table"] = function()
   local counter, list = handles.New "c", {}
   list.Next = list

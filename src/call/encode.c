@@ -45,11 +45,33 @@ static void add_path(char *text, size_t size, lua_State *L, const struct path *p
 	}
 }
 
+void gl_push_argument(lua_State *L, const struct gl_plan *plan, uint32_t param, int arg, const char *way,
+		      const char *what)
+{
+	const struct gl_export *export = plan->export;
+	const char *name = export->kind == GL_EXPORT_VAR ? NULL : export->params[param].name;
+	const char *sep = name != NULL || way[0] != '\0' ? ": " : "";
+
+	if (name == NULL) {
+		lua_pushliteral(L, ""); /* Go itself does not know what a method calls its parameters */
+	} else if (name[0] == '\0' || strcmp(name, "_") == 0) {
+		lua_pushliteral(L, "unnamed parameter");
+	} else {
+		lua_pushfstring(L, "parameter '%s'", name);
+	}
+	if (export->kind == GL_EXPORT_VAR) {
+		lua_pushfstring(L, "bad value for '%s' (%s%s%s)", export->name, way, sep, what);
+	} else {
+		lua_pushfstring(L, "bad argument #%d to '%s' (%s%s%s%s)", arg, export->name, lua_tostring(L, -1), way,
+				sep, what);
+	}
+	lua_remove(L, -2);
+}
+
 int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...)
 {
 	lua_State *L = e->L;
-	const struct gl_export *export = e->plan->export;
-	char way[256] = "", sep[3] = "";
+	char way[256] = "";
 	va_list args;
 
 	/* What was written so far is of no use, its memory is. */
@@ -68,24 +90,9 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 	if (e->callback != NULL) {
 		return gl_callback_fail(e, way, what);
 	}
-	if (export->kind == GL_EXPORT_VAR) {
-		lua_pushfstring(L, "%sbad value for '%s' (%s%s%s)", lua_tostring(L, -2), export->name, way,
-				way[0] != '\0' ? ": " : "", what);
-		return lua_error(L);
-	}
-	const char *name = export->params[e->param].name;
-	if (name == NULL) {
-		lua_pushliteral(L, ""); /* Go itself does not know what a method calls its parameters */
-	} else if (name[0] == '\0' || strcmp(name, "_") == 0) {
-		lua_pushliteral(L, "unnamed parameter");
-	} else {
-		lua_pushfstring(L, "parameter '%s'", name);
-	}
-	if (name != NULL || way[0] != '\0') {
-		strcpy(sep, ": ");
-	}
-	lua_pushfstring(L, "%sbad argument #%d to '%s' (%s%s%s%s)", lua_tostring(L, -3), e->arg, export->name,
-			lua_tostring(L, -1), way, sep, what);
+	gl_push_argument(L, e->plan, e->param, e->arg, way, what);
+	lua_remove(L, -2);
+	lua_concat(L, 2);
 	return lua_error(L);
 }
 

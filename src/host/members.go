@@ -163,6 +163,7 @@ func (h *held) doKey(op C.enum_gl_op, r *reader, w *writer) C.int64_t {
 	keyp := c.key.alloc()
 	c.key.decode(r, keyp)
 	key := value(c.typ.Key(), keyp)
+	c.key.checkKey(r, key)
 	if op == C.GL_OP_KEY {
 		v := m.MapIndex(key)
 		if !v.IsValid() {

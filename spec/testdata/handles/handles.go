@@ -114,6 +114,10 @@ func NodeValue(n *Node) int { return n.Value }
 
 var Silent chan int
 
+func Seen(m map[any]int) int    { return len(m) }
+func Ints() []int               { return nil }
+func SeenPairs() map[[2]any]int { return map[[2]any]int{{int64(1), int64(2)}: 3} }
+
 func Closed() chan int             { c := make(chan int); close(c); return c }
 func Channel(n int) chan string    { return make(chan string, n) }
 func OnlyOut(n int) <-chan int     { c := make(chan int, n); c <- 5; return c }
