@@ -357,7 +357,11 @@ describe("a call", function()
     end)
 
     it("for text that is no time", function()
-      assert.matches('Later: "monday" is no time like "2006%-', message("Later", "monday", 1))
+      assert.matches("bad argument #1 to 'Later' %(parameter 't': \"monday\" is no time like \"2006%-",
+        message("Later", "monday", 1))
+      local ok, err = pcall(values.Later.async, values.Later, "monday", 1)
+      assert.is_false(ok)
+      assert.matches("bad argument #1 to 'Later' %(parameter 't': \"monday\" is no time", err)
     end)
 
     it("for what is no handle, where only a handle will do", function()

@@ -99,12 +99,26 @@ func Number(v any) {
 	number.at = reflect.ValueOf(v).Pointer()
 }
 
+var numbers = new([2]uintptr)
+
+// Code keeps where a function's code is, where no closure has it.
+func Code(f any) {
+	numbers[1] = reflect.ValueOf(f).Pointer()
+}
+
 // Made keeps a slice of a type that nobody has but reflect, and this slice.
 func Made(v any) {
 	made.value = reflect.MakeSlice(reflect.SliceOf(reflect.TypeOf(v)), 1, 1).Interface()
 }
 
 func Forget() { made.value = nil }
+
+var small []*int8
+
+// Small keeps a number that Go may put beside others which nobody has any more.
+func Small() {
+	small = append(small, new(int8))
+}
 ]], "keeper")))
       mine = assert(host:load(support.compile([[
 package mine
@@ -112,6 +126,8 @@ package mine
 type T struct{ Own any }
 
 func New() *T { return &T{&T{}} }
+
+func Func() func() *T { return New }
 ]], "mine")))
     end)
 
@@ -120,6 +136,25 @@ func New() *T { return &T{&T{}} }
       keeper.Number(value)
       assert(mine:unload { handles = "drop" })
       assert.error_matches(function() return value.Own end, "handle of %*mine%.T: its module was unloaded$")
+      assert(keeper:unload())
+    end)
+
+    it("goes though a number says where its code is", function()
+      keeper.Code(mine.Func())
+      collectgarbage()
+      collectgarbage()
+      assert(mine:unload())
+      assert(keeper:unload())
+    end)
+
+    it("goes though what it has was shown", function()
+      for _ = 1, 100 do
+        assert.matches("^func%(%) %*mine%.T: 0x%x+$", tostring(mine.Func()))
+        keeper.Small()
+      end
+      collectgarbage()
+      collectgarbage()
+      assert(mine:unload())
       assert(keeper:unload())
     end)
 

@@ -70,6 +70,10 @@ end
 types["`complex64`, `complex128`"] = function()
   assert.same({ -3, 4 }, values.Complex128 { 1, 2 })
   assert.same({ -3, 4 }, values.Complex64 { 1, 2 })
+  refuses("%[2%]: 1e%+39 is out of range for float32", values.Complex64, { 0, 1e39 })
+  refuses("complex64 expected %(a table of two numbers%), got a sequence of 3", values.Complex64, { 1, 2, 3 })
+  refuses("complex128 expected %(a sequence%), got a table with the key 'i'", values.Complex128, { 1, 2, i = 3 })
+  refuses("%[1%]: float64 expected, got string", values.Complex128, { "1", 2 })
 end
 
 types["`string`"] = function()
@@ -114,6 +118,11 @@ types["`map[K]V`, K a boolean, number, string or `any`"] = function()
   assert.same({ [true] = 1, [false] = 2 }, values.BoolKeys { [true] = 1, [false] = 2 })
   assert.same({ s = 1, [2] = 2, [true] = 3 }, values.AnyKeys())
   assert.equal("big", values.BigKeys()[has_ffi and "9223372036854775808" or "9223372036854775808"])
+  assert.same({ ["nil"] = 1 }, values.NilKey())
+  local nil_key = values.NilKey:keep()
+  assert.equal(1, nil_key[nil])
+  local pairs_of, iterator = nil_key:pairs()
+  assert.same({ "nil", 1 }, { pairs_of(iterator) })
   assert.same({}, values.NilMap())
   assert.is_true(values.IsNilMap(nil))
   assert.equal("a", handles.Counters().a.Name)
@@ -213,6 +222,8 @@ types["`time.Time`"] = function()
   assert.equal("2024-01-01T00:00:01.5Z", values.Later("2024-01-01T00:00:00Z", 1.5e9))
   assert.equal("1970-01-01T00:00:02.5Z", values.Later(1.5, 1e9))
   refuses("time.Time expected %(a string, or seconds since 1970%), got boolean", values.Later, true, 1)
+  refuses("%(parameter 't': nan seconds are out of range for time.Time%)", values.Later, -(0 / 0), 1)
+  refuses("%(parameter 't': nan seconds are out of range for time.Time%)", values.Later, 0 / 0, 1)
 end
 
 types["`time.Duration`"] = function()
@@ -295,6 +306,16 @@ types["`...T`"] = function()
   counter:Add(2)
   assert.equal(4, handles.Total(counter, nil, counter))
   assert.equal(6, counter:Sum(1, 2, 3))
+end
+
+types["`...byte`"] = function()
+  assert.same({ "\0\255", false }, { values.Octets(0, 255) })
+  assert.same({ "a", false }, { values.Octets(97) })
+  assert.same({ "abc", false }, { values.Octets "abc" })
+  assert.same({ "", true }, { values.Octets() })
+  refuses("bad argument #2 to 'Octets' %(parameter 'octets': 256 is out of range for uint8", values.Octets, 1, 256)
+  refuses("bad argument #1 to 'Octets' %(parameter 'octets': uint8 expected, got string", values.Octets, "a", "b")
+  assert.equal("1\1\2\3", values.OctetsOf(function(...) return select("#", ...) .. ... end))
 end
 
 types["several results"] = function()
@@ -675,6 +696,15 @@ bad["a key set in a nil map"] = function()
   refuses("map%[string%]int: it is nil", function() words.x = 1 end)
 end
 
+bad["a key that Go can't compare, a slice in an interface"] = function()
+  refuses("bad argument #1 to 'Seen' %(parameter 'm': %[%]interface {} is no key", handles.Seen, { [{ 1 }] = 1 })
+  refuses("bad argument #1 to 'Seen' %(parameter 'm': %[%]int is no key", handles.Seen, { [handles.Ints:keep()] = 1 })
+  local seen = handles.SeenPairs()
+  refuses("map%[%[2%]interface {}%]int: %[2%]interface {} is no key", function() return seen[{ 1, { 2 } }] end)
+  refuses("map%[%[2%]interface {}%]int: %[2%]interface {} is no key", function() seen[{ 1, { 2 } }] = 1 end)
+  assert.equal(3, seen[{ 1, 2 }])
+end
+
 bad["a cyclic table"] = function()
   local counter, list = handles.New "c", {}
   list.Next = list
@@ -698,6 +728,18 @@ bad["a channel used against its direction"] = function()
   refuses("<%-chan int: the channel goes the other way", channel.send, channel, 1)
   refuses("<%-chan int: the channel goes the other way", channel.close, channel)
   assert.equal(5, channel:recv())
+end
+
+bad["a variable's channel that is nil"] = function()
+  local silent = handles:ref "Silent"
+  for _, method in ipairs { "send", "recv", "close" } do
+    refuses("%*chan int: the channel is nil", silent[method], silent, method == "send" and 1 or nil)
+  end
+  refuses("%*chan int: the channel is nil", silent.pairs, silent)
+  assert.equal(0, #silent)
+  silent:set(handles.Closed())
+  assert.equal("closed", select(2, silent:recv()))
+  silent:set(nil)
 end
 
 bad["a panic in a method"] = function()

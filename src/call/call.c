@@ -51,8 +51,20 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 	plan->calls--;
 }
 
-void gl_push_failure(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
-		     const struct gl_buffer *out)
+/* Pushes what is wrong with an argument, found when it was read. */
+static void push_argument(lua_State *L, const struct gl_plan *plan, const uint64_t *at)
+{
+	uint32_t param = (uint32_t)*at++;
+	size_t len;
+	const char *s = gl_read_string(&at, &len);
+
+	lua_pushlstring(L, s, len);
+	gl_push_argument(L, plan, param, (int)param + 1 - (int)plan->receiver, "", lua_tostring(L, -1));
+	lua_remove(L, -2);
+}
+
+void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
+		     enum gl_status status, const struct gl_buffer *out)
 {
 	const uint64_t *at = out->p;
 	size_t len;
@@ -78,6 +90,11 @@ void gl_push_failure(lua_State *L, struct gl_caller *caller, const char *name, e
 		lua_pushlstring(L, s, len);
 		lua_concat(L, 4);
 		break;
+	case GL_CALL_ARGUMENT:
+		lua_pop(L, 1);
+		push_argument(L, plan, at);
+		lua_concat(L, 2);
+		break;
 	case GL_CALL_GONE:
 		s = gl_read_string(&at, &len);
 		lua_pop(L, 1);
@@ -93,22 +110,28 @@ void gl_push_failure(lua_State *L, struct gl_caller *caller, const char *name, e
 	}
 }
 
-void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
-		   struct gl_buffer *out)
+static void check(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
+		  enum gl_status status, struct gl_buffer *out)
 {
 	if (status != GL_CALL_DONE) {
-		gl_push_failure(L, caller, name, status, out);
+		gl_push_failure(L, caller, plan, name, status, out);
 		gl_functions_cut(L, caller, caller->functions.inside);
 		gl_buffer_give(&caller->out, out);
 		lua_error(L);
 	}
 }
 
+void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
+		   struct gl_buffer *out)
+{
+	check(L, caller, NULL, name, status, out);
+}
+
 /* The same for a call of a plan. */
 void gl_plan_check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out)
 {
 	plan->counters.panics += status == GL_CALL_PANICKED;
-	gl_call_check(L, plan->caller, plan->name, status, out);
+	check(L, plan->caller, plan, plan->name, status, out);
 }
 
 /* ---- results --------------------------------------------------------------------------------------------------------

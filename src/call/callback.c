@@ -179,7 +179,7 @@ static int push_arguments(lua_State *L, const struct type *type, const struct gl
 	if (variadic) {
 		const struct type *rest = type->fields[nparams - 1].type;
 
-		if (rest->kind == GL_KIND_BYTES) { /* ...byte: a string, as elsewhere */
+		if (rest->kind == GL_KIND_BYTES) { /* ...byte: a string, as []byte */
 			gl_decode(L, &at, rest);
 			n = 1;
 		} else {

@@ -45,11 +45,33 @@ static void add_path(char *text, size_t size, lua_State *L, const struct path *p
 	}
 }
 
+void gl_push_argument(lua_State *L, const struct gl_plan *plan, uint32_t param, int arg, const char *way,
+		      const char *what)
+{
+	const struct gl_export *export = plan->export;
+	const char *name = export->kind == GL_EXPORT_VAR ? NULL : export->params[param].name;
+	const char *sep = name != NULL || way[0] != '\0' ? ": " : "";
+
+	if (name == NULL) {
+		lua_pushliteral(L, ""); /* Go itself does not know what a method calls its parameters */
+	} else if (name[0] == '\0' || strcmp(name, "_") == 0) {
+		lua_pushliteral(L, "unnamed parameter");
+	} else {
+		lua_pushfstring(L, "parameter '%s'", name);
+	}
+	if (export->kind == GL_EXPORT_VAR) {
+		lua_pushfstring(L, "bad value for '%s' (%s%s%s)", export->name, way, sep, what);
+	} else {
+		lua_pushfstring(L, "bad argument #%d to '%s' (%s%s%s%s)", arg, export->name, lua_tostring(L, -1), way,
+				sep, what);
+	}
+	lua_remove(L, -2);
+}
+
 int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...)
 {
 	lua_State *L = e->L;
-	const struct gl_export *export = e->plan->export;
-	char way[256] = "", sep[3] = "";
+	char way[256] = "";
 	va_list args;
 
 	/* What was written so far is of no use, its memory is. */
@@ -68,24 +90,9 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 	if (e->callback != NULL) {
 		return gl_callback_fail(e, way, what);
 	}
-	if (export->kind == GL_EXPORT_VAR) {
-		lua_pushfstring(L, "%sbad value for '%s' (%s%s%s)", lua_tostring(L, -2), export->name, way,
-				way[0] != '\0' ? ": " : "", what);
-		return lua_error(L);
-	}
-	const char *name = export->params[e->param].name;
-	if (name == NULL) {
-		lua_pushliteral(L, ""); /* Go itself does not know what a method calls its parameters */
-	} else if (name[0] == '\0' || strcmp(name, "_") == 0) {
-		lua_pushliteral(L, "unnamed parameter");
-	} else {
-		lua_pushfstring(L, "parameter '%s'", name);
-	}
-	if (name != NULL || way[0] != '\0') {
-		strcpy(sep, ": ");
-	}
-	lua_pushfstring(L, "%sbad argument #%d to '%s' (%s%s%s%s)", lua_tostring(L, -3), e->arg, export->name,
-			lua_tostring(L, -1), way, sep, what);
+	gl_push_argument(L, e->plan, e->param, e->arg, way, what);
+	lua_remove(L, -2);
+	lua_concat(L, 2);
 	return lua_error(L);
 }
 
@@ -468,17 +475,27 @@ static void encode_struct(struct encoder *e, int idx, const struct type *type, c
 
 static void encode_complex(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
+	const struct type part = { .kind = GL_KIND_FLOAT,
+				   .bits = type->bits / 2,
+				   .name = type->bits == 64 ? "float32" : "float64" };
+
+	if (!lua_istable(e->L, idx)) {
+		gl_encode_fail(e, path, "%s expected (a table of two numbers), got %s", type->name,
+			       typename_at(e->L, idx));
+	}
+	size_t n = check_sequence(e, idx, type, path);
+	if (n != 2) {
+		gl_encode_fail(e, path, "%s expected (a table of two numbers), got a sequence of %d", type->name,
+			       (int)n);
+	}
 	for (int i = 1; i <= 2; i++) {
-		if (lua_istable(e->L, idx)) {
-			lua_rawgeti(e->L, idx, i);
-		} else {
-			lua_pushnil(e->L);
-		}
+		struct path at = { .up = path, .index = i };
+
+		lua_rawgeti(e->L, idx, i);
 		if (lua_type(e->L, -1) != LUA_TNUMBER) {
-			gl_encode_fail(e, path, "%s expected (a table of two numbers), got %s", type->name,
-				       lua_istable(e->L, idx) ? "another table" : typename_at(e->L, idx));
+			fail_type(e, -1, part.name, &at);
 		}
-		put_float(e, lua_tonumber(e->L, -1));
+		put_word(e, gl_encode_word(e, -1, &part, &at));
 		lua_pop(e->L, 1);
 	}
 }
@@ -490,7 +507,8 @@ static void encode_time(struct encoder *e, int idx, const struct type *type, con
 	if (lua_type(e->L, idx) == LUA_TNUMBER) {
 		double seconds = lua_tonumber(e->L, idx);
 		if (!(seconds > -two53 && seconds < two53)) {
-			gl_encode_fail(e, path, "%f seconds are out of range for %s", seconds, type->name);
+			gl_encode_fail(e, path, "%f seconds are out of range for %s",
+				       isnan(seconds) ? fabs(seconds) : seconds, type->name);
 		}
 		put_word(e, GL_TAG_FLOAT);
 		put_float(e, seconds);
@@ -823,10 +841,33 @@ void gl_encode_name(struct encoder *e, const struct path *path, char *text, size
 
 void gl_encode_raw(struct encoder *e, uint64_t word) { put_word(e, word); }
 
+/* Bytes one by one, as Go takes them. */
+static void encode_bytes(struct encoder *e, int idx, int n, const struct type *type)
+{
+	int before = (int)e->param;
+	size_t place = e->in->len;
+
+	*reserve(e, 1 + ((size_t)n + 7) / 8) = (uint64_t)n;
+	for (int i = 0; i < n; i++) {
+		e->arg = before + i + 1 - (int)e->plan->receiver;
+		uint8_t byte = (uint8_t)gl_encode_word(e, idx + i, type->elem, NULL);
+		((uint8_t *)(e->in->p + place + 1))[i] = byte;
+	}
+}
+
 void gl_encode_variadic(struct encoder *e, int idx, int n, const struct type *type)
 {
 	int before = (int)e->param;
 
+	if (type->kind == GL_KIND_BYTES && n > 0) {
+		e->arg = before + 1 - (int)e->plan->receiver;
+		if (n == 1 && lua_type(e->L, idx) != LUA_TNUMBER) {
+			gl_encode(e, idx, type, NULL);
+		} else {
+			encode_bytes(e, idx, n, type);
+		}
+		return;
+	}
 	/* As in Go, no argument at all makes a nil slice. */
 	put_word(e, n > 0 ? (uint64_t)n : (uint64_t)-1);
 	for (int i = 0; i < n; i++) {

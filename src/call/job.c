@@ -320,7 +320,7 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
 	if (!started) {
 		plan->jobs--;
 		jobs->under_way--;
-		gl_push_failure(L, caller, plan->name, job->shared.status, &job->shared.out);
+		gl_push_failure(L, caller, plan, plan->name, job->shared.status, &job->shared.out);
 		give_job(jobs, job);
 		lua_error(L);
 	}
@@ -366,7 +366,7 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 	struct job *job = (struct job *)shared;
 
 	if (shared->status != GL_CALL_DONE) {
-		gl_push_failure(L, job->plan->caller, job->plan->name, shared->status, &shared->out);
+		gl_push_failure(L, job->plan->caller, job->plan, job->plan->name, shared->status, &shared->out);
 		return lua_error(L);
 	}
 	job->taken = true;

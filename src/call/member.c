@@ -210,6 +210,10 @@ int gl_handle_next(lua_State *L, int idx, int most)
 	for (int64_t i = 0; i < op.result; i++) {
 		if (class->shape == GL_SHAPE_MAP) {
 			gl_decode_kept(L, &at, class->key, false);
+			if (lua_isnil(L, -1)) {
+				lua_pop(L, 1);
+				lua_pushliteral(L, "nil"); /* as in a table: nil would end the loop */
+			}
 		} else {
 			lua_pushnil(L);
 		}

@@ -180,9 +180,13 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 void gl_plan_check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out);
 /* Pushes what Lua gets of a call that is done, and returns the number of values. keep: results have stayed in Go. */
 int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out, bool keep);
-/* Pushes the message of a call that is not done but ended all the same; name is whose it was. */
-void gl_push_failure(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
-		     const struct gl_buffer *out);
+/* Pushes what is wrong with the argument that Lua counts as number arg: way, the way to the value in it, and what. */
+void gl_push_argument(lua_State *L, const struct gl_plan *plan, uint32_t param, int arg, const char *way,
+		      const char *what);
+/* Pushes the message of a call that is not done but ended all the same; name is whose it was. plan: of what was called
+ * with arguments, or NULL */
+void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
+		     enum gl_status status, const struct gl_buffer *out);
 /* Raises what is wrong with a result of a Lua function: way, the way to the value in it, and what. */
 int gl_callback_fail(struct encoder *e, const char *way, const char *what);
 /* What Go calls Lua by. */
@@ -209,7 +213,7 @@ const char *gl_read_string(const uint64_t **at, size_t *len);
 
 /* Closes the plan's call by FFI. */
 void gl_ffi_close(struct gl_plan *plan);
-/* Raises what went wrong in Go, if anything did; name is whose call it was. out is given back then. */
+/* Raises what went wrong in Go, if anything did; name is whose call it was, of no plan. out is given back then. */
 void gl_call_check(lua_State *L, struct gl_caller *caller, const char *name, enum gl_status status,
 		   struct gl_buffer *out);
 

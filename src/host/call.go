@@ -198,6 +198,7 @@ func (p *plan) decodeParams(in *reader, regs *enter.Regs) (stack unsafe.Pointer)
 	}
 	for i := range p.params {
 		q := &p.params[i]
+		in.param = i + 1
 		switch {
 		case q.regs == nil:
 			q.decode(in, unsafe.Add(stack, q.stack))
@@ -344,7 +345,7 @@ func goloader_set(c *C.struct_gl_call) {
 	guard(&c.status, c.out, func() {
 		n := planOf(c.plan).results[0].node
 		v := n.alloc()
-		n.decode(&reader{w: unsafe.Slice(c.in.p, c.in.len)}, v)
+		n.decode(&reader{w: unsafe.Slice(c.in.p, c.in.len), param: 1}, v)
 		// Set has the write barriers that a variable outside the heap needs too.
 		value(n.shape(), c.addr).Set(value(n.shape(), v))
 	})
@@ -370,7 +371,7 @@ func leave(r any, frame unsafe.Pointer) {
 	exits := forgetGoexit(frame)
 	if r != nil {
 		switch r.(type) {
-		case carryError, goneError, *luaError: // an error in Lua has no place in Go
+		case carryError, argumentError, goneError, *luaError: // an error in Lua has no place in Go
 			panic(r)
 		}
 		panic(panicked{r, traceback()})
@@ -423,6 +424,10 @@ func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 	case carryError:
 		*status = C.GL_CALL_TYPE
 		w.string(string(v))
+	case argumentError:
+		*status = C.GL_CALL_ARGUMENT
+		w.word(uint64(v.param))
+		w.string(v.what)
 	case *luaError:
 		*status = C.GL_CALL_LUA
 		w.word(v.number)

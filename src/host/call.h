@@ -80,6 +80,7 @@ enum gl_status {
 	GL_CALL_EXITED,   /* the function called runtime.Goexit */
 	GL_CALL_LUA,      /* a Lua function that it called has failed; the stream is that of GL_CALLBACK_ERROR */
 	GL_CALL_TYPE,     /* the stream holds a string: which value could not be carried and why */
+	GL_CALL_ARGUMENT, /* the stream holds the number of a parameter, and a string: what is wrong with it */
 	GL_CALL_GONE,     /* the stream holds a string: the type of a handle whose module has gone, or "" */
 };
 

@@ -78,7 +78,7 @@ func (f *luaFunc) call(args []reflect.Value) []reflect.Value {
 	C.call_lua(setup.callback, &c)
 	runtime.KeepAlive(f)
 
-	in := reader{w: unsafe.Slice(c.stream.p, c.stream.len), scope: s}
+	in := reader{w: unsafe.Slice(c.stream.p, c.stream.len), scope: s, from: f}
 	switch c.status {
 	case C.GL_CALLBACK_AWAY:
 		panic(callbackError(f.name + " was called by a function that was not called by Lua's C API"))
@@ -105,6 +105,7 @@ func (f *luaFunc) decodeResults(in *reader) []reflect.Value {
 	for i := range nodes {
 		n := nodes[i].node
 		p := n.alloc()
+		in.result = i + 1
 		if !failed || i+1 == len(nodes) {
 			n.decode(in, p)
 		}

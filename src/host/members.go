@@ -176,6 +176,7 @@ func (h *held) doKey(op C.enum_gl_op, r *reader, w *writer) C.int64_t {
 	keyp := c.key.alloc()
 	c.key.decode(r, keyp)
 	key := value(c.typ.Key(), keyp)
+	c.key.checkKey(r, key)
 	if op == C.GL_OP_KEY {
 		v := m.MapIndex(key)
 		if !v.IsValid() {
@@ -223,7 +224,7 @@ func (h *held) iterate() uint64 {
 	case reflect.Map:
 		it.keys = v.MapRange()
 	case reflect.Chan:
-		checkDirection(v, reflect.RecvDir)
+		checkChannel(v, reflect.RecvDir)
 	default:
 		panic(carryError("it can't be iterated over"))
 	}
@@ -261,12 +262,16 @@ func (it *iterator) next(w *writer, max int) (n int) {
 
 // ---- channels ---------------------------------------------------------------------------------------------------
 
-func checkDirection(v reflect.Value, dir reflect.ChanDir) {
+// checkChannel is for who would wait, or panic, otherwise.
+func checkChannel(v reflect.Value, dir reflect.ChanDir) {
 	if v.Kind() != reflect.Chan {
 		panic(carryError("it is no channel"))
 	}
 	if v.Type().ChanDir()&dir == 0 {
 		panic(carryError("the channel goes the other way"))
+	}
+	if v.IsNil() {
+		panic(carryError("the channel is nil: nothing ever comes out of it, and nothing goes in"))
 	}
 }
 
@@ -275,9 +280,9 @@ func (h *held) doChan(op *C.struct_gl_handle_op, r *reader, w *writer) C.int64_t
 	v := value(h.class.typ, h.p)
 	sends := reflect.SelectCase{Dir: reflect.SelectRecv, Chan: v}
 	if op.op == C.GL_OP_RECEIVE {
-		checkDirection(v, reflect.RecvDir)
+		checkChannel(v, reflect.RecvDir)
 	} else {
-		checkDirection(v, reflect.SendDir)
+		checkChannel(v, reflect.SendDir)
 	}
 	switch op.op {
 	case C.GL_OP_CLOSE:

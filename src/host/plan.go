@@ -254,8 +254,8 @@ func (c *compiler) typ(t reflect.Type) *node {
 			n.kind = C.GL_KIND_BYTES
 		} else {
 			n.kind = C.GL_KIND_SLICE
-			n.elem = c.typ(t.Elem())
 		}
+		n.elem = c.typ(t.Elem())
 	case reflect.Array:
 		n.kind = C.GL_KIND_ARRAY
 		n.elem, n.len = c.typ(t.Elem()), t.Len()

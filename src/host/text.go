@@ -1,7 +1,6 @@
 package host
 
 import (
-	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -40,7 +39,8 @@ func (h *held) text() string {
 	return b.String()
 }
 
-// describe is %+v, to a certain length and depth.
+// describe is %+v, to a certain length and depth. No address may be left in an object, as fmt would leave it: that of
+// code is what a closure looks like.
 func describe(b *strings.Builder, v reflect.Value, depth int) {
 	if b.Len() > textLength || depth > textDepth {
 		b.WriteString("…")
@@ -103,7 +103,7 @@ func describe(b *strings.Builder, v reflect.Value, depth int) {
 		if v.Pointer() == 0 {
 			b.WriteString("<nil>")
 		} else {
-			fmt.Fprintf(b, "0x%x", v.Pointer())
+			b.WriteString("0x" + strconv.FormatUint(uint64(v.Pointer()), 16))
 		}
 	}
 }

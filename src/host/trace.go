@@ -18,7 +18,7 @@ import (
 // from stacks and finalizers, through the heap. Every word that leads into the module is a reason to keep it.
 //
 // A reference is a pointer that leads into the module's data (a descriptor, an itab, a string, a variable), or to an itab
-// that the runtime made for one of its types; or the address of a function where a closure has it, in the first words of
+// that the runtime made for one of its types; or the address of a function where a closure has it, at the beginning of
 // an object, which may be one that the collector never looks into. Other addresses of code are harmless: stack traces
 // that somebody keeps, what the runtime notes of goroutines. Pointers are what the collector takes for such.
 
@@ -484,9 +484,10 @@ func (t *tracer) trace() (user holder, found bool) {
 // lookThrough follows the pointers of an object; it returns one that leads into what goes.
 func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 	// Code is no pointer to the collector, nor is the type in front.
-	for k := uintptr(0); k < 2 && k*word < s.size; k++ {
+	hasType := !s.noscan && s.size > headerMin
+	for k := uintptr(0); k == 0 || hasType && k == 1; k++ {
 		w := load(s.base + i*s.size + k*word)
-		if t.module.holds(w) && t.refers(w, true) && (t.going.hasCode(w) || !s.noscan && k == 0 && s.size > headerMin) {
+		if t.module.holds(w) && t.refers(w, true) && (t.going.hasCode(w) || hasType && k == 0) {
 			return w, true
 		}
 	}

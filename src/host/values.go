@@ -21,6 +21,13 @@ import (
 // carryError is what decoding and encoding panic with when a value can't be carried.
 type carryError string
 
+// argumentError is the same for an argument, when it shows only here that there is no such Go value: which parameter's, and
+// what is wrong with it.
+type argumentError struct {
+	param int
+	what  string
+}
+
 // Values nest this deep at most, a pointer and what it points to being two: a longer chain is a cycle in all
 // likelihood.
 const maxDepth = 2000
@@ -60,9 +67,23 @@ const (
 )
 
 type reader struct {
-	w     []C.uint64_t
-	at    int    // what was read
-	scope *scope // of a plan that is scoped
+	w      []C.uint64_t
+	at     int      // what was read
+	scope  *scope   // of a plan that is scoped
+	param  int      // which argument it is, from 1
+	from   *luaFunc // or whose results
+	result int      // and which
+}
+
+// fail says what is wrong with what is being read.
+func (r *reader) fail(what string) {
+	switch {
+	case r.param > 0:
+		panic(argumentError{r.param - 1, what})
+	case r.from != nil:
+		panic(carryError(fmt.Sprintf("result %d of %s: %s", r.result, r.from.name, what)))
+	}
+	panic(carryError(what))
 }
 
 func (r *reader) word() uint64 {
@@ -215,7 +236,7 @@ func (n *node) decodeTime(r *reader, p unsafe.Pointer) {
 		s := r.string()
 		t, err := time.Parse(time.RFC3339Nano, s)
 		if err != nil {
-			panic(carryError(fmt.Sprintf("%q is no time like %q", s, time.RFC3339Nano)))
+			r.fail(fmt.Sprintf("%q is no time like %q", s, time.RFC3339Nano))
 		}
 		*(*time.Time)(p) = t
 	}
@@ -251,11 +272,25 @@ func (n *node) decodeMap(r *reader, p unsafe.Pointer) {
 	for i := 0; i < count; i++ {
 		key.SetZero()
 		n.key.decode(r, keyp)
+		n.key.checkKey(r, key)
 		elem.SetZero()
 		n.elem.decode(r, elemp)
 		m.SetMapIndex(key, elem)
 	}
 	*(*unsafe.Pointer)(p) = m.UnsafePointer()
+}
+
+// checkKey sees to it that a map takes the key: what an interface in it holds may be nothing to compare.
+func (n *node) checkKey(r *reader, key reflect.Value) {
+	switch n.kind {
+	case C.GL_KIND_ANY, C.GL_KIND_HANDLE, C.GL_KIND_STRUCT, C.GL_KIND_ARRAY:
+		if !key.Comparable() {
+			if key.Kind() == reflect.Interface {
+				key = key.Elem()
+			}
+			r.fail(key.Type().String() + " is no key: Go can't compare two of them")
+		}
+	}
 }
 
 func (r *reader) any() any {

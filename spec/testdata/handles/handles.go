@@ -105,12 +105,19 @@ type Node struct {
 	Next  *Node
 }
 
-func (n Node) Double() int         { return 2 * n.Value }
-func (n *Node) Set(v int)          { n.Value = v }
-func NewNode(v int) *Node          { return &Node{Value: v} }
-func PlainNode(v int) Node         { return Node{Value: v} }
-func Ring() *Node                  { n := &Node{Value: 1}; n.Next = n; return n }
-func NodeValue(n *Node) int        { return n.Value }
+func (n Node) Double() int  { return 2 * n.Value }
+func (n *Node) Set(v int)   { n.Value = v }
+func NewNode(v int) *Node   { return &Node{Value: v} }
+func PlainNode(v int) Node  { return Node{Value: v} }
+func Ring() *Node           { n := &Node{Value: 1}; n.Next = n; return n }
+func NodeValue(n *Node) int { return n.Value }
+
+var Silent chan int
+
+func Seen(m map[any]int) int    { return len(m) }
+func Ints() []int               { return nil }
+func SeenPairs() map[[2]any]int { return map[[2]any]int{{int64(1), int64(2)}: 3} }
+
 func Closed() chan int             { c := make(chan int); close(c); return c }
 func Channel(n int) chan string    { return make(chan string, n) }
 func OnlyOut(n int) <-chan int     { c := make(chan int, n); c <- 5; return c }

@@ -287,11 +287,14 @@ func Any(what string) any {
 	}
 	panic("unknown " + what)
 }
-func AnyKeys() map[any]int                         { return map[any]int{"s": 1, 2: 2, true: 3} }
-func Join(sep string, parts ...string) string      { return strings.Join(parts, sep) }
-func Count(parts ...int) (int, bool)               { return len(parts), parts == nil }
-func Print(args ...any) string                     { return fmt.Sprint(args...) }
-func Later(t time.Time, d time.Duration) time.Time { return t.Add(d) }
+func NilKey() map[any]int                           { return map[any]int{nil: 1} }
+func AnyKeys() map[any]int                          { return map[any]int{"s": 1, 2: 2, true: 3} }
+func Join(sep string, parts ...string) string       { return strings.Join(parts, sep) }
+func Count(parts ...int) (int, bool)                { return len(parts), parts == nil }
+func Octets(octets ...byte) (string, bool)          { return string(octets), octets == nil }
+func OctetsOf(f func(octets ...byte) string) string { return f(1, 2, 3) }
+func Print(args ...any) string                      { return fmt.Sprint(args...) }
+func Later(t time.Time, d time.Duration) time.Time  { return t.Add(d) }
 
 // ---- what stays in Go (package handles has more)
 
