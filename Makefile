@@ -7,13 +7,15 @@
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
 #   make bench [FIGURES=name] figures, into build/bench.json
 #   make soak [CALLS=1e9]     calls of every kind, mixed; fails when resident memory grows
-#   make conformance GO=GOROOT [TESTS=glob] [FLAGS=sets] [JOBS=n]
+#   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
 #   make deps, make clean
 
-GO ?= $(shell .ci/goroot 2>/dev/null)
+ifeq ($(GO),)
+override GO := $(shell .ci/goroot 2>/dev/null)
+endif
 GOROOT_DIR := $(GO)
 GO_VERSION := $(shell head -n 1 $(GO)/VERSION 2>/dev/null)
 HOST_DIR := build/host/$(GO_VERSION)

@@ -35,6 +35,7 @@ describe("a panic in a goroutine that a module started", function()
     ends_by("crash.PanicError 'text'", " in crash%.PanicError%.[%w.]+ %([^\n]*/crash%.go:%d+%)", "failure: text")
     ends_by("crash.PanicDeep(-1)", " in crash%.PanicDeep%.[%w.]+ %([^\n]*/crash%.go:%d+%)",
       "panic: strings: negative Repeat count")
+    ends_by("crash.PanicGeneric(5)", " in crash%.panicGeneric%[%.%.%.%] %([^\n]*/crash%.go:%d+%)", "panic: 5")
   end)
 
   it("says so of faults", function()

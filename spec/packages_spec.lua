@@ -294,6 +294,18 @@ local function run_variant(name, environment)
 end
 
 if not variant then
+  describe("the example", function()
+    it("shows each at work, and what keeps it if it stays", function()
+      local status, out, errors = support.run { "luajit", "spec/env.lua", "examples/packages/main.lua" }
+      assert.equal(0, status, errors)
+      for _, name in ipairs(names) do
+        local last = out:match("\n  " .. name .. " +%S[^\n]*\n[^\n]*others share\n +([^\n]*)\n")
+        local stays = keepers[name] and "stays: " .. keepers[name] or "unloaded"
+        assert.equal(stays, last and last:sub(1, #stays), out)
+      end
+    end)
+  end)
+
   describe("all of them work", function()
     it("as part of a module", function() run_variant("private", "") end)
     it("under a collector that checks everything", function() run_variant("stressed", STRESS) end)

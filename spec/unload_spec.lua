@@ -193,6 +193,58 @@ func Func() func() *T { return New }
   end)
 end)
 
+describe("a module that leaves large objects behind", function()
+  it("goes, before they are swept and memory of theirs is used again", function()
+    -- in a process of its own: the collector of one that forgets the type at the wrong time ends it
+    local status, output, errors = support.lua(([[
+      local goloader = require "goloader"
+      local host = assert(goloader.host())
+      for i = 1, 20 do
+        local large = assert(host:load(%q))
+        large.Pointers(10)
+        assert(large:unload())
+        collectgarbage()
+        local plain = assert(host:load(%q))
+        plain.Numbers(40)
+        assert(plain:unload())
+      end
+      print "went on"
+    ]]):format(support.compile([[
+package large
+
+type t struct{ next [8192]*t }
+
+var Sink *t
+
+func Pointers(n int) {
+	for ; n > 0; n-- {
+		Sink = new(t)
+		Sink.next[8191] = new(t)
+	}
+	Sink = nil
+}
+]], "large"), support.compile([[
+package plain
+
+import "runtime"
+
+var Sink []byte
+
+func Numbers(n int) {
+	for ; n > 0; n-- {
+		Sink = make([]byte, 65536)
+		if n%10 == 0 {
+			Sink = nil
+			runtime.GC()
+		}
+	}
+}
+]], "plain")))
+    assert.equal("went on\n", output, errors)
+    assert.equal(0, status)
+  end)
+end)
+
 describe("a module that panicked", function()
   it("can be unloaded, and the next one works", function()
     for _ = 1, 20 do

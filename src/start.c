@@ -177,6 +177,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(g_gopc, "runtime.g", "gopc");
 	NEED(m_g0, "runtime.m", "g0");
 	NEED(m_curg, "runtime.m", "curg");
+	NEED(m_mallocing, "runtime.m", "mallocing");
 	NEED(g_defer, "runtime.g", "_defer");
 	NEED(defer_fn, "runtime._defer", "fn");
 	NEED(defer_link, "runtime._defer", "link");

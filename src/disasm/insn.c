@@ -71,6 +71,39 @@ static enum op_class classify_vector(const struct capstone *cs, const cs_insn *i
 	case X86_INS_MWAIT:
 	case X86_INS_CLFLUSH: return OP_FORBIDDEN;
 	case X86_INS_MULX: return OP_WRITE_TWO;
+
+#define FMA(op) X86_INS_V##op##SS : case X86_INS_V##op##SD : case X86_INS_V##op##PS : case X86_INS_V##op##PD
+	/* of no group in Capstone 5, in some of their forms or in all */
+	case FMA(FMADD132):
+	case FMA(FMADD213):
+	case FMA(FMADD231):
+	case FMA(FMSUB132):
+	case FMA(FMSUB213):
+	case FMA(FMSUB231):
+	case FMA(FNMADD132):
+	case FMA(FNMADD213):
+	case FMA(FNMADD231):
+	case FMA(FNMSUB132):
+	case FMA(FNMSUB213):
+	case FMA(FNMSUB231):
+#undef FMA
+	case X86_INS_CVTSI2SD:
+	case X86_INS_CVTSI2SS:
+	case X86_INS_CVTSD2SI:
+	case X86_INS_CVTSS2SI:
+	case X86_INS_VCVTSI2SD:
+	case X86_INS_VCVTSI2SS:
+	case X86_INS_VCVTSD2SI:
+	case X86_INS_VCVTSS2SI:
+	case X86_INS_PABSB:
+	case X86_INS_PABSW:
+	case X86_INS_PABSD:
+	case X86_INS_PALIGNR:
+	case X86_INS_VPALIGNR:
+	case X86_INS_PEXTRW:
+	case X86_INS_PINSRW:
+	case X86_INS_VPINSRW:
+	case X86_INS_PMADDUBSW: return OP_WRITE;
 	default: break;
 	}
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {

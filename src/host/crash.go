@@ -21,7 +21,8 @@ import (
 // The runtime prints by runtime.write, which has a hook, overrideWrite (time_nofake.go, in every Go from 1.21 to 1.27). At
 // the first word of a dying process (runtime.panicking counts its threads that die) the hook adds a line of its own. That
 // is a bad place: it runs on a system stack, perhaps without a P, with locks held. So it allocates nothing but for a panic,
-// which is raised by code in good health, and stores no pointers.
+// which is raised by code in good health (gopanic makes sure that it neither allocated just then nor held locks), and
+// stores no pointers.
 var crash struct {
 	told     atomic.Bool
 	unwinder unsafe.Pointer
@@ -79,7 +80,13 @@ func tellModule(how string, pc uintptr, isPanic bool) bool {
 	writeError(", which this process has loaded, ends it")
 	if isPanic {
 		writeError(how)
+		// FuncForPC allocates what it says of an inlined function, and names of generic ones are composed. A thread that
+		// dies must not allocate: up to Go 1.23 that is a fatal error of its own.
+		mallocing := (*int32)(unsafe.Add(*pointerAt(enter.G(), rt.g_m), rt.m_mallocing))
+		forbidden := *mallocing
+		*mallocing = 0
 		writePlace(pc - 1)
+		*mallocing = forbidden
 	}
 	writeError("\n")
 	return true

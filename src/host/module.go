@@ -237,11 +237,12 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 			*(*uintptr)(c[0]) = uintptr(c[1])
 		}
 		dropUnique(going)
+		t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, names: names,
+			dropHandles: r.drop_handles != 0}
 		if r.prove == C.GL_PROVE_NOTHING {
 			dropHandles(handlesOf(going))
+			t.findSpans()
 		} else {
-			t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, names: names,
-				dropHandles: r.drop_handles != 0}
 			if user, found = t.userOf(going); found {
 				result = stillUsed
 				return
@@ -256,6 +257,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		}
 		purgeItabs(going)
 		purgePCs()
+		t.forgetTypes(going, r.prove != C.GL_PROVE_NOTHING)
 	})
 	unique.unlock()
 	if !ok || result != retired {

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x97feed5ec64212fd)
+#define GL_HOST_PROTOCOL UINT64_C(0xd8eb32f5a011872a)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -63,7 +63,7 @@ struct gl_runtime {
 	int32_t itab_inter, itab_type, type_hash, type_str;
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
-	int32_t g_m, g_gopc, m_g0, m_curg;
+	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_sp, frame_varp, frame_argp; /* of a stkframe */

@@ -150,6 +150,26 @@ func (t *tracer) ownCode() (holder, bool) {
 	return holder{}, false
 }
 
+// forgetTypes takes types that go out of the spans of large objects, which Go 1.22 and 1.23 read once more when they sweep
+// a dead object: in spans without pointers too, where it is what an earlier object has left there. A living object, known
+// where all have been looked for, keeps its type: that may stay, and without it the object's pointers aren't followed.
+func (t *tracer) forgetTypes(going parts, looked bool) {
+	if rt.mspan_large_type < 0 {
+		return
+	}
+	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
+		typ := wordAt(mspan, rt.mspan_large_type)
+		if !going.hold(*typ) {
+			continue
+		}
+		s := t.spanOf(*wordAt(mspan, rt.mspan_start))
+		isObject := s != nil && s.mspan == mspan && s.count == 1 && !s.noscan
+		if !isObject || looked && t.marks[s.first] != markReached {
+			*typ = 0
+		}
+	}
+}
+
 func load(p uintptr) uintptr { return *(*uintptr)(unsafe.Add(unsafe.Pointer(nil), p)) }
 
 // findItabs lists the itabs that the runtime made for what goes.

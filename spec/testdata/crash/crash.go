@@ -60,6 +60,14 @@ func Overflow() {
 
 func overflow(n int) int { return overflow(n+1) + 1 }
 
+func panicGeneric[T any](value T) { panic(value) }
+
+// PanicGeneric panics in a function whose name is put together when it is printed.
+func PanicGeneric(n int) {
+	go panicGeneric(n)
+	forever()
+}
+
 func CallBack(f func()) {
 	go f()
 	forever()
