@@ -509,6 +509,18 @@ if has_jit then
       return out
     end
 
+    it("takes the C API road where it compiles nothing", function()
+      local status, out, errors = support.run({ "luajit", "-joff", "spec/env.lua", support.write("script.lua", ([[
+        local roads = assert(assert(require "goloader".host()):load(%q))
+        local meter = roads.NewMeter()
+        meter.Total = 5
+        print(roads.Add:road(), roads.Add:road "pure", roads.Turn:road "ffi", roads.Add(1, 2), roads.Turn "ab",
+          meter:Count(4), meter.Total, unpack(roads.Add:map({ 1, 2 }, { 3, 4 })))
+      ]]):format(object)) })
+      assert.equal("capi\tcapi\tcapi\t3\tba\t4\t5\t4\t6\n", out, errors)
+      assert.equal(0, status)
+    end)
+
     for _, case in ipairs(quiet) do
       for _, road in ipairs { "pure", "ffi" } do
         if is_on(case, road) then

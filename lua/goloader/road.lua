@@ -1,7 +1,7 @@
 -- Which road a call takes into Go.
 --
--- Every function can be called by the C API (src/call): any types, any Lua. On LuaJIT there are two faster roads, for
--- which compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
+-- Every function can be called by the C API (src/call): any types, any Lua. LuaJIT has two faster roads, for which
+-- compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
 -- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffiroad.lua), as do
 -- handles' methods and fields of those (members.lua); functions that are proved to need no Go runtime take the pure
 -- path (pureroad.lua).
@@ -22,10 +22,11 @@ local road = {}
 -- The road of every Lua: what the class of functions itself does when it is called.
 local by_capi = Func.__call
 
--- Roads from the best on.
+-- Roads from the best on. LuaJIT's interpreter calls by FFI slower than by the C API: without the compiler there are
+-- none.
 local faster = {}
 local has_ffi = pcall(require, "ffi")
-if has_ffi then
+if has_ffi and jit.status() then
   local ffiroad = require "goloader.ffiroad"
   faster[1] = { name = "pure", make = require "goloader.pureroad" }
   faster[2] = { name = "ffi", make = ffiroad.of_function }
