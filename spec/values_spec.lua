@@ -534,6 +534,8 @@ uses["`h1 == h2`"] = function()
   assert.is_true(points[1] == points[2])
   points[1].X = 1
   assert.is_false(points[1] == points[2])
+  assert.is_true(handles.PairOf:keep(1) == handles.PairOf:keep(1))
+  assert.is_false(handles.PairOf:keep { 1 } == handles.PairOf:keep { 1 })
   local channel = handles.Channel(1)
   assert.is_true(channel == (handles.Any(channel)))
   assert.is_false(counter == channel)

@@ -347,7 +347,7 @@ func (h *held) equals(other *held) bool {
 		return *(*unsafe.Pointer)(h.p) == *(*unsafe.Pointer)(other.p) && (v.Kind() != reflect.Slice ||
 			(*slice)(h.p).len == (*slice)(other.p).len)
 	default:
-		return v.Comparable() && v.Equal(value(h.class.typ, other.p))
+		return canCompare(v) && v.Equal(value(h.class.typ, other.p))
 	}
 }
 
