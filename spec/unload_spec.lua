@@ -120,8 +120,15 @@ func Small() {
 	small = append(small, new(int8))
 }
 ]], "keeper")))
-      mine = assert(host:load(support.compile("package mine\n\ntype T struct{ Own any }\n\nfunc New() *T { return &T{&T{}} }\n\n"
-        .. "func Func() func() *T { return New }\n", "mine")))
+      mine = assert(host:load(support.compile([[
+package mine
+
+type T struct{ Own any }
+
+func New() *T { return &T{&T{}} }
+
+func Func() func() *T { return New }
+]], "mine")))
     end)
 
     it("goes though a number says where the value is", function()
