@@ -294,7 +294,7 @@ end
 local function set_field(self, name, value)
   local s = state[self]
   if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
-  s.core:set(name, value)
+  return s.core:set(name, value)
 end
 
 local function describe(self)
