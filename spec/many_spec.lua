@@ -138,6 +138,8 @@ describe("many calls", function()
       end)
     end
     assert.matches("Calls takes no arguments", raised "Calls")
+    assert.equal("bad argument #1 to 'Ignore' (unnamed parameter: an array of int expected, got number)",
+      raised("Ignore", 1))
   end)
 
   if has_jit then
