@@ -141,6 +141,7 @@ types["struct, all fields exported"] = function()
   assert.same({ Width = 3, Height = 4 }, values.Same({ Size = { Width = 3, Height = 4 } }).Size)
   assert.equal(0, values.Same({}).Price)
   refuses("values.Product has no exported field 'Nme'", values.Same, { Nme = 1 })
+  refuses("values.Product has no exported field 'Price", values.Same, { ["Price\0x"] = 1 })
 end
 
 types["struct with unexported fields, its own or of a struct in it"] = function()
