@@ -672,6 +672,11 @@ bad["a field or method that is not there"] = function()
 end
 
 bad["a method called with a dot"] = function()
+  local err = select(2, handles.Fail "wrapped")
+  assert.is_false(err:is(nil))
+  refuses("write err:is, not err%.is", err.is, handles.ErrZero)
+  refuses("write err:as, not err%.as", err.as, "*fs.PathError")
+  refuses("write err:unwrap, not err%.unwrap", err.unwrap)
   local counter = handles.New "c"
   refuses("Add is a method: it is called with a colon, on a handle of %*handles.Counter", counter.Add, 1)
   refuses("its methods are called with a colon", counter.copy)
