@@ -685,6 +685,9 @@ end
 bad["a field by way of an embedded pointer that is nil"] = function()
   refuses("no Name: the struct that has it is embedded by a pointer, which is nil",
     function() return handles.EmbedNil().Name end)
+  local names = {}
+  for name in handles.EmbedNil():pairs() do names[#names + 1] = name end
+  assert.same({ "Counter", "Extra" }, names)
   refuses("^panic: runtime error: invalid memory address", function() handles.EmbedNil():Add(1) end)
 end
 
