@@ -138,6 +138,8 @@ describe("many calls", function()
       end)
     end
     assert.matches("Calls takes no arguments", raised "Calls")
+    assert.equal("bad argument #1 to 'Ignore' (unnamed parameter: an array of int expected, got number)",
+      raised("Ignore", 1))
   end)
 
   if has_jit then
@@ -182,6 +184,21 @@ if has_jit then
       end
       assert.equal(13, roads.Norm(ffi.new("float[2]", { 2, 3 })))
       assert.equal(258, roads.Total(ffi.new("uint8_t[2]", { 255, 2 }), ffi.new("int16_t[3]", { 1, -2, 2 })))
+    end)
+
+    it("may be in a struct, or rows of another array", function()
+      local page = ffi.new("struct { int n; uint8_t bytes[3]; double rows[2][3]; }", 0, { 1, 2, 3 },
+        { { 1, 2, 3 }, { 4, 5, 6 } })
+      for _, road in ipairs { "pure", "capi" } do
+        roads.Mean:road(road)
+        roads.Sum:road(road)
+        for i = 1, 200 do
+          assert(roads.Mean(page.rows[i % 2]) == 2 + i % 2 * 3)
+          assert(roads.Sum(page.bytes) == 6)
+        end
+        assert.error_matches(function() roads.Mean(page.rows) end, "parameter 'values': .*, got cdata")
+      end
+      assert.same({ 2, 4, 6 }, roads.Add:map(page.bytes, page.rows[0]))
     end)
 
     it("are refused where their elements are others", function()

@@ -141,6 +141,7 @@ types["struct, all fields exported"] = function()
   assert.same({ Width = 3, Height = 4 }, values.Same({ Size = { Width = 3, Height = 4 } }).Size)
   assert.equal(0, values.Same({}).Price)
   refuses("values.Product has no exported field 'Nme'", values.Same, { Nme = 1 })
+  refuses("values.Product has no exported field 'Price", values.Same, { ["Price\0x"] = 1 })
 end
 
 types["struct with unexported fields, its own or of a struct in it"] = function()
@@ -534,6 +535,8 @@ uses["`h1 == h2`"] = function()
   assert.is_true(points[1] == points[2])
   points[1].X = 1
   assert.is_false(points[1] == points[2])
+  assert.is_true(handles.PairOf:keep(1) == handles.PairOf:keep(1))
+  assert.is_false(handles.PairOf:keep { 1 } == handles.PairOf:keep { 1 })
   local channel = handles.Channel(1)
   assert.is_true(channel == (handles.Any(channel)))
   assert.is_false(counter == channel)
@@ -669,6 +672,11 @@ bad["a field or method that is not there"] = function()
 end
 
 bad["a method called with a dot"] = function()
+  local err = select(2, handles.Fail "wrapped")
+  assert.is_false(err:is(nil))
+  refuses("write err:is, not err%.is", err.is, handles.ErrZero)
+  refuses("write err:as, not err%.as", err.as, "*fs.PathError")
+  refuses("write err:unwrap, not err%.unwrap", err.unwrap)
   local counter = handles.New "c"
   refuses("Add is a method: it is called with a colon, on a handle of %*handles.Counter", counter.Add, 1)
   refuses("its methods are called with a colon", counter.copy)
@@ -677,6 +685,9 @@ end
 bad["a field by way of an embedded pointer that is nil"] = function()
   refuses("no Name: the struct that has it is embedded by a pointer, which is nil",
     function() return handles.EmbedNil().Name end)
+  local names = {}
+  for name in handles.EmbedNil():pairs() do names[#names + 1] = name end
+  assert.same({ "Counter", "Extra" }, names)
   refuses("^panic: runtime error: invalid memory address", function() handles.EmbedNil():Add(1) end)
 end
 

@@ -39,7 +39,8 @@ end
 local known = {}
 
 local function know_array(id, value)
-  local name = tostring(ffi.typeof(value)):match "^ctype<(.*) %[[%d?]+%]>$"
+  local c_type = tostring(ffi.typeof(value))
+  local name = c_type:match "^ctype<(.*) %[[%d?]+%]>$" or c_type:match "^ctype<(.*) %(&%)%[%d+%]>$" -- or in another
   local go_type = name and element_of[name:gsub("^const ", "")]
   known[id] = go_type and { go_type, tonumber(ffi.sizeof(go_type == "bool" and "bool" or name)) } or false
   return known[id]

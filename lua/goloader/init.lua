@@ -39,18 +39,29 @@ Error.__concat = function(a, b) return tostring(a) .. tostring(b) end
 
 --- Go's errors.Is: does it, or an error that it wraps, equal the target? Both are errors that came from Go, a module's
 --- variable say: `err:is(shop.ErrNotFound)`.
----@param target goloader.Error|userdata
+---@param ... goloader.Error|userdata|nil  the target
 ---@return boolean
-function Error:is(target) return core.error_is(self, target) end
+function Error:is(...)
+  if select("#", ...) == 0 then error("err:is: an error to compare with expected (write err:is, not err.is)", 2) end
+  return core.error_is(self, (...))
+end
 
 --- Go's errors.As: the first error in its chain that has this Go type, as a handle with fields and methods.
 ---@param type_name string  "*fs.PathError"
 ---@return userdata|nil handle
-function Error:as(type_name) return core.error_as(self, type_name) end
+function Error:as(type_name)
+  if type(type_name) ~= "string" then
+    error("err:as: a Go type's name expected, got " .. type(type_name) .. " (write err:as, not err.as)", 2)
+  end
+  return core.error_as(self, type_name)
+end
 
 --- Go's errors.Unwrap.
 ---@return goloader.Error|nil
-function Error:unwrap() return core.error_unwrap(self) end
+function Error:unwrap()
+  if self == nil then error("err:unwrap: no error to call it on (write err:unwrap, not err.unwrap)", 2) end
+  return core.error_unwrap(self)
+end
 
 local function fail(err)
   if type(err) == "table" and not getmetatable(err) then setmetatable(err, Error) end
@@ -294,7 +305,7 @@ end
 local function set_field(self, name, value)
   local s = state[self]
   if not s.variables[name] then misuse(2, "%s has no exported variable %s", s.name, tostring(name)) end
-  s.core:set(name, value)
+  return s.core:set(name, value)
 end
 
 local function describe(self)

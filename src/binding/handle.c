@@ -237,14 +237,11 @@ static int next_field(lua_State *L)
 	size_t i = (size_t)lua_tonumber(L, lua_upvalueindex(1));
 
 	check_handle(L);
-	const char *name = gl_handle_field_name(L, 1, i);
-	if (name == NULL) {
+	if (!gl_handle_next_field(L, 1, &i)) {
 		return 0;
 	}
-	lua_pushinteger(L, (lua_Integer)i + 1);
+	lua_pushinteger(L, (lua_Integer)i);
 	lua_replace(L, lua_upvalueindex(1));
-	lua_pushstring(L, name);
-	gl_handle_field(L, 1, i);
 	return 2;
 }
 

@@ -91,8 +91,10 @@ void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_pla
 		lua_concat(L, 4);
 		break;
 	case GL_CALL_ARGUMENT:
-		lua_pop(L, 1);
-		push_argument(L, plan, at);
+		if (plan != NULL) { /* it always is: nothing else is given arguments */
+			lua_pop(L, 1);
+			push_argument(L, plan, at);
+		}
 		lua_concat(L, 2);
 		break;
 	case GL_CALL_GONE:

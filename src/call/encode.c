@@ -446,7 +446,8 @@ static size_t find_field(struct encoder *e, int idx, const struct type *type, co
 		}
 	}
 	for (size_t i = 0; i < type->nfields && lua_type(e->L, idx) == LUA_TSTRING; i++) {
-		if (strcmp(type->fields[i].name, lua_tostring(e->L, idx)) == 0) {
+		const char *name = type->fields[i].name;
+		if (strcmp(name, lua_tostring(e->L, idx)) == 0 && strlen(name) == lua_rawlen(e->L, idx)) {
 			return i;
 		}
 	}

@@ -78,13 +78,6 @@ const char *gl_handle_type(lua_State *L, int idx)
 	return gl_handle_at(L, idx)->class == 0 ? "error" : gl_handle_open(L, idx)->name;
 }
 
-const char *gl_handle_field_name(lua_State *L, int idx, size_t i)
-{
-	struct gl_class *class = gl_handle_open(L, idx);
-
-	return i < class->nfields ? class->fields[i].name : NULL;
-}
-
 int gl_handle_fail_released(lua_State *L, int idx)
 {
 	struct gl_handle *h = gl_handle_at(L, idx);

@@ -30,8 +30,7 @@ void gl_handle_check(lua_State *L, int idx);
 enum gl_member { GL_MEMBER_NONE, GL_MEMBER_FIELD, GL_MEMBER_METHOD };
 /* What the string at key names in its class: a field, whose number is set, or a method, which is pushed. */
 enum gl_member gl_handle_member(lua_State *L, int idx, int key, size_t *field);
-/* A struct's fields by number: the name of one (NULL beyond the last), its value, and setting it. */
-const char *gl_handle_field_name(lua_State *L, int idx, size_t i);
+/* A struct's fields by number: the value of one, and setting it. */
 void gl_handle_field(lua_State *L, int idx, size_t i);
 void gl_handle_set_field(lua_State *L, int idx, size_t i, int value);
 /* A list's elements, from 0 */
@@ -52,6 +51,9 @@ int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n);
 enum gl_chan gl_handle_send(lua_State *L, int idx, int value, double seconds);
 enum gl_chan gl_handle_receive(lua_State *L, int idx, double seconds);
 
+/* Pushes name and value of a struct's first field from number *i on that is there, and has *i be the number behind it;
+ * false where there is none. */
+bool gl_handle_next_field(lua_State *L, int idx, size_t *i);
 /* Pushes an iterator over a map or a channel; pushes at most so many keys and values of one, by turns. */
 void gl_handle_iterate(lua_State *L, int idx);
 int gl_handle_next(lua_State *L, int idx, int most);

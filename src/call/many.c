@@ -2,9 +2,24 @@
  * one stream, and so are their results; Go makes the calls in between, one after the other. */
 #include "../host/many.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "plan.h"
+
+static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const char *fmt, ...)
+{
+	va_list args;
+
+	luaL_where(L, 1);
+	va_start(args, fmt);
+	const char *what = lua_pushvfstring(L, fmt, args);
+	va_end(args);
+	gl_push_argument(L, plan, (uint32_t)i, i + 1, "", what);
+	lua_remove(L, -2);
+	lua_concat(L, 2);
+	lua_error(L);
+}
 
 /* Number of calls that the arrays from stack index first up are the arguments of. */
 static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
@@ -22,14 +37,12 @@ static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 				   export->name, export->signature);
 		}
 		if (i >= nargs || !lua_istable(L, first + i)) {
-			luaL_error(L, "bad argument #%d to '%s' (parameter '%s': an array of %s expected, got %s)",
-				   i + 1, export->name, export->params[i].name, plan->places[i].type->name,
+			fail_array(L, plan, i, "an array of %s expected, got %s", plan->places[i].type->name,
 				   i < nargs ? luaL_typename(L, first + i) : "nothing");
 		}
 		if (i > 0 && lua_rawlen(L, first + i) != n) {
-			luaL_error(L,
-				   "bad argument #%d to '%s' (parameter '%s': %d elements, but %d in the first array)",
-				   i + 1, export->name, export->params[i].name, (int)lua_rawlen(L, first + i), (int)n);
+			fail_array(L, plan, i, "%d elements, but %d in the first array", (int)lua_rawlen(L, first + i),
+				   (int)n);
 		}
 		n = lua_rawlen(L, first + i);
 	}

@@ -196,6 +196,25 @@ void gl_handle_iterate(lua_State *L, int idx)
 	gl_handle_push(L, gl_handle_at(L, idx)->caller, id, gl_handle_at(L, idx)->class);
 }
 
+bool gl_handle_next_field(lua_State *L, int idx, size_t *i)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_caller *caller = class->plan.caller;
+	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_handle_op op = { .op = GL_OP_NEXT_FIELD, .n = *i, .out = &out };
+
+	gl_handle_do(L, idx, &op);
+	if (op.result != 0) {
+		*i = (size_t)op.result;
+		const struct type_field *field = &class->fields[*i - 1];
+		const uint64_t *at = out.p;
+		lua_pushstring(L, field->name);
+		gl_decode_kept(L, &at, field->type, false);
+	}
+	gl_buffer_give(&caller->out, &out);
+	return op.result != 0;
+}
+
 /* Pushes keys and values, by turns; returns how many pairs. */
 int gl_handle_next(lua_State *L, int idx, int most)
 {

@@ -212,7 +212,8 @@ enum gl_op {
 	GL_OP_SET,   /* takes the value from in */
 	GL_OP_FIELD, /* number n */
 	GL_OP_SET_FIELD,
-	GL_OP_INDEX, /* element n, from 0 */
+	GL_OP_NEXT_FIELD, /* the first from n on that is there; result: the number behind it, or 0 */
+	GL_OP_INDEX,      /* element n, from 0 */
 	GL_OP_SET_INDEX,
 	GL_OP_KEY, /* the key is in in; result: is it there? */
 	GL_OP_SET_KEY,

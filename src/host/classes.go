@@ -141,15 +141,23 @@ func (m *member) offset() uint64 {
 	return uint64(m.steps[0])
 }
 
-// at finds the field in the struct at p.
-func (m *member) at(p unsafe.Pointer) unsafe.Pointer {
+// find finds the field in the struct at p; nil where the struct that has it is embedded by a pointer, which is nil.
+func (m *member) find(p unsafe.Pointer) unsafe.Pointer {
 	for i, off := range m.steps {
 		if i > 0 {
 			if p = *(*unsafe.Pointer)(p); p == nil {
-				panic(carryError("no " + m.name + ": the struct that has it is embedded by a pointer, which is nil"))
+				return nil
 			}
 		}
 		p = unsafe.Add(p, off)
+	}
+	return p
+}
+
+// at is the same for a field that has to be there.
+func (m *member) at(p unsafe.Pointer) unsafe.Pointer {
+	if p = m.find(p); p == nil {
+		panic(carryError("no " + m.name + ": the struct that has it is embedded by a pointer, which is nil"))
 	}
 	return p
 }

@@ -57,6 +57,9 @@ func (h *held) do(op *C.struct_gl_handle_op) {
 	case C.GL_OP_SET:
 		c.open()
 		c.value.assign(&r, h.p)
+	case C.GL_OP_NEXT_FIELD:
+		c.open()
+		op.result = C.int64_t(h.nextField(n, &w))
 	case C.GL_OP_INDEX:
 		c.elem.keep(&w, h.element(n), false)
 	case C.GL_OP_SET_INDEX:
@@ -136,6 +139,17 @@ func (n *node) assign(r *reader, p unsafe.Pointer) {
 	v := n.alloc()
 	n.decode(r, v)
 	value(n.shape(), p).Set(value(n.shape(), v))
+}
+
+// nextField writes the first field from number n on that is there, and returns the number behind it; 0 where there is none.
+func (h *held) nextField(n int, w *writer) int {
+	for fields := h.class.fields; n < len(fields); n++ {
+		if p := fields[n].find(h.p); p != nil {
+			fields[n].node.keep(w, p, false)
+			return n + 1
+		}
+	}
+	return 0
 }
 
 // ---- lists ------------------------------------------------------------------------------------------------------
@@ -360,7 +374,7 @@ func (h *held) equals(other *held) bool {
 		return *(*unsafe.Pointer)(h.p) == *(*unsafe.Pointer)(other.p) && (v.Kind() != reflect.Slice ||
 			(*slice)(h.p).len == (*slice)(other.p).len)
 	default:
-		return v.Comparable() && v.Equal(value(h.class.typ, other.p))
+		return canCompare(v) && v.Equal(value(h.class.typ, other.p))
 	}
 }
 

@@ -284,13 +284,31 @@ func (n *node) decodeMap(r *reader, p unsafe.Pointer) {
 func (n *node) checkKey(r *reader, key reflect.Value) {
 	switch n.kind {
 	case C.GL_KIND_ANY, C.GL_KIND_HANDLE, C.GL_KIND_STRUCT, C.GL_KIND_ARRAY:
-		if !key.Comparable() {
+		if !canCompare(key) {
 			if key.Kind() == reflect.Interface {
 				key = key.Elem()
 			}
 			r.fail(key.Type().String() + " is no key: Go can't compare two of them")
 		}
 	}
+}
+
+// canCompare is reflect.Value.Comparable, which up to Go 1.21 takes nil for nothing to compare.
+func canCompare(v reflect.Value) bool {
+	can := v.Type().Comparable()
+	switch v.Kind() {
+	case reflect.Interface:
+		return v.IsNil() || canCompare(v.Elem())
+	case reflect.Array:
+		for i := 0; i < v.Len() && can; i++ {
+			can = canCompare(v.Index(i))
+		}
+	case reflect.Struct:
+		for i := 0; i < v.NumField() && can; i++ {
+			can = canCompare(v.Field(i))
+		}
+	}
+	return can
 }
 
 func (r *reader) any() any {
