@@ -248,7 +248,7 @@ func (p *plan) enter(code, closure unsafe.Pointer, regs *enter.Regs, stack unsaf
 //go:nosplit
 func hide(p unsafe.Pointer) unsafe.Pointer {
 	x := uintptr(p)
-	return unsafe.Pointer(x ^ 0)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&x))
 }
 
 // encodeResults writes what the function has left in registers and on the stack. keep: it stays in Go.

@@ -35,4 +35,5 @@ func SetUp(m, stack, sched, g0, curg uintptr, code unsafe.Pointer) {
 func FromC() unsafe.Pointer
 
 // fromC is that C function. Go must not call it; to declare it makes the maps that assemblers before Go 1.22 refer to.
-func fromC()
+// caller is no argument, but the name of the place where the C caller's frame begins.
+func fromC(caller uintptr)

@@ -14,7 +14,7 @@
 //
 // It changes to the stack of the thread's goroutine, calls crossed(arg, f, g) there, and comes back, as
 // runtime.cgocallback does (asm_amd64.s explains each step).
-TEXT ·fromC(SB), NOSPLIT, $48-0
+TEXT ·fromC(SB), NOSPLIT, $48-8
 	NO_LOCAL_POINTERS
 	// C's registers that Go does not care for; the frame itself saves BP.
 	MOVQ	BX, 8(SP)
