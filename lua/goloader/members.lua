@@ -9,12 +9,13 @@ local cast, type, getmetatable, tonumber = ffi.cast, type, getmetatable, tonumbe
 local handles, handle_type = core.handle_class(), ffi.typeof "const struct gl_handle *"
 local index_by_capi, newindex_by_capi = handles.__index, handles.__newindex
 
--- by number of a class: its members that are known. They keep what keeps them.
-local classes = setmetatable({}, { __mode = "v" })
+-- by number of a class: its members that are known
+local classes = core.handle_classes()
 
 -- Where members have what reads fields, and what sets them, by their names; false: nothing here does
 local READ, SET = 2, 3
 
+-- A class may be new, or only forgotten when some module went.
 local function open(handle)
   local members = core.handle_members(handle)
   members[READ] = members[READ] or {}

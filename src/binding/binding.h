@@ -72,6 +72,7 @@ int binding_error_as(lua_State *L);
 int binding_error_unwrap(lua_State *L);
 int binding_handle_class(lua_State *L);
 int binding_set_method_maker(lua_State *L);
+int binding_handle_classes(lua_State *L);
 int binding_handle_members(lua_State *L);
 int binding_method_ffi(lua_State *L);
 int binding_field_ffi(lua_State *L);

@@ -88,6 +88,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "handle_class", binding_handle_class },
 		{ "set_method_maker", binding_set_method_maker },
 		{ "method_ffi", binding_method_ffi },
+		{ "handle_classes", binding_handle_classes },
 		{ "handle_members", binding_handle_members },
 		{ "field_ffi", binding_field_ffi },
 		{ "ffi_finish", binding_ffi_finish },

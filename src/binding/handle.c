@@ -373,6 +373,13 @@ int binding_set_method_maker(lua_State *L)
 	return 0;
 }
 
+/* core.handle_classes() -> the table of the tables of members, by the number of their class */
+int binding_handle_classes(lua_State *L)
+{
+	gl_handle_push_classes(L);
+	return 1;
+}
+
 /* core.handle_members(handle) -> the table of its class's members, by name */
 int binding_handle_members(lua_State *L)
 {

@@ -47,10 +47,20 @@ void gl_push_table(lua_State *L, const char *key, bool weak)
  * that is about to run can still be found in it. */
 void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller)
 {
+	luaL_checkstack(L, 4, NULL);
+	gl_handle_push_classes(L);
 	lua_pushnil(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &classes_key);
+	while (lua_next(L, -2) != 0) {
+		lua_pop(L, 1);
+		lua_pushvalue(L, -1);
+		lua_pushnil(L);
+		lua_rawset(L, -4);
+	}
+	lua_pop(L, 1);
 	caller->nclasses = 0;
 }
+
+void gl_handle_push_classes(lua_State *L) { gl_push_table(L, &classes_key, false); }
 
 static int class_gc(lua_State *L)
 {
@@ -161,7 +171,7 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 		lua_rawset(L, -4);
 	}
 	lua_rawseti(L, -2, 1);
-	gl_push_table(L, &classes_key, false);
+	gl_handle_push_classes(L);
 	lua_pushnumber(L, (lua_Number)id);
 	lua_pushvalue(L, -3);
 	lua_rawset(L, -3);
@@ -211,7 +221,7 @@ struct gl_class *gl_handle_open(lua_State *L, int idx)
 
 void gl_handle_set_members(lua_State *L, struct gl_handle *h)
 {
-	gl_push_table(L, &classes_key, false);
+	gl_handle_push_classes(L);
 	lua_pushnumber(L, (lua_Number)h->class);
 	lua_rawget(L, -2);
 	lua_remove(L, -2);

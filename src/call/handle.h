@@ -69,6 +69,8 @@ void gl_handle_set_maker(lua_State *L, int idx);
 /* Pushes the table of the members of its class that are known, by their names: a method is a function, a field its
  * number. Above [1] the table is free for others' use. */
 void gl_handle_push_members(lua_State *L, int idx);
+/* Pushes the table, always the same, of these tables by the number of the class. It is emptied when a module goes. */
+void gl_handle_push_classes(lua_State *L);
 
 /* Calls by FFI, as userdata that are pushed: of the method at idx, the function that the maker was given; of the field
  * number i of the handle at idx, which they read or set. NULL, and nothing is pushed, where they can't take that road.
