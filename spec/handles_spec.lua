@@ -264,6 +264,33 @@ describe("what the standard library returns", function()
   end)
 end)
 
+-- What traces handles allocates itself, and must not lose sight of what is in use by that.
+describe("1000 unloads that drop handles", function()
+  it("drop them all", function()
+    local modules, held = {}, {}
+    for i = 1, 3 do modules[i] = load() end
+    for round = 1, 1000 do
+      local gone = round % 3 + 1
+      for _ = 1, 20 do
+        local i = math.random(40)
+        held[i] = { of = math.random(3) }
+        held[i].counter = modules[held[i].of].New(("c"):rep(i * 10))
+      end
+      assert(modules[gone]:unload { handles = "drop" })
+      for i, h in pairs(held) do
+        if h.of == gone then
+          assert.error_matches(function() h.counter:Add(1) end, "its module was unloaded$")
+          held[i] = nil
+        else
+          assert(h.counter:Add(1) > 0)
+        end
+      end
+      modules[gone] = load()
+    end
+    for i = 1, 3 do assert(modules[i]:unload { handles = "drop" }) end
+  end)
+end)
+
 describe("500 loads with handles, methods and errors", function()
   it("leave the process as it was", function()
     local known = support.runtime_modules()

@@ -141,6 +141,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
 	NEED(get_stack_map, "runtime.(*stkframe).getStackMap");
+	NEED(sweep_one, "runtime.sweepone");
 	rt->type_pointers_of = runtime_symbol(host, "runtime.(*mspan).typePointersOfUnchecked", NULL, 0);
 	if (rt->type_pointers_of != NULL) {
 		NEED(next_pointer, "runtime.typePointers.next");

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xd8eb32f5a011872a)
+#define GL_HOST_PROTOCOL UINT64_C(0x7964ef2558b2d924)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -31,6 +31,7 @@ struct gl_runtime {
 	 * it returns */
 	void *type_pointers_of, *heap_bits_for, *next_pointer;
 	void *get_stack_map; /* (*stkframe).getStackMap */
+	void *sweep_one;     /* sweepone: func() uintptr */
 
 	/* variables */
 	void *types_by_string, *types_by_string_end; /* reflect's; NULL when the host has none */

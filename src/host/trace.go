@@ -199,6 +199,10 @@ func indexAt(mspan unsafe.Pointer, offset C.int32_t) uintptr {
 
 func (t *tracer) findSpans() {
 	const mSpanInUse = 1
+	// Who allocates, as is done here, sweeps spans (runtime/mcentral.go, cacheSpan; mheap.go, reclaim), and one that has
+	// nothing left may be another one a moment later: sweeping must be over before spans are looked at.
+	for sweepOne := funcOf[func() uintptr](&rt.sweep_one); sweepOne() != ^uintptr(0); {
+	}
 	low, high, objects := ^uintptr(0), uintptr(0), uintptr(0)
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		size := *wordAt(mspan, rt.mspan_elemsize)
