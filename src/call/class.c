@@ -385,19 +385,28 @@ static int call_method(lua_State *L)
 	return gl_plan_call(L, plan, 1);
 }
 
+static struct gl_plan *find_method(const struct gl_class *class, const char *name)
+{
+	for (size_t i = 0; i < class->nmethods; i++) {
+		if (strcmp(class->methods[i]->name, name) == 0) {
+			return class->methods[i];
+		}
+	}
+	return NULL;
+}
+
 int gl_handle_call_keeping(lua_State *L)
 {
-	size_t field, i = 0;
+	size_t field;
 
 	luaL_checktype(L, 2, LUA_TSTRING);
 	if (gl_handle_member(L, 1, 2, &field) != GL_MEMBER_METHOD) {
 		return luaL_error(L, "%s has no method '%s'", gl_handle_type(L, 1), lua_tostring(L, 2));
 	}
-	struct gl_class *class = gl_handle_open(L, 1);
-	while (strcmp(class->methods[i]->name, lua_tostring(L, 2)) != 0) {
-		i++;
+	struct gl_plan *plan = find_method(gl_handle_open(L, 1), lua_tostring(L, 2));
+	if (plan == NULL) {
+		return luaL_error(L, "the Lua state is being closed");
 	}
-	struct gl_plan *plan = class->methods[i];
 	lua_pop(L, 1);
 	lua_remove(L, 2);
 	if (gl_handle_at(L, 1)->id == 0) {
@@ -434,8 +443,9 @@ struct gl_plan *gl_method_plan(lua_State *L, int idx, struct gl_class **class)
 	*class = lua_touserdata(L, -2);
 	size_t i = (size_t)lua_tonumber(L, -1);
 	lua_pop(L, 2);
-	if ((*class)->methods == NULL) {
+	if (i >= (*class)->nmethods) {
 		luaL_error(L, "the Lua state is being closed");
+		return NULL; /* not reached */
 	}
 	return (*class)->methods[i];
 }
