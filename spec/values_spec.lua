@@ -659,6 +659,13 @@ bad["a handle of a module that was unloaded"] = function()
   refuses("handle of handles.Box: its module was unloaded", function() box.Width = 1 end)
   refuses("handle of map%[handles.Point%]string: its module was unloaded", function() return #points end)
   refuses("handle of %*int8: its module was unloaded", limit.get, limit)
+  local unused = assert(support.host():load(support.compile("spec/testdata/handles/handles.go", "handles")))
+  local node = unused.NewNode(1)
+  assert(unused:unload { handles = "drop" })
+  refuses("values_spec.lua:%d+: handle of %*handles.Node: its module was unloaded$",
+    function() local value = node.Value return value end)
+  refuses("values_spec.lua:%d+: handle of %*handles.Node: its module was unloaded$", function() node.Value = 1 end)
+  node:release()
   assert.is_true(channel:send "x") -- nothing of the module's is in it
 end
 

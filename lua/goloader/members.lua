@@ -12,37 +12,37 @@ local index_by_capi, newindex_by_capi = handles.__index, handles.__newindex
 -- by number of a class: its members that are known
 local classes = core.handle_classes()
 
--- Where members have what reads fields, and what sets them, by their names; false: nothing here does
+-- Where members have what reads fields, and what sets them, by their names
 local READ, SET = 2, 3
 
--- A class may be new, or only forgotten when some module went.
-local function open(handle)
-  local members = core.handle_members(handle)
-  members[READ] = members[READ] or {}
-  members[SET] = members[SET] or {}
-  classes[tonumber(cast(handle_type, handle).class)] = members
-  return members
-end
-
--- The members of a handle's class; nil of anything else, and of an error.
+-- The members of a handle's class; nil of anything else, of an error, and before C has used a handle of the class.
 local function members_of(handle)
   if getmetatable(handle) ~= handles then return nil end
   local class = tonumber(cast(handle_type, handle).class)
-  return classes[class] or class ~= 0 and open(handle) or nil
+  local members = classes[class]
+  if not members and class ~= 0 then
+    members = core.handle_members(handle)
+    classes[class] = members -- it may have been forgotten, when some module went
+  end
+  return members
+end
+
+local function keep(members, place, name, access)
+  members[place] = members[place] or {}
+  members[place][name] = access
+  return access
 end
 
 local function reader_of(handle, members, name)
   local function by_capi(self) return index_by_capi(self, name) end
-  local read = ffiroad.of_member(by_capi, core.field_ffi(handle, members[name], false)) or by_capi
-  members[READ][name] = read
-  return read
+  return keep(members, READ, name,
+    ffiroad.of_member(by_capi, core.field_ffi(handle, members[name], false)) or by_capi)
 end
 
 local function setter_of(handle, members, name)
   local function by_capi(self, ...) return newindex_by_capi(self, name, ...) end
-  local set = ffiroad.of_member(by_capi, core.field_ffi(handle, members[name], true)) or by_capi
-  members[SET][name] = set
-  return set
+  return keep(members, SET, name,
+    ffiroad.of_member(by_capi, core.field_ffi(handle, members[name], true)) or by_capi)
 end
 
 function handles.__index(handle, key)
@@ -50,7 +50,8 @@ function handles.__index(handle, key)
   local member = members and members[key]
   if type(member) == "function" then return member end
   if type(member) == "number" then
-    return (members[READ][key] or reader_of(handle, members, key))(handle)
+    local readers = members[READ]
+    return (readers and readers[key] or reader_of(handle, members, key))(handle)
   end
   return index_by_capi(handle, key)
 end
@@ -58,7 +59,8 @@ end
 function handles.__newindex(handle, key, value)
   local members = members_of(handle)
   if members and type(members[key]) == "number" then
-    return (members[SET][key] or setter_of(handle, members, key))(handle, value)
+    local setters = members[SET]
+    return (setters and setters[key] or setter_of(handle, members, key))(handle, value)
   end
   return newindex_by_capi(handle, key, value)
 end

@@ -380,12 +380,11 @@ int binding_handle_classes(lua_State *L)
 	return 1;
 }
 
-/* core.handle_members(handle) -> the table of its class's members, by name */
+/* core.handle_members(handle) -> the table of its class's members, by name; nil before one of them was used */
 int binding_handle_members(lua_State *L)
 {
 	check_handle(L);
-	gl_handle_push_members(L, 1);
-	return 1;
+	return gl_handle_push_members(L, 1);
 }
 
 /* core.method_ffi(method) -> the userdata of its struct gl_ffi_call; parameters, results, is it integral? and struct

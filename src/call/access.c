@@ -71,7 +71,9 @@ struct gl_ffi_call *gl_field_ffi(lua_State *L, int idx, size_t i, bool sets)
 		return NULL;
 	}
 	struct gl_ffi_call **call = sets ? &access->write : &access->read;
-	gl_handle_push_members(L, idx);
+	if (!gl_handle_push_members(L, idx)) {
+		return NULL;
+	}
 	lua_rawgeti(L, -1, 1);
 	lua_remove(L, -2);
 	if (*call == NULL) {

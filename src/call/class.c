@@ -209,7 +209,22 @@ static struct gl_class *push_members(lua_State *L, int idx)
 	return class;
 }
 
-void gl_handle_push_members(lua_State *L, int idx) { push_members(L, idx); }
+bool gl_handle_push_members(lua_State *L, int idx)
+{
+	struct gl_handle *h = gl_handle_at(L, idx);
+
+	luaL_checkstack(L, 4, NULL);
+	if (h->caller != NULL && !h->is_open) {
+		lua_pushvalue(L, idx);
+		gl_handle_set_members(L, h);
+		lua_pop(L, 1);
+	}
+	if (h->caller == NULL || !h->is_open) {
+		return false;
+	}
+	lua_getuservalue(L, idx);
+	return true;
+}
 
 struct gl_class *gl_handle_open(lua_State *L, int idx)
 {

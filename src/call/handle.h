@@ -67,8 +67,8 @@ int gl_handle_call_keeping(lua_State *L);
  */
 void gl_handle_set_maker(lua_State *L, int idx);
 /* Pushes the table of the members of its class that are known, by their names: a method is a function, a field its
- * number. Above [1] the table is free for others' use. */
-void gl_handle_push_members(lua_State *L, int idx);
+ * number. Above [1] the table is free for others' use. false, and nothing is pushed: no handle of it was used yet. */
+bool gl_handle_push_members(lua_State *L, int idx);
 /* Pushes the table, always the same, of these tables by the number of the class. It is emptied when a module goes. */
 void gl_handle_push_classes(lua_State *L);
 
