@@ -496,6 +496,7 @@ if has_jit then
         local fn = module[%q]
         if %s then fn = fn() else assert(fn:road(%q)) end
         local loop = loadstring(%q)()
+        loop(fn, 2) -- what reads a field is made when that is first read
         jit.attach(function(what, trace, _, _, otr, oex)
           if what == "stop" then
             io.write("stop ", util.traceinfo(trace).linktype, "\n")
