@@ -179,6 +179,17 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 	return class;
 }
 
+/* Has the handle at idx its class's table of members, from itself or from another handle that was used before? */
+static bool is_open(lua_State *L, int idx, struct gl_handle *h)
+{
+	if (!h->is_open) {
+		lua_pushvalue(L, idx);
+		gl_handle_set_members(L, h);
+		lua_pop(L, 1);
+	}
+	return h->is_open;
+}
+
 /* Pushes the table of members, and returns the class. */
 static struct gl_class *push_members(lua_State *L, int idx)
 {
@@ -187,12 +198,7 @@ static struct gl_class *push_members(lua_State *L, int idx)
 
 	gl_handle_check(L, idx);
 	idx = lua_absindex(L, idx);
-	if (!h->is_open) { /* perhaps another one has been meanwhile */
-		lua_pushvalue(L, idx);
-		gl_handle_set_members(L, h);
-		lua_pop(L, 1);
-	}
-	if (h->is_open) {
+	if (is_open(L, idx, h)) {
 		lua_getuservalue(L, idx);
 		lua_rawgeti(L, -1, 1);
 		class = lua_touserdata(L, -1);
@@ -214,12 +220,7 @@ bool gl_handle_push_members(lua_State *L, int idx)
 	struct gl_handle *h = gl_handle_at(L, idx);
 
 	luaL_checkstack(L, 4, NULL);
-	if (h->caller != NULL && !h->is_open) {
-		lua_pushvalue(L, idx);
-		gl_handle_set_members(L, h);
-		lua_pop(L, 1);
-	}
-	if (h->caller == NULL || !h->is_open) {
+	if (h->caller == NULL || !is_open(L, idx, h)) {
 		return false;
 	}
 	lua_getuservalue(L, idx);
