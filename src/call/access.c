@@ -6,31 +6,35 @@
 #define CALL "goloader.call"
 
 /* Pushes memory for a call. Finalizers may call it when the class is gone, so that it is Lua's, and whoever calls has
- * it; and the class has it, which must find it when it goes. */
+ * it; and the class, whose userdata is below it, has it from the start, which must find it when it goes. */
 static void *push_call(lua_State *L)
 {
 	void *memory = lua_newuserdata(L, gl_ffi_size());
 
 	luaL_newmetatable(L, CALL);
 	lua_setmetatable(L, -2);
+	lua_getuservalue(L, -2);
+	lua_pushvalue(L, -2);
+	lua_rawsetp(L, -2, memory);
+	lua_pop(L, 1);
 	return memory;
 }
 
-/* Has the class whose userdata is at idx keep the call on the top. */
-static void keep_call(lua_State *L, int idx, const void *call)
+/* Pushes one of the calls that the class has, whose userdata is on the top. */
+static void push_kept(lua_State *L, const void *call)
 {
-	lua_getuservalue(L, idx);
-	lua_pushvalue(L, -2);
-	lua_rawsetp(L, -2, call);
-	lua_pop(L, 1);
-}
-
-/* Pushes the call that the class whose userdata is at idx keeps. */
-static void push_kept(lua_State *L, int idx, const void *call)
-{
-	lua_getuservalue(L, idx);
+	lua_getuservalue(L, -1);
 	lua_rawgetp(L, -1, call);
 	lua_remove(L, -2);
+}
+
+/* Pops a call that came to nothing, and the class's userdata. */
+static void drop_call(lua_State *L, const void *memory)
+{
+	lua_getuservalue(L, -2);
+	lua_pushnil(L);
+	lua_rawsetp(L, -2, memory);
+	lua_pop(L, 3);
 }
 
 struct gl_ffi_call *gl_check_ffi(lua_State *L, int idx) { return luaL_checkudata(L, idx, CALL); }
@@ -42,13 +46,13 @@ struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx)
 
 	lua_getupvalue(L, idx, 1);
 	if (plan->ffi == NULL) {
-		if (gl_ffi_init(push_call(L), plan) == NULL) {
-			lua_pop(L, 2);
+		void *memory = push_call(L);
+		if (gl_ffi_init(memory, plan) == NULL) {
+			drop_call(L, memory);
 			return NULL;
 		}
-		keep_call(L, -2, plan->ffi);
 	} else {
-		push_kept(L, -1, plan->ffi);
+		push_kept(L, plan->ffi);
 	}
 	lua_remove(L, -2);
 	return plan->ffi;
@@ -77,15 +81,14 @@ struct gl_ffi_call *gl_field_ffi(lua_State *L, int idx, size_t i, bool sets)
 	lua_rawgeti(L, -1, 1);
 	lua_remove(L, -2);
 	if (*call == NULL) {
-		*call = gl_ffi_init_field(push_call(L), class->plan.caller, class->fields[i].type, access->offset,
-					  sets);
+		void *memory = push_call(L);
+		*call = gl_ffi_init_field(memory, class->plan.caller, class->fields[i].type, access->offset, sets);
 		if (*call == NULL) {
-			lua_pop(L, 2);
+			drop_call(L, memory);
 			return NULL;
 		}
-		keep_call(L, -2, *call);
 	} else {
-		push_kept(L, -1, *call);
+		push_kept(L, *call);
 	}
 	lua_remove(L, -2);
 	return *call;
