@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "../disasm/prove.h"
-#include "../module.h"
+#include "../module/module.h"
 
 enum gl_pure_status {
 	GL_PURE_DONE,

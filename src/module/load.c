@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "start.h"
+#include "internal.h"
 
 struct gl_module {
 	struct gl_host *host;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "start.h"
+#include "internal.h"
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
 

@@ -1,14 +1,14 @@
 /* The host as src/module.c and src/start.c know it. */
-#ifndef GL_START_H
-#define GL_START_H
+#ifndef GL_MODULE_INTERNAL_H
+#define GL_MODULE_INTERNAL_H
 
 #include <stdatomic.h>
 
-#include "host/runtime.h"
-#include "link/link.h"
+#include "../host/runtime.h"
+#include "../link/link.h"
 #include "module.h"
-#include "object/pool.h"
-#include "object/signature.h"
+#include "../object/pool.h"
+#include "../object/signature.h"
 
 /* What an unload must empty: the address of a type-assertion cache, and the empty cache that it starts with. */
 struct type_cache {
