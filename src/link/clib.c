@@ -175,7 +175,7 @@ int clib_bind(struct link *l, const char *file, bool is_program)
 	if (!l->has_library) {
 		return 0;
 	}
-	l->clib = l->gom != NULL ? ship_own_library(l) : clib_open(file, l->err);
+	l->clib = l->gom != NULL ? link_shipped_own_library(l) : clib_open(file, l->err);
 	if (l->clib == NULL) {
 		return -1;
 	}
