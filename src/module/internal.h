@@ -43,8 +43,7 @@ struct gl_module {
 	void *main;
 };
 
-/* ---- open.c: the files that a load or a shipping is given ---------------------------------------------------------
- */
+/* ---- open.c: the files that a load or a shipping is given ------------------------------------------------------ */
 
 /* What an earlier load or shipping left on the host for its caller is gone. */
 void module_begin(struct gl_host *host);
@@ -53,8 +52,7 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 /* Leaves on the host what the caller may help with: packages that are missing, C parts that aren't linked. */
 void module_hand_over_wants(struct gl_host *host, struct link *l);
 
-/* ---- exports.c ----------------------------------------------------------------------------------------------------
- */
+/* ---- exports.c ------------------------------------------------------------------------------------------------- */
 
 /* What package i exports, with its types: kept from resolve to export. */
 struct exports {
@@ -67,8 +65,7 @@ void module_root_main(struct link *l);
 int module_add_exports(struct link *l, struct gl_module *mod, const struct exports *ex);
 void module_free_exports(struct exports *ex, uint32_t n);
 
-/* ---- uses.c: modules that use each other --------------------------------------------------------------------------
- */
+/* ---- uses.c: modules that use each other ----------------------------------------------------------------------- */
 
 int module_open_uses(struct link *l, struct gl_module *mod, const struct gl_load_options *opts,
 		     struct link_use **link_uses);
@@ -78,8 +75,7 @@ struct gl_module *module_youngest_use(const struct gl_module *mod);
 int module_pin_uses(struct gl_module *youngest, const struct gl_module *mod, struct gl_error *err);
 void module_commit_extension(struct gl_module *extended, struct gl_module *extension);
 
-/* ---- known.c: what stays known of a load --------------------------------------------------------------------------
- */
+/* ---- known.c: what stays known of a load ----------------------------------------------------------------------- */
 
 int module_keep_packages(struct link *l, struct gl_module *mod);
 int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod);
@@ -88,25 +84,21 @@ int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, s
 void module_know_symbols(struct gl_module *mod, struct known_sym **names);
 void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod);
 
-/* ---- run.c --------------------------------------------------------------------------------------------------------
- */
+/* ---- run.c ----------------------------------------------------------------------------------------------------- */
 
 int module_keep_inits(struct link *l, struct gl_module *mod);
 int module_run_inits(struct gl_module *mod, struct gl_error *err);
 
-/* ---- caches.c -----------------------------------------------------------------------------------------------------
- */
+/* ---- caches.c -------------------------------------------------------------------------------------------------- */
 
 struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n);
 
-/* ---- unload.c -----------------------------------------------------------------------------------------------------
- */
+/* ---- unload.c -------------------------------------------------------------------------------------------------- */
 
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void module_free(struct gl_module *mod); /* may be NULL */
 
-/* ---- ship.c -------------------------------------------------------------------------------------------------------
- */
+/* ---- ship.c ---------------------------------------------------------------------------------------------------- */
 
 /* Sets the variables that a shipped module gives values to; as to the linker, one that nobody uses is none. */
 int ship_set_strings(const struct link *l, struct gl_module *mod);
