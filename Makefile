@@ -212,8 +212,8 @@ BINDIR ?= /usr/local/bin
 rock: build/lib/goloader/core.so build/bin/goloader default-host
 
 install: rock
-	install -d $(DESTDIR)$(LUADIR)/goloader $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
-	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
+	install -d $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
+	cd lua/goloader && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(LUADIR))/goloader/{} \;
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
