@@ -171,7 +171,7 @@ packages: deps
 # Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.
 FUZZ_TIME ?= 60
 FUZZERS := $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
-FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c
+FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c src/grow.c
 
 build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/*.h) Makefile
 	@mkdir -p $(@D)
@@ -214,8 +214,8 @@ BINDIR ?= /usr/local/bin
 rock: build/lib/goloader/core.so build/bin/goloader default-host
 
 install: rock
-	install -d $(DESTDIR)$(LUADIR)/goloader $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
-	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
+	install -d $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
+	cd lua/goloader && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(LUADIR))/goloader/{} \;
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host

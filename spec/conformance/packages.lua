@@ -19,7 +19,7 @@
 
 local cjson = require "cjson"
 local lfs = require "lfs"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local quote, read_file, exists = toolchain.quote, toolchain.read_file, toolchain.exists
 
