@@ -1,0 +1,20 @@
+/* Which words of a frame may code still read? A word that a function spilled and will not load again is as dead as a
+ * register, and no table of the compiler's says so where the word is no pointer to the collector. The code does. */
+#ifndef GL_SLOTS_H
+#define GL_SLOTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A word of a frame of the function that lies from entry to end, and where that function goes on. */
+struct gl_slot {
+	uintptr_t entry, end, pc;
+	int64_t offset; /* of the word, from the stack pointer at pc */
+	int is_read;    /* out: may it be read before it is overwritten? */
+};
+
+/* Answers for each; what can't be told (capstone is not installed, the code does what no compiled code does, memory is
+ * short) is a yes. */
+void gl_slots_find_reads(struct gl_slot *slots, size_t n);
+
+#endif
