@@ -1179,6 +1179,45 @@ static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_un
 	return parts;
 }
 
+/* What the Go runtime knows of threads and signals; the list of threads is the caller's to free. Without memory it is
+ * empty, and each thread is taken for one of C's. */
+static struct clib_go go_of(const struct gl_host *host)
+{
+	size_t n = host->threads(NULL, 0) + 16; /* there may be more by the time they are listed */
+	struct gl_thread *threads = calloc(n, sizeof(*threads));
+	size_t listed = threads != NULL ? host->threads(threads, n) : 0;
+
+	return (struct clib_go){ .threads = threads,
+				 .nthreads = listed < n ? listed : n,
+				 .handled = host->runtime.handling_sig,
+				 .forwarded = host->runtime.fwd_sig };
+}
+
+/* Closes the library of a module's C parts, unless somebody in C still uses it. */
+static void release_library(struct gl_module *mod)
+{
+	if (mod->clib != NULL) {
+		struct clib_go go = go_of(mod->host);
+		clib_release(mod->clib, &mod->host->kept_libraries, &go);
+		free((void *)go.threads);
+		mod->clib = NULL;
+	}
+}
+
+/* Fails when a thread is in the module's C parts, or a signal is handled by them. */
+static int check_library(const struct gl_module *mod, const struct gl_module *blamed, struct gl_error *err)
+{
+	char who[512];
+
+	if (mod->clib == NULL) {
+		return 0;
+	}
+	struct clib_go go = go_of(mod->host);
+	bool used = clib_is_used(mod->clib, &go, who, sizeof(who));
+	free((void *)go.threads);
+	return used ? gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", blamed->name, who) : 0;
+}
+
 static void forget_module(struct gl_module *mod, bool constants_stay)
 {
 	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
@@ -1192,8 +1231,7 @@ static void forget_module(struct gl_module *mod, bool constants_stay)
 		bury(m, constants_stay);
 		module_free(m);
 	}
-	clib_close(mod->clib);
-	mod->clib = NULL;
+	release_library(mod);
 	if (mod->base != NULL) {
 		bury(mod, constants_stay);
 		mod->base = NULL;
@@ -1319,6 +1357,14 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 			return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: module %s uses it", mod->name,
 				       m->name);
 		}
+	}
+	for (size_t i = 0; how->prove != GL_PROVE_NOTHING && i < how->nalong; i++) {
+		if (check_library(how->along[i], mod, err) != 0) {
+			return -1;
+		}
+	}
+	if (how->prove != GL_PROVE_NOTHING && check_library(mod, mod, err) != 0) {
+		return -1;
 	}
 	return retire(mod, how, err);
 }
