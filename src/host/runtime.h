@@ -1,4 +1,4 @@
-/* What the C half (src/module.c) tells the Go half (src/host/module.go) of the runtime they live in: addresses of its
+/* What the C half (src/module) tells the Go half (src/host/module.go) of the runtime they live in: addresses of its
  * functions and variables, which only the host's symbol table knows, and offsets of fields, which only its description
  * knows. All offsets are in bytes; -1 where this Go version has no such field. */
 #ifndef GL_HOST_RUNTIME_H
@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xe15d9848b56b7481)
+#define GL_HOST_PROTOCOL UINT64_C(0x5361f99152198648)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {

@@ -4,7 +4,7 @@
  * holds, so that it doesn't matter how far away the system has placed the library; dlsym answers them. For C's to Go
  * (exported functions, and what cmd/cgo's wrappers call of runtime/cgo) the library brings one jump each, through a
  * table of addresses: it is the same file in whatever process, wherever host and module lie. The table is filled before
- * any Go code of the module runs. lua/goloader/cgo.lua writes the jumps:
+ * any Go code of the module runs. lua/goloader/building/cgo.lua writes the jumps:
  *
  *     goloader_go_names   the names, in C, each ended by NUL; an empty one is the last
  *     goloader_go_slots   an address for each
@@ -222,7 +222,7 @@ int clib_bind(struct link *l, const char *file, bool is_program)
 	if (!l->has_library) {
 		return 0;
 	}
-	l->clib = l->gom != NULL ? ship_own_library(l) : clib_open(file, l->err);
+	l->clib = l->gom != NULL ? link_shipped_own_library(l) : clib_open(file, l->err);
 	if (l->clib == NULL) {
 		return -1;
 	}

@@ -1,4 +1,5 @@
-/* The linker's own data: shared by the passes of src/link, and by src/module.c, which calls them in order.
+/* The linker's own data: shared by the passes of src/link, and by src/module/load.c, which calls them in
+ * order.
  *
  * One load links up to three *units*. What belongs to the module (its packages' functions, variables and types, and
  * types that mention them) is the module unit: it goes when the module goes. What belongs to the process (a type like
@@ -367,6 +368,8 @@ enum tie link_tie(const struct link *l, struct gl_str name);
 int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path);
 int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg); /* that is open already */
 int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8_t *fingerprint);
+/* The same of a package that the load was given: it is the module's own, or completes what a used module has of it. */
+int link_tie_own(struct link *l, struct lpkg *p);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
@@ -427,9 +430,15 @@ int clib_bind(struct link *l, const char *file, bool is_program);
 /* Tells the libraries of this load where Go's functions are, once everything has its address. */
 void clib_connect(struct link *l);
 
-/* ../ship.c. The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
-struct clib *ship_own_library(struct link *l);
-struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
+/* shipped.c. Opens a shipped module for a load: l's packages are its own, its other archives serve what they need. */
+int link_open_shipped(struct link *l, const char *file);
+/* The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
+struct clib *link_shipped_own_library(struct link *l);
+struct clib *link_shipped_library(struct link *l, const struct lpkg *p);
+/* Lets the libraries stay, once what they serve is published. */
+void link_keep_shipped_libraries(struct link *l);
+/* A fingerprint of 8 bytes in hexadecimal digits. */
+void link_hex(char out[17], const uint8_t fingerprint[8]);
 
 /* importcfg.c. The list of archives beside the host; NULL when it can't be read. Strings are the list's own. */
 struct importcfg *importcfg_read(const char *name);

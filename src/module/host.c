@@ -4,7 +4,7 @@
  * the library starts the Go runtime on a thread of its own; the first call into it waits until it is up. A host that is
  * already there (a Go program that embeds Lua and imports goloader.dev/host, or a library that somebody else loaded)
  * keeps its place, and the arena looks for one above it. */
-#include "start.h"
+#include "host.h"
 
 #include <dlfcn.h>
 #include <link.h>
