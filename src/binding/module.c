@@ -217,7 +217,7 @@ static bool try_to_unload(struct binding_module *m, struct gl_unload *how, struc
 /* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true */
 static int module_unload(lua_State *L)
 {
-	static const char *const proofs[] = { "nothing", "code", "all", NULL };
+	static const char *const proofs[] = { "nothing", "all", NULL };
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),

@@ -3,15 +3,7 @@
 #ifndef GL_SLOTS_H
 #define GL_SLOTS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-/* A word of a frame of the function that lies from entry to end, and where that function goes on. */
-struct gl_slot {
-	uintptr_t entry, end, pc;
-	int64_t offset; /* of the word, from the stack pointer at pc */
-	int is_read;    /* out: may it be read before it is overwritten? */
-};
+#include "../host/runtime.h"
 
 /* Answers for each; what can't be told (capstone is not installed, the code does what no compiled code does, memory is
  * short) is a yes. */

@@ -6,6 +6,8 @@
  * keeps its place, and the arena looks for one above it. */
 #include "host.h"
 
+#include "../disasm/slots.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -106,22 +108,29 @@ static void fill_unique(struct gl_host *host)
 	char name[128];
 
 	for (int i = 0; i < 2 && rt->unique_all == NULL; i++) {
-		void **methods[] = { &rt->unique_all, &rt->unique_delete, &rt->unique_store };
-		static const char *const names[] = { "All", "CompareAndDelete", "LoadOrStore" };
-		for (size_t k = 0; k < 3; k++) {
+		void **methods[] = { &rt->unique_all, &rt->unique_delete };
+		static const char *const names[] = { "All", "CompareAndDelete" };
+		for (size_t k = 0; k < 2; k++) {
 			snprintf(name, sizeof(name), "internal/%s.(*HashTrieMap[*internal/abi.Type,interface {}]).%s",
 				 packages[i], names[k]);
 			*methods[k] = runtime_symbol(host, name, NULL, 0);
 		}
 		rt->unique_maps_indirect = i;
 	}
-	rt->unique_maps = runtime_symbol(host, "unique.uniqueMaps", NULL, 0);
+	struct gl_image_sym maps;
+	if (gl_image_lookup(host->linker.image, "unique.uniqueMaps", 17, &maps)) {
+		rt->unique_maps = (void *)maps.addr;
+		rt->unique_maps_size = (int64_t)maps.size;
+	}
 	rt->unique_cleanup_mu = runtime_symbol(host, "unique.cleanupMu", NULL, 0);
 	rt->unique_cleanup_funcs_mu = runtime_symbol(host, "unique.cleanupFuncsMu", NULL, 0);
 	rt->unique_cleanup_funcs = runtime_symbol(host, "unique.cleanupFuncs", NULL, 0);
+	rt->kind_finalizer = gl_abi_const(host->abi, "runtime._KindSpecialFinalizer");
+	rt->special_finalizer_size = (int32_t)gl_abi_struct_size(host->abi, "runtime.specialfinalizer");
 	rt->kind_cleanup = gl_abi_const(host->abi, "runtime._KindSpecialCleanup");
 	rt->special_kind = gl_abi_field(host->abi, "runtime.special", "kind");
-	rt->cleanup_funcs = gl_abi_struct_size(host->abi, "runtime.cleanupFn") > 0 ? 2 : 1;
+	int64_t words = gl_abi_struct_size(host->abi, "runtime.cleanupFn") / (int64_t)sizeof(void *);
+	rt->cleanup_funcs = words > 0 ? (int32_t)words : 1;
 }
 
 static int fill_runtime(struct gl_host *host, struct gl_error *err)
@@ -156,6 +165,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(itab_lock, "runtime.itabLock");
 	NEED(allgs, "runtime.allgs");
 	NEED(allm, "runtime.allm");
+	NEED(allp, "runtime.allp");
 	NEED(allspans, "runtime.mheap_");
 	NEED(span_of_heap, "runtime.spanOfHeap");
 	NEED(traceback_cache, "runtime.traceback_cache");
@@ -189,6 +199,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(defer_fn, "runtime._defer", "fn");
 	NEED(defer_link, "runtime._defer", "link");
 	NEED(frame_fn, "runtime.stkframe", "fn");
+	NEED(frame_continpc, "runtime.stkframe", "continpc");
 	NEED(frame_sp, "runtime.stkframe", "sp");
 	NEED(frame_varp, "runtime.stkframe", "varp");
 	NEED(frame_argp, "runtime.stkframe", "argp");
@@ -202,6 +213,17 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(mspan_state, "runtime.mspan", "state");
 	NEED(mspan_specials, "runtime.mspan", "specials");
 	NEED(special_next, "runtime.special", "next");
+	NEED(special_offset, "runtime.special", "offset");
+	NEED(func_id, "runtime._func", "funcID");
+	NEED(func_flag, "runtime._func", "flag");
+	NEED(func_name, "runtime._func", "nameOff");
+	NEED(stack_object_mask, "runtime.stackObjectRecord", "gcdataoff");
+	NEED(moduledata_gofunc, "runtime.moduledata", "gofunc");
+	NEED(moduledata_rodata, "runtime.moduledata", "rodata");
+	NEED(g_panic, "runtime.g", "_panic");
+	NEED(p_timers, "runtime.p", "timers");
+	NEED(g_sched_ctxt, "runtime.g", "sched");
+	int32_t sched_ctxt = runtime_field(abi, "runtime.gobuf", "ctxt", missing, sizeof(missing));
 #undef NEED
 	struct gl_image_sym walker;
 	if (gl_image_lookup(host->linker.image, "reflect.typesByString", 21, &walker)) {
@@ -225,10 +247,21 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	}
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
 	rt->g_sched_g += sched_g;
+	rt->g_sched_ctxt += sched_ctxt;
 	rt->g_sched_sp += sched_sp;
 	rt->unwinder_frame = abi->unwinder.frame;
 	rt->func_args = abi->func.args;
+	int heap = gl_abi_field(abi, "runtime.timers", "heap"); /* since Go 1.23 a p has a struct of timers */
+	rt->p_timers += heap > 0 ? heap : 0;
+	rt->find_reads = gl_slots_find_reads;
+	rt->func_id_async_preempt = (int32_t)gl_abi_const(abi, "FuncID_asyncPreempt");
+	rt->func_id_debug_call = (int32_t)gl_abi_const(abi, "FuncID_debugCallV2");
+	rt->func_flag_asm = (int32_t)gl_abi_const(abi, "FuncFlagAsm");
+	rt->reg_args_size = (int32_t)gl_abi_struct_size(abi, "internal/abi.RegArgs");
 	rt->stack_object_size = (int32_t)gl_abi_struct_size(abi, "runtime.stackObjectRecord");
+	/* renamed in Go 1.24 */
+	int ptrs = gl_abi_field(abi, "runtime.stackObjectRecord", "ptrBytes");
+	rt->stack_object_ptrs = ptrs >= 0 ? ptrs : gl_abi_field(abi, "runtime.stackObjectRecord", "_ptrdata");
 	rt->g_size = (int32_t)gl_abi_struct_size(abi, "runtime.g");
 	rt->mspan_index_size = rt->mspan_nelems - rt->mspan_freeindex; /* they are neighbours */
 	rt->mspan_large_type = gl_abi_field(abi, "runtime.mspan", "largeType");
@@ -245,6 +278,8 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->moduledata_etext = abi->moduledata.etext;
 	rt->moduledata_modulename = abi->moduledata.modulename;
 	rt->moduledata_ftab = abi->moduledata.ftab;
+	rt->moduledata_pclntable = abi->moduledata.pclntable;
+	rt->moduledata_funcnametab = abi->moduledata.funcnametab;
 	rt->moduledata_data = abi->moduledata.data;
 	rt->moduledata_edata = abi->moduledata.edata;
 	rt->moduledata_bss = abi->moduledata.bss;

@@ -101,7 +101,7 @@ void module_free(struct gl_module *mod); /* may be NULL */
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */
 
 /* What others still refer to of a module that goes. */
-enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
+enum what_stays { NOTHING_STAYS, STRINGS_STAY };
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
 /* What has stayed of modules so far, by address, for the trace to tell whether it is still in use; the caller's to
  * free. NULL when memory is short. */
