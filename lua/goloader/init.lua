@@ -17,14 +17,14 @@ if not loads then
   error(not file and core or ("%s was built for another Lua than this one, %s, which has no %s: make it with "
     .. "LUA_INCDIR=<where this one's lua.h is>"):format(file, _VERSION, symbol), 0)
 end
-local build = require "goloader.build"
-local cgo = require "goloader.cgo"
-local explain = require "goloader.explain"
-local instance = require "goloader.instance"
+local build = require "goloader.building.build"
+local cgo = require "goloader.building.cgo"
+local explain = require "goloader.roads.explain"
+local instance = require "goloader.building.instance"
 local jobs = require "goloader.jobs"
-local policy = require "goloader.policy"
-local road = require "goloader.road"
-local toolchain = require "goloader.toolchain"
+local policy = require "goloader.building.policy"
+local road = require "goloader.roads.road"
+local toolchain = require "goloader.building.toolchain"
 
 ---@class goloader.Error
 ---@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",

@@ -83,7 +83,7 @@ static void want_library(struct link *l, struct clib *lib)
 static struct clib *library_of(struct link *l, struct lpkg *p)
 {
 	if (p->clib == NULL && l->gom != NULL && !p->is_module) {
-		p->clib = ship_shared_library(l, p);
+		p->clib = link_shipped_library(l, p);
 	}
 	return p->clib;
 }

@@ -1,4 +1,4 @@
-/* The linker's own data: shared by the passes of src/link, and by src/module.c, which calls them in order.
+/* The linker's own data: shared by the passes of src/link, and by src/module/load.c, which calls them in order.
  *
  * One load links up to three *units*. What belongs to the module (its packages' functions, variables and types, and
  * types that mention them) is the module unit: it goes when the module goes. What belongs to the process (a type like
@@ -139,9 +139,15 @@ int link_report_unlinked(struct link *l);
 void link_free(struct link *l);
 int link_out_of_memory(struct link *l); /* marks the load as failed, returns -1 */
 
-/* ../ship.c. The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
-struct clib *ship_own_library(struct link *l);
-struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
+/* shipped.c. Opens a shipped module for a load: l's packages are its own, its other archives serve what they need. */
+int link_open_shipped(struct link *l, const char *file);
+/* The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
+struct clib *link_shipped_own_library(struct link *l);
+struct clib *link_shipped_library(struct link *l, const struct lpkg *p);
+/* Lets the libraries stay, once what they serve is published. */
+void link_keep_shipped_libraries(struct link *l);
+/* A fingerprint of 8 bytes in hexadecimal digits. */
+void link_hex(char out[17], const uint8_t fingerprint[8]);
 
 /* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
 int link_order_inits(struct link *l);

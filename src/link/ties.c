@@ -33,6 +33,27 @@ int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8
 	return 0;
 }
 
+int link_tie_own(struct link *l, struct lpkg *p)
+{
+	const uint8_t *fingerprint = lpkg_fingerprint(p);
+	struct tied_package *t = NULL;
+
+	HASH_FIND_STR(l->ties, p->path, t);
+	if (t == NULL || t->tie == TIE_OWN) {
+		return link_tie_package(l, TIE_OWN, p->path, fingerprint);
+	}
+	if (p->is_root) {
+		return gl_fail(l->err, GL_EDUPLICATE, "%s is package %s, which a module has that it is to use", p->file,
+			       p->path);
+	}
+	if (fingerprint != NULL && memcmp(fingerprint, t->fingerprint, 8) != 0) {
+		return gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the module to use has",
+			       p->file, p->path);
+	}
+	p->is_used = true;
+	return 0;
+}
+
 /* What stands before a path without being part of one: "go:itab.", "type:noalg.", "type:.eq.". */
 static struct gl_str skip_prefix(struct gl_str name)
 {

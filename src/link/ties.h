@@ -9,6 +9,7 @@
 #include "../object/object.h"
 
 struct link;
+struct lpkg;
 
 enum tie { TIE_NONE, TIE_USED, TIE_OWN };
 
@@ -24,5 +25,7 @@ struct tied_package {
 enum tie link_tie(const struct link *l, struct gl_str name);
 /* Makes it known that names which mention the package belong to the module, or to one that it uses. */
 int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8_t *fingerprint);
+/* The same of a package that the load was given: it is the module's own, or completes what a used module has of it. */
+int link_tie_own(struct link *l, struct lpkg *p);
 
 #endif

@@ -29,7 +29,7 @@ local function read_arguments(arguments)
     at = at + 1
   end
   for i = at, #arguments do rest[#rest + 1] = arguments[i] end
-  local options, first = require "goloader.flags".read(rest)
+  local options, first = require "goloader.building.flags".read(rest)
   if not options then return nil, first end
   local paths = { unpack(rest, first) }
   if not paths[1] then return nil, "nothing to build" end
@@ -40,7 +40,7 @@ end
 -- As go build names a program: after the directory, or the first file.
 local function output_name(path)
   local parts = {}
-  for part in require "goloader.toolchain".absolute(path):gmatch "[^/]+" do
+  for part in require "goloader.building.toolchain".absolute(path):gmatch "[^/]+" do
     if part == ".." then
       parts[#parts] = nil
     elseif part ~= "." then

@@ -14,7 +14,7 @@
 local lfs = require "lfs"
 
 local unpack = rawget(table, "unpack") or unpack
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolchain.absolute
 

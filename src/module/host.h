@@ -1,14 +1,12 @@
-/* The host as src/module.c and src/start.c know it. */
-#ifndef GL_START_H
-#define GL_START_H
+/* The host, as this room sees it: once started (host.c), it stays for the life of the process. */
+#ifndef GL_MODULE_HOST_H
+#define GL_MODULE_HOST_H
 
 #include <stdatomic.h>
 
-#include "host/runtime.h"
-#include "link/link.h"
+#include "../host/runtime.h"
+#include "../link/link.h"
 #include "module.h"
-#include "object/pool.h"
-#include "object/signature.h"
 
 /* What an unload must empty: the address of a type-assertion cache, and the empty cache that it starts with. */
 struct type_cache {
@@ -21,7 +19,7 @@ struct type_caches {
 	bool known;
 };
 
-/* Memory of an unloaded module whose types the garbage collector may still look at (see src/module.c, bury). */
+/* Memory of an unloaded module whose types the garbage collector may still look at (see unload.c, bury). */
 struct grave {
 	uint8_t *base;
 	size_t size;
@@ -50,6 +48,8 @@ struct gl_host {
 	struct grave *graves; /* oldest first */
 	size_t buried;        /* bytes in them */
 
+	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
+
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
 	char **unlinked; /* files of packages whose C parts the last load found not linked */
@@ -62,6 +62,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
@@ -70,31 +71,7 @@ struct gl_host {
 			 size_t nargs, int begin, int done);
 };
 
-/* ---- what loading (src/module.c) and shipping (src/ship.c) share --------------------------------------------------
- */
-
-/* What package i exports, with its types: kept from resolve to export. */
-struct exports {
-	struct gl_declarations **decls;
-	bool run; /* a program: nothing is exported, main.main is the root */
-};
-int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
-			 const struct gl_load_options *opts);
-int module_tie_package(struct link *l, struct lpkg *p);
-/* pool keeps the names of types that exports mention. */
-int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex);
-void module_root_main(struct link *l);
-void module_exports_free(struct exports *ex, uint32_t n);
 /* Tells the Go half of a variable that remembers types for ever, if the name is that of one. */
 void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr);
-/* What an earlier load or shipping left on the host for its caller is gone. */
-void module_begin(struct gl_host *host);
-void module_hand_over_wants(struct gl_host *host, struct link *l);
-
-/* Opens a shipped module for a load: l's packages are its own, its other archives serve what they need. */
-int ship_open(struct link *l, const char *file);
-/* Sets the variables that it gives values to; as to the linker, one that nobody uses is none. */
-int ship_set_strings(const struct link *l, struct gl_module *mod);
-void ship_keep_libraries(struct link *l); /* once what they serve is published */
 
 #endif

@@ -2,13 +2,13 @@
 --
 -- Every function can be called by the C API (src/call): any types, any Lua. LuaJIT has two faster roads, for which
 -- compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
--- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffiroad.lua), as do
+-- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffi.lua), as do
 -- handles' methods and fields of those (members.lua); functions that are proved to need no Go runtime take the pure
--- path (pureroad.lua).
+-- path (pure.lua).
 --
 -- Whatever is out of the ordinary goes by the C API after all, so that results and messages are the same on every road.
 
-local arrays = require "goloader.arrays"
+local arrays = require "goloader.roads.arrays"
 local core = require "goloader.core"
 
 ---@class goloader.Func  a Go function: called as one
@@ -27,10 +27,10 @@ local by_capi = Func.__call
 local faster = {}
 local has_ffi = pcall(require, "ffi")
 if has_ffi and jit.status() then
-  local ffiroad = require "goloader.ffiroad"
-  faster[1] = { name = "pure", make = require "goloader.pureroad" }
+  local ffiroad = require "goloader.roads.ffi"
+  faster[1] = { name = "pure", make = require "goloader.roads.pure" }
   faster[2] = { name = "ffi", make = ffiroad.of_function }
-  require "goloader.members"
+  require "goloader.roads.members"
 end
 
 -- When the Lua state is closed, the finalizers of others may still call it: not by what it has no more.

@@ -3,7 +3,7 @@
 -- What decides how packages are compiled is passed on to `go list`, which compiles them. The linker is replaced, so
 -- that of its flags only -X says anything here: the others are about a file that nobody writes.
 
-local absolute = require "goloader.toolchain".absolute
+local absolute = require "goloader.building.toolchain".absolute
 
 local flags = {}
 

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "error.h"
-#include "host/runtime.h"
+#include "../error.h"
+#include "../host/runtime.h"
 
 struct gl_abi;
 struct gl_arena;

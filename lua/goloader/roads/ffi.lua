@@ -3,9 +3,9 @@
 -- (src/host/enter.h, src/call/ffi.h).
 
 local ffi = require "ffi"
-local arrays = require "goloader.arrays"
+local arrays = require "goloader.roads.arrays"
 local core = require "goloader.core"
-local source = require "goloader.source"
+local source = require "goloader.roads.source"
 
 local fill, take, tests_of = source.fill, source.take, source.tests
 local Func = core.func_class()

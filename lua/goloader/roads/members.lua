@@ -1,9 +1,9 @@
 -- Handles on LuaJIT: finds their members, calls methods, and reads and sets fields, without leaving compiled traces
--- where the FFI road (ffiroad.lua) goes. What does not take it is done by the C API, as on every other Lua.
+-- where the FFI road (ffi.lua) goes. What does not take it is done by the C API, as on every other Lua.
 
 local ffi = require "ffi"
 local core = require "goloader.core"
-local ffiroad = require "goloader.ffiroad"
+local ffiroad = require "goloader.roads.ffi"
 
 local cast, type, getmetatable, tonumber = ffi.cast, type, getmetatable, tonumber
 local handles, handle_type = core.handle_class(), ffi.typeof "const struct gl_handle *"

@@ -9,7 +9,7 @@ local lfs = require "lfs"
 
 local unpack = rawget(table, "unpack") or unpack
 local core = require "goloader.core"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local read_file = toolchain.read_file
 

@@ -6,7 +6,7 @@
 -- loader.)
 
 local lfs = require "lfs"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local quote, read_file, absolute = toolchain.quote, toolchain.read_file, toolchain.absolute
 

@@ -1,4 +1,4 @@
--- Lua functions that the loader writes: what the two roads that LuaJIT compiles (ffiroad.lua, pureroad.lua) have in
+-- Lua functions that the loader writes: what the two roads that LuaJIT compiles (ffi.lua, pure.lua) have in
 -- common.
 --
 -- Between the moment that arguments are put where they are expected and that results are taken from there, Lua may run

@@ -3,7 +3,7 @@
 -- The work is done by a Go program, src/host/mkhost, which is built beside the default host. It reads what the compiler
 -- of its own Go wrote, so that a host for another Go is made by one that is built for it first.
 
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local mkhost = {}
 

@@ -16,8 +16,8 @@
 -- to another one (cmd/compile/internal/noder/import.go).
 
 local core = require "goloader.core"
-local policy = require "goloader.policy"
-local toolchain = require "goloader.toolchain"
+local policy = require "goloader.building.policy"
+local toolchain = require "goloader.building.toolchain"
 
 local unpack = rawget(table, "unpack") or unpack
 

@@ -12,8 +12,8 @@
 -- package that imports it (go list -test -deps strings shows them as "fmt [strings.test]"): these are the module's own.
 
 local lfs = require "lfs"
-local go_flags = require "goloader.flags"
-local toolchain = require "goloader.toolchain"
+local go_flags = require "goloader.building.flags"
+local toolchain = require "goloader.building.toolchain"
 
 local quote, read_file = toolchain.quote, toolchain.read_file
 
@@ -44,7 +44,7 @@ end
 
 -- Makes an executable that calls a function of this file with a table, and with its own arguments.
 local function write_program(path, launcher, name, config)
-  local chunk = ("package.path, package.cpath = %q, %q\nreturn require('goloader.test').%s(%s, ...)\n"):format(
+  local chunk = ("package.path, package.cpath = %q, %q\nreturn require('goloader.command.test').%s(%s, ...)\n"):format(
     package.path, package.cpath, name, serialize(config))
   local ok, output = toolchain.start({ "cp", "--", launcher, path }, { merge = true }):wait()
   local f, why = io.open(path, "ab")
@@ -221,7 +221,7 @@ local function link_c(tools, objects, library)
     if #package.members > 0 then with_c[#with_c + 1] = file end
   end
   if #with_c == 0 then return nil end
-  return require "goloader.cgo".link(tools, with_c, function(file)
+  return require "goloader.building.cgo".link(tools, with_c, function(file)
     local ok, output = toolchain.start({ "cp", "--", file, library }, { merge = true }):wait()
     if not ok then return nil, { code = "io", message = (output:gsub("%s+$", "")) } end
     return library
