@@ -94,7 +94,7 @@ for way, build in pairs {
           local inner = assert(host:build(dir .. "/inner"))
           local work = inner.Work(3)
           assert(inner:unload())
-          local unloaded, why = outer:unload()
+          local unloaded, _, why = outer:unload()
           assert(not unloaded and why.code == "busy")
           reasons[#reasons + 1] = why.message
           collectgarbage()

@@ -97,15 +97,15 @@ end
 ---@param module goloader.Module
 ---@param strings table<string, string>  values of variables, as the linker's -X gives them
 ---@param words string[]  os.Args
----@return goloader.Error|integer err  or the status, where the process can't be ended from Lua
+---@return string|integer message  or the status, where the process can't be ended from Lua
 function cli.run_program(module, strings, words)
   for variable, value in pairs(strings) do
-    local ok, err = module:set_string(variable, value)
+    local ok, message, err = module:set_string(variable, value)
     -- as to the linker, a variable that nobody uses is none
-    if not ok and err.code ~= "missing" then return err end
+    if not ok and err.code ~= "missing" then return message end
   end
-  local ok, err = module:run_main(words)
-  if not ok then return err end
+  local ok, message = module:run_main(words)
+  if not ok then return message end
   return exit_now(0)
 end
 
