@@ -220,6 +220,7 @@ struct linker {
 	struct lpkg *archives;             /* by path */
 	struct known_sym *resident[2];     /* by name, per want_abi */
 	struct resident_package *resident_packages; /* by path */
+	struct other_builds *other_builds;          /* by path */
 	uint32_t searches;                          /* of fingerprints, so far */
 };
 
@@ -352,6 +353,8 @@ int link_report_unlinked(struct link *l);
 void link_free(struct link *l);
 int link_out_of_memory(struct link *l); /* marks the load as failed, returns -1 */
 
+enum { LONGEST_IMPORT = 1000 }; /* bytes of an import path */
+
 /* packages.c. What names tell. */
 enum section link_section(const struct gl_abi *abi, uint8_t type);
 /* Must the process have but one of it? Descriptors are compared by address, and so are itabs, which the compiler makes
@@ -397,6 +400,15 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct g
 /* Fails with GL_EMISMATCH, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);
+
+/* builds.c. Other builds of packages that the host has. file is the package's archive in one of them. */
+int linker_add_build(struct linker *linker, const char *import_path, const char *file, struct gl_error *err);
+/* The names in the build of a package, its path spelled plainly, that has this fingerprint; NULL: nobody told of it. */
+const struct gl_symnames *linker_find_build(struct linker *linker, const char *path, const uint8_t fingerprint[8]);
+/* The fingerprint of the package wanted, as that build or what it imports was compiled with it; NULL when they do not
+ * tell. A search comes by each build once; its number is the next of linker->searches. */
+const uint8_t *linker_search_build(struct linker *linker, const char *path, const uint8_t fingerprint[8],
+				   const char *wanted, uint32_t search);
 
 /* clib.c. The C parts of packages: a shared library that the C linker has made of them. */
 struct clib *clib_open(const char *file, struct gl_error *err);

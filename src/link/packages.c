@@ -352,7 +352,6 @@ static char *path_to_prefix(const char *path)
 	return out;
 }
 
-enum { LONGEST_IMPORT = 1000 };
 
 /* What obj's import number i is called in symbol names; longer ones than any file system can hold are left alone. */
 static struct gl_str import_path(const struct gl_object *obj, uint32_t i, char buf[3 * LONGEST_IMPORT + 1])
@@ -560,6 +559,7 @@ static const uint8_t *fingerprint_of(struct link *l, struct lobj *obj, const cha
 	}
 	for (uint32_t i = 0; i < n && found == NULL; i++) {
 		struct gl_str lib = import_path(obj->obj, i, buf);
+		const uint8_t *imported = gl_object_autolib_fingerprint(obj->obj, i);
 		struct lpkg *p = NULL;
 		for (uint32_t j = 0; j < l->npackages && p == NULL; j++) {
 			p = str_is(lib, l->packages[j].path) ? &l->packages[j] : NULL;
@@ -568,9 +568,16 @@ static const uint8_t *fingerprint_of(struct link *l, struct lobj *obj, const cha
 			continue; /* it imports nothing that the host lacks */
 		}
 		p = p != NULL ? p : link_open_archive(l, lib);
-		if (p != NULL && p->search != search && p->nobjs > 0) {
-			p->search = search;
-			found = fingerprint_of(l, &p->objs[0], path, search);
+		const uint8_t *have = p == NULL ? NULL : lpkg_fingerprint(p);
+		if (have != NULL && same_fingerprint(have, imported)) {
+			if (p->search != search && p->nobjs > 0) {
+				p->search = search;
+				found = fingerprint_of(l, &p->objs[0], path, search);
+			}
+		} else if (lib.n <= LONGEST_IMPORT) {
+			char plain[LONGEST_IMPORT + 1];
+			link_plain_path(lib, plain);
+			found = linker_search_build(l->linker, plain, imported, path, search);
 		}
 	}
 	return found;
@@ -592,8 +599,7 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *const_obj, st
 			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
 		}
 	}
-	struct lpkg *p = path.n > LONGEST_IMPORT ? NULL : link_archive(l, path);
-	if (p == NULL || p->names_failed) {
+	if (path.n > LONGEST_IMPORT) {
 		return none;
 	}
 	char plain[LONGEST_IMPORT + 1];
@@ -602,11 +608,17 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *const_obj, st
 	if (fingerprint == NULL) {
 		return none;
 	}
-	if (p->names == NULL && (p->names = gl_symnames_open(p->file, l->linker->abi, &ignored)) == NULL) {
-		p->names_failed = true;
-		return none;
+	struct lpkg *p = link_archive(l, path);
+	if (p != NULL && p->names == NULL && !p->names_failed) {
+		p->names = gl_symnames_open(p->file, l->linker->abi, &ignored);
+		p->names_failed = p->names == NULL;
 	}
-	return gl_symnames_get(p->names, fingerprint, ref.sym);
+	struct gl_str name = p == NULL || p->names == NULL ? none : gl_symnames_get(p->names, fingerprint, ref.sym);
+	if (name.n > 0) {
+		return name;
+	}
+	const struct gl_symnames *names = linker_find_build(l->linker, plain, fingerprint);
+	return names == NULL ? none : gl_symnames_get(names, fingerprint, ref.sym);
 }
 
 struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref)
