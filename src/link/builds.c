@@ -5,6 +5,8 @@
  * against such a build is bound to the host's own symbols by name. The names are found where the numbers were given:
  * in the archives of that build, of which nothing else is used.
  */
+#include "builds.h"
+
 #include "link.h"
 
 #include <stdlib.h>

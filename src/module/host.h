@@ -19,12 +19,13 @@ struct type_caches {
 	bool known;
 };
 
-/* Memory of an unloaded module whose types the garbage collector may still look at (see unload.c, bury). */
-struct grave {
+/* Memory of an unloaded module (memory.c): that the garbage collector may still look at, or that somebody still refers
+ * to. */
+struct remains {
 	uint8_t *base;
 	size_t size;
-	uint64_t gc; /* collections that had ended when the module went */
-	struct grave *next;
+	uint64_t gc; /* collections that had ended when it was no longer needed */
+	struct remains *next;
 };
 
 struct gl_host {
@@ -45,8 +46,12 @@ struct gl_host {
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
 
-	struct grave *graves; /* oldest first */
-	size_t buried;        /* bytes in them */
+	struct remains *resting; /* until the collector has forgotten it; oldest first */
+	struct remains **end_of_resting;
+	size_t resting_bytes;
+	struct remains *kept; /* constant data that somebody refers to */
+
+	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
 
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
@@ -60,6 +65,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
