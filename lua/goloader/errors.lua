@@ -20,6 +20,7 @@ local core = require "goloader.core"
 ---  "panic", "type", "closed", "timeout"; "compile", "toolchain", "policy"; "go" for an error that a Go function
 ---  returned, "lua" for one that Lua code of the user's raised or returned, in a routes file say
 ---@field message string  one line; tracebacks and a compiler's messages follow it
+---@field bare true|nil  with code "compile": the message lacks the heading that the go command writes
 ---@field packages string[]|nil  import paths that have no archive, when code is "missing"
 ---@field other_version true|nil  the process has another version of a package that the module shares
 ---@field type string|nil  Go type of the error, when code is "go"

@@ -75,6 +75,24 @@ local function add_archive(self, import_path, file, version)
   return true
 end
 
+-- Names to the host the archives of what a build imports.
+local function add_archives(self, archives)
+  for path, archive in pairs(archives) do
+    local ok, err = add_archive(self, path, archive.file, archive.version)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- Names to the host other builds of its packages.
+local function add_builds(self, builds)
+  for path, file in pairs(builds or {}) do
+    local ok, err = self.core:add_build(path, file)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
 --- The Go toolchain of this host's version.
 ---@return goloader.Toolchain|nil
 ---@return string|nil message
@@ -233,6 +251,8 @@ end
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 ---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
+---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
+---  of the standard library than the host has: with other flags for all packages, say
 
 -- The files of a load as tables, and their names.
 local function read_files(files, package)
@@ -272,7 +292,8 @@ function Host:load(files, options)
     if not ok then return fail(why) end
   end
   local loaded
-  loaded, err = load_files(self, list, options, uses, check)
+  loaded, err = add_builds(self, options.builds)
+  if loaded then loaded, err = load_files(self, list, options, uses, check) end
   if not loaded then return fail(err) end
   return module.new(loaded, name, size_of(list))
 end
@@ -301,12 +322,12 @@ local function compile(self, paths, options, judges)
   while options.pause and not under_way:done() do options.pause() end
   built, err = under_way:wait()
   if not built then return nil, err end
-  for path, archive in pairs(built.archives) do
-    local ok, why = add_archive(self, path, archive.file, archive.version)
-    if not ok then
-      built:remove()
-      return nil, why
-    end
+  local ok
+  ok, err = add_archives(self, built.archives)
+  if ok then ok, err = add_builds(self, built.builds) end
+  if not ok then
+    built:remove()
+    return nil, err
   end
   return built
 end
