@@ -64,9 +64,9 @@ for way, build in pairs {
     it("is found by goloader.host()", function()
       local status, out, errors = run(program, "", script("finds", [[
         print(goloader.host_path(), host:info().path, goloader.host { path = goloader.host_path() } == host)
-        print(goloader.host { path = "/some/other.so" })
+        print((select(2, goloader.host { path = "/some/other.so" })))
       ]]))
-      assert.equal(("%s\t%s\ttrue\nnil\tthis process has a host already, %s: a process can have one Go runtime\n")
+      assert.equal(("%s\t%s\ttrue\nthis process has a host already, %s: a process can have one Go runtime\n")
         :format(program, program, program) .. "all files have run\n", out, errors)
       assert.equal(7, status)
     end)
