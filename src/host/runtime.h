@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x2f486dcffc5090b3)
+#define GL_HOST_PROTOCOL UINT64_C(0x53932d259b50a6b5)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -85,6 +85,17 @@ struct gl_runtime {
 	int32_t special_kind;
 	int32_t cleanup_funcs;        /* of a cleanup: 1, since Go 1.26 2 */
 	int32_t unique_maps_indirect; /* Go 1.23: a pointer to the map */
+};
+
+/* A program that is to be run. */
+struct gl_program {
+	void **init_funcs, **init_tasks;
+	size_t ninit_funcs, ninit_tasks;
+	void *main; /* the code that its goroutine starts with */
+	const char *const *args;
+	size_t nargs;
+	int32_t *system_threads, *system_goroutines; /* runtime.sched's nmsys and ngsys; NULL where this Go has none */
+	int32_t idle_threads; /* threads that the runtime counts and that will never do anything */
 };
 
 /* A unit's memory, as retire sees it. */
