@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
@@ -61,6 +62,7 @@ var program struct {
 	ready  chan unsafe.Pointer // takes the descriptor of the goroutine that is to run it
 	begin  chan struct{}       // is closed when that may begin
 	thread unsafe.Pointer      // what the runtime knows of the thread that it begins on: its m
+	stack  uintptr             // where the scheduler's frames begin on that thread
 }
 
 // The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
@@ -86,11 +88,13 @@ func afterMain() {
 	syscall.Exit(0)
 }
 
-// lockThread locks this thread to another goroutine than the one that runs on it, which is waiting. The thread's m keeps
-// the count of locks that the call from C has made it begin with (runtime.cgocallbackg): beforeMain counts it down.
+// lockThread locks this thread to another goroutine than the one that runs on it, which is waiting.
 //
 // The thread goes on with this goroutine, which is another thread's from now on, until that blocks. Then the scheduler
 // finds that the thread has a goroutine of its own, and lets it wait for that (runtime.schedule, stoplockedm).
+//
+// A thread whose goroutine ends while it is locked ends, too: it goes back to where its scheduler's stack began
+// (runtime.gdestroy). This one began in C. As the main thread of a process can't end, it goes on with other goroutines.
 func lockThread(gp unsafe.Pointer) {
 	self := enter.G()
 	mp := *at[unsafe.Pointer](self, offsets.gM)
@@ -98,8 +102,23 @@ func lockThread(gp unsafe.Pointer) {
 	*at[uintptr](self, offsets.gLockedm) = 0
 	*at[uintptr](mp, offsets.mLockedg) = uintptr(gp)
 	*at[uintptr](gp, offsets.gLockedm) = uintptr(mp)
+	*at[uint32](mp, offsets.mLockedInt) = 1 // it counted calls from C: this and, since crossed lets it be, one before
+	const sp, pc = 0, 8 // of a gobuf
+	g0 := *at[unsafe.Pointer](mp, offsets.mG0)
+	*at[uintptr](g0, int(rt.g_sched_g)) = uintptr(g0)
+	*at[uintptr](g0, offsets.gSched+pc) = reflect.ValueOf(keepThread).Pointer()
+	program.stack = *at[uintptr](g0, offsets.gSched+sp)
 	program.thread = mp
 	procUnpin()
+}
+
+// keepThread is where the main thread goes on whose goroutine has ended while it was locked to it. It runs on the thread's
+// own stack.
+//
+//go:nosplit
+func keepThread() {
+	*at[uintptr](enter.G(), offsets.gSched) = program.stack // runtime.gogo has cleared it
+	funcOf[func()](&rt.schedule)()
 }
 
 // unlockThread is runtime.unlockOSThread.

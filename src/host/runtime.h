@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x53932d259b50a6b5)
+#define GL_HOST_PROTOCOL UINT64_C(0x5831210fae7c2fd5)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -25,6 +25,7 @@ struct gl_runtime {
 	void *lock, *unlock;                    /* func(*mutex) */
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
 	void *do_init;                          /* doInit1: func(*initTask) */
+	void *schedule;                         /* func() */
 	void *setsig, *sighandler;              /* func(uint32, uintptr); the handler, which setsig takes */
 	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
 	/* an object's pointers: (*mspan).typePointersOfUnchecked, or before Go 1.22 heapBitsForAddr; then .next of what

@@ -138,6 +138,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(stop_the_world, "runtime.stopTheWorldGC");
 	NEED(start_the_world, "runtime.startTheWorldGC");
 	NEED(do_init, "runtime.doInit1");
+	NEED(schedule, "runtime.schedule");
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
 	NEED(get_stack_map, "runtime.(*stkframe).getStackMap");
