@@ -9,7 +9,8 @@
 #   make soak [CALLS=1e9]     calls of every kind, mixed; fails when resident memory grows
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
-#   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
+#   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
+#                             packages' own tests, natively and through goloader test, into spec/conformance/packages.md
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
 #   make deps, make clean
 
@@ -164,12 +165,13 @@ conformance-all: deps
 
 packages: deps
 	@$(MAKE) --no-print-directory all
-	@GOROOT_DIR=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
+	@GOROOT_DIR=$(GOROOT_DIR) FLAGS='$(FLAGS)' RESUME='$(RESUME)' JOBS='$(JOBS)' \
+		$(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
 
 # Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.
 FUZZ_TIME ?= 60
 FUZZERS := $(patsubst spec/fuzz/%.c,build/fuzz/%,$(wildcard spec/fuzz/*_fuzz.c))
-FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c
+FUZZED := $(wildcard src/object/*.c src/abi/*.c src/disasm/*.c) src/error.c src/grow.c
 
 build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/*.h) Makefile
 	@mkdir -p $(@D)
@@ -212,8 +214,8 @@ BINDIR ?= /usr/local/bin
 rock: build/lib/goloader/core.so build/bin/goloader default-host
 
 install: rock
-	install -d $(DESTDIR)$(LUADIR)/goloader $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
-	install -m 644 lua/goloader/*.lua $(DESTDIR)$(LUADIR)/goloader
+	install -d $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
+	cd lua/goloader && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(LUADIR))/goloader/{} \;
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host

@@ -1,5 +1,5 @@
 -- Reading the head of a Go file: it decides whether the compiler can run at once.
-local build = require "goloader.build"
+local build = require "goloader.building.build"
 
 local function head(text)
   return build.read_head(text)

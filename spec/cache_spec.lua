@@ -1,4 +1,4 @@
-local cache = require "goloader.cache"
+local cache = require "goloader.routes.cache"
 
 describe("a duration", function()
   it("is a number of seconds or a text with units", function()

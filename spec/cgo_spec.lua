@@ -292,7 +292,7 @@ describe("C parts that can't be linked", function()
 
   it("name the compiler that is not there", function()
     local files = {}
-    local built = assert(assert(require "goloader.build".start(support.tools(), source)):wait())
+    local built = assert(assert(require "goloader.building.build".start(support.tools(), source)):wait())
     for i, file in ipairs(built.files) do files[i] = ("%q"):format(file.file) end
     local status, out = support.lua(([[
       local host = assert(require "goloader".host())

@@ -1,6 +1,6 @@
 -- Bad input: each is nil and an error of one clear line, or a Lua error of one; and nothing stays behind.
 local goloader = require "goloader"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 local support = require "spec.support"
 
 local host, good, bytes
@@ -240,7 +240,7 @@ func B() int { return first() + second() }
     support.write("gone/go.mod", "module example.test/gone\n\ngo 1.21\n")
     support.write("gone/dep/dep.go", "package dep\n\n//go:noinline\nfunc F() int { return 1 }\n")
     support.write("gone/gone.go", 'package gone\n\nimport "example.test/gone/dep"\n\nfunc F() int { return dep.F() }\n')
-    local build = require "goloader.build"
+    local build = require "goloader.building.build"
     local objects = assert(assert(build.start(support.tools(), support.tmpdir() .. "/gone")):wait())
     local err = refused(objects.files[#objects.files].file, "missing", "example.test/gone/dep.F", "example.test/gone.F")
     assert.same({ "example.test/gone/dep" }, err.packages)

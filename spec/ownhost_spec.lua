@@ -1,7 +1,7 @@
 -- Hosts that users make: goloader host.
 local lfs = require "lfs"
 local support = require "spec.support"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local quote = toolchain.quote
 local checked = "GOGC=1 GODEBUG=gccheckmark=1,clobberfree=1,invalidptr=1 GOTRACEBACK=system "

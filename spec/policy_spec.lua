@@ -1,6 +1,6 @@
 -- Import policies: what a module may import is decided before anything of it is compiled or loaded.
-local build = require "goloader.build"
-local policy = require "goloader.policy"
+local build = require "goloader.building.build"
+local policy = require "goloader.building.policy"
 local support = require "spec.support"
 
 local host = support.host()

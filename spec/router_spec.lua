@@ -2,7 +2,7 @@
 -- test. That the real host fits is shown by the example and by the specs of the whole path.
 
 local router = require "goloader.router"
-local slots = require "goloader.slot"
+local slots = require "goloader.routes.slot"
 
 local written = {}
 

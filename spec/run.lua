@@ -13,7 +13,7 @@
 -- Go's own test programs run on their hosts, as they do on the Go at hand, GOROOT_DIR. CONFORMANCE=all: there all do.
 
 local lfs = require "lfs"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local TIMEOUT = tonumber(os.getenv "TEST_TIMEOUT") or 900 -- seconds for one suite
 local quote = toolchain.quote

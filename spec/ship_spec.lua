@@ -1,7 +1,7 @@
 -- Shipping a module: the file, what a process makes of it that has nothing else, and what can be wrong with it.
 local goloader = require "goloader"
 local support = require "spec.support"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local source = "spec/testdata/ship"
 

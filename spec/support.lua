@@ -2,7 +2,7 @@
 
 local lfs = require "lfs"
 local goloader = require "goloader"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local support = {}
 

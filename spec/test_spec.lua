@@ -1,6 +1,6 @@
 -- goloader test: the same as go test, in every line.
 local support = require "spec.support"
-local toolchain = require "goloader.toolchain"
+local toolchain = require "goloader.building.toolchain"
 
 local source = "spec/testdata/suite"
 

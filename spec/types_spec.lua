@@ -63,7 +63,7 @@ describe("several packages as one module", function()
 
   it("can be given as objects in any order", function()
     local tools = support.tools()
-    local build = require "goloader.build"
+    local build = require "goloader.building.build"
     local objects = assert(assert(build.start(tools, "spec/testdata/order")):wait())
     assert.equal(3, #objects.files)
     local reversed = {}

@@ -1,6 +1,6 @@
 -- Modules that use other modules: one type, one variable, whoever brought it.
 local goloader = require "goloader"
-local build = require "goloader.build"
+local build = require "goloader.building.build"
 local support = require "spec.support"
 
 local source = "spec/testdata/uses/"

@@ -1,5 +1,5 @@
 local lfs = require "lfs"
-local watch = require "goloader.watch"
+local watch = require "goloader.routes.watch"
 
 describe("a watch", function()
   local folder

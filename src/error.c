@@ -14,6 +14,17 @@ int gl_fail(struct gl_error *err, enum gl_code code, const char *fmt, ...)
 	return -1;
 }
 
+int gl_out_of_memory(struct gl_error *err, const char *doing, ...)
+{
+	char text[4096];
+	va_list ap;
+
+	va_start(ap, doing);
+	vsnprintf(text, sizeof(text), doing, ap);
+	va_end(ap);
+	return gl_fail(err, GL_ENOMEM, "out of memory while %s", text);
+}
+
 const char *gl_code_name(enum gl_code code)
 {
 	switch (code) {

@@ -31,6 +31,10 @@ struct gl_error {
  * `return gl_fail(err, …)` reads well. */
 int gl_fail(struct gl_error *err, enum gl_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The message for memory that is short: gl_out_of_memory(err, "noting exports") is "out of memory while noting
+ * exports". Sets GL_ENOMEM and returns -1. */
+int gl_out_of_memory(struct gl_error *err, const char *doing, ...) __attribute__((format(printf, 2, 3)));
+
 /* The code's name as Lua sees it in `err.code`: "mismatch", "missing", … */
 const char *gl_code_name(enum gl_code code);
 

@@ -30,7 +30,7 @@ Build flags are those of go build, such as -tags, -gcflags, -trimpath, -cover, -
 -- Splits the arguments as the go command does: flags, what to run (one directory, or all leading Go files or objects),
 -- and the program's own arguments, which are not looked at.
 local function split_run(arguments)
-  local options, at = require "goloader.flags".read(arguments)
+  local options, at = require "goloader.building.flags".read(arguments)
   if not options then return nil, at and ("goloader run: %s\n"):format(at) end
   local paths = { arguments[at] }
   at = at + 1
@@ -63,7 +63,7 @@ local function apply_debug_directives(paths)
     local manifest = require "goloader".manifest(paths[1])
     settings = { manifest and manifest.godebug }
   else
-    settings = require "goloader.build".debug_settings(paths)
+    settings = require "goloader.building.build".debug_settings(paths)
   end
   if #settings == 0 then return true end
   local value, given = table.concat(settings, ","), os.getenv "GODEBUG" or ""
@@ -73,7 +73,7 @@ local function apply_debug_directives(paths)
   ffi.cdef "int setenv(const char *, const char *, int); int execv(const char *, const char **);"
   ffi.C.setenv("GODEBUG", given == "" and value or value .. "," .. given, 1)
   local words = {}
-  for word in require "goloader.toolchain".read_file "/proc/self/cmdline":gmatch "([^%z]*)%z" do
+  for word in require "goloader.building.toolchain".read_file "/proc/self/cmdline":gmatch "([^%z]*)%z" do
     words[#words + 1] = word
   end
   -- filled with NULLs, of which one stays: initialised by a table, an array has anything behind that
@@ -115,10 +115,10 @@ local function start_build(goloader, paths, options)
   local path, err = goloader.host_path()
   if not path then return nil, err end
   local tools
-  tools, err = require "goloader.toolchain".find(path)
+  tools, err = require "goloader.building.toolchain".find(path)
   if not tools then return nil, err end
   options.private = true
-  return require "goloader.build".start(tools, paths, options)
+  return require "goloader.building.build".start(tools, paths, options)
 end
 
 function cli.run(arguments)
@@ -150,13 +150,14 @@ function cli.run(arguments)
   end
   if host then
     local files = objects and objects.files or paths
-    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other" })
+    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other",
+      builds = objects and objects.builds })
   end
   if objects then objects:remove() end
   if not module then return complain(err) end
 
   local name = program_name(paths)
-  local script = require "goloader.again".script(name, paths, #rest)
+  local script = require "goloader.command.again".script(name, paths, #rest)
   local status = cli.run_program(module, options.strings, { script or name, unpack(rest) })
   return type(status) == "number" and status or complain(status)
 end
@@ -199,7 +200,7 @@ local function load_objects(goloader, arguments, objects)
   local host, err = goloader.host { desc = arguments.desc }
   if not host then return nil, err end
   local module
-  module, err = host:load(objects.files)
+  module, err = host:load(objects.files, { builds = objects.builds })
   objects:remove()
   return module, err
 end
@@ -254,7 +255,7 @@ end
 -- A host's description is written by the Go program that was built beside it.
 function cli.describe(arguments)
   local goloader = require "goloader"
-  local toolchain = require "goloader.toolchain"
+  local toolchain = require "goloader.building.toolchain"
   local default, err = goloader.default_host()
   if not default then return complain(err) end
   local describe = default:match "^(.*)/[^/]*$" .. "/tools/describe"
@@ -266,7 +267,7 @@ function cli.describe(arguments)
 end
 
 function cli.host(arguments)
-  local status, err = require "goloader.mkhost".run(arguments)
+  local status, err = require "goloader.command.mkhost".run(arguments)
   return status or complain(err)
 end
 
@@ -274,7 +275,7 @@ function cli.info(arguments)
   if arguments.file then
     local manifest, why = require "goloader".manifest(arguments.file)
     if not manifest then return complain(why) end
-    io.write(require "goloader.ship".text(manifest), "\n")
+    io.write(require "goloader.command.ship".text(manifest), "\n")
     return 0
   end
   local host, err = require "goloader".host()
@@ -291,7 +292,7 @@ end
 function cli.version()
   local goloader = require "goloader"
   local path = goloader.host_path()
-  local note = path and require "goloader.toolchain".read_file(path .. ".goroot")
+  local note = path and require "goloader.building.toolchain".read_file(path .. ".goroot")
   local version = note and note:match "\n([^\n]+)" or "none built"
   local lua = rawget(_G, "jit") and jit.version or _VERSION
   io.write(("goloader %s, host %s, %s\n"):format(goloader.version, version, lua))
@@ -333,9 +334,9 @@ end
 ---@return integer status
 function cli.main(argv)
   if argv[1] == "run" then return cli.run { unpack(argv, 2) } end
-  if argv[1] == "build" then return require "goloader.ship".main { unpack(argv, 2) } end
+  if argv[1] == "build" then return require "goloader.command.ship".main { unpack(argv, 2) } end
   if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
-  if argv[1] == "test" then return require "goloader.test".main { unpack(argv, 2) } end
+  if argv[1] == "test" then return require "goloader.command.test".main { unpack(argv, 2) } end
   local arguments = parse(argv)
   return cli[arguments.command](arguments)
 end

@@ -16,9 +16,9 @@
 -- Addresses live in a tree by their segments. A literal segment wins over :name, and :name over *rest; the search turns
 -- back where the better branch leads nowhere, so the order of declarations never matters.
 
-local cache = require "goloader.cache"
-local slots = require "goloader.slot"
-local watch = require "goloader.watch"
+local cache = require "goloader.routes.cache"
+local slots = require "goloader.routes.slot"
+local watch = require "goloader.routes.watch"
 
 local M = {}
 

@@ -6,7 +6,7 @@
 
 #include "../call/call.h"
 #include "../error.h"
-#include "../module.h"
+#include "../module/module.h"
 
 /* Pushes nil and the error. */
 int binding_fail(lua_State *L, const struct gl_error *err);

@@ -30,7 +30,7 @@ void binding_push_func(lua_State *L, int module, size_t i)
 	lua_setuservalue(L, -2);
 }
 
-/* Known by its mark, for each may have a metatable of its own (lua/goloader/road.lua); and that is quicker, too. */
+/* Known by its mark, for each may have a metatable of its own (lua/goloader/roads/road.lua); that is quicker, too. */
 static struct binding_func *check_func(lua_State *L)
 {
 	struct binding_func *f = lua_touserdata(L, 1);

@@ -1,5 +1,5 @@
 /* FFI arrays as arguments: `double[n]`, `uint8_t[n]` and their like, as LuaJIT programs hold many numbers. What a cdata
- * is only Lua can tell, so it is asked (lua/goloader/arrays.lua). */
+ * is only Lua can tell, so it is asked (lua/goloader/roads/arrays.lua). */
 #include <stdio.h>
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 
 #include "../error.h"
-#include "../module.h"
+#include "../module/module.h"
 #include "lua_compat.h"
 
 /* The Go half of calls: its entry points and the memory that streams lie in. One per host and Lua state. */

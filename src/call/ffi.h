@@ -1,7 +1,7 @@
 /* The FFI road: calls that LuaJIT compiles into its traces.
  *
- * A Lua C function ends a trace; a call by FFI does not. So Lua itself (lua/goloader/ffiroad.lua) puts the arguments of
- * a function of numbers, booleans, strings and byte slices into a struct gl_ffi_call and calls one C function, which
+ * A Lua C function ends a trace; a call by FFI does not. So Lua itself (lua/goloader/roads/ffi.lua) puts the arguments
+ * of a function of numbers, booleans, strings and byte slices into a struct gl_ffi_call and calls one C function, which
  * enters Go the short way (src/host/enter.h). What can't be said in that struct (an argument of the wrong type, an
  * error, a panic, an integer that no number holds) is left to the C API road: its answers and its messages are the
  * same. */

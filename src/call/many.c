@@ -1,5 +1,5 @@
-/* Many calls of one function in one crossing: fn:map and fn:each (lua/goloader/road.lua). Arguments of all calls are
- * one stream, and so are their results; Go makes the calls in between, one after the other. */
+/* Many calls of one function in one crossing: fn:map and fn:each (lua/goloader/roads/road.lua). Arguments of all calls
+ * are one stream, and so are their results; Go makes the calls in between, one after the other. */
 #include "../host/many.h"
 
 #include <stdarg.h>

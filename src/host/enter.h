@@ -1,5 +1,5 @@
 /* The short way from C into Go (src/host/enter.go, src/host/internal/enter/cross.go), and the calls that take it from
- * machine code that LuaJIT has compiled (src/call/ffi.c, lua/goloader/ffiroad.lua). */
+ * machine code that LuaJIT has compiled (src/call/ffi.c, lua/goloader/roads/ffi.lua). */
 #ifndef GL_HOST_ENTER_H
 #define GL_HOST_ENTER_H
 
@@ -70,7 +70,7 @@ union gl_ffi_word {
 	const char *s;
 };
 
-/* One function's calls from one Lua state. lua/goloader/ffiroad.lua declares how it begins to LuaJIT, too. */
+/* One function's calls from one Lua state. lua/goloader/roads/ffi.lua declares how it begins to LuaJIT, too. */
 struct gl_ffi_call {
 	/* a float, or an integer or bool of which Lua has made sure that it fits; of a string two words, address and
 	 * length; nothing where ints has them already */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #include "../../disasm/prove.h"
-#include "../../module.h"
+#include "../../module/module.h"
 
 enum gl_pure_status {
 	GL_PURE_DONE,
@@ -30,7 +30,7 @@ enum gl_pure_status {
 	GL_PURE_CLOSED, /* the module was unloaded */
 };
 
-/* What a call leaves behind. LuaJIT knows this layout (lua/goloader/pureroad.lua). */
+/* What a call leaves behind. LuaJIT knows this layout (lua/goloader/roads/pure.lua). */
 struct gl_cell {
 	uint64_t status;     /* set by a call that fails, never cleared by one that does not */
 	uint32_t busy;       /* Lua's: what a call left here is still being taken */

@@ -1,0 +1,244 @@
+--- The C parts of packages: from the objects that cgo and the C compiler have left in Go's archives to a shared library
+-- that can be loaded (src/link/clib.c says what for).
+--
+-- All packages that need each other go into one library, as they would into one program. Of its symbols nobody sees any
+-- but those that Go refers to. What C calls of Go has no address yet, so each such function gets a jump through a
+-- table, which the library's loader fills in. The same library serves any process then, and is kept in a cache.
+
+local lfs = require "lfs"
+
+local unpack = rawget(table, "unpack") or unpack
+local core = require "goloader.core"
+local toolchain = require "goloader.building.toolchain"
+
+local read_file = toolchain.read_file
+
+local cgo = {}
+
+-- What C calls of the runtime: cmd/cgo's own code (cmd/cgo/out.go), SWIG's, and what runtime/cgo promises to C
+-- (runtime/cgo/libcgo.h). Whether the host has it all depends on its Go.
+local runtime_functions = {
+  "crosscall2", "_cgo_get_context_function", "_cgo_panic", "_cgo_release_context", "_cgo_topofstack",
+  "_cgo_wait_runtime_init_done",
+}
+
+local link_flags = {
+  "-shared", "-Wl,-z,now", "-Wl,-z,relro", "-Wl,-z,noexecstack",
+  "-Wl,-S", -- debugging information of a file that is gone helps nobody
+  "-Wl,-Bsymbolic", -- a namesake in the program that loads the library must not come between
+}
+
+-- Flags for a program's last link that a shared library can't have.
+local not_shared = {}
+for flag in ("-static -static-pie -pie -no-pie -rdynamic -Wl,-E -Wl,--export-dynamic -Wl,-z,defs"):gmatch "%S+" do
+  not_shared[flag] = true
+end
+
+-- Signs that an object was compiled from C++ (Itanium ABI: operator new and delete, exceptions, names in std).
+local cxx_signs = { "__gxx_personality_v0", "_Znwm", "_ZdlPv", "_ZSt", "_ZNSt", "_ZNKSt", "__cxa_guard_acquire" }
+
+local function is_cxx(data)
+  for _, sign in ipairs(cxx_signs) do
+    if data:find(sign, 1, true) then return true end
+  end
+  return false
+end
+
+-- ---- files --------------------------------------------------------------------------------------------------------
+
+local function write_file(path, data)
+  local f, why = io.open(path, "wb")
+  local ok
+  if f then
+    ok, why = f:write(data)
+    ok = f:close() and ok
+  end
+  if not ok then return nil, { code = "io", message = ("%s can't be written: %s"):format(path, why) } end
+  return true
+end
+
+-- ---- what is to be linked -----------------------------------------------------------------------------------------
+
+---@class goloader.cgo.Parts
+---@field package members string[]  C objects, as they are
+---@field package exports string[]  what C refers to and Go defines
+---@field package visible string[]  what others than the library itself refer to
+---@field package ldflags string[]
+---@field package cxx boolean
+
+-- Reads the C parts of packages.
+local function read_parts(files)
+  local parts = { members = {}, exports = {}, visible = {}, ldflags = {}, cxx = false }
+  local function append(to, from)
+    for _, word in ipairs(from) do to[#to + 1] = word end
+  end
+  for _, file in ipairs(files) do
+    local package, err = core.cgo(file)
+    if not package then return nil, err end
+    append(parts.exports, package.exports)
+    append(parts.visible, package.imports)
+    append(parts.visible, package.visible)
+    for _, flag in ipairs(package.ldflags) do
+      if not not_shared[flag] then parts.ldflags[#parts.ldflags + 1] = flag end
+    end
+    for _, member in ipairs(package.members) do
+      parts.members[#parts.members + 1] = member.data
+      parts.cxx = parts.cxx or is_cxx(member.data)
+    end
+  end
+  append(parts.exports, runtime_functions)
+  return parts
+end
+
+-- Assembly of the table and the jumps.
+local function jumps(names)
+  local lines = { '\t.section .note.GNU-stack,"",@progbits', "\t.section .rodata", "\t.globl goloader_go_names",
+    "goloader_go_names:" }
+  local function add(format, ...) lines[#lines + 1] = format:format(...) end
+  for _, name in ipairs(names) do add('\t.asciz "%s"', name) end
+  add '\t.byte 0'
+  add '\t.bss'
+  add '\t.balign 8'
+  add '\t.globl goloader_go_slots'
+  add 'goloader_go_slots:'
+  add '.Lslots:' -- the same, but no other library can come between
+  add('\t.skip %d', 8 * #names)
+  add '\t.text'
+  for i, name in ipairs(names) do
+    add '\t.balign 16'
+    add('\t.globl "%s"', name)
+    add('\t.hidden "%s"', name)
+    add('\t.type "%s", @function', name)
+    add('"%s":', name)
+    add '\tendbr64'
+    add('\tjmp *.Lslots+%d(%%rip)', 8 * (i - 1))
+  end
+  add ""
+  return table.concat(lines, "\n")
+end
+
+local function version_script(names)
+  local lines = { "{", "global:", "goloader_go_names;", "goloader_go_slots;" }
+  for _, name in ipairs(names) do lines[#lines + 1] = ('"%s";'):format(name) end
+  lines[#lines + 1] = "local: *;\n};\n"
+  return table.concat(lines, "\n")
+end
+
+-- ---- the cache ----------------------------------------------------------------------------------------------------
+
+local CACHED = 64 -- libraries that are kept
+
+-- Where the library is kept; nil when it depends on more than its parts: on files that the user may change.
+local function cached_name(tc, parts)
+  for _, flag in ipairs(parts.ldflags) do
+    if flag:find("/", 1, true) or flag:find "^%-L" or flag:find "%.[ao]$" then return nil end
+  end
+  local key = core.hash(jumps(parts.exports), version_script(parts.visible), table.concat(link_flags, " "),
+    table.concat(parts.ldflags, "\n"), tc.goroot, os.getenv "CC" or "", os.getenv "CXX" or "", unpack(parts.members))
+  return toolchain.cache_dir() .. "/cgo-" .. key:sub(1, 32) .. ".so"
+end
+
+-- Throws away what has not been used for longest.
+local function trim_cache()
+  local dir, found = toolchain.cache_dir(), {}
+  for entry in lfs.dir(dir) do
+    if entry:find "^cgo%-.*%.so$" then
+      local path = dir .. "/" .. entry
+      found[#found + 1] = { path = path, used = lfs.attributes(path, "modification") or 0 }
+    end
+  end
+  table.sort(found, function(a, b) return a.used > b.used end)
+  for i = CACHED + 1, #found do os.remove(found[i].path) end
+end
+
+-- A cache that can't be written to is none.
+local function keep(library, cached)
+  local beside = ("%s.%s"):format(cached, library:match "goloader%.(%w+)/" or "new")
+  local data = read_file(library)
+  if data and write_file(beside, data) and os.rename(beside, cached) then return trim_cache() end
+  os.remove(beside)
+end
+
+-- ---- linking ------------------------------------------------------------------------------------------------------
+
+-- The compiler that Go would link with: words, as $CC and `go env CC` can hold flags.
+local function compiler(tc, cxx)
+  local job, err = tc:go { "env", cxx and "CXX" or "CC" }
+  if not job then return nil, err end
+  local ok, output, errors = job:wait()
+  if not ok then return nil, { code = "toolchain", message = (errors:gsub("%s+$", "")) } end
+  local words = {}
+  for word in output:gmatch "%S+" do words[#words + 1] = word end
+  return words
+end
+
+-- Links into dir/cgo.so.
+local function link(tc, files, parts, dir)
+  local argv, err = compiler(tc, parts.cxx)
+  if not argv then return nil, err end
+  local inputs = { symbols = version_script(parts.visible), ["jumps.s"] = jumps(parts.exports) }
+  local function add(word) argv[#argv + 1] = word end
+  local library = dir .. "/cgo.so"
+  for _, flag in ipairs(link_flags) do add(flag) end
+  add("-Wl,--version-script=" .. dir .. "/symbols")
+  add "-o"
+  add(library)
+  add(dir .. "/jumps.s")
+  for i, data in ipairs(parts.members) do
+    local name = ("%d.o"):format(i)
+    inputs[name] = data
+    add(dir .. "/" .. name)
+  end
+  for _, flag in ipairs(parts.ldflags) do add(flag) end
+  add "-lpthread" -- as runtime/cgo has it, for every program
+  for name, data in pairs(inputs) do
+    local ok, why = write_file(dir .. "/" .. name, data)
+    if not ok then return nil, why end
+  end
+  local job
+  job, err = toolchain.start(argv, { merge = true })
+  if not job then return nil, err end
+  local ok, output = job:wait()
+  if not ok then
+    return nil, { code = "compile", message = ("the C parts of %s can't be linked by %s: %s"):format(
+      table.concat(files, ", "), argv[1], (output:gsub("%s+$", ""))) }
+  end
+  return library
+end
+
+local function link_or_find(tc, files, dir)
+  local parts, err = read_parts(files)
+  if not parts then return nil, err end
+  local cached = cached_name(tc, parts)
+  local data = cached and read_file(cached)
+  if not data then
+    local library, why = link(tc, files, parts, dir)
+    if library and cached then keep(library, cached) end
+    return library, why
+  end
+  lfs.touch(cached)
+  -- each module loads a file of its own: the system takes two of the same file for one library
+  local library = dir .. "/cgo.so"
+  local ok, why = write_file(library, data)
+  return ok and library, why
+end
+
+--- Links the C parts of packages into one shared library.
+---@param tc goloader.Toolchain  says which C compiler
+---@param files string[]  archives of the packages
+---@param use fun(library: string): ...  what to do with the library's file, which is gone afterwards
+---@return ...  what use returns, or nil and an error
+function cgo.link(tc, files, use)
+  local dir, err = toolchain.private_dir()
+  if not dir then return nil, err end
+  local library
+  library, err = link_or_find(tc, files, dir)
+  local function finish(...)
+    toolchain.remove_dir(dir)
+    return ...
+  end
+  if not library then return finish(nil, err) end
+  return finish(use(library))
+end
+
+return cgo

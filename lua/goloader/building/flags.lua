@@ -1,0 +1,202 @@
+--- Flags of `go build` and of the linker, for the commands that stand in for the go command.
+--
+-- What decides how packages are compiled is passed on to `go list`, which compiles them. The linker is replaced, so
+-- that of its flags only -X says anything here: the others are about a file that nobody writes.
+
+local absolute = require "goloader.building.toolchain".absolute
+
+local flags = {}
+
+local function set(words)
+  local members = {}
+  for word in words:gmatch "%S+" do members[word] = true end
+  return members
+end
+
+-- Flags of go list, too.
+local build_flags = {}
+for name in pairs(set "asmflags covermode coverpkg gcflags mod modfile overlay p pgo pkgdir tags toolexec") do
+  build_flags[name] = "value"
+end
+-- go list runs where the package is, not where the user stands
+local files = set "modfile overlay pgo pkgdir"
+for name in pairs(set "a cover buildvcs modcacherw trimpath") do build_flags[name] = "switch" end
+
+--- Why there are flags that no command of ours can follow.
+flags.sanitizers = {
+  race = "the race detector has a runtime of its own, which no host is built with",
+  msan = "the memory sanitizer needs a runtime of its own, which no host is built with",
+  asan = "the address sanitizer needs a runtime of its own, which no host is built with",
+}
+
+local refused = setmetatable({
+  exec = "the program runs in this process, and nobody else can run it",
+  o = "no executable is written",
+  buildmode = "there is one way to load a program",
+  compiler = "objects of Go's own compiler are loaded, and no others",
+  linkshared = "the host is shared as it is",
+}, { __index = flags.sanitizers })
+
+-- Flags of the linker (cmd/link/internal/ld/main.go).
+local link_values = set [[
+  o importcfg L installsuffix fipso extld extldflags buildmode buildid pluginpath r I T R E tmpdir linkmode libgcc k
+  extar B D H X randlayout benchmark benchmarkprofile cpuprofile memprofile memprofilerate
+]]
+local link_switches = set [[
+  s w a c d f g h n v dumpdep aslr bindnow capturehostobjs checklinkname compressdwarf debugtramp debugtextsize
+  debugnosplit linkshared strictdups
+]]
+
+--- Splits at spaces that stand in no quotes, as the go command does (cmd/internal/quoted): a quote opens at the start
+--- of a word only.
+---@param text string
+---@return string[]|nil words
+---@return string|nil why
+function flags.split(text)
+  local words, at = {}, 1
+  while true do
+    at = text:find("[^%s]", at)
+    if not at then return words end
+    local quote = text:match("^[\"']", at)
+    if quote then
+      local finish = text:find(quote, at + 1, true)
+      if not finish then return nil, ("%s: the quote %s is not closed"):format(text, quote) end
+      words[#words + 1] = text:sub(at + 1, finish - 1)
+      at = finish + 1
+    else
+      local word, after = text:match("^(%S+)()", at)
+      words[#words + 1] = word
+      at = after
+    end
+  end
+end
+
+-- Cuts "-name=value" and "--name". A value that is a word of its own is the caller's to find.
+local function cut(word)
+  local name, value = word:match "^%-%-?([%w]+)=(.*)$"
+  if name then return name, value end
+  return word:match "^%-%-?([%w]+)$"
+end
+
+-- What says no, for a flag that is a switch (strconv.ParseBool).
+local off = set "0 f F false FALSE False"
+
+--- Why flags can't be followed that ask for a sanitizer; nil when none does. The compiler has flags of these names,
+--- too, which -gcflags may hand it.
+---@param words string[]  flags of the go command
+---@return string|nil why
+function flags.find_sanitizer(words)
+  for i, word in ipairs(words) do
+    local name, value = cut(word)
+    local why = flags.sanitizers[name]
+    if why and not off[value or ""] then return ("flag -%s: %s"):format(name, why) end
+    if name == "gcflags" or name == "asmflags" then
+      value = value or words[i + 1] or ""
+      local passed = flags.split((value:gsub("^[^%-%s\"'][^=%s]*=", ""))) or {}
+      why = flags.find_sanitizer(passed)
+      if why then return why end
+    end
+  end
+end
+
+---@class goloader.LinkFlags
+---@field strings table<string, string>  what -X gives to string variables, by their full names
+---@field values table<string, string>  of the other flags that have one
+---@field object string|nil  what is to be linked
+
+--- Reads the arguments of the linker.
+---@param words string[]
+---@return goloader.LinkFlags|nil link
+---@return string|nil why
+function flags.read_link(words)
+  local link, at = { strings = {}, values = {} }, 1
+  while words[at] do
+    local name, value = cut(words[at])
+    if flags.sanitizers[name] then return nil, ("flag -%s: %s"):format(name, flags.sanitizers[name]) end
+    if not words[at]:find "^%-" then
+      link.object = words[at]
+    elseif not link_values[name] and not link_switches[name] then
+      return nil, ("flag -ldflags: the linker knows no %s"):format(words[at])
+    elseif not value and link_values[name] then
+      at = at + 1
+      value = words[at]
+    end
+    if name == "X" then
+      local variable, content = (value or ""):match "^([^=]+)=(.*)$"
+      if not variable then
+        return nil, ("flag -ldflags: -X wants importpath.name=value, not %q"):format(value or "")
+      end
+      link.strings[variable] = content
+    elseif name then
+      link.values[name] = value
+    end
+    at = at + 1
+  end
+  return link
+end
+
+-- Reads what -ldflags has: of that only -X says anything here.
+local function read_ldflags(text, strings)
+  -- "all=" and "pattern=" say which packages the flags are for: of those, one is linked here
+  local words, why = flags.split((text:gsub("^[^%-%s\"'][^=%s]*=", "")))
+  if not words then return nil, "flag -ldflags: " .. why end
+  local link
+  link, why = flags.read_link(words)
+  if not link then return nil, why end
+  if link.object then return nil, ("flag -ldflags: the linker knows no %s"):format(link.object) end
+  for variable, content in pairs(link.strings) do strings[variable] = content end
+  return true
+end
+
+---@class goloader.BuildFlags
+---@field words string[]  for go list
+---@field plain boolean  nothing but -gcflags, -tags and -lang
+---@field gcflags string|nil
+---@field tags string|nil
+---@field lang string|nil  of the compiler; the go command has no such flag
+---@field strings table<string, string>  what variables are set to, by their full names
+
+--- Reads the flags that stand before what is to be built.
+---@param arguments string[]
+---@return goloader.BuildFlags|nil flags  nil without a second result: help is asked for
+---@return string|integer|nil why  or where the other arguments begin
+function flags.read(arguments)
+  local read, at = { words = {}, plain = true, strings = {} }, 1
+  while arguments[at] and arguments[at]:find "^%-." do
+    local word = arguments[at]
+    if word == "-h" or word == "--help" then return nil end
+    at = at + 1
+    if word == "--" then break end
+    local name, value = cut(word)
+    if refused[name] and not off[value or ""] then return nil, ("flag -%s: %s"):format(name, refused[name]) end
+    local kind = build_flags[name] or (name == "ldflags" or name == "lang") and "value"
+    if kind == "value" and not value then
+      value = arguments[at]
+      at = at + 1
+    end
+    if not kind or kind == "value" and not value then
+      if not refused[name] then return nil, ("flag %s is not known, or lacks its value"):format(word) end
+    elseif name == "ldflags" then
+      local ok, why = read_ldflags(value, read.strings)
+      if not ok then return nil, why end
+    elseif name == "lang" then
+      read.lang = value
+    else
+      if name == "gcflags" or name == "tags" then
+        -- twice, or for packages of a pattern: go list knows what that means
+        local of_pattern = name == "gcflags" and value:find "^[^%-%s]" and not value:find "^all="
+        if read[name] or of_pattern then read.plain = false end
+        read[name] = value
+      else
+        read.plain = false
+      end
+      local why = flags.find_sanitizer { word, value }
+      if why then return nil, why end
+      if files[name] and value ~= "auto" and value ~= "off" then value = absolute(value) end
+      read.words[#read.words + 1] = value and ("-%s=%s"):format(name, value) or "-" .. name
+    end
+  end
+  return read, at
+end
+
+return flags

@@ -1,0 +1,141 @@
+-- Which road a call takes into Go.
+--
+-- Every function can be called by the C API (src/call): any types, any Lua. LuaJIT has two faster roads, for which
+-- compiled traces need not be left: a Lua function is generated that tests the arguments and puts them where
+-- they are expected. Functions of numbers, booleans, strings and byte slices take the FFI road (ffi.lua), as do
+-- handles' methods and fields of those (members.lua); functions that are proved to need no Go runtime take the pure
+-- path (pure.lua).
+--
+-- Whatever is out of the ordinary goes by the C API after all, so that results and messages are the same on every road.
+
+local arrays = require "goloader.roads.arrays"
+local core = require "goloader.core"
+
+---@class goloader.Func  a Go function: called as one
+local Func = core.func_class()
+
+-- by function: the road that it takes, and what maps it, if anything is quicker than C
+local roads, mappers = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
+
+local road = {}
+
+-- The road of every Lua: what the class of functions itself does when it is called.
+local by_capi = Func.__call
+
+-- Roads from the best on. LuaJIT's interpreter calls by FFI slower than by the C API: without the compiler there are
+-- none.
+local faster = {}
+local has_ffi = pcall(require, "ffi")
+if has_ffi and jit.status() then
+  local ffiroad = require "goloader.roads.ffi"
+  faster[1] = { name = "pure", make = require "goloader.roads.pure" }
+  faster[2] = { name = "ffi", make = ffiroad.of_function }
+  require "goloader.roads.members"
+end
+
+-- When the Lua state is closed, the finalizers of others may still call it: not by what it has no more.
+local function finalize(fn)
+  debug.getmetatable(fn).__call = by_capi
+  mappers[fn] = nil
+  Func.__gc(fn)
+end
+
+--- Has a function take the best road that there is for it, or the best from the one given on.
+---@param fn goloader.Func
+---@param from nil|"pure"|"ffi"|"capi"
+---@return goloader.Func
+function road.equip(fn, from)
+  local name, call, mapper = "capi", by_capi, nil
+  for i = from == "ffi" and 2 or 1, from == "capi" and 0 or #faster do
+    local made, maps = faster[i].make(fn, by_capi, road.equip)
+    if made then
+      name, call, mapper = faster[i].name, made, maps
+      break
+    end
+  end
+  roads[fn], mappers[fn] = name, mapper
+  debug.setmetatable(fn, {
+    __call = call, __index = Func, __tostring = Func.__tostring, __gc = finalize,
+  })
+  return fn
+end
+
+--- Raises that a method of functions was given something else: what is called with a dot may be given anything.
+---@param fn any
+---@param method string
+function road.check(fn, method)
+  if not roads[fn] then
+    error(("fn:%s: a function of a module expected, got %s"):format(method, type(fn)), 3)
+  end
+end
+
+--- The road that calls of this function take. With an argument it takes that one from now on, or where it can't a
+--- slower one, for comparison.
+---@param wanted nil|"pure"|"ffi"|"capi"
+---@return "pure"|"ffi"|"capi"
+function Func:road(wanted)
+  road.check(self, "road")
+  if wanted == "capi" or wanted == "ffi" or wanted == "pure" then
+    road.equip(self, wanted)
+  elseif wanted ~= nil then
+    error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
+  end
+  return roads[self]
+end
+
+-- ---- many calls ---------------------------------------------------------------------------------------------------
+
+local unpack = rawget(table, "unpack") or unpack
+
+-- FFI arrays become tables; tables stay, and what is neither.
+local function as_tables(...)
+  local n = select("#", ...)
+  local all = { ... }
+  for i = 1, n do
+    local array = all[i]
+    if type(array) == "cdata" then
+      local length = arrays.length(array)
+      if length then all[i] = arrays.copy(array, length) end
+    end
+  end
+  return unpack(all, 1, n)
+end
+
+local function equally_long(n, ...)
+  for i = 1, select("#", ...) do
+    local array = select(i, ...)
+    if type(array) ~= "table" or #array ~= n then return false end
+  end
+  return true
+end
+
+--- Calls the function for each element of an array, or of several side by side, one for each parameter, and returns
+--- an array for each result. Go is entered once for all of them. The first error that the function returns ends it: nil
+--- and that error, whose index tells the element.
+---@param ... any[]
+---@return any[]|nil ...
+---@return goloader.Error|nil err
+function Func:map(...)
+  road.check(self, "map")
+  local mapper, first = mappers[self], ...
+  if mapper and type(first) == "table" and select("#", ...) == mapper.count and equally_long(#first, ...) then
+    return mapper.map(self, ...)
+  end
+  return self:many(as_tables(...))
+end
+
+--- Calls the function for each element of an array, or of several side by side, and returns the number of calls.
+---@param ... any[]
+---@return integer|nil calls
+---@return goloader.Error|nil err
+function Func:each(...)
+  road.check(self, "each")
+  return self:many_discarded(as_tables(...))
+end
+
+-- Without FFI there is nothing to be done that C does not do.
+if not has_ffi then
+  Func.map, Func.each = Func.many, Func.many_discarded
+end
+
+return road

@@ -1,0 +1,193 @@
+/* What a module exports: as roots of the load, while it is resolved, and as what Lua sees, when everything has its
+ * address. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- roots ------------------------------------------------------------------------------------------------------ */
+
+void module_root_main(struct link *l)
+{
+	static const char name[] = "main.main";
+
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		const struct ldef *def = lpkg_find(&l->packages[i], name, sizeof(name) - 1, GL_ABIINTERNAL);
+		if (def != NULL) {
+			link_root(l, UNIT_MODULE, def->name.p, def->name.n, GL_ABIINTERNAL);
+			return;
+		}
+	}
+}
+
+/* A type that an export mentions: its descriptor must be there, to carry values by. Those nobody describes are made
+ * from their parts later. */
+static void root_type(struct link *l, struct gl_pool *pool, const char *type)
+{
+	size_t n = strlen(type) + 5;
+	char *name = gl_pool_take(pool, n + 1);
+
+	if (name != NULL) {
+		snprintf(name, n + 1, "type:%s", type);
+		link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	}
+}
+
+/* The part behind "type:" or "type:*", and the package's path, of the name of an exported type that is not generic. */
+static bool is_exported_type(struct gl_str name, const char *path)
+{
+	size_t n = strlen(path);
+
+	if (name.n < 6 || memcmp(name.p, "type:", 5) != 0) {
+		return false;
+	}
+	size_t at = name.p[5] == '*' ? 6 : 5;
+	return name.n > at + n + 1 && memcmp(name.p + at, path, n) == 0 && name.p[at + n] == '.' &&
+	       gl_is_exported(name.p + at + n + 1, name.n - at - n - 1) &&
+	       memchr(name.p + at + n + 1, '.', name.n - at - n - 1) == NULL &&
+	       memchr(name.p + at, '[', name.n - at) == NULL;
+}
+
+/* Exported types have their descriptors in the module whether a function mentions them or not, and so their methods:
+ * Lua can make values of them. */
+static void root_types(struct link *l, const struct lpkg *p)
+{
+	for (uint32_t o = 0; o < gl_package_nobjects(p->pkg); o++) {
+		const struct gl_object *obj = gl_package_object(p->pkg, o);
+
+		for (uint32_t s = 0, n = gl_object_nsyms(obj); s < n; s++) {
+			struct gl_str name = gl_object_sym(obj, s).name;
+
+			if (is_exported_type(name, p->path)) {
+				link_root(l, UNIT_MODULE, name.p, name.n, GL_ABIINTERNAL);
+			}
+		}
+	}
+}
+
+int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex)
+{
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
+	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
+	if (ex->decls == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while reading exports");
+	}
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (!l->packages[i].is_root) {
+			continue;
+		}
+		if (gl_declarations_read(l->packages[i].pkg, l->linker->abi, &ex->decls[i], l->err) != 0) {
+			return -1;
+		}
+		for (uint32_t d = 0; d < ex->decls[i]->n; d++) {
+			const struct gl_declaration *decl = &ex->decls[i]->list[d];
+			link_root_at(l, &l->packages[i].objs[decl->object], decl->sym);
+			for (uint32_t k = 0; k < decl->signature.nparams + decl->signature.nresults; k++) {
+				root_type(l, pool, decl->signature.params[k].type);
+			}
+		}
+		root_types(l, &l->packages[i]);
+	}
+	return 0;
+}
+
+void module_free_exports(struct exports *ex, uint32_t n)
+{
+	for (uint32_t i = 0; ex->decls != NULL && i < n; i++) {
+		gl_declarations_free(ex->decls[i]);
+	}
+	free(ex->decls);
+}
+
+/* ---- exports ---------------------------------------------------------------------------------------------------- */
+
+static uintptr_t type_address(struct link *l, const char *type)
+{
+	size_t n = strlen(type) + 5;
+	char small[512], *name = n < sizeof(small) ? small : malloc(n + 1);
+	uintptr_t addr = 0;
+
+	if (name != NULL) {
+		snprintf(name, n + 1, "type:%s", type);
+		/* rooted before: this finds it again */
+		uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+		if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
+			addr = link_sym(l, s)->addr;
+		}
+	}
+	if (name != small) {
+		free(name);
+	}
+	return addr;
+}
+
+static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *p, const struct gl_declaration *decl)
+{
+	char full[1024];
+	int n = snprintf(full, sizeof(full), "%s.%s", p->path, decl->name);
+	struct lsym *s = NULL;
+	const struct gl_signature *sig = &decl->signature;
+
+	if (n > 0 && (size_t)n < sizeof(full)) {
+		HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], full, (size_t)n, s);
+	}
+	if (s == NULL || !s->marked) {
+		return 0; /* declared, but its code is in another package */
+	}
+	struct gl_export *e = &mod->exports[mod->nexports];
+	uint32_t nparams = sig->nparams + sig->nresults;
+	struct gl_param *params = gl_pool_take(&mod->pool, (nparams + 1) * sizeof(*params));
+	*e = (struct gl_export){ .name = gl_pool_string(&mod->pool, decl->name, strlen(decl->name)),
+				 .package = gl_pool_string(&mod->pool, p->path, strlen(p->path)),
+				 .kind = decl->is_func ? GL_EXPORT_FUNC : GL_EXPORT_VAR,
+				 .addr = s->addr,
+				 .params = params,
+				 .nparams = sig->nparams,
+				 .nresults = sig->nresults,
+				 .variadic = sig->variadic,
+				 .typed = sig->typed };
+	if (e->name == NULL || e->package == NULL || params == NULL) {
+		return -1;
+	}
+	for (uint32_t k = 0; k < nparams; k++) {
+		const struct gl_sigparam *from = &sig->params[k];
+		params[k] = (struct gl_param){ .name = gl_pool_string(&mod->pool, from->name, strlen(from->name)),
+					       .type_name = gl_pool_string(&mod->pool, from->type, strlen(from->type)),
+					       .type = type_address(l, from->type),
+					       .is_result = from->is_result,
+					       .is_lent = from->is_lent };
+		if (params[k].name == NULL || params[k].type_name == NULL) {
+			return -1;
+		}
+	}
+	if (decl->is_func) {
+		char *text = gl_signature_string(sig);
+		e->signature = text == NULL ? NULL : gl_pool_string(&mod->pool, text, strlen(text));
+		free(text);
+	} else {
+		e->signature = sig->typed && nparams > 0 ? params[0].type_name : "?";
+	}
+	if (e->signature == NULL) {
+		return -1;
+	}
+	mod->nexports++;
+	return 0;
+}
+
+int module_add_exports(struct link *l, struct gl_module *mod, const struct exports *ex)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; ex->decls != NULL && i < l->npackages; i++) {
+		n += ex->decls[i] != NULL ? ex->decls[i]->n : 0;
+	}
+	mod->exports = gl_pool_take(&mod->pool, (n + 1) * sizeof(*mod->exports));
+	bool ok = mod->exports != NULL;
+	for (uint32_t i = l->npackages; ex->decls != NULL && ok && i-- > 0;) {
+		for (uint32_t d = 0; ok && ex->decls[i] != NULL && d < ex->decls[i]->n; d++) {
+			ok = add_export(l, mod, &l->packages[i], &ex->decls[i]->list[d]) == 0;
+		}
+	}
+	return ok ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting exports");
+}

@@ -1,0 +1,80 @@
+/* The host, as this room sees it: once started (host.c), it stays for the life of the process. */
+#ifndef GL_MODULE_HOST_H
+#define GL_MODULE_HOST_H
+
+#include <stdatomic.h>
+
+#include "../host/runtime.h"
+#include "../link/link.h"
+#include "module.h"
+
+/* What an unload must empty: the address of a type-assertion cache, and the empty cache that it starts with. */
+struct type_cache {
+	uintptr_t at, empty;
+};
+
+struct type_caches {
+	struct type_cache *list;
+	size_t n, cap;
+	bool known;
+};
+
+/* Memory of an unloaded module (memory.c): that the garbage collector may still look at, or that somebody still refers
+ * to. */
+struct remains {
+	uint8_t *base;
+	size_t size;
+	uint64_t gc; /* collections that had ended when it was no longer needed */
+	struct remains *next;
+};
+
+struct gl_host {
+	char *path;
+	void *handle;
+	bool is_program; /* not a library: the process's own program */
+	struct gl_abi *abi;
+	struct linker linker;
+	struct gl_runtime runtime;
+	volatile int forked;   /* set in a child process */
+	uint8_t *forked_in_go; /* the same for the Go half, or NULL */
+	/* How many threads the runtime keeps for calls from C (extraMLength), how many of C's have called
+	 * (extraMInUse), and how many of its own do nothing for programs (sched.nmsys); NULL where this Go has them
+	 * under other names */
+	_Atomic uint32_t *extra_threads, *foreign_threads;
+	_Atomic int32_t *system_threads;
+
+	struct gl_module *modules;  /* those that are loaded */
+	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
+
+	struct remains *resting; /* until the collector has forgotten it; oldest first */
+	struct remains **end_of_resting;
+	size_t resting_bytes;
+	struct remains *kept; /* constant data that somebody refers to */
+
+	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
+
+	char **missing; /* packages that the last load found missing */
+	size_t nmissing;
+	char **unlinked; /* files of packages whose C parts the last load found not linked */
+	size_t nunlinked;
+	bool unlinked_archives;
+
+	struct type_caches caches; /* of the host itself; found at the first unload */
+	uint64_t loads;            /* how many were tried */
+
+	/* the Go half's functions */
+	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
+	int (*retire)(struct gl_retired *r);
+	size_t (*threads)(struct gl_thread *out, size_t n);
+	void (*add_type_cache)(void *map);
+	uint64_t (*gc_count)(void);
+	void (*collect)(void);
+	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
+	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
+			 size_t nargs, int begin, int done);
+};
+
+/* Tells the Go half of a variable that remembers types for ever, if the name is that of one. */
+void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr);
+
+#endif

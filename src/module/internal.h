@@ -1,0 +1,123 @@
+/* A module, as the files of this room share it. */
+#ifndef GL_MODULE_INTERNAL_H
+#define GL_MODULE_INTERNAL_H
+
+#include "../object/pool.h"
+#include "../object/signature.h"
+#include "host.h"
+
+struct gl_module {
+	struct gl_host *host;
+	struct gl_module *next; /* of the host's list, or of the module that this one extends */
+	bool loaded;
+	char *name;   /* what the runtime calls it */
+	uint64_t age; /* number of its load */
+
+	struct gl_module *extensions; /* what modules that use this one have added to it; they go when it goes */
+	struct gl_module **uses;      /* the modules this one can't be without */
+	size_t nuses, nusers;
+	struct known_sym *names[2]; /* what users can refer to, per want_abi; filled at the first use */
+	bool names_known;
+	struct type_caches caches; /* of its call sites; found at the first unload of another */
+	struct known_package *packages;
+	uint32_t npackages;
+
+	uint8_t *base;
+	size_t size, text_pages, rodata_pages;
+	uintptr_t text, etext, moduledata;
+	uintptr_t itabs, eitabs, strings, estrings; /* constant data */
+	struct clib *clib;                          /* its packages' parts in C */
+
+	struct gl_pool pool; /* names, exports, symbols */
+	struct gl_export *exports;
+	size_t nexports;
+	struct gl_module_symbol *symbols; /* by address */
+	size_t nsymbols;
+	struct gl_module_stats stats;
+
+	bool has_c; /* it runs C, or a package that it was the first to use does */
+
+	void **init_funcs, **init_tasks; /* for gl_module_run_main, when they have not run yet */
+	size_t ninit_funcs, ninit_tasks;
+	size_t nshared_funcs, nshared_tasks; /* the first of them: of packages that other modules see too */
+	void *main;
+};
+
+/* ---- open.c: the files that a load or a shipping is given ------------------------------------------------------ */
+
+/* What an earlier load or shipping left on the host for its caller is gone. */
+void module_begin(struct gl_host *host);
+int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
+			 const struct gl_load_options *opts);
+/* Leaves on the host what the caller may help with: packages that are missing, C parts that aren't linked. */
+void module_hand_over_wants(struct gl_host *host, struct link *l);
+
+/* ---- exports.c ------------------------------------------------------------------------------------------------- */
+
+/* What package i exports, with its types: kept from resolve to export. */
+struct exports {
+	struct gl_declarations **decls;
+	bool run; /* a program: nothing is exported, main.main is the root */
+};
+/* pool keeps the names of types that exports mention. */
+int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex);
+void module_root_main(struct link *l);
+int module_add_exports(struct link *l, struct gl_module *mod, const struct exports *ex);
+void module_free_exports(struct exports *ex, uint32_t n);
+
+/* ---- uses.c: modules that use each other ----------------------------------------------------------------------- */
+
+int module_open_uses(struct link *l, struct gl_module *mod, const struct gl_load_options *opts,
+		     struct link_use **link_uses);
+void module_drop_uses(struct gl_module *mod);
+bool module_is_using(const struct gl_module *mod, const struct gl_module *other);
+struct gl_module *module_youngest_use(const struct gl_module *mod);
+int module_pin_uses(struct gl_module *youngest, const struct gl_module *mod, struct gl_error *err);
+void module_commit_extension(struct gl_module *extended, struct gl_module *extension);
+
+/* ---- known.c: what stays known of a load ----------------------------------------------------------------------- */
+
+int module_keep_packages(struct link *l, struct gl_module *mod);
+int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod);
+void module_keep_unit(struct unit *u, struct gl_module *mod);
+int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made);
+void module_know_symbols(struct gl_module *mod, struct known_sym **names);
+void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod);
+
+/* ---- run.c ----------------------------------------------------------------------------------------------------- */
+
+int module_keep_inits(struct link *l, struct gl_module *mod);
+int module_run_inits(struct gl_module *mod, struct gl_error *err);
+
+/* ---- caches.c -------------------------------------------------------------------------------------------------- */
+
+struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n);
+
+/* ---- unload.c -------------------------------------------------------------------------------------------------- */
+
+int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
+void module_free(struct gl_module *mod); /* may be NULL */
+
+/* ---- memory.c -------------------------------------------------------------------------------------------------- */
+
+/* What others still refer to of a module that goes. */
+enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
+void module_leave_memory(struct gl_module *mod, enum what_stays stays);
+/* What has stayed of modules so far, by address, for the trace to tell whether it is still in use; the caller's to
+ * free. NULL when memory is short. */
+struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
+void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
+
+/* ---- library.c ------------------------------------------------------------------------------------------------- */
+
+/* Fails when a thread is in the module's C parts, or a signal is handled by them; blamed is named. */
+int module_check_library(const struct gl_module *mod, const struct gl_module *blamed, struct gl_error *err);
+/* Closes the library of a module's C parts, unless somebody in C still uses it. */
+void module_release_library(struct gl_module *mod);
+
+/* ---- ship.c ---------------------------------------------------------------------------------------------------- */
+
+/* Sets the variables that a shipped module gives values to; as to the linker, one that nobody uses is none. */
+int ship_set_strings(const struct link *l, struct gl_module *mod);
+
+#endif

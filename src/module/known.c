@@ -1,0 +1,144 @@
+/* What stays known of a load: its symbols, its packages, where its memory lies. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The packages that the module brings, for those who will use it. */
+int module_keep_packages(struct link *l, struct gl_module *mod)
+{
+	mod->packages = gl_pool_take(&mod->pool, (l->npackages + 1) * sizeof(*mod->packages));
+	for (uint32_t i = 0; mod->packages != NULL && i < l->npackages; i++) {
+		const struct lpkg *p = &l->packages[i];
+		const uint8_t *fingerprint = lpkg_fingerprint(p);
+		if (p->is_used) {
+			continue;
+		}
+		struct known_package *kept = &mod->packages[mod->npackages++];
+		kept->path = gl_pool_string(&mod->pool, p->path, strlen(p->path));
+		kept->is_root = p->is_root;
+		memcpy(kept->fingerprint, fingerprint != NULL ? fingerprint : (const uint8_t[8]){ 0 }, 8);
+		if (kept->path == NULL) {
+			mod->packages = NULL;
+		}
+	}
+	return mod->packages != NULL ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting packages");
+}
+
+static bool is_exported_name(const char *name, size_t len)
+{
+	const char *dot = memrchr(name, '.', len);
+
+	return dot != NULL && dot[1] >= 'A' && dot[1] <= 'Z';
+}
+
+int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
+{
+	static const char kinds[NSECTIONS] = { '?', 't', 'r', 'd', 'd', 'b', 'b', 'b' };
+
+	mod->symbols = gl_pool_take(&mod->pool, (u->norder + 1) * sizeof(*mod->symbols));
+	if (mod->symbols == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+	}
+	for (uint32_t i = 0; i < u->norder; i++) {
+		const struct lsym *s = link_sym(l, u->order[i]);
+		if (s->name.n == 0) {
+			continue;
+		}
+		char *name = gl_pool_string(&mod->pool, s->name.p, s->name.n);
+		if (name == NULL) {
+			return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+		}
+		char kind = kinds[s->section];
+		if (is_exported_name(name, s->name.n)) {
+			kind = (char)(kind - 'a' + 'A');
+		}
+		mod->symbols[mod->nsymbols++] =
+			(struct gl_module_symbol){ .name = name,
+						   .addr = s->addr,
+						   .size = s->size,
+						   .by_name = s->by_name && s->synthetic != SYNTH_TRAMPOLINE,
+						   .abi = s->is_func ? s->want_abi : GL_ABIINTERNAL,
+						   .kind = kind };
+	}
+	return 0;
+}
+
+void module_keep_unit(struct unit *u, struct gl_module *mod)
+{
+	mod->base = u->base;
+	mod->size = u->size;
+	mod->text_pages = u->text_pages;
+	mod->rodata_pages = u->rodata_pages;
+	mod->itabs = u->sec_start[SEC_RODATA] + u->itabs_start;
+	mod->eitabs = u->sec_start[SEC_RODATA] + u->itabs_end;
+	mod->strings = u->strings;
+	mod->estrings = u->sec_start[SEC_RODATA] + u->sec_size[SEC_RODATA];
+	mod->text = u->sec_start[SEC_TEXT];
+	mod->etext = u->text_end;
+	mod->moduledata = u->moduledata;
+	mod->stats.text = u->sec_size[SEC_TEXT];
+	mod->stats.rodata = u->sec_size[SEC_RODATA] + u->tables_size;
+	mod->stats.data = u->sec_size[SEC_NOPTRDATA] + u->sec_size[SEC_DATA];
+	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS] + u->sec_size[SEC_COVER];
+	mod->stats.bytes = u->size;
+}
+
+/* The resident unit becomes a module of its own that nobody can unload, the used unit one that goes with the module it
+ * extends; the symbols of both can be resolved to. Prepared before anything is published, so that it can fail. */
+int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made)
+{
+	struct unit *u = &l->units[id];
+	struct gl_module *mod = u->norder == 0 ? NULL : calloc(1, sizeof(*mod));
+
+	*made = mod;
+	if (u->norder == 0) {
+		return 0;
+	}
+	if (mod == NULL || module_keep_symbols(l, u, mod) != 0) {
+		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+	}
+	mod->host = host;
+	mod->loaded = true;
+	module_keep_unit(u, mod);
+	return 0;
+}
+
+/* Makes a unit's symbols known by name; those there already win. Without memory some aren't known, and a later module
+ * brings them again. */
+void module_know_symbols(struct gl_module *mod, struct known_sym **names)
+{
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		const struct gl_module_symbol *sym = &mod->symbols[i];
+		size_t len = strlen(sym->name);
+		struct known_sym *known = NULL;
+		if (!sym->by_name) {
+			continue;
+		}
+		HASH_FIND(hh, names[sym->abi], sym->name, len, known);
+		if (known != NULL || (known = gl_pool_take(&mod->pool, sizeof(*known))) == NULL) {
+			continue;
+		}
+		*known = (struct known_sym){ .name = (char *)sym->name,
+					     .want_abi = sym->abi,
+					     .is_func = (sym->kind | 32) == 't',
+					     .size = (uint32_t)sym->size,
+					     .addr = sym->addr };
+		HASH_ADD_KEYPTR(hh, names[sym->abi], known->name, len, known);
+	}
+}
+
+void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod)
+{
+	for (const struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
+		if (p->gave) {
+			linker_note_resident(&host->linker, p);
+		}
+	}
+	module_know_symbols(mod, host->linker.resident);
+	for (size_t i = 0; i < mod->nsymbols; i++) {
+		host_tell_type_map(host, mod->symbols[i].name, mod->symbols[i].addr);
+	}
+	mod->next = host->resident;
+	host->resident = mod;
+}

@@ -1,0 +1,150 @@
+/* Opening the files that a load or a shipping is given: each is a package, and checked. And what either hands back to
+ * its caller when it lacks something that the caller may help with. */
+#include "internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A dependency that the host has too: then the host's version serves, and the file is there for what the host dropped.
+ */
+static int take_from_host(struct link *l, const struct lpkg *p, enum gl_twice twice, bool *taken)
+{
+	struct gl_str path = { p->path, (uint32_t)strlen(p->path) };
+	const uint8_t *have = link_host_has(l, path), *given = lpkg_fingerprint(p);
+
+	*taken = false;
+	if (have == NULL || given == NULL || twice == GL_TWICE_ALWAYS || str_is(path, "main")) {
+		return 0;
+	}
+	if (memcmp(have, given, 8) != 0) {
+		return twice == GL_TWICE_OTHER ?
+			       0 :
+			       gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the host %s has",
+				       p->file, p->path, gl_image_path(l->linker->image));
+	}
+	*taken = true;
+	return linker_add_archive(l->linker, gl_package_path(p->pkg), p->file, NULL, l->err) == NULL ? -1 : 0;
+}
+
+static int check_package(struct link *l, const struct lpkg *p)
+{
+	for (const struct lpkg *other = l->packages; other < p; other++) {
+		if (p->path[0] != '\0' && strcmp(other->path, p->path) == 0) {
+			return gl_fail(l->err, GL_EDUPLICATE, "%s and %s are both package %s", other->file, p->file,
+				       p->path);
+		}
+	}
+	return 0;
+}
+
+/* The packages of the modules that this one uses come first: a file that was given of one completes it. */
+static int tie_uses(struct link *l)
+{
+	for (uint32_t i = 0; i < l->nuses; i++) {
+		for (uint32_t k = 0; k < l->uses[i].npackages; k++) {
+			const struct known_package *p = &l->uses[i].packages[k];
+			if (link_tie_package(l, TIE_USED, p->path, p->fingerprint) != 0) {
+				return -1;
+			}
+		}
+	}
+	return 0;
+}
+
+/* A package that a used module has, has its C parts there. */
+static void find_library(struct link *l, struct lpkg *p)
+{
+	for (uint32_t i = 0; p->is_used && i < l->nuses; i++) {
+		for (uint32_t k = 0; k < l->uses[i].npackages; k++) {
+			if (strcmp(l->uses[i].packages[k].path, p->path) == 0) {
+				p->clib = l->uses[i].clib;
+			}
+		}
+	}
+	if (p->clib == NULL && !l->has_library && gl_package_nforeigns(p->pkg) > 0) {
+		link_note_unlinked(l, p);
+	}
+}
+
+int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
+			 const struct gl_load_options *opts)
+{
+	if (nfiles == 0) {
+		return gl_fail(l->err, GL_EIO, "no object to load");
+	}
+	if (tie_uses(l) != 0) {
+		return -1;
+	}
+	if (nfiles == 1 && !l->shipping && gl_gom_is(files[0])) {
+		return link_open_shipped(l, files[0]);
+	}
+	l->packages = calloc(nfiles, sizeof(*l->packages));
+	if (l->packages == NULL) {
+		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[0]);
+	}
+	l->has_library = opts->library != NULL;
+	for (size_t i = 0; i < nfiles; i++) {
+		struct lpkg *p = &l->packages[l->npackages];
+		bool taken = false;
+		*p = (struct lpkg){ .is_module = true, .is_root = i >= opts->ndeps };
+		l->npackages++;
+		p->file = strdup(files[i]);
+		if (p->file == NULL) {
+			return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[i]);
+		}
+		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0 ||
+		    check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {
+			return -1;
+		}
+		if (taken) {
+			lpkg_close(p);
+			l->npackages--;
+		} else if (link_tie_own(l, p) != 0) {
+			return -1;
+		} else {
+			find_library(l, p);
+		}
+	}
+	return l->nunlinked > 0 ? link_report_unlinked(l) : 0;
+}
+
+/* ---- what the caller may help with ------------------------------------------------------------------------------- */
+
+static void free_strings(char ***list, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++) {
+		free((*list)[i]);
+	}
+	free(*list);
+	*list = NULL;
+	*n = 0;
+}
+
+/* What an earlier load or shipping has left is gone. */
+void module_begin(struct gl_host *host)
+{
+	free_strings(&host->missing, &host->nmissing);
+	free_strings(&host->unlinked, &host->nunlinked);
+	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
+		p->init_scheduled = p->gave = false; /* what a failed load planned, the next one plans anew */
+	}
+}
+
+/* What the caller may help with. */
+void module_hand_over_wants(struct gl_host *host, struct link *l)
+{
+	host->missing = l->missing_packages;
+	host->nmissing = l->nmissing_packages;
+	l->missing_packages = NULL;
+	l->nmissing_packages = 0;
+
+	host->unlinked = calloc(l->nunlinked + 1, sizeof(char *));
+	for (uint32_t i = 0; host->unlinked != NULL && i < l->nunlinked; i++) {
+		host->unlinked[i] = strdup(l->unlinked[i]->file);
+		if (host->unlinked[i] == NULL) {
+			break;
+		}
+		host->nunlinked++;
+		host->unlinked_archives = !l->unlinked[i]->is_module;
+	}
+}

@@ -1,0 +1,250 @@
+/* What happens at an unload: gl_module_unload. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A module that never came to be, or its shell. */
+void module_free(struct gl_module *mod)
+{
+	if (mod != NULL) {
+		module_drop_uses(mod);
+		HASH_CLEAR(hh, mod->names[0]);
+		HASH_CLEAR(hh, mod->names[1]);
+		free(mod->caches.list);
+		gl_pool_free(&mod->pool);
+		free(mod->name);
+		free(mod);
+	}
+}
+
+/* ---- what goes -------------------------------------------------------------------------------------------------- */
+
+static void set_part(struct gl_part *part, const struct gl_module *mod)
+{
+	*part = (struct gl_part){ .moduledata = (void *)mod->moduledata,
+				  .text = (void *)mod->text,
+				  .etext = (void *)mod->etext,
+				  .rodata = mod->base + mod->text_pages,
+				  .itabs = (void *)mod->itabs,
+				  .eitabs = (void *)mod->eitabs,
+				  .strings = (void *)mod->strings,
+				  .estrings = (void *)mod->estrings,
+				  .erodata = mod->base + mod->text_pages + mod->rodata_pages,
+				  .low = mod->base,
+				  .high = mod->base + mod->size };
+}
+
+static size_t count_parts(const struct gl_module *mod)
+{
+	size_t n = 1;
+
+	for (const struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
+		n++;
+	}
+	return n;
+}
+
+static size_t set_parts(struct gl_part *parts, const struct gl_module *mod)
+{
+	size_t n = 0;
+
+	/* without anything in it, it was never published */
+	if (mod->base != NULL) {
+		set_part(&parts[n++], mod);
+	}
+	for (const struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
+		set_part(&parts[n++], m);
+	}
+	return n;
+}
+
+/* What the runtime is to forget: the module, those that go along, and their extensions. The result is the caller's to
+ * free. */
+static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_unload *how, size_t *n)
+{
+	size_t total = count_parts(mod);
+
+	for (size_t i = 0; i < how->nalong; i++) {
+		total += count_parts(how->along[i]);
+	}
+	struct gl_part *parts = calloc(total, sizeof(*parts));
+	*n = parts == NULL ? 0 : set_parts(parts, mod);
+	for (size_t i = 0; parts != NULL && i < how->nalong; i++) {
+		*n += set_parts(parts + *n, how->along[i]);
+	}
+	return parts;
+}
+
+static void forget_module(struct gl_module *mod, enum what_stays stays)
+{
+	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
+		if (*link == mod) {
+			*link = mod->next;
+			break;
+		}
+	}
+	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
+		next = m->next;
+		module_leave_memory(m, stays);
+		module_free(m);
+	}
+	module_release_library(mod);
+	if (mod->base != NULL) {
+		module_leave_memory(mod, stays);
+		mod->base = NULL;
+	}
+	mod->extensions = NULL;
+	HASH_CLEAR(hh, mod->names[0]);
+	HASH_CLEAR(hh, mod->names[1]);
+	module_drop_uses(mod);
+	mod->loaded = false;
+	mod->nexports = mod->nsymbols = 0;
+}
+
+/* ---- who holds it ----------------------------------------------------------------------------------------------- */
+
+static void name_variable(const struct gl_module *mod, uintptr_t addr, char *out, size_t size)
+{
+	const char *name = NULL;
+
+	if (gl_module_symbolize(mod, addr, &name) >= 0) {
+		snprintf(out, size, "variable %s", name);
+		return;
+	}
+	for (const struct gl_module *m = mod->host->modules; m != NULL; m = m->next) {
+		if (m != mod && gl_module_symbolize(m, addr, &name) >= 0) {
+			snprintf(out, size, "variable %s of module %s", name, m->name);
+			return;
+		}
+	}
+	snprintf(out, size, "a variable of the runtime");
+}
+
+/* Says who holds on to the module. */
+static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, struct gl_error *err)
+{
+	static const char *const whats[] = {
+		[GL_HOLDER_FINALIZER] = "a finalizer or cleanup", [GL_HOLDER_OBJECT] = "an object on the heap"
+	};
+	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
+	char holder[1100], through[60] = "";
+
+	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE) {
+		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
+			       r->reason != NULL ? r->reason : "a goroutine is in its code");
+	}
+	if (r->holder == GL_HOLDER_CODE) {
+		return gl_fail(
+			err, GL_EBUSY,
+			"module %s can't be unloaded: machine code that it made is in the runtime's list of modules",
+			mod->name);
+	}
+	if (r->holder == GL_HOLDER_VARIABLE) {
+		name_variable(mod, r->holder_at, holder, sizeof(holder));
+		what = holder;
+	}
+	if (r->holder_through > 0) {
+		snprintf(through, sizeof(through), ", by way of %zu object%s", r->holder_through,
+			 r->holder_through == 1 ? "" : "s");
+	}
+	if (gl_module_symbolize(mod, r->holder_word, &name) < 0) {
+		name = "one of its types";
+	}
+	/* a goroutine's text ends in its traceback */
+	const char *text = r->reason != NULL ? r->reason : what, *line = strchr(text, '\n');
+	return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %.*s refers to %s%s%s", mod->name,
+		       line != NULL ? (int)(line - text) : (int)strlen(text), text, name, through,
+		       line != NULL ? line : "");
+}
+
+/* ---- unload ----------------------------------------------------------------------------------------------------- */
+
+/* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
+int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
+{
+	struct gl_host *host = mod->host;
+	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
+	struct gl_part *parts = all_parts(mod, how, &r.nparts);
+	struct type_cache *caches = module_all_caches(host, mod, &r.ncaches);
+	struct gl_kept *kept = module_list_kept(host, &r.nkept);
+	int busy = 0;
+
+	if (parts != NULL && caches != NULL && kept != NULL) {
+		r.parts = parts;
+		r.caches = caches;
+		r.kept = kept;
+		busy = r.nparts == 0 ? 0 : host->retire(&r);
+		if (busy == 0 && r.nparts > 0 && how->prove != GL_PROVE_NOTHING) {
+			module_give_up_kept(host, kept, r.nkept);
+		}
+	}
+	bool is_short = parts == NULL || caches == NULL || kept == NULL;
+	free(caches);
+	free(parts);
+	free(kept);
+	if (is_short) {
+		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
+	}
+	if (busy < 0) {
+		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
+			       mod->name);
+	}
+	how->held_by_handle = busy > 0 && r.holder == GL_HOLDER_HANDLE;
+	if (busy > 0) {
+		refuse_unload(mod, &r, err);
+		free(r.reason);
+		return -1;
+	}
+	enum what_stays stays = r.constants_stay == 0       ? NOTHING_STAYS :
+				how->prove == GL_PROVE_CODE ? CONSTANTS_STAY :
+							      STRINGS_STAY;
+	for (size_t i = 0; i < how->nalong; i++) {
+		forget_module(how->along[i], stays);
+	}
+	forget_module(mod, stays);
+	return 0;
+}
+
+static bool goes_along(const struct gl_unload *how, const struct gl_module *mod)
+{
+	for (size_t i = 0; i < how->nalong; i++) {
+		if (how->along[i] == mod) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
+{
+	if (!mod->loaded) {
+		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
+	}
+	if (gl_host_check(mod->host, err) != 0) {
+		return -1;
+	}
+	for (const struct gl_module *m = mod->host->modules; mod->nusers > 0 && m != NULL; m = m->next) {
+		if (module_is_using(m, mod) && !goes_along(how, m)) {
+			return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: module %s uses it", mod->name,
+				       m->name);
+		}
+	}
+	for (size_t i = 0; how->prove != GL_PROVE_NOTHING && i < how->nalong; i++) {
+		if (module_check_library(how->along[i], mod, err) != 0) {
+			return -1;
+		}
+	}
+	if (how->prove != GL_PROVE_NOTHING && module_check_library(mod, mod, err) != 0) {
+		return -1;
+	}
+	return module_retire(mod, how, err);
+}
+
+void gl_module_free(struct gl_module *mod)
+{
+	if (mod != NULL && !mod->loaded) {
+		module_free(mod);
+	}
+}
