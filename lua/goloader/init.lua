@@ -480,6 +480,15 @@ local function add_archives(self, archives)
   return true
 end
 
+-- Names to the host other builds of its packages.
+local function add_builds(self, builds)
+  for path, file in pairs(builds or {}) do
+    local ok, err = self.core:add_build(path, file)
+    if not ok then return fail(err) end
+  end
+  return true
+end
+
 -- ---- policy
 
 --- Says which packages modules may import, from now on; nil lifts it. `imports` of a single load or build comes on top.
@@ -561,7 +570,8 @@ local function load(self, files, name, options, check)
     end
     uses[i] = s.core
   end
-  local loaded, err = load_core(self, files, options, check, uses)
+  local loaded, err = add_builds(self, options.builds)
+  if loaded then loaded, err = load_core(self, files, options, check, uses) end
   if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
 end
@@ -575,6 +585,8 @@ end
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 ---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
+---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
+---  of the standard library than the host has: with other flags for all packages, say
 
 --- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
 ---@param files string|(string|{ file: string, package: string|nil })[]
@@ -626,6 +638,7 @@ local function compile(self, method, paths, options)
   if not objects then return fail(err) end
   local ok
   ok, err = add_archives(self, objects.archives)
+  if ok then ok, err = add_builds(self, objects.builds) end
   if not ok then
     objects:remove()
     return nil, err
@@ -789,6 +802,9 @@ end
 ---@field path string|nil  a library that `goloader host` made; nil: the process's own host where its program is one, or
 ---  $GOLOADER_HOST, or the default host
 ---@field desc string|nil  its description; nil: path with ".desc" appended
+---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module is
+---  loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as in
+---  any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
 
 local running
 
@@ -823,13 +839,18 @@ end
 function goloader.host(options)
   options = options or {}
   if type(options) ~= "table" then misuse(2, "goloader.host: a table of options expected, got %s", type(options)) end
+  local profile = options.memory_profile
+  if profile ~= nil and (type(profile) ~= "number" or profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
+    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
+      type(profile) == "number" and tostring(profile) or type(profile))
+  end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local path, why = options.path and toolchain.absolute(options.path)
   if not path then
     path, why = chosen_host()
     if not path then return fail(why) end
   end
-  local started, err = core.host_start(path, options.desc)
+  local started, err = core.host_start(path, options.desc, profile)
   if not started then return fail(err) end
   running = setmetatable({
     core = started, path = path, desc = options.desc or path .. ".desc", memory = {}, archives = {},

@@ -103,7 +103,7 @@ func lockThread(gp unsafe.Pointer) {
 	*at[uintptr](mp, offsets.mLockedg) = uintptr(gp)
 	*at[uintptr](gp, offsets.gLockedm) = uintptr(mp)
 	*at[uint32](mp, offsets.mLockedInt) = 1 // it counted calls from C: this and, since crossed lets it be, one before
-	const sp, pc = 0, 8 // of a gobuf
+	const sp, pc = 0, 8                     // of a gobuf
 	g0 := *at[unsafe.Pointer](mp, offsets.mG0)
 	*at[uintptr](g0, int(rt.g_sched_g)) = uintptr(g0)
 	*at[uintptr](g0, offsets.gSched+pc) = reflect.ValueOf(keepThread).Pointer()

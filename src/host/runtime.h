@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x5831210fae7c2fd5)
+#define GL_HOST_PROTOCOL UINT64_C(0x09ba0f4040b175b9)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -66,6 +66,7 @@ struct gl_runtime {
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
+	int32_t m_procid, m_isextra, m_ncgo, g_stack, g_sched_sp;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_sp, frame_varp, frame_argp; /* of a stkframe */
@@ -110,6 +111,14 @@ struct gl_part {
 	void *low, *high;         /* where all of it lies */
 };
 
+/* A thread that the Go runtime has made, or that has called Go. */
+struct gl_thread {
+	uint64_t id;                               /* as the kernel numbers it; 0: not known yet */
+	uintptr_t stack_low, stack_high, stack_at; /* its stack for C, and where that was left for a goroutine's */
+	int32_t is_foreign;                        /* C has made it */
+	int32_t is_in_c;                           /* a goroutine on it has called C, which has not returned */
+};
+
 /* Who refers to a module that is to go. */
 enum gl_holder {
 	GL_HOLDER_NONE,
@@ -125,12 +134,20 @@ enum gl_holder {
  * it is only code, and variables. */
 enum gl_prove { GL_PROVE_NOTHING, GL_PROVE_CODE, GL_PROVE_ALL };
 
+/* Memory of a module that went earlier, or of its C parts: it stays as long as somebody refers to it. */
+struct gl_kept {
+	void *low, *high;
+	int32_t is_used; /* out, when the module has gone and was proved to be able to: somebody does */
+};
+
 /* What goes at once: a module, and what others have added to it. */
 struct gl_retired {
 	struct gl_part *parts;
 	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
+	struct gl_kept *kept; /* by address */
+	size_t nkept;
 	enum gl_prove prove;
 	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */

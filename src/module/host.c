@@ -174,12 +174,18 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 #define NEED(member, strukt, name) rt->member = runtime_field(abi, strukt, name, missing, sizeof(missing))
 	int32_t allspans = runtime_field(abi, "runtime.mheap", "allspans", missing, sizeof(missing));
 	int32_t sched_g = runtime_field(abi, "runtime.gobuf", "g", missing, sizeof(missing));
+	int32_t sched_sp = runtime_field(abi, "runtime.gobuf", "sp", missing, sizeof(missing));
 	NEED(g_sched_g, "runtime.g", "sched");
+	NEED(g_sched_sp, "runtime.g", "sched");
 	NEED(g_m, "runtime.g", "m");
 	NEED(g_gopc, "runtime.g", "gopc");
 	NEED(m_g0, "runtime.m", "g0");
 	NEED(m_curg, "runtime.m", "curg");
 	NEED(m_mallocing, "runtime.m", "mallocing");
+	NEED(m_procid, "runtime.m", "procid");
+	NEED(m_isextra, "runtime.m", "isextra");
+	NEED(m_ncgo, "runtime.m", "ncgo");
+	NEED(g_stack, "runtime.g", "stack");
 	NEED(g_defer, "runtime.g", "_defer");
 	NEED(defer_fn, "runtime._defer", "fn");
 	NEED(defer_link, "runtime._defer", "link");
@@ -221,6 +227,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	}
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
 	rt->g_sched_g += sched_g;
+	rt->g_sched_sp += sched_sp;
 	rt->unwinder_frame = abi->unwinder.frame;
 	rt->func_args = abi->func.args;
 	rt->stack_object_size = (int32_t)gl_abi_struct_size(abi, "runtime.stackObjectRecord");
@@ -361,6 +368,7 @@ static void find_exports(struct gl_host *host)
 
 	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
 	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
+	*(void **)&host->threads = gl_host_export(host, "goloader_threads");
 	*(void **)&host->gc_count = gl_host_export(host, "goloader_gc_count");
 	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");
@@ -483,6 +491,7 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 		return -1;
 	}
 	free(self);
+	host->was_there = is_self;
 	if (is_self) {
 		host->handle = dlopen(host->path, RTLD_NOW | RTLD_NOLOAD);
 		if (host->handle == NULL) {
@@ -553,6 +562,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);
+	host_begin_profile(host, host->was_there);
 	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
@@ -585,6 +595,11 @@ int gl_host_add_archive(struct gl_host *host, const char *import_path, const cha
 			struct gl_error *err)
 {
 	return linker_add_archive(&host->linker, import_path, file, version, err) != NULL ? 0 : -1;
+}
+
+int gl_host_add_build(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err)
+{
+	return linker_add_build(&host->linker, import_path, file, err);
 }
 
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages)

@@ -19,18 +19,20 @@ struct type_caches {
 	bool known;
 };
 
-/* Memory of an unloaded module whose types the garbage collector may still look at (see unload.c, bury). */
-struct grave {
+/* Memory of an unloaded module (memory.c): that the garbage collector may still look at, or that somebody still refers
+ * to. */
+struct remains {
 	uint8_t *base;
 	size_t size;
-	uint64_t gc; /* collections that had ended when the module went */
-	struct grave *next;
+	uint64_t gc; /* collections that had ended when it was no longer needed */
+	struct remains *next;
 };
 
 struct gl_host {
 	char *path;
 	void *handle;
 	bool is_program; /* not a library: the process's own program */
+	bool was_there;  /* it is the program's own, or somebody else's */
 	struct gl_abi *abi;
 	struct linker linker;
 	struct gl_runtime runtime;
@@ -45,8 +47,17 @@ struct gl_host {
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
 
-	struct grave *graves; /* oldest first */
-	size_t buried;        /* bytes in them */
+	struct remains *resting; /* until the collector has forgotten it; oldest first */
+	struct remains **end_of_resting;
+	size_t resting_bytes;
+	struct remains *kept; /* constant data that somebody refers to */
+
+	int64_t *profile_rate;   /* runtime.MemProfileRate; NULL: this Go has no such thing */
+	int64_t usual_rate;      /* what it was at the start: 512 KiB, or as GODEBUG says */
+	bool profile_is_ours;    /* nobody has chosen another */
+	size_t nprofile_readers; /* modules that have a use for the profile, and what stays of them */
+
+	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
 
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
@@ -60,12 +71,16 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
 	void (*run_main)(struct gl_program *program);
 };
+
+/* profile.c: switches Go's memory profile off, unless the host was there before us. */
+void host_begin_profile(struct gl_host *host, bool was_there);
 
 /* Tells the Go half of a variable that remembers types for ever, if the name is that of one. */
 void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr);

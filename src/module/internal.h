@@ -35,7 +35,8 @@ struct gl_module {
 	size_t nsymbols;
 	struct gl_module_stats stats;
 
-	bool has_c; /* it runs C, or a package that it was the first to use does */
+	bool reads_profile; /* it has a use for Go's memory profile */
+	bool has_c;         /* it runs C, or a package that it was the first to use does */
 
 	void **init_funcs, **init_tasks; /* for gl_module_run_main, when they have not run yet */
 	size_t ninit_funcs, ninit_tasks;
@@ -97,6 +98,29 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void module_free(struct gl_module *mod); /* may be NULL */
+
+/* ---- memory.c -------------------------------------------------------------------------------------------------- */
+
+/* What others still refer to of a module that goes. */
+enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
+void module_leave_memory(struct gl_module *mod, enum what_stays stays);
+/* What has stayed of modules so far, by address, for the trace to tell whether it is still in use; the caller's to
+ * free. NULL when memory is short. */
+struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
+void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
+
+/* ---- profile.c: Go's memory profile ---------------------------------------------------------------------------- */
+
+bool module_reads_profile(const struct link *l, enum unit_id view);
+void module_add_profile_reader(struct gl_host *host);
+void module_drop_profile_reader(struct gl_host *host);
+
+/* ---- library.c ------------------------------------------------------------------------------------------------- */
+
+/* Fails when a thread is in the module's C parts, or a signal is handled by them; blamed is named. */
+int module_check_library(const struct gl_module *mod, const struct gl_module *blamed, struct gl_error *err);
+/* Closes the library of a module's C parts, unless somebody in C still uses it. */
+void module_release_library(struct gl_module *mod);
 
 /* ---- ship.c ---------------------------------------------------------------------------------------------------- */
 

@@ -165,6 +165,14 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	then = now_ms();
 
 	clib_connect(&l);
+	mod->reads_profile = module_reads_profile(&l, UNIT_MODULE);
+	if (mod->reads_profile) {
+		module_add_profile_reader(host);
+	}
+	if ((resident != NULL && module_reads_profile(&l, UNIT_RESIDENT)) ||
+	    (extension != NULL && module_reads_profile(&l, UNIT_USED))) {
+		module_add_profile_reader(host); /* for good */
+	}
 
 	/* Publish: from here on the runtime knows the code, and what isn't the module's own stays whatever happens. */
 	if (publish(host, &l, &l.units[UNIT_RESIDENT]) != 0) {
