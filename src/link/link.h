@@ -194,6 +194,13 @@ struct resident_package {
 	UT_hash_handle hh;
 };
 
+/* A package of the resident store whose init functions have not come to their end: nobody else may use it. */
+struct uninitialised {
+	char *path;
+	char *failure; /* they have panicked: with what; NULL: they are yet to run, or run at the moment */
+	UT_hash_handle hh;
+};
+
 /* To whom a name belongs that mentions certain packages. */
 enum tie { TIE_NONE, TIE_USED, TIE_OWN };
 
@@ -221,6 +228,7 @@ struct linker {
 	struct known_sym *resident[2];     /* by name, per want_abi */
 	struct resident_package *resident_packages; /* by path */
 	uint32_t searches;                          /* of fingerprints, so far */
+	struct uninitialised *uninitialised;        /* by path */
 };
 
 /* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */
@@ -268,6 +276,14 @@ struct got_slot {
 	UT_hash_handle hh;
 };
 
+/* A package's inittask. */
+struct link_init {
+	uint32_t sym;
+	bool has_functions; /* there is something to run; otherwise it only waits for its imports */
+	uint32_t *imports;  /* those that run before it for its sake: their places in link->inits */
+	uint32_t nimports;
+};
+
 /* One load. */
 struct link {
 	struct linker *linker;
@@ -297,9 +313,10 @@ struct link {
 	uint32_t *placed; /* marked and placed, in the order found */
 	uint32_t nplaced, cap_placed;
 
-	uint32_t *inits; /* inittasks to run, in order */
+	struct link_init *inits; /* the packages that are linked, in the order in which they are initialised */
 	uint32_t ninits;
-	uint32_t *extra_inits; /* functions to run before them: outlined initialisers of variables pulled one by one */
+	uint32_t *init_imports; /* storage of their imports */
+	uint32_t *extra_inits;  /* functions to run before them: outlined initialisers of variables pulled one by one */
 	uint32_t nextra_inits, cap_extra_inits;
 
 	const struct lobj **touched; /* objects with caches to free */
@@ -317,7 +334,7 @@ struct link {
 	const struct lpkg **unlinked; /* packages whose C parts are needed, and nobody has linked them */
 	uint32_t nunlinked;
 
-	bool failed; /* out of memory in the middle of a pass; err is set */
+	bool failed; /* in the middle of a pass, most often for want of memory; err is set */
 
 	struct unit units[NUNITS];
 };
@@ -383,6 +400,13 @@ struct lpkg *linker_add_archive(struct linker *linker, const char *import_path, 
 				struct gl_error *err);
 /* Notes, once its symbols are published, that the resident store holds some of p's. */
 void linker_note_resident(struct linker *linker, const struct lpkg *p);
+/* uninitialised.c. The package can't be used until linker_end_init; never again after linker_fail_init, which takes the
+ * failure (malloc'ed; NULL: there was no memory for it). Fails when memory is short. */
+int linker_begin_init(struct linker *linker, struct gl_str path, struct gl_error *err);
+void linker_end_init(struct linker *linker, const char *path);
+void linker_fail_init(struct linker *linker, const char *path, char *failure);
+/* Fails when what has this name is a package's that can't be used. */
+int linker_check_init(const struct linker *linker, struct gl_str name, struct gl_error *err);
 /* The archives that serve this load, by path. */
 struct lpkg *link_archives(const struct link *l);
 /* The same, with all that the list beside the host names. */
@@ -431,7 +455,7 @@ struct importcfg *importcfg_read(const char *name);
 const char *importcfg_find(const struct importcfg *cfg, const char *path); /* a file; NULL when it isn't listed */
 const char *importcfg_path(const struct importcfg *cfg, size_t i);         /* of line i; NULL behind the last */
 
-/* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
+/* inits.c. Fills link->inits: the inittasks that are linked, imports first. */
 int link_order_inits(struct link *l);
 
 /* Writes an import path as the go command spells it; out holds path.n + 1 bytes. */

@@ -348,7 +348,13 @@ static bool bind_fixed(struct link *l, struct lsym *s)
 		s->is_func = host.is_func;
 		return true;
 	}
-	return !l->shipping && bind_known(s, l->linker->resident);
+	if (l->shipping || !bind_known(s, l->linker->resident)) {
+		return false;
+	}
+	if (!l->failed) {
+		l->failed = linker_check_init(l->linker, s->name, l->err) != 0;
+	}
+	return true;
 }
 
 /* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */
@@ -1205,6 +1211,9 @@ int link_resolve(struct link *l)
 
 void link_free(struct link *l)
 {
+	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+		p->init_scheduled = p->gave = false; /* what this load has planned, the next one plans anew */
+	}
 	for (uint32_t i = 0; i < l->ntouched; i++) {
 		struct lobj *obj = (struct lobj *)l->touched[i];
 		for (int v = 0; v < NUNITS; v++) {
@@ -1228,7 +1237,6 @@ void link_free(struct link *l)
 	for (uint32_t i = 0; i < l->nmissing_packages; i++) {
 		free(l->missing_packages[i]);
 	}
-	/* a package whose initialisation was planned by a load that failed is planned anew by the next */
 	free(l->missing_packages);
 	free(l->wanted_clibs);
 	free(l->unlinked);
@@ -1238,6 +1246,7 @@ void link_free(struct link *l)
 	free(l->work);
 	free(l->placed);
 	free(l->inits);
+	free(l->init_imports);
 	free(l->extra_inits);
 	free(l->missing);
 	for (uint32_t i = 0; i < l->npackages; i++) {
