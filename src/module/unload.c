@@ -132,6 +132,9 @@ static void forget_module(struct gl_module *mod, bool constants_stay)
 			break;
 		}
 	}
+	/* first the table, which has entries in the extensions' memory */
+	HASH_CLEAR(hh, mod->names[0]);
+	HASH_CLEAR(hh, mod->names[1]);
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
 		bury(m, constants_stay);
@@ -144,8 +147,6 @@ static void forget_module(struct gl_module *mod, bool constants_stay)
 		mod->base = NULL;
 	}
 	mod->extensions = NULL;
-	HASH_CLEAR(hh, mod->names[0]);
-	HASH_CLEAR(hh, mod->names[1]);
 	module_drop_uses(mod);
 	mod->loaded = false;
 	mod->nexports = mod->nsymbols = 0;
