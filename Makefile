@@ -9,7 +9,8 @@
 #   make soak [CALLS=1e9]     calls of every kind, mixed; fails when resident memory grows
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
-#   make packages [SUITES=names]   packages' own tests, natively and through goloader test, into spec/conformance/packages.md
+#   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
+#                             packages' own tests, natively and through goloader test, into spec/conformance/packages.md
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
 #   make deps, make clean
 
@@ -164,7 +165,8 @@ conformance-all: deps
 
 packages: deps
 	@$(MAKE) --no-print-directory all
-	@GOROOT_DIR=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
+	@GOROOT_DIR=$(GOROOT_DIR) FLAGS='$(FLAGS)' RESUME='$(RESUME)' JOBS='$(JOBS)' \
+		$(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
 
 # Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.
 FUZZ_TIME ?= 60

@@ -11,7 +11,7 @@ local function interface()
   end
   for _, name in ipairs {
     "call.go", "classes.go", "enter.go", "handles.go", "jobs.go", "many.go", "members.go", "methods.go", "module.go",
-    "plan.go", "run.go",
+    "plan.go", "run.go", "threads.go",
   } do
     for declaration in support.read("src/host/" .. name):gmatch "\n//export [^\n]*\n(func .-) {\n" do
       parts[#parts + 1] = declaration

@@ -261,9 +261,18 @@ func TestWhichProgramsAreTaken(t *testing.T) {
 	}
 }
 
+func TestFlagSetsAreForTheGosThatHaveThem(t *testing.T) {
+	if _, err := findFlagSet("fips", "go1.23.12"); err == nil {
+		t.Error("Go 1.23 has no GOFIPS140")
+	}
+	if set, err := findFlagSet("fips", "go1.24.0"); err != nil || len(set.env) != 1 {
+		t.Errorf("%+v, %v", set, err)
+	}
+}
+
 // A flag set is for programs whose recipe has none of its own.
 func TestFlagSetsTakePlainPrograms(t *testing.T) {
-	set, err := findFlagSet("noopt")
+	set, err := findFlagSet("noopt", "go1.21.0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -279,7 +288,7 @@ func TestFlagSetsTakePlainPrograms(t *testing.T) {
 	if len(programs) != 1 || programs[0].name != "plain" {
 		t.Errorf("%d programs, the first is %s", len(programs), programs[0].name)
 	}
-	if _, err := findFlagSet("nothing"); err == nil {
+	if _, err := findFlagSet("nothing", "go1.21.0"); err == nil {
 		t.Error("a set that is not there is no error")
 	}
 }

@@ -18,6 +18,7 @@ type flagSet struct {
 	flags []string
 	env   []string
 	cover bool // coverage data is made, and compared
+	since int  // the first Go, 1.N, that has it
 }
 
 var flagSets = []flagSet{
@@ -27,11 +28,26 @@ var flagSets = []flagSet{
 	{name: "trimpath", flags: []string{"-trimpath"}},
 	{name: "v3", env: []string{"GOAMD64=v3"}},
 	{name: "cover", flags: []string{"-cover"}, cover: true},
+	// From here on the standard library is another than the host's.
+	{name: "cover-std", flags: []string{"-cover", "-coverpkg=std"}, cover: true},
+	{name: "noinline", flags: []string{"-gcflags=all=-l"}},
+	{name: "noopt-all", flags: []string{"-gcflags=all=-N -l"}},
+	{name: "netgo", flags: []string{"-tags=netgo"}},
+	{name: "nocgo", env: []string{"CGO_ENABLED=0"}},
+	{name: "fips", env: []string{"GOFIPS140=latest"}, since: 24},
+	{name: "fips-v1.0.0", env: []string{"GOFIPS140=v1.0.0"}, since: 24},
 }
 
-func findFlagSet(name string) (flagSet, error) {
+func findFlagSet(name, goVersion string) (flagSet, error) {
+	minor, err := minorVersion(goVersion)
+	if err != nil {
+		return flagSet{}, err
+	}
 	var names []string
 	for _, set := range flagSets {
+		if set.name == name && minor < set.since {
+			return set, fmt.Errorf("flag set %s needs Go 1.%d, this is %s", name, set.since, goVersion)
+		}
 		if set.name == name {
 			return set, nil
 		}

@@ -132,7 +132,7 @@ func configure(ctx context.Context) (*config, error) {
 	flag.StringVar(&tests, "tests", "", "globs of program names, separated by spaces; @FILE: those in a file")
 	flag.IntVar(&cfg.jobs, "jobs", 0, "programs at a time (0: one for each processor)")
 	flag.StringVar(&runner, "runner", "", "command that runs a program (default: build/bin/goloader run)")
-	flag.StringVar(&set, "flags", "", "flag set: noopt, nobounds, trimpath, v3, cover")
+	flag.StringVar(&set, "flags", "", "one of the flag sets (flags.go)")
 	flag.BoolVar(&cfg.tap, "tap", false, "print a line for each program, as a test suite does")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -144,9 +144,6 @@ func configure(ctx context.Context) (*config, error) {
 	cfg.limits = defaultLimits
 	var err error
 	if cfg.tests, err = testGlobs(tests); err != nil {
-		return nil, err
-	}
-	if cfg.set, err = findFlagSet(set); err != nil {
 		return nil, err
 	}
 	if cfg.root, err = filepath.Abs(cfg.root); err != nil {
@@ -161,6 +158,9 @@ func configure(ctx context.Context) (*config, error) {
 		return nil, fmt.Errorf("%s env GOVERSION: %v", goTool, err)
 	}
 	cfg.goVersion = strings.TrimSpace(string(version))
+	if cfg.set, err = findFlagSet(set, cfg.goVersion); err != nil {
+		return nil, err
+	}
 
 	cfg.runner = strings.Fields(runner)
 	if len(cfg.runner) == 0 {

@@ -2,14 +2,20 @@
 --
 --     luajit spec/env.lua spec/conformance/packages.lua [NAME…]
 --
--- packages.txt lists the suites. Of each it is written down what every test said, to `go test -json` and to
--- `goloader test -json`; a suite has the same verdict when all of them said the same. What is not standard comes from
--- the Go module proxy, at the version that is pinned, and is tested as the main module, in a copy of its own.
+-- packages.txt lists the suites: all of the standard library that has tests, and modules of the Go module proxy, each at
+-- the version that is pinned and tested as the main module, in a copy of its own. Of each suite it is written down what
+-- every test said, to `go test -json` and to `goloader test -json`; a suite has the same verdict when all of them said the
+-- same. packages.txt also has the causes of differences: "! PACKAGE TEST REASON" excepts a test and its subtests, which
+-- can't say the same by the nature of a host.
 --
--- A test that can't say the same by the nature of a host is listed there, too, and why: "! PACKAGE TEST REASON".
+-- Results are kept in build/packages; packages.md is the table of all of them, and says of a suite without a result that
+-- it was not run. With names, only suites whose module or package ends so are run. Environment:
 --
--- Results are kept in build/packages; packages.md is the table of all of them. With names, only suites whose module or
--- package ends so are run. Environment: GOROOT_DIR, the Go to use; AGAIN=1, run natively again what has been run.
+--     GOROOT_DIR   the Go to use
+--     FLAGS        how the packages are built: trimpath, nocgo, …, of the list `sets` below; each set has its own table
+--     RESUME=1     leave out the suites that have a result; AGAIN=1 runs natively again what has been run
+--     LIMIT        seconds that a suite may take on either side (default: 1,200)
+--     JOBS         suites at a time (default: 1)
 
 local cjson = require "cjson"
 local lfs = require "lfs"
@@ -21,43 +27,103 @@ local goroot = os.getenv "GOROOT_DIR" or io.popen "go env GOROOT":read()
 local version = read_file(goroot .. "/VERSION"):match "^(%S+)"
 local build = lfs.currentdir() .. "/build/packages/" .. version
 local go = goroot .. "/bin/go"
+local limit = tonumber(os.getenv "LIMIT" or "") or 1200
 
 local function fail(...)
   io.stderr:write("packages: ", ..., "\n")
   os.exit(1)
 end
 
+local function is_set(name)
+  return (os.getenv(name) or "") ~= ""
+end
+
+-- ---- the sets of flags --------------------------------------------------------------------------------------------
+
+-- As those of `make conformance`: what is added to the command, and to its environment.
+local sets = {
+  { name = "", flags = "", environment = "" },
+  { name = "trimpath", flags = "-trimpath", environment = "" },
+  { name = "nocgo", flags = "", environment = "CGO_ENABLED=0" },
+  { name = "netgo", flags = "-tags=netgo", environment = "" },
+  { name = "noinline", flags = "-gcflags=all=-l", environment = "" },
+  { name = "noopt-all", flags = "'-gcflags=all=-N -l'", environment = "" },
+}
+
+local function find_set(name)
+  local names = {}
+  for _, set in ipairs(sets) do
+    if set.name == name then return set end
+    names[#names + 1] = set.name
+  end
+  fail(("there is no set of flags %q, but:%s"):format(name, table.concat(names, " ")))
+end
+
+local set = find_set(os.getenv "FLAGS" or "")
+
+-- The file that keeps one of a suite's results.
+local function result_file(suite, of_set, kind)
+  return suite.file .. (of_set.name ~= "" and "+" .. of_set.name or "") .. "." .. kind
+end
+
 -- ---- the list -----------------------------------------------------------------------------------------------------
 
--- Lines "MODULE VERSION [FLAG…] [PACKAGE…]", or "std - [FLAG…] PACKAGE"; all packages of the module by default.
+local environment = ("GOTOOLCHAIN=local GOROOT=%s GOWORK=off PATH=%s/bin:$PATH"):format(quote(goroot), quote(goroot))
+
+-- The standard packages that have tests.
+local function standard_packages()
+  local format = "{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}"
+  local pipe = io.popen(("cd / && %s %s list -f %s std"):format(environment, quote(go), quote(format)))
+  local paths = {}
+  for path in pipe:lines() do
+    if path ~= "" then paths[#paths + 1] = path end
+  end
+  pipe:close()
+  return paths
+end
+
+local function new_suite(module, of_version, flags, packages)
+  local suite = { module = module, version = of_version, flags = flags, packages = packages }
+  if #packages == 0 then packages[1] = "./..." end
+  suite.title = module == "std" and packages[1] or module
+  suite.arguments = table.concat(flags, " ") .. " " .. table.concat(packages, " ")
+  suite.file = build .. "/" .. suite.title:gsub("/", "_") .. "@" .. (of_version:gsub("^%-$", version))
+  return suite
+end
+
+-- Lines "MODULE VERSION [FLAG…] [PACKAGE…]", by default with all packages of the module, or "std - [FLAG…] [PACKAGE]";
+-- without a package it stands for all standard ones that no line of their own names.
 local function read_list(path)
-  local list, exceptions = {}, {}
+  local list, exceptions, rest, named = {}, {}, nil, {}
   for line in io.lines(path) do
     local package, test, reason = line:match "^! (%S+) (%S+) (.*)$"
     if package then exceptions[package .. " " .. test] = reason end
-    local words = {}
+    local words, flags, packages = {}, {}, {}
     for word in line:gsub("^[#!].*", ""):gmatch "%S+" do words[#words + 1] = word end
-    if #words > 0 then
-      local suite = { module = words[1], version = words[2], flags = {}, packages = {} }
-      for i = 3, #words do
-        local into = words[i]:find "^%-" and suite.flags or suite.packages
-        into[#into + 1] = words[i]
-      end
-      if #suite.packages == 0 then suite.packages[1] = "./..." end
-      suite.title = suite.module == "std" and suite.packages[1] or suite.module
-      suite.arguments = table.concat(suite.flags, " ") .. " " .. table.concat(suite.packages, " ")
-      suite.file = build .. "/" .. suite.title:gsub("/", "_") .. "@" .. (suite.version:gsub("^%-$", version))
-      list[#list + 1] = suite
+    for i = 3, #words do
+      local into = words[i]:find "^%-" and flags or packages
+      into[#into + 1] = words[i]
+    end
+    if words[1] == "std" and #packages == 0 then
+      rest = flags
+    elseif words[1] then
+      list[#list + 1] = new_suite(words[1], words[2], flags, packages)
+      named[list[#list].title] = true
     end
   end
+  for _, standard in ipairs(rest and standard_packages() or {}) do
+    if not named[standard] then list[#list + 1] = new_suite("std", "-", { unpack(rest) }, { standard }) end
+  end
+  table.sort(list, function(a, b)
+    if (a.module == "std") ~= (b.module == "std") then return a.module == "std" end
+    return a.title < b.title
+  end)
   return list, exceptions
 end
 
 local list, exceptions = read_list "spec/conformance/packages.txt"
 
 -- ---- getting it ---------------------------------------------------------------------------------------------------
-
-local environment = ("GOTOOLCHAIN=local GOROOT=%s GOWORK=off PATH=%s/bin:$PATH"):format(quote(goroot), quote(goroot))
 
 local function sh(format, ...)
   local words = { ... }
@@ -100,11 +166,14 @@ local function event_name(event)
   return event.Package .. " " .. event.Test:gsub("0x%x+", "0x…"):gsub("time%.Date%b()", "time.Date(…)")
 end
 
--- What each test said: { ["package Test/sub"] = "pass", … }.
+-- What each test said: { ["package Test/sub"] = "pass", … }. When the time was up before all was said, `ended` is true.
 local function run(arguments, dir, command, file)
   local began = os.time()
-  os.execute(("cd %s && %s %s -json -count=1 -timeout=20m %s </dev/null >%s 2>%s"):format(quote(dir), environment,
-    command, arguments, quote(file .. ".json"), quote(file .. ".err")))
+  -- a package's tests tell where they are before the whole suite is ended
+  local format = "cd %s && %s %s timeout -k 10 %d %s -json -count=1 -timeout=%ds %s %s </dev/null >%s 2>%s"
+  local status = os.execute(format:format(quote(dir), environment, set.environment, limit, command,
+    math.max(limit - 30, 30), set.flags, arguments, quote(file .. ".json"), quote(file .. ".err")))
+  local ended = status == 124 * 256 or status == 137 * 256 -- of timeout(1)
   local said = {}
   for line in io.lines(file .. ".json") do
     local ok, event = pcall(cjson.decode, line)
@@ -112,7 +181,7 @@ local function run(arguments, dir, command, file)
       said[event_name(event)] = event.Action
     end
   end
-  return said, os.time() - began
+  return said, os.time() - began, ended
 end
 
 local function count(said)
@@ -124,14 +193,23 @@ local function count(said)
   return ("%d / %d / %d"):format(sum.pass, sum.fail, sum.skip), sum.pass + sum.fail + sum.skip
 end
 
+-- The exception that covers a test: its own, or one of a test that it is a subtest of.
+local function exception_of(name)
+  repeat
+    if exceptions[name] then return name end
+    name = name:match "^(.* .*)/[^/]*$"
+  until not name
+end
+
 -- Which tests said something else, and which of these are excepted. A package's own verdict follows from its tests'.
 local function differences(native, loaded)
-  local different, excepted, packages = {}, {}, {}
+  local different, excepted, packages, is_listed = {}, {}, {}, {}
   local function compare(name)
     if native[name] == loaded[name] then return end
-    if exceptions[name] then
-      excepted[#excepted + 1] = name
-      packages[name:match "^%S+"] = true
+    local exception = exception_of(name)
+    if exception then
+      if not is_listed[exception] then excepted[#excepted + 1] = exception end
+      is_listed[exception], packages[name:match "^%S+"] = true, true
     else
       different[#different + 1] = ("%s: %s, not %s"):format(name, loaded[name] or "-", native[name] or "-")
     end
@@ -140,6 +218,7 @@ local function differences(native, loaded)
   for name in pairs(loaded) do if name:find " " and not native[name] then compare(name) end end
   for name in pairs(native) do if not name:find " " and not packages[name] then compare(name) end end
   table.sort(different)
+  table.sort(excepted)
   return different, excepted
 end
 
@@ -181,34 +260,37 @@ end
 local function run_suite(suite)
   local dir, why = fetch(suite)
   if not dir then return nil, why end
-  local native = not os.getenv "AGAIN" and load_result(suite.file .. ".native") or nil
+  local native_file = result_file(suite, set, "native")
+  local native = not is_set "AGAIN" and load_result(native_file) or nil
   if not native or native.arguments ~= suite.arguments then
-    local said, seconds = run(suite.arguments, dir, go .. " test", suite.file .. ".native")
-    native = { said = said, seconds = seconds, arguments = suite.arguments }
-    save(suite.file .. ".native", native)
+    local said, seconds, ended = run(suite.arguments, dir, go .. " test", native_file)
+    native = { said = said, seconds = seconds, ended = ended, arguments = suite.arguments }
+    save(native_file, native)
   end
   local loaded = quote(lfs.currentdir() .. "/build/bin/goloader") .. " test"
-  local said, seconds = run(suite.arguments, dir, loaded, suite.file .. ".loaded")
+  local said, seconds, ended = run(suite.arguments, dir, loaded, result_file(suite, set, "loaded"))
   local different, excepted = differences(native.said, said)
   for _ = 1, 2 do
-    if #different == 0 then break end
+    if #different == 0 or ended or native.ended then break end
     try_again(suite, dir, different, { [go .. " test"] = native.said, [loaded] = said })
     different, excepted = differences(native.said, said)
   end
   local was, total = count(native.said)
   local result = {
     native = was, loaded = count(said), total = total, different = different, excepted = excepted,
-    native_seconds = native.seconds, seconds = seconds,
+    native_seconds = native.seconds, seconds = seconds, native_ended = native.ended, ended = ended,
   }
-  save(suite.file .. ".result", result)
+  save(result_file(suite, set, "result"), result)
   return result
 end
 
 -- ---- the table ----------------------------------------------------------------------------------------------------
 
 local function verdict(result)
-  if result.total == 0 then return "no tests ran" end
+  if result.native_ended then return "natively ended by the time limit" end
+  if result.ended then return "ended by the time limit" end
   if #result.different > 0 then return ("%d differ"):format(#result.different) end
+  if result.total == 0 then return "no tests ran" end
   return #result.excepted == 0 and "same" or ("same but %s"):format(table.concat(result.excepted, ", "))
 end
 
@@ -220,52 +302,99 @@ local function notes()
   return #lines > 0 and "\nExcepted, as they can't say the same in a host:\n\n" .. table.concat(lines) or ""
 end
 
-local function write_table()
-  local f = assert(io.open("spec/conformance/packages.md", "w"))
-  local rows, same = {}, 0
+-- The rows of one set of flags, how many suites have the same verdict, and how many were run.
+local function rows_of(of_set)
+  local rows, same, ran = {}, 0, 0
   for _, suite in ipairs(list) do
-    local result = load_result(suite.file .. ".result")
-    if result then
-      local word = verdict(result)
-      if word:find "^same" then same = same + 1 end
-      local what = suite.module == "std" and "" or table.concat(suite.packages, " ")
-      rows[#rows + 1] = ("| %s | %s | %s | %s | %s | %s | %s |"):format(suite.title,
-        suite.module == "std" and "standard" or suite.version, version, what, result.native, result.loaded, word)
+    local result = load_result(result_file(suite, of_set, "result"))
+    local word = result and verdict(result) or "not run"
+    if word:find "^same" then same = same + 1 end
+    if result then ran = ran + 1 end
+    local what = suite.module == "std" and "" or table.concat(suite.packages, " ")
+    rows[#rows + 1] = ("| %s | %s | %s | %s | %s | %s | %s |"):format(suite.title,
+      suite.module == "std" and "standard" or suite.version, version, what, result and result.native or "",
+      result and result.loaded or "", word)
+    for i, line in ipairs(result and result.different or {}) do
+      if i > 5 then break end
+      rows[#rows] = rows[#rows]:gsub(" |$", "<br>" .. line:gsub("|", "\\|"):gsub("%%", "%%%%") .. " |")
     end
   end
-  f:write(([[
+  return rows, same, ran
+end
+
+local columns = [[
+| package or module | version | Go | packages | natively | through goloader | verdict |
+| --- | --- | --- | --- | --- | --- | --- |
+]]
+
+local function write_table()
+  local f = assert(io.open("spec/conformance/packages.md", "w"))
+  f:write [[
 # Packages' own tests, through goloader
 
 `make packages` wrote this. Every test and subtest of these suites was run by `go test` and by `goloader test`, and is
-counted as pass / fail / skip; "same" means that each one of them said the same. %d of %d suites are.
-
-| package or module | version | Go | packages | natively | through goloader | verdict |
-| --- | --- | --- | --- | --- | --- | --- |
-%s
-%s]]):format(same, #rows, table.concat(rows, "\n"), notes()))
+counted as pass / fail / skip; "same" means that each one of them said the same.
+]]
+  local own_same, own_ran
+  for _, of_set in ipairs(sets) do
+    local rows, same, ran = rows_of(of_set)
+    if of_set == set then own_same, own_ran = same, ran end
+    if ran > 0 then
+      f:write(of_set.name == "" and "" or ("\n## Built with %s\n"):format((of_set.environment .. of_set.flags)),
+        ("\n%d of %d suites that were run have the same verdict; %d were not run.\n\n"):format(same, ran, #rows - ran),
+        columns, table.concat(rows, "\n"), "\n")
+    end
+  end
+  f:write(notes())
   f:close()
-  return same, #rows
+  return own_same, own_ran
+end
+
+-- ---- the run ------------------------------------------------------------------------------------------------------
+
+local function is_wanted(suite)
+  local wanted = #arg == 0
+  for _, name in ipairs(arg) do wanted = wanted or suite.title == name or suite.title:sub(-#name - 1) == "/" .. name end
+  return wanted and not (is_set "RESUME" and exists(result_file(suite, set, "result")))
+end
+
+-- Runs a suite and tells of it in one write, as others may be telling of theirs.
+local function run_and_tell(suite)
+  local result, why = run_suite(suite)
+  local lines = { ("%-44s %s"):format(suite.title, why or "") }
+  if result then
+    lines[1] = ("%-44s %-16s %-16s %s"):format(suite.title, result.native, result.loaded, verdict(result))
+    for i = 1, math.min(10, #result.different) do lines[#lines + 1] = "    " .. result.different[i] end
+  end
+  io.write(table.concat(lines, "\n"), "\n")
+  io.stdout:flush()
+  return result and verdict(result):find "^same" ~= nil
+end
+
+-- One suite, for a run of several at a time.
+if arg[1] == "--suite" then
+  for _, suite in ipairs(list) do
+    if suite.title == arg[2] then os.exit(run_and_tell(suite) and 0 or 1) end
+  end
 end
 
 os.execute("mkdir -p " .. quote(build))
-local bad, ran = 0, 0
+local wanted = {}
 for _, suite in ipairs(list) do
-  local wanted = #arg == 0
-  for _, name in ipairs(arg) do wanted = wanted or suite.title == name or suite.title:sub(-#name - 1) == "/" .. name end
-  if wanted then
-    ran = ran + 1
-    local result, why = run_suite(suite)
-    if result then
-      print(("%-44s %-16s %-16s %s"):format(suite.title, result.native, result.loaded, verdict(result)))
-      for i = 1, math.min(10, #result.different) do print("    " .. result.different[i]) end
-    else
-      print(("%-44s %s"):format(suite.title, why))
-    end
-    if not result or not verdict(result):find "^same" then bad = bad + 1 end
-    io.stdout:flush()
-  end
+  if is_wanted(suite) then wanted[#wanted + 1] = suite.title end
 end
-if ran == 0 then fail "no such suite in spec/conformance/packages.txt" end
-local same, all = write_table()
-print(("%d of %d suites have the same result as natively"):format(same, all))
-os.exit(bad == 0 and 0 or 1)
+if #wanted == 0 and not is_set "RESUME" then fail "no such suite in spec/conformance/packages.txt" end
+if #wanted > 0 then
+  local std = { module = "std", version = "-", title = "std" }
+  fetch(std) -- the directory that all standard suites share
+  local names = os.tmpname()
+  local f = assert(io.open(names, "w"))
+  f:write(table.concat(wanted, "\n"), "\n")
+  f:close()
+  os.execute(("xargs -a %s -d '\\n' -P %d -n 1 luajit spec/env.lua spec/conformance/packages.lua --suite"):format(
+    quote(names), tonumber(os.getenv "JOBS" or "") or 1))
+  os.remove(names)
+end
+local same, ran = write_table()
+print(("%d of %d suites have the same result as natively"):format(same, ran))
+os.exit(same == ran and 0 or 1)

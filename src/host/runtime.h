@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x1a9a39ec68609194)
+#define GL_HOST_PROTOCOL UINT64_C(0x012fe93ecf440a5a)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -65,6 +65,7 @@ struct gl_runtime {
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
+	int32_t m_procid, m_isextra, m_ncgo, g_stack, g_sched_sp;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_sp, frame_varp, frame_argp; /* of a stkframe */
@@ -96,6 +97,14 @@ struct gl_part {
 	void *strings, *estrings; /* strings */
 	void *erodata;            /* its end */
 	void *low, *high;         /* where all of it lies */
+};
+
+/* A thread that the Go runtime has made, or that has called Go. */
+struct gl_thread {
+	uint64_t id;                               /* as the kernel numbers it; 0: not known yet */
+	uintptr_t stack_low, stack_high, stack_at; /* its stack for C, and where that was left for a goroutine's */
+	int32_t is_foreign;                        /* C has made it */
+	int32_t is_in_c;                           /* a goroutine on it has called C, which has not returned */
 };
 
 /* Who refers to a module that is to go. */

@@ -9,8 +9,10 @@
  *     goloader_go_names   the names, in C, each ended by NUL; an empty one is the last
  *     goloader_go_slots   an address for each
  *
- * Each module has its own copy of its library: C's variables are as much the module's as Go's. That of resident
- * packages stays, as they do. */
+ * Each module has its own copy of its library: C's variables are as much the module's as Go's. It is closed when the
+ * module has been unloaded and nobody in C uses it any more (clib_users.c); that of resident packages stays, as they
+ * do.
+ */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,34 +22,32 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "link.h"
-
-struct clib {
-	void *handle;
-	const char *names;
-	uintptr_t *slots;
-	bool connected;
-	int fd;        /* of its file, which may have no name any more; or -1 */
-	char name[32]; /* for the dynamic linker, of one that came as bytes */
-};
+#include "clib.h"
 
 /* Takes fd. */
 static struct clib *open_library(const char *file, int fd, const char *name, struct gl_error *err)
 {
 	struct clib *lib = calloc(1, sizeof(*lib));
+	struct clib_snapshot before = { 0 };
 
-	if (lib == NULL) {
+	if (lib == NULL || clib_snapshot_take(&before) != 0) {
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
 		goto fail;
 	}
-	lib->fd = fd;
 	snprintf(lib->name, sizeof(lib->name), "%s", name);
 	lib->handle = dlopen(name[0] != '\0' ? name : file, RTLD_NOW | RTLD_LOCAL);
 	if (lib->handle == NULL) {
 		gl_fail(err, GL_EMISSING, "the packages' parts in C can't be loaded: %s", dlerror());
-		free(lib);
 		goto fail;
 	}
+	lib->fd = fd;
+	if (clib_snapshot_compare(&before, lib) != 0) {
+		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
+		free(before.bases);
+		clib_close(lib);
+		return NULL;
+	}
+	free(before.bases);
 	lib->names = dlsym(lib->handle, "goloader_go_names");
 	lib->slots = dlsym(lib->handle, "goloader_go_slots");
 	if (lib->names == NULL || lib->slots == NULL) {
@@ -58,6 +58,8 @@ static struct clib *open_library(const char *file, int fd, const char *name, str
 	return lib;
 
 fail:
+	free(before.bases);
+	free(lib);
 	if (fd >= 0) {
 		close(fd);
 	}
@@ -110,25 +112,70 @@ int clib_read(const struct clib *lib, struct gl_bytes *out, struct gl_error *err
  * the library is being closed, from a destructor or a function given to atexit. */
 static void nothing(void) {}
 
-void clib_close(struct clib *lib)
+static void disconnect_exports(struct clib *lib)
 {
-	const char *name = lib == NULL ? NULL : lib->names;
+	const char *name = lib->names;
 
-	if (lib == NULL) {
-		return;
-	}
 	for (size_t i = 0; name != NULL && lib->slots != NULL && *name != '\0'; i++, name += strlen(name) + 1) {
 		if (strncmp(name, "_cgoexp_", 8) == 0) {
 			__atomic_store_n(&lib->slots[i], (uintptr_t)nothing, __ATOMIC_RELEASE);
 		}
 	}
+}
+
+void clib_close(struct clib *lib)
+{
+	if (lib == NULL) {
+		return;
+	}
+	disconnect_exports(lib);
 	dlclose(lib->handle);
 	/* the dynamic linker knows libraries by their names: one that stays keeps its own, so that no other gets it */
 	bool stays = lib->name[0] != '\0' && dlopen(lib->name, RTLD_NOW | RTLD_NOLOAD) != NULL;
 	if (lib->fd >= 0 && !stays) {
 		close(lib->fd);
 	}
+	free(lib->objects);
 	free(lib);
+}
+
+bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t size)
+{
+	lib->next = NULL;
+	clib_find_users(lib, go, who, size);
+	return lib->objects[0].use == CLIB_USED;
+}
+
+/* A library that it depends on, and that only it has opened, would go with it: where that is used, it is opened once
+ * more. */
+static void keep_dependencies(const struct clib *lib)
+{
+	for (size_t i = 1; i < lib->nobjects; i++) {
+		if (lib->objects[i].use != CLIB_UNUSED) {
+			(void)dlopen(lib->objects[i].name, RTLD_NOW | RTLD_NOLOAD);
+		}
+	}
+}
+
+void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go)
+{
+	if (lib == NULL) {
+		return;
+	}
+	disconnect_exports(lib);
+	lib->next = *kept;
+	*kept = lib;
+	clib_find_users(*kept, go, NULL, 0);
+	for (struct clib **link = kept; *link != NULL;) {
+		struct clib *at = *link;
+		if (at->objects[0].use != CLIB_UNUSED) {
+			link = &at->next;
+			continue;
+		}
+		*link = at->next;
+		keep_dependencies(at);
+		clib_close(at);
+	}
 }
 
 bool clib_is_connected(const struct clib *lib) { return lib->connected; }

@@ -428,7 +428,21 @@ struct clib *clib_open(const char *file, struct gl_error *err);
 struct clib *clib_open_bytes(const char *from, const uint8_t *bytes, size_t size, struct gl_error *err);
 /* Appends the library's file, as it was when it was opened. */
 int clib_read(const struct clib *lib, struct gl_bytes *out, struct gl_error *err);
-void clib_close(struct clib *lib); /* lib may be NULL */
+/* Closes a library that nobody has used yet, or that must go. lib may be NULL. */
+void clib_close(struct clib *lib);
+/* What the Go runtime knows of threads and signals. */
+struct clib_go {
+	const struct gl_thread *threads; /* those that it has made, or that have called Go */
+	size_t nthreads;
+	const uint32_t *handled;    /* by signal: has its own handler been installed? */
+	const uintptr_t *forwarded; /* by signal: the handler that was there before */
+};
+/* Does a thread run a library's code, or does it handle a signal? Then who (size bytes) gets a text that says so.
+ * clib_users.c tells how that is found out. */
+bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t size);
+/* Closes a library whose module is gone, if nobody can be found who may still use it. Otherwise it goes to the list of
+ * those that are kept, which are looked at again whenever another one is released. lib may be NULL. */
+void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go);
 /* Does it know the addresses of the Go functions that it calls? */
 bool clib_is_connected(const struct clib *lib);
 /* A C symbol's address; 0 when the library and those it was linked with have none. */

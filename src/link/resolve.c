@@ -1231,6 +1231,13 @@ void link_free(struct link *l)
 		free(l->builtins[v]);
 		unit_free(&l->units[v]);
 	}
+	/* What is left in freed memory of the addresses of C functions would look as if somebody held on to those
+	 * (clib_users.c). */
+	for (uint32_t i = 0; i < l->nsyms; i++) {
+		if (link_sym(l, i)->is_far) {
+			explicit_bzero(&link_sym(l, i)->addr, sizeof(link_sym(l, i)->addr));
+		}
+	}
 	for (uint32_t i = 0; i < l->nchunks; i++) {
 		free(l->chunks[i]);
 	}

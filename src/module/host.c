@@ -173,12 +173,18 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 #define NEED(member, strukt, name) rt->member = runtime_field(abi, strukt, name, missing, sizeof(missing))
 	int32_t allspans = runtime_field(abi, "runtime.mheap", "allspans", missing, sizeof(missing));
 	int32_t sched_g = runtime_field(abi, "runtime.gobuf", "g", missing, sizeof(missing));
+	int32_t sched_sp = runtime_field(abi, "runtime.gobuf", "sp", missing, sizeof(missing));
 	NEED(g_sched_g, "runtime.g", "sched");
+	NEED(g_sched_sp, "runtime.g", "sched");
 	NEED(g_m, "runtime.g", "m");
 	NEED(g_gopc, "runtime.g", "gopc");
 	NEED(m_g0, "runtime.m", "g0");
 	NEED(m_curg, "runtime.m", "curg");
 	NEED(m_mallocing, "runtime.m", "mallocing");
+	NEED(m_procid, "runtime.m", "procid");
+	NEED(m_isextra, "runtime.m", "isextra");
+	NEED(m_ncgo, "runtime.m", "ncgo");
+	NEED(g_stack, "runtime.g", "stack");
 	NEED(g_defer, "runtime.g", "_defer");
 	NEED(defer_fn, "runtime._defer", "fn");
 	NEED(defer_link, "runtime._defer", "link");
@@ -219,6 +225,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	}
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
 	rt->g_sched_g += sched_g;
+	rt->g_sched_sp += sched_sp;
 	rt->unwinder_frame = abi->unwinder.frame;
 	rt->func_args = abi->func.args;
 	rt->stack_object_size = (int32_t)gl_abi_struct_size(abi, "runtime.stackObjectRecord");
@@ -359,6 +366,7 @@ static void find_exports(struct gl_host *host)
 
 	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
 	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
+	*(void **)&host->threads = gl_host_export(host, "goloader_threads");
 	*(void **)&host->gc_count = gl_host_export(host, "goloader_gc_count");
 	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");

@@ -48,6 +48,8 @@ struct gl_host {
 	struct grave *graves; /* oldest first */
 	size_t buried;        /* bytes in them */
 
+	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
+
 	char **missing; /* packages that the last load found missing */
 	size_t nmissing;
 	char **unlinked; /* files of packages whose C parts the last load found not linked */
@@ -60,6 +62,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);

@@ -130,4 +130,11 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void module_free(struct gl_module *mod); /* may be NULL */
 
+/* ---- library.c ------------------------------------------------------------------------------------------------- */
+
+/* Fails when a thread is in the module's C parts, or a signal is handled by them; blamed is named. */
+int module_check_library(const struct gl_module *mod, const struct gl_module *blamed, struct gl_error *err);
+/* Closes the library of a module's C parts, unless somebody in C still uses it. */
+void module_release_library(struct gl_module *mod);
+
 #endif

@@ -140,8 +140,7 @@ static void forget_module(struct gl_module *mod, bool constants_stay)
 		bury(m, constants_stay);
 		module_free(m);
 	}
-	clib_close(mod->clib);
-	mod->clib = NULL;
+	module_release_library(mod);
 	if (mod->base != NULL) {
 		bury(mod, constants_stay);
 		mod->base = NULL;
@@ -269,6 +268,14 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 			return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: module %s uses it", mod->name,
 				       m->name);
 		}
+	}
+	for (size_t i = 0; how->prove != GL_PROVE_NOTHING && i < how->nalong; i++) {
+		if (module_check_library(how->along[i], mod, err) != 0) {
+			return -1;
+		}
+	}
+	if (how->prove != GL_PROVE_NOTHING && module_check_library(mod, mod, err) != 0) {
+		return -1;
 	}
 	return module_retire(mod, how, err);
 }

@@ -1,0 +1,3 @@
+module example.com/cusers
+
+go 1.21
