@@ -239,6 +239,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 		dropUnique(going)
 		t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, names: names,
 			dropHandles: r.drop_handles != 0}
+		t.keep(unsafe.Slice(r.kept, r.nkept))
 		if r.prove == C.GL_PROVE_NOTHING {
 			dropHandles(handlesOf(going))
 			t.findSpans()

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x012fe93ecf440a5a)
+#define GL_HOST_PROTOCOL UINT64_C(0xa125da352d17f80f)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -122,12 +122,20 @@ enum gl_holder {
  * it is only code, and variables. */
 enum gl_prove { GL_PROVE_NOTHING, GL_PROVE_CODE, GL_PROVE_ALL };
 
+/* Memory of a module that went earlier, or of its C parts: it stays as long as somebody refers to it. */
+struct gl_kept {
+	void *low, *high;
+	int32_t is_used; /* out, when the module has gone and was proved to be able to: somebody does */
+};
+
 /* What goes at once: a module, and what others have added to it. */
 struct gl_retired {
 	struct gl_part *parts;
 	size_t nparts;
 	void *caches; /* array of addresses of type-assertion caches to empty, each with its empty value after it */
 	size_t ncaches;
+	struct gl_kept *kept; /* by address */
+	size_t nkept;
 	enum gl_prove prove;
 	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */

@@ -69,11 +69,13 @@ type tracer struct {
 	self      uint64
 	unwinder  unsafe.Pointer // a runtime.unwinder
 	spans     []span
-	heap      region   // around all spans
-	pages     []uint32 // of the heap: 1 + number of the page's span
-	marks     []uint8  // by object: reached
-	constants bool     // some that can stay are in use
-	queue     []object // reached, but not yet looked through
+	heap      region             // around all spans
+	pages     []uint32           // of the heap: 1 + number of the page's span
+	marks     []uint8            // by object: reached
+	constants bool               // some that can stay are in use
+	kept      []C.struct_gl_kept // what stayed of others: is it still in use?
+	keptIn    region             // around those
+	queue     []object           // reached, but not yet looked through
 
 	// for handles
 	dropHandles bool
@@ -315,8 +317,28 @@ func (t *tracer) reach(w uintptr) {
 	}
 }
 
+// keep is told what stayed of modules that went before: what nothing turns out to lead to is given back.
+func (t *tracer) keep(kept []C.struct_gl_kept) {
+	if t.kept = kept; len(kept) > 0 {
+		low := uintptr(kept[0].low)
+		t.keptIn = region{low, uintptr(kept[len(kept)-1].high) - low}
+	}
+}
+
+// noteKept notes that a word leads into what stayed of another module, if it does.
+func (t *tracer) noteKept(w uintptr) {
+	if !t.keptIn.holds(w) {
+		return
+	}
+	i := sort.Search(len(t.kept), func(i int) bool { return w < uintptr(t.kept[i].high) })
+	if w >= uintptr(t.kept[i].low) {
+		t.kept[i].is_used = 1
+	}
+}
+
 // follow looks at a pointer: it marks what that leads to, or finds that it leads into what goes.
 func (t *tracer) follow(w uintptr) bool {
+	t.noteKept(w)
 	if t.module.holds(w) || t.around.holds(w) {
 		return t.refers(w, false)
 	}
@@ -351,8 +373,8 @@ func (t *tracer) isType(w uintptr) bool {
 	if w%word != 0 {
 		return false
 	}
-	if t.around.holds(w) {
-		return true // refers knows each
+	if t.around.holds(w) || t.keptIn.holds(w) {
+		return true // refers and noteKept know each
 	}
 	if t.module.holds(w) {
 		return t.going.areConstant(w)
@@ -511,6 +533,7 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 	hasType := !s.noscan && s.size > headerMin
 	for k := uintptr(0); k == 0 || hasType && k == 1; k++ {
 		w := load(s.base + i*s.size + k*word)
+		t.noteKept(w)
 		if t.module.holds(w) && t.refers(w, true) && (t.going.hasCode(w) || hasType && k == 0) {
 			return w, true
 		}
@@ -520,7 +543,9 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 	}
 	if rt.mspan_large_type >= 0 && s.count == 1 {
 		// the type of an object that has a span to itself is kept there
-		if typ := *wordAt(s.mspan, rt.mspan_large_type); t.refers(typ, false) {
+		typ := *wordAt(s.mspan, rt.mspan_large_type)
+		t.noteKept(typ)
+		if t.refers(typ, false) {
 			return typ, true
 		}
 	}

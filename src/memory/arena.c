@@ -125,22 +125,40 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 	return NULL;
 }
 
-/* Joins neighbours, the younger into the older one's place in the list. */
-static void join_ranges(struct gl_arena *arena)
+/* Where the list has the first range, from link on, that lies directly before or behind r; its end when there is none.
+ */
+static struct range **find_neighbour(struct range **link, const struct range *r)
 {
-	for (struct range *a = arena->oldest; a != NULL; a = a->next) {
-		for (struct range **link = &arena->oldest; *link != NULL;) {
-			struct range *b = *link;
-			if (b != a && (b->start == a->start + a->size || b->start + b->size == a->start)) {
-				a->start = b->start < a->start ? b->start : a->start;
-				a->size += b->size;
-				*link = b->next;
-				free(b);
-				link = &arena->oldest; /* the grown range may touch another */
-			} else {
-				link = &b->next;
-			}
-		}
+	while (*link != NULL && (*link)->start != r->start + r->size && (*link)->start + (*link)->size != r->start) {
+		link = &(*link)->next;
+	}
+	return link;
+}
+
+static void take_in(struct range *older, struct range **link)
+{
+	struct range *r = *link;
+
+	older->start = r->start < older->start ? r->start : older->start;
+	older->size += r->size;
+	*link = r->next;
+	free(r);
+}
+
+/* Adds a range to the list as its youngest. No two of the list touch, so that it can have two neighbours at most: the
+ * older of them takes it in, and then the other one. */
+static void add_range(struct gl_arena *arena, struct range *youngest)
+{
+	struct range **link = find_neighbour(&arena->oldest, youngest), *older = *link;
+
+	if (older == NULL) {
+		*link = youngest;
+		return;
+	}
+	take_in(older, &youngest);
+	link = find_neighbour(&older->next, older);
+	if (*link != NULL) {
+		take_in(older, link);
 	}
 }
 
@@ -157,12 +175,7 @@ void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 		return; /* the addresses are lost, the memory is not */
 	}
 	*r = (struct range){ .start = (uintptr_t)block, .size = size };
-	struct range **link = &arena->oldest;
-	while (*link != NULL) {
-		link = &(*link)->next;
-	}
-	*link = r;
-	join_ranges(arena);
+	add_range(arena, r);
 }
 
 int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct gl_error *err)

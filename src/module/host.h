@@ -19,12 +19,13 @@ struct type_caches {
 	bool known;
 };
 
-/* Memory of an unloaded module whose types the garbage collector may still look at (see unload.c, bury). */
-struct grave {
+/* Memory of an unloaded module (memory.c): that the garbage collector may still look at, or that somebody still refers
+ * to. */
+struct remains {
 	uint8_t *base;
 	size_t size;
-	uint64_t gc; /* collections that had ended when the module went */
-	struct grave *next;
+	uint64_t gc; /* collections that had ended when it was no longer needed */
+	struct remains *next;
 };
 
 struct gl_host {
@@ -45,8 +46,10 @@ struct gl_host {
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
 
-	struct grave *graves; /* oldest first */
-	size_t buried;        /* bytes in them */
+	struct remains *resting; /* until the collector has forgotten it; oldest first */
+	struct remains **end_of_resting;
+	size_t resting_bytes;
+	struct remains *kept; /* constant data that somebody refers to */
 
 	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
 

@@ -130,6 +130,16 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void module_free(struct gl_module *mod); /* may be NULL */
 
+/* ---- memory.c -------------------------------------------------------------------------------------------------- */
+
+/* What others still refer to of a module that goes. */
+enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
+void module_leave_memory(struct gl_module *mod, enum what_stays stays);
+/* What has stayed of modules so far, by address, for the trace to tell whether it is still in use; the caller's to
+ * free. NULL when memory is short. */
+struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
+void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
+
 /* ---- library.c ------------------------------------------------------------------------------------------------- */
 
 /* Fails when a thread is in the module's C parts, or a signal is handled by them; blamed is named. */

@@ -1,5 +1,5 @@
-/* A module's C parts when it is unloaded: who in C uses them is a reason to refuse that, or at least to leave them where
- * they are (link/clib_users.c). */
+/* A module's C parts when it is unloaded: who in C uses them is a reason to refuse that, or at least to leave them
+ * where they are (link/clib_users.c). */
 #include "internal.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What happens at an unload: gl_module_unload, and at its end the memory's way back to the arena. */
+/* What happens at an unload: gl_module_unload. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -17,53 +17,6 @@ void module_free(struct gl_module *mod)
 		free(mod->name);
 		free(mod);
 	}
-}
-
-/* ---- memory ----------------------------------------------------------------------------------------------------- */
-
-/* Gives back what has been buried for two collections. */
-static void exhume(struct gl_host *host)
-{
-	uint64_t gc = host->graves != NULL ? host->gc_count() : 0;
-
-	while (host->graves != NULL && host->graves->gc + 2 <= gc) {
-		struct grave *g = host->graves;
-		host->graves = g->next;
-		host->buried -= g->size;
-		gl_arena_give(host->linker.arena, g->base, g->size);
-		free(g);
-	}
-}
-
-/* Gives back a module's code at once, and its types a little later. An object on Go's heap may have a pointer to its
- * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
- * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
- * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
- *
- * Where somebody has kept a constant string (a name given to log.SetPrefix, say), or a type that may be kept, all that
- * is constant stays mapped. */
-static void bury(struct gl_module *mod, bool constants_stay)
-{
-	enum { MOST = 8 << 20 };
-	struct gl_host *host = mod->host;
-	struct grave *g = malloc(sizeof(*g)), **link = &host->graves;
-
-	gl_arena_give(host->linker.arena, mod->base, mod->text_pages);
-	if (g == NULL) {
-		return; /* the rest stays mapped: better that than a crash */
-	}
-	size_t skip = mod->text_pages + (constants_stay ? mod->rodata_pages : 0);
-	*g = (struct grave){ .base = mod->base + skip, .size = mod->size - skip, .gc = host->gc_count() };
-	while (*link != NULL) {
-		link = &(*link)->next;
-	}
-	*link = g;
-	host->buried += g->size;
-	if (host->buried > MOST) {
-		host->collect();
-		host->collect();
-	}
-	exhume(host);
 }
 
 /* ---- what goes -------------------------------------------------------------------------------------------------- */
@@ -124,7 +77,7 @@ static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_un
 	return parts;
 }
 
-static void forget_module(struct gl_module *mod, bool constants_stay)
+static void forget_module(struct gl_module *mod, enum what_stays stays)
 {
 	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
 		if (*link == mod) {
@@ -137,12 +90,12 @@ static void forget_module(struct gl_module *mod, bool constants_stay)
 	HASH_CLEAR(hh, mod->names[1]);
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
-		bury(m, constants_stay);
+		module_leave_memory(m, stays);
 		module_free(m);
 	}
 	module_release_library(mod);
 	if (mod->base != NULL) {
-		bury(mod, constants_stay);
+		module_leave_memory(mod, stays);
 		mod->base = NULL;
 	}
 	mod->extensions = NULL;
@@ -216,16 +169,23 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
 	struct gl_part *parts = all_parts(mod, how, &r.nparts);
 	struct type_cache *caches = module_all_caches(host, mod, &r.ncaches);
+	struct gl_kept *kept = module_list_kept(host, &r.nkept);
 	int busy = 0;
 
-	if (parts != NULL && caches != NULL) {
+	if (parts != NULL && caches != NULL && kept != NULL) {
 		r.parts = parts;
 		r.caches = caches;
+		r.kept = kept;
 		busy = r.nparts == 0 ? 0 : host->retire(&r);
+		if (busy == 0 && r.nparts > 0 && how->prove != GL_PROVE_NOTHING) {
+			module_give_up_kept(host, kept, r.nkept);
+		}
 	}
+	bool is_short = parts == NULL || caches == NULL || kept == NULL;
 	free(caches);
 	free(parts);
-	if (parts == NULL || caches == NULL) {
+	free(kept);
+	if (is_short) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
 	}
 	if (busy < 0) {
@@ -238,10 +198,13 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		free(r.reason);
 		return -1;
 	}
+	enum what_stays stays = r.constants_stay == 0       ? NOTHING_STAYS :
+				how->prove == GL_PROVE_CODE ? CONSTANTS_STAY :
+							      STRINGS_STAY;
 	for (size_t i = 0; i < how->nalong; i++) {
-		forget_module(how->along[i], r.constants_stay != 0);
+		forget_module(how->along[i], stays);
 	}
-	forget_module(mod, r.constants_stay != 0);
+	forget_module(mod, stays);
 	return 0;
 }
 

@@ -202,14 +202,22 @@ local function word_reader(result)
   return function(word) return tonumber(ffi.cast(narrow, word)) end
 end
 
-local function map_by_ffi(fn, call, entry, params, result)
+local function map_by_ffi(fn, call, enter, many, many_far, params, result)
   -- a prototype of its own for each function: its loops are compiled for that
   local chunk = source.compile_alone(ffi_map_source(params))
   return {
     count = #params,
-    map = chunk(call, entry.enter, entry.many, entry.many_far, Func.many, fn.ffi_finish, type, math.floor,
+    map = chunk(call, enter, many, many_far, Func.many, fn.ffi_finish, type, math.floor,
       ffi.typeof "int64_t[?]", arrays.new_table, word_reader(result)),
   }
+end
+
+-- What an entry has: enter, func, many, far, many_far. It is a userdata, and the pointer to it does not keep it alive:
+-- reading a field makes an object of LuaJIT's, which may be a step of the collector. It is returned, too, so that
+-- it is referred to until all are read.
+local function read_entry(entry)
+  local at = ffi.cast(entry_type, entry)
+  return at.enter, at.func, at.many, at.far, at.many_far, entry
 end
 
 local ffiroad = {}
@@ -227,10 +235,10 @@ function ffiroad.of_function(fn, by_capi)
   local address, params, outs, is_integral, entry = fn:ffi()
   if not address then return nil end
   local call = ffi.cast(call_type, address)
-  entry = ffi.cast(entry_type, entry)
+  local enter, func, many, far, many_far = read_entry(entry)
   local chunk = source.compile(ffi_source(params, outs, is_integral))
-  return chunk(call, entry.enter, entry.func, entry.far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string),
-    is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, entry, params, outs[1]) or nil
+  return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string),
+    is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, enter, many, many_far, params, outs[1]) or nil
 end
 
 --- What calls a handle's method, or reads or sets a field, by this road: function(handle, …).
@@ -239,9 +247,9 @@ end
 ---@return function|nil
 function ffiroad.of_member(by_capi, owner, params, outs, is_integral, entry, class)
   if not owner then return nil end
-  entry = ffi.cast(entry_type, entry)
-  return source.compile(ffi_source(params, outs, is_integral))(ffi.cast(call_type, owner), entry.enter, entry.func,
-    entry.far, by_capi, core.ffi_finish, type, select, math.floor, ffi.string, owner, class, handles, handle_type,
+  local enter, func, _, far = read_entry(entry)
+  return source.compile(ffi_source(params, outs, is_integral))(ffi.cast(call_type, owner), enter, func, far, by_capi,
+    core.ffi_finish, type, select, math.floor, ffi.string, owner, class, handles, handle_type,
     getmetatable, ffi.cast)
 end
 

@@ -1,0 +1,134 @@
+/* An unloaded module's memory, and its way back to the arena.
+ *
+ *   - Code goes at once: it has been proved that nobody runs it or can call it.
+ *   - Data and types rest until two garbage collections have ended. An object on Go's heap may have a pointer to its
+ * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
+ * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
+ * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
+ *   - Constant data that somebody has kept (a string given to log.SetPrefix, say, or a type where that is allowed)
+ * stays. Each later unload walks over all that is in use anyway and learns what of it nobody refers to any more: that
+ *     rests, and goes. */
+#include "internal.h"
+
+#include <stdlib.h>
+
+enum { MOST_RESTING = 8 << 20 };
+
+/* Gives back what has rested for two collections. */
+static void release_rested(struct gl_host *host)
+{
+	uint64_t gc = host->resting != NULL ? host->gc_count() : 0;
+
+	while (host->resting != NULL && host->resting->gc + 2 <= gc) {
+		struct remains *r = host->resting;
+		host->resting = r->next;
+		if (host->resting == NULL) {
+			host->end_of_resting = &host->resting;
+		}
+		host->resting_bytes -= r->size;
+		gl_arena_give(host->linker.arena, r->base, r->size);
+		free(r);
+	}
+}
+
+static void rest(struct gl_host *host, struct remains *r)
+{
+	r->gc = host->gc_count();
+	r->next = NULL;
+	if (host->resting == NULL) {
+		host->end_of_resting = &host->resting;
+	}
+	*host->end_of_resting = r;
+	host->end_of_resting = &r->next;
+	host->resting_bytes += r->size;
+}
+
+/* Without memory for the record what it is about stays mapped: better that than a crash. */
+static struct remains *remains_of(uint8_t *low, const uint8_t *high)
+{
+	struct remains *r = low < high ? malloc(sizeof(*r)) : NULL;
+
+	if (r != NULL) {
+		*r = (struct remains){ .base = low, .size = (size_t)(high - low) };
+	}
+	return r;
+}
+
+static void rest_between(struct gl_host *host, uint8_t *low, const uint8_t *high)
+{
+	struct remains *r = remains_of(low, high);
+
+	if (r != NULL) {
+		rest(host, r);
+	}
+}
+
+void module_leave_memory(struct gl_module *mod, enum what_stays stays)
+{
+	struct gl_host *host = mod->host;
+	uintptr_t page = gl_page_size();
+	uint8_t *rodata = mod->base + mod->text_pages, *data = rodata + mod->rodata_pages, *end = mod->base + mod->size;
+	/* the pages that stay */
+	uint8_t *low = rodata, *high = rodata;
+
+	if (stays == CONSTANTS_STAY) {
+		high = data;
+	} else if (stays == STRINGS_STAY && mod->strings < mod->estrings) {
+		low = (uint8_t *)(mod->strings & ~(page - 1));
+		high = (uint8_t *)((mod->estrings + page - 1) & ~(page - 1));
+	}
+	gl_arena_give(host->linker.arena, mod->base, mod->text_pages);
+	rest_between(host, rodata, low);
+	struct remains *kept = remains_of(low, high);
+	if (kept != NULL) {
+		kept->next = host->kept;
+		host->kept = kept;
+	}
+	rest_between(host, high, end);
+	if (host->resting_bytes > MOST_RESTING) {
+		host->collect();
+		host->collect();
+	}
+	release_rested(host);
+}
+
+static int compare_kept(const void *a, const void *b)
+{
+	uintptr_t left = (uintptr_t)((const struct gl_kept *)a)->low,
+		  right = (uintptr_t)((const struct gl_kept *)b)->low;
+
+	return (left > right) - (left < right);
+}
+
+struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n)
+{
+	size_t count = 0;
+
+	for (const struct remains *r = host->kept; r != NULL; r = r->next) {
+		count++;
+	}
+	struct gl_kept *kept = calloc(count + 1, sizeof(*kept));
+	*n = 0;
+	for (const struct remains *r = host->kept; kept != NULL && r != NULL; r = r->next) {
+		kept[(*n)++] = (struct gl_kept){ .low = r->base, .high = r->base + r->size };
+	}
+	if (kept != NULL) {
+		qsort(kept, *n, sizeof(*kept), compare_kept);
+	}
+	return kept;
+}
+
+void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n)
+{
+	for (struct remains **link = &host->kept; *link != NULL;) {
+		struct remains *r = *link;
+		struct gl_kept key = { .low = r->base };
+		const struct gl_kept *found = bsearch(&key, kept, n, sizeof(*kept), compare_kept);
+		if (found == NULL || found->is_used) {
+			link = &r->next;
+			continue;
+		}
+		*link = r->next;
+		rest(host, r);
+	}
+}
