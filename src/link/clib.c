@@ -22,7 +22,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "clib.h"
+#include "clib_users.h"
+#include "link.h"
 
 /* Takes fd. */
 static struct clib *open_library(const char *file, int fd, const char *name, struct gl_error *err)
