@@ -150,7 +150,8 @@ function cli.run(arguments)
   end
   if host then
     local files = objects and objects.files or paths
-    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other" })
+    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other",
+      builds = objects and objects.builds })
   end
   if objects then objects:remove() end
   if not module then return complain(err) end
@@ -199,7 +200,7 @@ local function load_objects(goloader, arguments, objects)
   local host, err = goloader.host { desc = arguments.desc }
   if not host then return nil, err end
   local module
-  module, err = host:load(objects.files)
+  module, err = host:load(objects.files, { builds = objects.builds })
   objects:remove()
   return module, err
 end

@@ -480,6 +480,15 @@ local function add_archives(self, archives)
   return true
 end
 
+-- Names to the host other builds of its packages.
+local function add_builds(self, builds)
+  for path, file in pairs(builds or {}) do
+    local ok, err = self.core:add_build(path, file)
+    if not ok then return fail(err) end
+  end
+  return true
+end
+
 -- ---- policy
 
 --- Says which packages modules may import, from now on; nil lifts it. `imports` of a single load or build comes on top.
@@ -561,7 +570,8 @@ local function load(self, files, name, options, check)
     end
     uses[i] = s.core
   end
-  local loaded, err = load_core(self, files, options, check, uses)
+  local loaded, err = add_builds(self, options.builds)
+  if loaded then loaded, err = load_core(self, files, options, check, uses) end
   if not loaded then return fail(err) end
   return new_module(loaded, name, object_bytes)
 end
@@ -575,6 +585,8 @@ end
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 ---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
+---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
+---  of the standard library than the host has: with other flags for all packages, say
 
 --- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
 ---@param files string|(string|{ file: string, package: string|nil })[]
@@ -626,6 +638,7 @@ local function compile(self, method, paths, options)
   if not objects then return fail(err) end
   local ok
   ok, err = add_archives(self, objects.archives)
+  if ok then ok, err = add_builds(self, objects.builds) end
   if not ok then
     objects:remove()
     return nil, err

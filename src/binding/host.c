@@ -108,6 +108,23 @@ static int host_add_archive(lua_State *L)
 	return 1;
 }
 
+/* host:add_build(import_path, file) -> true */
+static int host_add_build(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const char *path = luaL_checkstring(L, 2), *file = luaL_checkstring(L, 3);
+	struct gl_error err;
+
+	gl_lock();
+	bool added = gl_host_add_build(h->host, path, file, &err) == 0;
+	gl_unlock();
+	if (!added) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 /* Adds what is missing to the error on the top. */
 static void set_missing(lua_State *L, const struct gl_host *host)
 {
@@ -336,6 +353,7 @@ void binding_open_host(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "info", host_info },
 		{ "add_archive", host_add_archive },
+		{ "add_build", host_add_build },
 		{ "add_library", host_add_library },
 		{ "load", host_load },
 		{ "ship", host_ship },

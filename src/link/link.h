@@ -24,6 +24,7 @@
 #include "../object/gom.h"
 #include "../object/object.h"
 #include "archives.h"
+#include "builds.h"
 #include "clib.h"
 #include "hash.h"
 #include "hostsyms.h"
@@ -61,6 +62,7 @@ struct linker {
 	struct lpkg *archives;             /* by path */
 	struct known_sym *resident[2];     /* by name, per want_abi */
 	struct resident_package *resident_packages; /* by path */
+	struct other_builds *other_builds;          /* by path (builds.c) */
 	uint32_t searches;                          /* of fingerprints, so far */
 	struct uninitialised *uninitialised;        /* by path */
 };

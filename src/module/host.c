@@ -593,6 +593,11 @@ int gl_host_add_archive(struct gl_host *host, const char *import_path, const cha
 	return linker_add_archive(&host->linker, import_path, file, version, err) != NULL ? 0 : -1;
 }
 
+int gl_host_add_build(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err)
+{
+	return linker_add_build(&host->linker, import_path, file, err);
+}
+
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages)
 {
 	*packages = (const char *const *)host->missing;

@@ -52,6 +52,11 @@ void gl_host_note_forks(struct gl_host *host, uint8_t *forked);
 int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, const char *version,
 			struct gl_error *err);
 
+/* Names an archive of another build of a package that the host has: made from the same source with other flags for all
+ * packages, say. What was compiled against that build refers to its symbols by number: here their names are found, and
+ * bound to the host's symbols. The file is not copied. */
+int gl_host_add_build(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err);
+
 /* Where a dependency of a module comes from when the host has the package, too. */
 enum gl_twice {
 	GL_TWICE_REFUSE, /* from the host, and another version than the host's is refused */
