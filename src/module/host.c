@@ -489,6 +489,7 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 		return -1;
 	}
 	free(self);
+	host->was_there = is_self;
 	if (is_self) {
 		host->handle = dlopen(host->path, RTLD_NOW | RTLD_NOLOAD);
 		if (host->handle == NULL) {
@@ -559,6 +560,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);
+	host_begin_profile(host, host->was_there);
 	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);

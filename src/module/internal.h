@@ -54,7 +54,8 @@ struct gl_module {
 	size_t nsymbols;
 	struct gl_module_stats stats;
 
-	bool has_c; /* it runs C, or a package that it was the first to use does */
+	bool reads_profile; /* it has a use for Go's memory profile */
+	bool has_c;         /* it runs C, or a package that it was the first to use does */
 
 	/* its init functions and its packages' inittasks, until they have run */
 	void **init_funcs, **init_tasks;
@@ -139,6 +140,12 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays);
  * free. NULL when memory is short. */
 struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
 void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
+
+/* ---- profile.c: Go's memory profile ---------------------------------------------------------------------------- */
+
+bool module_reads_profile(const struct link *l, enum unit_id view);
+void module_add_profile_reader(struct gl_host *host);
+void module_drop_profile_reader(struct gl_host *host);
 
 /* ---- library.c ------------------------------------------------------------------------------------------------- */
 

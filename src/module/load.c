@@ -182,6 +182,21 @@ static int keep(struct load *ld)
 	return 0;
 }
 
+/* Before the code is there: Go's memory profile is on while somebody has a use for it (profile.c). */
+static void note_profile_readers(struct load *ld)
+{
+	struct link *l = &ld->link;
+
+	ld->mod->reads_profile = module_reads_profile(l, UNIT_MODULE);
+	if (ld->mod->reads_profile) {
+		module_add_profile_reader(ld->host);
+	}
+	if ((ld->resident != NULL && module_reads_profile(l, UNIT_RESIDENT)) ||
+	    (ld->extension != NULL && module_reads_profile(l, UNIT_USED))) {
+		module_add_profile_reader(ld->host); /* for good */
+	}
+}
+
 static void publish_unit(struct load *ld, enum unit_id id)
 {
 	struct unit *u = &ld->link.units[id];
@@ -200,6 +215,7 @@ static void publish(struct load *ld)
 	struct gl_module *mod = ld->mod;
 
 	clib_connect(l);
+	note_profile_readers(ld);
 	publish_unit(ld, UNIT_RESIDENT);
 	if (ld->resident != NULL) {
 		module_commit_resident(host, l, ld->resident);

@@ -34,6 +34,9 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 /* The path of a host that this process has already, to be started without loading anything: a Go program that imports
  * that package and plays host to Lua. To be freed by the caller; NULL when there is none. */
 char *gl_host_self(void);
+/* Has Go's memory profile take a sample per so many bytes (0: none), whatever modules have a use for. Without it there
+ * is one while a module is loaded that has a use for it, and the host is no program of its own. */
+void gl_host_profile_memory(struct gl_host *host, int64_t bytes);
 const struct gl_abi *gl_host_abi(const struct gl_host *host);
 struct gl_arena *gl_host_arena(const struct gl_host *host);
 struct gl_image *gl_host_image(const struct gl_host *host);

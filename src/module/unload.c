@@ -5,10 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void drop_profile(struct gl_module *mod)
+{
+	if (mod->reads_profile) {
+		module_drop_profile_reader(mod->host);
+		mod->reads_profile = false;
+	}
+}
+
 /* A module that never came to be, or its shell. */
 void module_free(struct gl_module *mod)
 {
 	if (mod != NULL) {
+		drop_profile(mod);
 		module_drop_uses(mod);
 		HASH_CLEAR(hh, mod->names[0]);
 		HASH_CLEAR(hh, mod->names[1]);
@@ -94,6 +103,7 @@ static void forget_module(struct gl_module *mod, enum what_stays stays)
 		module_free(m);
 	}
 	module_release_library(mod);
+	drop_profile(mod);
 	if (mod->base != NULL) {
 		module_leave_memory(mod, stays);
 		mod->base = NULL;
