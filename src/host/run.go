@@ -21,22 +21,27 @@ import (
 	"goloader.dev/host/internal/enter"
 )
 
-// runInits runs the functions, then the inittasks, in order, as runtime.doInit does.
-func runInits(funcs, tasks []unsafe.Pointer) {
+// runInits runs the functions, then the inittasks, in order, as runtime.doInit does, and counts those that have returned.
+func runInits(funcs, tasks []unsafe.Pointer, done *C.size_t) {
 	for i := range funcs {
 		funcOf[func()](&funcs[i])()
+		*done++
 	}
 	doInit := funcOf[func(unsafe.Pointer)](&rt.do_init)
 	for _, task := range tasks {
 		doInit(task)
+		*done++
 	}
 }
 
 // goloader_run_inits initialises a module's packages on a goroutine of their own: an init function may call
-// runtime.Goexit or lock its thread. It answers NULL, or what went wrong, to be freed by the caller.
+// runtime.Goexit or lock its thread. It answers NULL, or what went wrong, to be freed by the caller, and in ndone how many
+// came to their end before that.
 //
 //export goloader_run_inits
-func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t) *C.char {
+func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
+	ndone *C.size_t) *C.char {
+	var n C.size_t
 	done := make(chan string)
 	go func() {
 		result := "an init function called runtime.Goexit"
@@ -47,10 +52,12 @@ func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Po
 				result = fmt.Sprintf("panic: %v\n\n%s", p, debug.Stack())
 			}
 		}()
-		runInits(unsafe.Slice(funcs, nfuncs), unsafe.Slice(tasks, ntasks))
+		runInits(unsafe.Slice(funcs, nfuncs), unsafe.Slice(tasks, ntasks), &n)
 		result = ""
 	}()
-	if result := <-done; result != "" {
+	result := <-done
+	*ndone = n
+	if result != "" {
 		return C.CString(result)
 	}
 	return nil
@@ -77,7 +84,8 @@ func beforeMain() {
 		runtime.Gosched() // the scheduler takes a goroutine that is locked to another thread there
 	}
 	release := holdThreads()
-	runInits(program.inits.funcs, program.inits.tasks)
+	var done C.size_t
+	runInits(program.inits.funcs, program.inits.tasks, &done)
 	release()
 	unlockThread()
 }

@@ -75,7 +75,7 @@ struct gl_host {
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
-	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
+	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, size_t *ndone);
 	void (*run_main)(struct gl_program *program);
 };
 

@@ -94,6 +94,9 @@ static void forget_module(struct gl_module *mod, enum what_stays stays)
 			break;
 		}
 	}
+	/* first the table, which has entries in the extensions' memory */
+	HASH_CLEAR(hh, mod->names[0]);
+	HASH_CLEAR(hh, mod->names[1]);
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
 		module_leave_memory(m, stays);
@@ -106,8 +109,6 @@ static void forget_module(struct gl_module *mod, enum what_stays stays)
 		mod->base = NULL;
 	}
 	mod->extensions = NULL;
-	HASH_CLEAR(hh, mod->names[0]);
-	HASH_CLEAR(hh, mod->names[1]);
 	module_drop_uses(mod);
 	mod->loaded = false;
 	mod->nexports = mod->nsymbols = 0;
