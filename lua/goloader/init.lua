@@ -37,6 +37,9 @@ local goloader = {
 ---@field path string|nil  a library that `goloader host` made; nil: the process's own host where its program is one, or
 ---  $GOLOADER_HOST, or the default host
 ---@field desc string|nil  its description; nil: path with ".desc" appended
+---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module is
+---  loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as in
+---  any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
 
 local running
 
@@ -48,6 +51,11 @@ local running
 function goloader.host(options)
   options = options or {}
   if type(options) ~= "table" then misuse(2, "goloader.host: a table of options expected, got %s", type(options)) end
+  local profile = options.memory_profile
+  if profile ~= nil and (type(profile) ~= "number" or profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
+    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
+      type(profile) == "number" and tostring(profile) or type(profile))
+  end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local path, err = options.path and toolchain.absolute(options.path)
   if not path then
@@ -55,7 +63,7 @@ function goloader.host(options)
     if not path then return fail(err) end
   end
   local started
-  started, err = core.host_start(path, options.desc)
+  started, err = core.host_start(path, options.desc, profile)
   if not started then return fail(err) end
   running = hosts.new(started, path, options.desc or path .. ".desc")
   jobs.set_host(started)

@@ -222,13 +222,15 @@ function Module:set_string(name, value)
   return returned(state_of(self, "set_string").core:set_string(name, value))
 end
 
---- Runs main.main; `args` becomes os.Args. os.Exit and uncaught panics end the process, as they would natively.
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes os.Args.
+--- Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as natively.
 ---@param args string[]
----@return true|nil
----@return string|nil message
----@return goloader.Error|nil err
+---@return nil
+---@return string message
+---@return goloader.Error err
 function Module:run_main(args)
-  return returned(state_of(self, "run_main").core:run_main(args))
+  local _, err = state_of(self, "run_main").core:run_main(args)
+  return fail(err)
 end
 
 -- ---- making one ----------------------------------------------------------------------------------------------------
