@@ -51,9 +51,17 @@ static const uint8_t *fingerprint_of(struct link *l, struct lobj *obj, const cha
 			continue; /* it imports nothing that the host lacks */
 		}
 		p = p != NULL ? p : link_open_archive(l, lib);
-		if (p != NULL && p->search != search && p->nobjs > 0) {
-			p->search = search;
-			found = fingerprint_of(l, &p->objs[0], path, search);
+		const uint8_t *imported = gl_object_autolib_fingerprint(obj->obj, i);
+		const uint8_t *have = p == NULL ? NULL : lpkg_fingerprint(p);
+		if (have != NULL && same_fingerprint(have, imported)) {
+			if (p->search != search && p->nobjs > 0) {
+				p->search = search;
+				found = fingerprint_of(l, &p->objs[0], path, search);
+			}
+		} else if (lib.n <= LONGEST_IMPORT) {
+			char plain[LONGEST_IMPORT + 1];
+			link_plain_path(lib, plain);
+			found = linker_search_build(l->linker, plain, imported, path, search);
 		}
 	}
 	return found;
@@ -75,8 +83,7 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *const_obj, st
 			return gl_object_sym(l->packages[i].objs[0].obj, ref.sym).name;
 		}
 	}
-	struct lpkg *p = path.n > LONGEST_IMPORT ? NULL : link_archive(l, path);
-	if (p == NULL || p->names_failed) {
+	if (path.n > LONGEST_IMPORT) {
 		return none;
 	}
 	char plain[LONGEST_IMPORT + 1];
@@ -85,11 +92,17 @@ struct gl_str link_foreign_name(struct link *l, const struct lobj *const_obj, st
 	if (fingerprint == NULL) {
 		return none;
 	}
-	if (p->names == NULL && (p->names = gl_symnames_open(p->file, l->linker->abi, &ignored)) == NULL) {
-		p->names_failed = true;
-		return none;
+	struct lpkg *p = link_archive(l, path);
+	if (p != NULL && p->names == NULL && !p->names_failed) {
+		p->names = gl_symnames_open(p->file, l->linker->abi, &ignored);
+		p->names_failed = p->names == NULL;
 	}
-	return gl_symnames_get(p->names, fingerprint, ref.sym);
+	struct gl_str name = p == NULL || p->names == NULL ? none : gl_symnames_get(p->names, fingerprint, ref.sym);
+	if (name.n > 0) {
+		return name;
+	}
+	const struct gl_symnames *names = linker_find_build(l->linker, plain, fingerprint);
+	return names == NULL ? none : gl_symnames_get(names, fingerprint, ref.sym);
 }
 
 struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref)

@@ -193,6 +193,27 @@ uint32_t link_resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum u
 	return s;
 }
 
+/* Where -race, -msan or -asan is given, the compiler has every access to memory reported. A runtime without that
+ * sanitizer lacks the function, or has one that ends the process. */
+static bool refuse_sanitizer(struct link *l, const char *builtin, uint32_t referrer)
+{
+	static const struct {
+		const char *prefix, *flag;
+	} sanitizers[] = { { "runtime.race", "-race" }, { "runtime.msan", "-msan" }, { "runtime.asan", "-asan" } };
+
+	for (size_t i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
+		if (strncmp(builtin, sanitizers[i].prefix, strlen(sanitizers[i].prefix)) == 0) {
+			const struct lobj *by = referrer == NO_SYM ? NULL : link_sym(l, referrer)->obj;
+			gl_fail(l->err, GL_EUNSUPPORTED,
+				"%s was compiled with %s, which takes a runtime of its own that no host is built with",
+				by == NULL ? "the object" : by->pkg->file, sanitizers[i].flag);
+			l->failed = true;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Number i of the functions that the compiler calls of its own accord: most references are to one of these. */
 static uint32_t resolve_builtin(struct link *l, uint32_t i, enum unit_id view, uint32_t referrer)
 {
@@ -208,6 +229,9 @@ static uint32_t resolve_builtin(struct link *l, uint32_t i, enum unit_id view, u
 	uint32_t *cache = &l->builtins[view][i];
 	if (*cache == 0) {
 		const char *name = abi->builtins[i].name;
+		if (refuse_sanitizer(l, name, referrer)) {
+			return NO_SYM;
+		}
 		*cache = 1 + link_resolve_name(l, (struct gl_str){ name, (uint32_t)strlen(name) },
 					       abi->builtins[i].abi == 0 ? GL_ABI0 : GL_ABIINTERNAL, view, NULL, 0,
 					       referrer);

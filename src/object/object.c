@@ -653,6 +653,12 @@ struct gl_symnames *gl_symnames_open(const char *path, const struct gl_abi *abi,
 	if (object_read_header(&names->obj, err) != 0) {
 		goto fail;
 	}
+	for (uint32_t i = 0; i < names->obj.nautolib; i++) {
+		if (!str_ok(&names->obj, names->obj.base + names->obj.off[BLK_AUTOLIB] + (size_t)i * AUTOLIB_SIZE)) {
+			bad(&names->obj, err, "import outside the file, number", i);
+			goto fail;
+		}
+	}
 	return names;
 
 fail:
@@ -670,6 +676,8 @@ void gl_symnames_close(struct gl_symnames *names)
 		free(names);
 	}
 }
+
+const struct gl_object *gl_symnames_object(const struct gl_symnames *names) { return &names->obj; }
 
 struct gl_str gl_symnames_get(const struct gl_symnames *names, const uint8_t fingerprint[8], uint32_t i)
 {

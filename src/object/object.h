@@ -133,6 +133,8 @@ void gl_symnames_close(struct gl_symnames *names);
 /* n is 0 when there is no such symbol, or when the object isn't the one that fingerprint (of the importer's autolib
  * entry, 8 bytes) was taken of. */
 struct gl_str gl_symnames_get(const struct gl_symnames *names, const uint8_t fingerprint[8], uint32_t i);
+/* The object, of which only the fingerprint and the imports may be asked for. */
+const struct gl_object *gl_symnames_object(const struct gl_symnames *names);
 
 const char *gl_package_file(const struct gl_package *pkg);   /* the path it was opened by */
 const char *gl_package_path(const struct gl_package *pkg);   /* import path, as symbol names carry it ("main") */

@@ -333,5 +333,24 @@ function Toolchain:std_archives(wanted)
   return self.std, self.std_file
 end
 
+-- The name that Go's build cache gives a file is a hash of what is in it.
+local function content_name(file)
+  return file:match "[^/]*$"
+end
+
+--- Of standard packages as `go list` has compiled them, those that are another build than the host's: flags for all
+--- packages, build tags and variables can ask for one.
+---@param packages { path: string, std: boolean, file: string }[]
+---@return table<string, string> files  archives by import path
+function Toolchain:other_builds(packages)
+  local own, others = parse_importcfg(read_file(self.host .. ".importcfg") or ""), {}
+  for _, package in ipairs(packages) do
+    if package.std and package.file ~= "" and content_name(own[package.path] or "") ~= content_name(package.file) then
+      others[package.path] = package.file
+    end
+  end
+  return others
+end
+
 toolchain.Toolchain = Toolchain
 return toolchain
