@@ -143,7 +143,8 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 	}
 	if (type == abi->R_GOTPCREL) {
 		t.addr = got_address(u, t_index);
-	} else if (type == abi->R_CALL && t.sym->is_far) {
+	} else if (t.sym->is_far && (type == abi->R_CALL || clib_is_function(t.addr))) {
+		/* the address of a C function may be that of the jump to it; a variable's must be its own */
 		if (t.sym->tramp[u->id] == NO_SYM) {
 			return unknown_reloc(l, s, r);
 		}
