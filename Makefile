@@ -37,7 +37,7 @@ CFLAGS ?= -O2 -g
 LTO := $(if $(shell $(CC) --version 2>/dev/null | grep -i 'free software foundation'),-flto=auto -ffat-lto-objects)
 GL_CFLAGS = -std=c11 -D_GNU_SOURCE -fPIC -Wall -Wextra -Werror $(CFLAGS) $(LTO) -Isrc $(LUA_CFLAGS) $(LIB_CFLAGS)
 
-SOURCES := $(wildcard src/*.c src/*/*.c src/*/*.S)
+SOURCES := $(wildcard src/*.c src/*/*.c src/*/*/*.c src/*/*.S)
 # src/host is Go's: a C file there belongs to its package and is compiled by go build
 LIB_SOURCES := $(filter-out src/binding/% src/cmd/% src/host/%,$(SOURCES))
 BINDING_SOURCES := $(filter src/binding/%,$(SOURCES))
@@ -45,7 +45,7 @@ object = $(patsubst src/%,build/obj/%.o,$(1))
 LIB_OBJECTS := $(call object,$(LIB_SOURCES))
 BINDING_OBJECTS := $(call object,$(BINDING_SOURCES))
 C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
-HEADERS := $(wildcard src/*.h src/*/*.h)
+HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak conformance \

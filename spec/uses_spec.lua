@@ -239,6 +239,43 @@ describe("an init function that panics in a module that uses another", function(
   end)
 end)
 
+describe("a module of which only its users have anything", function()
+  -- What it has is what a user adds to it: its own part of the tables is empty. Memory that is given back is filled here.
+  it("is unloaded with what they have added to it", function()
+    local base = support.write("empty/base/base.go", [[
+package base
+
+type box struct{ n int }
+
+type Box = box
+]])
+    support.write("empty/go.mod", "module example.test/empty\n\ngo 1.21\n")
+    support.write("empty/user/user.go", [[
+package user
+
+import (
+	"fmt"
+
+	"example.test/empty/base"
+)
+
+func Show() string { return fmt.Sprintf("%T", map[string]base.Box{}) }
+]])
+    local status, out, errors = support.lua(([[
+      local host = assert(require "goloader".host())
+      for _ = 1, 3 do
+        local base = assert(host:build(%q))
+        local user = assert(host:build(%q, { uses = { base } }))
+        print(user.Show())
+        assert(user:unload())
+        assert(base:unload())
+      end
+    ]]):format(base:match "^(.*)/", base:match "^(.*)/base/" .. "/user"), "MALLOC_PERTURB_=165")
+    assert.equal(("map[string]base.box\n"):rep(3), out, errors)
+    assert.equal(0, status)
+  end)
+end)
+
 describe("modules to use that can't be", function()
   it("are named when they were unloaded", function()
     local base = load "base"

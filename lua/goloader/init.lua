@@ -292,14 +292,14 @@ function Module:set_string(name, value)
   return true
 end
 
---- Runs main.main; `args` becomes os.Args. os.Exit and uncaught panics end the process, as they would natively.
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes os.Args.
+--- Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as natively.
 ---@param args string[]
----@return true|nil
----@return goloader.Error|nil err
+---@return nil
+---@return goloader.Error err
 function Module:run_main(args)
-  local ok, err = module_of(self, "run_main").core:run_main(args)
-  if not ok then return fail(err) end
-  return true
+  local _, err = module_of(self, "run_main").core:run_main(args)
+  return fail(err)
 end
 
 local function set_field(self, name, value)
@@ -803,6 +803,9 @@ end
 ---@field path string|nil  a library that `goloader host` made; nil: the process's own host where its program is one, or
 ---  $GOLOADER_HOST, or the default host
 ---@field desc string|nil  its description; nil: path with ".desc" appended
+---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module is
+---  loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as in
+---  any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
 
 local running
 
@@ -837,13 +840,18 @@ end
 function goloader.host(options)
   options = options or {}
   if type(options) ~= "table" then misuse(2, "goloader.host: a table of options expected, got %s", type(options)) end
+  local profile = options.memory_profile
+  if profile ~= nil and (type(profile) ~= "number" or profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
+    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
+      type(profile) == "number" and tostring(profile) or type(profile))
+  end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local path, why = options.path and toolchain.absolute(options.path)
   if not path then
     path, why = chosen_host()
     if not path then return fail(why) end
   end
-  local started, err = core.host_start(path, options.desc)
+  local started, err = core.host_start(path, options.desc, profile)
   if not started then return fail(err) end
   running = setmetatable({
     core = started, path = path, desc = options.desc or path .. ".desc", memory = {}, archives = {},

@@ -20,10 +20,11 @@ struct binding_host *binding_check_host(lua_State *L, int idx)
 	return h;
 }
 
-/* core.host_start(path, desc|nil) -> host */
+/* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil) -> host */
 int binding_host_start(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1), *desc = luaL_optstring(L, 2, NULL);
+	lua_Number profile = luaL_optnumber(L, 3, -1);
 	struct gl_error err;
 	struct binding_host *h = lua_newuserdata(L, sizeof(*h));
 
@@ -33,6 +34,9 @@ int binding_host_start(lua_State *L)
 	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
 	h->caller = h->host == NULL ? NULL : gl_caller_new(L, h->host, &err);
+	if (h->caller != NULL && profile >= 0) {
+		gl_host_profile_memory(h->host, (int64_t)profile);
+	}
 	gl_unlock();
 	if (h->caller == NULL) {
 		return binding_fail(L, &err);

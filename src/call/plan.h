@@ -8,7 +8,7 @@
 #include "call.h"
 #include "ffi.h"
 #include "handle.h"
-#include "pure.h"
+#include "pure/pure.h"
 
 struct type;
 

@@ -153,7 +153,13 @@ bool link_bind_fixed(struct link *l, struct lsym *s)
 		s->is_func = host.is_func;
 		return true;
 	}
-	return !l->shipping && link_bind_known(s, l->linker->resident);
+	if (l->shipping || !link_bind_known(s, l->linker->resident)) {
+		return false;
+	}
+	if (!l->failed) {
+		l->failed = linker_check_init(l->linker, s->name, l->err) != 0;
+	}
+	return true;
 }
 
 /* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */

@@ -28,6 +28,9 @@ void link_push(struct link *l, uint32_t **array, uint32_t *n, uint32_t *cap, uin
 
 void link_free(struct link *l)
 {
+	for (struct lpkg *p = l->linker->archives; p != NULL; p = p->hh.next) {
+		p->init_scheduled = p->gave = false; /* what this load has planned, the next one plans anew */
+	}
 	for (uint32_t i = 0; i < l->ntouched; i++) {
 		struct lobj *obj = (struct lobj *)l->touched[i];
 		for (int v = 0; v < NUNITS; v++) {
@@ -58,7 +61,6 @@ void link_free(struct link *l)
 	for (uint32_t i = 0; i < l->nmissing_packages; i++) {
 		free(l->missing_packages[i]);
 	}
-	/* a package whose initialisation was planned by a load that failed is planned anew by the next */
 	free(l->missing_packages);
 	free(l->wanted_clibs);
 	free(l->unlinked);
@@ -68,6 +70,7 @@ void link_free(struct link *l)
 	free(l->work);
 	free(l->placed);
 	free(l->inits);
+	free(l->init_imports);
 	free(l->extra_inits);
 	free(l->missing);
 	for (uint32_t i = 0; i < l->npackages; i++) {

@@ -29,6 +29,7 @@
 #include "hash.h"
 #include "hostsyms.h"
 #include "importcfg.h"
+#include "inits.h"
 #include "names.h"
 #include "package.h"
 #include "prune.h"
@@ -63,6 +64,7 @@ struct linker {
 	struct resident_package *resident_packages; /* by path */
 	struct other_builds *other_builds;          /* by path (builds.c) */
 	uint32_t searches;                          /* of fingerprints, so far */
+	struct uninitialised *uninitialised;        /* by path */
 };
 
 /* One load. */
@@ -94,9 +96,10 @@ struct link {
 	uint32_t *placed; /* marked and placed, in the order found */
 	uint32_t nplaced, cap_placed;
 
-	uint32_t *inits; /* inittasks to run, in order */
+	struct link_init *inits; /* the packages that are linked, in the order in which they are initialised */
 	uint32_t ninits;
-	uint32_t *extra_inits; /* functions to run before them: outlined initialisers of variables pulled one by one */
+	uint32_t *init_imports; /* storage of their imports */
+	uint32_t *extra_inits;  /* functions to run before them: outlined initialisers of variables pulled one by one */
 	uint32_t nextra_inits, cap_extra_inits;
 
 	const struct lobj **touched; /* objects with caches to free */
@@ -114,7 +117,7 @@ struct link {
 	const struct lpkg **unlinked; /* packages whose C parts are needed, and nobody has linked them */
 	uint32_t nunlinked;
 
-	bool failed; /* out of memory in the middle of a pass; err is set */
+	bool failed; /* in the middle of a pass, most often for want of memory; err is set */
 
 	struct unit units[NUNITS];
 };
@@ -150,8 +153,5 @@ struct clib *link_shipped_library(struct link *l, const struct lpkg *p);
 void link_keep_shipped_libraries(struct link *l);
 /* A fingerprint of 8 bytes in hexadecimal digits. */
 void link_hex(char out[17], const uint8_t fingerprint[8]);
-
-/* inits.c. Fills link->inits: the inittasks that are linked and have something to run, imports first. */
-int link_order_inits(struct link *l);
 
 #endif

@@ -138,6 +138,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(stop_the_world, "runtime.stopTheWorldGC");
 	NEED(start_the_world, "runtime.startTheWorldGC");
 	NEED(do_init, "runtime.doInit1");
+	NEED(schedule, "runtime.schedule");
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
 	NEED(get_stack_map, "runtime.(*stkframe).getStackMap");
@@ -215,8 +216,9 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	host->extra_threads = runtime_symbol(host, "runtime.extraMLength", NULL, 0);
 	host->foreign_threads = runtime_symbol(host, "runtime.extraMInUse", NULL, 0);
 	uint8_t *sched = runtime_symbol(host, "runtime.sched", NULL, 0);
-	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys");
+	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys"), ngsys = gl_abi_field(abi, "runtime.schedt", "ngsys");
 	host->system_threads = sched != NULL && nmsys >= 0 ? (void *)(sched + nmsys) : NULL;
+	host->system_goroutines = sched != NULL && ngsys >= 0 ? (void *)(sched + ngsys) : NULL;
 	if (missing[0] != '\0') {
 		return gl_fail(
 			err, GL_EHOST,
@@ -489,6 +491,7 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 		return -1;
 	}
 	free(self);
+	host->was_there = is_self;
 	if (is_self) {
 		host->handle = dlopen(host->path, RTLD_NOW | RTLD_NOLOAD);
 		if (host->handle == NULL) {
@@ -559,6 +562,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);
+	host_begin_profile(host, host->was_there);
 	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);

@@ -120,14 +120,11 @@ static void free_strings(char ***list, size_t *n)
 	*n = 0;
 }
 
-/* What an earlier load or shipping has left is gone. */
+/* What an earlier load or shipping has left for its caller is gone. */
 void module_begin(struct gl_host *host)
 {
 	free_strings(&host->missing, &host->nmissing);
 	free_strings(&host->unlinked, &host->nunlinked);
-	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
-		p->init_scheduled = p->gave = false; /* what a failed load planned, the next one plans anew */
-	}
 }
 
 /* What the caller may help with. */
