@@ -357,7 +357,9 @@ local function compiled(job, object, importcfg, interface, is_generic, archives,
       os.remove(importcfg)
       if not ok then
         os.remove(object)
-        return nil, compiler_error(output)
+        local err = compiler_error(output)
+        err.bare = true
+        return nil, err
       end
       local files = { unpack(interface.dependencies) }
       files[#files + 1] = { file = object }
@@ -567,8 +569,8 @@ end
 
 local std_notice = "compiling the standard library, of which Go's build cache has no build with these flags"
 
-local function complain_of_std(message)
-  io.stderr:write("goloader: ", message, "\n")
+local function complain_of_std()
+  io.stderr:write("goloader: ", std_notice, "\n")
 end
 
 local function listed(tc, target, opts, memory)
@@ -581,7 +583,7 @@ local function listed(tc, target, opts, memory)
   local job, why = list(tc, target, opts, "-export", not has_toolexec(tc, opts) and tell_of_std or nil)
   if not job then return nil, why end
   local function finish()
-    local ok, output, errors = job:wait(function() (opts.notice or complain_of_std)(std_notice) end)
+    local ok, output, errors = job:wait(opts.notice and function() opts.notice(std_notice) end or complain_of_std)
     local packages = read_packages(output)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
@@ -688,11 +690,13 @@ function build.archives(tc, packages, dir)
   if #others > 0 then
     local format = "{{if not .Standard}}{{.ImportPath}}\t{{.Export}}{{end}}"
     local args = { "list", "-e", "-export", "-deps", "-f", format, unpack(tc.flags) }
+    if not has_toolexec(tc, {}) then args[#args + 1] = tell_of_std end
     args[#args + 1] = "--"
     for _, path in ipairs(others) do args[#args + 1] = path end
+    tc:fill_cache()
     local job = tc:go(args, { dir = dir })
     if job then
-      local _, output = job:wait()
+      local _, output = job:wait(complain_of_std)
       for path, file in output:gmatch "([^\t\n]+)\t([^\n]+)" do found[path] = file end
     end
   end
