@@ -22,7 +22,7 @@ describe("the host", function()
 
   it("is not joined by another one", function()
     local other = support.write("other.so", "")
-    local host, err = goloader.host { path = other }
+    local host, _, err = goloader.host { path = other }
     assert.is_nil(host)
     assert.equal("host", err.code)
     assert.matches("has a host already, [^\n]*libgoloader_host%.so", err.message)
@@ -85,11 +85,11 @@ func main() { println(version, count) }
 ]], "main")
     local main = assert(support.host():load(program, { run_init = false }))
     assert.is_true(main:set_string("main.version", "1.2"))
-    local ok, err = main:set_string("main.count", "8")
+    local ok, _, err = main:set_string("main.count", "8")
     assert.is_nil(ok)
     assert.equal("type", err.code)
     assert.equal("main.count is no variable of type string", err.message)
-    ok, err = main:set_string("main.none", "x")
+    ok, _, err = main:set_string("main.none", "x")
     assert.is_nil(ok)
     assert.equal("missing", err.code)
     assert.matches("main%.none: no such variable in module main or the host", err.message)
@@ -142,7 +142,7 @@ func main() { println(version, count) }
     assert.matches("fmt%.Fprintf", tostring(listing))
     assert.matches("call", tostring(listing))
     assert.matches("shop%.Products", tostring(listing))
-    local none, err = shop:disassemble "NoSuchThing"
+    local none, _, err = shop:disassemble "NoSuchThing"
     assert.is_nil(none)
     assert.matches("NoSuchThing", err.message)
   end)
@@ -200,7 +200,7 @@ end)
 describe("host:build", function()
   it("gives the compiler's own message", function()
     local file = support.write("broken.go", "package broken\n\nfunc F() int { return x }\n")
-    local module, err = support.host():build(file)
+    local module, _, err = support.host():build(file)
     assert.is_nil(module)
     assert.equal("compile", err.code)
     assert.equal("./broken.go:3:23: undefined: x", err.message)
@@ -208,7 +208,7 @@ describe("host:build", function()
   end)
 
   it("says which file is not there", function()
-    local module, err = support.host():build "no/such/file.go"
+    local module, _, err = support.host():build "no/such/file.go"
     assert.is_nil(module)
     assert.equal("no/such/file.go: No such file or directory", tostring(err))
   end)
@@ -289,7 +289,7 @@ TEXT ·triple(SB), NOSPLIT, $0-16
       names[#names + 1] = tmpname()
       return names[#names]
     end
-    local module, err = support.host():build(source)
+    local module, _, err = support.host():build(source)
     os.tmpname = tmpname -- luacheck: ignore 122
     assert(assert(module, err):unload())
     assert.is_true(#names > 0)

@@ -24,6 +24,10 @@ size_t gl_caller_handles(struct gl_caller *caller);
 /* Tells Go of the handles that Lua has no use for any more. */
 void gl_caller_flush(struct gl_caller *caller);
 
+/* Has all signal handlers of the process run on stacks of their own, as they must where Go runs. To be called when one
+ * may have been installed: a few microseconds. */
+void gl_signals_use_stacks(void);
+
 /* What was done with an export, since its module was loaded or the counters were set to 0. */
 struct gl_counters {
 	uint64_t calls, panics;

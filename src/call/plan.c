@@ -570,6 +570,7 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 		.nresults = plan->nresults,
 		.out = &out,
 	};
+	gl_signals_use_stacks();
 	if (!gl_go(caller, &caller->plan, &request)) {
 		gl_host_check(caller->host, err);
 		goto fail;

@@ -348,7 +348,9 @@ local function compiled(job, object, interface, is_generic, archives, builds)
       local ok, output = job:wait()
       if not ok then
         os.remove(object)
-        return nil, compiler_error(output)
+        local err = compiler_error(output)
+        err.bare = true
+        return nil, err
       end
       local files = { unpack(interface.dependencies) }
       files[#files + 1] = { file = object }

@@ -35,7 +35,7 @@ end
 --- Runs `goloader host ARGUMENTS…`.
 ---@param arguments string[]
 ---@return integer|nil status
----@return goloader.Error|nil err
+---@return goloader.Error|string|nil err
 function mkhost.run(arguments)
   local default, sources = require "goloader".default_host()
   if not default then return nil, sources end

@@ -59,14 +59,14 @@ function ship.main(arguments)
     io.stderr:write(options and ("goloader build: %s\n"):format(options) or "", usage)
     return options and 2 or 0
   end
-  local host, err = require "goloader".host()
+  local host, message, err = require "goloader".host()
   if host then
     local manifest
-    manifest, err = host:ship(paths, output or output_name(paths[1]), options)
+    manifest, message, err = host:ship(paths, output or output_name(paths[1]), options)
     if manifest then return 0 end
   end
   -- a compiler's message is not ours
-  io.stderr:write(err.code == "compile" and "" or "goloader: ", err.message, "\n")
+  io.stderr:write(err.code == "compile" and "" or "goloader: ", message, "\n")
   return 1
 end
 
