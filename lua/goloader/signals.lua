@@ -6,7 +6,7 @@ local signals = {}
 local is_watched
 
 --- Has LuaJIT's profiler (jit.profile, which `luajit -jp` uses too) set up its handler as Go needs it, whenever it is
---- started. Other handlers are found when a module is loaded, and when a function is called for the first time.
+--- started. Other handlers are found when a function is called for the first time.
 function signals.watch_profiler()
   local ok, profile = pcall(require, "jit.profile")
   if is_watched or not ok then return end
