@@ -64,7 +64,7 @@ local function compile(name)
 end
 
 local function refused(module, ...)
-  local ok, err = module:unload()
+  local ok, _, err = module:unload()
   assert.is_nil(ok)
   assert.equal("busy", err.code)
   for _, part in ipairs { ... } do assert.matches(part, err.message) end
@@ -213,7 +213,7 @@ describe("a new version of a used module", function()
     os.execute(("cp -r %s %s"):format(source, dir))
     local text = support.read(dir .. "/base/base.go")
     support.write("changed/base/base.go", (text:gsub("type Sink struct{ n int }", "type Sink struct{ m, n int }")))
-    local side, err = host:build(dir .. "/side", { uses = { base } })
+    local side, _, err = host:build(dir .. "/side", { uses = { base } })
     assert.is_nil(side)
     assert.equal("mismatch", err.code)
     assert.matches("is another version of package example.com/uses/base than the module to use has", err.message)
@@ -226,7 +226,7 @@ describe("an init function that panics in a module that uses another", function(
   it("fails the load, and the other is as it was", function()
     local base = load "base"
     local before = host:stats().modules
-    local broken, err = host:build(source .. "broken", { uses = { base } })
+    local broken, _, err = host:build(source .. "broken", { uses = { base } })
     assert.is_nil(broken)
     assert.equal("panic", err.code)
     assert.matches("no way to go on", err.message)
@@ -239,11 +239,48 @@ describe("an init function that panics in a module that uses another", function(
   end)
 end)
 
+describe("a module of which only its users have anything", function()
+  -- What it has is what a user adds to it: its own part of the tables is empty. Memory that is given back is filled here.
+  it("is unloaded with what they have added to it", function()
+    local base = support.write("empty/base/base.go", [[
+package base
+
+type box struct{ n int }
+
+type Box = box
+]])
+    support.write("empty/go.mod", "module example.test/empty\n\ngo 1.21\n")
+    support.write("empty/user/user.go", [[
+package user
+
+import (
+	"fmt"
+
+	"example.test/empty/base"
+)
+
+func Show() string { return fmt.Sprintf("%T", map[string]base.Box{}) }
+]])
+    local status, out, errors = support.lua(([[
+      local host = assert(require "goloader".host())
+      for _ = 1, 3 do
+        local base = assert(host:build(%q))
+        local user = assert(host:build(%q, { uses = { base } }))
+        print(user.Show())
+        assert(user:unload())
+        assert(base:unload())
+      end
+    ]]):format(base:match "^(.*)/", base:match "^(.*)/base/" .. "/user"), "MALLOC_PERTURB_=165")
+    assert.equal(("map[string]base.box\n"):rep(3), out, errors)
+    assert.equal(0, status)
+  end)
+end)
+
 describe("modules to use that can't be", function()
   it("are named when they were unloaded", function()
     local base = load "base"
     assert(base:unload())
-    local mid, err = host:build(source .. "mid", { uses = { base } })
+    local mid, _, err = host:build(source .. "mid", { uses = { base } })
     assert.is_nil(mid)
     assert.equal("closed", err.code)
     assert.matches("uses/base, which is to be used, was unloaded", err.message)
@@ -256,7 +293,7 @@ describe("modules to use that can't be", function()
 
   it("are refused when the package itself is theirs", function()
     local base = load "base"
-    local again, err = host:build(source .. "base", { uses = { base } })
+    local again, _, err = host:build(source .. "base", { uses = { base } })
     assert.is_nil(again)
     assert.equal("duplicate", err.code)
     assert.matches("is package example.com/uses/base, which a module has that it is to use", err.message)

@@ -93,20 +93,19 @@ local function exit_now(status)
   ffi.C._exit(status)
 end
 
---- Runs a program that was loaded with `run_init = false`; the process ends when its main does.
+--- Runs a program that was loaded with `run_init = false`. Returns only when it can't: the process ends when main does.
 ---@param module goloader.Module
 ---@param strings table<string, string>  values of variables, as the linker's -X gives them
 ---@param words string[]  os.Args
----@return goloader.Error|integer err  or the status, where the process can't be ended from Lua
+---@return string message
 function cli.run_program(module, strings, words)
   for variable, value in pairs(strings) do
-    local ok, err = module:set_string(variable, value)
+    local ok, message, err = module:set_string(variable, value)
     -- as to the linker, a variable that nobody uses is none
-    if not ok and err.code ~= "missing" then return err end
+    if not ok and err.code ~= "missing" then return message end
   end
-  local ok, err = module:run_main(words)
-  if not ok then return err end
-  return exit_now(0)
+  local _, message = module:run_main(words)
+  return message
 end
 
 -- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
@@ -118,6 +117,7 @@ local function start_build(goloader, paths, options)
   tools, err = require "goloader.building.toolchain".find(path)
   if not tools then return nil, err end
   options.private = true
+  options.notice = function() end -- as go run compiles the standard library, without a word
   return require "goloader.building.build".start(tools, paths, options)
 end
 
@@ -140,7 +140,7 @@ function cli.run(arguments)
     local why
     objects, why = under_way:wait()
     if not objects then
-      io.stderr:write(why.message:find "^#" and "" or "# command-line-arguments\n", why.message, "\n")
+      io.stderr:write(why.bare and "# command-line-arguments\n" or "", why.message, "\n")
       return 1
     end
     if objects.name ~= "main" then
@@ -150,15 +150,15 @@ function cli.run(arguments)
   end
   if host then
     local files = objects and objects.files or paths
-    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other" })
+    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other",
+      builds = objects and objects.builds })
   end
   if objects then objects:remove() end
   if not module then return complain(err) end
 
   local name = program_name(paths)
   local script = require "goloader.command.again".script(name, paths, #rest)
-  local status = cli.run_program(module, options.strings, { script or name, unpack(rest) })
-  return type(status) == "number" and status or complain(status)
+  return complain(cli.run_program(module, options.strings, { script or name, unpack(rest) }))
 end
 
 -- ---- looking at objects -------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ local function load_objects(goloader, arguments, objects)
   local host, err = goloader.host { desc = arguments.desc }
   if not host then return nil, err end
   local module
-  module, err = host:load(objects.files)
+  module, err = host:load(objects.files, { builds = objects.builds })
   objects:remove()
   return module, err
 end

@@ -424,80 +424,6 @@ static void test_corrupt_export_data_is_an_error(void **state)
 	gl_package_close(pkg);
 }
 
-/* ---- signatures given as text ---------------------------------------------------------------------------------------
- */
-
-static void test_a_given_signature_reads_back(void **state)
-{
-	static const char *const texts[][2] = {
-		{ "func()", "func()" },
-		{ "func(a int, b string) (int, error)", "func(a int, b string) (int, error)" },
-		{ " func ( a , b  int ) string ", "func(a int, b int) string" },
-		{ "(x []byte) (n int, err error)", "func(x []uint8) (n int, err error)" },
-		{ "func(int, string)", "func(int, string)" },
-		{ "func(_ int, s rune, any)", NULL },
-		{ "func(f string, args ...any)", "func(f string, args ...interface {})" },
-		{ "func(...string) map[string][]byte", "func(...string) map[string][]uint8" },
-		{ "func(f func(a, b int) (int, error), m map[string]func(rune))",
-		  "func(f func(a, b int) (int, error), m map[string]func(int32))" },
-		{ "func(chan int, map[string]int, struct { A int; B any })",
-		  "func(chan int, map[string]int, struct { A int; B interface {} })" },
-		{ "func(s struct { A int \"b:\\\"any,)\\\"\" }, t shop/list.any)",
-		  "func(s struct { A int \"b:\\\"any,)\\\"\" }, t shop/list.any)" },
-		{ "func() (string)", "func() string" },
-		{ "func(größe main.Ünï)", "func(größe main.Ünï)" },
-	};
-	struct gl_error err;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		struct gl_signature *sig;
-		int ret = gl_signature_parse(texts[i][0], &sig, &err);
-		if (texts[i][1] == NULL) {
-			assert_int_equal(ret, -1);
-			continue;
-		}
-		if (ret != 0) {
-			fail_msg("%s", err.message);
-		}
-		char *got = gl_signature_string(sig);
-		assert_string_equal(got, texts[i][1]);
-		assert_true(sig->typed);
-		free(got);
-		gl_signature_free(sig);
-	}
-}
-
-static void test_a_wrong_signature_is_an_error_with_its_column(void **state)
-{
-	static const char *const texts[][2] = {
-		{ "", "column 1: \"(\" expected" },
-		{ "func", "column 5: \"(\" expected" },
-		{ "func(a int", "column 6: brackets don't match" },
-		{ "func(a [int)", "column 6: brackets don't match" },
-		{ "func(a int, , b int)", "column 13: a parameter is missing" },
-		{ "func(a int, b)", "column 13: a type is missing" },
-		{ "func(a ...int, b int)", "column 8: only the last parameter can be variadic" },
-		{ "func() ...int, int", "column 14: one result, or results in parentheses expected" },
-		{ "func() (int) x", "column 14: something follows the results" },
-		{ "func(a ...)", "column 11: a type is missing" },
-		{ "func(*p int, a int)", "column 6: not a parameter's name" },
-	};
-	struct gl_error err;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		struct gl_signature *sig;
-		if (gl_signature_parse(texts[i][0], &sig, &err) == 0) {
-			fail_msg("\"%s\" was taken", texts[i][0]);
-		}
-		assert_int_equal(err.code, GL_ETYPE);
-		if (strstr(err.message, texts[i][1]) == NULL) {
-			fail_msg("\"%s\": %s", texts[i][0], err.message);
-		}
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -509,8 +435,6 @@ int main(void)
 		cmocka_unit_test(test_dwarf_types_an_object_without_export_data),
 		cmocka_unit_test(test_neither_source_leaves_functions_untyped),
 		cmocka_unit_test(test_corrupt_export_data_is_an_error),
-		cmocka_unit_test(test_a_given_signature_reads_back),
-		cmocka_unit_test(test_a_wrong_signature_is_an_error_with_its_column),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

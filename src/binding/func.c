@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "../call/ffi.h"
-#include "../call/pure.h"
+#include "../call/pure/pure.h"
 #include "binding.h"
 
 #define FUNC "goloader.func"

@@ -20,10 +20,11 @@ struct binding_host *binding_check_host(lua_State *L, int idx)
 	return h;
 }
 
-/* core.host_start(path, desc|nil) -> host */
+/* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil) -> host */
 int binding_host_start(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1), *desc = luaL_optstring(L, 2, NULL);
+	lua_Number profile = luaL_optnumber(L, 3, -1);
 	struct gl_error err;
 	struct binding_host *h = lua_newuserdata(L, sizeof(*h));
 
@@ -33,6 +34,9 @@ int binding_host_start(lua_State *L)
 	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
 	h->caller = h->host == NULL ? NULL : gl_caller_new(L, h->host, &err);
+	if (h->caller != NULL && profile >= 0) {
+		gl_host_profile_memory(h->host, (int64_t)profile);
+	}
 	gl_unlock();
 	if (h->caller == NULL) {
 		return binding_fail(L, &err);
@@ -100,6 +104,23 @@ static int host_add_archive(lua_State *L)
 
 	gl_lock();
 	bool added = gl_host_add_archive(h->host, path, file, version, &err) == 0;
+	gl_unlock();
+	if (!added) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* host:add_build(import_path, file) -> true */
+static int host_add_build(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const char *path = luaL_checkstring(L, 2), *file = luaL_checkstring(L, 3);
+	struct gl_error err;
+
+	gl_lock();
+	bool added = gl_host_add_build(h->host, path, file, &err) == 0;
 	gl_unlock();
 	if (!added) {
 		return binding_fail(L, &err);
@@ -268,6 +289,10 @@ static int fail_wanting(lua_State *L, const struct binding_host *h, const struct
 	if (err->code == GL_ECGO) {
 		set_unlinked(L, h->host);
 	}
+	if (err->code == GL_EVERSION) {
+		lua_pushboolean(L, 1);
+		lua_setfield(L, -2, "other_version");
+	}
 	return 2;
 }
 
@@ -336,6 +361,7 @@ void binding_open_host(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "info", host_info },
 		{ "add_archive", host_add_archive },
+		{ "add_build", host_add_build },
 		{ "add_library", host_add_library },
 		{ "load", host_load },
 		{ "ship", host_ship },

@@ -1,4 +1,4 @@
-/* Instructions of amd64, as far as the prover (prove.c) has to know them: what they read and write. */
+/* Instructions of amd64, as far as the prover (prover.h) has to know them: what they read and write. */
 #ifndef GL_INSN_H
 #define GL_INSN_H
 

@@ -1,4 +1,4 @@
-/* What the prover (prove.c) knows of registers and of the words of a frame at some place in a function. */
+/* What the prover (prover.h) knows of registers and of the words of a frame at some place in a function. */
 #ifndef GL_VALUES_H
 #define GL_VALUES_H
 

@@ -60,7 +60,7 @@ type memory struct {
 	pages     pile[uint32] // of the heap: 1 + number of the page's span
 	marks     pile[uint8]  // by object: reached
 	queue     pile[object] // reached, but not yet looked through
-	itabs     pile[uintptr]
+	itabs     pile[deadItab]
 	stay      pile[uintptr] // itabs
 	roots     pile[root]    // one goroutine's
 	objects   pile[root]    // on its stack, reached by pointers only
@@ -82,7 +82,7 @@ func newMemory(size memorySize) (m memory, ok bool) {
 	m.pages, oks[1] = newPile[uint32](size.pages)
 	m.marks, oks[2] = newPile[uint8](size.marks)
 	m.queue, oks[3] = newPile[object](size.queue)
-	m.itabs, oks[4] = newPile[uintptr](size.itabs)
+	m.itabs, oks[4] = newPile[deadItab](size.itabs)
 	m.stay, oks[5] = newPile[uintptr](size.stay)
 	m.roots, oks[6] = newPile[root](size.roots)
 	m.objects, oks[7] = newPile[root](size.objects)

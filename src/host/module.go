@@ -282,6 +282,9 @@ func (a *attempt) trace(c *caches, drops []int) (result int, dropped []int) {
 			a.r.constants_stay = 1
 		}
 		drops = append(drops, t.drops.all...)
+		if a.r.prove == C.GL_PROVE_ALL {
+			report(a.r, t.itabs.all)
+		}
 	}
 	return result, drops
 }

@@ -176,7 +176,7 @@ func (t *tracer) findItabs() {
 			!t.going.hold(*wordAt(itab, rt.itab_inter)) && !t.going.hold(*wordAt(itab, rt.itab_type)) {
 			continue
 		}
-		t.itabs.push(uintptr(itab))
+		t.itabs.push(deadItab{uintptr(itab), *wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type)})
 		low, high = min(low, uintptr(itab)), max(high, uintptr(itab)+1)
 	}
 	if len(t.itabs.all) > 0 {
@@ -243,8 +243,8 @@ func (s *span) isAllocated(i uintptr) bool {
 func (t *tracer) itabAt(w uintptr) unsafe.Pointer {
 	if t.around.holds(w) {
 		for i := range t.itabs.all {
-			if t.itabs.all[i] == w {
-				return *(*unsafe.Pointer)(unsafe.Pointer(&t.itabs.all[i]))
+			if t.itabs.all[i].at == w {
+				return pointerTo(w)
 			}
 		}
 	}

@@ -1,52 +1,53 @@
-/* What clib.c and clib_users.c share: the C parts of packages, as a shared library in this process. */
-#ifndef GL_CLIB_H
-#define GL_CLIB_H
+/* The C parts of packages: a shared library that the C linker has made of them. */
+#ifndef GL_LINK_CLIB_H
+#define GL_LINK_CLIB_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "link.h"
+#include "../error.h"
+#include "../object/gom.h"
 
-/* What is known of who runs an object's code, or will. */
-enum clib_use {
-	CLIB_UNUSED,
-	CLIB_MAY_BE_USED, /* a word in C's memory leads there, or a thread can't be looked at */
-	CLIB_USED         /* a thread runs it, or it handles a signal */
+struct gl_thread;
+struct link;
+struct lpkg;
+
+struct clib *clib_open(const char *file, struct gl_error *err);
+/* The same of a library in memory; from is for messages. */
+struct clib *clib_open_bytes(const char *from, const uint8_t *bytes, size_t size, struct gl_error *err);
+/* Appends the library's file, as it was when it was opened. */
+int clib_read(const struct clib *lib, struct gl_bytes *out, struct gl_error *err);
+/* Closes a library that nobody has used yet, or that must go. lib may be NULL. */
+void clib_close(struct clib *lib);
+/* What the Go runtime knows of threads and signals. */
+struct clib_go {
+	const struct gl_thread *threads; /* those that it has made, or that have called Go */
+	size_t nthreads;
+	const uint32_t *handled;    /* by signal: has its own handler been installed? */
+	const uintptr_t *forwarded; /* by signal: the handler that was there before */
 };
+/* Does a thread run a library's code, or does it handle a signal? Then who (size bytes) gets a text that says so.
+ * clib_users.c tells how that is found out. */
+bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t size);
+/* Closes a library whose module is gone, if nobody can be found who may still use it. Otherwise it goes to the list of
+ * those that are kept, which are looked at again whenever another one is released. lib may be NULL. */
+void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go);
+/* Does it know the addresses of the Go functions that it calls? */
+bool clib_is_connected(const struct clib *lib);
+/* A C symbol's address; 0 when the library and those it was linked with have none. */
+uintptr_t clib_find(const struct clib *lib, const char *name);
+/* The same for a symbol of a shared library that the import names itself. */
+uintptr_t clib_find_dynamic(const struct gl_cgo_import *import);
+/* Is it the address of a function in a shared library? */
+bool clib_is_function(uintptr_t addr);
+/* Opens the library of the module's packages, if they have one, and gives their C symbols their addresses. */
+int clib_bind(struct link *l, const char *file, bool is_program);
+/* Tells the libraries of this load where Go's functions are, once everything has its address. */
+void clib_connect(struct link *l);
 
-/* A shared object that came with a library: the library itself, or one that it depends on and nobody had opened. */
-struct clib_object {
-	uintptr_t base;        /* what the dynamic linker has added to its addresses */
-	uintptr_t low, high;   /* around all of it */
-	uintptr_t text, etext; /* its executable segment */
-	enum clib_use use;     /* set by clib_find_users */
-	char name[256];        /* of its file */
-};
-
-struct clib {
-	void *handle;
-	const char *names;
-	uintptr_t *slots;
-	bool connected;
-	int fd;        /* of its file, which may have no name any more; or -1 */
-	char name[32]; /* for the dynamic linker, of one that came as bytes */
-
-	struct clib_object *objects; /* the library itself is the first */
-	size_t nobjects;
-	struct clib *next; /* of those that are kept (clib_release) */
-};
-
-/* Lists the objects that are there now and were not when `before` was filled. */
-struct clib_snapshot {
-	uintptr_t *bases;
-	size_t n;
-};
-int clib_snapshot_take(struct clib_snapshot *before);
-int clib_snapshot_compare(const struct clib_snapshot *before, struct clib *lib);
-
-/* Finds who uses objects of the libraries in the list: sets `use` of each object. With who, only what is certain is
- * looked for, and who gets a text that says by whom a library itself is used. */
-void clib_find_users(struct clib *list, const struct clib_go *go, char *who, size_t size);
+/* ../ship.c. The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
+struct clib *ship_own_library(struct link *l);
+struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
 
 #endif

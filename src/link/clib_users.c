@@ -35,7 +35,8 @@
 #include <unistd.h>
 
 #include "../host/runtime.h"
-#include "clib.h"
+#include "../memory/arena.h"
+#include "clib_users.h"
 
 /* ---- what came with a library ----------------------------------------------------------------------------------- */
 

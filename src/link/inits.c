@@ -11,13 +11,16 @@ struct task {
 	uint32_t waits; /* for so many others */
 	bool ready;     /* waits for none, and isn't done yet */
 	struct edge *waiters;
+	size_t first; /* its imports' edges begin here */
+	uint32_t nimports;
+	uint32_t place;    /* in link->inits */
 	UT_hash_handle hh; /* by sym */
 };
 
 /* One task waits for another: for its imports' sake. */
 struct edge {
-	struct task *waiter;
-	struct edge *next;
+	struct task *waiter, *import;
+	struct edge *next; /* of those that wait for the same import */
 };
 
 struct order {
@@ -53,7 +56,8 @@ static int collect_tasks(struct link *l, struct order *o)
 	o->tasks = calloc(o->ntasks + 1, sizeof(*o->tasks));
 	o->edges = calloc(nedges + 1, sizeof(*o->edges));
 	l->inits = calloc(o->ntasks + 1, sizeof(*l->inits));
-	if (o->tasks == NULL || o->edges == NULL || l->inits == NULL) {
+	l->init_imports = calloc(nedges + 1, sizeof(*l->init_imports));
+	if (o->tasks == NULL || o->edges == NULL || l->inits == NULL || l->init_imports == NULL) {
 		return link_out_of_memory(l);
 	}
 	for (uint32_t i = 0, n = 0; i < l->nplaced; i++) {
@@ -80,6 +84,7 @@ static void collect_edges(struct link *l, struct order *o)
 		struct task *t = &o->tasks[i], *import;
 		const struct lsym *s = link_sym(l, t->sym);
 		uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
+		t->first = o->nedges;
 		for (uint32_t j = 0; j < n; j++) {
 			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
 			if ((int)r.type != l->linker->abi->R_INITORDER) {
@@ -89,12 +94,27 @@ static void collect_edges(struct link *l, struct order *o)
 			HASH_FIND(hh, o->by_sym, &to, sizeof(to), import);
 			if (import != NULL) {
 				struct edge *e = &o->edges[o->nedges++];
-				*e = (struct edge){ .waiter = t, .next = import->waiters };
+				*e = (struct edge){ .waiter = t, .import = import, .next = import->waiters };
 				import->waiters = e;
+				t->nimports++;
 				t->waits++;
 				t->ready = false;
 			}
 		}
+	}
+}
+
+/* A task is the next in the order; all its imports are there already. */
+static void add_init(struct link *l, const struct order *o, const struct task *t)
+{
+	struct link_init *init = &l->inits[l->ninits++];
+
+	*init = (struct link_init){ .sym = t->sym,
+				    .has_functions = link_sym(l, t->sym)->size > l->linker->abi->initTask.size,
+				    .imports = &l->init_imports[t->first],
+				    .nimports = t->nimports };
+	for (uint32_t i = 0; i < t->nimports; i++) {
+		init->imports[i] = o->edges[t->first + i].import->place;
 	}
 }
 
@@ -108,10 +128,8 @@ static int sort_tasks(struct link *l, struct order *o)
 			continue;
 		}
 		t->ready = false;
-		ndone++;
-		if (link_sym(l, t->sym)->size > l->linker->abi->initTask.size) {
-			l->inits[l->ninits++] = t->sym;
-		}
+		t->place = ndone++;
+		add_init(l, o, t);
 		for (const struct edge *e = t->waiters; e != NULL; e = e->next) {
 			if (--e->waiter->waits == 0) {
 				e->waiter->ready = true;

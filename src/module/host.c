@@ -142,11 +142,17 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 #define NEED(field, name) rt->field = runtime_symbol(host, name, missing, sizeof(missing))
 	NEED(modulesinit, "runtime.modulesinit");
 	NEED(itab_add, "runtime.itabAdd");
+	NEED(itab_find, "runtime.(*itabTableType).find");
+	rt->itab_init = runtime_symbol(host, "runtime.itabInit", NULL, 0);
+	if (rt->itab_init == NULL) {
+		NEED(itab_init, "runtime.(*itab).init");
+	}
 	NEED(lock, "runtime.lock2");
 	NEED(unlock, "runtime.unlock2");
 	NEED(stop_the_world, "runtime.stopTheWorldGC");
 	NEED(start_the_world, "runtime.startTheWorldGC");
 	NEED(do_init, "runtime.doInit1");
+	NEED(schedule, "runtime.schedule");
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
 	NEED(get_stack_map, "runtime.(*stkframe).getStackMap");
@@ -237,8 +243,9 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	host->extra_threads = runtime_symbol(host, "runtime.extraMLength", NULL, 0);
 	host->foreign_threads = runtime_symbol(host, "runtime.extraMInUse", NULL, 0);
 	uint8_t *sched = runtime_symbol(host, "runtime.sched", NULL, 0);
-	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys");
+	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys"), ngsys = gl_abi_field(abi, "runtime.schedt", "ngsys");
 	host->system_threads = sched != NULL && nmsys >= 0 ? (void *)(sched + nmsys) : NULL;
+	host->system_goroutines = sched != NULL && ngsys >= 0 ? (void *)(sched + ngsys) : NULL;
 	if (missing[0] != '\0') {
 		return gl_fail(
 			err, GL_EHOST,
@@ -288,8 +295,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->moduledata_gcbssmask = abi->moduledata.gcbssmask;
 	rt->itab_inter = abi->itab.Inter;
 	rt->itab_type = abi->itab.Type;
+	rt->itab_size = (int32_t)abi->itab.size;
 	rt->type_hash = abi->type.Hash;
 	rt->type_str = abi->type.Str;
+	rt->type_tflag = abi->type.TFlag;
+	rt->tflag_uncommon = abi->TFlagUncommon;
 	rt->table_size = abi->itabTable.size;
 	rt->table_count = abi->itabTable.count;
 	rt->table_entries = abi->itabTable.entries;
@@ -402,6 +412,7 @@ static void find_exports(struct gl_host *host)
 	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
 	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
 	*(void **)&host->threads = gl_host_export(host, "goloader_threads");
+	*(void **)&host->make_itabs = gl_host_export(host, "goloader_make_itabs");
 	*(void **)&host->gc_count = gl_host_export(host, "goloader_gc_count");
 	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");
@@ -524,6 +535,7 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 		return -1;
 	}
 	free(self);
+	host->was_there = is_self;
 	if (is_self) {
 		host->handle = dlopen(host->path, RTLD_NOW | RTLD_NOLOAD);
 		if (host->handle == NULL) {
@@ -594,6 +606,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);
+	host_begin_profile(host, host->was_there);
 	host->linker.zerobase = (uintptr_t)runtime_symbol(host, "runtime.zerobase", NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
@@ -626,6 +639,11 @@ int gl_host_add_archive(struct gl_host *host, const char *import_path, const cha
 			struct gl_error *err)
 {
 	return linker_add_archive(&host->linker, import_path, file, version, err) != NULL ? 0 : -1;
+}
+
+int gl_host_add_build(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err)
+{
+	return linker_add_build(&host->linker, import_path, file, err);
 }
 
 size_t gl_host_missing(const struct gl_host *host, const char *const **packages)

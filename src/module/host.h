@@ -32,6 +32,7 @@ struct gl_host {
 	char *path;
 	void *handle;
 	bool is_program; /* not a library: the process's own program */
+	bool was_there;  /* it is the program's own, or somebody else's */
 	struct gl_abi *abi;
 	struct linker linker;
 	struct gl_runtime runtime;
@@ -41,7 +42,7 @@ struct gl_host {
 	 * (extraMInUse), and how many of its own do nothing for programs (sched.nmsys); NULL where this Go has them
 	 * under other names */
 	_Atomic uint32_t *extra_threads, *foreign_threads;
-	_Atomic int32_t *system_threads;
+	int32_t *system_threads, *system_goroutines;
 
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
@@ -50,6 +51,14 @@ struct gl_host {
 	struct remains **end_of_resting;
 	size_t resting_bytes;
 	struct remains *kept; /* constant data that somebody refers to */
+
+	struct spare_itab *spare_itabs;
+	size_t nspare_itabs;
+
+	int64_t *profile_rate;   /* runtime.MemProfileRate; NULL: this Go has no such thing */
+	int64_t usual_rate;      /* what it was at the start: 512 KiB, or as GODEBUG says */
+	bool profile_is_ours;    /* nobody has chosen another */
+	size_t nprofile_readers; /* modules that have a use for the profile, and what stays of them */
 
 	struct clib *kept_libraries; /* C parts of unloaded modules, which somebody in C may still use */
 
@@ -65,14 +74,17 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	void (*make_itabs)(struct gl_itab *itabs, size_t n);
 	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
-	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks);
-	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
-			 size_t nargs, int begin, int done);
+	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, size_t *ndone);
+	void (*run_main)(struct gl_program *program);
 };
+
+/* profile.c: switches Go's memory profile off, unless the host was there before us. */
+void host_begin_profile(struct gl_host *host, bool was_there);
 
 /* Tells the Go half of a variable that remembers types for ever, if the name is that of one. */
 void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr);

@@ -6,6 +6,23 @@
 #include "../object/signature.h"
 #include "host.h"
 
+/* What initialises a shared package, or a variable of one: natively it would run once in the life of the process, and
+ * so it does here. */
+struct shared_init {
+	const char *package;
+	bool runs;               /* it has functions; otherwise it only waits for its imports */
+	const char *failure;     /* its own, or that of one of its imports */
+	const uint32_t *imports; /* of which it waits: their places in the list, all before its own */
+	uint32_t nimports;
+};
+
+/* A string variable of a program that was shipped with a value for it (-ldflags=-X). */
+struct set_string {
+	uintptr_t addr;
+	char *value; /* the program may keep it for ever */
+	size_t size;
+};
+
 struct gl_module {
 	struct gl_host *host;
 	struct gl_module *next; /* of the host's list, or of the module that this one extends */
@@ -15,9 +32,11 @@ struct gl_module {
 
 	struct gl_module *extensions; /* what modules that use this one have added to it; they go when it goes */
 	struct gl_module **uses;      /* the modules this one can't be without */
-	size_t nuses, nusers;
-	struct known_sym *names[2]; /* what users can refer to, per want_abi; filled at the first use */
-	bool names_known;
+	size_t nuses, cap_uses, nusers;
+	struct known_sym *names[2]; /* what users can refer to, per want_abi: its own, and its extensions' */
+	bool names_known;           /* its own are there: they are needed at the first use */
+	struct known_sym *known;    /* its own part of that table, or of the resident store's */
+	size_t nknown;
 	struct type_caches caches; /* of its call sites; found at the first unload of another */
 	struct known_package *packages;
 	uint32_t npackages;
@@ -35,12 +54,18 @@ struct gl_module {
 	size_t nsymbols;
 	struct gl_module_stats stats;
 
-	bool has_c; /* it runs C, or a package that it was the first to use does */
+	bool reads_profile; /* it has a use for Go's memory profile */
+	bool has_c;         /* it runs C, or a package that it was the first to use does */
 
-	void **init_funcs, **init_tasks; /* for gl_module_run_main, when they have not run yet */
+	/* its init functions and its packages' inittasks, until they have run */
+	void **init_funcs, **init_tasks;
 	size_t ninit_funcs, ninit_tasks;
 	size_t nshared_funcs, nshared_tasks; /* the first of them: of packages that other modules see too */
-	void *main;
+	struct shared_init *shared;          /* these, in the same order, and packages that only wait for others */
+	size_t nshared;
+	struct set_string *settings; /* what is set before they run */
+	size_t nsettings;
+	void *main; /* for gl_module_run_main */
 };
 
 /* ---- open.c: the files that a load or a shipping is given ------------------------------------------------------ */
@@ -81,12 +106,20 @@ int module_keep_packages(struct link *l, struct gl_module *mod);
 int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod);
 void module_keep_unit(struct unit *u, struct gl_module *mod);
 int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made);
-void module_know_symbols(struct gl_module *mod, struct known_sym **names);
+/* Makes a unit's symbols known by name, in a table that others may fill too; those there already win. */
+int module_know_symbols(struct gl_module *mod, struct known_sym **names, struct gl_error *err);
+void module_forget_symbols(struct gl_module *mod, struct known_sym **names); /* takes them out again */
 void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod);
 
 /* ---- run.c ----------------------------------------------------------------------------------------------------- */
 
 int module_keep_inits(struct link *l, struct gl_module *mod);
+/* Finds the variables that a shipped module comes with values for, in it, in what it brings to the resident store (or
+ * NULL), or in the process. */
+int module_keep_settings(const struct link *l, struct gl_module *mod, const struct gl_module *resident);
+void module_set_strings(struct gl_module *mod);
+/* Nobody will run or set anything: the load has failed before anybody knew of it. */
+void module_drop_inits(struct gl_module *mod);
 int module_run_inits(struct gl_module *mod, struct gl_error *err);
 
 /* ---- caches.c -------------------------------------------------------------------------------------------------- */
@@ -108,16 +141,24 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays);
 struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
 void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
 
+/* ---- itabs.c --------------------------------------------------------------------------------------------------- */
+
+/* Notes itabs that the runtime made for a module that goes, and whose memory isn't needed any more. */
+void module_note_itabs(struct gl_module *mod, const struct gl_itab *itabs, size_t n);
+/* Makes those that the module just published will need, as far as that is known, in such memory. */
+void module_reuse_itabs(struct gl_host *host, struct link *l);
+
+/* ---- profile.c: Go's memory profile ---------------------------------------------------------------------------- */
+
+bool module_reads_profile(const struct link *l, enum unit_id view);
+void module_add_profile_reader(struct gl_host *host);
+void module_drop_profile_reader(struct gl_host *host);
+
 /* ---- library.c ------------------------------------------------------------------------------------------------- */
 
 /* Fails when a thread is in the module's C parts, or a signal is handled by them; blamed is named. */
 int module_check_library(const struct gl_module *mod, const struct gl_module *blamed, struct gl_error *err);
 /* Closes the library of a module's C parts, unless somebody in C still uses it. */
 void module_release_library(struct gl_module *mod);
-
-/* ---- ship.c ---------------------------------------------------------------------------------------------------- */
-
-/* Sets the variables that a shipped module gives values to; as to the linker, one that nobody uses is none. */
-int ship_set_strings(const struct link *l, struct gl_module *mod);
 
 #endif

@@ -22,7 +22,7 @@ int module_keep_packages(struct link *l, struct gl_module *mod)
 			mod->packages = NULL;
 		}
 	}
-	return mod->packages != NULL ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting packages");
+	return mod->packages != NULL ? 0 : gl_out_of_memory(l->err, "noting packages");
 }
 
 static bool is_exported_name(const char *name, size_t len)
@@ -38,7 +38,7 @@ int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
 
 	mod->symbols = gl_pool_take(&mod->pool, (u->norder + 1) * sizeof(*mod->symbols));
 	if (mod->symbols == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+		return gl_out_of_memory(l->err, "noting symbols");
 	}
 	for (uint32_t i = 0; i < u->norder; i++) {
 		const struct lsym *s = link_sym(l, u->order[i]);
@@ -47,7 +47,7 @@ int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
 		}
 		char *name = gl_pool_string(&mod->pool, s->name.p, s->name.n);
 		if (name == NULL) {
-			return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+			return gl_out_of_memory(l->err, "noting symbols");
 		}
 		char kind = kinds[s->section];
 		if (is_exported_name(name, s->name.n)) {
@@ -95,20 +95,24 @@ int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, s
 	if (u->norder == 0) {
 		return 0;
 	}
-	if (mod == NULL || module_keep_symbols(l, u, mod) != 0) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting symbols");
+	if (mod == NULL) {
+		return gl_out_of_memory(l->err, "noting symbols");
 	}
 	mod->host = host;
 	mod->loaded = true;
 	module_keep_unit(u, mod);
-	return 0;
+	return module_keep_symbols(l, u, mod);
 }
 
-/* Makes a unit's symbols known by name; those there already win. Without memory some aren't known, and a later module
- * brings them again. */
-void module_know_symbols(struct gl_module *mod, struct known_sym **names)
+int module_know_symbols(struct gl_module *mod, struct known_sym **names, struct gl_error *err)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < mod->nsymbols; i++) {
+		n += mod->symbols[i].by_name;
+	}
+	mod->known = gl_pool_take(&mod->pool, (n + 1) * sizeof(*mod->known));
+	for (size_t i = 0; mod->known != NULL && i < mod->nsymbols; i++) {
 		const struct gl_module_symbol *sym = &mod->symbols[i];
 		size_t len = strlen(sym->name);
 		struct known_sym *known = NULL;
@@ -116,16 +120,33 @@ void module_know_symbols(struct gl_module *mod, struct known_sym **names)
 			continue;
 		}
 		HASH_FIND(hh, names[sym->abi], sym->name, len, known);
-		if (known != NULL || (known = gl_pool_take(&mod->pool, sizeof(*known))) == NULL) {
+		if (known != NULL) {
 			continue;
 		}
+		known = &mod->known[mod->nknown];
 		*known = (struct known_sym){ .name = (char *)sym->name,
 					     .want_abi = sym->abi,
 					     .is_func = (sym->kind | 32) == 't',
 					     .size = (uint32_t)sym->size,
 					     .addr = sym->addr };
 		HASH_ADD_KEYPTR(hh, names[sym->abi], known->name, len, known);
+		if (known->hh.tbl == NULL) {
+			module_forget_symbols(mod, names);
+			mod->known = NULL;
+		} else {
+			mod->nknown++;
+		}
 	}
+	return mod->known != NULL ? 0 : gl_out_of_memory(err, "noting symbols");
+}
+
+void module_forget_symbols(struct gl_module *mod, struct known_sym **names)
+{
+	for (size_t i = 0; i < mod->nknown; i++) {
+		struct known_sym *known = &mod->known[i];
+		HASH_DEL(names[known->want_abi], known);
+	}
+	mod->nknown = 0;
 }
 
 void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod)
@@ -135,7 +156,6 @@ void module_commit_resident(struct gl_host *host, const struct link *l, struct g
 			linker_note_resident(&host->linker, p);
 		}
 	}
-	module_know_symbols(mod, host->linker.resident);
 	for (size_t i = 0; i < mod->nsymbols; i++) {
 		host_tell_type_map(host, mod->symbols[i].name, mod->symbols[i].addr);
 	}

@@ -43,34 +43,36 @@ static int finish_unit(struct link *l, enum unit_id id, const char *name)
 	return seal(u, l->err);
 }
 
-static int publish(struct gl_host *host, struct link *l, struct unit *u)
-{
-	void **itabs;
-
-	if (u->norder == 0) {
-		return 0;
-	}
-	itabs = calloc(u->nitabs + 1, sizeof(*itabs));
-	if (itabs == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while publishing");
-	}
-	for (uint32_t i = 0; i < u->nitabs; i++) {
-		itabs[i] = (void *)link_sym(l, u->order[u->sec_first[SEC_RODATA] + u->ntypelinks + i])->addr;
-	}
-	host->publish((void *)u->moduledata, itabs, u->nitabs);
-	free(itabs);
-	return 0;
-}
-
 /* ---- load ------------------------------------------------------------------------------------------------------- */
 
-static int find_roots(struct link *l, struct gl_module *mod, struct exports *ex)
+/* One load, up to the line behind which it is over and a module is there. */
+struct load {
+	struct gl_host *host;
+	struct link link;
+	struct link_use *uses;
+	struct exports exports;
+	struct gl_module *mod;       /* what it makes */
+	struct gl_module *resident;  /* what it adds to the resident store, or NULL */
+	struct gl_module *extension; /* what it adds to the modules that are used, or NULL */
+	struct gl_module *extended;  /* to which of them */
+	uint32_t start;              /* of a program: the code that its goroutine starts with */
+	void **itabs[NUNITS];
+};
+
+/* Open and read: each file is a package, checked; to whom each name belongs can be told. */
+static int open_files(struct load *ld, const char *const *files, const char *const *import_paths, size_t nfiles,
+		      const struct gl_load_options *opts)
 {
-	if (ex->run) {
-		module_root_main(l);
-		return 0;
+	struct link *l = &ld->link;
+
+	if (module_open_uses(l, ld->mod, opts, &ld->uses) != 0 ||
+	    module_open_packages(l, files, import_paths, nfiles, opts) != 0) {
+		return -1;
 	}
-	return module_root_exports(l, &mod->pool, ex);
+	const char *path = l->packages[l->npackages - 1].path;
+	ld->mod->name = strdup(path != NULL ? path : "");
+	ld->extended = module_youngest_use(ld->mod);
+	return ld->mod->name != NULL ? 0 : gl_out_of_memory(l->err, "loading %s", files[0]);
 }
 
 /* A program starts at a frame of the name that programs expect below main.main. */
@@ -87,144 +89,252 @@ static int add_main(struct link *l, uint32_t *start)
 	return *start == NO_SYM ? -1 : 0;
 }
 
+/* Resolve: every reference is bound; what is needed is marked and nothing else will be. */
+static int resolve(struct load *ld)
+{
+	struct link *l = &ld->link;
+
+	if (ld->exports.run) {
+		module_root_main(l);
+	} else if (module_root_exports(l, &ld->mod->pool, &ld->exports) != 0) {
+		return -1;
+	}
+	if (link_resolve(l) != 0) {
+		return -1;
+	}
+	return ld->exports.run ? add_main(l, &ld->start) : 0;
+}
+
+/* Lay out and place: every symbol has its address. The resident unit first, the others refer to it. Then the module's C
+ * parts are opened, and their symbols have addresses too. */
+static int place(struct load *ld, const char *library)
+{
+	struct link *l = &ld->link;
+
+	if (link_layout(l, UNIT_RESIDENT) != 0 || link_layout(l, UNIT_USED) != 0 || link_layout(l, UNIT_MODULE) != 0) {
+		return -1;
+	}
+	return clib_bind(l, library, ld->exports.run);
+}
+
+/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must not be.
+ * Nobody knows of it yet. */
+static int finish(struct load *ld)
+{
+	struct link *l = &ld->link;
+
+	return finish_unit(l, UNIT_RESIDENT, "goloader resident") != 0 ||
+			       finish_unit(l, UNIT_USED, ld->extended != NULL ? ld->extended->name : "") != 0 ||
+			       finish_unit(l, UNIT_MODULE, ld->mod->name) != 0 ?
+		       -1 :
+		       0;
+}
+
+static int find_itabs(struct load *ld, enum unit_id id)
+{
+	struct link *l = &ld->link;
+	const struct unit *u = &l->units[id];
+
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): itabs is an array of pointers */
+	ld->itabs[id] = calloc(u->nitabs + 1, sizeof(*ld->itabs[id]));
+	if (ld->itabs[id] == NULL) {
+		return gl_out_of_memory(l->err, "publishing");
+	}
+	for (uint32_t i = 0; i < u->nitabs; i++) {
+		uint32_t s = u->order[u->sec_first[SEC_RODATA] + u->ntypelinks + i];
+		ld->itabs[id][i] = (void *)link_sym(l, s)->addr;
+	}
+	return 0;
+}
+
+/* Export: what will be known of the module when the link is gone. It is the last that can fail before the runtime knows
+ * of anything. The resident unit becomes a module of its own, and the used unit one that goes with the module that it
+ * extends: both are known by name from here on, to loads that wait for the lock. */
+static int keep(struct load *ld)
+{
+	struct link *l = &ld->link;
+	struct gl_module *mod = ld->mod;
+
+	module_keep_unit(&l->units[UNIT_MODULE], mod);
+	if (module_keep_symbols(l, &l->units[UNIT_MODULE], mod) != 0 || module_keep_packages(l, mod) != 0 ||
+	    module_keep_inits(l, mod) != 0 || module_add_exports(l, mod, &ld->exports) != 0 ||
+	    module_prepare_unit(l, UNIT_RESIDENT, ld->host, &ld->resident) != 0 ||
+	    module_prepare_unit(l, UNIT_USED, ld->host, &ld->extension) != 0) {
+		return -1;
+	}
+	if (module_keep_settings(l, mod, ld->resident) != 0) {
+		return -1;
+	}
+	mod->main = ld->exports.run ? (void *)link_sym(l, ld->start)->addr : NULL;
+	mod->stats.resident_bytes = l->units[UNIT_RESIDENT].size;
+	for (int id = 0; id < NUNITS; id++) {
+		if (find_itabs(ld, id) != 0) {
+			return -1;
+		}
+	}
+	if (ld->resident != NULL && module_know_symbols(ld->resident, ld->host->linker.resident, l->err) != 0) {
+		return -1;
+	}
+	if (ld->extension != NULL && (module_know_symbols(ld->extension, ld->extended->names, l->err) != 0 ||
+				      module_pin_uses(ld->extended, mod, l->err) != 0)) {
+		return -1;
+	}
+	return 0;
+}
+
+/* Before the code is there: Go's memory profile is on while somebody has a use for it (profile.c). */
+static void note_profile_readers(struct load *ld)
+{
+	struct link *l = &ld->link;
+
+	ld->mod->reads_profile = module_reads_profile(l, UNIT_MODULE);
+	if (ld->mod->reads_profile) {
+		module_add_profile_reader(ld->host);
+	}
+	if ((ld->resident != NULL && module_reads_profile(l, UNIT_RESIDENT)) ||
+	    (ld->extension != NULL && module_reads_profile(l, UNIT_USED))) {
+		module_add_profile_reader(ld->host); /* for good */
+	}
+}
+
+static void publish_unit(struct load *ld, enum unit_id id)
+{
+	struct unit *u = &ld->link.units[id];
+
+	if (u->norder > 0) {
+		ld->host->publish((void *)u->moduledata, ld->itabs[id], u->nitabs);
+		u->base = NULL; /* it is no longer the link's to give back */
+	}
+}
+
+/* Publish: from here on the runtime knows the code, and what isn't the module's own stays whatever happens. */
+static void publish(struct load *ld)
+{
+	struct link *l = &ld->link;
+	struct gl_host *host = ld->host;
+	struct gl_module *mod = ld->mod;
+
+	clib_connect(l);
+	note_profile_readers(ld);
+	publish_unit(ld, UNIT_RESIDENT);
+	if (ld->resident != NULL) {
+		module_commit_resident(host, l, ld->resident);
+		link_keep_shipped_libraries(l);
+	}
+	publish_unit(ld, UNIT_USED);
+	if (ld->extension != NULL) {
+		module_commit_extension(ld->extended, ld->extension);
+	}
+	publish_unit(ld, UNIT_MODULE);
+	module_reuse_itabs(host, l);
+	mod->loaded = true;
+	mod->clib = l->clib;
+	mod->has_c = l->clib != NULL || l->nwanted_clibs > 0;
+	l->clib = NULL;
+	mod->next = host->modules;
+	host->modules = mod;
+}
+
+/* A load that has failed leaves nothing behind. */
+static void undo(struct load *ld)
+{
+	struct linker *linker = &ld->host->linker;
+
+	if (ld->extension != NULL) {
+		module_forget_symbols(ld->extension, ld->extended->names);
+	}
+	if (ld->resident != NULL) {
+		module_forget_symbols(ld->resident, linker->resident);
+	}
+	module_drop_inits(ld->mod);
+	for (int id = 0; id < NUNITS; id++) {
+		unit_release(linker, &ld->link.units[id]);
+	}
+	module_free(ld->extension);
+	module_free(ld->resident);
+	module_free(ld->mod);
+	ld->mod = NULL;
+}
+
+static void end_link(struct load *ld)
+{
+	module_free_exports(&ld->exports, ld->link.npackages);
+	link_free(&ld->link);
+	free(ld->uses);
+	for (int id = 0; id < NUNITS; id++) {
+		free(ld->itabs[id]);
+	}
+}
+
+/* All of a load but its init functions. Behind its end no state of the link is left: what the archives, which all loads
+ * share, had been told of this one is gone. */
+static struct gl_module *link_module(struct gl_host *host, const char *const *files, const char *const *import_paths,
+				     size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
+{
+	struct load ld = { .host = host,
+			   .link = { .linker = &host->linker, .err = err },
+			   .exports = { .run = !opts->run_init },
+			   .mod = calloc(1, sizeof(*ld.mod)),
+			   .start = NO_SYM };
+	double start = now_ms(), then;
+
+	if (ld.mod == NULL) {
+		gl_out_of_memory(err, "loading a module");
+		return NULL;
+	}
+	ld.mod->host = host;
+	ld.mod->age = ++host->loads;
+
+	if (open_files(&ld, files, import_paths, nfiles, opts) != 0) {
+		goto wants;
+	}
+	then = now_ms();
+	ld.mod->stats.read_ms = then - start;
+	if (resolve(&ld) != 0) {
+		goto wants;
+	}
+	if (place(&ld, opts->library) != 0 || finish(&ld) != 0 || keep(&ld) != 0) {
+		goto fail;
+	}
+	start = now_ms();
+	ld.mod->stats.link_ms = start - then;
+	publish(&ld);
+	ld.mod->stats.publish_ms = now_ms() - start;
+	end_link(&ld);
+	return ld.mod;
+
+wants:
+	module_hand_over_wants(host, &ld.link);
+fail:
+	undo(&ld);
+	end_link(&ld);
+	return NULL;
+}
+
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
 {
-	struct link l = { .linker = &host->linker, .err = err };
-	struct exports ex = { .run = !opts->run_init };
-	struct gl_module *mod = calloc(1, sizeof(*mod)), *resident = NULL, *extension = NULL, *extended;
-	struct link_use *uses = NULL;
-	bool published = false;
-	uint32_t start_sym = NO_SYM;
-	double start = now_ms(), then;
-
 	module_begin(host);
-	if (mod == NULL) {
-		gl_fail(err, GL_ENOMEM, "out of memory");
+	if (gl_host_check(host, err) != 0) {
 		return NULL;
 	}
-	mod->host = host;
-	mod->age = ++host->loads;
-	if (gl_host_check(host, err) != 0) {
-		goto fail;
+	struct gl_module *mod = link_module(host, files, import_paths, nfiles, opts, err);
+	if (mod == NULL) {
+		return NULL;
 	}
 
-	/* Open and read: each file is a package, checked; to whom each name belongs can be told. */
-	if (module_open_uses(&l, mod, opts, &uses) != 0 ||
-	    module_open_packages(&l, files, import_paths, nfiles, opts) != 0 || l.packages == NULL) {
-		module_hand_over_wants(host, &l);
-		goto fail;
-	}
-	const char *path = l.packages[l.npackages - 1].path;
-	mod->name = strdup(path != NULL ? path : "");
-	then = now_ms();
-	mod->stats.read_ms = then - start;
+	/* ---- the link is over: others may load while this one's init functions run, with the lock let go ---- */
 
-	/* Resolve: every reference is bound; what is needed is marked and nothing else will be. */
-	if (mod->name == NULL || find_roots(&l, mod, &ex) != 0 || link_resolve(&l) != 0) {
-		module_hand_over_wants(host, &l);
-		goto fail;
+	double start = now_ms();
+	module_set_strings(mod);
+	if (!opts->run_init || module_run_inits(mod, err) == 0) {
+		mod->stats.init_ms = now_ms() - start;
+		return mod;
 	}
-	if (ex.run && add_main(&l, &start_sym) != 0) {
-		goto fail;
-	}
-
-	/* Lay out and place: every symbol has its address. The resident unit first, the others refer to it. */
-	if (link_layout(&l, UNIT_RESIDENT) != 0 || link_layout(&l, UNIT_USED) != 0 ||
-	    link_layout(&l, UNIT_MODULE) != 0) {
-		goto fail;
-	}
-
-	extended = module_youngest_use(mod);
-
-	/* Open the module's C parts: their symbols have addresses too. */
-	if (clib_bind(&l, opts->library, ex.run) != 0) {
-		goto fail;
-	}
-
-	/* Relocate, describe, seal: the memory holds what the runtime will see, and is no longer writable where it must
-	 * not be. Nobody knows of it yet. */
-	if (finish_unit(&l, UNIT_RESIDENT, "goloader resident") != 0 ||
-	    finish_unit(&l, UNIT_USED, extended != NULL ? extended->name : "") != 0 ||
-	    finish_unit(&l, UNIT_MODULE, mod->name) != 0) {
-		goto fail;
-	}
-	module_keep_unit(&l.units[UNIT_MODULE], mod);
-	if (module_keep_symbols(&l, &l.units[UNIT_MODULE], mod) != 0 || module_keep_packages(&l, mod) != 0 ||
-	    module_keep_inits(&l, mod) != 0 || module_add_exports(&l, mod, &ex) != 0) {
-		goto fail;
-	}
-	mod->main = ex.run ? (void *)link_sym(&l, start_sym)->addr : NULL;
-	if (module_prepare_unit(&l, UNIT_RESIDENT, host, &resident) != 0 ||
-	    module_prepare_unit(&l, UNIT_USED, host, &extension) != 0 ||
-	    (extension != NULL && module_pin_uses(extended, mod, err) != 0)) {
-		goto fail;
-	}
-	mod->stats.resident_bytes = l.units[UNIT_RESIDENT].size;
-	mod->stats.link_ms = now_ms() - then;
-	then = now_ms();
-
-	clib_connect(&l);
-
-	/* Publish: from here on the runtime knows the code, and what isn't the module's own stays whatever happens. */
-	if (publish(host, &l, &l.units[UNIT_RESIDENT]) != 0) {
-		goto fail;
-	}
-	if (resident != NULL) {
-		module_commit_resident(host, &l, resident);
-		link_keep_shipped_libraries(&l);
-		resident = NULL;
-		l.units[UNIT_RESIDENT].base = NULL;
-	}
-	if (publish(host, &l, &l.units[UNIT_USED]) != 0) {
-		goto fail;
-	}
-	if (extension != NULL) {
-		module_commit_extension(extended, extension);
-		extension = NULL;
-		l.units[UNIT_USED].base = NULL;
-	}
-	if (publish(host, &l, &l.units[UNIT_MODULE]) != 0) {
-		goto fail;
-	}
-	published = true;
-	mod->loaded = true;
-	mod->clib = l.clib;
-	mod->has_c = l.clib != NULL || l.nwanted_clibs > 0;
-	l.clib = NULL;
-	mod->next = host->modules;
-	host->modules = mod;
-	mod->stats.publish_ms = now_ms() - then;
-	then = now_ms();
-
-	/* Initialise. */
-	if (ship_set_strings(&l, mod) != 0 || (opts->run_init && module_run_inits(mod, err) != 0)) {
-		goto fail;
-	}
-	mod->stats.init_ms = now_ms() - then;
-	module_free_exports(&ex, l.npackages);
-	link_free(&l);
-	free(uses);
-	return mod;
-
-fail:
-	module_free_exports(&ex, l.npackages);
-	if (published) {
-		/* an init function failed. What it started may still run: then its code stays, and nobody can call it.
-		 */
-		struct gl_error why;
-		if (module_retire(mod, &(struct gl_unload){ .prove = GL_PROVE_ALL }, &why) == 0) {
-			module_free(mod);
-		}
-	} else {
-		for (int u = 0; u < NUNITS; u++) {
-			unit_release(&host->linker, &l.units[u]);
-		}
+	/* What an init function started before it failed may still run: then the code stays, and nobody can call it. */
+	struct gl_error why;
+	if (module_retire(mod, &(struct gl_unload){ .prove = GL_PROVE_ALL }, &why) == 0) {
 		module_free(mod);
-		module_free(resident);
-		module_free(extension);
 	}
-	link_free(&l);
-	free(uses);
 	return NULL;
 }

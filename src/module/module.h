@@ -34,6 +34,9 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 /* The path of a host that this process has already, to be started without loading anything: a Go program that imports
  * that package and plays host to Lua. To be freed by the caller; NULL when there is none. */
 char *gl_host_self(void);
+/* Has Go's memory profile take a sample per so many bytes (0: none), whatever modules have a use for. Without it there
+ * is one while a module is loaded that has a use for it, and the host is no program of its own. */
+void gl_host_profile_memory(struct gl_host *host, int64_t bytes);
 const struct gl_abi *gl_host_abi(const struct gl_host *host);
 struct gl_arena *gl_host_arena(const struct gl_host *host);
 struct gl_image *gl_host_image(const struct gl_host *host);
@@ -51,6 +54,11 @@ void gl_host_note_forks(struct gl_host *host, uint8_t *forked);
  * messages call it. */
 int gl_host_add_archive(struct gl_host *host, const char *import_path, const char *file, const char *version,
 			struct gl_error *err);
+
+/* Names an archive of another build of a package that the host has: made from the same source with other flags for all
+ * packages, say. What was compiled against that build refers to its symbols by number: here their names are found, and
+ * bound to the host's symbols. The file is not copied. */
+int gl_host_add_build(struct gl_host *host, const char *import_path, const char *file, struct gl_error *err);
 
 /* Where a dependency of a module comes from when the host has the package, too. */
 enum gl_twice {
@@ -120,8 +128,9 @@ struct gl_host *gl_module_host(const struct gl_module *mod);
  * GL_ETYPE when it is no string. */
 int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err);
 
-/* Runs main.main on a new goroutine, after the init functions when the module was loaded without them; args becomes
- * os.Args. Returns when main.main returns (os.Exit and uncaught panics end the process, as they would natively). */
+/* Runs the module as a program: its init functions, then main.main, on a goroutine that begins on this thread, as a
+ * program's does on the process's main thread; args becomes os.Args. It returns when it fails, and else never: the
+ * process ends when main.main returns, and by os.Exit and uncaught panics, as it would natively. */
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err);
 
 /* ---- what a module holds ------------------------------------------------------------------------------------ */

@@ -19,7 +19,7 @@ static int take_from_host(struct link *l, const struct lpkg *p, enum gl_twice tw
 	if (memcmp(have, given, 8) != 0) {
 		return twice == GL_TWICE_OTHER ?
 			       0 :
-			       gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the host %s has",
+			       gl_fail(l->err, GL_EVERSION, "%s is another version of package %s than the host %s has",
 				       p->file, p->path, gl_image_path(l->linker->image));
 	}
 	*taken = true;
@@ -120,14 +120,11 @@ static void free_strings(char ***list, size_t *n)
 	*n = 0;
 }
 
-/* What an earlier load or shipping has left is gone. */
+/* What an earlier load or shipping has left for its caller is gone. */
 void module_begin(struct gl_host *host)
 {
 	free_strings(&host->missing, &host->nmissing);
 	free_strings(&host->unlinked, &host->nunlinked);
-	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
-		p->init_scheduled = p->gave = false; /* what a failed load planned, the next one plans anew */
-	}
 }
 
 /* What the caller may help with. */

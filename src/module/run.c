@@ -1,32 +1,78 @@
 /* Running what a module brings with it: its init functions, and a program's main. */
 #include "internal.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-/* What others share comes first: it never needs what is the module's own. */
-int module_keep_inits(struct link *l, struct gl_module *mod)
+/* ---- init functions --------------------------------------------------------------------------------------------- */
+
+static int take_lists(const struct link *l, struct gl_module *mod)
 {
 	mod->init_funcs = gl_pool_take(&mod->pool, (l->nextra_inits + 1) * sizeof(void *));
 	mod->init_tasks = gl_pool_take(&mod->pool, (l->ninits + 1) * sizeof(void *));
-	if (mod->init_funcs == NULL || mod->init_tasks == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting init functions");
+	mod->shared = gl_pool_take(&mod->pool, (l->nextra_inits + l->ninits + 1) * sizeof(*mod->shared));
+	return mod->init_funcs != NULL && mod->init_tasks != NULL && mod->shared != NULL ?
+		       0 :
+		       gl_out_of_memory(l->err, "noting init functions");
+}
+
+/* The package is there for all from now on, and not initialised. */
+static int add_shared(struct link *l, struct gl_module *mod, const struct lsym *s, struct shared_init init)
+{
+	struct gl_str path = link_package_of(s->name);
+
+	init.package = gl_pool_string(&mod->pool, path.p, path.n);
+	if (init.package == NULL) {
+		return gl_out_of_memory(l->err, "noting init functions");
 	}
+	if (linker_begin_init(l->linker, path, l->err) != 0) {
+		return -1;
+	}
+	mod->shared[mod->nshared++] = init;
+	return 0;
+}
+
+/* place: where each of link->inits is in mod->shared. */
+static int add_shared_task(struct link *l, struct gl_module *mod, const struct link_init *task, uint32_t *place)
+{
+	uint32_t *imports = gl_pool_take(&mod->pool, (task->nimports + 1) * sizeof(*imports));
+
+	if (imports == NULL) {
+		return gl_out_of_memory(l->err, "noting init functions");
+	}
+	/* what others share never waits for what is the module's own: they all have a place */
+	for (uint32_t i = 0; i < task->nimports; i++) {
+		imports[i] = place[task->imports[i]];
+	}
+	place[task - l->inits] = (uint32_t)mod->nshared;
+	return add_shared(
+		l, mod, link_sym(l, task->sym),
+		(struct shared_init){ .runs = task->has_functions, .imports = imports, .nimports = task->nimports });
+}
+
+static int keep_lists(struct link *l, struct gl_module *mod, uint32_t *place)
+{
 	for (int own = 0; own <= 1; own++) {
 		for (uint32_t i = 0; i < l->nextra_inits; i++) {
 			const struct lsym *s = link_sym(l, l->extra_inits[i]);
-			if ((s->unit == UNIT_MODULE) == own) {
-				mod->init_funcs[mod->ninit_funcs++] = (void *)s->addr;
+			if ((s->unit == UNIT_MODULE) != own) {
+				continue;
 			}
+			if (!own && add_shared(l, mod, s, (struct shared_init){ .runs = true }) != 0) {
+				return -1;
+			}
+			mod->init_funcs[mod->ninit_funcs++] = (void *)s->addr;
 		}
 		for (uint32_t i = 0; i < l->ninits; i++) {
-			const struct lsym *s = link_sym(l, l->inits[i]);
-			if ((s->unit == UNIT_MODULE) == own) {
+			const struct lsym *s = link_sym(l, l->inits[i].sym);
+			if ((s->unit == UNIT_MODULE) != own) {
+				continue;
+			}
+			if (!own && add_shared_task(l, mod, &l->inits[i], place) != 0) {
+				return -1;
+			}
+			if (l->inits[i].has_functions) {
 				mod->init_tasks[mod->ninit_tasks++] = (void *)s->addr;
 			}
 		}
@@ -38,31 +84,147 @@ int module_keep_inits(struct link *l, struct gl_module *mod)
 	return 0;
 }
 
+/* What others share comes first: it never needs what is the module's own. */
+int module_keep_inits(struct link *l, struct gl_module *mod)
+{
+	uint32_t *place = calloc(l->ninits + 1, sizeof(*place));
+	int ret = place == NULL ? gl_out_of_memory(l->err, "noting init functions") : take_lists(l, mod);
+
+	if (ret == 0) {
+		ret = keep_lists(l, mod, place);
+	}
+	free(place);
+	return ret;
+}
+
+void module_drop_inits(struct gl_module *mod)
+{
+	for (size_t i = 0; i < mod->nshared; i++) {
+		linker_end_init(&mod->host->linker, mod->shared[i].package);
+	}
+	mod->nshared = mod->ninit_funcs = mod->ninit_tasks = 0;
+	for (size_t i = 0; i < mod->nsettings; i++) {
+		free(mod->settings[i].value);
+	}
+	mod->nsettings = 0;
+}
+
+/* The first n of those that run have been run. What is the place of the next? */
+static size_t place_after(const struct gl_module *mod, size_t n)
+{
+	size_t at = 0;
+
+	while (at < mod->nshared && (!mod->shared[at].runs || n-- > 0)) {
+		at++;
+	}
+	return at;
+}
+
+static const char *failed_import(const struct gl_module *mod, const struct shared_init *init)
+{
+	for (uint32_t i = 0; i < init->nimports; i++) {
+		if (mod->shared[init->imports[i]].failure != NULL) {
+			return mod->shared[init->imports[i]].failure;
+		}
+	}
+	return NULL;
+}
+
+static void fail_shared(struct gl_module *mod, struct shared_init *init, const char *failure)
+{
+	char *copy = gl_pool_string(&mod->pool, failure, strlen(failure));
+
+	init->failure = copy != NULL ? copy : "panic";
+	linker_fail_init(&mod->host->linker, init->package, strdup(failure));
+}
+
+/* The one at this place has failed, and those before it have not. What waits for it has failed with it; the others are
+ * run, for a later load must find them as if this one had never been. */
+static void run_rest(struct gl_module *mod, size_t at, const char *failure)
+{
+	size_t nfuncs = mod->nshared_funcs, next = 0;
+
+	for (size_t i = 0; i <= at; i++) {
+		next += mod->shared[i].runs;
+	}
+	fail_shared(mod, &mod->shared[at], failure);
+	while (++at < mod->nshared) {
+		struct shared_init *init = &mod->shared[at];
+		const char *inherited = failed_import(mod, init);
+		size_t n = next, ndone;
+
+		next += init->runs;
+		if (inherited != NULL) {
+			fail_shared(mod, init, inherited);
+		} else if (init->runs) {
+			bool is_func = n < nfuncs;
+			char *what =
+				mod->host->run_inits(mod->init_funcs + n, is_func,
+						     mod->init_tasks + (is_func ? 0 : n - nfuncs), !is_func, &ndone);
+			if (what != NULL) {
+				fail_shared(mod, init, what);
+			}
+			free(what);
+		}
+	}
+}
+
+/* Those of shared packages, while the lock is held: another load must not find one that is not initialised yet. */
+static char *run_shared(struct gl_module *mod)
+{
+	size_t ndone = 0;
+	char *failure = NULL;
+
+	if (mod->nshared_funcs + mod->nshared_tasks > 0) {
+		failure = mod->host->run_inits(mod->init_funcs, mod->nshared_funcs, mod->init_tasks, mod->nshared_tasks,
+					       &ndone);
+	}
+	if (failure != NULL) {
+		run_rest(mod, place_after(mod, ndone), failure);
+	}
+	for (size_t i = 0; i < mod->nshared; i++) {
+		linker_end_init(&mod->host->linker, mod->shared[i].package); /* of one that has failed, nothing */
+	}
+	return failure;
+}
+
+/* The module's own are nobody else's, and may wait for somebody who loads modules: the lock is let go. */
+static char *run_own(struct gl_module *mod)
+{
+	size_t funcs = mod->nshared_funcs, tasks = mod->nshared_tasks, ndone;
+
+	if (funcs == mod->ninit_funcs && tasks == mod->ninit_tasks) {
+		return NULL;
+	}
+	gl_unlock();
+	char *failure = mod->host->run_inits(mod->init_funcs + funcs, mod->ninit_funcs - funcs, mod->init_tasks + tasks,
+					     mod->ninit_tasks - tasks, &ndone);
+	gl_lock();
+	return failure;
+}
+
 int module_run_inits(struct gl_module *mod, struct gl_error *err)
 {
-	const struct gl_host *host = mod->host;
-	size_t funcs = mod->nshared_funcs, tasks = mod->nshared_tasks;
-	char *what = NULL;
+	char *failure = run_shared(mod);
 
-	/* Another load must not find a package that is shared and not initialised yet. The module's own is nobody
-	 * else's, and may run Lua, which may load modules. */
-	if (funcs + tasks > 0) {
-		what = host->run_inits(mod->init_funcs, funcs, mod->init_tasks, tasks);
+	if (failure == NULL) {
+		failure = run_own(mod);
 	}
-	if (what == NULL) {
-		gl_unlock();
-		what = host->run_inits(mod->init_funcs + funcs, mod->ninit_funcs - funcs, mod->init_tasks + tasks,
-				       mod->ninit_tasks - tasks);
-		gl_lock();
-	}
-	mod->ninit_funcs = mod->ninit_tasks = 0;
-	if (what != NULL) {
-		gl_fail(err, GL_EPANIC, "%s: %s", mod->name, what);
-		free(what);
+	mod->nshared = mod->ninit_funcs = mod->ninit_tasks = 0;
+	if (failure != NULL) {
+		gl_fail(err, GL_EPANIC, "%s: %s", mod->name, failure);
+		free(failure);
 		return -1;
 	}
 	return 0;
 }
+
+/* ---- string variables that are given values --------------------------------------------------------------------- */
+
+struct go_string {
+	const char *p;
+	int64_t n;
+};
 
 static const struct gl_module_symbol *find_symbol(const struct gl_module *mod, const char *name)
 {
@@ -74,15 +236,17 @@ static const struct gl_module_symbol *find_symbol(const struct gl_module *mod, c
 	return NULL;
 }
 
-int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err)
+/* Finds a variable of the module, of the resident store (and of what is about to be added to it, or NULL), or of the
+ * host. */
+static int find_string(const struct gl_module *mod, const struct gl_module *resident, const char *name, uintptr_t *addr,
+		       struct gl_error *err)
 {
-	struct {
-		const char *p;
-		int64_t n;
-	} string = { .n = (int64_t)len };
 	const struct gl_module_symbol *own = find_symbol(mod, name);
 	struct gl_image_sym sym = { 0 };
 
+	if (own == NULL && resident != NULL) {
+		own = find_symbol(resident, name);
+	}
 	for (const struct gl_module *m = mod->host->resident; own == NULL && m != NULL; m = m->next) {
 		own = find_symbol(m, name);
 	}
@@ -93,37 +257,88 @@ int gl_module_set_string(struct gl_module *mod, const char *name, const char *va
 	} else if (!gl_image_lookup(mod->host->linker.image, name, strlen(name), &sym)) {
 		return gl_fail(err, GL_EMISSING, "%s: no such variable in module %s or the host", name, mod->name);
 	}
-	if (sym.is_func || sym.size != sizeof(string)) {
+	if (sym.is_func || sym.size != sizeof(struct go_string)) {
 		return gl_fail(err, GL_ETYPE, "%s is no variable of type string", name);
 	}
-	/* The program may keep the text for ever. It is no memory of Go's, and needs no write barrier. */
-	char *copy = malloc(len + 1);
-	if (copy == NULL) {
-		return gl_fail(err, GL_ENOMEM, "%s: out of memory", name);
-	}
-	memcpy(copy, value, len);
-	string.p = copy;
-	memcpy((void *)sym.addr, &string, sizeof(string));
+	*addr = sym.addr;
 	return 0;
 }
 
-/* Signals that tell of a mistake of the thread that gets them, which nobody else can take. */
-static void program_signals(sigset_t *set)
+/* The program may keep the text for ever. It is no memory of Go's, and needs no write barrier. */
+static char *copy_text(const char *value, size_t len)
 {
-	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
+	char *copy = malloc(len + 1);
 
-	sigfillset(set);
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		sigdelset(set, own[i]);
+	if (copy != NULL && len > 0) {
+		memcpy(copy, value, len);
 	}
+	return copy;
 }
 
+static void set_string(uintptr_t addr, const char *copy, size_t len)
+{
+	struct go_string string = { copy, (int64_t)len };
+
+	memcpy((void *)addr, &string, sizeof(string));
+}
+
+int module_keep_settings(const struct link *l, struct gl_module *mod, const struct gl_module *resident)
+{
+	size_t n = l->gom != NULL ? l->gom->nstrings : 0;
+
+	mod->settings = gl_pool_take(&mod->pool, (n + 1) * sizeof(*mod->settings));
+	if (mod->settings == NULL) {
+		return gl_out_of_memory(l->err, "noting the values of variables");
+	}
+	for (size_t i = 0; i < n; i++) {
+		const struct gl_gom_string *from = &l->gom->strings[i];
+		struct set_string *to = &mod->settings[mod->nsettings];
+		if (find_string(mod, resident, from->name, &to->addr, l->err) != 0) {
+			if (l->err->code == GL_EMISSING) {
+				continue; /* as for Go's linker, a variable that nobody uses is none */
+			}
+			return -1;
+		}
+		to->value = copy_text(from->value, from->size);
+		to->size = from->size;
+		if (to->value == NULL) {
+			return gl_out_of_memory(l->err, "noting the values of variables");
+		}
+		mod->nsettings++;
+	}
+	return 0;
+}
+
+void module_set_strings(struct gl_module *mod)
+{
+	for (size_t i = 0; i < mod->nsettings; i++) {
+		set_string(mod->settings[i].addr, mod->settings[i].value, mod->settings[i].size);
+	}
+	mod->nsettings = 0;
+}
+
+int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err)
+{
+	uintptr_t addr;
+
+	if (find_string(mod, NULL, name, &addr, err) != 0) {
+		return -1;
+	}
+	char *copy = copy_text(value, len);
+	if (copy == NULL) {
+		return gl_out_of_memory(err, "setting %s", name);
+	}
+	set_string(addr, copy, len);
+	return 0;
+}
+
+/* ---- main ------------------------------------------------------------------------------------------------------- */
+
 /* Lets the runtime find that all goroutines of a program are asleep (runtime.checkdead). It counts the threads that
- * could still do something, and among them are those that it keeps for calls from C (runtime.newextram), and this one,
- * since it has called once. Where there is no C and no other thread has called, nobody ever will, and they are no more
- * than sysmon is. A program with C has them natively, too, and never finds out. This thread has left Go, and the
- * program has not begun, but its thread is there: nobody is missed meanwhile. */
-static int32_t uncounted_threads(const struct gl_module *mod)
+ * could still do something, and among them are those that it keeps for calls from C (runtime.newextram). Where there is
+ * no C and no other thread has called, nobody ever will, and they are no more than sysmon is. A program with C has them
+ * natively, too, and never finds out. */
+static int32_t idle_threads(const struct gl_module *mod)
 {
 	const struct gl_host *host = mod->host;
 
@@ -131,11 +346,22 @@ static int32_t uncounted_threads(const struct gl_module *mod)
 	    host->system_threads == NULL || host->runtime.g_startpc < 0 || atomic_load(host->foreign_threads) != 1) {
 		return 0;
 	}
-	return (int32_t)atomic_load(host->extra_threads) + 1;
+	return (int32_t)atomic_load(host->extra_threads);
 }
 
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
 {
+	struct gl_program program = { .init_funcs = mod->init_funcs,
+				      .ninit_funcs = mod->ninit_funcs,
+				      .init_tasks = mod->init_tasks,
+				      .ninit_tasks = mod->ninit_tasks,
+				      .main = mod->main,
+				      .args = args,
+				      .nargs = nargs,
+				      .system_threads = mod->host->system_threads,
+				      .system_goroutines = mod->host->system_goroutines,
+				      .idle_threads = idle_threads(mod) };
+
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
 	}
@@ -145,33 +371,8 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 	if (gl_host_check(mod->host, err) != 0) {
 		return -1;
 	}
-	int begin = eventfd(0, EFD_CLOEXEC), done = eventfd(0, EFD_CLOEXEC);
-	if (begin < 0 || done < 0) {
-		return gl_fail(err, GL_EIO, "module %s can't be run: eventfd: %s", mod->name, strerror(errno));
-	}
-	/* The program's signals go to its own threads: this one, which waits outside of Go, would have to die of them.
-	 */
-	sigset_t signals, before;
-	program_signals(&signals);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args,
-			    nargs, begin, done);
-	mod->ninit_funcs = mod->ninit_tasks = 0;
-	/* This thread has left Go, and the program's waits in a system call before it begins, and when it has ended:
-	 * nobody is missed meanwhile. */
-	int32_t uncounted = uncounted_threads(mod);
-	eventfd_t count;
-	if (uncounted > 0) {
-		atomic_fetch_add(mod->host->system_threads, uncounted);
-	}
-	eventfd_write(begin, 1);
-	while (eventfd_read(done, &count) < 0 && errno == EINTR) {
-	}
-	if (uncounted > 0) {
-		atomic_fetch_sub(mod->host->system_threads, uncounted);
-	}
-	eventfd_write(begin, 1); /* Go closes it */
-	close(done);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return 0;
+	module_drop_inits(mod); /* its goroutine runs them, and the process ends with them if they panic */
+	fflush(NULL); /* the process ends as Go's do, which writes nothing that C holds back */
+	mod->host->run_main(&program);
+	return gl_fail(err, GL_EHOST, "module %s: the program has ended, and the process has not", mod->name);
 }

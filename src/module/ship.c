@@ -340,17 +340,3 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 	gl_pool_free(&s.pool);
 	return ret;
 }
-
-/* ---- loading ----------------------------------------------------------------------------------------------------- */
-
-int ship_set_strings(const struct link *l, struct gl_module *mod)
-{
-	for (size_t i = 0; l->gom != NULL && i < l->gom->nstrings; i++) {
-		const struct gl_gom_string *string = &l->gom->strings[i];
-		if (gl_module_set_string(mod, string->name, string->value, string->size, l->err) != 0 &&
-		    l->err->code != GL_EMISSING) {
-			return -1;
-		}
-	}
-	return 0;
-}

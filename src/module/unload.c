@@ -5,10 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void drop_profile(struct gl_module *mod)
+{
+	if (mod->reads_profile) {
+		module_drop_profile_reader(mod->host);
+		mod->reads_profile = false;
+	}
+}
+
 /* A module that never came to be, or its shell. */
 void module_free(struct gl_module *mod)
 {
 	if (mod != NULL) {
+		drop_profile(mod);
 		module_drop_uses(mod);
 		HASH_CLEAR(hh, mod->names[0]);
 		HASH_CLEAR(hh, mod->names[1]);
@@ -85,19 +94,21 @@ static void forget_module(struct gl_module *mod, enum what_stays stays)
 			break;
 		}
 	}
+	/* first the table, which has entries in the extensions' memory */
+	HASH_CLEAR(hh, mod->names[0]);
+	HASH_CLEAR(hh, mod->names[1]);
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
 		module_leave_memory(m, stays);
 		module_free(m);
 	}
 	module_release_library(mod);
+	drop_profile(mod);
 	if (mod->base != NULL) {
 		module_leave_memory(mod, stays);
 		mod->base = NULL;
 	}
 	mod->extensions = NULL;
-	HASH_CLEAR(hh, mod->names[0]);
-	HASH_CLEAR(hh, mod->names[1]);
 	module_drop_uses(mod);
 	mod->loaded = false;
 	mod->nexports = mod->nsymbols = 0;
@@ -235,6 +246,8 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		free(r.word_name);
 		return -1;
 	}
+	module_note_itabs(mod, r.itabs, r.nitabs);
+	free(r.itabs);
 	enum what_stays stays = r.constants_stay == 0 ? NOTHING_STAYS : STRINGS_STAY;
 	for (size_t i = 0; i < how->nalong; i++) {
 		forget_module(how->along[i], stays);

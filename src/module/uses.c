@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "../grow.h"
+
 bool module_is_using(const struct gl_module *mod, const struct gl_module *other)
 {
 	for (size_t i = 0; i < mod->nuses; i++) {
@@ -18,25 +20,27 @@ static int add_use(struct gl_module *mod, struct gl_module *other, struct gl_err
 	if (mod == other || module_is_using(mod, other)) {
 		return 0;
 	}
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): uses is an array of pointers */
-	struct gl_module **grown = realloc(mod->uses, (mod->nuses + 1) * sizeof(*grown));
-	if (grown == NULL) {
-		return gl_fail(err, GL_ENOMEM, "out of memory while noting that %s uses %s", mod->name, other->name);
+	if (!GL_GROW(mod->uses, mod->nuses, mod->cap_uses)) {
+		return gl_out_of_memory(err, "noting that a module uses %s", other->name);
 	}
-	mod->uses = grown;
 	mod->uses[mod->nuses++] = other;
 	other->nusers++;
 	return 0;
 }
 
+/* All but the first n. */
+static void drop_uses_after(struct gl_module *mod, size_t n)
+{
+	while (mod->nuses > n) {
+		mod->uses[--mod->nuses]->nusers--;
+	}
+}
+
 void module_drop_uses(struct gl_module *mod)
 {
-	for (size_t i = 0; i < mod->nuses; i++) {
-		mod->uses[i]->nusers--;
-	}
+	drop_uses_after(mod, 0);
 	free(mod->uses);
 	mod->uses = NULL;
-	mod->nuses = 0;
 }
 
 /* All that a module uses, directly or by way of others, in link_uses: their packages are in reach of its objects. */
@@ -65,12 +69,14 @@ int module_open_uses(struct link *l, struct gl_module *mod, const struct gl_load
 	}
 	*link_uses = calloc(mod->nuses + 1, sizeof(**link_uses));
 	if (*link_uses == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while noting what is used");
+		return gl_out_of_memory(l->err, "noting what is used");
 	}
 	for (size_t i = 0; i < mod->nuses; i++) {
 		struct gl_module *used = mod->uses[i];
 		if (!used->names_known) {
-			module_know_symbols(used, used->names);
+			if (module_know_symbols(used, used->names, l->err) != 0) {
+				return -1;
+			}
 			used->names_known = true;
 		}
 		(*link_uses)[i] = (struct link_use){ .name = used->name,
@@ -99,8 +105,11 @@ struct gl_module *module_youngest_use(const struct gl_module *mod)
 /* From now on it can't be without the others. */
 int module_pin_uses(struct gl_module *youngest, const struct gl_module *mod, struct gl_error *err)
 {
+	size_t before = youngest->nuses;
+
 	for (size_t i = 0; i < mod->nuses; i++) {
 		if (add_use(youngest, mod->uses[i], err) != 0) {
+			drop_uses_after(youngest, before);
 			return -1;
 		}
 	}
@@ -109,7 +118,6 @@ int module_pin_uses(struct gl_module *youngest, const struct gl_module *mod, str
 
 void module_commit_extension(struct gl_module *extended, struct gl_module *extension)
 {
-	module_know_symbols(extension, extended->names);
 	extension->next = extended->extensions;
 	extended->extensions = extension;
 }

@@ -1,364 +1,28 @@
-/* Export data: the unified format of Go 1.20 and later, the part of it that types functions and variables.
- *
- * A package is a table of elements in ten sections: strings, packages, names, types, objects, and so on. An element
- * starts with the list of the elements it refers to, and what follows are small numbers, each in LEB128:
- *
- *     version  flags  end of each section  end of each element | elements … | fingerprint
- *     element: n  (section, index) × n  body
+/* Export data: the part of it that types functions and variables (pkgbits.c reads its elements).
  *
  * Element 0 of the section "meta" lists the package's objects (its declarations). Reading one means reading its
  * signature, and so its types, which are elements too. Here they become text at once: the name that the compiler gives
- * a type in symbols (Type.LinkString in cmd/compile/internal/types/fmt.go), which is all that a linker asks for.
- *
- * Facts come from internal/pkgbits (decoder.go, version.go), cmd/compile/internal/importer/ureader.go and
- * cmd/compile/internal/noder/writer.go, Go 1.21 to 1.27. The format carries its own version; a version from the future
- * is left alone, and then DWARF types the package. */
+ * a type in symbols (Type.LinkString in cmd/compile/internal/types/fmt.go), which is all that a linker asks for. */
 #include "exportdata.h"
 
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wctype.h>
 
-enum section {
-	SEC_STRING,
-	SEC_META,
-	SEC_POSBASE,
-	SEC_PKG,
-	SEC_NAME,
-	SEC_TYPE,
-	SEC_OBJ,
-	SEC_OBJEXT,
-	SEC_OBJDICT,
-	SEC_BODY,
-	NSEC
-};
-
-enum { OBJ_ALIAS, OBJ_CONST, OBJ_TYPE, OBJ_FUNC, OBJ_VAR, OBJ_STUB };
-
-enum {
-	TYPE_BASIC,
-	TYPE_NAMED,
-	TYPE_POINTER,
-	TYPE_SLICE,
-	TYPE_ARRAY,
-	TYPE_CHAN,
-	TYPE_MAP,
-	TYPE_SIGNATURE,
-	TYPE_STRUCT,
-	TYPE_INTERFACE,
-	TYPE_UNION,
-	TYPE_PARAM
-};
-
-/* internal/pkgbits/version.go: in which version of the format a field came or went */
-enum {
-	VERSION_FLAGS = 1,           /* a word of flags in the header */
-	VERSION_NO_LEGACY = 2,       /* "has init", "derived func instance" and "derived info needed" are gone */
-	VERSION_ALIAS_PARAMS = 2,    /* aliases have type parameters */
-	VERSION_GENERIC_METHODS = 4, /* a flag says that a function is one; dictionaries count receivers' parameters */
-	VERSION_KNOWN = 5
-};
-enum { FLAG_SYNC_MARKERS = 1 };
-
-enum {
-	MAX_DEPTH = 200,     /* types in types; a type literal can't contain itself but through an alias */
-	MAX_STEPS = 1 << 22, /* elements opened; aliases can make a small file stand for a huge text */
-	FINGERPRINT_SIZE = 8
-};
-
-struct data {
-	const uint8_t *ends, *elems; /* the end of each element, then the elements */
-	size_t elems_size;
-	uint32_t section_end[NSEC]; /* in elements */
-	uint32_t version;
-	const char **pkgs;    /* by element, once read: a package's element is long, and each identifier names one */
-	const char *self;     /* the package's own path, as symbol names carry it */
-	struct gl_pool *keep; /* what the caller gets */
-	struct gl_pool temp;  /* what is read on the way */
-	uint32_t depth, steps;
-	bool bad; /* something was wrong: everything read since is zero */
-};
-
-/* Type parameters and what stands for them. A type that depends on them is named by its place in derived. */
-struct dict {
-	uint32_t nderived, *derived; /* elements of the type section */
-	uint32_t nparams;
-	uint32_t nargs;
-	const char **args;
-};
-
-struct elem {
-	struct data *d;
-	const struct dict *dict;
-	const uint8_t *p, *end;
-	const uint8_t *refs;      /* the list of references */
-	uint32_t nrefs, seen_ref; /* how many, and the number of the one at seen */
-	const uint8_t *seen;
-};
-
-static const struct dict no_dict;
-
-/* ---- elements --------------------------------------------------------------------------------------------------- */
-
-static uint32_t get32(const uint8_t *p)
-{
-	return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static void *take(struct data *d, size_t size)
-{
-	void *p = gl_pool_take(&d->temp, size);
-
-	if (p == NULL) {
-		d->bad = true;
-	}
-	return p;
-}
-
-static uint64_t read_uvarint(struct elem *e)
-{
-	uint64_t v = 0;
-
-	for (unsigned shift = 0; e->p < e->end && shift < 64 && !e->d->bad; shift += 7) {
-		uint8_t b = *e->p++;
-		v |= (uint64_t)(b & 0x7f) << shift;
-		if (b < 0x80) {
-			return v;
-		}
-	}
-	e->d->bad = true;
-	return 0;
-}
-
-/* A count or index: each thing counted takes a byte at least. */
-static uint32_t read_len(struct elem *e)
-{
-	uint64_t v = read_uvarint(e);
-
-	if (v > UINT32_MAX) {
-		e->d->bad = true;
-		return 0;
-	}
-	return (uint32_t)v;
-}
-
-static bool read_bool(struct elem *e)
-{
-	if (e->d->bad || e->p >= e->end || *e->p > 1) {
-		e->d->bad = true;
-		return false;
-	}
-	return *e->p++ != 0;
-}
-
-static bool elem_bytes(struct data *d, enum section sec, uint32_t idx, const uint8_t **p, const uint8_t **end)
-{
-	uint32_t first = sec > 0 ? d->section_end[sec - 1] : 0;
-
-	if (d->bad || idx >= d->section_end[sec] - first) {
-		d->bad = true;
-		return false;
-	}
-	idx += first;
-	uint32_t from = idx > 0 ? get32(d->ends + 4 * ((size_t)idx - 1)) : 0;
-	uint32_t to = get32(d->ends + 4 * (size_t)idx);
-	if (from > to || to > d->elems_size) {
-		d->bad = true;
-		return false;
-	}
-	*p = d->elems + from;
-	*end = d->elems + to;
-	return true;
-}
-
-static struct elem elem_open(struct data *d, enum section sec, uint32_t idx, const struct dict *dict)
-{
-	static const uint8_t nothing[1];
-	struct elem e = { .d = d, .dict = dict, .p = nothing, .end = nothing };
-
-	if (++d->steps > MAX_STEPS) {
-		d->bad = true;
-	}
-	if (elem_bytes(d, sec, idx, &e.p, &e.end)) {
-		e.nrefs = read_len(&e);
-		e.refs = e.seen = e.p;
-		for (uint32_t i = 0; i < e.nrefs && !d->bad; i++) {
-			read_uvarint(&e);
-			read_uvarint(&e);
-		}
-	}
-	return e;
-}
-
-/* The element that the next number refers to, through the list of references. */
-static uint32_t read_ref(struct elem *e, enum section sec)
-{
-	uint32_t want = read_len(e);
-
-	if (e->d->bad || want >= e->nrefs) {
-		e->d->bad = true;
-		return 0;
-	}
-	/* bodies mostly refer forwards, so that going on from the last one saves reading the list again and again */
-	if (want < e->seen_ref) {
-		e->seen_ref = 0;
-		e->seen = e->refs;
-	}
-	struct elem list = { .d = e->d, .p = e->seen, .end = e->end };
-	for (; e->seen_ref < want; e->seen_ref++) {
-		read_uvarint(&list);
-		read_uvarint(&list);
-	}
-	e->seen = list.p;
-	if (read_len(&list) != (uint32_t)sec) {
-		e->d->bad = true;
-	}
-	return read_len(&list);
-}
-
-static bool is_string(struct elem *e, const char *s)
-{
-	const uint8_t *p, *end;
-	uint32_t idx = read_ref(e, SEC_STRING);
-
-	return elem_bytes(e->d, SEC_STRING, idx, &p, &end) && (size_t)(end - p) == strlen(s) &&
-	       memcmp(p, s, strlen(s)) == 0;
-}
-
-static const char *read_string(struct elem *e, size_t *n)
-{
-	const uint8_t *p, *end;
-	uint32_t idx = read_ref(e, SEC_STRING);
-
-	*n = 0;
-	if (!elem_bytes(e->d, SEC_STRING, idx, &p, &end)) {
-		return "";
-	}
-	*n = (size_t)(end - p);
-	char *s = gl_pool_string(&e->d->temp, (const char *)p, *n);
-	if (s == NULL || memchr(s, '\0', *n) != NULL) {
-		e->d->bad = true;
-		return "";
-	}
-	return s;
-}
-
-static void skip_pos(struct elem *e)
-{
-	if (read_bool(e)) {
-		read_ref(e, SEC_POSBASE);
-		read_uvarint(e);
-		read_uvarint(e);
-	}
-}
-
-/* Adds a path as symbol names carry it (objabi.PathToPrefix). */
-static void add_prefix(struct gl_text *t, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	for (const char *p = path; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
-		if (c <= ' ' || (c == '.' && (slash == NULL || p > slash)) || c == '%' || c == '"' || c >= 0x7f) {
-			char hex[4];
-			snprintf(hex, sizeof(hex), "%%%02x", c);
-			gl_text_puts(t, hex);
-		} else {
-			gl_text_add(t, p, 1);
-		}
-	}
-}
-
-/* What a text became, kept with the data's other temporary strings. */
-static const char *text_done(struct data *d, struct gl_text *t)
-{
-	char *p = gl_text_take(t);
-	char *s = p != NULL ? gl_pool_string(&d->temp, p, strlen(p)) : NULL;
-
-	free(p);
-	if (s == NULL) {
-		d->bad = true;
-		return "";
-	}
-	return s;
-}
-
-/* A package's path in symbol names; "builtin" for the universe. */
-static const char *read_pkg(struct elem *e)
-{
-	uint32_t idx = read_ref(e, SEC_PKG), npkgs = e->d->section_end[SEC_PKG] - e->d->section_end[SEC_PKG - 1];
-
-	if (e->d->bad || idx >= npkgs) {
-		e->d->bad = true;
-		return "";
-	}
-	if (e->d->pkgs[idx] == NULL) {
-		struct elem pkg = elem_open(e->d, SEC_PKG, idx, &no_dict);
-		struct gl_text t = { 0 };
-		size_t n;
-		const char *path = read_string(&pkg, &n);
-		add_prefix(&t, path);
-		e->d->pkgs[idx] = n > 0 ? text_done(e->d, &t) : e->d->self;
-		free(t.p);
-	}
-	return e->d->pkgs[idx];
-}
-
-/* A position and an identifier that nobody asks for. */
-static void skip_ident(struct elem *e)
-{
-	skip_pos(e);
-	read_ref(e, SEC_PKG);
-	read_ref(e, SEC_STRING);
-}
-
-bool exportdata_is_exported(const char *name, size_t n)
-{
-	if (n == 0) {
-		return false;
-	}
-	const unsigned char *p = (const unsigned char *)name;
-	if (p[0] < 0x80) {
-		return p[0] >= 'A' && p[0] <= 'Z';
-	}
-	wint_t c = p[0];
-	size_t more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-	if (more >= n) {
-		return false;
-	}
-	c &= 0x3fu >> more;
-	for (size_t i = 1; i <= more; i++) {
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	/* C libraries count the 31 title-case letters as upper case, Go does not */
-	if (c == 0x1c5 || c == 0x1c8 || c == 0x1cb || c == 0x1f2 || (c >= 0x1f88 && c <= 0x1faf && (c & 8) != 0) ||
-	    c == 0x1fbc || c == 0x1fcc || c == 0x1ffc) {
-		return false;
-	}
-	/* the program's own locale may know no letters beyond ASCII */
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-	if (utf8 == (locale_t)0) {
-		return false;
-	}
-	bool upper = iswupper_l(c, utf8) != 0;
-	freelocale(utf8);
-	return upper;
-}
+#include "pkgbits.h"
 
 /* ---- names of types --------------------------------------------------------------------------------------------- */
 
 static void add_type(struct gl_text *t, struct elem *e);
-static void add_type_elem(struct gl_text *t, struct data *d, uint32_t idx, const struct dict *dict);
+static void add_type_elem(struct gl_text *t, struct pkgbits *d, uint32_t idx, const struct dict *dict);
 
 /* The element of the next type, which may depend on type parameters. */
 static uint32_t read_type_ref(struct elem *e)
 {
-	if (!read_bool(e)) {
-		return read_ref(e, SEC_TYPE);
+	if (!pkgbits_bool(e)) {
+		return pkgbits_ref(e, SEC_TYPE);
 	}
-	uint32_t i = read_len(e);
+	uint32_t i = pkgbits_len(e);
 	if (e->d->bad || i >= e->dict->nderived) {
 		e->d->bad = true;
 		return 0;
@@ -375,15 +39,15 @@ struct named {
 	const char **args;
 };
 
-static void read_name(struct data *d, uint32_t obj, struct named *n)
+static void read_name(struct pkgbits *d, uint32_t obj, struct named *n)
 {
-	struct elem e = elem_open(d, SEC_NAME, obj, &no_dict);
+	struct elem e = pkgbits_open(d, SEC_NAME, obj, &no_dict);
 	size_t len;
 
 	n->obj = obj;
-	n->pkg = read_pkg(&e);
-	n->name = read_string(&e, &len);
-	n->code = read_len(&e);
+	n->pkg = pkgbits_pkg(&e);
+	n->name = pkgbits_string(&e, &len);
+	n->code = pkgbits_len(&e);
 }
 
 static struct named read_named(struct elem *e)
@@ -391,53 +55,53 @@ static struct named read_named(struct elem *e)
 	struct named n = { 0 };
 
 	if (e->d->version < VERSION_NO_LEGACY) {
-		read_bool(e);
+		pkgbits_bool(e);
 	}
-	read_name(e->d, read_ref(e, SEC_OBJ), &n);
-	n.nargs = read_len(e);
+	read_name(e->d, pkgbits_ref(e, SEC_OBJ), &n);
+	n.nargs = pkgbits_len(e);
 	if (n.nargs > (size_t)(e->end - e->p)) {
 		e->d->bad = true;
 	}
-	n.args = e->d->bad ? NULL : take(e->d, n.nargs * sizeof(*n.args));
+	n.args = e->d->bad ? NULL : pkgbits_take(e->d, n.nargs * sizeof(*n.args));
 	for (uint32_t i = 0; i < n.nargs && !e->d->bad; i++) {
 		struct gl_text t = { 0 };
 		add_type(&t, e);
-		n.args[i] = text_done(e->d, &t);
+		n.args[i] = pkgbits_text(e->d, &t);
 	}
 	return n;
 }
 
 /* The dictionary of an object, with the arguments that a use of it gives. */
-static struct dict dict_open(struct data *d, const struct named *n)
+static struct dict dict_open(struct pkgbits *d, const struct named *n)
 {
-	struct elem e = elem_open(d, SEC_OBJDICT, n->obj, &no_dict);
+	struct elem e = pkgbits_open(d, SEC_OBJDICT, n->obj, &no_dict);
 	struct dict dict = { .nargs = n->nargs, .args = n->args };
 
-	if (read_len(&e) != 0) {
+	if (pkgbits_len(&e) != 0) {
 		d->bad = true; /* implicit parameters: a local type, which no exported declaration can name */
 	}
-	if (d->version >= VERSION_GENERIC_METHODS && read_len(&e) != 0) {
+	if (d->version >= VERSION_GENERIC_METHODS && pkgbits_len(&e) != 0) {
 		d->bad = true; /* parameters of a receiver: a method, which is read nowhere here */
 	}
-	dict.nparams = read_len(&e);
+	dict.nparams = pkgbits_len(&e);
 	for (uint32_t i = 0; i < dict.nparams && !d->bad; i++) {
 		/* the bound; it may name derived types, which come later */
-		if (read_bool(&e)) {
-			read_uvarint(&e);
+		if (pkgbits_bool(&e)) {
+			pkgbits_uvarint(&e);
 		} else {
-			read_ref(&e, SEC_TYPE);
+			pkgbits_ref(&e, SEC_TYPE);
 		}
 	}
-	dict.nderived = read_len(&e);
+	dict.nderived = pkgbits_len(&e);
 	if (d->bad || dict.nderived > (size_t)(e.end - e.p)) {
 		d->bad = true;
 		return no_dict;
 	}
-	dict.derived = take(d, dict.nderived * sizeof(*dict.derived));
+	dict.derived = pkgbits_take(d, dict.nderived * sizeof(*dict.derived));
 	for (uint32_t i = 0; i < dict.nderived && !d->bad; i++) {
-		dict.derived[i] = read_ref(&e, SEC_TYPE);
+		dict.derived[i] = pkgbits_ref(&e, SEC_TYPE);
 		if (d->version < VERSION_NO_LEGACY) {
-			read_bool(&e);
+			pkgbits_bool(&e);
 		}
 	}
 	return d->bad ? no_dict : dict;
@@ -446,16 +110,16 @@ static struct dict dict_open(struct data *d, const struct named *n)
 static void skip_type_params(struct elem *e)
 {
 	for (uint32_t i = 0; i < e->dict->nparams && !e->d->bad; i++) {
-		skip_ident(e);
+		pkgbits_skip_ident(e);
 	}
 }
 
 /* Opens the object of an alias or a type at the type it stands for. */
-static struct elem open_declared(struct data *d, const struct named *n, const struct dict *dict)
+static struct elem open_declared(struct pkgbits *d, const struct named *n, const struct dict *dict)
 {
-	struct elem e = elem_open(d, SEC_OBJ, n->obj, dict);
+	struct elem e = pkgbits_open(d, SEC_OBJ, n->obj, dict);
 
-	skip_pos(&e);
+	pkgbits_skip_pos(&e);
 	if (n->code == OBJ_TYPE || d->version >= VERSION_ALIAS_PARAMS) {
 		skip_type_params(&e);
 	}
@@ -464,7 +128,7 @@ static struct elem open_declared(struct data *d, const struct named *n, const st
 
 static bool is_universe(const struct named *n) { return n->code == OBJ_STUB && strcmp(n->pkg, "builtin") == 0; }
 
-static void add_named(struct gl_text *t, struct data *d, const struct named *n)
+static void add_named(struct gl_text *t, struct pkgbits *d, const struct named *n)
 {
 	if (is_universe(n)) {
 		gl_text_puts(t, strcmp(n->name, "any") == 0  ? "interface {}" :
@@ -493,33 +157,33 @@ static void add_named(struct gl_text *t, struct data *d, const struct named *n)
 static void add_signature(struct gl_text *t, struct elem *e)
 {
 	struct elem ahead = *e;
-	uint32_t nparams = read_len(&ahead);
+	uint32_t nparams = pkgbits_len(&ahead);
 
 	for (uint32_t i = 0; i < nparams && !e->d->bad; i++) {
-		skip_ident(&ahead);
+		pkgbits_skip_ident(&ahead);
 		read_type_ref(&ahead);
 	}
-	uint32_t nresults = read_len(&ahead);
+	uint32_t nresults = pkgbits_len(&ahead);
 	for (uint32_t i = 0; i < nresults && !e->d->bad; i++) {
-		skip_ident(&ahead);
+		pkgbits_skip_ident(&ahead);
 		read_type_ref(&ahead);
 	}
 	/* whether the last parameter is variadic is said at the very end */
-	bool variadic = read_bool(&ahead);
+	bool variadic = pkgbits_bool(&ahead);
 
 	for (int results = 0; results < 2; results++) {
-		uint32_t count = read_len(e);
+		uint32_t count = pkgbits_len(e);
 		if (results != 0 && count == 0) {
 			break;
 		}
 		gl_text_puts(t, results == 0 ? "(" : count == 1 ? " " : " (");
 		for (uint32_t i = 0; i < count && !e->d->bad; i++) {
-			skip_ident(e);
+			pkgbits_skip_ident(e);
 			gl_text_puts(t, i > 0 ? ", " : "");
 			if (results == 0 && variadic && i + 1 == count) {
 				struct gl_text last = { 0 };
 				add_type(&last, e);
-				const char *s = text_done(e->d, &last);
+				const char *s = pkgbits_text(e->d, &last);
 				gl_text_puts(t, "...");
 				gl_text_puts(t, strncmp(s, "[]", 2) == 0 ? s + 2 : s);
 			} else {
@@ -528,7 +192,7 @@ static void add_signature(struct gl_text *t, struct elem *e)
 		}
 		gl_text_puts(t, results == 0 || count > 1 ? ")" : "");
 	}
-	read_bool(e);
+	pkgbits_bool(e);
 }
 
 /* strconv.Quote, as far as struct tags go: what is no control character stays as it is. */
@@ -554,16 +218,16 @@ static void add_quoted(struct gl_text *t, const char *s)
 
 /* The package and name of the declared type that idx is, or points to, once aliases are followed; false when it is a
  * type literal. */
-static bool find_type_sym(struct data *d, uint32_t idx, const struct dict *dict, bool pointer_ok, struct gl_text *pkg,
-			  struct gl_text *name)
+static bool find_type_sym(struct pkgbits *d, uint32_t idx, const struct dict *dict, bool pointer_ok,
+			  struct gl_text *pkg, struct gl_text *name)
 {
-	struct elem e = elem_open(d, SEC_TYPE, idx, dict);
+	struct elem e = pkgbits_open(d, SEC_TYPE, idx, dict);
 	bool found = false;
 
 	if (++d->depth > MAX_DEPTH) {
 		d->bad = true;
 	}
-	uint32_t code = read_len(&e);
+	uint32_t code = pkgbits_len(&e);
 	if (d->bad) {
 		/* nothing to follow */
 	} else if (code == TYPE_POINTER && pointer_ok) {
@@ -585,7 +249,7 @@ static bool find_type_sym(struct data *d, uint32_t idx, const struct dict *dict,
 			gl_text_puts(pkg, n.pkg);
 			struct gl_text whole = { 0 };
 			add_named(&whole, d, &n);
-			const char *s = text_done(d, &whole);
+			const char *s = pkgbits_text(d, &whole);
 			size_t skip = is_universe(&n) ? 0 : strlen(n.pkg) + 1;
 			gl_text_puts(name, strlen(s) >= skip ? s + skip : s);
 			found = true;
@@ -597,18 +261,18 @@ static bool find_type_sym(struct data *d, uint32_t idx, const struct dict *dict,
 
 static void add_struct(struct gl_text *t, struct elem *e)
 {
-	uint32_t n = read_len(e);
+	uint32_t n = pkgbits_len(e);
 
 	gl_text_puts(t, "struct {");
 	for (uint32_t i = 0; i < n && !e->d->bad; i++) {
 		size_t len;
-		skip_pos(e);
-		const char *pkg = read_pkg(e);
-		const char *name = read_string(e, &len);
-		bool exported = exportdata_is_exported(name, len);
+		pkgbits_skip_pos(e);
+		const char *pkg = pkgbits_pkg(e);
+		const char *name = pkgbits_string(e, &len);
+		bool exported = gl_is_exported(name, len);
 		uint32_t type = read_type_ref(e);
-		const char *tag = read_string(e, &len);
-		bool embedded = read_bool(e);
+		const char *tag = pkgbits_string(e, &len);
+		bool embedded = pkgbits_bool(e);
 		bool named = true;
 
 		if (embedded) {
@@ -616,7 +280,7 @@ static void add_struct(struct gl_text *t, struct elem *e)
 			 */
 			struct gl_text type_pkg = { 0 }, type_name = { 0 };
 			if (find_type_sym(e->d, type, e->dict, true, &type_pkg, &type_name)) {
-				const char *p = text_done(e->d, &type_pkg), *s = text_done(e->d, &type_name);
+				const char *p = pkgbits_text(e->d, &type_pkg), *s = pkgbits_text(e->d, &type_name);
 				named = strcmp(s, name) != 0 || (!exported && strcmp(p, pkg) != 0);
 			}
 			free(type_pkg.p);
@@ -650,7 +314,7 @@ struct methods {
 	uint32_t n, cap;
 };
 
-static void add_method(struct data *d, struct methods *ms, struct method m)
+static void add_method(struct pkgbits *d, struct methods *ms, struct method m)
 {
 	for (uint32_t i = 0; i < ms->n; i++) {
 		/* two embedded interfaces may bring the same method */
@@ -662,7 +326,7 @@ static void add_method(struct data *d, struct methods *ms, struct method m)
 		uint32_t cap = ms->cap * 2 + 8;
 		struct method *grown = realloc(ms->list, cap * sizeof(*grown));
 		if (grown == NULL) {
-			d->bad = true;
+			d->bad = d->nomem = true;
 			return;
 		}
 		ms->list = grown;
@@ -671,25 +335,25 @@ static void add_method(struct data *d, struct methods *ms, struct method m)
 	ms->list[ms->n++] = m;
 }
 
-static void collect_methods(struct data *d, uint32_t idx, const struct dict *dict, struct methods *ms);
+static void collect_methods(struct pkgbits *d, uint32_t idx, const struct dict *dict, struct methods *ms);
 
 static void collect_interface(struct elem *e, struct methods *ms)
 {
-	uint32_t nmethods = read_len(e), nembedded = read_len(e);
+	uint32_t nmethods = pkgbits_len(e), nembedded = pkgbits_len(e);
 
 	if (nmethods == 0 && nembedded == 1) {
-		read_bool(e); /* implicit: a constraint written without "interface" */
+		pkgbits_bool(e); /* implicit: a constraint written without "interface" */
 	}
 	for (uint32_t i = 0; i < nmethods && !e->d->bad; i++) {
 		struct method m;
 		struct gl_text t = { 0 };
 		size_t n;
-		skip_pos(e);
-		m.pkg = read_pkg(e);
-		m.name = read_string(e, &n);
-		m.exported = exportdata_is_exported(m.name, n);
+		pkgbits_skip_pos(e);
+		m.pkg = pkgbits_pkg(e);
+		m.name = pkgbits_string(e, &n);
+		m.exported = gl_is_exported(m.name, n);
 		add_signature(&t, e);
-		m.signature = text_done(e->d, &t);
+		m.signature = pkgbits_text(e->d, &t);
 		add_method(e->d, ms, m);
 	}
 	for (uint32_t i = 0; i < nembedded && !e->d->bad; i++) {
@@ -699,14 +363,14 @@ static void collect_interface(struct elem *e, struct methods *ms)
 }
 
 /* Collects the methods of an interface type, literal or declared. */
-static void collect_methods(struct data *d, uint32_t idx, const struct dict *dict, struct methods *ms)
+static void collect_methods(struct pkgbits *d, uint32_t idx, const struct dict *dict, struct methods *ms)
 {
-	struct elem e = elem_open(d, SEC_TYPE, idx, dict);
+	struct elem e = pkgbits_open(d, SEC_TYPE, idx, dict);
 
 	if (++d->depth > MAX_DEPTH) {
 		d->bad = true;
 	}
-	uint32_t code = read_len(&e);
+	uint32_t code = pkgbits_len(&e);
 	if (!d->bad && code == TYPE_INTERFACE) {
 		collect_interface(&e, ms);
 	} else if (!d->bad && code == TYPE_NAMED) {
@@ -762,11 +426,11 @@ static void add_interface(struct gl_text *t, struct elem *e)
 static void add_chan(struct gl_text *t, struct elem *e)
 {
 	enum { SEND_RECV, SEND_ONLY, RECV_ONLY }; /* types2.ChanDir */
-	uint32_t dir = read_len(e);
+	uint32_t dir = pkgbits_len(e);
 	struct gl_text elem = { 0 };
 
 	add_type(&elem, e);
-	const char *s = text_done(e->d, &elem);
+	const char *s = pkgbits_text(e->d, &elem);
 	bool parens = dir == SEND_RECV && strncmp(s, "<-", 2) == 0;
 	gl_text_puts(t, dir == SEND_ONLY ? "chan<- " : dir == RECV_ONLY ? "<-chan " : "chan ");
 	gl_text_puts(t, parens ? "(" : "");
@@ -781,7 +445,7 @@ static void add_basic(struct gl_text *t, struct elem *e)
 					     "int32",     "int64",      "uint",    "uint8",         "uint16",
 					     "uint32",    "uint64",     "uintptr", "float32",       "float64",
 					     "complex64", "complex128", "string",  "unsafe.Pointer" };
-	uint32_t kind = read_len(e);
+	uint32_t kind = pkgbits_len(e);
 
 	if (kind == 0 || kind >= sizeof(names) / sizeof(names[0])) {
 		e->d->bad = true;
@@ -795,7 +459,7 @@ static void add_type_body(struct gl_text *t, struct elem *e)
 	uint32_t n;
 	char buf[32];
 
-	switch (read_len(e)) {
+	switch (pkgbits_len(e)) {
 	case TYPE_BASIC: add_basic(t, e); break;
 	case TYPE_NAMED: {
 		struct named named = read_named(e);
@@ -813,7 +477,7 @@ static void add_type_body(struct gl_text *t, struct elem *e)
 		add_type(t, e);
 		break;
 	case TYPE_ARRAY:
-		snprintf(buf, sizeof(buf), "[%llu]", (unsigned long long)read_uvarint(e));
+		snprintf(buf, sizeof(buf), "[%llu]", (unsigned long long)pkgbits_uvarint(e));
 		gl_text_puts(t, buf);
 		add_type(t, e);
 		break;
@@ -831,7 +495,7 @@ static void add_type_body(struct gl_text *t, struct elem *e)
 	case TYPE_STRUCT: add_struct(t, e); break;
 	case TYPE_INTERFACE: add_interface(t, e); break;
 	case TYPE_PARAM:
-		n = read_len(e);
+		n = pkgbits_len(e);
 		if (n >= e->dict->nargs) {
 			e->d->bad = true;
 			break;
@@ -842,9 +506,9 @@ static void add_type_body(struct gl_text *t, struct elem *e)
 	}
 }
 
-static void add_type_elem(struct gl_text *t, struct data *d, uint32_t idx, const struct dict *dict)
+static void add_type_elem(struct gl_text *t, struct pkgbits *d, uint32_t idx, const struct dict *dict)
 {
-	struct elem e = elem_open(d, SEC_TYPE, idx, dict);
+	struct elem e = pkgbits_open(d, SEC_TYPE, idx, dict);
 
 	if (++d->depth > MAX_DEPTH) {
 		d->bad = true;
@@ -864,12 +528,12 @@ static void add_type(struct gl_text *t, struct elem *e)
 
 /* ---- declarations ----------------------------------------------------------------------------------------------- */
 
-static const char *keep(struct data *d, const char *s)
+static const char *keep(struct pkgbits *d, const char *s)
 {
 	char *kept = gl_pool_string(d->keep, s, strlen(s));
 
 	if (kept == NULL) {
-		d->bad = true;
+		d->bad = d->nomem = true;
 		return "";
 	}
 	return kept;
@@ -880,22 +544,22 @@ static const char *read_kept_type(struct elem *e)
 	struct gl_text t = { 0 };
 
 	add_type(&t, e);
-	return keep(e->d, text_done(e->d, &t));
+	return keep(e->d, pkgbits_text(e->d, &t));
 }
 
 /* Reads parameters or results into list, which has room for max. */
 static uint32_t read_params(struct elem *e, struct gl_sigparam *list, uint32_t max, bool is_result)
 {
-	uint32_t n = read_len(e);
+	uint32_t n = pkgbits_len(e);
 
 	if (n > max) {
 		e->d->bad = true;
 	}
 	for (uint32_t i = 0; i < n && !e->d->bad; i++) {
 		size_t len;
-		skip_pos(e);
-		read_ref(e, SEC_PKG);
-		const char *name = read_string(e, &len);
+		pkgbits_skip_pos(e);
+		pkgbits_ref(e, SEC_PKG);
+		const char *name = pkgbits_string(e, &len);
 		/* "#rv1": an unnamed result that the body of a range over a function sets
 		 * (cmd/compile/internal/rangefunc) */
 		list[i].name = name[0] == '#' ? "" : keep(e->d, name);
@@ -909,18 +573,18 @@ static uint32_t read_params(struct elem *e, struct gl_sigparam *list, uint32_t m
 /* Escape analysis notes with each parameter where what it points to flows: "esc:" and a byte for each place, zeros at
  * the end left out, or nothing when it flows to the heap (cmd/compile/internal/escape/leaks.go). The note is among what
  * the compiler adds to an object (noder/linker.go, relocFuncExt). */
-static void read_escapes(struct data *d, uint32_t obj, struct gl_sigparam *params, uint32_t n)
+static void read_escapes(struct pkgbits *d, uint32_t obj, struct gl_sigparam *params, uint32_t n)
 {
-	struct elem e = elem_open(d, SEC_OBJEXT, obj, &no_dict);
+	struct elem e = pkgbits_open(d, SEC_OBJEXT, obj, &no_dict);
 
-	read_uvarint(&e);                                /* pragmas */
-	bool is_linknamed = (read_uvarint(&e) & 1) != 0; /* -1, and not its symbol's index */
-	if (is_linknamed || d->bad || !read_bool(&e)) {
+	pkgbits_uvarint(&e);                                /* pragmas */
+	bool is_linknamed = (pkgbits_uvarint(&e) & 1) != 0; /* -1, and not its symbol's index */
+	if (is_linknamed || d->bad || !pkgbits_bool(&e)) {
 		return;
 	}
-	read_uvarint(&e); /* ABI */
+	pkgbits_uvarint(&e); /* ABI */
 	for (uint32_t i = 0; i < n && !d->bad; i++) {
-		params[i].is_lent = is_string(&e, "esc:");
+		params[i].is_lent = pkgbits_is_string(&e, "esc:");
 	}
 }
 
@@ -928,18 +592,18 @@ static void read_function(struct elem *e, uint32_t obj, struct gl_signature *sig
 {
 	/* each parameter takes more than one byte of the element */
 	uint32_t room = (uint32_t)(e->end - e->p);
-	struct gl_sigparam *list = take(e->d, (size_t)room * sizeof(*list));
+	struct gl_sigparam *list = pkgbits_take(e->d, (size_t)room * sizeof(*list));
 
 	if (list == NULL) {
 		return;
 	}
 	sig->nparams = read_params(e, list, room, false);
 	sig->nresults = read_params(e, list + sig->nparams, room - sig->nparams, true);
-	sig->variadic = read_bool(e);
+	sig->variadic = pkgbits_bool(e);
 	read_escapes(e->d, obj, list, sig->nparams);
 	struct gl_sigparam *kept = gl_pool_take(e->d->keep, ((size_t)sig->nparams + sig->nresults) * sizeof(*kept));
 	if (kept == NULL) {
-		e->d->bad = true;
+		e->d->bad = e->d->nomem = true;
 		return;
 	}
 	memcpy(kept, list, ((size_t)sig->nparams + sig->nresults) * sizeof(*kept));
@@ -952,7 +616,7 @@ static void read_variable(struct elem *e, struct gl_signature *sig)
 	struct gl_sigparam *list = gl_pool_take(e->d->keep, sizeof(*list));
 
 	if (list == NULL) {
-		e->d->bad = true;
+		e->d->bad = e->d->nomem = true;
 		return;
 	}
 	*list = (struct gl_sigparam){ .name = "", .type = read_kept_type(e) };
@@ -960,27 +624,27 @@ static void read_variable(struct elem *e, struct gl_signature *sig)
 }
 
 /* Reads one object; false where it is not an exported function or variable of this package. */
-static bool read_declaration(struct data *d, uint32_t obj, struct gl_declaration *decl)
+static bool read_declaration(struct pkgbits *d, uint32_t obj, struct gl_declaration *decl)
 {
 	struct named n = { 0 };
 
 	read_name(d, obj, &n);
 	if (d->bad || (n.code != OBJ_FUNC && n.code != OBJ_VAR) || strcmp(n.pkg, d->self) != 0 ||
-	    !exportdata_is_exported(n.name, strlen(n.name))) {
+	    !gl_is_exported(n.name, strlen(n.name))) {
 		return false;
 	}
 	*decl = (struct gl_declaration){ .name = keep(d, n.name), .is_func = n.code == OBJ_FUNC };
 	if (n.code == OBJ_VAR) {
-		struct elem e = elem_open(d, SEC_OBJ, obj, &no_dict);
-		skip_pos(&e);
+		struct elem e = pkgbits_open(d, SEC_OBJ, obj, &no_dict);
+		pkgbits_skip_pos(&e);
 		read_variable(&e, &decl->signature);
 		return !d->bad;
 	}
 
 	/* a generic method stands among the functions, and only its object says so */
-	struct elem e = elem_open(d, SEC_OBJ, obj, &no_dict);
-	skip_pos(&e);
-	if (d->version >= VERSION_GENERIC_METHODS && read_bool(&e)) {
+	struct elem e = pkgbits_open(d, SEC_OBJ, obj, &no_dict);
+	pkgbits_skip_pos(&e);
+	if (d->version >= VERSION_GENERIC_METHODS && pkgbits_bool(&e)) {
 		return false;
 	}
 	struct dict dict = dict_open(d, &n);
@@ -992,84 +656,39 @@ static bool read_declaration(struct data *d, uint32_t obj, struct gl_declaration
 	return !d->bad;
 }
 
-static bool read_header(struct data *d, const uint8_t *p, size_t size)
-{
-	const uint8_t *end = p + size;
-
-	/* 'u' for the unified format; Go 1.19 and earlier wrote others */
-	if (size < 5 || *p++ != 'u') {
-		return false;
-	}
-	d->version = get32(p);
-	p += 4;
-	if (d->version > VERSION_KNOWN) {
-		return false;
-	}
-	if (d->version >= VERSION_FLAGS) {
-		if (end - p < 4 || (get32(p) & FLAG_SYNC_MARKERS) != 0) {
-			return false; /* for debugging the compiler (-d=syncframes) */
-		}
-		p += 4;
-	}
-	if (end - p < 4 * NSEC) {
-		d->bad = true;
-		return true;
-	}
-	uint32_t last = 0;
-	for (int i = 0; i < NSEC; i++, p += 4) {
-		d->section_end[i] = get32(p);
-		if (d->section_end[i] < last) {
-			d->bad = true;
-			return true;
-		}
-		last = d->section_end[i];
-	}
-	if (last == 0 || last > (size_t)(end - p) / 4) {
-		d->bad = true;
-		return true;
-	}
-	d->ends = p;
-	d->elems = p + 4 * (size_t)last;
-	d->elems_size = get32(d->elems - 4);
-	if (d->elems_size + FINGERPRINT_SIZE > (size_t)(end - d->elems)) {
-		d->bad = true;
-	}
-	return true;
-}
-
 int exportdata_read(const struct gl_package *pkg, struct gl_pool *pool, struct gl_declaration **list, uint32_t *n,
 		    const char **path, struct gl_error *err)
 {
-	struct data d = { .keep = pool, .self = gl_package_path(pkg) };
+	struct pkgbits d = { .keep = pool, .self = gl_package_path(pkg) };
 	size_t size;
 	const uint8_t *p = gl_package_exports(pkg, &size);
 
 	*list = NULL;
 	*n = 0;
-	if (p == NULL || !read_header(&d, p, size)) {
+	if (p == NULL || !pkgbits_header(&d, p, size)) {
 		return 0;
 	}
 
 	if (!d.bad) {
 		uint32_t npkgs = d.section_end[SEC_PKG] - d.section_end[SEC_PKG - 1];
-		d.pkgs = take(&d, npkgs * sizeof(*d.pkgs));
+		d.pkgs = pkgbits_take(&d, npkgs * sizeof(*d.pkgs));
 	}
-	struct elem root = elem_open(&d, SEC_META, 0, &no_dict);
-	d.self = read_pkg(&root);
+	struct elem root = pkgbits_open(&d, SEC_META, 0, &no_dict);
+	d.self = pkgbits_pkg(&root);
 	if (d.version < VERSION_NO_LEGACY) {
-		read_bool(&root);
+		pkgbits_bool(&root);
 	}
-	uint32_t count = read_len(&root);
+	uint32_t count = pkgbits_len(&root);
 	if (count > (size_t)(root.end - root.p)) {
 		d.bad = true;
 	}
 	struct gl_declaration *decls = d.bad ? NULL : calloc(count > 0 ? count : 1, sizeof(*decls));
 	for (uint32_t i = 0; i < count && !d.bad && decls != NULL; i++) {
 		if (d.version < VERSION_NO_LEGACY) {
-			read_bool(&root);
+			pkgbits_bool(&root);
 		}
-		uint32_t obj = read_ref(&root, SEC_OBJ);
-		if (read_len(&root) != 0) {
+		uint32_t obj = pkgbits_ref(&root, SEC_OBJ);
+		if (pkgbits_len(&root) != 0) {
 			d.bad = true;
 		}
 		if (!d.bad && read_declaration(&d, obj, &decls[*n])) {
@@ -1081,7 +700,9 @@ int exportdata_read(const struct gl_package *pkg, struct gl_pool *pool, struct g
 	if (d.bad || decls == NULL) {
 		free(decls);
 		*n = 0;
-		return gl_fail(err, GL_EFORMAT, "%s: the export data is corrupt", gl_package_file(pkg));
+		return d.nomem || !d.bad ?
+			       gl_fail(err, GL_ENOMEM, "%s: out of memory", gl_package_file(pkg)) :
+			       gl_fail(err, GL_EFORMAT, "%s: the export data is corrupt", gl_package_file(pkg));
 	}
 	*list = decls;
 	return 1;

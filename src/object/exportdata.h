@@ -11,7 +11,4 @@
 int exportdata_read(const struct gl_package *pkg, struct gl_pool *pool, struct gl_declaration **list, uint32_t *n,
 		    const char **path, struct gl_error *err);
 
-/* Is the identifier exported: does it start with an upper-case letter (unicode.IsUpper)? */
-bool exportdata_is_exported(const char *name, size_t n);
-
 #endif

@@ -133,6 +133,8 @@ void gl_symnames_close(struct gl_symnames *names);
 /* n is 0 when there is no such symbol, or when the object isn't the one that fingerprint (of the importer's autolib
  * entry, 8 bytes) was taken of. */
 struct gl_str gl_symnames_get(const struct gl_symnames *names, const uint8_t fingerprint[8], uint32_t i);
+/* The object, of which only the fingerprint and the imports may be asked for. */
+const struct gl_object *gl_symnames_object(const struct gl_symnames *names);
 
 const char *gl_package_file(const struct gl_package *pkg);   /* the path it was opened by */
 const char *gl_package_path(const struct gl_package *pkg);   /* import path, as symbol names carry it ("main") */
@@ -177,8 +179,18 @@ struct gl_sym gl_object_sym(const struct gl_object *obj, uint32_t i); /* i < nto
 uint32_t gl_object_local(const struct gl_object *obj, struct gl_symref ref);
 /* The name of another package's symbol (from the RefName block); n is 0 when the object has none. */
 struct gl_str gl_object_refname(const struct gl_object *obj, struct gl_symref ref);
-/* The same in two steps, for those who keep something per referenced symbol: its place in the RefName block, 0 …
- * nrefnames-1 (UINT32_MAX: none), and the name there. */
+/* The name of what ref means, in this object or another package's; n is 0 when the object does not tell. */
+static inline struct gl_str gl_object_symref_name(const struct gl_object *obj, struct gl_symref ref)
+{
+	uint32_t local = gl_object_local(obj, ref);
+
+	if (local == UINT32_MAX) {
+		return gl_object_refname(obj, ref);
+	}
+	return local < gl_object_ntotal(obj) ? gl_object_sym(obj, local).name : (struct gl_str){ "", 0 };
+}
+/* A referenced name in two steps, for those who keep something per referenced symbol: its place in the RefName block, 0
+ * … nrefnames-1 (UINT32_MAX: none), and the name there. */
 uint32_t gl_object_nrefnames(const struct gl_object *obj);
 uint32_t gl_object_find_ref(const struct gl_object *obj, struct gl_symref ref);
 struct gl_str gl_object_refname_at(const struct gl_object *obj, uint32_t i);

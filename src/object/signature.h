@@ -35,9 +35,6 @@ struct gl_signature {
 int gl_signature_read(const struct gl_object *obj, uint32_t sym, const struct gl_abi *abi, struct gl_signature **out,
 		      struct gl_error *err);
 
-/* Reads a signature as Go writes it, "func(a int, b string) (int, error)", with types as symbols name them but for
- * "byte", "rune" and "any". Fails with GL_ETYPE and the column of what is wrong. */
-int gl_signature_parse(const char *text, struct gl_signature **out, struct gl_error *err);
 void gl_signature_free(struct gl_signature *sig);
 
 /* "func(cat string, ps ...main.P) (map[string]main.P, error)"; "func(…)" for an untyped one. To be freed with free();
@@ -63,7 +60,7 @@ int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi,
 			 struct gl_error *err);
 void gl_declarations_free(struct gl_declarations *decls);
 
-/* Is an identifier exported? */
+/* Is the identifier exported: does it start with an upper-case letter (unicode.IsUpper)? */
 bool gl_is_exported(const char *name, size_t n);
 
 #endif

@@ -1,7 +1,7 @@
 --- From Go source to objects that can be loaded.
 --
--- `go build` asks the whole world before it compiles a file. Two shorter roads stand before it here, each taken only
--- where it gives the same object:
+-- `go build` asks the whole world before it compiles a file. There are two shorter ways, each taken only where it gives
+-- the same object, and where all that could make another one of it is known (goloader.building.inputs):
 --
 --   plain    a package whose files import nothing but the standard library, with no build constraint, embedded file,
 --            assembly or cgo: the compiler runs at once, against the list of standard archives kept beside the host
@@ -9,11 +9,15 @@
 --            compiler runs against the archives of that time
 --   listed   everything else: `go list -export -deps` compiles the package and all it needs, in Go's own build cache
 --
--- The compiler prints the same messages on each road, and they are passed on untouched.
+-- The compiler prints the same messages each way, and they are passed on untouched.
 
 local lfs = require "lfs"
 
 local unpack = rawget(table, "unpack") or unpack
+local flags = require "goloader.building.flags"
+local inputs = require "goloader.building.inputs"
+local places = require "goloader.building.places"
+local settings = require "goloader.building.settings"
 local toolchain = require "goloader.building.toolchain"
 
 local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolchain.absolute
@@ -24,6 +28,8 @@ local build = {}
 ---@field files { file: string, dir: string|nil }[]  what the module consists of, with the directories of its sources:
 ---  dependencies first, the package built last
 ---@field archives table<string, { file: string, version: string }>  of third-party packages, by import path
+---@field builds table<string, string>  of standard packages, where the module was compiled against another build of
+---  them than the host has: archives by import path
 ---@field name string  the package's name: "main"
 ---@field interface goloader.Interface
 ---@field package temporary string[]
@@ -64,7 +70,7 @@ local function has_generics(dir, files)
   return false
 end
 
--- ---- reading the head of a Go file --------------------------------------------------------------------------------
+-- ---- reading the head of a Go file ---------------------------------------------------------------------------------
 
 ---@class goloader.Head
 ---@field name string  package name
@@ -146,17 +152,17 @@ end
 ---@param paths string[]  whatever is no Go file is passed over
 ---@return string[] settings  "panicnil=1"
 function build.debug_settings(paths)
-  local settings = {}
+  local found = {}
   for _, path in ipairs(paths) do
     local head = path:find "%.go$" and build.read_head(read_file(path) or "")
     for setting in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
-      settings[#settings + 1] = setting
+      found[#found + 1] = setting
     end
   end
-  return settings
+  return found
 end
 
--- ---- what is to be built ------------------------------------------------------------------------------------------
+-- ---- what is to be built -------------------------------------------------------------------------------------------
 
 -- Every GOOS and GOARCH that a file name can end in (internal/syslist). A name that ends in another word is no
 -- constraint; one that is missing here would be compiled where Go leaves it out.
@@ -167,17 +173,11 @@ for word in ([[aix android darwin dragonfly freebsd hurd illumos ios js linux na
   suffixes[word] = true
 end
 
--- Files beside .go files that go build compiles or links too.
-local foreign = {}
-for word in ("c cc cpp cxx m h hh hpp hxx f F for f90 s S sx swig swigcxx syso"):gmatch "%S+" do
-  foreign[word] = true
-end
-
 ---@class goloader.Target
 ---@field dir string
 ---@field files string[]|nil  base names; nil: whatever files the directory has
 ---@field args string[]  for the go command, run in dir
----@field spelled string  as the user wrote it
+---@field key string  tells it from any other
 
 ---@param paths string[]
 ---@return goloader.Target|nil
@@ -192,7 +192,7 @@ local function target_of(paths)
     if paths[2] then
       return nil, { code = "io", message = "one directory, or Go files of one: " .. table.concat(paths, " ") }
     end
-    return { dir = paths[1], args = { "." }, spelled = paths[1] }
+    return { dir = paths[1], args = { "." }, key = absolute(paths[1]) }
   end
   local dir = paths[1]:match "^(.*)/[^/]*$" or "."
   if dir == "" then dir = "/" end
@@ -207,7 +207,7 @@ local function target_of(paths)
   end
   local args = {}
   for i, file in ipairs(files) do args[i] = "./" .. file end
-  return { dir = dir, files = files, args = args, spelled = table.concat(paths, " ") }
+  return { dir = dir, files = files, args = args, key = absolute(dir) .. "\0" .. table.concat(files, "\0") }
 end
 
 -- The files of a directory; nil where only `go list` can say which of them count.
@@ -216,7 +216,7 @@ local function plain_files(dir)
   for entry in lfs.dir(dir) do
     local extension = entry:match "%.([^%.]*)$"
     local hidden = entry:find "^[_%.]"
-    if not hidden and foreign[extension] then return nil end
+    if not hidden and inputs.foreign[extension] then return nil end
     if extension == "go" and not hidden and not entry:find "_test%.go$" then
       -- "linux.go" is no constraint, "x_linux.go" is
       local last = entry:match "_([^_]*)%.go$"
@@ -228,16 +228,6 @@ local function plain_files(dir)
   return files
 end
 
--- The go.mod that governs dir: its text, and its directory.
-local function find_module(dir)
-  local at = absolute(dir):gsub("/+$", "")
-  repeat
-    local text = read_file(at .. "/go.mod")
-    if text then return text, at end
-    at = at:match "^(.*)/[^/]*$"
-  until not at
-end
-
 local function version_number(version)
   local major, minor = version:match "^(%d+)%.(%d+)"
   return major and tonumber(major) * 1000 + tonumber(minor)
@@ -246,8 +236,8 @@ end
 -- What go build would pass as -p and -lang. nil where only the go command can say.
 local function package_identity(tc, target, name)
   local lang, path = tc:lang(), name
-  local text, root = find_module(target.dir)
-  if text and os.getenv "GO111MODULE" ~= "off" then
+  local text, root = inputs.find_module(tc, target.dir)
+  if text then
     text = "\n" .. text
     local version = text:match "\n%s*go%s+(%d+%.%d+[%w%.]*)" or "1.16"
     if (version_number(version) or math.huge) > version_number(tc.version:sub(3)) then return nil end
@@ -265,7 +255,22 @@ local function package_identity(tc, target, name)
   return path, lang
 end
 
--- ---- the roads ----------------------------------------------------------------------------------------------------
+-- Does nothing around a package that imports nothing but the standard library keep the go command from compiling it? A
+-- workspace may not have its module, and a go.mod with more in it than names and versions may be wrong.
+local function is_simple_module(tc, target)
+  if inputs.find_workspace(tc, target.dir) then return false end
+  local text, root = inputs.find_module(tc, target.dir)
+  for line in (text or ""):gmatch "[^\n]+" do
+    line = line:gsub("//.*", "")
+    if line:find "%S" and not line:find "^%s*module%s+%S+%s*$" and not line:find "^%s*go%s+%d+%.%d+[%w%.]*%s*$"
+      and not line:find "^%s*toolchain%s+%S+%s*$" then
+      return false
+    end
+  end
+  return not root or not exists(root .. "/vendor")
+end
+
+-- ---- the ways to compile it ----------------------------------------------------------------------------------------
 
 local function compiler_error(output)
   return { code = "compile", message = (output:gsub("%s+$", "")) }
@@ -299,22 +304,29 @@ local function needs_dwarf(dir, files)
 end
 
 -- Starts the compiler on files of a directory; its object is a temporary file.
-local function start_compile(tc, dir, files, path, lang, importcfg, opts)
-  local object = os.tmpname()
+local function start_compile(tc, dir, files, path, lang, archives, opts)
+  local object, err = places.new_file()
+  local importcfg
+  if object then importcfg, err = places.new_file() end
+  local f
+  if importcfg then f, err = io.open(importcfg, "wb") end
+  if not f then return nil, type(err) == "table" and err or { code = "io", message = err } end
+  f:write(toolchain.importcfg(archives))
+  f:close()
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack", "-c=" .. toolchain.workers() }
   if not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
   -- "all=-N" says which packages the flags are for; of those, only this one is compiled here
-  local flags = (opts.gcflags or ""):gsub("^all=", "")
-  for word in flags:gmatch "%S+" do args[#args + 1] = word end
+  local gcflags = (opts.gcflags or ""):gsub("^all=", "")
+  for word in gcflags:gmatch "%S+" do args[#args + 1] = word end
   args[#args + 1] = "--"
   for _, file in ipairs(files) do args[#args + 1] = "./" .. file end
-  local job, err = tc:start_tool("compile", args, { dir = dir })
-  if not job then
-    os.remove(object)
-    return nil, err
-  end
-  return job, object
+  local job
+  job, err = tc:start_tool("compile", args, { dir = dir })
+  if job then return job, object, importcfg end
+  os.remove(object)
+  os.remove(importcfg)
+  return nil, err
 end
 
 -- A build under way.
@@ -337,20 +349,24 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, interface, is_generic, archives)
+local function compiled(job, object, importcfg, interface, is_generic, archives, builds)
   return setmetatable({
     job = job,
     finish = function()
       local ok, output = job:wait()
+      os.remove(importcfg)
       if not ok then
         os.remove(object)
-        return nil, compiler_error(output)
+        local err = compiler_error(output)
+        err.bare = true
+        return nil, err
       end
       local files = { unpack(interface.dependencies) }
       files[#files + 1] = { file = object }
       interface.archive = is_generic and read_file(object) or read_export_data(object)
       return setmetatable({
-        files = files, archives = archives, name = interface.name, interface = interface, temporary = { object },
+        files = files, archives = archives, builds = builds, name = interface.name, interface = interface,
+        temporary = { object },
       }, Objects)
     end,
   }, Build)
@@ -372,16 +388,19 @@ local function is_internal(path)
     or path:find "^vendor/"
 end
 
--- Variables that Go's tools read can ask for other code than the archives beside the host hold.
-local function is_plain_environment()
-  for word in (os.getenv "GOFLAGS" or ""):gmatch "%S+" do
+-- Do flags and variables ask for nothing that takes the go command? Those of the compiler are passed on as they are.
+local function is_plain(tc, opts)
+  if opts.plain == false or tc.flags[1] then return false end
+  local gcflags = opts.gcflags or ""
+  if gcflags:find "[\"']" or gcflags:gsub("^all=", ""):find "^[^%-%s]" then return false end
+  for _, word in ipairs(settings.goflags(tc)) do
     if not word:find "^%-%-?buildvcs" and not word:find "^%-%-?mod=" then return false end
   end
-  return (os.getenv "GOAMD64" or "") == "" and (os.getenv "GOEXPERIMENT" or "") == ""
+  return settings.get(tc, "GOAMD64") == "" and settings.get(tc, "GOEXPERIMENT") == ""
 end
 
 local function plain(tc, target, opts)
-  if opts.tags or opts.plain == false or tc.flags[1] or not is_plain_environment() then return nil end
+  if opts.tags or not is_plain(tc, opts) or not is_simple_module(tc, target) then return nil end
   local files = target.files or plain_files(target.dir)
   local heads = files and files[1] and read_heads(target.dir, files)
   if not heads then return nil end
@@ -395,9 +414,9 @@ local function plain(tc, target, opts)
     end
   end
   local path, lang = package_identity(tc, target, heads[1].name)
-  if not path then return nil end
-  local std, importcfg = tc:std_archives(wanted)
-  if not std then return nil end
+  if not path or heads[1].name == "main" and exists(target.dir .. "/default.pgo") then return nil end
+  local std, err = tc:std_archives(wanted)
+  if not std then return nil, err end
   for _, import in ipairs(wanted) do
     if not std[import] then return nil end
   end
@@ -409,57 +428,31 @@ local function plain(tc, target, opts)
         packages[import] = { imports = {}, standard = true }
       end
     end
-    local ok, err = opts.check({ path }, packages)
+    local ok
+    ok, err = opts.check({ path }, packages)
     if not ok then return nil, err end
   end
-  local job, object = start_compile(tc, target.dir, files, path, lang, importcfg, opts)
-  if not job then return nil, object end
   local archives = {}
   for _, import in ipairs(wanted) do archives[import] = std[import] end
+  local job, object, importcfg = start_compile(tc, target.dir, files, path, lang, archives, opts)
+  if not job then return nil, object end
   local interface = { path = path, name = heads[1].name, archives = archives, dependencies = {} }
-  return compiled(job, object, interface, has_generics(target.dir, files), {})
+  return compiled(job, object, importcfg, interface, has_generics(target.dir, files), {}, {})
 end
 
--- All that decides which files and archives take part, but not the function bodies of the package itself. Packages of
--- the standard library and of the module cache never change.
-local function fingerprint(target, dirs)
-  local parts = {}
-  local function add_dir(dir, whole)
-    local names = {}
-    for entry in lfs.dir(dir) do names[#names + 1] = entry end
-    table.sort(names)
-    for _, entry in ipairs(names) do
-      local file = dir .. "/" .. entry
-      parts[#parts + 1] = file
-      -- by content: a file can change twice within a second, the clock's step here
-      local text = lfs.attributes(file, "mode") == "file" and (whole or entry:find "%.go$") and read_file(file)
-      if text and not whole then
-        local head = build.read_head(text)
-        if not head then return false end
-        text = head.text
-      end
-      parts[#parts + 1] = text or ""
-    end
-    return true
-  end
-  if not add_dir(target.dir, false) then return nil end
-  for _, dir in ipairs(dirs) do
-    if not exists(dir) then return nil end
-    if not dir:find("/pkg/mod/", 1, true) then add_dir(dir, true) end
-  end
-  local text, root = find_module(target.dir)
-  parts[#parts + 1] = text or ""
-  if root then
-    for _, name in ipairs { "go.sum", "vendor/modules.txt" } do
-      parts[#parts + 1] = read_file(root .. "/" .. name) or ""
-    end
-  end
-  return table.concat(parts, "\0")
+-- Of a package's own files all counts but what functions do. A file that can't be read as far as its imports go is the
+-- compiler's to judge.
+local function head_text(source)
+  local head = build.read_head(source)
+  return head and head.text
 end
 
 local function known(tc, target, opts, memory)
-  local record = memory and opts.plain ~= false and memory[target.spelled]
-  if not record or record.fingerprint ~= fingerprint(target, record.dirs) then return nil end
+  local record = memory and is_plain(tc, opts) and memory[target.key]
+  if not record or record.own ~= inputs.read_own(target.dir, head_text)
+    or record.others ~= inputs.read_others(tc, target.dir, record.dirs) then
+    return nil
+  end
   if record.gcflags ~= opts.gcflags or record.tags ~= opts.tags or record.private ~= opts.private then return nil end
   for _, file in ipairs(record.compiled) do
     if not exists(file) then return nil end
@@ -468,33 +461,19 @@ local function known(tc, target, opts, memory)
     local ok, err = opts.check(record.roots, record.packages)
     if not ok then return nil, err end
   end
-  local importcfg = os.tmpname()
-  local f = assert(io.open(importcfg, "wb"))
-  f:write(record.importcfg)
-  f:close()
-  local job, object = start_compile(tc, target.dir, record.files, record.path, record.lang, importcfg, opts)
-  if not job then
-    os.remove(importcfg)
-    return nil, object
-  end
+  local job, object, importcfg = start_compile(tc, target.dir, record.files, record.path, record.lang, record.archives,
+    opts)
+  if not job then return nil, object end
   local interface = { path = record.path, name = record.name, archives = record.archives,
     dependencies = record.dependencies }
-  local is_generic = has_generics(target.dir, record.files)
-  local started = compiled(job, object, interface, is_generic, record.third_party)
-  return setmetatable({
-    job = job,
-    finish = function()
-      local objects, err = started:wait()
-      os.remove(importcfg)
-      return objects, err
-    end,
-  }, Build)
+  return compiled(job, object, importcfg, interface, has_generics(target.dir, record.files), record.third_party,
+    record.builds)
 end
 
 local list_format = table.concat({
   "{{.ImportPath}}", "{{.Name}}", "{{.Standard}}", "{{.Export}}", "{{.Dir}}",
   -- what can't be compiled by one run of the compiler
-  "{{if or .EmbedPatterns .CgoFiles .SFiles .SysoFiles .ImportMap}}more{{else}}one{{end}}",
+  "{{if or .EmbedPatterns .CgoFiles .SFiles .SysoFiles .SwigFiles .SwigCXXFiles .ImportMap}}more{{else}}one{{end}}",
   "{{join .GoFiles \"|\"}}",
   -- edited here, or fetched and never changed
   "{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}own{{end}}{{else}}own{{end}}",
@@ -535,11 +514,22 @@ local function read_imports(packages)
   return { packages[#packages].path }, known_packages
 end
 
+-- What -gcflags gets. The language version is a flag of the compiler's, which takes the last one that it is given; it
+-- is for the package that is named, and not for those of the standard library.
+local function compiler_flags(opts)
+  if opts.lang then
+    local rest = (opts.gcflags or ""):gsub("^all=", "")
+    return ("-gcflags=%s -lang=%s"):format(rest, opts.lang)
+  end
+  return not opts.words and opts.gcflags and "-gcflags=" .. opts.gcflags or nil
+end
+
 local function list(tc, target, opts, ...)
   local args = { "list", "-deps", "-f", list_format, ... }
   for _, flag in ipairs(tc.flags) do args[#args + 1] = flag end
   for _, word in ipairs(opts.words or {}) do args[#args + 1] = word end
   if opts.tags and not opts.words then args[#args + 1] = "-tags=" .. opts.tags end
+  args[#args + 1] = compiler_flags(opts)
   args[#args + 1] = "--"
   for _, arg in ipairs(target.args) do args[#args + 1] = arg end
   return tc:go(args, { dir = target.dir })
@@ -555,21 +545,51 @@ local function check_listed(tc, target, opts)
   return opts.check(read_imports(packages))
 end
 
+-- Can it be told from the directories of these packages alone whether they are to be compiled anew? Embedded files lie
+-- anywhere below, and what C and assembly include lies anywhere.
+local function is_told_by_dirs(packages)
+  for _, package in ipairs(packages) do
+    if not package.one and not package.std and not inputs.is_fetched(package.dir) then return false end
+  end
+  return true
+end
+
+-- A command before each of Go's tools, which tells of the first time that the compiler is run on the standard library.
+local tell_of_std = [[
+-toolexec=sh -c 'case " $* " in *" -std "*) echo >"$GOLOADER_NOTICE";; esac 2>/dev/null; exec "$@"' sh]]
+
+local function has_toolexec(tc, opts)
+  for _, words in ipairs { opts.words or {}, settings.goflags(tc) } do
+    for _, word in ipairs(words) do
+      if word:find "^%-%-?toolexec" then return true end
+    end
+  end
+  return false
+end
+
+local std_notice = "compiling the standard library, of which Go's build cache has no build with these flags"
+
+local function complain_of_std()
+  io.stderr:write("goloader: ", std_notice, "\n")
+end
+
 local function listed(tc, target, opts, memory)
   if opts.check then
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
   end
-  local gcflags = not opts.words and opts.gcflags and "-gcflags=" .. opts.gcflags or nil
-  local job, why = list(tc, target, opts, "-export", gcflags)
+  local own, began = inputs.read_own(target.dir, head_text), os.time()
+  tc:fill_cache()
+  local job, why = list(tc, target, opts, "-export", not has_toolexec(tc, opts) and tell_of_std or nil)
   if not job then return nil, why end
   local function finish()
-    local ok, output, errors = job:wait()
+    local ok, output, errors = job:wait(opts.notice and function() opts.notice(std_notice) end or complain_of_std)
     local packages = read_packages(output)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
 
-    local files, third_party, dirs, all, importcfg, archives = {}, {}, {}, {}, {}, {}
+    local files, third_party, dirs, all, archives = {}, {}, {}, {}, {}
+    local builds = tc:other_builds(packages)
     for i, package in ipairs(packages) do
       if package.own or opts.private and not package.std then
         files[#files + 1] = package.file ~= "" and { file = package.file, dir = package.dir } or nil
@@ -579,24 +599,26 @@ local function listed(tc, target, opts, memory)
       if i < #packages and package.file ~= "" then
         all[#all + 1] = package.file
         archives[package.path] = package.file
-        importcfg[#importcfg + 1] = ("packagefile %s=%s\n"):format(package.path, package.file)
         if not package.std then dirs[#dirs + 1] = package.dir end
       end
     end
     local path = last.name == "main" and "main" or last.path
     local dependencies = { unpack(files, 1, #files - 1) }
     local _, lang = package_identity(tc, target, last.name)
-    if memory and last.one and lang and not tc.flags[1] then
+    local others, newest = inputs.read_others(tc, target.dir, dirs)
+    -- of what was written meanwhile nobody knows whether the go command has seen it
+    if memory and last.one and lang and is_plain(tc, opts) and is_told_by_dirs(packages) and own and others
+      and newest < began then
       local roots, imports = read_imports(packages)
       local go_files = {}
       for file in last.files:gmatch "[^|]+" do go_files[#go_files + 1] = file end
-      memory[target.spelled] = {
-        fingerprint = fingerprint(target, dirs),
+      memory[target.key] = {
+        own = own,
+        others = others,
         roots = roots,
         packages = imports,
         dirs = dirs,
         compiled = all,
-        importcfg = table.concat(importcfg),
         archives = archives,
         files = go_files,
         name = last.name,
@@ -604,13 +626,14 @@ local function listed(tc, target, opts, memory)
         lang = lang,
         dependencies = dependencies,
         third_party = third_party,
+        builds = builds,
         gcflags = opts.gcflags,
         tags = opts.tags,
         private = opts.private,
       }
     end
     return setmetatable({
-      files = files, archives = third_party, name = last.name, temporary = {},
+      files = files, archives = third_party, builds = builds, name = last.name, temporary = {},
       interface = { path = path, name = last.name, archives = archives, dependencies = dependencies, file = last.file },
     }, Objects)
   end
@@ -626,6 +649,8 @@ end
 ---@field private boolean|nil  true: third-party packages become part of the module instead of being shared
 ---@field check nil|fun(roots: string[], packages: table<string, goloader.PolicyPackage>): true|nil, goloader.Error|nil
 ---  is asked before anything is compiled
+---@field notice nil|fun(message: string)  is told that the standard library is being compiled, which takes a while:
+---  with flags that concern all packages, the first time; nil: standard error is
 
 --- Starts building a package: a directory, or Go files of one directory.
 ---@param tc goloader.Toolchain
@@ -639,8 +664,12 @@ function build.start(tc, paths, opts, memory)
   opts = opts or {}
   local target, err = target_of(paths)
   if not target then return nil, err end
-  for _, road in ipairs { plain, known, listed } do
-    local started, why = road(tc, target, opts, memory)
+  local given = settings.goflags(tc)
+  for _, word in ipairs(opts.words or { "-gcflags=" .. (opts.gcflags or "") }) do given[#given + 1] = word end
+  local why_not = flags.find_sanitizer(given)
+  if why_not then return nil, { code = "unsupported", message = why_not } end
+  for _, way in ipairs { plain, known, listed } do
+    local started, why = way(tc, target, opts, memory)
     if started or why then return started, why end
   end
 end
@@ -661,11 +690,13 @@ function build.archives(tc, packages, dir)
   if #others > 0 then
     local format = "{{if not .Standard}}{{.ImportPath}}\t{{.Export}}{{end}}"
     local args = { "list", "-e", "-export", "-deps", "-f", format, unpack(tc.flags) }
+    if not has_toolexec(tc, {}) then args[#args + 1] = tell_of_std end
     args[#args + 1] = "--"
     for _, path in ipairs(others) do args[#args + 1] = path end
+    tc:fill_cache()
     local job = tc:go(args, { dir = dir })
     if job then
-      local _, output = job:wait()
+      local _, output = job:wait(complain_of_std)
       for path, file in output:gmatch "([^\t\n]+)\t([^\n]+)" do found[path] = file end
     end
   end

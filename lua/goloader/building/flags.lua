@@ -78,6 +78,27 @@ local function cut(word)
   return word:match "^%-%-?([%w]+)$"
 end
 
+-- What says no, for a flag that is a switch (strconv.ParseBool).
+local off = set "0 f F false FALSE False"
+
+--- Why flags can't be followed that ask for a sanitizer; nil when none does. The compiler has flags of these names,
+--- too, which -gcflags may hand it.
+---@param words string[]  flags of the go command
+---@return string|nil why
+function flags.find_sanitizer(words)
+  for i, word in ipairs(words) do
+    local name, value = cut(word)
+    local why = flags.sanitizers[name]
+    if why and not off[value or ""] then return ("flag -%s: %s"):format(name, why) end
+    if name == "gcflags" or name == "asmflags" then
+      value = value or words[i + 1] or ""
+      local passed = flags.split((value:gsub("^[^%-%s\"'][^=%s]*=", ""))) or {}
+      why = flags.find_sanitizer(passed)
+      if why then return why end
+    end
+  end
+end
+
 ---@class goloader.LinkFlags
 ---@field strings table<string, string>  what -X gives to string variables, by their full names
 ---@field values table<string, string>  of the other flags that have one
@@ -147,7 +168,7 @@ function flags.read(arguments)
     at = at + 1
     if word == "--" then break end
     local name, value = cut(word)
-    if refused[name] and value ~= "false" then return nil, ("flag -%s: %s"):format(name, refused[name]) end
+    if refused[name] and not off[value or ""] then return nil, ("flag -%s: %s"):format(name, refused[name]) end
     local kind = build_flags[name] or (name == "ldflags" or name == "lang") and "value"
     if kind == "value" and not value then
       value = arguments[at]
@@ -169,6 +190,8 @@ function flags.read(arguments)
       else
         read.plain = false
       end
+      local why = flags.find_sanitizer { word, value }
+      if why then return nil, why end
       if files[name] and value ~= "auto" and value ~= "off" then value = absolute(value) end
       read.words[#read.words + 1] = value and ("-%s=%s"):format(name, value) or "-" .. name
     end

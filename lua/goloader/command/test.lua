@@ -263,6 +263,10 @@ function test.link(config, arguments)
   for _, file in pairs(changed) do objects[#objects + 1] = file end
   table.sort(objects)
   objects[#objects + 1] = link.object
+  local builds = {}
+  for path, file in pairs(standard) do
+    if not changed[path] and build_id(std[path]) ~= build_id(file) then builds[path] = file end
+  end
   local modinfo = text:match '\nmodinfo ("[^\n]*")'
   if modinfo then link.strings["runtime.modinfo"] = unquote(modinfo) end
 
@@ -272,6 +276,7 @@ function test.link(config, arguments)
   ok, err = write_program(link.values.o, config.launcher, "run", {
     host = config.host,
     objects = objects,
+    builds = builds,
     library = library,
     strings = link.strings,
   })
@@ -283,12 +288,12 @@ end
 function test.run(program, arguments)
   local host, module, err
   host, err = require "goloader".host { path = program.host }
-  if host then module, err = host:load(program.objects, { run_init = false, library = program.library }) end
+  if host then module, err = host:load(program.objects, { run_init = false, library = program.library,
+    builds = program.builds }) end
   if not module then return complain(err) end
   local words = {}
   for i = 0, #arguments do words[i + 1] = arguments[i] end
-  local status = require "goloader.cli".run_program(module, program.strings, words)
-  return type(status) == "number" and status or complain(status)
+  return complain(require "goloader.cli".run_program(module, program.strings, words))
 end
 
 return test

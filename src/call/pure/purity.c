@@ -1,10 +1,10 @@
-/* Which functions may take the pure path, by their types and by their code (see call.h). */
+/* Which functions may take the pure path, by their types and by their code (see ../call.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../abi/abi.h"
-#include "plan.h"
+#include "../../abi/abi.h"
+#include "../plan.h"
 
 static void add_reason(struct gl_reasons *why, const char *text)
 {

@@ -17,8 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../disasm/prove.h"
-#include "../module/module.h"
+#include "../../disasm/prove.h"
+#include "../../module/module.h"
 
 enum gl_pure_status {
 	GL_PURE_DONE,

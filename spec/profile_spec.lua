@@ -1,0 +1,98 @@
+-- Go's memory profile: off where nobody reads it, as in a program that Go's linker has made, for it costs memory for ever.
+local goloader = require "goloader"
+local support = require "spec.support"
+
+local host, rate
+
+setup(function()
+  host = support.host()
+  rate = assert(host:load(support.compile(
+    "package rate\n\nimport \"runtime\"\n\nfunc Get() int { return runtime.MemProfileRate }\n", "rate")))
+end)
+teardown(support.clean)
+
+local reader = [[
+package reader
+
+import (
+	"bytes"
+	"runtime/pprof"
+)
+
+var kept []byte
+
+func Profile() string {
+	kept = make([]byte, 64<<20)
+	var b bytes.Buffer
+	pprof.Lookup("allocs").WriteTo(&b, 1)
+	kept = nil
+	return b.String()
+}
+]]
+
+describe("Go's memory profile", function()
+  it("is off", function() assert.equal(0, rate.Get()) end)
+
+  it("is on while a module has a use for it", function()
+    local first = assert(host:load(support.compile(reader, "reader")))
+    local second = assert(host:load(support.compile(
+      'package all\n\nimport "runtime/pprof"\n\nfunc All() int { return len(pprof.Profiles()) }\n', "all")))
+    assert.equal(512 * 1024, rate.Get())
+    assert.matches("heap profile: %d+: %d+ %[[1-9]%d*: [1-9]%d*%]", first.Profile())
+    assert(first:unload())
+    assert.equal(512 * 1024, rate.Get())
+    assert(second:unload())
+    assert.equal(0, rate.Get())
+  end)
+
+  it("is off where a module only profiles something else", function()
+    local cpu = assert(host:load(support.compile([[
+package cpu
+
+import (
+	"os"
+	"runtime/pprof"
+)
+
+func Start() { pprof.StartCPUProfile(os.Stderr) }
+]], "cpu")))
+    assert.equal(0, rate.Get())
+    assert(cpu:unload())
+  end)
+
+  it("is as the host was told", function()
+    for bytes, expected in pairs { [0] = "0 0", [4096] = "4096 4096" } do
+      local status, out, errors = support.lua(([[
+        local host = assert(require "goloader".host { memory_profile = %d })
+        local rate = assert(host:load %q)
+        local before = rate.Get()
+        local reader = assert(host:load %q)
+        io.write(before, " ", rate.Get())
+      ]]):format(bytes, support.compile(
+        "package rate\n\nimport \"runtime\"\n\nfunc Get() int { return runtime.MemProfileRate }\n", "rate"),
+        support.compile(reader, "reader")))
+      assert.equal("", errors)
+      assert.equal(expected, out)
+      assert.equal(0, status)
+    end
+    for _, wrong in ipairs { -1, 0.5, "1", 0 / 0 } do
+      assert.error_matches(function() goloader.host { memory_profile = wrong } end,
+        "memory_profile: a number of bytes expected")
+    end
+  end)
+
+  it("is in a program what it would be natively", function()
+    local program = 'package main\n\nimport (\n\t"fmt"\n\t"os"\n\t"runtime"\n\t"runtime/pprof"\n)\n\nfunc main() {\n' ..
+      "\tfmt.Print(runtime.MemProfileRate)\n\tif len(os.Args) > 100 {\n\t\t%s\n\t}\n}\n"
+    for call, expected in pairs {
+      ["pprof.WriteHeapProfile(os.Stdout)"] = "524288", ['pprof.Lookup("heap")'] = "524288",
+      ["pprof.StopCPUProfile()"] = "0", ["pprof.StopCPUProfile(); _ = http.Handler(nil)"] = "524288",
+    } do
+      local text = program:format(call)
+      if call:find "http" then text = text:gsub('"os"', '"net/http"\n\t_ "net/http/pprof"\n\t%0') end
+      local status, out = support.cli("run", support.write("main.go", text))
+      assert.equal(expected, out)
+      assert.equal(0, status)
+    end
+  end)
+end)

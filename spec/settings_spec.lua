@@ -1,0 +1,126 @@
+-- Flags and variables of the go command: what they make of a build, and which of them no host can follow.
+local support = require "spec.support"
+
+teardown(support.clean)
+
+-- A package with a variable of another one's interface type: its descriptor is known by a number in that package's
+-- object, which is another one in another build of the standard library.
+local function write_module(name)
+  support.write(name .. "/go.mod", "module example.com/p\n\ngo 1.21\n")
+  support.write(name .. "/lib/lib.go", 'package lib\n\nimport "io"\n\nvar W io.Writer\n')
+  support.write(name .. "/p_test.go", 'package main\n\nimport "testing"\n\nfunc TestMain_(t *testing.T) { main() }\n')
+  support.write(name .. "/p.go", [[
+package main
+
+import (
+	"os"
+	"runtime"
+	"strings"
+
+	"example.com/p/lib"
+)
+
+func File() string { _, file, _, _ := runtime.Caller(0); return file }
+
+func main() {
+	lib.W = os.Stdout
+	lib.W.Write([]byte(strings.ToUpper("written\n")))
+}
+]])
+  return support.tmpdir() .. "/" .. name
+end
+
+-- CGO_ENABLED and build tags leave most of the standard library as it is: they cost little here.
+local settings = {
+  { "-trimpath", flags = { "-trimpath" } },
+  { "flags of the compiler for all packages", flags = { "-gcflags=all=-l" } },
+  { "CGO_ENABLED=0", environment = "CGO_ENABLED=0", flags = {} },
+  { "a tag of the standard library's", flags = { "-tags=osusergo,netgo" } },
+  { "GOFLAGS", environment = "GOFLAGS=-trimpath", flags = {} },
+  { "GOAMD64", environment = "GOAMD64=v1", flags = {} },
+}
+
+describe("a module compiled against another build of the standard library than the host's", function()
+  for _, setting in ipairs(settings) do
+    it("runs: " .. setting[1], function()
+      local argv = { "build/bin/goloader", "run", unpack(setting.flags) }
+      argv[#argv + 1] = write_module "run"
+      local status, out, errors = support.run(argv, setting.environment)
+      assert.equal("WRITTEN\n", out)
+      assert.equal("", errors)
+      assert.equal(0, status)
+    end)
+  end
+
+  it("is shipped", function()
+    local dir, shipped = write_module "shipped", support.tmpdir() .. "/shipped.gom"
+    local status, _, errors = support.cli("build", "-o", shipped, "-trimpath", dir)
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.equal("WRITTEN\n", select(2, support.cli("run", shipped)))
+  end)
+
+  it("is tested", function()
+    local dir = write_module "tested"
+    local goloader = require "lfs".currentdir() .. "/build/bin/goloader"
+    local status, out = support.run({ "sh", "-c", "cd " .. dir .. " && " .. goloader .. " test -trimpath ." })
+    assert.truthy(out:find("ok%s+example.com/p"), out)
+    assert.equal(0, status)
+  end)
+
+  it("is built by a program", function()
+    local dir = write_module "built"
+    local status, out, errors = support.lua(([[
+local host = assert(require "goloader".host())
+for _, gcflags in ipairs { "all=-l", "-N" } do
+  local module, message = host:build(%q, { gcflags = gcflags })
+  print(module and module.File():match "[^/]*$" or message)
+end
+]]):format(dir))
+    assert.equal("p.go\np.go\n", out)
+    assert.equal("", errors)
+    assert.equal(0, status)
+  end)
+end)
+
+describe("a sanitizer", function()
+  local why = "flag -%s: the %s sanitizer needs a runtime of its own, which no host is built with"
+  local asan, race = why:format("asan", "address"),
+    "flag -race: the race detector has a runtime of its own, which no host is built with"
+
+  it("is refused wherever it is asked for", function()
+    local file = support.write("sanitized.go", "package p\n\nvar x = []int{1}\n\nfunc Get(i int) int { return x[i] }\n")
+    local host = support.host()
+    for _, gcflags in ipairs { "-asan", "all=-asan", "-N --asan=1", "'-asan'" } do
+      local module, message, err = host:build(file, { gcflags = gcflags })
+      assert.is_nil(module)
+      assert.equal(asan, tostring(message))
+      assert.equal("unsupported", (err or message).code)
+    end
+    assert.truthy(host:build(file, { gcflags = "-asan=false" }))
+    for environment, text in pairs { ["GOFLAGS=-asan"] = asan, ["GOFLAGS=-gcflags=all=-asan"] = asan,
+      ["GOFLAGS=-race"] = race } do
+      local _, out = support.lua(("print(require 'goloader'.host():build(%q))"):format(file), environment)
+      assert.equal("nil\t" .. text, out:match "^nil\t[^\t\n]*")
+    end
+  end)
+
+  it("is refused on the command line", function()
+    local file = support.write("sanitized_main.go", "package main\n\nfunc main() {}\n")
+    for flag, text in pairs { ["-gcflags=-asan"] = asan, ["-gcflags=all=-asan"] = asan, ["-race"] = race } do
+      local status, _, errors = support.cli("run", flag, file)
+      assert.equal("goloader run: " .. text, errors:match "^[^\n]*")
+      assert.equal(2, status)
+    end
+  end)
+
+  it("is found in objects", function()
+    local object = support.compile("package seen\n\nvar x = []int{1}\n\nfunc Get(i int) int { return x[i] }\n", "seen",
+      { "-asan" })
+    local module, message, err = support.host():load(object)
+    assert.is_nil(module)
+    assert.equal(object .. " was compiled with -asan, which takes a runtime of its own that no host is built with",
+      tostring(message))
+    assert.equal("unsupported", (err or message).code)
+  end)
+end)

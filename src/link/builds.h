@@ -1,0 +1,21 @@
+/* Other builds of packages that the host has. */
+#ifndef GL_LINK_BUILDS_H
+#define GL_LINK_BUILDS_H
+
+#include "../error.h"
+
+#include <stdint.h>
+
+struct linker;
+struct gl_symnames;
+
+/* file is the package's archive in one of them. */
+int linker_add_build(struct linker *linker, const char *import_path, const char *file, struct gl_error *err);
+/* The names in the build of a package, its path spelled plainly, that has this fingerprint; NULL: nobody told of it. */
+const struct gl_symnames *linker_find_build(struct linker *linker, const char *path, const uint8_t fingerprint[8]);
+/* The fingerprint of the package wanted, as that build or what it imports was compiled with it; NULL when they do not
+ * tell. A search comes by each build once; its number is the next of linker->searches. */
+const uint8_t *linker_search_build(struct linker *linker, const char *path, const uint8_t fingerprint[8],
+				   const char *wanted, uint32_t search);
+
+#endif
