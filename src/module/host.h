@@ -50,6 +50,7 @@ struct gl_host {
 	struct remains *resting; /* until the collector has forgotten it; oldest first */
 	struct remains **end_of_resting;
 	size_t resting_bytes;
+	bool is_collecting; /* for its sake: somebody who has unloaded a module is about to give it back */
 	struct remains *kept; /* constant data that somebody refers to */
 
 	int64_t *profile_rate;   /* runtime.MemProfileRate; NULL: this Go has no such thing */
