@@ -93,20 +93,18 @@ local function exit_now(status)
   ffi.C._exit(status)
 end
 
---- Runs a program that was loaded with `run_init = false`; the process ends when its main does.
+--- Runs a program that was loaded with `run_init = false`. Returns only when it can't: the process ends when main does.
 ---@param module goloader.Module
 ---@param strings table<string, string>  values of variables, as the linker's -X gives them
 ---@param words string[]  os.Args
----@return goloader.Error|integer err  or the status, where the process can't be ended from Lua
+---@return goloader.Error err
 function cli.run_program(module, strings, words)
   for variable, value in pairs(strings) do
     local ok, err = module:set_string(variable, value)
     -- as to the linker, a variable that nobody uses is none
     if not ok and err.code ~= "missing" then return err end
   end
-  local ok, err = module:run_main(words)
-  if not ok then return err end
-  return exit_now(0)
+  return select(2, module:run_main(words))
 end
 
 -- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
@@ -158,8 +156,7 @@ function cli.run(arguments)
 
   local name = program_name(paths)
   local script = require "goloader.command.again".script(name, paths, #rest)
-  local status = cli.run_program(module, options.strings, { script or name, unpack(rest) })
-  return type(status) == "number" and status or complain(status)
+  return complain(cli.run_program(module, options.strings, { script or name, unpack(rest) }))
 end
 
 -- ---- looking at objects -------------------------------------------------------------------------------------------

@@ -292,14 +292,14 @@ function Module:set_string(name, value)
   return true
 end
 
---- Runs main.main; `args` becomes os.Args. os.Exit and uncaught panics end the process, as they would natively.
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes os.Args.
+--- Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as natively.
 ---@param args string[]
----@return true|nil
----@return goloader.Error|nil err
+---@return nil
+---@return goloader.Error err
 function Module:run_main(args)
-  local ok, err = module_of(self, "run_main").core:run_main(args)
-  if not ok then return fail(err) end
-  return true
+  local _, err = module_of(self, "run_main").core:run_main(args)
+  return fail(err)
 end
 
 local function set_field(self, name, value)

@@ -542,7 +542,7 @@ static int module_set_string(lua_State *L)
 	return 1;
 }
 
-/* module:run_main({ args… }) -> true */
+/* module:run_main({ args… }): returns only errors */
 static int module_run_main(lua_State *L)
 {
 	struct binding_module *m = check_loaded(L);
@@ -560,11 +560,8 @@ static int module_run_main(lua_State *L)
 		args[i] = lua_tostring(L, -1); /* which the table keeps */
 		lua_pop(L, 1);
 	}
-	if (gl_module_run_main(m->mod, args, n, &err) != 0) {
-		return binding_fail(L, &err);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	gl_module_run_main(m->mod, args, n, &err);
+	return binding_fail(L, &err);
 }
 
 void binding_open_module(lua_State *L)

@@ -25,7 +25,7 @@ import (
 var offsets struct {
 	gM, gSyscallsp, gSyscallpc, gSyscallbp, gLockedm           int
 	mIncgo, mIsextra, mIsExtraInC, mNcgo, mLockedInt, mLockedg int
-	mLockedExt                                                 int
+	mLockedExt, mG0, gSched                                    int
 }
 
 var (
@@ -44,6 +44,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	offsets.mIncgo, offsets.mIsextra, offsets.mIsExtraInC = int(s.m_incgo), int(s.m_isextra), int(s.m_is_extra_in_c)
 	offsets.mNcgo, offsets.mLockedg = int(s.m_ncgo), int(s.m_lockedg)
 	offsets.mLockedInt, offsets.mLockedExt = int(s.m_locked_int), int(s.m_locked_ext)
+	offsets.mG0, offsets.gSched = int(s.m_g0), int(s.g_sched)
 	enter.SetUp(uintptr(s.g_m), uintptr(s.g_stack), uintptr(s.g_sched), uintptr(s.m_g0), uintptr(s.m_curg),
 		reflect.ValueOf(crossed).UnsafePointer())
 	s.enter = (*[0]byte)(enter.FromC())

@@ -10,12 +10,15 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
+
+	"goloader.dev/host/internal/enter"
 )
 
 // runInits runs the functions, then the inittasks, in order, as runtime.doInit does, and counts those that have returned.
@@ -62,36 +65,88 @@ func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Po
 
 // program is what goloader_run_main runs: a process runs one.
 var program struct {
-	funcs, tasks []unsafe.Pointer
-	begin, done  int // eventfds: C writes the one when the program may begin and end, and reads the other
+	inits  struct{ funcs, tasks []unsafe.Pointer }
+	ready  chan unsafe.Pointer // takes the descriptor of the goroutine that is to run it
+	begin  chan struct{}       // is closed when that may begin
+	thread unsafe.Pointer      // what the runtime knows of the thread that it begins on: its m
+	stack  uintptr             // where the scheduler's frames begin on that thread
 }
 
 // The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
 // and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
+
+// beforeMain runs the program's init functions. As natively, the goroutine is locked to the process's main thread while
+// they run, and stays so when one of them calls runtime.LockOSThread.
 func beforeMain() {
-	waitForC() // until the thread that called goloader_run_main has left Go
+	program.ready <- enter.G()
+	<-program.begin
+	for *at[unsafe.Pointer](enter.G(), offsets.gM) != program.thread {
+		runtime.Gosched() // the scheduler takes a goroutine that is locked to another thread there
+	}
 	release := holdThreads()
 	var done C.size_t
-	runInits(program.funcs, program.tasks, &done)
+	runInits(program.inits.funcs, program.inits.tasks, &done)
 	release()
+	unlockThread()
 }
 
-// afterMain runs the exit hooks, as runtime.main does: one of them writes what -cover counted.
+// afterMain runs the exit hooks, one of which writes what -cover counted, and ends the process, as runtime.main does.
 func afterMain() {
 	beforeExit(0)
-	syscall.Write(program.done, []byte{1, 0, 0, 0, 0, 0, 0, 0})
-	waitForC()
-	syscall.Close(program.begin)
+	syscall.Exit(0)
 }
 
-// waitForC waits in a system call, so that the runtime sees a thread that is at work.
-func waitForC() {
-	for {
-		if _, err := syscall.Read(program.begin, make([]byte, 8)); err != syscall.EINTR {
-			return
-		}
-	}
+// lockThread locks this thread to another goroutine than the one that runs on it, which is waiting.
+//
+// The thread goes on with this goroutine, which is another thread's from now on, until that blocks. Then the scheduler
+// finds that the thread has a goroutine of its own, and lets it wait for that (runtime.schedule, stoplockedm).
+//
+// A thread whose goroutine ends while it is locked ends, too: it goes back to where its scheduler's stack began
+// (runtime.gdestroy). This one began in C. As the main thread of a process can't end, it goes on with other goroutines.
+func lockThread(gp unsafe.Pointer) {
+	self := enter.G()
+	mp := *at[unsafe.Pointer](self, offsets.gM)
+	procPin() // a goroutine that is rescheduled in between would find its thread and itself at odds
+	*at[uintptr](self, offsets.gLockedm) = 0
+	*at[uintptr](mp, offsets.mLockedg) = uintptr(gp)
+	*at[uintptr](gp, offsets.gLockedm) = uintptr(mp)
+	*at[uint32](mp, offsets.mLockedInt) = 1 // it counted calls from C: this and, since crossed lets it be, one before
+	const sp, pc = 0, 8                     // of a gobuf
+	g0 := *at[unsafe.Pointer](mp, offsets.mG0)
+	*at[uintptr](g0, int(rt.g_sched_g)) = uintptr(g0)
+	*at[uintptr](g0, offsets.gSched+pc) = reflect.ValueOf(keepThread).Pointer()
+	program.stack = *at[uintptr](g0, offsets.gSched+sp)
+	program.thread = mp
+	procUnpin()
 }
+
+// keepThread is where the main thread goes on whose goroutine has ended while it was locked to it. It runs on the thread's
+// own stack.
+//
+//go:nosplit
+func keepThread() {
+	*at[uintptr](enter.G(), offsets.gSched) = program.stack // runtime.gogo has cleared it
+	funcOf[func()](&rt.schedule)()
+}
+
+// unlockThread is runtime.unlockOSThread.
+func unlockThread() {
+	self := enter.G()
+	mp := *at[unsafe.Pointer](self, offsets.gM)
+	procPin()
+	*at[uint32](mp, offsets.mLockedInt)--
+	if *at[uint32](mp, offsets.mLockedInt) == 0 && *at[uint32](mp, offsets.mLockedExt) == 0 {
+		*at[uintptr](mp, offsets.mLockedg) = 0
+		*at[uintptr](self, offsets.gLockedm) = 0
+	}
+	procUnpin()
+}
+
+//go:linkname procPin sync.runtime_procPin
+func procPin() int
+
+//go:linkname procUnpin sync.runtime_procUnpin
+func procUnpin()
 
 //go:linkname beforeExit os.runtime_beforeExit
 func beforeExit(code int)
@@ -186,45 +241,47 @@ func applyGODEBUG() {
 	}
 }
 
-// hideCaller makes this goroutine one of the runtime's, which no program looks for: it stands for a thread of C's, and
-// stays with it. Those start in the runtime (runtime.isSystemGoroutine).
-func hideCaller() {
-	if rt.g_startpc < 0 {
+// hideCaller makes this goroutine one of the runtime's, which no program looks for or counts: it stands for a thread of
+// C's, and has nothing to do any more. Those start in the runtime (runtime.isSystemGoroutine).
+func hideCaller(p *C.struct_gl_program) {
+	if rt.g_startpc < 0 || p.system_goroutines == nil {
 		return
 	}
-	var id int64
-	header := make([]byte, 64)
-	fmt.Sscanf(string(header[:runtime.Stack(header, false)]), "goroutine %d ", &id)
-	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
-		if *(*int64)(unsafe.Add(g, rt.g_goid)) == id {
-			*(*uintptr)(unsafe.Add(g, rt.g_startpc)) = uintptr(rt.do_init)
-		}
-	}
+	*(*uintptr)(unsafe.Add(enter.G(), rt.g_startpc)) = uintptr(rt.do_init)
+	atomic.AddInt32((*int32)(p.system_goroutines), 1)
 }
 
-// goloader_run_main runs a program: its init functions, then main.main, on one new goroutine, as the runtime does with
-// its own. When main.main returns, done, an eventfd, can be read: nobody waits in Go, where programs that look for
-// goroutines left over would find him. A panic or os.Exit ends the process, as natively.
+// goloader_run_main runs a program, as runtime.main does with its own: its init functions, then main.main, on one new
+// goroutine that begins on this thread. When main.main returns the process ends, as it does by a panic or by os.Exit.
+//
+// The call does not return: the goroutine that it runs on waits for ever, and the thread is Go's from now on, like any
+// other.
 //
 //export goloader_run_main
-func goloader_run_main(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
-	start unsafe.Pointer, args **C.char, nargs C.size_t, begin, done C.int) {
+func goloader_run_main(p *C.struct_gl_program) {
 	os.Args = nil
-	for _, arg := range unsafe.Slice(args, nargs) {
+	for _, arg := range unsafe.Slice(p.args, p.nargs) {
 		os.Args = append(os.Args, C.GoString(arg))
 	}
 	if len(os.Args) > 0 {
 		// the package flag read os.Args before there was a program
 		flag.CommandLine.Init(os.Args[0], flag.ExitOnError)
 	}
-	program.funcs = unsafe.Slice(funcs, nfuncs)
-	program.tasks = unsafe.Slice(tasks, ntasks)
-	program.begin, program.done = int(begin), int(done)
+	program.inits.funcs = unsafe.Slice(p.init_funcs, p.ninit_funcs)
+	program.inits.tasks = unsafe.Slice(p.init_tasks, p.ninit_tasks)
+	program.ready, program.begin = make(chan unsafe.Pointer), make(chan struct{})
 	exitAsProgram()
 	crash.told.Store(true) // a program's end is its own affair
-	hideCaller()
+	hideCaller(p)
 	handleSignals()
 	applyGODEBUG()
 	runtime.KeepAlive(mainHooks)
-	go funcOf[func()](&start)()
+	go funcOf[func()](&p.main)()
+	gp := <-program.ready
+	if p.idle_threads > 0 {
+		atomic.AddInt32((*int32)(p.system_threads), int32(p.idle_threads))
+	}
+	lockThread(gp)
+	close(program.begin)
+	select {}
 }

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xa125da352d17f80f)
+#define GL_HOST_PROTOCOL UINT64_C(0x15b011a080e337b6)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -25,6 +25,7 @@ struct gl_runtime {
 	void *lock, *unlock;                    /* func(*mutex) */
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
 	void *do_init;                          /* doInit1: func(*initTask) */
+	void *schedule;                         /* func() */
 	void *setsig, *sighandler;              /* func(uint32, uintptr); the handler, which setsig takes */
 	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
 	/* an object's pointers: (*mspan).typePointersOfUnchecked, or before Go 1.22 heapBitsForAddr; then .next of what
@@ -86,6 +87,17 @@ struct gl_runtime {
 	int32_t special_kind;
 	int32_t cleanup_funcs;        /* of a cleanup: 1, since Go 1.26 2 */
 	int32_t unique_maps_indirect; /* Go 1.23: a pointer to the map */
+};
+
+/* A program that is to be run. */
+struct gl_program {
+	void **init_funcs, **init_tasks;
+	size_t ninit_funcs, ninit_tasks;
+	void *main; /* the code that its goroutine starts with */
+	const char *const *args;
+	size_t nargs;
+	int32_t *system_threads, *system_goroutines; /* runtime.sched's nmsys and ngsys; NULL where this Go has none */
+	int32_t idle_threads; /* threads that the runtime counts and that will never do anything */
 };
 
 /* A unit's memory, as retire sees it. */

@@ -138,6 +138,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	NEED(stop_the_world, "runtime.stopTheWorldGC");
 	NEED(start_the_world, "runtime.startTheWorldGC");
 	NEED(do_init, "runtime.doInit1");
+	NEED(schedule, "runtime.schedule");
 	NEED(unwinder_init, "runtime.(*unwinder).initAt");
 	NEED(unwinder_next, "runtime.(*unwinder).next");
 	NEED(get_stack_map, "runtime.(*stkframe).getStackMap");
@@ -215,8 +216,9 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	host->extra_threads = runtime_symbol(host, "runtime.extraMLength", NULL, 0);
 	host->foreign_threads = runtime_symbol(host, "runtime.extraMInUse", NULL, 0);
 	uint8_t *sched = runtime_symbol(host, "runtime.sched", NULL, 0);
-	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys");
+	int nmsys = gl_abi_field(abi, "runtime.schedt", "nmsys"), ngsys = gl_abi_field(abi, "runtime.schedt", "ngsys");
 	host->system_threads = sched != NULL && nmsys >= 0 ? (void *)(sched + nmsys) : NULL;
+	host->system_goroutines = sched != NULL && ngsys >= 0 ? (void *)(sched + ngsys) : NULL;
 	if (missing[0] != '\0') {
 		return gl_fail(
 			err, GL_EHOST,

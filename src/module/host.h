@@ -42,7 +42,7 @@ struct gl_host {
 	 * (extraMInUse), and how many of its own do nothing for programs (sched.nmsys); NULL where this Go has them
 	 * under other names */
 	_Atomic uint32_t *extra_threads, *foreign_threads;
-	_Atomic int32_t *system_threads;
+	int32_t *system_threads, *system_goroutines;
 
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
@@ -77,8 +77,7 @@ struct gl_host {
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, size_t *ndone);
-	void (*run_main)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, void *main, const char *const *args,
-			 size_t nargs, int begin, int done);
+	void (*run_main)(struct gl_program *program);
 };
 
 /* profile.c: switches Go's memory profile off, unless the host was there before us. */

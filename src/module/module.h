@@ -128,8 +128,9 @@ struct gl_host *gl_module_host(const struct gl_module *mod);
  * GL_ETYPE when it is no string. */
 int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err);
 
-/* Runs main.main on a new goroutine, after the init functions when the module was loaded without them; args becomes
- * os.Args. Returns when main.main returns (os.Exit and uncaught panics end the process, as they would natively). */
+/* Runs the module as a program: its init functions, then main.main, on a goroutine that begins on this thread, as a
+ * program's does on the process's main thread; args becomes os.Args. It returns when it fails, and else never: the
+ * process ends when main.main returns, and by os.Exit and uncaught panics, as it would natively. */
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err);
 
 /* ---- what a module holds ------------------------------------------------------------------------------------ */

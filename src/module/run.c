@@ -1,13 +1,9 @@
 /* Running what a module brings with it: its init functions, and a program's main. */
 #include "internal.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 /* ---- init functions --------------------------------------------------------------------------------------------- */
 
@@ -338,23 +334,11 @@ int gl_module_set_string(struct gl_module *mod, const char *name, const char *va
 
 /* ---- main ------------------------------------------------------------------------------------------------------- */
 
-/* Signals that tell of a mistake of the thread that gets them, which nobody else can take. */
-static void program_signals(sigset_t *set)
-{
-	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS };
-
-	sigfillset(set);
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		sigdelset(set, own[i]);
-	}
-}
-
 /* Lets the runtime find that all goroutines of a program are asleep (runtime.checkdead). It counts the threads that
- * could still do something, and among them are those that it keeps for calls from C (runtime.newextram), and this one,
- * since it has called once. Where there is no C and no other thread has called, nobody ever will, and they are no more
- * than sysmon is. A program with C has them natively, too, and never finds out. This thread has left Go, and the
- * program has not begun, but its thread is there: nobody is missed meanwhile. */
-static int32_t uncounted_threads(const struct gl_module *mod)
+ * could still do something, and among them are those that it keeps for calls from C (runtime.newextram). Where there is
+ * no C and no other thread has called, nobody ever will, and they are no more than sysmon is. A program with C has them
+ * natively, too, and never finds out. */
+static int32_t idle_threads(const struct gl_module *mod)
 {
 	const struct gl_host *host = mod->host;
 
@@ -362,11 +346,22 @@ static int32_t uncounted_threads(const struct gl_module *mod)
 	    host->system_threads == NULL || host->runtime.g_startpc < 0 || atomic_load(host->foreign_threads) != 1) {
 		return 0;
 	}
-	return (int32_t)atomic_load(host->extra_threads) + 1;
+	return (int32_t)atomic_load(host->extra_threads);
 }
 
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
 {
+	struct gl_program program = { .init_funcs = mod->init_funcs,
+				      .ninit_funcs = mod->ninit_funcs,
+				      .init_tasks = mod->init_tasks,
+				      .ninit_tasks = mod->ninit_tasks,
+				      .main = mod->main,
+				      .args = args,
+				      .nargs = nargs,
+				      .system_threads = mod->host->system_threads,
+				      .system_goroutines = mod->host->system_goroutines,
+				      .idle_threads = idle_threads(mod) };
+
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
 	}
@@ -376,37 +371,8 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 	if (gl_host_check(mod->host, err) != 0) {
 		return -1;
 	}
-	int begin = eventfd(0, EFD_CLOEXEC), done = eventfd(0, EFD_CLOEXEC);
-	if (begin < 0 || done < 0) {
-		gl_fail(err, GL_EIO, "module %s can't be run: eventfd: %s", mod->name, strerror(errno));
-		if (begin >= 0) {
-			close(begin);
-		}
-		return -1;
-	}
-	/* The program's signals go to its own threads: this one, which waits outside of Go, would have to die of them.
-	 */
-	sigset_t signals, before;
-	program_signals(&signals);
-	pthread_sigmask(SIG_BLOCK, &signals, &before);
-	mod->host->run_main(mod->init_funcs, mod->ninit_funcs, mod->init_tasks, mod->ninit_tasks, mod->main, args,
-			    nargs, begin, done);
 	module_drop_inits(mod); /* its goroutine runs them, and the process ends with them if they panic */
-	/* This thread has left Go, and the program's waits in a system call before it begins, and when it has ended:
-	 * nobody is missed meanwhile. */
-	int32_t uncounted = uncounted_threads(mod);
-	eventfd_t count;
-	if (uncounted > 0) {
-		atomic_fetch_add(mod->host->system_threads, uncounted);
-	}
-	eventfd_write(begin, 1);
-	while (eventfd_read(done, &count) < 0 && errno == EINTR) {
-	}
-	if (uncounted > 0) {
-		atomic_fetch_sub(mod->host->system_threads, uncounted);
-	}
-	eventfd_write(begin, 1); /* Go closes it */
-	close(done);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return 0;
+	fflush(NULL); /* the process ends as Go's do, which writes nothing that C holds back */
+	mod->host->run_main(&program);
+	return gl_fail(err, GL_EHOST, "module %s: the program has ended, and the process has not", mod->name);
 }

@@ -293,8 +293,7 @@ function test.run(program, arguments)
   if not module then return complain(err) end
   local words = {}
   for i = 0, #arguments do words[i + 1] = arguments[i] end
-  local status = require "goloader.cli".run_program(module, program.strings, words)
-  return type(status) == "number" and status or complain(status)
+  return complain(require "goloader.cli".run_program(module, program.strings, words))
 end
 
 return test
