@@ -68,8 +68,8 @@ static void mark_pointers(const struct linker *linker, uint8_t *mask, size_t off
 		set_bit(mask, offset + WORD);
 		break;
 	case KIND_ARRAY: {
-		uintptr_t elem = load64(type + (uintptr_t)gl_abi_field(abi, "internal/abi.ArrayType", "Elem"));
-		uint64_t len = load64(type + (uintptr_t)gl_abi_field(abi, "internal/abi.ArrayType", "Len"));
+		uintptr_t elem = load64(type + (uintptr_t)abi->arrayType.Elem);
+		uint64_t len = load64(type + (uintptr_t)abi->arrayType.Len);
 		uint64_t size = load64(elem + (uintptr_t)abi->type.Size_);
 		for (uint64_t i = 0; i < len; i++) {
 			mark_pointers(linker, mask, offset + i * size, elem);
@@ -77,12 +77,12 @@ static void mark_pointers(const struct linker *linker, uint8_t *mask, size_t off
 		break;
 	}
 	case KIND_STRUCT: {
-		uintptr_t fields = (uintptr_t)gl_abi_field(abi, "internal/abi.StructType", "Fields");
+		uintptr_t fields = (uintptr_t)abi->structType.Fields;
 		uintptr_t field = load64(type + fields);
 		uint64_t n = load64(type + fields + 8);
-		uintptr_t each = (uintptr_t)gl_abi_struct_size(abi, "internal/abi.StructField");
-		uintptr_t typ = (uintptr_t)gl_abi_field(abi, "internal/abi.StructField", "Typ");
-		uintptr_t off = (uintptr_t)gl_abi_field(abi, "internal/abi.StructField", "Offset");
+		uintptr_t each = (uintptr_t)abi->structField.size;
+		uintptr_t typ = (uintptr_t)abi->structField.Typ;
+		uintptr_t off = (uintptr_t)abi->structField.Offset;
 		for (uint64_t i = 0; i < n; i++, field += each) {
 			mark_pointers(linker, mask, offset + load64(field + off), load64(field + typ));
 		}
