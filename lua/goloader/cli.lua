@@ -97,14 +97,15 @@ end
 ---@param module goloader.Module
 ---@param strings table<string, string>  values of variables, as the linker's -X gives them
 ---@param words string[]  os.Args
----@return goloader.Error err
+---@return string message
 function cli.run_program(module, strings, words)
   for variable, value in pairs(strings) do
-    local ok, err = module:set_string(variable, value)
+    local ok, message, err = module:set_string(variable, value)
     -- as to the linker, a variable that nobody uses is none
-    if not ok and err.code ~= "missing" then return err end
+    if not ok and err.code ~= "missing" then return message end
   end
-  return select(2, module:run_main(words))
+  local _, message = module:run_main(words)
+  return message
 end
 
 -- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
@@ -116,6 +117,7 @@ local function start_build(goloader, paths, options)
   tools, err = require "goloader.building.toolchain".find(path)
   if not tools then return nil, err end
   options.private = true
+  options.notice = function() end -- as go run compiles the standard library, without a word
   return require "goloader.building.build".start(tools, paths, options)
 end
 
@@ -138,7 +140,7 @@ function cli.run(arguments)
     local why
     objects, why = under_way:wait()
     if not objects then
-      io.stderr:write(why.message:find "^#" and "" or "# command-line-arguments\n", why.message, "\n")
+      io.stderr:write(why.bare and "# command-line-arguments\n" or "", why.message, "\n")
       return 1
     end
     if objects.name ~= "main" then
