@@ -152,8 +152,10 @@ bench: deps
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
 
 CALLS ?= 1e9
+CYCLES ?= 20000
 soak: deps
 	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/cycles.lua $(CYCLES)
 	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
 
 conformance: deps

@@ -95,6 +95,8 @@ static const struct symbol symbols[] = {
 	/* functions */
 	S(modulesinit, "runtime.modulesinit", REQUIRED),
 	S(itab_add, "runtime.itabAdd", REQUIRED),
+	S(itab_find, "runtime.(*itabTableType).find", REQUIRED),
+	S(itab_init, "runtime.itabInit|runtime.(*itab).init", REQUIRED),
 	S(lock, "runtime.lock2", REQUIRED),
 	S(unlock, "runtime.unlock2", REQUIRED),
 	S(stop_the_world, "runtime.stopTheWorldGC", REQUIRED),
@@ -316,7 +318,10 @@ static const struct {
 	{ "runtime.bitvector", "bytedata", 8, 8 },
 	{ "runtime.stackObjectRecord", "off", 0, 4 },
 	{ "runtime.stackObjectRecord", "size", 4, 4 },
-	/* runtime.stack, as g.stack is read */
+	/* src/host/run.go, src/host/internal/enter/cross_amd64.s */
+	{ "runtime.gobuf", "sp", 0, 8 },
+	{ "runtime.gobuf", "pc", 8, 8 },
+	/* where g.stack is read */
 	{ "runtime.stack", "lo", 0, 8 },
 	{ "runtime.stack", "hi", 8, 8 },
 };
@@ -429,8 +434,11 @@ static void fill_sizes(const struct gl_abi *abi, struct gl_runtime *rt, struct l
 	rt->moduledata_size = (int32_t)abi->moduledata.size;
 	rt->itab_inter = abi->itab.Inter;
 	rt->itab_type = abi->itab.Type;
+	rt->itab_size = (int32_t)abi->itab.size;
 	rt->type_hash = abi->type.Hash;
 	rt->type_str = abi->type.Str;
+	rt->type_tflag = abi->type.TFlag;
+	rt->tflag_uncommon = abi->TFlagUncommon;
 	rt->unwinder_size = (int32_t)abi->unwinder.size;
 	rt->unwinder_frame = abi->unwinder.frame;
 	rt->unwinder_pc = abi->unwinder.frame + abi->stkframe.pc;
@@ -536,9 +544,7 @@ bool gl_runtime_fill_enter(const struct gl_runtime_names *names, struct gl_enter
 
 	fill_symbols(names, setup, needed, COUNT(needed), &lack);
 	fill_fields(names->abi, setup, offsets, COUNT(offsets), &lack);
-	/* src/host/internal/enter/cross_amd64.s */
-	return lack.text[0] == '\0' && gl_abi_field(names->abi, "runtime.gobuf", "sp") == 0 &&
-	       gl_abi_field(names->abi, "runtime.gobuf", "pc") == 8;
+	return lack.text[0] == '\0';
 }
 
 int gl_runtime_fill_call(const struct gl_runtime_names *names, struct gl_call_setup *setup, struct gl_error *err)

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../abi/runtime.h"
 #include "plan.h"
 
 /* A call, with what only C sees of it. */
@@ -17,37 +16,6 @@ static struct ffi *ffi_of(struct gl_ffi_call *call) { return (struct ffi *)call;
 
 static void call_far(struct gl_ffi_call *call);
 static void many_far(struct gl_ffi_call *call);
-
-/* ---- the short way ---------------------------------------------------------------------------------------------- */
-
-void gl_entries_set_up(struct gl_caller *caller)
-{
-	struct gl_host *host = caller->host;
-	void (*set_up)(struct gl_enter_setup *) = gl_host_export(host, "goloader_enter_setup");
-	struct gl_enter_setup s = { 0 };
-
-	if (set_up == NULL || !gl_runtime_fill_enter(gl_host_names(host), &s)) {
-		return;
-	}
-	set_up(&s);
-	caller->enter = s.enter;
-	gl_host_note_forks(host, s.forked);
-	caller->call.near = s.call;
-	caller->call_fast.near = s.call_fast;
-	caller->many.near = s.many;
-	caller->handle.near = s.handle;
-	for (int i = 0; i < GL_FFI_SORTS; i++) {
-		caller->call_ffi[i].near = s.ffi[i];
-	}
-	caller->ffi_many.near = s.ffi_many;
-}
-
-void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg)
-{
-	if (caller->enter == NULL || !caller->enter(arg, entry->near)) {
-		entry->far(arg);
-	}
-}
 
 static int enter_nowhere(void *arg, const void *func)
 {
@@ -67,20 +35,11 @@ void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
 	entry->many_far = many_far;
 }
 
-static bool can_enter(const struct gl_ffi_call *call, const struct gl_caller *caller)
-{
-	struct gl_error err;
-
-	return call->fn != NULL && gl_host_check(caller->host, &err) == 0;
-}
-
 static void call_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
 
-	if (can_enter(call, caller)) {
-		caller->call_ffi[0].far(call);
-	} else {
+	if (call->fn == NULL || !gl_go_far(caller, &caller->call_ffi[0], call)) {
 		call->status = GL_FFI_REFUSED;
 	}
 }
@@ -89,9 +48,7 @@ static void many_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
 
-	if (can_enter(call, caller)) {
-		caller->ffi_many.far(call);
-	} else {
+	if (call->fn == NULL || !gl_go_far(caller, &caller->ffi_many, call)) {
 		call->status = GL_FFI_REFUSED;
 	}
 }
@@ -162,7 +119,7 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 static void bind_call(struct ffi *ffi, struct gl_caller *caller)
 {
 	ffi->caller = caller;
-	ffi->call.pins = caller->pin();
+	ffi->call.pins = gl_go_pin(caller);
 	ffi->call.text = &caller->text;
 	ffi->call.functions = &caller->functions.n;
 }
@@ -251,7 +208,7 @@ void gl_ffi_close(struct gl_plan *plan)
 
 	if (call != NULL) {
 		/* What it returned last may lie in the module. */
-		plan->caller->drop(call->pins);
+		gl_go_drop(plan->caller, call->pins);
 		call->fn = NULL;
 		ffi_of(call)->plan = NULL;
 		plan->ffi = NULL;
@@ -268,7 +225,7 @@ void gl_ffi_retire(struct gl_ffi_call *call)
 	}
 	call->fn = NULL;
 	call->busy = 1;
-	ffi->caller->unpin(call->pins);
+	gl_go_unpin(ffi->caller, call->pins);
 }
 
 void gl_ffi_free(struct gl_ffi_call *call)
@@ -333,7 +290,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 		}
 	}
 	gl_buffer_give(call->text, &text);
-	ffi->caller->drop(call->pins);
+	gl_go_drop(ffi->caller, call->pins);
 	call->busy = 0;
 	if (n == 0 && has_error) {
 		lua_pushboolean(L, 1);
