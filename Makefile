@@ -177,8 +177,14 @@ build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/
 	@mkdir -p $(@D)
 	clang $(filter-out $(LTO),$(GL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
 
-build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
-	@mkdir -p $@/object $@/desc $@/gom $@/prove
+# The linker, with a host and C parts that the test makes up.
+LINKED := $(filter-out src/link/clib%,$(wildcard src/link/*.c))
+
+build/fuzz/link_fuzz: FUZZED += $(LINKED)
+build/fuzz/link_fuzz: $(LINKED)
+
+build/fuzz/seeds: spec/fuzz/seed.go $(wildcard spec/fuzz/link/*) $(HOST_FILES) | core
+	@mkdir -p $@/object $@/desc $@/gom $@/prove $@/link
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/seed.a -linkobj $@/object/seed.o $<
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/whole.a $<
 	cd spec/testdata/cgo && CGO_CFLAGS=-O1 $(GOROOT_DIR)/bin/go build -buildmode=archive -o $(abspath $@)/object/cgo.a ./counter
@@ -188,6 +194,7 @@ build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
 	objcopy -O binary --only-section=.text $(HOST_DIR)/libgoloader_host.so $@/text
 	head -c 600000 $@/text | split -b 1500 - $@/prove/code
 	rm $@/text
+	GO=$(GOROOT_DIR) spec/fuzz/link/seeds $@/link
 	touch $@
 
 fuzz: deps
