@@ -152,8 +152,10 @@ bench: deps
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
 
 CALLS ?= 1e9
+CYCLES ?= 20000
 soak: deps
 	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/cycles.lua $(CYCLES)
 	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
 
 conformance: deps
@@ -226,6 +228,8 @@ install: rock
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
+	rm -rf $(DESTDIR)$(LIBDIR)/goloader/host/$(notdir $(HOST)).archives
+	cp -r --no-preserve=mode $(HOST).archives $(DESTDIR)$(LIBDIR)/goloader/host
 	install -m 755 $(HOST_TOOLS) $(DESTDIR)$(LIBDIR)/goloader/host/tools
 	cd src/host && find . -type f ! -name '*_test.go' ! -name '*.mk' \
 		-exec install -D -m 644 {} $(abspath $(DESTDIR)$(LIBDIR))/goloader/host/src/{} \;

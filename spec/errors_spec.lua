@@ -363,33 +363,6 @@ describe("a host that can't be", function()
   end)
 end)
 
-describe("a process that forks after the host started", function()
-  it("is told that its Go runtime did not survive", function()
-    local status, out, errors = support.lua(([[
-      local ffi = require "ffi"
-      ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int);"
-      local goloader = require "goloader"
-      local host = assert(goloader.host())
-      local shop = assert(host:load(%q))
-      io.stdout:setvbuf "no"
-      shop.Add:road "ffi" -- a pure function needs no Go runtime
-      local child = ffi.C.fork()
-      if child == 0 then
-        local module, _, err = host:load(%q)
-        print(module, err.code, err.message)
-        print(pcall(shop.Render))
-        local again, _, why = shop:unload()
-        print(again, why.code)
-        ffi.C._exit(0)
-      end
-      ffi.C.waitpid(child, nil, 0)
-      print(shop.Add(1, 2))
-    ]]):format(good, good), nil, "luajit") -- whose FFI can fork
-    assert.equal(0, status, errors)
-    assert.matches("^nil\thost\t[^\n]*fork[^\n]*\nfalse\t[^\n]*fork[^\n]*\nnil\thost\n3\n$", out)
-  end)
-end)
-
 describe("errors", function()
   it("are tables that print, join and can be raised", function()
     local _, _, err = goloader.host { path = "/other.so" }

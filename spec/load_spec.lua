@@ -1,5 +1,6 @@
 -- The whole path, from an object file to calls and back to nothing.
 local goloader = require "goloader"
+local lfs = require "lfs"
 local support = require "spec.support"
 
 local source = "spec/testdata/shop/shop.go"
@@ -284,17 +285,20 @@ TEXT ·triple(SB), NOSPLIT, $0-16
   end)
 
   it("leaves no file behind", function()
-    local tmpname, names = os.tmpname, {}
-    os.tmpname = function() -- luacheck: ignore 122
-      names[#names + 1] = tmpname()
-      return names[#names]
-    end
-    local module, _, err = support.host():build(source)
-    os.tmpname = tmpname -- luacheck: ignore 122
-    assert(assert(module, err):unload())
-    assert.is_true(#names > 0)
-    for _, name in ipairs(names) do
-      for _, suffix in ipairs { "", ".status" } do assert.is_nil(support.read(name .. suffix)) end
-    end
+    support.write("temporary/keep", "")
+    local dir = support.tmpdir() .. "/temporary"
+    support.write("fails.go", "package fails\n\nvar X int = \"text\"\n")
+    local _, out, errors = support.lua(([[
+local host = assert(require "goloader".host())
+for _ = 1, 2 do assert(assert(host:build(%q)):unload()) end
+assert(not host:build(%q))
+print "built"]]):format(source, support.tmpdir() .. "/fails.go"), "TMPDIR=" .. dir)
+    assert.equal("", errors)
+    assert.equal("built\n", out)
+    local names = {}
+    for entry in lfs.dir(dir) do names[#names + 1] = entry end
+    table.sort(names)
+    assert.same({ ".", "..", "keep" }, names)
+    support.clean()
   end)
 end)

@@ -127,8 +127,9 @@ local function add_missing(self, packages, asked)
   end
   if #wanted == 0 then return false end
   local tools = tools_of(self)
-  local archives = tools and build.archives(tools, wanted)
-  if not archives or not next(archives) then return false end
+  local archives, why
+  if tools then archives, why = build.archives(tools, wanted) end
+  if not archives or not next(archives) then return false, why end
   for path, file in pairs(archives) do
     local ok, err = add_archive(self, path, file)
     if not ok then return nil, err end

@@ -23,6 +23,7 @@ local installed = require "goloader.installed"
 local jobs = require "goloader.jobs"
 local modules = require "goloader.module"
 local objects = require "goloader.objects"
+local signals = require "goloader.signals"
 local toolchain = require "goloader.building.toolchain"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
@@ -67,6 +68,7 @@ function goloader.host(options)
   if not started then return fail(err) end
   running = hosts.new(started, path, options.desc or path .. ".desc")
   jobs.set_host(started)
+  signals.watch_profiler()
   return running
 end
 

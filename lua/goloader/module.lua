@@ -66,7 +66,15 @@ function Module:unload(options)
   end
   local along = {}
   for _, made in pairs(state.instances) do along[#along + 1] = made.core end
-  local ok, err = state.core:unload(options.prove, options.handles == "drop", along)
+  local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
+  local ok, err, is_held_by_handle = unload()
+  if is_held_by_handle then
+    -- Perhaps Lua has no use for that handle any more and has not found that out. A finalizer is called in one
+    -- collection, what it was the last to refer to is found in another.
+    collectgarbage()
+    collectgarbage()
+    ok, err = unload()
+  end
   if not ok then return fail(err) end
   state.forget()
   return true

@@ -6,6 +6,7 @@
 -- loader.)
 
 local lfs = require "lfs"
+local places = require "goloader.building.places"
 local toolchain = require "goloader.building.toolchain"
 
 local quote, read_file, absolute = toolchain.quote, toolchain.read_file, toolchain.absolute
@@ -45,14 +46,15 @@ function again.script(name, paths, nargs)
   for i, word in ipairs(words) do words[i] = quote(word) end
   local text = ('#!/bin/sh\nexec %s "$@"\n'):format(table.concat(words, " "))
 
-  local cache = os.getenv "XDG_CACHE_HOME"
-  if not cache or cache:sub(1, 1) ~= "/" then cache = (os.getenv "HOME" or "/tmp") .. "/.cache" end
-  local dir = ("%s/goloader/run/%s"):format(cache, hash(text))
+  local cache = places.cache()
+  if not cache then return nil end
+  local dir = ("%s/run/%s"):format(cache, hash(text))
   local path = dir .. "/" .. name
   if read_file(path) == text then return path end
   make_dir(dir)
   -- renamed into place: the same program may be starting just now
-  local unique = os.tmpname()
+  local unique = places.new_file()
+  if not unique then return nil end
   os.remove(unique)
   local temporary = ("%s/.%s"):format(dir, unique:match "[^/]*$")
   local f = io.open(temporary, "wb")

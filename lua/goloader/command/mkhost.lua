@@ -19,9 +19,10 @@ end
 
 -- Builds the tools with another Go than the default host's.
 local function build_tools(sources, goroot)
-  local dir = os.tmpname()
-  os.remove(dir)
-  local job, err = toolchain.start({ goroot .. "/bin/go", "build", "-o", dir .. "/", "./mkhost", "./describe" }, {
+  local dir, err = toolchain.private_dir()
+  if not dir then return nil, err end
+  local job
+  job, err = toolchain.start({ goroot .. "/bin/go", "build", "-o", dir .. "/", "./mkhost", "./describe" }, {
     dir = sources,
     env = "GOROOT=" .. toolchain.quote(goroot) .. " GOTOOLCHAIN=local GOFLAGS= GOWORK=off GO111MODULE=on",
     merge = true,

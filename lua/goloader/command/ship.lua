@@ -34,6 +34,7 @@ local function read_arguments(arguments)
   local paths = { unpack(rest, first) }
   if not paths[1] then return nil, "nothing to build" end
   options.private = private
+  options.notice = function() end -- as go build compiles the standard library, without a word
   return paths, options, output
 end
 
