@@ -363,11 +363,10 @@ func goloader_collect() {
 	runtime.GC()
 }
 
-// Goroutines without a stack worth looking at: runtime._Gidle, _Gdead, _Gdeadextra.
+// isDead tells goroutines without a stack worth looking at.
 func isDead(status uint32) bool {
-	const scan, idle, dead, deadextra = 0x1000, 0, 6, 11
-	status &^= scan
-	return status == idle || status == dead || status == deadextra
+	s := C.int32_t(status) &^ rt.status_scan
+	return s == rt.status_idle || s == rt.status_dead || s == rt.status_dead_extra
 }
 
 // forgetMade takes out of runtime.reflectOffs what goes, and the names of types that went out of reflect's caches: a type
@@ -380,7 +379,7 @@ func forgetMade(going parts, names []int32) {
 	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
 	lock(rt.reflect_offs) // its first field
 	made := *reflectMade()
-	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
+	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_minv))
 	for id, p := range made {
 		if going.hold(uintptr(p)) {
 			delete(made, id)

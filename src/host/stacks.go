@@ -33,10 +33,9 @@ import (
 func eachFrame(unwinder, g unsafe.Pointer, do func(frame unsafe.Pointer, pc uintptr) bool) bool {
 	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
 	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
-	const silent = 2 // runtime.unwindSilentErrors
 	clear(unsafe.Slice((*byte)(unwinder), rt.unwinder_size))
 	pc := wordAt(unwinder, rt.unwinder_pc)
-	for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, silent); *pc != 0; next(unwinder) {
+	for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, uint8(rt.unwind_silent)); *pc != 0; next(unwinder) {
 		if do(unsafe.Add(unwinder, rt.unwinder_frame), *pc) {
 			return true
 		}

@@ -38,11 +38,6 @@ type span struct {
 	mspan             unsafe.Pointer
 }
 
-const (
-	pageShift = 13  // runtime.pageShift: spans consist of pages
-	headerMin = 512 // runtime.minSizeForMallocHeader: larger objects have their type in front, since Go 1.22
-)
-
 // An object is known by its span's number and its own number there.
 type object struct{ span, i uint32 }
 
@@ -200,7 +195,7 @@ func (t *tracer) findSpans() bool {
 	low, high, objects := ^uintptr(0), uintptr(0), uintptr(0)
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		size := *wordAt(mspan, rt.mspan_elemsize)
-		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != mSpanInUse || size == 0 {
+		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != uint8(rt.span_in_use) || size == 0 {
 			continue
 		}
 		s := span{
@@ -209,7 +204,7 @@ func (t *tracer) findSpans() bool {
 		}
 		t.spans.push(s)
 		objects += s.count
-		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<pageShift)
+		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<uint(rt.page_shift))
 	}
 	t.heap = region{low, high - low}
 	if low > high {
@@ -218,20 +213,18 @@ func (t *tracer) findSpans() bool {
 	t.marks.take(objects)
 	t.queue.need(objects)
 	t.reached.need(objects)
-	t.pages.take(t.heap.size >> pageShift)
+	t.pages.take(t.heap.size >> uint(rt.page_shift))
 	if t.isShort() {
 		return false
 	}
 	for n := range t.spans.all {
-		first := (t.spans.all[n].base - low) >> pageShift
+		first := (t.spans.all[n].base - low) >> uint(rt.page_shift)
 		for i := uintptr(0); i < *wordAt(t.spans.all[n].mspan, rt.mspan_npages); i++ {
 			t.pages.all[first+i] = uint32(n) + 1
 		}
 	}
 	return true
 }
-
-const mSpanInUse = 1
 
 // isAllocated is the opposite of runtime.(*mspan).isFree.
 func (s *span) isAllocated(i uintptr) bool {
@@ -307,7 +300,7 @@ func isEntry(moduledata unsafe.Pointer, pc uintptr) bool {
 
 func (t *tracer) spanOf(p uintptr) *span {
 	if t.heap.holds(p) {
-		if n := t.pages.all[(p-t.heap.low)>>pageShift]; n != 0 {
+		if n := t.pages.all[(p-t.heap.low)>>uint(rt.page_shift)]; n != 0 {
 			return &t.spans.all[n-1]
 		}
 	}
@@ -326,7 +319,7 @@ func (t *tracer) reach(w uintptr) {
 		return
 	}
 	t.marks.all[s.first+i] = markReached
-	o := object{t.pages.all[(w-t.heap.low)>>pageShift] - 1, uint32(i)}
+	o := object{t.pages.all[(w-t.heap.low)>>uint(rt.page_shift)] - 1, uint32(i)}
 	t.queue.push(o)
 	if t.noteReached {
 		t.reached.push(o)
@@ -390,7 +383,7 @@ func weakVariables() []region {
 		{uintptr(unsafe.Pointer(&handles)), unsafe.Sizeof(handles)},
 	}
 	if rt.reflect_offs != nil {
-		weak = append(weak, region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word})
+		weak = append(weak, region{uintptr(rt.reflect_offs), uintptr(max(rt.reflect_offs_m, rt.reflect_offs_minv)) + word})
 	}
 	if rt.module_to_typelinks != nil {
 		weak = append(weak, region{uintptr(rt.module_to_typelinks), word})
@@ -615,7 +608,7 @@ func (t *tracer) drain() (user holder, found bool) {
 // lookThrough follows the pointers of an object; it returns one that leads into what goes.
 func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 	// Code is no pointer to the collector, nor is the type in front.
-	hasType := !s.noscan && s.size > headerMin
+	hasType := !s.noscan && rt.header_min >= 0 && s.size > uintptr(rt.header_min)
 	for k := uintptr(0); k == 0 || hasType && k == 1; k++ {
 		w := load(s.base + i*s.size + k*word)
 		t.noteKept(w)
