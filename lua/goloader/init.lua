@@ -292,8 +292,9 @@ function Module:set_string(name, value)
   return true
 end
 
---- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes os.Args.
---- Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as natively.
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes
+--- os.Args. Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as
+--- natively.
 ---@param args string[]
 ---@return nil
 ---@return goloader.Error err
@@ -742,14 +743,15 @@ function Host:ship(paths, out, options)
     objects, why = compile(self, "ship", paths, options)
     if not objects then return nil, why end
   end
-  local settings, strings = build.debug_settings(paths), {}
+  local settings, strings = "", {}
+  if objects.name == "main" then settings = build.default_godebug(self:toolchain(), paths, options) end
   for name, value in pairs(options.strings or {}) do
     if not name:find "%s" then strings[#strings + 1] = { name, value } end -- no variable has such a name
   end
   table.sort(strings, function(a, b) return a[1] < b[1] end)
   local ok, err = with_wants(self, {
     ndeps = #objects.files - 1, twice = options.private and "other" or "refuse",
-    godebug = settings[1] and table.concat(settings, ","), strings = strings,
+    godebug = settings ~= "" and settings or nil, strings = strings,
   }, function(ship_options) return self.core:ship(objects.files, out, ship_options) end)
   objects:remove()
   if not ok then return fail(err) end
@@ -957,7 +959,7 @@ end
 ---@field host { id: string, name: string }  the host it was made for, as host:info().id
 ---@field hash string  BLAKE2b-256 of its content
 ---@field size integer  bytes of the file
----@field godebug string|nil  settings of a program's //go:debug lines
+---@field godebug string|nil  what a program brings as its settings for GODEBUG
 ---@field strings table<string, string>  what -ldflags=-X gives to variables
 ---@field packages goloader.ShippedPackage[]
 ---@field libraries { role: "own"|"shared", size: integer, packages: string[] }[]  their parts in C, linked
