@@ -152,8 +152,10 @@ bench: deps
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
 
 CALLS ?= 1e9
+CYCLES ?= 20000
 soak: deps
 	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/cycles.lua $(CYCLES)
 	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
 
 conformance: deps
@@ -177,8 +179,14 @@ build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/
 	@mkdir -p $(@D)
 	clang $(filter-out $(LTO),$(GL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
 
-build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
-	@mkdir -p $@/object $@/desc $@/gom $@/prove
+# The linker, with a host and C parts that the test makes up.
+LINKED := $(filter-out src/link/clib%,$(wildcard src/link/*.c))
+
+build/fuzz/link_fuzz: FUZZED += $(LINKED)
+build/fuzz/link_fuzz: $(LINKED)
+
+build/fuzz/seeds: spec/fuzz/seed.go $(wildcard spec/fuzz/link/*) $(HOST_FILES) | core
+	@mkdir -p $@/object $@/desc $@/gom $@/prove $@/link
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/seed.a -linkobj $@/object/seed.o $<
 	$(GOROOT_DIR)/bin/go tool compile -p seed -o $@/object/whole.a $<
 	cd spec/testdata/cgo && CGO_CFLAGS=-O1 $(GOROOT_DIR)/bin/go build -buildmode=archive -o $(abspath $@)/object/cgo.a ./counter
@@ -188,6 +196,7 @@ build/fuzz/seeds: spec/fuzz/seed.go $(HOST_FILES) | core
 	objcopy -O binary --only-section=.text $(HOST_DIR)/libgoloader_host.so $@/text
 	head -c 600000 $@/text | split -b 1500 - $@/prove/code
 	rm $@/text
+	GO=$(GOROOT_DIR) spec/fuzz/link/seeds $@/link
 	touch $@
 
 fuzz: deps
@@ -219,6 +228,8 @@ install: rock
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
+	rm -rf $(DESTDIR)$(LIBDIR)/goloader/host/$(notdir $(HOST)).archives
+	cp -r --no-preserve=mode $(HOST).archives $(DESTDIR)$(LIBDIR)/goloader/host
 	install -m 755 $(HOST_TOOLS) $(DESTDIR)$(LIBDIR)/goloader/host/tools
 	cd src/host && find . -type f ! -name '*_test.go' ! -name '*.mk' \
 		-exec install -D -m 644 {} $(abspath $(DESTDIR)$(LIBDIR))/goloader/host/src/{} \;

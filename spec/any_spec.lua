@@ -112,7 +112,7 @@ end)
 describe("a module that registers something of its own with the process", function()
   local function stays(name, registry)
     local module = build("registries/" .. name)
-    local unloaded, err = module:unload()
+    local unloaded, _, err = module:unload()
     assert.is_nil(unloaded)
     assert.equal("busy", err.code)
     local because = "module example.com/registries/%s can't be unloaded: variable %s"
@@ -148,7 +148,7 @@ describe("a module that registers something of its own with the process", functi
     local finalizers = build "registries/finalizers"
     finalizers.Waste(50)
     finalizers.Keep()
-    local unloaded, err = finalizers:unload()
+    local unloaded, _, err = finalizers:unload()
     assert.is_nil(unloaded)
     assert.matches("a finalizer or cleanup refers to example.com/registries/finalizers.made", err.message, 1, true)
     finalizers.Drop()
@@ -170,7 +170,7 @@ describe("a shared package that remembers types for ever", function()
       asked = asked + 1
       assert.equal(asked, module.Asked())
       assert.equal(i, module.All()) -- looks at the types of all that have gone
-      local unloaded, err = module:unload()
+      local unloaded, _, err = module:unload()
       assert.is_nil(unloaded)
       assert.matches("variable example.com/names.known refers to type:", err.message, 1, true)
       assert(module:unload { prove = "code" })

@@ -118,7 +118,7 @@ describe("a module with parts in C", function()
   it("stays while a goroutine is in its C code", function()
     local module = assert(host:build(source))
     module.Wait()
-    local ok, err = module:unload()
+    local ok, _, err = module:unload()
     assert.is_nil(ok)
     assert.equal("busy", err.code)
     assert.matches("parts%._Cfunc_wait_here", err.message)
@@ -272,14 +272,14 @@ describe("C parts that can't be linked", function()
   end
 
   it("are the C linker's message", function()
-    local module, err = broken "#cgo LDFLAGS: -lnothing_of_this_name\nvoid f(void) {}"
+    local module, _, err = broken "#cgo LDFLAGS: -lnothing_of_this_name\nvoid f(void) {}"
     assert.is_nil(module)
     assert.equal("compile", err.code)
     assert.matches("nothing_of_this_name", err.message)
   end)
 
   it("name the symbol that nobody defines", function()
-    local module, err = broken "extern void g(void);\nstatic void f(void) { g(); }"
+    local module, _, err = broken "extern void g(void);\nstatic void f(void) { g(); }"
     assert.is_nil(module)
     assert.matches("undefined symbol: g", err.message)
   end)
@@ -296,7 +296,7 @@ describe("C parts that can't be linked", function()
     for i, file in ipairs(built.files) do files[i] = ("%q"):format(file.file) end
     local status, out = support.lua(([[
       local host = assert(require "goloader".host())
-      local module, err = host:load { %s }
+      local module, _, err = host:load { %s }
       print(module, err.code, err.message)
     ]]):format(table.concat(files, ", ")), "CC=/no/such/cc CXX=/no/such/cxx")
     assert.equal(0, status)

@@ -198,8 +198,8 @@ func main() { fmt.Println("main") }
 
   it("runs several objects, the last of which is the program", function()
     local types = support.compile("package types\n\ntype Point struct{ X, Y int }\n", "test/types")
-    local std = support.read(select(2, assert(support.tools():std_archives {})))
-    local importcfg = support.write("importcfg", std .. "\npackagefile test/types=" .. types .. "\n")
+    local std = support.read(support.importcfg())
+    local importcfg = support.write("importcfg_types", std .. "\npackagefile test/types=" .. types .. "\n")
     local main = support.compile([[
 package main
 

@@ -25,7 +25,7 @@ local function libraries()
 end
 
 local function refused(module, pattern, options)
-  local ok, err = module:unload(options)
+  local ok, _, err = module:unload(options)
   assert.is_nil(ok)
   assert.matches(pattern, tostring(err))
   assert.is_true(module:is_loaded())

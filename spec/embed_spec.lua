@@ -64,9 +64,9 @@ for way, build in pairs {
     it("is found by goloader.host()", function()
       local status, out, errors = run(program, "", script("finds", [[
         print(goloader.host_path(), host:info().path, goloader.host { path = goloader.host_path() } == host)
-        print(goloader.host { path = "/some/other.so" })
+        print((select(2, goloader.host { path = "/some/other.so" })))
       ]]))
-      assert.equal(("%s\t%s\ttrue\nnil\tthis process has a host already, %s: a process can have one Go runtime\n")
+      assert.equal(("%s\t%s\ttrue\nthis process has a host already, %s: a process can have one Go runtime\n")
         :format(program, program, program) .. "all files have run\n", out, errors)
       assert.equal(7, status)
     end)
@@ -94,7 +94,7 @@ for way, build in pairs {
           local inner = assert(host:build(dir .. "/inner"))
           local work = inner.Work(3)
           assert(inner:unload())
-          local unloaded, why = outer:unload()
+          local unloaded, _, why = outer:unload()
           assert(not unloaded and why.code == "busy")
           reasons[#reasons + 1] = why.message
           collectgarbage()

@@ -272,7 +272,7 @@ describe(private and "as part of a module" or "shared by all modules", function(
       for _ = 1, (stressed or keeper) and 1 or 3 do
         local module = assert(support.host():build(examples .. "/" .. name, { private = private }))
         tests[name](module)
-        local unloaded, err = module:unload()
+        local unloaded, _, err = module:unload()
         if keeper then
           assert.is_nil(unloaded)
           assert.equal("busy", err.code)

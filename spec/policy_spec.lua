@@ -102,7 +102,7 @@ local through_inner = "the policy refuses the import of os/exec (%s): "
 describe("a policy of one build", function()
   it("judges what third-party packages import, and names the way there", function()
     local dir = write_module()
-    local module, err = host:build(dir, { imports = { deny = { "os/exec" } } })
+    local module, _, err = host:build(dir, { imports = { deny = { "os/exec" } } })
     refused(module, err, "os/exec", through_inner:format 'deny "os/exec"')
     assert.same({ "example.com/guarded", "example.com/guarded/inner", "example.com/helper", "os/exec" }, err.chain)
   end)
@@ -112,7 +112,7 @@ describe("a policy of one build", function()
     assert(assert(host:build(dir)):unload())
     for _, options in ipairs { {}, { private = true } } do
       options.imports = { deny = { "os/..." } }
-      local module, err = host:build(dir, options)
+      local module, _, err = host:build(dir, options)
       refused(module, err, "os/exec", through_inner:format 'deny "os/..."')
       options.imports = nil
       assert(assert(host:build(dir, options)):unload())
@@ -121,7 +121,7 @@ describe("a policy of one build", function()
 
   it("asks about third-party packages, but not about the module's own", function()
     local dir = write_module()
-    local module, err = host:build(dir, { imports = { allow = { "std" } } })
+    local module, _, err = host:build(dir, { imports = { allow = { "std" } } })
     refused(module, err, "example.com/helper",
       "the policy refuses the import of example.com/helper (no pattern allows it): "
       .. "example.com/guarded imports example.com/guarded/inner imports example.com/helper")
@@ -133,7 +133,7 @@ describe("a policy of one build", function()
   it("judges plain packages, and sees unsafe", function()
     local dir = write_module() .. "/plain"
     for _, paths in ipairs { dir, dir .. "/plain.go" } do
-      local module, err = host:build(paths, { imports = { deny = { "unsafe" } } })
+      local module, _, err = host:build(paths, { imports = { deny = { "unsafe" } } })
       assert.is_nil(module)
       assert.equal("policy", err.code)
       assert.matches("unsafe %(deny \"unsafe\"%): %S+ imports unsafe$", err.message)
@@ -151,20 +151,20 @@ describe("a policy of one build", function()
   it("judges parts in C", function()
     local dir = support.write("inc/inc.go", 'package inc\n\nimport "C"\n\nfunc F() int { return 1 }\n'):match "^(.*)/"
     support.write("inc/go.mod", "module example.com/inc\n\ngo 1.21\n")
-    local module, err = host:build(dir, { imports = { deny = { "C" } } })
+    local module, _, err = host:build(dir, { imports = { deny = { "C" } } })
     refused(module, err, "C", 'the policy refuses the import of C (deny "C"): example.com/inc imports C')
   end)
 
   it("can be a function, which is told who imports what and may say why not", function()
     local dir = write_module()
     local asked = {}
-    local module, err = host:build(dir, { imports = function(path, importer)
+    local module, _, err = host:build(dir, { imports = function(path, importer)
       asked[#asked + 1] = importer .. " " .. path
       return path ~= "os/exec", "no processes"
     end })
     refused(module, err, "os/exec", through_inner:format "no processes")
     assert.same({ "example.com/guarded/inner example.com/helper", "example.com/helper os/exec" }, asked)
-    module, err = host:build(dir, { imports = function() return false end })
+    module, _, err = host:build(dir, { imports = function() return false end })
     refused(module, err, "example.com/helper", "the policy refuses the import of example.com/helper: "
       .. "example.com/guarded imports example.com/guarded/inner imports example.com/helper")
   end)
@@ -173,9 +173,9 @@ describe("a policy of one build", function()
     local dir = write_module()
     support.write("guarded/inner/inner.go",
       'package inner\n\nimport "example.com/helper"\n\nfunc In() int { return helper.Help() }\n')
-    local module, err = host:build(dir, { imports = { deny = { "os/exec" } } })
+    local module, _, err = host:build(dir, { imports = { deny = { "os/exec" } } })
     refused(module, err, "os/exec", through_inner:format 'deny "os/exec"')
-    module, err = host:build(dir)
+    module, _, err = host:build(dir)
     assert.is_nil(module)
     assert.equal("compile", err.code)
   end)
@@ -187,10 +187,10 @@ describe("a policy of the host", function()
   it("holds for all builds, with that of the build on top", function()
     local dir = write_module()
     host:policy { deny = { "os/exec" } }
-    local module, err = host:build(dir, { imports = { allow = { "..." } } })
+    local module, _, err = host:build(dir, { imports = { allow = { "..." } } })
     refused(module, err, "os/exec", through_inner:format 'deny "os/exec"')
     host:policy { deny = { "net" } }
-    module, err = host:build(dir, { imports = { deny = { "os/exec" } } })
+    module, _, err = host:build(dir, { imports = { deny = { "os/exec" } } })
     refused(module, err, "os/exec", through_inner:format 'deny "os/exec"')
     assert(assert(host:build(dir)):unload())
     host:policy(nil)
@@ -202,18 +202,19 @@ describe("a policy of the host", function()
     local objects = assert(assert(build.start(support.tools(), dir)):wait())
     for path, archive in pairs(objects.archives) do assert(host:add_archive(path, archive.file, archive.version)) end
     host:policy { deny = { "os/exec" } }
-    local module, err = host:load(objects.files, { ndeps = #objects.files - 1 })
+    local module, _, err = host:load(objects.files, { ndeps = #objects.files - 1 })
     assert.is_nil(module)
     assert.equal("policy", err.code)
     assert.matches("example.com/guarded/inner imports example.com/helper imports os/exec$", err.message)
     host:policy { deny = { "example.com/..." } }
-    module, err = host:load(objects.files, { ndeps = #objects.files - 1 })
+    module, _, err = host:load(objects.files, { ndeps = #objects.files - 1 })
     assert.is_nil(module)
     assert.matches("example.com/guarded/inner imports example.com/helper$", err.message)
     host:policy { allow = { "std" } }
-    module, err = host:load(support.compile("spec/testdata/shop/shop.go", "shop"), { imports = { deny = { "sort" } } })
+    local shop = support.compile("spec/testdata/shop/shop.go", "shop")
+    module, _, err = host:load(shop, { imports = { deny = { "sort" } } })
     refused(module, err, "sort", 'the policy refuses the import of sort (deny "sort"): shop imports sort')
-    assert(assert(host:load(support.compile("spec/testdata/shop/shop.go", "shop"))):unload())
+    assert(assert(host:load(shop)):unload())
   end)
 
   it("holds for shipped modules", function()
@@ -221,13 +222,13 @@ describe("a policy of the host", function()
     local file = support.tmpdir() .. "/guarded.gom"
     assert(host:ship(dir, file))
     host:policy { deny = { "os/exec" } }
-    local module, err = host:load(file)
+    local module, _, err = host:load(file)
     refused(module, err, "os/exec", 'the policy refuses the import of os/exec (deny "os/exec"): '
       .. "example.com/guarded/inner imports example.com/helper imports os/exec")
-    module, err = host:ship(dir, file)
+    module, _, err = host:ship(dir, file)
     refused(module, err, "os/exec", through_inner:format 'deny "os/exec"')
     host:policy { allow = { "std" } }
-    module, err = host:load(file)
+    module, _, err = host:load(file)
     refused(module, err, "example.com/helper", "the policy refuses the import of example.com/helper "
       .. "(no pattern allows it): example.com/guarded/inner imports example.com/helper")
     host:policy { allow = { "std", "example.com/helper" } }

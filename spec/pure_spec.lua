@@ -465,7 +465,7 @@ describe("an explanation", function()
   end)
 
   it("is refused of what is not there", function()
-    local explanation, err = pure:explain "Nobody"
+    local explanation, _, err = pure:explain "Nobody"
     assert.is_nil(explanation)
     assert.equal("the module has no function Nobody", err.message)
   end)

@@ -48,7 +48,7 @@ local function fake_module(exports, unload)
     self.unloads = self.unloads + 1
     if unload then
       local ok, err = unload()
-      if not ok then return nil, err end
+      if not ok then return nil, err.message, err end
     end
     self.gone = true
     return true
@@ -64,7 +64,7 @@ local function fake_host(...)
     self.builds[#self.builds + 1] = { path = path, options = options }
     if options.pause then options.pause() end
     local made = table.remove(self.next, 1)
-    if type(made) == "string" then return nil, { message = made } end
+    if type(made) == "string" then return nil, made, { code = "compile", message = made } end
     return made
   end
   function host:load(path)
@@ -597,7 +597,7 @@ describe("a router", function()
         local old, bad = fake_module { F = page "one" }, fake_module { F = page "two", Bad = 1 }
         local app, edit = setup(('m = module { "SOURCE", ready = %s }; get "/" { m.F }'):format(ready), old, bad)
         local _, failed = edit()
-        assert.equal("no catalogue", failed[app.slots[1]])
+        assert.equal("no catalogue", tostring(failed[app.slots[1]]))
         assert.equal("one", app:handle("/").body)
         assert.is_true(bad.gone)
         assert.is_nil(old.gone)
@@ -615,7 +615,7 @@ describe("a router", function()
         local swapped = edit()
         assert.equal(0, swapped)
         assert.equal("kept", changes[2].what)
-        assert.truthy(changes[2].err:find("GET /: ", 1, true), changes[2].err)
+        assert.truthy(changes[2].err.message:find("GET /: ", 1, true), changes[2].err.message)
         assert.equal("one", app:handle("/").body)
         assert.is_true(bad.gone)
       end

@@ -299,7 +299,7 @@ describe("shipped modules that share a third-party package", function()
     local output = alone([[
       local host = assert(require "goloader".host())
       assert(assert(host:load "GOM1").Put "one")
-      local _, err = host:load "GOM2"
+      local _, _, err = host:load "GOM2"
       print(err.code, err)
     ]], path_of "first.gom", path_of "other.gom")
     assert.matches("^mismatch\t[^\n]*third@v1%.0%.1[^\n]*third@v1%.0%.0", output)
@@ -458,7 +458,7 @@ describe("misuse", function()
   end)
 
   it("of places that can't be written is an error, and leaves nothing behind", function()
-    local manifest, err = support.host():ship("spec/testdata/shop/shop.go", path_of "nowhere/x.gom")
+    local manifest, _, err = support.host():ship("spec/testdata/shop/shop.go", path_of "nowhere/x.gom")
     assert.is_nil(manifest)
     assert.equal("io", err.code)
     assert.matches("nowhere/x%.gom: No such file or directory", err.message)
@@ -478,7 +478,7 @@ describe("a file that is not as it was written", function()
   end
 
   local function refuses(file, code, pattern)
-    local module, err = support.host():load(file)
+    local module, _, err = support.host():load(file)
     assert.is_nil(module)
     assert.equal(code, err.code)
     assert.matches(pattern, err.message)
@@ -501,7 +501,7 @@ describe("a file that is not as it was written", function()
   it("is told by any byte", function()
     for i = 1, #text, math.floor(#text / 60) do
       local flipped = text:sub(1, i - 1) .. string.char((text:byte(i) + 1) % 256) .. text:sub(i + 1)
-      local module, err = support.host():load(support.write("flipped.gom", flipped))
+      local module, _, err = support.host():load(support.write("flipped.gom", flipped))
       assert.is_nil(module)
       assert.truthy(err.code == "format" or err.code == "mismatch", err.message)
     end
@@ -542,7 +542,7 @@ describe("a file that is not as it was written", function()
   end)
 
   it("is no object to the other readers", function()
-    local manifest, err = goloader.manifest(support.compile("spec/testdata/shop/shop.go", "shop"))
+    local manifest, _, err = goloader.manifest(support.compile("spec/testdata/shop/shop.go", "shop"))
     assert.is_nil(manifest)
     assert.equal("format", err.code)
     assert.matches('is no shipped module: it doesn\'t start with "goloader module "', err.message)

@@ -48,6 +48,11 @@ end
 
 support.read = toolchain.read_file
 
+--- The list of the standard library's archives, for the compiler.
+function support.importcfg(tools)
+  return support.write("importcfg", toolchain.importcfg(assert((tools or support.tools()):std_archives {})))
+end
+
 --- Compiles one Go file as `go tool compile` does and returns the object's path. `flags` go before the file.
 function support.compile(source, name, flags, tools)
   tools = tools or support.tools()
@@ -55,7 +60,7 @@ function support.compile(source, name, flags, tools)
   local object = os.tmpname()
   os.remove(object)
   object = support.tmpdir() .. "/" .. object:match "[^/]*$" .. ".o"
-  local args = { "-o", object, "-p", name or "main", "-importcfg", select(2, assert(tools:std_archives {})) }
+  local args = { "-o", object, "-p", name or "main", "-importcfg", support.importcfg(tools) }
   for _, flag in ipairs(flags or {}) do args[#args + 1] = flag end
   args[#args + 1] = file
   local ok, output = assert(tools:start_tool("compile", args)):wait()

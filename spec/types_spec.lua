@@ -77,7 +77,7 @@ describe("several packages as one module", function()
   it("are refused when one path comes twice", function()
     local a = support.compile("package twice\nfunc A() int { return 1 }\n", "twice")
     local b = support.compile("package twice\nfunc B() int { return 2 }\n", "twice")
-    local module, err = support.host():load { a, b }
+    local module, _, err = support.host():load { a, b }
     assert.is_nil(module)
     assert.equal("duplicate", err.code)
     assert.matches("twice", err.message)

@@ -64,7 +64,7 @@ local function compile(name)
 end
 
 local function refused(module, ...)
-  local ok, err = module:unload()
+  local ok, _, err = module:unload()
   assert.is_nil(ok)
   assert.equal("busy", err.code)
   for _, part in ipairs { ... } do assert.matches(part, err.message) end
@@ -213,7 +213,7 @@ describe("a new version of a used module", function()
     os.execute(("cp -r %s %s"):format(source, dir))
     local text = support.read(dir .. "/base/base.go")
     support.write("changed/base/base.go", (text:gsub("type Sink struct{ n int }", "type Sink struct{ m, n int }")))
-    local side, err = host:build(dir .. "/side", { uses = { base } })
+    local side, _, err = host:build(dir .. "/side", { uses = { base } })
     assert.is_nil(side)
     assert.equal("mismatch", err.code)
     assert.matches("is another version of package example.com/uses/base than the module to use has", err.message)
@@ -226,7 +226,7 @@ describe("an init function that panics in a module that uses another", function(
   it("fails the load, and the other is as it was", function()
     local base = load "base"
     local before = host:stats().modules
-    local broken, err = host:build(source .. "broken", { uses = { base } })
+    local broken, _, err = host:build(source .. "broken", { uses = { base } })
     assert.is_nil(broken)
     assert.equal("panic", err.code)
     assert.matches("no way to go on", err.message)
@@ -280,7 +280,7 @@ describe("modules to use that can't be", function()
   it("are named when they were unloaded", function()
     local base = load "base"
     assert(base:unload())
-    local mid, err = host:build(source .. "mid", { uses = { base } })
+    local mid, _, err = host:build(source .. "mid", { uses = { base } })
     assert.is_nil(mid)
     assert.equal("closed", err.code)
     assert.matches("uses/base, which is to be used, was unloaded", err.message)
@@ -293,7 +293,7 @@ describe("modules to use that can't be", function()
 
   it("are refused when the package itself is theirs", function()
     local base = load "base"
-    local again, err = host:build(source .. "base", { uses = { base } })
+    local again, _, err = host:build(source .. "base", { uses = { base } })
     assert.is_nil(again)
     assert.equal("duplicate", err.code)
     assert.matches("is package example.com/uses/base, which a module has that it is to use", err.message)

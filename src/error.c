@@ -31,7 +31,8 @@ const char *gl_code_name(enum gl_code code)
 	case GL_OK: return "ok";
 	case GL_EIO: return "io";
 	case GL_EFORMAT: return "format";
-	case GL_EMISMATCH: return "mismatch";
+	case GL_EMISMATCH:
+	case GL_EVERSION: return "mismatch"; /* of which err.other_version tells the second */
 	case GL_EMISSING: return "missing";
 	case GL_ECGO: return "cgo";
 	case GL_EDUPLICATE: return "duplicate";

@@ -10,6 +10,7 @@ enum gl_code {
 	GL_EIO,          /* a file could not be opened, read or mapped */
 	GL_EFORMAT,      /* a file is not what it claims to be: truncated, corrupt, foreign */
 	GL_EMISMATCH,    /* a file is well formed, but made for another Go, processor or set of flags */
+	GL_EVERSION,     /* the process has another version of a package, which the module shares */
 	GL_EMISSING,     /* symbols that nobody defines; the message names them and who needs them */
 	GL_ECGO,         /* packages have parts in C that nobody has linked yet */
 	GL_EDUPLICATE,   /* two objects of one module define the same symbol or package */

@@ -9,9 +9,9 @@ local site, version
 
 -- Called by the program at the start, and for POST /-/reload.
 function reload(dir) -- luacheck: globals reload
-  local successor, err = host:build(dir)
-  if not successor and not site then error(err) end
-  if not successor then return "kept version " .. version .. ": " .. err end
+  local successor, message = host:build(dir)
+  if not successor and not site then error(message) end
+  if not successor then return "kept version " .. version .. ": " .. message end
   successor.Open()
   local unloaded, why = true, nil
   if site then unloaded, why = site:unload() end

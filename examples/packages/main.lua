@@ -107,7 +107,7 @@ for _, show in ipairs(shows) do
   local stats = module:stats()
   say("", "%s: %s in the module, %s that others share", package, kilobytes(stats.text),
     kilobytes(stats.resident_bytes))
-  local gone, err = module:unload() -- what a package remembers of its users keeps them
+  local gone, _, err = module:unload() -- what a package remembers of its users keeps them
   if not gone and err.code ~= "busy" then die(err) end
   say("", gone and "unloaded" or "stays: %s", err and err.message:match "can't be unloaded: (.*)")
 end

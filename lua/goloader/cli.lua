@@ -34,6 +34,7 @@ local function start_build(goloader, paths, options)
   tools, err = require "goloader.building.toolchain".find(path)
   if not tools then return nil, err end
   options.private = true
+  options.notice = function() end -- as go run compiles the standard library, without a word
   return require "goloader.building.build".start(tools, paths, options)
 end
 

@@ -8,6 +8,7 @@
 -- here.
 
 local core = require "goloader.core"
+local errors = require "goloader.errors"
 
 local clock = core.clock
 local create, resume, running, status, yield =
@@ -16,8 +17,6 @@ local is_yieldable = coroutine.isyieldable or function() return true end -- Lua 
 
 ---@class goloader.Job
 ---@field done fun(self: goloader.Job): boolean
----@field cancel fun(self: goloader.Job): true|nil, goloader.Error|nil  cancels the context.Context that the function
----  was given
 ---@field package results fun(self: goloader.Job): ...
 ---@field package watch fun(self: goloader.Job): userdata
 local Job = core.job_class
@@ -42,17 +41,15 @@ function jobs.check_timeout(timeout, method, level)
 end
 
 local host -- the userdata of the process's host
-local fail -- makes nil and an error of a table
 local spawned = setmetatable({}, { __mode = "k" })
 local waiting = {} -- by the key of a watched job: who waits, in turn
 local timers = {} -- a heap of waits with a deadline, the earliest first
 local nover = 0 -- waits that are over and in the heap still, at most
 
---- Tells where jobs come from, and how errors are returned.
+--- Tells where jobs come from.
 ---@param started userdata
----@param fail_with fun(err: table): nil, goloader.Error
-function jobs.set_host(started, fail_with)
-  host, fail = started, fail_with
+function jobs.set_host(started)
+  host = started
 end
 
 -- ---- deadlines ----------------------------------------------------------------------------------------------------
@@ -117,8 +114,8 @@ local function add_wait(job, wait)
   if list then list[#list + 1] = wait else waiting[key] = { wait } end
 end
 
--- Lets the one who waits go on. What fails in him is the first of `errors`.
-local function go_on(wait, errors)
+-- Lets the one who waits go on. What fails in him is the first of `raised`.
+local function go_on(wait, raised)
   if wait.over then return end
   wait.over = true
   local ok, err
@@ -129,29 +126,29 @@ local function go_on(wait, errors)
   else
     return
   end
-  if not ok then errors[#errors + 1] = { err } end
+  if not ok then raised[#raised + 1] = { err } end
 end
 
 -- Lets those go on whose jobs are done or whose time is over.
 local function go_on_all()
-  local errors = {}
+  local raised = {}
   local key = host:jobs_ready()
   while key do
     local list = waiting[key]
     waiting[key] = nil
-    for i = 1, list and #list or 0 do go_on(list[i], errors) end
+    for i = 1, list and #list or 0 do go_on(list[i], raised) end
     key = host:jobs_ready()
   end
   local deadline = next_deadline()
   if deadline then
     local now = clock()
     while deadline and deadline <= now do
-      go_on(pop_timer(), errors)
+      go_on(pop_timer(), raised)
       deadline = next_deadline()
     end
     set_timer()
   end
-  if errors[1] then error(errors[1][1], 0) end
+  if raised[1] then error(raised[1][1], 0) end
 end
 
 --- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
@@ -183,7 +180,7 @@ end
 ---@return goloader.Error|nil err
 function jobs.fd()
   local fd, err = host:jobs_fd()
-  if not fd then return fail(err) end
+  if not fd then return nil, err end
   set_timer()
   return fd
 end
@@ -204,7 +201,7 @@ end
 
 local function timed_out(job)
   local name = tostring(job):match ": (%S+)"
-  return fail { code = "timeout", message = name .. " has not finished in time" }
+  return nil, errors.object { code = "timeout", message = name .. " has not finished in time" }
 end
 
 -- Yields till the job is done; others may resume the coroutine too.
@@ -233,7 +230,19 @@ local function wait_blocking(job, deadline)
   return true
 end
 
---- What the function gave, as a direct call would have given it: its results, nil and an error, or an error raised.
+local cancel = Job.cancel
+
+--- Cancels the context.Context that the function was given.
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err  code "unsupported": it was given none
+function Job:cancel()
+  check(self, "cancel")
+  return errors.returned(cancel(self))
+end
+
+--- What the function gave, as a direct call would have given it: its results, nil and an error, or an error raised. The
+--- error is an object as those of calls are, and so is that of a wait whose time is over.
 ---@param timeout number|nil  seconds; after them nil, and an error with the code "timeout"
 ---@return any ...
 function Job:wait(timeout)

@@ -17,6 +17,7 @@
 -- back where the better branch leads nowhere, so the order of declarations never matters.
 
 local cache = require "goloader.routes.cache"
+local errors = require "goloader.errors"
 local slots = require "goloader.routes.slot"
 local watch = require "goloader.routes.watch"
 
@@ -42,6 +43,7 @@ local unpack = rawget(table, "unpack") or unpack
 ---@field cached? true it came from the route's cache
 ---@field err? any why it is not what the visitor wanted
 
+---A body, a status and headers; or nil and an error, as Go functions and the loader's return it
 ---@alias goloader.Handler fun(req: goloader.Request): any, any, table?
 
 ---@class goloader.RouteSpec
@@ -538,7 +540,8 @@ function Router:handle(request)
   elseif type(first) == "table" then
     res = first
   elseif not first and body == nil and status ~= nil and type(status) ~= "number" then
-    res = fail(self, route, req, status)
+    -- nil and an error, as Go functions return it; or nil, a message and the error, as the loader's functions do
+    res = fail(self, route, req, errors.is_object(headers) and headers or status)
   else
     local kind = not first and route.spec.type or nil
     local made
@@ -636,7 +639,8 @@ end
 ---Declares a module: compiles and loads it, and from then on stands for its version of the moment.
 ---@param spec string|goloader.ModuleSpec
 ---@return goloader.Slot? slot
----@return any err
+---@return string? message
+---@return goloader.Error? err
 function Router:module(spec)
   if type(spec) == "string" then spec = { spec } end
   if type(spec) ~= "table" or type(spec[1]) ~= "string" then
@@ -670,7 +674,7 @@ function Router:module(spec)
       for _, route in ipairs(owner.routes) do
         if route.slot == slot then
           local plan, why = plan_call(route, version)
-          if not plan then return nil, why end
+          if not plan then return nil, { code = "mismatch", message = why } end
           plans[route] = plan
         end
       end
@@ -683,7 +687,7 @@ function Router:module(spec)
       end
     end,
   }
-  if not slot then return nil, err end
+  if not slot then return errors.fail(err) end
   slot.path, slot.watched = path, watched
   table.insert(self.slots, slot)
   return slot
@@ -692,7 +696,8 @@ end
 ---Runs a routes file. When it fails, nothing of it stays.
 ---@param file string
 ---@return true? ok
----@return any err
+---@return string? message
+---@return goloader.Error? err
 function Router:load(file)
   local draft = setmetatable({
     owner = self,
@@ -717,7 +722,7 @@ function Router:load(file)
       return function(spec) return draft:route(method, pattern, spec) end
     end,
     module = function(spec)
-      local slot, err = draft:module(spec)
+      local slot, _, err = draft:module(spec)
       return slot or error(err, 0)
     end,
     before = function(filter)
@@ -737,12 +742,12 @@ function Router:load(file)
   setmetatable(names, { __index = _G })
 
   local chunk, err = loadfile(file, "t", names)
-  if not chunk then return nil, err end
+  if not chunk then return errors.fail(err) end
   if setfenv then setfenv(chunk, names) end
   local ok, failure = pcall(chunk)
   if not ok then
     for i = #self.slots + 1, #draft.slots do draft.slots[i]:close() end
-    return nil, failure
+    return errors.fail(failure)
   end
   self.tree, self.routes, self.slots, self.filters = draft.tree, draft.routes, draft.slots, draft.filters
   self.error_handler = draft.error_handler
@@ -752,12 +757,12 @@ end
 ---Looks after the modules: those whose files changed are loaded anew, and old versions that are free are unloaded.
 ---@param pause? fun() called again and again while the compiler works, to let requests go on; it may yield
 ---@return integer swapped how many modules have a new version
----@return table<goloader.Slot, any> failed why others kept their old one
+---@return table<goloader.Slot, goloader.Error> failed why others kept their old one
 function Router:poll(pause)
   local swapped, failed = 0, {}
   for _, slot in ipairs(self.slots) do
     if slot.version and not slot.loading and slot.watched:changed() then
-      local ok, err = slot:reload(pause)
+      local ok, _, err = slot:reload(pause)
       if ok then swapped = swapped + 1 else failed[slot] = err end
     end
     slot:tidy()

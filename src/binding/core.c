@@ -45,6 +45,14 @@ static int set_error_metatable(lua_State *L)
 	return 0;
 }
 
+/* core.use_signal_stacks(): to be called when a signal handler has been installed */
+static int use_signal_stacks(lua_State *L)
+{
+	(void)L;
+	gl_signals_use_stacks();
+	return 0;
+}
+
 /* core.hash(string, …) -> BLAKE2b over the strings and their lengths, in hexadecimal */
 static int hash(lua_State *L)
 {
@@ -77,6 +85,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "imports", binding_imports },
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
+		{ "use_signal_stacks", use_signal_stacks },
 		{ "clock", binding_clock },
 		{ "func_class", binding_func_class },
 		{ "set_int64", set_int64 },

@@ -289,6 +289,10 @@ static int fail_wanting(lua_State *L, const struct binding_host *h, const struct
 	if (err->code == GL_ECGO) {
 		set_unlinked(L, h->host);
 	}
+	if (err->code == GL_EVERSION) {
+		lua_pushboolean(L, 1);
+		lua_setfield(L, -2, "other_version");
+	}
 	return 2;
 }
 

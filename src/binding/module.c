@@ -205,16 +205,8 @@ static void free_group_plans(const struct group *group)
 	}
 }
 
-static bool try_to_unload(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
-{
-	gl_caller_flush(m->host->caller);
-	gl_lock();
-	bool unloaded = gl_module_unload(m->mod, how, err) == 0;
-	gl_unlock();
-	return unloaded;
-}
-
-/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true */
+/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or nil, the error, and whether a
+ * handle of Lua's is what holds it */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "code", "all", NULL };
@@ -227,25 +219,19 @@ static int module_unload(lua_State *L)
 	read_group(L, m, 4, &group);
 	how.along = group.along;
 	how.nalong = group.n - 1;
-	if (is_group_busy(&group, &err)) {
+	if (gl_host_check(m->host->host, &err) != 0 || is_group_busy(&group, &err)) {
 		return binding_fail(L, &err);
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_group_plans(&group);
-	bool unloaded = try_to_unload(m, &how, &err);
-	if (!unloaded && how.held_by_handle) {
-		/* Perhaps Lua has no use for it, and has not found that out: a finalizer takes one collection to be
-		 * called, what it was the last to refer to another one. */
-		lua_gc(L, LUA_GCCOLLECT, 0);
-		lua_gc(L, LUA_GCCOLLECT, 0);
-		if (!is_loaded(m)) { /* a finalizer unloaded it; or this is one, of a Lua state that is being closed */
-			raise_unloaded(L, m);
-		}
-		free_group_plans(&group); /* a finalizer may have called its functions */
-		unloaded = try_to_unload(m, &how, &err);
-	}
+	gl_caller_flush(m->host->caller);
+	gl_lock();
+	bool unloaded = gl_module_unload(m->mod, &how, &err) == 0;
+	gl_unlock();
 	if (!unloaded) {
-		return binding_fail(L, &err);
+		binding_fail(L, &err);
+		lua_pushboolean(L, how.held_by_handle);
+		return 3;
 	}
 	gl_handle_forget_classes(L, m->host->caller);
 	for (size_t i = 0; i < group.n; i++) {

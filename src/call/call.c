@@ -46,9 +46,12 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 
 	plan->calls++;
 	caller->calling = L;
-	gl_enter(caller, entry, call);
+	bool was_there = gl_go(caller, entry, call);
 	caller->calling = NULL;
 	plan->calls--;
+	if (!was_there) {
+		gl_caller_check(L, caller);
+	}
 }
 
 /* Pushes what is wrong with an argument, found when it was read. */
@@ -433,9 +436,7 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
 	count_call(plan, 0);
-	plan->calls++;
-	plan->caller->get(&call);
-	plan->calls--;
+	gl_plan_enter(L, plan, &plan->caller->get, &call);
 	plan->counters.bytes_out += out.len * sizeof(*out.p);
 	gl_plan_check_call(L, plan, call.status, &out);
 
@@ -451,7 +452,7 @@ void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
 
-	plan->caller->ref(&call);
+	gl_go_or_raise(L, plan->caller, &plan->caller->ref, &call);
 	gl_plan_check_call(L, plan, call.status, &out);
 	uint64_t id = 0, class = 0;
 	if (out.len == 2) { /* it always is */
@@ -472,9 +473,7 @@ void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
 	count_call(plan, in.len);
-	plan->calls++;
-	plan->caller->set(&call);
-	plan->calls--;
+	gl_plan_enter(L, plan, &plan->caller->set, &call);
 	gl_buffer_give(&plan->caller->in, &in);
 	gl_plan_check_call(L, plan, call.status, &out);
 	gl_buffer_give(&plan->caller->out, &out);

@@ -18,10 +18,15 @@
 struct gl_caller;
 struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
-/* How many handles there are, of all Lua states, those of error tables among them. */
+/* How many handles there are, of all Lua states, those of error tables among them; in a process that forked after the
+ * host was started, none. */
 size_t gl_caller_handles(struct gl_caller *caller);
 /* Tells Go of the handles that Lua has no use for any more. */
 void gl_caller_flush(struct gl_caller *caller);
+
+/* Has all signal handlers of the process run on stacks of their own, as they must where Go runs. To be called when one
+ * may have been installed: a few microseconds. */
+void gl_signals_use_stacks(void);
 
 /* What was done with an export, since its module was loaded or the counters were set to 0. */
 struct gl_counters {

@@ -156,7 +156,7 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_class_request request = { .id = id, .handle = h->id, .out = &out };
-	caller->class_of(&request);
+	gl_go_or_raise(L, caller, &caller->class_of, &request);
 	gl_call_check(L, caller, "handle", request.status, &out);
 	class->plan.handle = request.plan;
 	int failed = read_class(class, out.p);
@@ -278,7 +278,7 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 		free(plan);
 		free(export);
 		free(params);
-		caller->plan_free(request->plan);
+		gl_go_free_plan(caller, request->plan);
 		return NULL;
 	}
 	*export = (struct gl_export){ .name = strndup(request->name, request->len),
@@ -318,8 +318,7 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 
 /* The plan of a method, or of what a function value does; NULL where the class has no such method. */
 static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, struct gl_class *class,
-				    void (*ask)(struct gl_method_request *), const char *name, size_t len,
-				    const char *shown)
+				    const struct gl_entry *ask, const char *name, size_t len, const char *shown)
 {
 	struct gl_caller *caller = class->plan.caller;
 	struct gl_plan *plan = NULL;
@@ -330,14 +329,14 @@ static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, str
 	gl_caller_check(L, caller);
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len, .out = &out };
-	ask(&request);
+	gl_go_or_raise(L, caller, ask, &request);
 	gl_call_check(L, caller, class->name, request.status, &out);
 	if (request.plan != 0) {
 		if (len == 0) {
 			request.name = shown;
 			request.len = strlen(shown);
 		}
-		plan = read_plan(caller, &request, out.p, ask == caller->method);
+		plan = read_plan(caller, &request, out.p, ask == &caller->method);
 		if (plan == NULL) {
 			luaL_error(L, "no memory to call a method of %s", class->name);
 		}
@@ -353,7 +352,7 @@ void gl_handle_copy(lua_State *L, int idx)
 	struct gl_caller *caller = class->plan.caller;
 
 	if (class->copy == NULL) {
-		class->copy = ask_for_plan(L, gl_handle_at(L, idx), class, caller->copy_plan, "", 0, class->name);
+		class->copy = ask_for_plan(L, gl_handle_at(L, idx), class, &caller->copy_plan, "", 0, class->name);
 	}
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_handle_op op = { .op = GL_OP_COPY, .plan = class->copy->handle, .out = &out };
@@ -375,7 +374,7 @@ int gl_handle_call(lua_State *L)
 		return luaL_error(L, "a handle of %s can't be called", class->name);
 	}
 	if (class->call == NULL) {
-		class->call = ask_for_plan(L, h, class, class->plan.caller->method, "", 0, class->name);
+		class->call = ask_for_plan(L, h, class, &class->plan.caller->method, "", 0, class->name);
 	}
 	return gl_plan_call_closure(L, class->call, 2, h->id);
 }
@@ -469,7 +468,7 @@ struct gl_plan *gl_method_plan(lua_State *L, int idx, struct gl_class **class)
 /* Adds a method to the table of members, which is on the top, and pushes it; or nil. */
 static void push_method(lua_State *L, const struct gl_handle *h, struct gl_class *class, const char *name, size_t len)
 {
-	struct gl_plan *plan = ask_for_plan(L, h, class, class->plan.caller->method, name, len, name);
+	struct gl_plan *plan = ask_for_plan(L, h, class, &class->plan.caller->method, name, len, name);
 
 	if (plan == NULL) {
 		lua_pushnil(L);

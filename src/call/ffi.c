@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../abi/abi.h"
 #include "plan.h"
 
 /* A call, with what only C sees of it. */
@@ -17,65 +16,6 @@ static struct ffi *ffi_of(struct gl_ffi_call *call) { return (struct ffi *)call;
 
 static void call_far(struct gl_ffi_call *call);
 static void many_far(struct gl_ffi_call *call);
-
-/* ---- the short way ---------------------------------------------------------------------------------------------- */
-
-void gl_entries_set_up(struct gl_caller *caller)
-{
-	struct gl_host *host = caller->host;
-	const struct gl_abi *abi = gl_host_abi(host);
-	void (*set_up)(struct gl_enter_setup *) = gl_host_export(host, "goloader_enter_setup");
-	struct gl_enter_setup s = {
-		.exitsyscall = gl_find_func(host, "runtime.exitsyscall"),
-		.reentersyscall = gl_find_func(host, "runtime.reentersyscall"),
-		.g_m = gl_abi_field(abi, "runtime.g", "m"),
-		.g_stack = gl_abi_field(abi, "runtime.g", "stack"),
-		.g_sched = gl_abi_field(abi, "runtime.g", "sched"),
-		.g_syscallsp = gl_abi_field(abi, "runtime.g", "syscallsp"),
-		.g_syscallpc = gl_abi_field(abi, "runtime.g", "syscallpc"),
-		.g_syscallbp = gl_abi_field(abi, "runtime.g", "syscallbp"),
-		.g_lockedm = gl_abi_field(abi, "runtime.g", "lockedm"),
-		.m_g0 = gl_abi_field(abi, "runtime.m", "g0"),
-		.m_curg = gl_abi_field(abi, "runtime.m", "curg"),
-		.m_incgo = gl_abi_field(abi, "runtime.m", "incgo"),
-		.m_isextra = gl_abi_field(abi, "runtime.m", "isextra"),
-		.m_is_extra_in_c = gl_abi_field(abi, "runtime.m", "isExtraInC"),
-		.m_ncgo = gl_abi_field(abi, "runtime.m", "ncgo"),
-		.m_locked_int = gl_abi_field(abi, "runtime.m", "lockedInt"),
-		.m_locked_ext = gl_abi_field(abi, "runtime.m", "lockedExt"),
-		.m_lockedg = gl_abi_field(abi, "runtime.m", "lockedg"),
-	};
-	const int32_t needed[] = { s.g_m,       s.g_stack,      s.g_sched,      s.g_syscallsp, s.g_syscallpc,
-				   s.g_lockedm, s.m_g0,         s.m_curg,       s.m_incgo,     s.m_isextra,
-				   s.m_ncgo,    s.m_locked_int, s.m_locked_ext, s.m_lockedg };
-	bool is_known = set_up != NULL && s.exitsyscall != NULL && s.reentersyscall != NULL &&
-			gl_abi_field(abi, "runtime.gobuf", "sp") == 0 && gl_abi_field(abi, "runtime.gobuf", "pc") == 8;
-
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		is_known = is_known && needed[i] >= 0;
-	}
-	if (!is_known) {
-		return;
-	}
-	set_up(&s);
-	caller->enter = s.enter;
-	gl_host_note_forks(host, s.forked);
-	caller->call.near = s.call;
-	caller->call_fast.near = s.call_fast;
-	caller->many.near = s.many;
-	caller->handle.near = s.handle;
-	for (int i = 0; i < GL_FFI_SORTS; i++) {
-		caller->call_ffi[i].near = s.ffi[i];
-	}
-	caller->ffi_many.near = s.ffi_many;
-}
-
-void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg)
-{
-	if (caller->enter == NULL || !caller->enter(arg, entry->near)) {
-		entry->far(arg);
-	}
-}
 
 static int enter_nowhere(void *arg, const void *func)
 {
@@ -95,20 +35,11 @@ void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry)
 	entry->many_far = many_far;
 }
 
-static bool can_enter(const struct gl_ffi_call *call, const struct gl_caller *caller)
-{
-	struct gl_error err;
-
-	return call->fn != NULL && gl_host_check(caller->host, &err) == 0;
-}
-
 static void call_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
 
-	if (can_enter(call, caller)) {
-		caller->call_ffi[0].far(call);
-	} else {
+	if (call->fn == NULL || !gl_go_far(caller, &caller->call_ffi[0], call)) {
 		call->status = GL_FFI_REFUSED;
 	}
 }
@@ -117,9 +48,7 @@ static void many_far(struct gl_ffi_call *call)
 {
 	const struct gl_caller *caller = ffi_of(call)->caller;
 
-	if (can_enter(call, caller)) {
-		caller->ffi_many.far(call);
-	} else {
+	if (call->fn == NULL || !gl_go_far(caller, &caller->ffi_many, call)) {
 		call->status = GL_FFI_REFUSED;
 	}
 }
@@ -190,7 +119,7 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 static void bind_call(struct ffi *ffi, struct gl_caller *caller)
 {
 	ffi->caller = caller;
-	ffi->call.pins = caller->pin();
+	ffi->call.pins = gl_go_pin(caller);
 	ffi->call.text = &caller->text;
 	ffi->call.functions = &caller->functions.n;
 }
@@ -279,7 +208,7 @@ void gl_ffi_close(struct gl_plan *plan)
 
 	if (call != NULL) {
 		/* What it returned last may lie in the module. */
-		plan->caller->drop(call->pins);
+		gl_go_drop(plan->caller, call->pins);
 		call->fn = NULL;
 		ffi_of(call)->plan = NULL;
 		plan->ffi = NULL;
@@ -296,7 +225,7 @@ void gl_ffi_retire(struct gl_ffi_call *call)
 	}
 	call->fn = NULL;
 	call->busy = 1;
-	ffi->caller->unpin(call->pins);
+	gl_go_unpin(ffi->caller, call->pins);
 }
 
 void gl_ffi_free(struct gl_ffi_call *call)
@@ -361,7 +290,7 @@ int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 		}
 	}
 	gl_buffer_give(call->text, &text);
-	ffi->caller->drop(call->pins);
+	gl_go_drop(ffi->caller, call->pins);
 	call->busy = 0;
 	if (n == 0 && has_error) {
 		lua_pushboolean(L, 1);

@@ -18,8 +18,7 @@ struct gl_entry {
 };
 
 /* Asks the Go half for the short way; without one, everything goes the long way. */
-void gl_entries_set_up(struct gl_caller *caller);
-void gl_enter(const struct gl_caller *caller, const struct gl_entry *entry, void *arg);
+void gl_go_set_up(struct gl_caller *caller);
 
 /* What Lua calls by FFI: enter(call, func), and if that returns 0 far(call). For many calls of an integral function,
  * whose number is in[0] and whose arguments in[1] points to, enter(call, many) and many_far(call). */

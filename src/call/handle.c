@@ -101,7 +101,7 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 	op->handle = h->id;
 	op->out = out;
 	if (can_go) {
-		gl_enter(caller, &caller->handle, op);
+		gl_go_or_raise(L, caller, &caller->handle, op);
 		if (op->status == GL_CALL_DONE) {
 			free(none.p);
 			return;
@@ -127,7 +127,7 @@ void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, co
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_call call = { .addr = descriptor, .out = &out };
 
-	caller->make(&call);
+	gl_go_or_raise(L, caller, &caller->make, &call);
 	gl_call_check(L, caller, name, call.status, &out);
 	uint64_t id = out.p[0], class = out.p[1];
 	gl_buffer_give(&caller->out, &out);

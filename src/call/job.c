@@ -56,8 +56,14 @@ struct jobs {
 
 /* ---- life and memory --------------------------------------------------------------------------------------------- */
 
+/* Those of Lua states that have ended; a goroutine of theirs may be what puts them here. */
+static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct jobs *spare;
+
+/* Whoever held the lock is not in this process. */
+static void unlock_in_child(void) { spare_lock = unlocked; }
+static void watch_forks(void) { pthread_atfork(NULL, NULL, unlock_in_child); }
 
 static void free_slabs(struct jobs *jobs)
 {
@@ -86,6 +92,9 @@ static void release(struct gl_jobs *shared)
 
 static struct jobs *new_jobs(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&spare_lock);
 	struct jobs *jobs = spare;
 	if (jobs != NULL) {
@@ -315,7 +324,7 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
 	jobs->under_way++;
 	/* When it returns the job may be done, and then its status is the call's: what is wrong with an argument says
 	 * that it was not even started. */
-	bool started = caller->job_start(&job->shared) == 0;
+	bool started = gl_go_start_job(caller, &job->shared);
 	gl_buffer_give(&caller->in, &in);
 	if (!started) {
 		plan->jobs--;
@@ -356,7 +365,7 @@ bool gl_job_cancel(struct gl_job *shared)
 		return false;
 	}
 	if (!job->done) {
-		job->plan->caller->job_cancel(shared);
+		gl_go(job->plan->caller, &job->plan->caller->job_cancel, shared);
 	}
 	return true;
 }

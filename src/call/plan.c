@@ -78,28 +78,17 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		const char *name;
 		void *func; /* where its address goes */
 	} exports[] = {
-		{ "goloader_plan", &caller->plan },
-		{ "goloader_plan_free", &caller->plan_free },
-		{ "goloader_call", &caller->call.far },
-		{ "goloader_call_fast", &caller->call_fast.far },
-		{ "goloader_ffi", &caller->call_ffi[0].far },
-		{ "goloader_ffi_pin", &caller->pin },
-		{ "goloader_many", &caller->many.far },
-		{ "goloader_ffi_many", &caller->ffi_many.far },
-		{ "goloader_ffi_unpin", &caller->unpin },
-		{ "goloader_ffi_drop", &caller->drop },
-		{ "goloader_get", &caller->get },
-		{ "goloader_set", &caller->set },
-		{ "goloader_job_start", &caller->job_start },
-		{ "goloader_job_cancel", &caller->job_cancel },
-		{ "goloader_handle", &caller->handle.far },
-		{ "goloader_class", &caller->class_of },
-		{ "goloader_method", &caller->method },
-		{ "goloader_copy_plan", &caller->copy_plan },
-		{ "goloader_ref", &caller->ref },
-		{ "goloader_make", &caller->make },
-		{ "goloader_release", &caller->release },
-		{ "goloader_handle_count", &caller->handle_count },
+		{ "goloader_plan", &caller->plan.far },       { "goloader_plan_free", &caller->plan_free },
+		{ "goloader_call", &caller->call.far },       { "goloader_call_fast", &caller->call_fast.far },
+		{ "goloader_ffi", &caller->call_ffi[0].far }, { "goloader_ffi_pin", &caller->pin },
+		{ "goloader_many", &caller->many.far },       { "goloader_ffi_many", &caller->ffi_many.far },
+		{ "goloader_ffi_unpin", &caller->unpin },     { "goloader_ffi_drop", &caller->drop },
+		{ "goloader_get", &caller->get.far },         { "goloader_set", &caller->set.far },
+		{ "goloader_job_start", &caller->job_start }, { "goloader_job_cancel", &caller->job_cancel.far },
+		{ "goloader_handle", &caller->handle.far },   { "goloader_class", &caller->class_of.far },
+		{ "goloader_method", &caller->method.far },   { "goloader_copy_plan", &caller->copy_plan.far },
+		{ "goloader_ref", &caller->ref.far },         { "goloader_make", &caller->make.far },
+		{ "goloader_release", &caller->release },     { "goloader_handle_count", &caller->handle_count },
 	};
 	for (size_t i = 0; i < sizeof(exports) / sizeof(exports[0]); i++) {
 		void *func = gl_host_export(host, exports[i].name);
@@ -117,7 +106,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 	if (caller_set_up(host, err) != 0) {
 		goto fail;
 	}
-	gl_entries_set_up(caller);
+	gl_go_set_up(caller);
 	return caller;
 fail:
 	gl_caller_free(caller);
@@ -134,10 +123,8 @@ void gl_caller_free(struct gl_caller *caller)
 
 void gl_caller_flush(struct gl_caller *caller)
 {
-	struct gl_error err;
-
-	if (caller->nreleased > 0 && gl_host_check(caller->host, &err) == 0) {
-		caller->release(caller->released, caller->nreleased);
+	if (caller->nreleased > 0) {
+		gl_go_release(caller, caller->released, caller->nreleased);
 	}
 	caller->nreleased = 0;
 }
@@ -145,7 +132,7 @@ void gl_caller_flush(struct gl_caller *caller)
 size_t gl_caller_handles(struct gl_caller *caller)
 {
 	gl_caller_flush(caller);
-	return caller->handle_count();
+	return gl_go_count_handles(caller);
 }
 
 void gl_caller_release(struct gl_caller *caller, uint64_t handle)
@@ -583,7 +570,11 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 		.nresults = plan->nresults,
 		.out = &out,
 	};
-	caller->plan(&request);
+	gl_signals_use_stacks();
+	if (!gl_go(caller, &caller->plan, &request)) {
+		gl_host_check(caller->host, err);
+		goto fail;
+	}
 	plan->handle = request.plan;
 	const uint64_t *at = out.p;
 	if (gl_plan_read_types(plan, &at) != 0 || gl_plan_read_places(plan, &at) != 0 ||
@@ -594,6 +585,7 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 	goto done;
 no_memory:
 	gl_fail(err, GL_ENOMEM, "%s: no memory for its signature", export->name);
+fail:
 	gl_plan_free(plan);
 	plan = NULL;
 done:
@@ -649,7 +641,7 @@ static void free_type(struct type *type)
 static void forget_in_go(struct gl_plan *plan)
 {
 	if (plan->handle != 0) {
-		plan->caller->plan_free(plan->handle);
+		gl_go_free_plan(plan->caller, plan->handle);
 		plan->handle = 0;
 	}
 }

@@ -53,25 +53,25 @@ struct gl_caller {
 	struct gl_host *host;
 	lua_State *own; /* a thread of its own, for what is done whichever one runs: own_ref keeps it */
 	int own_ref;
-	void (*plan)(struct gl_plan_request *);
-	void (*plan_free)(uint64_t);
+	/* The Go half's functions, which go.c alone calls. */
 	/* take struct gl_call, gl_fast_call, gl_many, gl_handle_op, gl_ffi_call of each sort and many times */
 	struct gl_entry call, call_fast, many, handle, call_ffi[GL_FFI_SORTS], ffi_many;
+	struct gl_entry plan;                      /* takes struct gl_plan_request */
+	struct gl_entry get, set, ref, make;       /* take struct gl_call */
+	struct gl_entry class_of;                  /* takes struct gl_class_request */
+	struct gl_entry method, copy_plan;         /* take struct gl_method_request */
+	struct gl_entry job_cancel;                /* takes struct gl_job */
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
-	void (*get)(struct gl_call *);
-	void (*set)(struct gl_call *);
 	int (*job_start)(struct gl_job *);
-	void (*job_cancel)(struct gl_job *);
+	void (*plan_free)(uint64_t);
+	void (*release)(const uint64_t *, size_t);
+	size_t (*handle_count)(void);
+	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
+	uint64_t (*pin)(void);
+	void (*unpin)(uint64_t), (*drop)(uint64_t);
 	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
 	struct gl_functions functions;
 	struct jobs *jobs; /* NULL till the first is started */
-	void (*class_of)(struct gl_class_request *);
-	void (*method)(struct gl_method_request *);
-	void (*copy_plan)(struct gl_method_request *);
-	void (*ref)(struct gl_call *);
-	void (*make)(struct gl_call *);
-	void (*release)(const uint64_t *, size_t);
-	size_t (*handle_count)(void);
 	/* Handles that Lua has no use for any more: Go is told of many at once. */
 	uint64_t released[64];
 	size_t nreleased;
@@ -79,9 +79,6 @@ struct gl_caller {
 	size_t users;    /* the host's userdata, handles and classes: the last one frees the caller */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
-	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
-	uint64_t (*pin)(void);
-	void (*unpin)(uint64_t), (*drop)(uint64_t);
 	struct gl_buffer text;     /* errors and panics of that road */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
@@ -116,6 +113,22 @@ struct gl_plan {
 	int32_t error;
 	uint8_t return_is_ptr[8];
 };
+
+/* ---- into Go (go.c) --------------------------------------------------------------------------------------------- */
+
+/* Calls Go by the entry, which is one of caller's. False where Go does not run any more: nothing was done. */
+bool gl_go(const struct gl_caller *caller, const struct gl_entry *entry, void *arg);
+/* The same by the long way, which needs no stack of Go's to be there yet. */
+bool gl_go_far(const struct gl_caller *caller, const struct gl_entry *entry, void *arg);
+/* The same as gl_go, but raises. */
+void gl_go_or_raise(lua_State *L, struct gl_caller *caller, const struct gl_entry *entry, void *arg);
+bool gl_go_start_job(const struct gl_caller *caller, struct gl_job *job);
+void gl_go_free_plan(const struct gl_caller *caller, uint64_t plan);
+void gl_go_release(const struct gl_caller *caller, const uint64_t *handles, size_t n);
+size_t gl_go_count_handles(const struct gl_caller *caller);
+uint64_t gl_go_pin(const struct gl_caller *caller);
+void gl_go_unpin(const struct gl_caller *caller, uint64_t pins);
+void gl_go_drop(const struct gl_caller *caller, uint64_t pins);
 
 /* Frees what gl_plan_pure has made. */
 void gl_plan_pure_free(struct gl_plan *plan);

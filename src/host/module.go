@@ -223,6 +223,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 	unique := takeUnique(going)
 	handles.Lock()
 	defer handles.Unlock()
+	var dead []deadItab
 	ok := withWorldStopped(func() {
 		var found bool
 		if runner, found = runnerOf(going, self, unwinder); found {
@@ -252,6 +253,7 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 				r.constants_stay = 1
 			}
 			dropHandles(t.drops)
+			dead = t.itabs
 		}
 		for i := range going {
 			unlink(going[i].moduledata)
@@ -266,6 +268,9 @@ func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runne
 	}
 	if !ok {
 		return 0, holder{}, cantStop
+	}
+	if result == retired && r.prove == C.GL_PROVE_ALL {
+		report(r, dead)
 	}
 	for i := range going {
 		if result == retired {

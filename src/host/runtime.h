@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x15b011a080e337b6)
+#define GL_HOST_PROTOCOL UINT64_C(0x083a561dbf9b6d81)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -20,9 +20,11 @@ struct gl_pending {
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
-	void *modulesinit;                      /* func() */
-	void *itab_add;                         /* func(*itab) */
-	void *lock, *unlock;                    /* func(*mutex) */
+	void *modulesinit;   /* func() */
+	void *itab_add;      /* func(*itab) */
+	void *itab_find;     /* (*itabTableType).find: func(*itabTableType, *interfacetype, *_type) *itab */
+	void *itab_init;     /* itabInit: func(*itab, bool) string, or (*itab).init without the bool */
+	void *lock, *unlock; /* func(*mutex) */
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
 	void *do_init;                          /* doInit1: func(*initTask) */
 	void *schedule;                         /* func() */
@@ -62,7 +64,7 @@ struct gl_runtime {
 		moduledata_modulename;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
-	int32_t itab_inter, itab_type, type_hash, type_str;
+	int32_t itab_inter, itab_type, itab_size, type_hash, type_str, type_tflag, tflag_uncommon;
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
@@ -140,6 +142,13 @@ struct gl_kept {
 	int32_t is_used; /* out, when the module has gone and was proved to be able to: somebody does */
 };
 
+/* An itab that the runtime has made (src/host/itabs.go). */
+struct gl_itab {
+	uintptr_t memory, inter, type;
+	size_t methods;  /* of the interface */
+	int32_t is_made; /* out, of goloader_make_itabs: the memory is in use again */
+};
+
 /* What goes at once: a module, and what others have added to it. */
 struct gl_retired {
 	struct gl_part *parts;
@@ -151,6 +160,9 @@ struct gl_retired {
 	enum gl_prove prove;
 	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
+	struct gl_itab
+		*itabs; /* out, when it has gone: those that nobody refers to any more; to be freed by the caller */
+	size_t nitabs;
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
 	enum gl_holder holder;

@@ -59,10 +59,10 @@ type root struct {
 // A tracer is one trace. It lives while the world is stopped.
 type tracer struct {
 	going  parts
-	types  bool      // may stay
-	module region    // around all of going: tells most words apart at once
-	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
-	around region    // around those
+	types  bool       // may stay
+	module region     // around all of going: tells most words apart at once
+	itabs  []deadItab // made at run time for what goes, in memory of the runtime's
+	around region     // around those
 
 	names     map[int32]bool // of types that reflect has made and still knows
 	weak      regions        // variables that aren't followed
@@ -183,7 +183,7 @@ func (t *tracer) findItabs() {
 			!t.going.hold(*wordAt(itab, rt.itab_inter)) && !t.going.hold(*wordAt(itab, rt.itab_type)) {
 			continue
 		}
-		t.itabs = append(t.itabs, uintptr(itab))
+		t.itabs = append(t.itabs, deadItab{uintptr(itab), *wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type)})
 		low, high = min(low, uintptr(itab)), max(high, uintptr(itab)+1)
 	}
 	if len(t.itabs) > 0 {
@@ -243,7 +243,7 @@ func (s *span) isAllocated(i uintptr) bool {
 func (t *tracer) refers(w uintptr, first bool) bool {
 	if t.around.holds(w) {
 		for _, itab := range t.itabs {
-			if itab == w {
+			if itab.at == w {
 				return true
 			}
 		}

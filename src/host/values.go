@@ -355,6 +355,7 @@ type writer struct {
 	depth   int
 	deep    bool     // copies all that can be copied
 	handles []uint64 // the numbers of those that it has written
+	tables  int      // how many it becomes in Lua, at least
 }
 
 // drop is deferred by who writes what Lua gets only when all is done.
@@ -413,7 +414,35 @@ func (w *writer) error(err error) {
 	w.word(w.count(holdError(err)))
 }
 
+// maxTables is how many tables one result can become. A graph that shares its parts is a tree in Lua, and can have more
+// branches than there is memory.
+const maxTables = 1 << 24
+
+// maxList is how many elements a table of LuaJIT holds (LJ_MAX_ASIZE in lj_def.h), and maxEmpty how many of those that
+// take no memory in Go a list can have: in Lua each is a table.
+const maxList, maxEmpty = 1 << 28, 1 << 20
+
+// table takes notice of one more table.
+func (w *writer) table() {
+	if w.tables++; w.tables > maxTables {
+		panic(carryError(fmt.Sprintf("a result becomes more than %d tables: are parts of it shared?", maxTables)))
+	}
+}
+
+// list takes notice of a table of n elements, each of that size.
+func (w *writer) list(n int, size uintptr) {
+	max := maxList
+	if size == 0 {
+		max = maxEmpty
+	}
+	if n > max {
+		panic(carryError(fmt.Sprintf("a result has a list of %d elements of %d bytes: a table can have %d of them", n, size, max)))
+	}
+	w.table()
+}
+
 func (w *writer) enter() {
+	w.table()
 	if w.depth++; w.depth > maxDepth {
 		panic(carryError(fmt.Sprintf("a result nests deeper than %d levels: is it cyclic?", maxDepth/2)))
 	}
@@ -504,6 +533,7 @@ func (n *node) encode(w *writer, p unsafe.Pointer) {
 }
 
 func (n *node) encodeList(w *writer, p unsafe.Pointer, len int) {
+	w.list(len, n.size)
 	if n.isWord() {
 		copy(unsafe.Slice((*uint64)(w.grow(len)), len), unsafe.Slice((*uint64)(p), len))
 		return
@@ -591,6 +621,7 @@ func (w *writer) any(v reflect.Value) {
 		}
 		fallthrough
 	case reflect.Array:
+		w.list(v.Len(), t.Elem().Size())
 		w.word(C.GL_TAG_LIST)
 		w.word(uint64(v.Len()))
 		for i := 0; i < v.Len(); i++ {

@@ -94,8 +94,10 @@ static struct lpkg *add_listed(struct linker *linker, const char *path)
 		free(linker->importcfg);
 		linker->importcfg = NULL;
 	}
-	const char *file = linker->listed == NULL ? NULL : importcfg_find(linker->listed, path);
-	return file == NULL ? NULL : linker_add_archive(linker, path, file, NULL, &ignored);
+	char *file = linker->listed == NULL ? NULL : importcfg_find(linker->listed, path);
+	struct lpkg *p = file == NULL ? NULL : linker_add_archive(linker, path, file, NULL, &ignored);
+	free(file);
+	return p;
 }
 
 struct lpkg *link_archives(const struct link *l) { return l->gom != NULL ? l->shipped : l->linker->archives; }

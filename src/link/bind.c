@@ -70,7 +70,7 @@ static void schedule_outlined_init(struct link *l, struct lpkg *p, const struct 
 	int n = snprintf(prefix, sizeof(prefix), "%s.map.init.", p->path);
 
 	for (struct ldef *def = p->plain; n > 0 && (size_t)n < sizeof(prefix) && def != NULL; def = def->hh.next) {
-		if (!str_starts(def->name, prefix)) {
+		if (!def->is_func || !str_starts(def->name, prefix)) {
 			continue;
 		}
 		uint32_t nrelocs = gl_object_nrelocs(def->obj->obj, def->idx);
@@ -191,6 +191,9 @@ static bool bind_funcval(struct link *l, struct lsym *s, enum unit_id view, uint
 		return false;
 	}
 	struct gl_str fn = { s->name.p, s->name.n - (uint32_t)(sizeof(suffix) - 1) };
+	if (str_ends(fn, suffix)) {
+		return false; /* a function value has none of its own: a name can't send us down as often as it likes */
+	}
 	uint32_t target = link_resolve_name(l, fn, GL_ABIINTERNAL, view, NULL, 0, self);
 	if (target == NO_SYM || link_sym(l, target)->state == SYM_ABSENT) {
 		return false;

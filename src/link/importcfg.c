@@ -1,5 +1,5 @@
 /* The list of archives that lies beside a host, in the form of the compiler's -importcfg: "packagefile path=file"
- * lines.
+ * lines. Files' names begin where the list lies, so that the host can be moved with what belongs to it.
  *
  * There are hundreds of lines, and a load asks for a few packages: the lines are sorted, and that is all.
  */
@@ -15,6 +15,7 @@ struct line {
 
 struct importcfg {
 	char *text; /* in which paths and files end with NUL */
+	char *dir;  /* where the list lies, with a slash behind it */
 	size_t nlines;
 	struct line lines[]; /* by path */
 };
@@ -42,21 +43,31 @@ static char *read_text(const char *name)
 	return text;
 }
 
+/* The directory part of a file's name, up to its last slash. */
+static char *dir_of(const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	return slash == NULL ? strdup("") : strndup(name, (size_t)(slash + 1 - name));
+}
+
 struct importcfg *importcfg_read(const char *name)
 {
 	static const char keyword[] = "packagefile ";
-	char *text = read_text(name), *next = text;
+	char *text = read_text(name), *next = text, *dir = dir_of(name);
 	size_t most = 1;
 
 	for (const char *p = text; p != NULL && (p = strchr(p, '\n')) != NULL; p++) {
 		most++;
 	}
-	struct importcfg *cfg = text == NULL ? NULL : malloc(sizeof(*cfg) + most * sizeof(cfg->lines[0]));
+	struct importcfg *cfg =
+		text == NULL || dir == NULL ? NULL : malloc(sizeof(*cfg) + most * sizeof(cfg->lines[0]));
 	if (cfg == NULL) {
 		free(text);
+		free(dir);
 		return NULL;
 	}
-	*cfg = (struct importcfg){ .text = text };
+	*cfg = (struct importcfg){ .text = text, .dir = dir };
 	for (char *line; (line = strsep(&next, "\n")) != NULL;) {
 		char *path = line + sizeof(keyword) - 1, *eq;
 		if (strncmp(line, keyword, sizeof(keyword) - 1) != 0 || (eq = strchr(path, '=')) == NULL) {
@@ -69,12 +80,16 @@ struct importcfg *importcfg_read(const char *name)
 	return cfg;
 }
 
-const char *importcfg_find(const struct importcfg *cfg, const char *path)
+char *importcfg_find(const struct importcfg *cfg, const char *path)
 {
 	const struct line key = { .path = path };
 	const struct line *l = bsearch(&key, cfg->lines, cfg->nlines, sizeof(key), by_path);
+	char *file = NULL;
 
-	return l == NULL ? NULL : l->file;
+	if (l == NULL || asprintf(&file, "%s%s", l->file[0] == '/' ? "" : cfg->dir, l->file) < 0) {
+		return NULL;
+	}
+	return file;
 }
 
 const char *importcfg_path(const struct importcfg *cfg, size_t i)

@@ -4,9 +4,11 @@
 
 #include <stddef.h>
 
-/* NULL when it can't be read. Strings are the list's own. */
+/* NULL when it can't be read. */
 struct importcfg *importcfg_read(const char *name);
-const char *importcfg_find(const struct importcfg *cfg, const char *path); /* a file; NULL when it isn't listed */
-const char *importcfg_path(const struct importcfg *cfg, size_t i);         /* of line i; NULL behind the last */
+char *importcfg_find(const struct importcfg *cfg,
+		     const char *path); /* a file; NULL when none is listed. To be freed. */
+/* Of line i; NULL behind the last. It is the list's own. */
+const char *importcfg_path(const struct importcfg *cfg, size_t i);
 
 #endif

@@ -178,6 +178,7 @@ static int add_got(struct link *l, struct unit *u, uint32_t sym)
 		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out the GOT");
 	}
 	slot->sym = sym;
+	slot->index = u->ngot;
 	HASH_ADD(hh, u->got, sym, sizeof(slot->sym), slot);
 	if (slot->hh.tbl == NULL) {
 		free(slot);
@@ -204,12 +205,12 @@ static int find_indirections(struct link *l, struct unit *u)
 		for (uint32_t j = 0; j < n; j++) {
 			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
 			int type = r.type & ~abi->R_WEAK;
-			if (type == abi->R_TLS_IE && add_got(l, u, NO_SYM) != 0) {
+			if (type == abi->R_TLS_IE && add_got(l, u, GOT_TLS) != 0) {
 				return -1;
 			}
 			if (type == abi->R_GOTPCREL) {
 				uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
-				if (add_got(l, u, t) != 0) {
+				if (t != NO_SYM && add_got(l, u, t) != 0) {
 					return -1;
 				}
 			}
@@ -244,7 +245,7 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 			}
 			/* one for each symbol, found again through it */
 			if (target->tramp[u->id] == NO_SYM) {
-				target->tramp[u->id] = NO_SYM - 1; /* wanted; numbered when it is made */
+				target->tramp[u->id] = TRAMP_WANTED;
 				count++;
 			}
 		}
@@ -277,7 +278,7 @@ static int add_trampolines(struct link *l, struct unit *u)
 	memmove(u->order + text_end + count, u->order + text_end, (u->norder - text_end) * sizeof(*order));
 	uint32_t nsyms = l->nsyms, at = text_end;
 	for (uint32_t t = 0; t < nsyms; t++) {
-		if (link_sym(l, t)->tramp[u->id] != NO_SYM - 1) {
+		if (link_sym(l, t)->tramp[u->id] != TRAMP_WANTED) {
 			continue;
 		}
 		uint32_t self = link_new_synthetic(l, SYNTH_TRAMPOLINE, t, u->id);
@@ -365,6 +366,15 @@ int link_layout(struct link *l, enum unit_id id)
 		u->sec_size[sec] = data - start[sec];
 	}
 	u->sec_first[NSECTIONS] = next;
+
+	/* Before tables are made of it: the largest of what an object can claim to have would fill the machine. */
+	size_t room = gl_arena_high(l->linker->arena) - gl_arena_low(l->linker->arena);
+	if (u->sec_size[SEC_TEXT] + u->sec_size[SEC_RODATA] + data > room) {
+		return gl_fail(l->err, GL_ENOMEM,
+			       "%zu bytes of functions, constants and variables, but there are only %zu within reach "
+			       "of the host",
+			       u->sec_size[SEC_TEXT] + u->sec_size[SEC_RODATA] + data, room);
+	}
 
 	/* what follows the symbols */
 	size_t got = round_up(u->sec_size[SEC_RODATA], 8);

@@ -28,12 +28,10 @@ void link_note_missing_package(struct link *l, struct gl_str path)
 
 void link_note_missing(struct link *l, uint32_t s)
 {
-	for (uint32_t i = 0; i < l->nmissing; i++) {
-		if (l->missing[i] == s) {
-			return;
-		}
+	if (!link_sym(l, s)->missing) {
+		link_sym(l, s)->missing = true;
+		link_push(l, &l->missing, &l->nmissing, &l->cap_missing, s);
 	}
-	link_push(l, &l->missing, &l->nmissing, &l->cap_missing, s);
 }
 
 /* What an object only referred to may have been defined by one that was looked through later. */

@@ -31,26 +31,154 @@ size_t moduledata_tables_size(const struct link *l, const struct unit *u)
 
 /* ---- pointer masks ---------------------------------------------------------------------------------------------- */
 
-static uint64_t load64(uintptr_t p)
-{
-	uint64_t v;
+/* Marking the pointers of one variable. What an object says of its types may be wrong in any way: nothing is marked
+ * outside the variable, and the walk ends. */
+struct marking {
+	struct link *l;
+	uint8_t *mask;
+	size_t start, end; /* of the variable, from the section's start */
+	uint64_t steps;    /* left */
+};
 
-	memcpy(&v, (const void *)p, sizeof(v));
-	return v;
+/* A descriptor, or an array of fields. One that was there before this load is read where it lies. One that this load
+ * brings is read in its object, where relocations tell to what it points. */
+struct place {
+	uintptr_t addr;         /* in memory; or 0: */
+	const struct lsym *sym; /* the symbol */
+	size_t off;             /* and the place in it */
+};
+
+enum { MAX_TYPE_DEPTH = 1000, STEPS_PER_WORD = 64, MIN_STEPS = 1 << 16 };
+
+static bool read_place(const struct place *at, size_t off, void *out, size_t size)
+{
+	uint32_t n;
+
+	if (at->sym == NULL) {
+		memcpy(out, (const void *)(at->addr + off), size);
+		return true;
+	}
+	const uint8_t *data = gl_object_data(at->sym->obj->obj, at->sym->idx, &n);
+	if (at->off > n || off > n - at->off || size > n - at->off - off) {
+		return false;
+	}
+	memcpy(out, data + at->off + off, size);
+	return true;
+}
+
+static bool is_descriptor(const struct lsym *s)
+{
+	return s->by_name && str_starts(s->name, "type:") && s->name.n > 5 && s->name.p[5] != '.';
+}
+
+/* The place that a symbol of a type, or of a part of one, has: false where that can't be known. */
+static bool place_of(const struct lsym *s, int64_t add, struct place *out)
+{
+	if (s->state == SYM_PLACED && s->obj != NULL && s->synthetic == SYNTH_NONE && add >= 0) {
+		*out = (struct place){ .sym = s, .off = (size_t)add };
+		return true;
+	}
+	*out = (struct place){ .addr = s->addr };
+	return s->state == SYM_FIXED && s->addr != 0 && add == 0 && is_descriptor(s);
+}
+
+/* Follows the pointer at off. */
+static bool follow(const struct marking *m, const struct place *from, size_t off, struct place *out)
+{
+	uint64_t addr;
+
+	if (from->sym == NULL) {
+		bool ok = read_place(from, off, &addr, sizeof(addr)) && addr != 0;
+		*out = (struct place){ .addr = addr };
+		return ok;
+	}
+	const struct lsym *s = from->sym;
+	for (uint32_t j = 0, n = gl_object_nrelocs(s->obj->obj, s->idx); j < n; j++) {
+		struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
+		if (r.off >= 0 && (size_t)r.off == from->off + off && r.type == m->l->linker->abi->R_ADDR) {
+			uint32_t t = link_resolve_ref(m->l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
+			return t != NO_SYM && place_of(link_sym(m->l, t), r.add, out);
+		}
+	}
+	return false;
 }
 
 static void set_bit(uint8_t *mask, size_t offset) { mask[offset / WORD / 8] |= (uint8_t)(1u << (offset / WORD % 8)); }
 
-/* Marks the pointers in a value of type (a descriptor's address) at offset from the section's start. Descriptors of
- * large types have no mask of their own in some versions (a program, or one made at the first need): going by kind,
- * with the runtime's idea of which words of a string, slice or interface are pointers, works for all. */
-static void mark_pointers(const struct linker *linker, uint8_t *mask, size_t offset, uintptr_t type)
+static bool mark_word(const struct marking *m, size_t offset)
 {
-	const struct gl_abi *abi = linker->abi;
-	uint8_t kind = *(const uint8_t *)(type + (uintptr_t)abi->type.Kind_);
+	if (offset < m->start || offset > m->end - WORD) {
+		return false;
+	}
+	set_bit(m->mask, offset);
+	return true;
+}
 
-	if (load64(type + (uintptr_t)abi->type.PtrBytes) == 0) {
-		return;
+static bool mark_pointers(struct marking *m, size_t offset, const struct place *type, uint32_t depth);
+
+static bool mark_array(struct marking *m, size_t offset, const struct place *type, uint32_t depth)
+{
+	const struct gl_abi *abi = m->l->linker->abi;
+	struct place elem;
+	uint64_t len, size;
+
+	if (!follow(m, type, (size_t)gl_abi_field(abi, "internal/abi.ArrayType", "Elem"), &elem) ||
+	    !read_place(type, (size_t)gl_abi_field(abi, "internal/abi.ArrayType", "Len"), &len, sizeof(len)) ||
+	    !read_place(&elem, (size_t)abi->type.Size_, &size, sizeof(size))) {
+		return false;
+	}
+	if (size == 0 || len > (m->end - offset) / size) {
+		return len == 0;
+	}
+	for (uint64_t i = 0; i < len; i++) {
+		if (!mark_pointers(m, offset + i * size, &elem, depth)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool mark_struct(struct marking *m, size_t offset, const struct place *type, uint32_t depth)
+{
+	const struct gl_abi *abi = m->l->linker->abi;
+	size_t slice = (size_t)gl_abi_field(abi, "internal/abi.StructType", "Fields");
+	size_t each = (size_t)gl_abi_struct_size(abi, "internal/abi.StructField");
+	size_t typ = (size_t)gl_abi_field(abi, "internal/abi.StructField", "Typ");
+	size_t off = (size_t)gl_abi_field(abi, "internal/abi.StructField", "Offset");
+	struct place fields, field_type;
+	uint64_t n, at;
+
+	if (!follow(m, type, slice, &fields) || !read_place(type, slice + 8, &n, sizeof(n))) {
+		return false;
+	}
+	for (uint64_t i = 0; i < n; i++) {
+		if (!read_place(&fields, i * each + off, &at, sizeof(at)) || at > m->end - offset ||
+		    !follow(m, &fields, i * each + typ, &field_type) ||
+		    !mark_pointers(m, offset + at, &field_type, depth)) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Marks the pointers in a value of the type at offset from the section's start; false where the type can't be the
+ * value's. Descriptors of large types have no mask of their own in some versions (a program, or one made at the first
+ * need): going by kind, with the runtime's idea of which words of a string, slice or interface are pointers, works for
+ * all. */
+static bool mark_pointers(struct marking *m, size_t offset, const struct place *type, uint32_t depth)
+{
+	const struct gl_abi *abi = m->l->linker->abi;
+	uint64_t pointers;
+	uint8_t kind;
+
+	if (m->steps == 0 || depth > MAX_TYPE_DEPTH || offset > m->end ||
+	    !read_place(type, (size_t)abi->type.PtrBytes, &pointers, sizeof(pointers)) ||
+	    !read_place(type, (size_t)abi->type.Kind_, &kind, sizeof(kind))) {
+		return false;
+	}
+	m->steps--;
+	if (pointers == 0) {
+		return true;
 	}
 	if (abi->KindMask >= 0) {
 		kind &= (uint8_t)abi->KindMask;
@@ -62,34 +190,54 @@ static void mark_pointers(const struct linker *linker, uint8_t *mask, size_t off
 	case KIND_POINTER:
 	case KIND_UNSAFEPOINTER:
 	case KIND_STRING:
-	case KIND_SLICE: set_bit(mask, offset); break;
-	case KIND_INTERFACE:
-		set_bit(mask, offset);
-		set_bit(mask, offset + WORD);
-		break;
-	case KIND_ARRAY: {
-		uintptr_t elem = load64(type + (uintptr_t)gl_abi_field(abi, "internal/abi.ArrayType", "Elem"));
-		uint64_t len = load64(type + (uintptr_t)gl_abi_field(abi, "internal/abi.ArrayType", "Len"));
-		uint64_t size = load64(elem + (uintptr_t)abi->type.Size_);
-		for (uint64_t i = 0; i < len; i++) {
-			mark_pointers(linker, mask, offset + i * size, elem);
+	case KIND_SLICE: return mark_word(m, offset);
+	case KIND_INTERFACE: return mark_word(m, offset) && mark_word(m, offset + WORD);
+	case KIND_ARRAY: return mark_array(m, offset, type, depth + 1);
+	case KIND_STRUCT: return mark_struct(m, offset, type, depth + 1);
+	default: return true;
+	}
+}
+
+/* The symbol of a variable's type; NO_SYM where the object doesn't tell. */
+static uint32_t type_of(struct link *l, const struct lsym *s)
+{
+	uint32_t type = NO_SYM;
+
+	for (uint32_t j = 0, n = s->obj == NULL ? 0 : gl_object_nauxs(s->obj->obj, s->idx); j < n; j++) {
+		struct gl_aux aux = gl_object_aux(s->obj->obj, s->idx, j);
+		if (aux.type == GL_AUX_GOTYPE) {
+			type = link_resolve_ref(l, s->obj, aux.sym, (enum unit_id)s->unit, s->self);
 		}
-		break;
 	}
-	case KIND_STRUCT: {
-		uintptr_t fields = (uintptr_t)gl_abi_field(abi, "internal/abi.StructType", "Fields");
-		uintptr_t field = load64(type + fields);
-		uint64_t n = load64(type + fields + 8);
-		uintptr_t each = (uintptr_t)gl_abi_struct_size(abi, "internal/abi.StructField");
-		uintptr_t typ = (uintptr_t)gl_abi_field(abi, "internal/abi.StructField", "Typ");
-		uintptr_t off = (uintptr_t)gl_abi_field(abi, "internal/abi.StructField", "Offset");
-		for (uint64_t i = 0; i < n; i++, field += each) {
-			mark_pointers(linker, mask, offset + load64(field + off), load64(field + typ));
-		}
-		break;
+	return type;
+}
+
+static int mark_variable(struct link *l, const struct unit *u, const struct lsym *s, enum section sec, uint8_t *mask)
+{
+	uint32_t t = type_of(l, s);
+	size_t start = s->addr - u->sec_start[sec];
+	struct marking m = { .l = l, .mask = mask, .start = start, .end = start + s->size };
+	struct place type;
+
+	if (s->size < WORD) {
+		return 0; /* too small for a pointer */
 	}
-	default: break;
+	if (t == NO_SYM || (link_sym(l, t)->state == SYM_ABSENT && !link_is_pointer_name(link_sym(l, t)->name))) {
+		return gl_fail(l->err, GL_EUNSUPPORTED,
+			       "%s: variable %.*s may hold pointers, but the object doesn't tell its type",
+			       s->obj == NULL ? "linker" : s->obj->pkg->file, (int)s->name.n, s->name.p);
 	}
+	if (link_is_pointer_name(link_sym(l, t)->name)) {
+		set_bit(mask, start);
+		return 0;
+	}
+	m.steps = MIN_STEPS + STEPS_PER_WORD * (uint64_t)(s->size / WORD);
+	if (!place_of(link_sym(l, t), 0, &type) || !mark_pointers(&m, start, &type, 0)) {
+		return gl_fail(l->err, GL_EFORMAT, "%s: what the object tells of variable %.*s can't be its type: %.*s",
+			       s->obj->pkg->file, (int)s->name.n, s->name.p, (int)link_sym(l, t)->name.n,
+			       link_sym(l, t)->name.p);
+	}
+	return 0;
 }
 
 static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t *mask)
@@ -99,21 +247,8 @@ static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t 
 		if (s->section != sec) {
 			break;
 		}
-		uint32_t type = NO_SYM, n = s->obj == NULL ? 0 : gl_object_nauxs(s->obj->obj, s->idx);
-		for (uint32_t j = 0; j < n; j++) {
-			struct gl_aux aux = gl_object_aux(s->obj->obj, s->idx, j);
-			if (aux.type == GL_AUX_GOTYPE) {
-				type = link_resolve_ref(l, s->obj, aux.sym, (enum unit_id)s->unit, s->self);
-			}
-		}
-		if (type != NO_SYM && link_is_pointer_name(link_sym(l, type)->name)) {
-			set_bit(mask, s->addr - u->sec_start[sec]);
-		} else if (type != NO_SYM && link_sym(l, type)->state != SYM_ABSENT) {
-			mark_pointers(l->linker, mask, s->addr - u->sec_start[sec], link_sym(l, type)->addr);
-		} else if (s->size >= WORD) {
-			return gl_fail(l->err, GL_EUNSUPPORTED,
-				       "%s: variable %.*s may hold pointers, but the object doesn't tell its type",
-				       s->obj == NULL ? "linker" : s->obj->pkg->file, (int)s->name.n, s->name.p);
+		if (mark_variable(l, u, s, sec, mask) != 0) {
+			return -1;
 		}
 	}
 	return 0;

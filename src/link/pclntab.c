@@ -548,6 +548,13 @@ static void builder_free(struct builder *b)
 	free(b->func_off);
 }
 
+static void place(struct pclntab *t, size_t at, const struct buffer *from)
+{
+	if (from->n > 0) {
+		memcpy(t->buf + at, from->p, from->n);
+	}
+}
+
 static int assemble(struct builder *b, size_t rodata_off)
 {
 	const struct gl_abi *abi = b->l->linker->abi;
@@ -593,16 +600,16 @@ static int assemble(struct builder *b, size_t rodata_off)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		memcpy(t->buf + fields[i][0], &fields[i][1], sizeof(fields[i][1]));
 	}
-	memcpy(t->buf + t->names, b->names.p, b->names.n);
-	memcpy(t->buf + t->files, b->files.p, b->files.n);
-	memcpy(t->buf + t->pctab, b->pctab.p, b->pctab.n);
+	place(t, t->names, &b->names);
+	place(t, t->files, &b->files);
+	place(t, t->pctab, &b->pctab);
 	for (uint32_t i = 0; i < nfuncs; i++) {
 		put32(t->buf + t->functab + (size_t)i * 8, (uint32_t)link_sym(b->l, b->u->funcs[i])->addr);
 		put32(t->buf + t->functab + (size_t)i * 8 + 4, (uint32_t)ftab + b->func_off[i]);
 	}
 	put32(t->buf + t->functab + (size_t)nfuncs * 8, (uint32_t)b->u->sec_size[SEC_TEXT]);
-	memcpy(t->buf + t->functab + ftab, b->funcs.p, b->funcs.n);
-	memcpy(t->buf + t->trees, b->inltrees.p, b->inltrees.n);
+	place(t, t->functab + ftab, &b->funcs);
+	place(t, t->trees, &b->inltrees);
 	write_findfunctab(b->l, b->u, t->buf + t->findfunc);
 
 	for (const struct cu_entry *cu = b->cus; cu != NULL; cu = cu->hh.next) {

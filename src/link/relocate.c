@@ -32,14 +32,19 @@ static int put32(struct link *l, const struct lsym *s, const struct target *t, u
 
 static uintptr_t got_address(const struct unit *u, uint32_t sym)
 {
-	uintptr_t addr = u->got_start;
+	struct got_slot *slot = NULL;
 
-	for (const struct got_slot *slot = u->got; slot != NULL; slot = slot->hh.next, addr += 8) {
-		if (slot->sym == sym) {
-			return addr;
-		}
+	HASH_FIND(hh, u->got, &sym, sizeof(sym), slot);
+	return slot == NULL ? 0 : u->got_start + (uintptr_t)slot->index * 8;
+}
+
+/* Does a patch of a type have the size that its bytes take? */
+static bool is_sized(const struct gl_abi *abi, int type, uint8_t size)
+{
+	if (type == abi->R_CONST || type == abi->R_SIZE) {
+		return size <= 8;
 	}
-	return 0; /* find_indirections saw every reference */
+	return size == 4 || (size == 8 && type == abi->R_ADDR);
 }
 
 /* What a weak reference to something that nobody defines is bound to: runtime functions that throw when called, or do
@@ -57,19 +62,29 @@ static uintptr_t weak_address(struct link *l, int type)
 	return 0;
 }
 
+static int unknown_reloc(struct link *l, const struct lsym *s, const struct gl_reloc *r)
+{
+	return gl_fail(l->err, GL_EUNSUPPORTED,
+		       "%s: %.*s has a relocation of type %d and %u bytes, which no ordinary package has",
+		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
+}
+
 /* A distance from the start of the unit's text (functions) or rodata (all else). */
 static int put_offset(struct link *l, const struct unit *u, const struct lsym *s, const struct target *t, uint8_t *p,
-		      int64_t add)
+		      const struct gl_reloc *r)
 {
 	const struct lsym *to = t->sym;
 
 	if (to->is_func) {
 		if (to->state != SYM_PLACED || to->unit != (int)u->id) {
+			if (to->tramp[u->id] == NO_SYM) {
+				return unknown_reloc(l, s, r);
+			}
 			to = link_sym(l, to->tramp[u->id]);
 		}
-		return put32(l, s, t, p, (int64_t)(to->addr - u->sec_start[SEC_TEXT]) + add);
+		return put32(l, s, t, p, (int64_t)(to->addr - u->sec_start[SEC_TEXT]) + r->add);
 	}
-	return put32(l, s, t, p, (int64_t)(t->addr - u->sec_start[SEC_RODATA]) + add);
+	return put32(l, s, t, p, (int64_t)(t->addr - u->sec_start[SEC_RODATA]) + r->add);
 }
 
 static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *s, const struct gl_reloc *r,
@@ -86,56 +101,55 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 		t.addr = t.sym->addr;
 		t.absent = t.sym->state == SYM_ABSENT;
 	}
+	if (!is_sized(abi, type, r->size)) {
+		return unknown_reloc(l, s, r);
+	}
 	if (type == abi->R_TLS_LE) {
 		return put32(l, s, &t, p, l->linker->tls_offset + r->add);
 	}
 	if (type == abi->R_TLS_IE) {
-		return put32(l, s, &t, p, (int64_t)(got_address(u, NO_SYM) - ((uintptr_t)p + r->size)) + r->add);
+		return put32(l, s, &t, p, (int64_t)(got_address(u, GOT_TLS) - ((uintptr_t)p + r->size)) + r->add);
 	}
 	if (type == abi->R_CONST || type == abi->R_SIZE) {
 		uint64_t v = (uint64_t)r->add + (type == abi->R_SIZE && t.sym != NULL ? t.sym->size : 0);
-		memcpy(p, &v, r->size <= sizeof(v) ? r->size : sizeof(v));
+		memcpy(p, &v, r->size);
 		return 0;
 	}
 	if (type == abi->R_ADDROFF || type == abi->R_METHODOFF) {
+		if (t.sym == NULL) {
+			return unknown_reloc(l, s, r);
+		}
 		if (t.absent) {
 			/* 0: no such offset; -1: the runtime's mark for a method that can't be called */
 			int32_t none = type == abi->R_METHODOFF ? -1 : 0;
 			memcpy(p, &none, sizeof(none));
 			return 0;
 		}
-		if (t.sym == NULL || r->size != 4) {
-			goto unknown;
-		}
-		return put_offset(l, u, s, &t, p, r->add);
+		return put_offset(l, u, s, &t, p, r);
 	}
 	if (t.absent && weak) {
 		t.addr = weak_address(l, type);
 	}
 	if (type == abi->R_ADDR) {
 		uintptr_t v = t.addr + (uintptr_t)r->add;
-		if (r->size == 8) {
-			memcpy(p, &v, sizeof(v));
-			return 0;
+		if (r->size == 4) {
+			return put32(l, s, &t, p, (int64_t)v);
 		}
-		return r->size == 4 ? put32(l, s, &t, p, (int64_t)v) :
-				      gl_fail(l->err, GL_EUNSUPPORTED, "%.*s: an address of %u bytes", (int)s->name.n,
-					      s->name.p, r->size);
+		memcpy(p, &v, sizeof(v));
+		return 0;
+	}
+	if (t.sym == NULL || (type != abi->R_CALL && type != abi->R_PCREL && type != abi->R_GOTPCREL)) {
+		return unknown_reloc(l, s, r);
 	}
 	if (type == abi->R_GOTPCREL) {
 		t.addr = got_address(u, t_index);
-	} else if (type == abi->R_CALL && t.sym != NULL && t.sym->is_far) {
+	} else if (type == abi->R_CALL && t.sym->is_far) {
+		if (t.sym->tramp[u->id] == NO_SYM) {
+			return unknown_reloc(l, s, r);
+		}
 		t.addr = link_sym(l, t.sym->tramp[u->id])->addr;
-	} else if (type != abi->R_CALL && type != abi->R_PCREL) {
-		goto unknown;
 	}
-	if (r->size == 4) {
-		return put32(l, s, &t, p, (int64_t)(t.addr - ((uintptr_t)p + 4)) + r->add);
-	}
-unknown:
-	return gl_fail(l->err, GL_EUNSUPPORTED,
-		       "%s: %.*s has a relocation of type %d and %u bytes, which no ordinary package has",
-		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
+	return put32(l, s, &t, p, (int64_t)(t.addr - ((uintptr_t)p + 4)) + r->add);
 }
 
 /* Code of the linker's own: a jump, or calls, which reach everything a module can refer to but C. */
@@ -192,7 +206,7 @@ static int relocate_symbol(struct link *l, const struct unit *u, const struct ls
 		if (r.size == 0 || type == abi->R_USETYPE || type == abi->R_INITORDER || type == abi->R_KEEP) {
 			continue; /* markers */
 		}
-		if ((uint64_t)r.off + r.size > s->size) {
+		if (r.off < 0 || (uint64_t)r.off + r.size > s->size) {
 			return gl_fail(l->err, GL_EFORMAT, "%s: %.*s has a relocation outside itself, at %d",
 				       s->obj->pkg->file, (int)s->name.n, s->name.p, r.off);
 		}

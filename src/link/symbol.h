@@ -46,6 +46,7 @@ struct lsym {
 	uint8_t want_abi;  /* GL_ABI0 or GL_ABIINTERNAL: which of a function's two entries is meant */
 	uint8_t state, section, unit, synthetic;
 	bool marked, is_func;
+	bool missing;           /* it is in the list of those that nobody defines */
 	bool is_far;            /* it is C's, and may be out of a call's reach */
 	bool by_name;           /* found by its name, and that isn't local to an object */
 	uint32_t tramp[NUNITS]; /* of a function: the trampolines to it; NO_SYM */
@@ -57,6 +58,7 @@ struct lsym {
 };
 
 #define NO_SYM UINT32_MAX
+#define TRAMP_WANTED (NO_SYM - 1) /* in lsym.tramp, while layout looks for those that are needed */
 
 /* A symbol that an earlier load placed, and that others may refer to by name. */
 struct known_sym {

@@ -47,7 +47,7 @@ int link_tie_own(struct link *l, struct lpkg *p)
 			       p->path);
 	}
 	if (fingerprint != NULL && memcmp(fingerprint, t->fingerprint, 8) != 0) {
-		return gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the module to use has",
+		return gl_fail(l->err, GL_EVERSION, "%s is another version of package %s than the module to use has",
 			       p->file, p->path);
 	}
 	p->is_used = true;

@@ -46,8 +46,11 @@ struct unit {
 	uintptr_t text_end;
 };
 
+#define GOT_TLS NO_SYM
+
 struct got_slot {
-	uint32_t sym; /* NO_SYM: the thread-local offset */
+	uint32_t sym;   /* GOT_TLS: the thread-local offset, which is no symbol's address */
+	uint32_t index; /* its place among the words */
 	UT_hash_handle hh;
 };
 

@@ -51,7 +51,7 @@ void linker_note_resident(struct linker *linker, const struct lpkg *p)
 static int refuse_import(struct link *l, const struct lpkg *p, struct gl_str path, const char *where, const char *have,
 			 const char *wanted)
 {
-	return gl_fail(l->err, GL_EMISMATCH, "%s (%s) was compiled against another version of %.*s%s%s%s than %s%s%s%s",
+	return gl_fail(l->err, GL_EVERSION, "%s (%s) was compiled against another version of %.*s%s%s%s than %s%s%s%s",
 		       p->path, name_of(p), (int)path.n, path.p, wanted != NULL ? " (" : "",
 		       wanted != NULL ? wanted : "", wanted != NULL ? ")" : "", where, have != NULL ? " (" : "",
 		       have != NULL ? have : "", have != NULL ? ")" : "");

@@ -133,6 +133,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 #define NEED(field, name) rt->field = runtime_symbol(host, name, missing, sizeof(missing))
 	NEED(modulesinit, "runtime.modulesinit");
 	NEED(itab_add, "runtime.itabAdd");
+	NEED(itab_find, "runtime.(*itabTableType).find");
+	rt->itab_init = runtime_symbol(host, "runtime.itabInit", NULL, 0);
+	if (rt->itab_init == NULL) {
+		NEED(itab_init, "runtime.(*itab).init");
+	}
 	NEED(lock, "runtime.lock2");
 	NEED(unlock, "runtime.unlock2");
 	NEED(stop_the_world, "runtime.stopTheWorldGC");
@@ -255,8 +260,11 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	rt->moduledata_gcbssmask = abi->moduledata.gcbssmask;
 	rt->itab_inter = abi->itab.Inter;
 	rt->itab_type = abi->itab.Type;
+	rt->itab_size = (int32_t)abi->itab.size;
 	rt->type_hash = abi->type.Hash;
 	rt->type_str = abi->type.Str;
+	rt->type_tflag = abi->type.TFlag;
+	rt->tflag_uncommon = abi->TFlagUncommon;
 	rt->table_size = abi->itabTable.size;
 	rt->table_count = abi->itabTable.count;
 	rt->table_entries = abi->itabTable.entries;
@@ -369,6 +377,7 @@ static void find_exports(struct gl_host *host)
 	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
 	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
 	*(void **)&host->threads = gl_host_export(host, "goloader_threads");
+	*(void **)&host->make_itabs = gl_host_export(host, "goloader_make_itabs");
 	*(void **)&host->gc_count = gl_host_export(host, "goloader_gc_count");
 	*(void **)&host->collect = gl_host_export(host, "goloader_collect");
 	*(void **)&host->run_inits = gl_host_export(host, "goloader_run_inits");

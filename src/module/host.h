@@ -52,6 +52,9 @@ struct gl_host {
 	size_t resting_bytes;
 	struct remains *kept; /* constant data that somebody refers to */
 
+	struct spare_itab *spare_itabs;
+	size_t nspare_itabs;
+
 	int64_t *profile_rate;   /* runtime.MemProfileRate; NULL: this Go has no such thing */
 	int64_t usual_rate;      /* what it was at the start: 512 KiB, or as GODEBUG says */
 	bool profile_is_ours;    /* nobody has chosen another */
@@ -71,6 +74,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	void (*make_itabs)(struct gl_itab *itabs, size_t n);
 	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);

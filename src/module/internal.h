@@ -141,6 +141,13 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays);
 struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
 void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
 
+/* ---- itabs.c --------------------------------------------------------------------------------------------------- */
+
+/* Notes itabs that the runtime made for a module that goes, and whose memory isn't needed any more. */
+void module_note_itabs(struct gl_module *mod, const struct gl_itab *itabs, size_t n);
+/* Makes those that the module just published will need, as far as that is known, in such memory. */
+void module_reuse_itabs(struct gl_host *host, struct link *l);
+
 /* ---- profile.c: Go's memory profile ---------------------------------------------------------------------------- */
 
 bool module_reads_profile(const struct link *l, enum unit_id view);

@@ -19,7 +19,7 @@ static int take_from_host(struct link *l, const struct lpkg *p, enum gl_twice tw
 	if (memcmp(have, given, 8) != 0) {
 		return twice == GL_TWICE_OTHER ?
 			       0 :
-			       gl_fail(l->err, GL_EMISMATCH, "%s is another version of package %s than the host %s has",
+			       gl_fail(l->err, GL_EVERSION, "%s is another version of package %s than the host %s has",
 				       p->file, p->path, gl_image_path(l->linker->image));
 	}
 	*taken = true;

@@ -208,6 +208,8 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		free(r.reason);
 		return -1;
 	}
+	module_note_itabs(mod, r.itabs, r.nitabs);
+	free(r.itabs);
 	enum what_stays stays = r.constants_stay == 0       ? NOTHING_STAYS :
 				how->prove == GL_PROVE_CODE ? CONSTANTS_STAY :
 							      STRINGS_STAY;

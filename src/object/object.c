@@ -76,9 +76,12 @@ static int bad(const struct gl_object *obj, struct gl_error *err, const char *wh
 		       (unsigned long long)number);
 }
 
+/* Is the string that p refers to in the file, and none that ends early for those who copy it as C's do? */
 static bool str_ok(const struct gl_object *obj, const uint8_t *p)
 {
-	return (uint64_t)get32(p) + get32(p + 4) <= obj->size;
+	uint32_t n = get32(p), off = get32(p + 4);
+
+	return (uint64_t)n + off <= obj->size && memchr(obj->base + off, '\0', n) == NULL;
 }
 
 static bool symref_ok(const struct gl_object *obj, struct gl_symref ref)
@@ -183,7 +186,7 @@ static int check_syms(const struct gl_object *obj, struct gl_error *err)
 
 	for (uint32_t i = 0; i < obj->ntotal; i++, p += SYM_SIZE) {
 		if (!str_ok(obj, p)) {
-			return bad(obj, err, "name outside the file, symbol", i);
+			return bad(obj, err, "name outside the file, or with a NUL in it, symbol", i);
 		}
 		uint32_t align = get32(p + 17);
 		if (align > 1u << 16 || (align & (align - 1)) != 0) {
@@ -270,7 +273,8 @@ static int object_check(struct gl_object *obj, struct gl_error *err)
 	for (size_t s = 0; s < sizeof(strings) / sizeof(strings[0]); s++) {
 		for (uint32_t i = 0; i < strings[s].n; i++) {
 			if (!str_ok(obj, obj->base + obj->off[strings[s].blk] + (size_t)i * strings[s].size)) {
-				return bad(obj, err, "string outside the file, block", strings[s].blk);
+				return bad(obj, err, "string outside the file, or with a NUL in it, block",
+					   strings[s].blk);
 			}
 		}
 	}
@@ -283,7 +287,8 @@ static int object_check(struct gl_object *obj, struct gl_error *err)
 	for (uint32_t i = 0; i < obj->nrefnames; i++) {
 		const uint8_t *p = obj->base + obj->off[BLK_REFNAME] + (size_t)i * REFNAME_SIZE;
 		if (!str_ok(obj, p + 8)) {
-			return bad(obj, err, "name of a referenced symbol outside the file, number", i);
+			return bad(obj, err,
+				   "name of a referenced symbol outside the file, or with a NUL in it, number", i);
 		}
 	}
 	return 0;

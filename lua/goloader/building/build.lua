@@ -16,6 +16,7 @@ local lfs = require "lfs"
 local unpack = rawget(table, "unpack") or unpack
 local flags = require "goloader.building.flags"
 local inputs = require "goloader.building.inputs"
+local places = require "goloader.building.places"
 local settings = require "goloader.building.settings"
 local toolchain = require "goloader.building.toolchain"
 
@@ -289,8 +290,15 @@ local function needs_dwarf(dir, files)
 end
 
 -- Starts the compiler on files of a directory; its object is a temporary file.
-local function start_compile(tc, dir, files, path, lang, importcfg, opts)
-  local object = os.tmpname()
+local function start_compile(tc, dir, files, path, lang, archives, opts)
+  local object, err = places.new_file()
+  local importcfg
+  if object then importcfg, err = places.new_file() end
+  local f
+  if importcfg then f, err = io.open(importcfg, "wb") end
+  if not f then return nil, type(err) == "table" and err or { code = "io", message = err } end
+  f:write(toolchain.importcfg(archives))
+  f:close()
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack", "-c=" .. toolchain.workers() }
   if not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
@@ -299,12 +307,12 @@ local function start_compile(tc, dir, files, path, lang, importcfg, opts)
   for word in gcflags:gmatch "%S+" do args[#args + 1] = word end
   args[#args + 1] = "--"
   for _, file in ipairs(files) do args[#args + 1] = "./" .. file end
-  local job, err = tc:start_tool("compile", args, { dir = dir })
-  if not job then
-    os.remove(object)
-    return nil, err
-  end
-  return job, object
+  local job
+  job, err = tc:start_tool("compile", args, { dir = dir })
+  if job then return job, object, importcfg end
+  os.remove(object)
+  os.remove(importcfg)
+  return nil, err
 end
 
 -- A build under way.
@@ -327,14 +335,17 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, interface, is_generic, archives, builds)
+local function compiled(job, object, importcfg, interface, is_generic, archives, builds)
   return setmetatable({
     job = job,
     finish = function()
       local ok, output = job:wait()
+      os.remove(importcfg)
       if not ok then
         os.remove(object)
-        return nil, compiler_error(output)
+        local err = compiler_error(output)
+        err.bare = true
+        return nil, err
       end
       local files = { unpack(interface.dependencies) }
       files[#files + 1] = { file = object }
@@ -390,8 +401,8 @@ local function plain(tc, target, opts)
   end
   local path, lang = package_identity(tc, target, heads[1].name)
   if not path or heads[1].name == "main" and exists(target.dir .. "/default.pgo") then return nil end
-  local std, importcfg = tc:std_archives(wanted)
-  if not std then return nil end
+  local std, err = tc:std_archives(wanted)
+  if not std then return nil, err end
   for _, import in ipairs(wanted) do
     if not std[import] then return nil end
   end
@@ -403,15 +414,16 @@ local function plain(tc, target, opts)
         packages[import] = { imports = {}, standard = true }
       end
     end
-    local ok, err = opts.check({ path }, packages)
+    local ok
+    ok, err = opts.check({ path }, packages)
     if not ok then return nil, err end
   end
-  local job, object = start_compile(tc, target.dir, files, path, lang, importcfg, opts)
-  if not job then return nil, object end
   local archives = {}
   for _, import in ipairs(wanted) do archives[import] = std[import] end
+  local job, object, importcfg = start_compile(tc, target.dir, files, path, lang, archives, opts)
+  if not job then return nil, object end
   local interface = { path = path, name = heads[1].name, archives = archives, dependencies = {} }
-  return compiled(job, object, interface, has_generics(target.dir, files), {}, {})
+  return compiled(job, object, importcfg, interface, has_generics(target.dir, files), {}, {})
 end
 
 -- Of a package's own files all counts but what functions do. A file that can't be read as far as its imports go is the
@@ -435,27 +447,13 @@ local function known(tc, target, opts, memory)
     local ok, err = opts.check(record.roots, record.packages)
     if not ok then return nil, err end
   end
-  local importcfg = os.tmpname()
-  local f = assert(io.open(importcfg, "wb"))
-  f:write(record.importcfg)
-  f:close()
-  local job, object = start_compile(tc, target.dir, record.files, record.path, record.lang, importcfg, opts)
-  if not job then
-    os.remove(importcfg)
-    return nil, object
-  end
+  local job, object, importcfg = start_compile(tc, target.dir, record.files, record.path, record.lang, record.archives,
+    opts)
+  if not job then return nil, object end
   local interface = { path = record.path, name = record.name, archives = record.archives,
     dependencies = record.dependencies }
-  local is_generic = has_generics(target.dir, record.files)
-  local started = compiled(job, object, interface, is_generic, record.third_party, record.builds)
-  return setmetatable({
-    job = job,
-    finish = function()
-      local objects, err = started:wait()
-      os.remove(importcfg)
-      return objects, err
-    end,
-  }, Build)
+  return compiled(job, object, importcfg, interface, has_generics(target.dir, record.files), record.third_party,
+    record.builds)
 end
 
 local list_format = table.concat({
@@ -542,21 +540,41 @@ local function is_told_by_dirs(packages)
   return true
 end
 
+-- A command before each of Go's tools, which tells of the first time that the compiler is run on the standard library.
+local tell_of_std = [[
+-toolexec=sh -c 'case " $* " in *" -std "*) echo >"$GOLOADER_NOTICE";; esac 2>/dev/null; exec "$@"' sh]]
+
+local function has_toolexec(tc, opts)
+  for _, words in ipairs { opts.words or {}, settings.goflags(tc) } do
+    for _, word in ipairs(words) do
+      if word:find "^%-%-?toolexec" then return true end
+    end
+  end
+  return false
+end
+
+local std_notice = "compiling the standard library, of which Go's build cache has no build with these flags"
+
+local function complain_of_std()
+  io.stderr:write("goloader: ", std_notice, "\n")
+end
+
 local function listed(tc, target, opts, memory)
   if opts.check then
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
   end
   local own, began = inputs.read_own(target.dir, head_text), os.time()
-  local job, why = list(tc, target, opts, "-export")
+  tc:fill_cache()
+  local job, why = list(tc, target, opts, "-export", not has_toolexec(tc, opts) and tell_of_std or nil)
   if not job then return nil, why end
   local function finish()
-    local ok, output, errors = job:wait()
+    local ok, output, errors = job:wait(opts.notice and function() opts.notice(std_notice) end or complain_of_std)
     local packages = read_packages(output)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
 
-    local files, third_party, dirs, all, importcfg, archives = {}, {}, {}, {}, {}, {}
+    local files, third_party, dirs, all, archives = {}, {}, {}, {}, {}
     local builds = tc:other_builds(packages)
     for i, package in ipairs(packages) do
       if package.own or opts.private and not package.std then
@@ -567,7 +585,6 @@ local function listed(tc, target, opts, memory)
       if i < #packages and package.file ~= "" then
         all[#all + 1] = package.file
         archives[package.path] = package.file
-        importcfg[#importcfg + 1] = ("packagefile %s=%s\n"):format(package.path, package.file)
         if not package.std then dirs[#dirs + 1] = package.dir end
       end
     end
@@ -588,7 +605,6 @@ local function listed(tc, target, opts, memory)
         packages = imports,
         dirs = dirs,
         compiled = all,
-        importcfg = table.concat(importcfg),
         archives = archives,
         files = go_files,
         name = last.name,
@@ -619,6 +635,8 @@ end
 ---@field private boolean|nil  true: third-party packages become part of the module instead of being shared
 ---@field check nil|fun(roots: string[], packages: table<string, goloader.PolicyPackage>): true|nil, goloader.Error|nil
 ---  is asked before anything is compiled
+---@field notice nil|fun(message: string)  is told that the standard library is being compiled, which takes a while:
+---  with flags that concern all packages, the first time; nil: standard error is
 
 --- Starts building a package: a directory, or Go files of one directory.
 ---@param tc goloader.Toolchain
@@ -696,11 +714,13 @@ function build.archives(tc, packages, dir)
   if #others > 0 then
     local format = "{{if not .Standard}}{{.ImportPath}}\t{{.Export}}{{end}}"
     local args = { "list", "-e", "-export", "-deps", "-f", format, unpack(tc.flags) }
+    if not has_toolexec(tc, {}) then args[#args + 1] = tell_of_std end
     args[#args + 1] = "--"
     for _, path in ipairs(others) do args[#args + 1] = path end
+    tc:fill_cache()
     local job = tc:go(args, { dir = dir })
     if job then
-      local _, output = job:wait()
+      local _, output = job:wait(complain_of_std)
       for path, file in output:gmatch "([^\t\n]+)\t([^\n]+)" do found[path] = file end
     end
   end

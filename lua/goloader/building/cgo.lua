@@ -9,6 +9,8 @@ local lfs = require "lfs"
 
 local unpack = rawget(table, "unpack") or unpack
 local core = require "goloader.core"
+local places = require "goloader.building.places"
+local settings = require "goloader.building.settings"
 local toolchain = require "goloader.building.toolchain"
 
 local read_file = toolchain.read_file
@@ -134,13 +136,15 @@ local function cached_name(tc, parts)
     if flag:find("/", 1, true) or flag:find "^%-L" or flag:find "%.[ao]$" then return nil end
   end
   local key = core.hash(jumps(parts.exports), version_script(parts.visible), table.concat(link_flags, " "),
-    table.concat(parts.ldflags, "\n"), tc.goroot, os.getenv "CC" or "", os.getenv "CXX" or "", unpack(parts.members))
-  return toolchain.cache_dir() .. "/cgo-" .. key:sub(1, 32) .. ".so"
+    table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"), settings.get(tc, "CXX"),
+    unpack(parts.members))
+  local dir = places.cache()
+  return dir and dir .. "/cgo-" .. key:sub(1, 32) .. ".so"
 end
 
 -- Throws away what has not been used for longest.
-local function trim_cache()
-  local dir, found = toolchain.cache_dir(), {}
+local function trim_cache(dir)
+  local found = {}
   for entry in lfs.dir(dir) do
     if entry:find "^cgo%-.*%.so$" then
       local path = dir .. "/" .. entry
@@ -155,7 +159,9 @@ end
 local function keep(library, cached)
   local beside = ("%s.%s"):format(cached, library:match "goloader%.(%w+)/" or "new")
   local data = read_file(library)
-  if data and write_file(beside, data) and os.rename(beside, cached) then return trim_cache() end
+  if data and write_file(beside, data) and os.rename(beside, cached) then
+    return trim_cache(cached:match "^(.*)/")
+  end
   os.remove(beside)
 end
 

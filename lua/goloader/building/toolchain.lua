@@ -3,10 +3,12 @@
 -- Objects link only into a host built by the very same Go, so the toolchain is chosen by the host, not by PATH: the
 -- build notes it beside the host, in HOST.goroot: GOROOT on the first line, its version on the second, then the flags
 -- that the host's packages were compiled with, and modules are to be compiled with too. HOST.importcfg lists the
--- archives of the standard library, and of the packages linked in. Programs are run through the shell, every argument
--- quoted, with no standard input: `goloader run` must leave its own to the Go program.
+-- archives of the standard library, and of the packages linked in, which lie in HOST.archives. Programs are run through
+-- the shell, every argument quoted, with no standard input: `goloader run` must leave its own to the Go program.
 
 local lfs = require "lfs"
+
+local places = require "goloader.building.places"
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -18,7 +20,7 @@ local unpack = rawget(table, "unpack") or unpack
 ---@field package env string  shell assignments before every command
 ---@field package tools string|nil  directory of compile, asm, …
 ---@field package std table<string, string>|nil  archive of each standard package
----@field package std_file string|nil  the importcfg that `std` was read from
+---@field package entries string[]|nil  of Go's build cache: what HOST.archives has of it
 local Toolchain = {}
 Toolchain.__index = Toolchain
 
@@ -58,11 +60,13 @@ local Job = {}
 Job.__index = Job
 
 --- Waits for the command to end.
+---@param notice fun()|nil  is called once, when a command of go's writes to the file that $GOLOADER_NOTICE names
 ---@return boolean ok
 ---@return string output
 ---@return string errors  what it wrote to standard error; "" when that went into the output
-function Job:wait()
-  self.pipe:read "*a" -- nothing but the end of the shell comes through
+function Job:wait(notice)
+  if self.pipe:read "*l" and notice then notice() end -- else nothing but the end of the shell comes through
+  self.pipe:read "*a"
   self.pipe:close()
   local output = read_file(self.output) or ""
   local errors = self.errors and read_file(self.errors) or ""
@@ -89,13 +93,16 @@ function toolchain.start(argv, opts)
   opts = opts or {}
   local words = {}
   for i, word in ipairs(argv) do words[i] = quote(word) end
-  local errors = not opts.merge and os.tmpname() or nil
+  local output, errors, why
+  output, why = places.new_file()
+  if output and not opts.merge then errors, why = places.new_file() end
+  if why then return nil, why end
   local cd = opts.dir and opts.dir ~= "." and "cd -- " .. quote(opts.dir) .. " && " or ""
   -- A file takes the output: a pipe that nobody reads until the end would stop a command that has much to say.
-  local output = os.tmpname()
   local command = ("(%s%s %s) </dev/null >%s 2>%s; printf %%d $? >%s"):format(cd, opts.env or "",
     table.concat(words, " "), quote(output), errors and quote(errors) or "&1", quote(output .. ".status"))
-  local pipe, why = io.popen(command, "r")
+  local pipe
+  pipe, why = io.popen(command, "r")
   if not pipe then return nil, { code = "io", message = ("%s can't be run: %s"):format(argv[1], why) } end
   return setmetatable({ pipe = pipe, output = output, errors = errors }, Job)
 end
@@ -166,6 +173,8 @@ function toolchain.find(path, version)
     }
   end
   local env = "GOTOOLCHAIN=local GOROOT=" .. quote(goroot) .. " "
+  -- the shell has one for itself then, and its children none
+  if (os.getenv "PATH" or "") == "" then env = env .. "PATH=/usr/local/bin:/usr/bin:/bin " end
   local flags = { unpack(note, 3) }
   return setmetatable({ goroot = goroot, version = version, host = path, flags = flags, env = env }, Toolchain)
 end
@@ -197,6 +206,27 @@ function Toolchain:tool(name)
   return self.tools .. name
 end
 
+-- Where the go command puts its files, as shell assignments: what it would not find out by itself.
+local function go_places(self)
+  local settings = require "goloader.building.settings"
+  local words = ""
+  local dir, usual = places.go_cache(settings.get(self, "GOCACHE"))
+  if dir and not usual then words = ("GOCACHE=%s "):format(quote(dir)) end
+  local named = settings.get(self, "GOPATH") .. settings.get(self, "GOMODCACHE")
+  if (os.getenv "HOME" or "") == "" and named == "" then
+    local cache = places.cache()
+    if cache then words = ("%sGOPATH=%s "):format(words, quote(cache .. "/go")) end
+  end
+  return words, dir, usual
+end
+
+--- What the go command is to find in its environment, as shell assignments; its build cache has the host's packages.
+---@return string
+function Toolchain:go_environment()
+  self:fill_cache()
+  return self.env .. (go_places(self))
+end
+
 --- Starts `go ARGS…`.
 ---@param args string[]
 ---@param opts { dir: string|nil, merge: boolean|nil }|nil
@@ -204,7 +234,60 @@ end
 ---@return goloader.Error|nil err
 function Toolchain:go(args, opts)
   return toolchain.start({ self.goroot .. "/bin/go", unpack(args) },
-    { dir = opts and opts.dir, merge = opts and opts.merge, env = self.env })
+    { dir = opts and opts.dir, merge = opts and opts.merge,
+      env = ("%s%sGOLOADER_NOTICE=/proc/$$/fd/1 "):format(self.env, go_places(self)) })
+end
+
+-- Files of the cache's part beside the host: the archives first, then the entries that name them.
+local function kept_entries(self)
+  if not self.entries then
+    local root, files, entries = self.host .. ".archives", {}, {}
+    for shelf in lfs.dir(exists(root) and root or "/nowhere") do
+      if shelf:find "^%x%x$" then
+        for file in lfs.dir(root .. "/" .. shelf) do
+          local list = file:find "%-a$" and entries or file:find "%-d$" and files
+          if list then list[#list + 1] = shelf .. "/" .. file end
+        end
+      end
+    end
+    for _, entry in ipairs(entries) do files[#files + 1] = entry end
+    self.entries = files
+  end
+  return self.entries
+end
+
+-- In a user's own cache there must be nothing that breaks when the host is gone.
+local function copy_entries(root, cache, entries)
+  local list = places.new_file()
+  local f = list and io.open(list, "wb")
+  if not f then return end
+  f:write(table.concat(entries, "\0"))
+  f:close()
+  -- what another process has put there meanwhile stays; and when there is no room, Go's own message says so
+  local copy = { "xargs", "-0", "-a", list, "cp", "-n", "--reflink=auto", "--parents", "-t", cache, "--" }
+  local job = toolchain.start(copy, { dir = root, merge = true })
+  if job then job:wait() end
+  os.remove(list)
+end
+
+local function link_entries(root, cache, entries)
+  for _, entry in ipairs(entries) do
+    lfs.mkdir(cache .. "/" .. entry:match "^[^/]*")
+    os.remove(cache .. "/" .. entry) -- a link that leads nowhere
+    lfs.link(root .. "/" .. entry, cache .. "/" .. entry, true)
+  end
+end
+
+--- Sees to it that Go's build cache has the host's build of the standard library, for a user who has never compiled it.
+function Toolchain:fill_cache()
+  local _, cache, usual = go_places(self)
+  local root = self.host .. ".archives"
+  if not cache or cache:sub(1, 1) ~= "/" or not exists(root) or not places.is_writable(cache) then return end
+  local missing = {}
+  for _, entry in ipairs(kept_entries(self)) do
+    if not exists(cache .. "/" .. entry) then missing[#missing + 1] = entry end
+  end
+  if missing[1] then (usual and copy_entries or link_entries)(root, cache, missing) end
 end
 
 --- Starts a tool of the toolchain.
@@ -244,14 +327,11 @@ function toolchain.linked_in(host)
   return paths
 end
 
--- The standard library's part of an importcfg.
 --- Makes a directory that nobody else can write to.
 ---@return string|nil path
 ---@return goloader.Error|nil err
 function toolchain.private_dir()
-  local parent = os.getenv "TMPDIR"
-  if not parent or parent == "" then parent = "/tmp" end
-  local job, err = toolchain.start({ "mktemp", "-d", parent .. "/goloader.XXXXXXXXXX" }, { merge = true })
+  local job, err = toolchain.start({ "mktemp", "-d", places.temporary() .. "/goloader.XXXXXXXXXX" }, { merge = true })
   if not job then return nil, err end
   local ok, output = job:wait()
   output = output:gsub("%s+$", "")
@@ -268,72 +348,42 @@ function toolchain.remove_dir(dir)
   lfs.rmdir(dir)
 end
 
-local function parse_importcfg(text)
-  local files = {}
+-- The standard library's part of the host's importcfg. Files are named from where it lies.
+local function read_importcfg(host)
+  local text, files = read_file(host .. ".importcfg") or "", {}
+  local dir = host:match "^.*/" or ""
   local standard = text:sub(1, (text:find(linked_in_line, 1, true)))
-  for path, file in standard:gmatch "packagefile ([^=\n]+)=([^\n]+)" do files[path] = file end
+  for path, file in standard:gmatch "packagefile ([^=\n]+)=([^\n]+)" do
+    files[path] = file:sub(1, 1) == "/" and file or dir .. file
+  end
   return files
 end
 
---- Where things are kept from one process to the next.
----@return string
-function toolchain.cache_dir()
-  local dir = os.getenv "XDG_CACHE_HOME"
-  if not dir or dir == "" then dir = (os.getenv "HOME" or "/tmp") .. "/.cache" end
-  lfs.mkdir(dir)
-  dir = dir .. "/goloader"
-  lfs.mkdir(dir)
-  return dir
-end
-
--- The archives lie in Go's build cache, which throws away what was not used for some days. Then `go list` makes them
--- anew, and the list goes into the user's cache.
-local function refresh_std(self, cached)
-  local format = "{{if .Export}}packagefile {{.ImportPath}}={{.Export}}{{end}}"
-  local job, err = self:go { "list", "-export", "-f", format, "std" }
-  if not job then return nil, err end
-  local ok, out, errors = job:wait()
-  if not ok then return nil, { code = "toolchain", message = (errors:gsub("%s+$", "")) } end
-  local lines = {}
-  for line in out:gmatch "packagefile [^\n]+" do lines[#lines + 1] = line end
-  -- renamed into place: another process may be reading it
-  local temporary = os.tmpname()
-  local f = assert(io.open(temporary, "wb"))
-  f:write(table.concat(lines, "\n"), "\n")
-  f:close()
-  local beside = cached .. "." .. temporary:match "[^/]*$"
-  toolchain.start({ "mv", "--", temporary, beside }, {}):wait()
-  os.rename(beside, cached)
-  self.std, self.std_file = parse_importcfg(out), cached
-  return true
-end
-
---- The standard library's compiled packages: archive by import path, and the importcfg file that lists them. All of
---- `wanted` that are standard packages are there on disk.
+--- The standard library's compiled packages, as the host has them: archive by import path. All of `wanted` that are
+--- standard packages are there on disk.
 ---@param wanted string[]  import paths
 ---@return table<string, string>|nil files
----@return string|goloader.Error importcfg  its path, or the error
+---@return goloader.Error|nil err
 function Toolchain:std_archives(wanted)
-  local cached = toolchain.cache_dir() .. "/importcfg-" .. self.version
-  local function usable()
-    for _, path in ipairs(wanted) do
-      local file = self.std[path]
-      if file and not exists(file) then return false end
+  self.std = self.std or read_importcfg(self.host)
+  for _, path in ipairs(wanted) do
+    local file = self.std[path]
+    if file and not exists(file) then
+      return nil, { code = "toolchain", message = ("%s: the archive of %s, which belongs to the host, is not there; "
+        .. "make the host anew"):format(file, path) }
     end
-    return true
   end
-  local function try(file)
-    local text = read_file(file)
-    if not text then return false end
-    self.std, self.std_file = parse_importcfg(text), file
-    return usable()
-  end
-  if self.std and usable() then return self.std, self.std_file end
-  if not try(self.host .. ".importcfg") and not try(cached) then
-    local ok, err = refresh_std(self, cached)
-    if not ok then return nil, err end
-  end
-  return self.std, self.std_file
+  return self.std
+end
+
+--- What the compiler's flag -importcfg wants to read.
+---@param files table<string, string>  archives by import path
+---@return string
+function toolchain.importcfg(files)
+  local lines = {}
+  for path, file in pairs(files) do lines[#lines + 1] = ("packagefile %s=%s\n"):format(path, file) end
+  table.sort(lines)
+  return table.concat(lines)
 end
 
 -- The name that Go's build cache gives a file is a hash of what is in it.
@@ -346,7 +396,7 @@ end
 ---@param packages { path: string, std: boolean, file: string }[]
 ---@return table<string, string> files  archives by import path
 function Toolchain:other_builds(packages)
-  local own, others = parse_importcfg(read_file(self.host .. ".importcfg") or ""), {}
+  local own, others = read_importcfg(self.host), {}
   for _, package in ipairs(packages) do
     if package.std and package.file ~= "" and content_name(own[package.path] or "") ~= content_name(package.file) then
       others[package.path] = package.file

@@ -19,9 +19,10 @@ end
 
 -- Builds the tools with another Go than the default host's.
 local function build_tools(sources, goroot)
-  local dir = os.tmpname()
-  os.remove(dir)
-  local job, err = toolchain.start({ goroot .. "/bin/go", "build", "-o", dir .. "/", "./mkhost", "./describe" }, {
+  local dir, err = toolchain.private_dir()
+  if not dir then return nil, err end
+  local job
+  job, err = toolchain.start({ goroot .. "/bin/go", "build", "-o", dir .. "/", "./mkhost", "./describe" }, {
     dir = sources,
     env = "GOROOT=" .. toolchain.quote(goroot) .. " GOTOOLCHAIN=local GOFLAGS= GOWORK=off GO111MODULE=on",
     merge = true,
@@ -35,7 +36,7 @@ end
 --- Runs `goloader host ARGUMENTS…`.
 ---@param arguments string[]
 ---@return integer|nil status
----@return goloader.Error|nil err
+---@return goloader.Error|string|nil err
 function mkhost.run(arguments)
   local default, sources = require "goloader".default_host()
   if not default then return nil, sources end

@@ -13,6 +13,7 @@
 -- remove them when a program ends by a signal: each run removes those of processes that are gone.
 
 local lfs = require "lfs"
+local places = require "goloader.building.places"
 local program = require "goloader.command.program"
 local toolchain = require "goloader.building.toolchain"
 
@@ -101,18 +102,17 @@ local function sweep(parent)
   end
 end
 
--- Makes a directory for this process; where the user has no cache, among temporary files.
+-- Makes a directory for this process; where there is no place for caches, among temporary files.
 local function make_dir()
-  local parent = toolchain.cache_dir() .. "/programs"
-  lfs.mkdir(parent)
-  if lfs.attributes(parent, "mode") == "directory" then
-    sweep(parent)
-    local dir = ("%s/%s-%s-%d"):format(parent, number_space(), process_number(), os.time())
+  local cache = places.cache()
+  if cache and places.is_writable(cache .. "/programs") then
+    sweep(cache .. "/programs")
+    local dir = ("%s/programs/%s-%s-%d"):format(cache, number_space(), process_number(), os.time())
     if lfs.mkdir(dir) then return dir end
   end
-  local unique = os.tmpname()
-  os.remove(unique)
-  local dir = ("%s/goloader.%s"):format(os.getenv "TMPDIR" or "/tmp", unique:match "[^/]*$")
+  local dir, err = places.new_file()
+  if not dir then return nil, err end
+  os.remove(dir)
   local ok, why = lfs.mkdir(dir)
   if not ok then return nil, { code = "io", message = ("%s: %s"):format(dir, why) } end
   return dir
@@ -155,7 +155,7 @@ local function build_by_go(tools, dir, config, rest)
   for _, word in ipairs(given) do words[#words + 1] = word end
   for _, path in ipairs(paths) do words[#words + 1] = path end
   for _, word in ipairs(rest) do words[#words + 1] = word end
-  return toolchain.execute(words, { env = tools.env, dir = where, input = not config.exec and "/dev/null" or nil })
+  return toolchain.execute(words, { env = tools:go_environment(), dir = where, input = not config.exec and "/dev/null" or nil })
 end
 
 -- Keeps what a plain build has made.

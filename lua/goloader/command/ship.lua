@@ -34,6 +34,7 @@ local function read_arguments(arguments)
   local paths = { unpack(rest, first) }
   if not paths[1] then return nil, "nothing to build" end
   options.private = private
+  options.notice = function() end -- as go build compiles the standard library, without a word
   return paths, options, output
 end
 
@@ -59,14 +60,14 @@ function ship.main(arguments)
     io.stderr:write(options and ("goloader build: %s\n"):format(options) or "", usage)
     return options and 2 or 0
   end
-  local host, err = require "goloader".host()
+  local host, message, err = require "goloader".host()
   if host then
     local manifest
-    manifest, err = host:ship(paths, output or output_name(paths[1]), options)
+    manifest, message, err = host:ship(paths, output or output_name(paths[1]), options)
     if manifest then return 0 end
   end
   -- a compiler's message is not ours
-  io.stderr:write(err.code == "compile" and "" or "goloader: ", err.message, "\n")
+  io.stderr:write(err.code == "compile" and "" or "goloader: ", message, "\n")
   return 1
 end
 

@@ -87,7 +87,7 @@ function test.main(arguments)
     for i = 1, first - 1 do words[#words + 1] = arguments[i] end
     words[#words + 1] = "-toolexec=" .. toolexec
     for i = first, #arguments do words[#words + 1] = arguments[i] end
-    status = toolchain.execute(words, { env = tools.env })
+    status = toolchain.execute(words, { env = tools:go_environment() })
   end
   toolchain.remove_dir(dir)
   if not toolexec then return complain(err) end

@@ -14,6 +14,8 @@
 -- Visits belong to coroutines. Both tables that know them are weak: a visit whose coroutine was dropped in the middle
 -- (the client hung up) must not hold a version for ever.
 
+local errors = require "goloader.errors"
+
 local M = {}
 
 local running = coroutine.running
@@ -35,7 +37,7 @@ Version.__index = Version
 ---@field slot goloader.Slot
 ---@field version? integer the version that was loaded, kept, unloaded or is busy
 ---@field module? table
----@field err? any why the old version was kept, or can't be unloaded yet
+---@field err? goloader.Error why the old version was kept, or can't be unloaded yet
 ---@field times? {load: number, ready: number, swap: number} seconds
 ---@field seconds? number an unload took
 
@@ -56,8 +58,9 @@ local Ref = {}
 
 ---@class goloader.slot.Options
 ---@field name string
----@field load fun(pause?: fun()): table?, any makes a new version, calling pause while it waits; nil and an error
----@field ready? fun(module: table): any, any prepares it; raises, or returns nil and an error, to refuse it
+---@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits; or nil and an
+---error, as Go functions or the loader's return it
+---@field ready? fun(module: table): any, any, any prepares it; raises, or returns nil and an error, to refuse it
 ---@field check? fun(slot: goloader.Slot, version: goloader.Version): boolean?, any refuses a version that doesn't fit
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
 ---@field on_change? fun(change: goloader.Change)
@@ -186,7 +189,7 @@ end
 ---Declares a slot and loads its first version.
 ---@param options goloader.slot.Options
 ---@return goloader.Slot? slot
----@return any err
+---@return goloader.Error? err
 function M.new(options)
   local slot = setmetatable({}, Slot)
   rawset(slot, "name", options.name)
@@ -194,7 +197,7 @@ function M.new(options)
   rawset(slot, "refs", {})
   rawset(slot, "old", {})
   rawset(slot, "made", 0)
-  local ok, err = slot:reload()
+  local ok, err = slot:try_reload()
   if not ok then return nil, err end
   return slot
 end
@@ -225,26 +228,30 @@ end
 ---Runs `ready`, which may raise, or return nil and an error as Go functions do.
 local function make_ready(ready, module)
   if not ready then return true end
-  local ok, result, err = pcall(ready, module)
+  local ok, result, message, err = pcall(ready, module)
   if not ok then return nil, result end
-  if not result and err ~= nil then return nil, err end
+  if not result and message ~= nil then return nil, err or message end
   return true
 end
 
----Loads a new version and puts it in place of the one that stands; on failure that one stays.
----@param pause? fun() called again and again while the compiler works; it may yield
+---What `reload` does, beneath the functions that users call.
+---@package
+---@param pause? fun()
 ---@return true? ok
----@return any err
-function Slot:reload(pause)
-  if self.loading then return nil, self.name .. " is being loaded already" end
+---@return goloader.Error? err
+function Slot:try_reload(pause)
+  if self.loading then
+    return nil, errors.object { code = "busy", message = self.name .. " is being loaded already" }
+  end
   local options, standing = self.options, self.version
   local clock = options.clock or os.clock
   local started = clock()
 
   self.loading = true
-  local called, module, err = pcall(options.load, pause)
+  local called, module, message, err = pcall(options.load, pause)
   self.loading = false
-  if not called then module, err = nil, module end
+  if not called then module, message, err = nil, module, nil end
+  err = err or message
   local loaded = clock()
 
   local version
@@ -260,6 +267,7 @@ function Slot:reload(pause)
     end
   end
   if not version then
+    err = errors.object(err)
     local number, stays = standing and standing.number, standing and standing.module
     tell(self, { what = "kept", version = number, module = stays, err = err })
     self:tidy()
@@ -281,6 +289,15 @@ function Slot:reload(pause)
   return true
 end
 
+---Loads a new version and puts it in place of the one that stands; on failure that one stays.
+---@param pause? fun() called again and again while the compiler works; it may yield
+---@return true? ok
+---@return string? message
+---@return goloader.Error? err
+function Slot:reload(pause)
+  return errors.returned(self:try_reload(pause))
+end
+
 ---Unloads the old versions that no visit uses.
 ---@return integer waiting how many are left
 function Slot:tidy()
@@ -289,7 +306,7 @@ function Slot:tidy()
     local version = old[i]
     if version and next(version.users) == nil then -- who is told of one may have unloaded another
       local started = clock()
-      local ok, err = version.module:unload()
+      local ok, _, err = version.module:unload()
       local change = { version = version.number, module = version.module }
       if ok then
         table.remove(old, i)

@@ -4,8 +4,9 @@
 //	mkhost -sources DIR -o OUT -exe [-minimal] [build flags] PROGRAM [PACKAGE…]     a program that is its own host
 //
 // Without -minimal, the packages of default/packages.txt are kept whole too. Beside the host it writes what loading a
-// module takes: OUT.desc (see describe), OUT.importcfg (archives of the standard library, then of the packages linked
-// in) and OUT.goroot (the Go that built it and its flags, which modules must be compiled with).
+// module takes: OUT.desc (see describe), OUT.archives (those of the standard library, and of the packages linked in),
+// OUT.importcfg (which package's is which file; names begin where it lies) and OUT.goroot (the Go that built it and its
+// flags, which modules must be compiled with).
 //
 // A library is not built by `go build`. That would need a main package in the user's module and goloader.dev/host among
 // its requirements, which a vendored, locked or shared go.mod has no place for. So the go command compiles the user's
@@ -29,7 +30,7 @@ const usage = `usage: goloader host [FLAGS] -o HOST.so PACKAGE…
        goloader host [FLAGS] -o PROGRAM --exe PACKAGE [PACKAGE…]
        goloader host --sources
 
-  -o FILE        the host; beside it FILE.desc, FILE.importcfg and FILE.goroot
+  -o FILE        the host; beside it FILE.desc, FILE.archives, FILE.importcfg, FILE.goroot
   --exe          the first package is a program that imports goloader.dev/host
   --minimal      keep whole only the packages named, not those of the default host
   --goroot DIR   the Go to build with; by default the one that built the default host
@@ -147,11 +148,26 @@ func (h *host) install(built string, std, linked []*pkg) error {
 		return err
 	}
 	note := []string{h.goroot, h.version()}
+	archives := filepath.Join(h.temp, "archives")
+	names, err := keepArchives(archives, append(std[:len(std):len(std)], linked...))
+	if err != nil {
+		return err
+	}
+	for from, name := range names {
+		names[from] = filepath.Join(archivesDir(h.output), name)
+	}
 	var importcfg bytes.Buffer
 	fmt.Fprintln(&importcfg, "# standard library")
-	writeArchives(&importcfg, std)
+	writeArchives(&importcfg, std, names)
 	fmt.Fprintln(&importcfg, "# linked in")
-	writeArchives(&importcfg, linked)
+	writeArchives(&importcfg, linked, names)
+	kept := filepath.Join(filepath.Dir(h.output), archivesDir(h.output))
+	if err := os.RemoveAll(kept); err != nil {
+		return err
+	}
+	if err := os.Rename(archives, kept); err != nil {
+		return err
+	}
 	for _, file := range []struct {
 		suffix string
 		text   []byte

@@ -214,12 +214,12 @@ func archivesOf(lists ...[]*pkg) map[string]string {
 }
 
 // writeArchives writes what belongs into an importcfg of modules: nothing of the standard library a second time, and no
-// programs.
-func writeArchives(out io.Writer, packages []*pkg) {
+// programs. names has the files' names there.
+func writeArchives(out io.Writer, packages []*pkg, names map[string]string) {
 	standard := len(packages) > 0 && packages[0].Standard && packages[len(packages)-1].Standard
 	for _, p := range packages {
 		if p.Export != "" && !p.isProgram() && p.Standard == standard {
-			fmt.Fprintf(out, "packagefile %s=%s\n", p.ImportPath, p.Export)
+			fmt.Fprintf(out, "packagefile %s=%s\n", p.ImportPath, names[p.Export])
 		}
 	}
 }

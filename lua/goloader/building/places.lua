@@ -1,0 +1,108 @@
+--- Where files are put that are not the user's: temporary ones, and caches. A worker of a web server may have no HOME,
+-- or one that it can't write to.
+
+local lfs = require "lfs"
+
+local has_ffi, ffi = pcall(require, "ffi")
+if has_ffi then
+  pcall(ffi.cdef, "int mkstemp(char *); int close(int); int access(const char *, int);")
+end
+
+local places = {}
+
+local function value(name)
+  local text = os.getenv(name)
+  return text ~= "" and text or nil
+end
+
+local function is_dir(path)
+  return lfs.attributes(path, "mode") == "directory"
+end
+
+--- The directory for temporary files.
+---@return string
+function places.temporary()
+  return value "TMPDIR" or "/tmp"
+end
+
+--- Makes a new file that nobody else reads.
+---@return string|nil path
+---@return goloader.Error|nil err
+function places.new_file()
+  local dir = places.temporary()
+  local path
+  if has_ffi then
+    local template = dir .. "/goloader.XXXXXX"
+    local buffer = ffi.new("char[?]", #template + 1, template)
+    local fd = ffi.C.mkstemp(buffer)
+    if fd >= 0 then
+      ffi.C.close(fd)
+      path = ffi.string(buffer)
+    end
+  else
+    local pipe = io.popen("mktemp '" .. dir:gsub("'", "'\\''") .. "/goloader.XXXXXX' 2>/dev/null")
+    path = pipe and pipe:read "*l"
+    if pipe then pipe:close() end
+  end
+  if path then return path end
+  return nil, { code = "io", message = ("no temporary file can be made in %s (TMPDIR says where else)"):format(dir) }
+end
+
+--- Can this user make files in the directory? It is made where it is not there.
+---@param dir string
+---@return boolean
+function places.is_writable(dir)
+  if not is_dir(dir) then
+    local parent = dir:match "^(.+)/[^/]+$"
+    if not parent or not is_dir(parent) and not places.is_writable(parent) then return false end
+    if not lfs.mkdir(dir) and not is_dir(dir) then return false end
+  end
+  if has_ffi then return ffi.C.access(dir, 3) == 0 end -- W_OK | X_OK
+  local probe = dir .. "/.goloader-" .. tostring({}):match "%w+$"
+  local f = io.open(probe, "wb")
+  if not f then return false end
+  f:close()
+  os.remove(probe)
+  return true
+end
+
+-- Where the user's programs keep caches; nil where there is no such place.
+local function user_caches()
+  local dir = value "XDG_CACHE_HOME"
+  if dir and dir:sub(1, 1) == "/" then return dir end
+  dir = value "HOME"
+  return dir and dir .. "/.cache"
+end
+
+-- A directory of this user's below the one for temporary files, where anybody may have made one of that name before.
+local function own_temporary()
+  local uid = lfs.attributes("/proc/self", "uid")
+  if not uid then return nil end
+  local dir = ("%s/goloader-%d"):format(places.temporary(), uid)
+  if lfs.mkdir(dir) then os.execute("chmod 700 '" .. dir:gsub("'", "'\\''") .. "'") end
+  local found = lfs.symlinkattributes(dir)
+  local is_own = found and found.mode == "directory" and found.uid == uid and not found.permissions:find("w", 4, true)
+  return is_own and dir or nil
+end
+
+--- Where things are kept from one process to the next; nil where there is no place for them.
+---@return string|nil dir
+function places.cache()
+  local dir = user_caches()
+  if dir and places.is_writable(dir .. "/goloader") then return dir .. "/goloader" end
+  return own_temporary()
+end
+
+--- Go's build cache.
+---@param named string  what GOCACHE says; "" for the usual one
+---@return string|nil dir  nil where there is no place for it
+---@return boolean|nil usual  the go command finds it by itself
+function places.go_cache(named)
+  if named ~= "" then return named, true end
+  local dir = user_caches()
+  if dir and places.is_writable(dir .. "/go-build") then return dir .. "/go-build", true end
+  dir = places.cache()
+  return dir and places.is_writable(dir .. "/go-build") and dir .. "/go-build" or nil, false
+end
+
+return places

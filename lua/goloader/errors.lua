@@ -1,0 +1,108 @@
+--- Errors: those of the loader, and those that Go functions return.
+--
+-- What the loader can't do is told as Lua's own library tells it: nil, a message, and as the third value the error, an
+-- object with a code to branch on. `assert(host:build(dir))` prints the message, even where nothing but a string
+-- survives an error (nginx).
+--
+--     local shop, message, err = host:build "shop"
+--     if not shop and err.code == "compile" then … end
+--
+-- Where a Go function's results stand, the second value is the object itself, which prints as its message: what the
+-- function returned as its `error`, or what `job:wait` returns in the place of results.
+--
+-- Beneath the functions that users call, the loader's own files return nil and a plain table with `code` and `message`;
+-- `errors.fail` and `errors.returned` make of those what users get.
+
+local core = require "goloader.core"
+
+---@class goloader.Error
+---@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",
+---  "panic", "type", "closed", "timeout"; "compile", "toolchain", "policy"; "go" for an error that a Go function
+---  returned, "lua" for one that Lua code of the user's raised or returned, in a routes file say
+---@field message string  one line; tracebacks and a compiler's messages follow it
+---@field bare true|nil  with code "compile": the message lacks the heading that the go command writes
+---@field packages string[]|nil  import paths that have no archive, when code is "missing"
+---@field other_version true|nil  the process has another version of a package that the module shares
+---@field type string|nil  Go type of the error, when code is "go"
+local Error = {}
+Error.__index = Error
+Error.__tostring = function(err) return err.message end
+Error.__concat = function(a, b) return tostring(a) .. tostring(b) end
+core.set_error_metatable(Error)
+
+--- Go's errors.Is: does it, or an error that it wraps, equal the target? Both are errors that came from Go, a module's
+--- variable say: `err:is(shop.ErrNotFound)`.
+---@param ... goloader.Error|userdata|nil  the target
+---@return boolean
+function Error:is(...)
+  if select("#", ...) == 0 then error("err:is: an error to compare with expected (write err:is, not err.is)", 2) end
+  return core.error_is(self, (...))
+end
+
+--- Go's errors.As: the first error in its chain that has this Go type, as a handle with fields and methods.
+---@param type_name string  "*fs.PathError"
+---@return userdata|nil handle
+function Error:as(type_name)
+  if type(type_name) ~= "string" then
+    error("err:as: a Go type's name expected, got " .. type(type_name) .. " (write err:as, not err.as)", 2)
+  end
+  return core.error_as(self, type_name)
+end
+
+--- Go's errors.Unwrap.
+---@return goloader.Error|nil
+function Error:unwrap()
+  if self == nil then error("err:unwrap: no error to call it on (write err:unwrap, not err.unwrap)", 2) end
+  return core.error_unwrap(self)
+end
+
+local errors = {}
+
+--- Makes an error object of whatever Lua code raised or returned as an error.
+---@param err any  an error object stays itself
+---@return goloader.Error
+function errors.object(err)
+  if type(err) ~= "table" or type(err.message) ~= "string" then
+    err = { code = "lua", message = tostring(err) }
+  end
+  if not getmetatable(err) then setmetatable(err, Error) end
+  return err
+end
+
+--- Is it an error object?
+---@param value any
+---@return boolean
+function errors.is_object(value)
+  return getmetatable(value) == Error
+end
+
+--- What a function that users call returns when it fails.
+---@param err any
+---@return nil
+---@return string message
+---@return goloader.Error err
+function errors.fail(err)
+  err = errors.object(err)
+  return nil, err.message, err
+end
+
+--- Hands on what an inner function returned: its value, or the three values of a failure.
+---@generic T
+---@param value T|nil
+---@param err goloader.Error|table|nil
+---@return T|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function errors.returned(value, err)
+  if value == nil then return errors.fail(err) end
+  return value
+end
+
+--- Raises what is wrong with how a function was called.
+---@param level integer  whose mistake it is: 1 the caller of this function, 2 who called that one, …
+---@param format string
+function errors.misuse(level, format, ...)
+  error(format:format(...), level + 1)
+end
+
+return errors

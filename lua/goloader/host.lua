@@ -1,0 +1,448 @@
+--- The host: the process's Go runtime, into which modules are loaded.
+
+local lfs = require "lfs"
+local build = require "goloader.building.build"
+local cgo = require "goloader.building.cgo"
+local errors = require "goloader.errors"
+local instance = require "goloader.building.instance"
+local module = require "goloader.module"
+local objects = require "goloader.objects"
+local policy = require "goloader.building.policy"
+local toolchain = require "goloader.building.toolchain"
+
+local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
+
+---@alias goloader.CompiledPolicy fun(import_path: string, importer: string, standard: boolean): boolean, string|nil
+
+---@class goloader.Host
+---@field package core userdata
+---@field package path string
+---@field package desc string  file
+---@field package memory table  what builds have learnt
+---@field package archives table<string, string>  named so far, by import path
+---@field package judge nil|goloader.CompiledPolicy  of `host:policy`
+---@field package tools goloader.Toolchain|nil
+local Host = {}
+Host.__index = Host
+Host.__tostring = function(self)
+  return ("goloader.host: %s (%s)"):format(self.path, self.core:info().go_version)
+end
+
+---@class goloader.HostInfo
+---@field go_version string  "go1.26.8"
+---@field goarch string
+---@field goamd64 string
+---@field goexperiment string
+---@field buildmode string
+---@field object_header string  first line of every object that this host takes
+---@field path string
+---@field id string  tells this host from any other: made of its build ids
+---@field linked_in string[]  import paths of its packages that are not of the standard library
+
+local function check_self(self, method)
+  if getmetatable(self) ~= Host then
+    misuse(3, "%s: no host to call it on (write host:%s, not host.%s)", method, method, method)
+  end
+end
+
+---@return goloader.HostInfo
+function Host:info()
+  check_self(self, "info")
+  local info = self.core:info()
+  info.linked_in = toolchain.linked_in(self.path)
+  return info
+end
+
+--- How many modules this Lua state has loaded, and how many Go values Lua has handles of.
+---@return { modules: integer, handles: integer }
+function Host:stats()
+  check_self(self, "stats")
+  return self.core:stats()
+end
+
+-- The Go toolchain of this host's version.
+local function tools_of(self)
+  local err
+  if not self.tools then self.tools, err = toolchain.find(self.path, self.core:info().go_version) end
+  return self.tools, err
+end
+
+-- Names the archive of a package that the host lacks.
+local function add_archive(self, import_path, file, version)
+  local ok, err = self.core:add_archive(import_path, file, version)
+  if not ok then return nil, err end
+  self.archives[import_path] = file
+  return true
+end
+
+-- Names to the host the archives of what a build imports.
+local function add_archives(self, archives)
+  for path, archive in pairs(archives) do
+    local ok, err = add_archive(self, path, archive.file, archive.version)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- Names to the host other builds of its packages.
+local function add_builds(self, builds)
+  for path, file in pairs(builds or {}) do
+    local ok, err = self.core:add_build(path, file)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+--- The Go toolchain of this host's version.
+---@return goloader.Toolchain|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:toolchain()
+  check_self(self, "toolchain")
+  return returned(tools_of(self))
+end
+
+--- Names the archive of a compiled package, for what the host lacks of it.
+---@param import_path string
+---@param file string
+---@param version string|nil  how messages call it: "gopkg.in/yaml.v3@v3.0.1"
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:add_archive(import_path, file, version)
+  check_self(self, "add_archive")
+  return returned(add_archive(self, import_path, file, version))
+end
+
+-- ---- what a load asks for ------------------------------------------------------------------------------------------
+
+-- Names to the host the archives that a load has asked for; false when there is none that is new.
+local function add_missing(self, packages, asked)
+  local wanted = {}
+  for _, path in ipairs(packages) do
+    if not asked[path] then
+      asked[path] = true
+      wanted[#wanted + 1] = path
+    end
+  end
+  if #wanted == 0 then return false end
+  local tools = tools_of(self)
+  local archives, why
+  if tools then archives, why = build.archives(tools, wanted) end
+  if not archives or not next(archives) then return false, why end
+  for path, file in pairs(archives) do
+    local ok, err = add_archive(self, path, file)
+    if not ok then return nil, err end
+  end
+  return true
+end
+
+-- Tries to load or to ship. A try may end with what it lacks: archives of packages, which are named to the host then,
+-- or parts in C that are not linked yet, which are linked. Then it is tried again, until a try asks for nothing new.
+local function try_with_all_it_needs(self, options, try)
+  local asked = {}
+  while true do
+    local result, err = try(options)
+    if result then return result end
+    local added, why = false, nil
+    if err.code == "missing" and err.packages then
+      added, why = add_missing(self, err.packages, asked)
+      if added and options.check then added, why = options.check() end
+    elseif err.code == "cgo" then
+      local tools, no_tools = tools_of(self)
+      if not tools then return nil, no_tools end
+      if not err.archives then
+        return cgo.link(tools, err.files, function(library)
+          options.library = library
+          return try_with_all_it_needs(self, options, try)
+        end)
+      end
+      added, why = cgo.link(tools, err.files, function(library) return self.core:add_library(err.files, library) end)
+    end
+    if not added then return nil, why or err end
+  end
+end
+
+-- ---- what may be imported ------------------------------------------------------------------------------------------
+
+--- Says which packages modules may import, from now on; nil lifts it. `imports` of a single load or build comes on top.
+---@param rules goloader.Policy|nil
+function Host:policy(rules)
+  check_self(self, "policy")
+  local judge, why
+  if rules ~= nil then
+    judge, why = policy.compile(rules)
+    if not judge then misuse(2, "host:policy: %s", why) end
+  end
+  self.judge = judge
+end
+
+-- The policies that hold for one load or build, given its own rules; nil when there is none.
+local function judges_of(self, method, rules)
+  local judges = { self.judge }
+  if rules ~= nil then
+    local judge, why = policy.compile(rules)
+    if not judge then misuse(3, "host:%s: imports: %s", method, why) end
+    judges[#judges + 1] = judge
+  end
+  return judges[1] and judges
+end
+
+-- Has policies judge files that are compiled already.
+local function check_files(self, judges, files)
+  local tools = tools_of(self)
+  local function is_standard(path)
+    if tools then return tools:is_standard(path) end
+    return not path:match("^[^/]*"):find(".", 1, true)
+  end
+  local roots, packages = policy.read_objects(files, self.archives, objects.imports, is_standard)
+  if not roots then return nil, packages end
+  return policy.check(judges, roots, packages)
+end
+
+-- ---- loading -------------------------------------------------------------------------------------------------------
+
+-- Archives lie in Go's build cache, under names that tell nobody anything: their sources are named instead.
+local function name_sources(err, files)
+  for _, file in ipairs(files) do
+    local from, to = err.message:find(file.file, 1, true)
+    if file.dir and from then err.message = err.message:sub(1, from - 1) .. file.dir .. err.message:sub(to + 1) end
+  end
+  return err
+end
+
+-- Loads files as one module, with all that they need.
+---@return userdata|nil
+---@return goloader.Error|nil err
+local function load_files(self, files, options, uses, check)
+  local loaded, err = try_with_all_it_needs(self,
+    { run_init = options.run_init ~= false, ndeps = options.ndeps, twice = options.twice, uses = uses,
+      library = options.library, check = check },
+    function(load_options) return self.core:load(files, load_options) end)
+  if not loaded then return nil, name_sources(err, files) end
+  return loaded
+end
+
+-- What is below the modules that are to be used; an error where one was unloaded.
+local function read_uses(method, used)
+  local uses = {}
+  for i, each in ipairs(used or {}) do
+    local used_core, name = module.core_of(each)
+    if not used_core then misuse(3, "host:%s: uses: module #%d: a module expected, got %s", method, i, type(each)) end
+    if not used_core:is_loaded() then
+      return nil, { code = "closed", message = ("module %s, which is to be used, was unloaded"):format(name) }
+    end
+    uses[i] = used_core
+  end
+  return uses
+end
+
+local function size_of(files)
+  local size = 0
+  for _, file in ipairs(files) do size = size + (lfs.attributes(file.file, "size") or 0) end
+  return size
+end
+
+---@class goloader.LoadOptions
+---@field package string|nil  import path, for one object that was compiled without -p
+---@field run_init boolean|nil  false: leave the packages' init functions to module:run_main
+---@field ndeps integer|nil  the first files are dependencies: of them only what the others need is kept
+---@field twice nil|"refuse"|"other"|"always"  a dependency that the host has too comes from the host: another version
+---  is refused, becomes the module's own ("other"), or whatever version does ("always")
+---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
+---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
+---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
+---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
+---  of the standard library than the host has: with other flags for all packages, say
+
+-- The files of a load as tables, and their names.
+local function read_files(files, package)
+  if type(files) == "string" then files = { { file = files, package = package } } end
+  if type(files) ~= "table" or #files == 0 then
+    local got = type(files) == "table" and "an empty list" or type(files)
+    misuse(3, "host:load: a file name or a list of them expected, got %s", got)
+  end
+  local list, names = {}, {}
+  for i, file in ipairs(files) do
+    if type(file) == "string" then file = { file = file } end
+    if type(file) ~= "table" or type(file.file) ~= "string" then
+      misuse(3, "host:load: file #%d: a name expected, got %s", i, type(file))
+    end
+    if files[2] and file.file:find "%.gom$" then misuse(3, "host:load: %s: a shipped module comes alone", file.file) end
+    list[i], names[i] = file, file.file
+  end
+  return list, table.concat(names, " ")
+end
+
+--- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
+---@param files string|(string|{ file: string, package: string|nil })[]
+---@param options goloader.LoadOptions|nil
+---@return goloader.Module|nil module
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:load(files, options)
+  check_self(self, "load")
+  options = options or {}
+  local list, name = read_files(files, options.package)
+  local uses, err = read_uses("load", options.uses)
+  if not uses then return fail(err) end
+  local judges = judges_of(self, "load", options.imports)
+  local check = judges and function() return check_files(self, judges, list) end
+  if check then
+    local ok, why = check()
+    if not ok then return fail(why) end
+  end
+  local loaded
+  loaded, err = add_builds(self, options.builds)
+  if loaded then loaded, err = load_files(self, list, options, uses, check) end
+  if not loaded then return fail(err) end
+  return module.new(loaded, name, size_of(list))
+end
+
+-- ---- building ------------------------------------------------------------------------------------------------------
+
+local function read_paths(method, paths)
+  if type(paths) == "string" then paths = { paths } end
+  if type(paths) ~= "table" or type(paths[1]) ~= "string" then
+    misuse(3, "host:%s: a directory or Go files expected, got %s", method, type(paths))
+  end
+  return paths
+end
+
+-- Compiles what changed of a package, and names to the host the archives of what it imports.
+---@return goloader.Objects|nil
+---@return goloader.Error|nil err
+local function compile(self, paths, options, judges)
+  local tools, err = tools_of(self)
+  if not tools then return nil, err end
+  local function check(roots, packages) return policy.check(judges, roots, packages) end
+  local build_options = setmetatable({ check = judges and check }, { __index = options })
+  local under_way, built
+  under_way, err = build.start(tools, paths, build_options, self.memory)
+  if not under_way then return nil, err end
+  while options.pause and not under_way:done() do options.pause() end
+  built, err = under_way:wait()
+  if not built then return nil, err end
+  local ok
+  ok, err = add_archives(self, built.archives)
+  if ok then ok, err = add_builds(self, built.builds) end
+  if not ok then
+    built:remove()
+    return nil, err
+  end
+  return built
+end
+
+-- Makes the function that loads instances of a built module's generic functions (see goloader.building.instance).
+local function instance_loader(self, loaded, interface, options, twice)
+  return function(name)
+    local tools, err = tools_of(self)
+    if not tools then return nil, err end
+    local judges = judges_of(self, "build", options.imports)
+    return instance.build(tools, interface, name, self.desc, judges, function(files)
+      return load_files(self, files, { ndeps = #files - 1, twice = twice }, { loaded })
+    end)
+  end
+end
+
+---@class goloader.HostBuildOptions: goloader.BuildOptions
+---@field run_init boolean|nil
+---@field imports goloader.Policy|nil  which packages may be imported
+---@field uses goloader.Module[]|nil  loaded modules that bring packages which this one imports: it shares their types
+---  and variables, and they can't be unloaded before it
+---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
+
+--- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
+---@param paths string|string[]  a directory, or Go files of one directory
+---@param options goloader.HostBuildOptions|nil
+---@return goloader.Module|nil module
+---@return string|nil message
+---@return goloader.Error|nil err  code "compile": the compiler's own message
+function Host:build(paths, options)
+  check_self(self, "build")
+  options = options or {}
+  paths = read_paths("build", paths)
+  local uses, err = read_uses("build", options.uses)
+  if not uses then return fail(err) end
+  local built, loaded
+  built, err = compile(self, paths, options, judges_of(self, "build", options.imports))
+  if not built then return fail(err) end
+  local twice, size = options.private and "other" or "refuse", size_of(built.files)
+  loaded, err = load_files(self, built.files,
+    { run_init = options.run_init, ndeps = #built.files - 1, twice = twice }, uses)
+  built:remove()
+  if not loaded then
+    if err.other_version and not options.private then
+      err.message = err.message .. " (with private = true the module gets its own)"
+    end
+    return fail(err)
+  end
+  return module.new(loaded, table.concat(paths, " "), size,
+    instance_loader(self, loaded, built.interface, options, twice))
+end
+
+---@class goloader.ShipOptions: goloader.BuildOptions
+---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
+
+-- Objects that are there already, in the shape of a build's.
+local function already_built(paths)
+  local files = {}
+  for i, path in ipairs(paths) do
+    if not path:find "%.[oa]$" then return nil end
+    files[i] = { file = path }
+  end
+  return files[1] and { files = files, remove = function() end }
+end
+
+-- Values of string variables, in an order of their own: the same input makes the same file.
+local function read_strings(values)
+  local strings = {}
+  for name, value in pairs(values or {}) do
+    if not name:find "%s" then strings[#strings + 1] = { name, value } end -- no variable has such a name
+  end
+  table.sort(strings, function(a, b) return a[1] < b[1] end)
+  return strings
+end
+
+--- Compiles what changed of a package, then writes one file with its object code and that of all it needs beyond this
+--- host. `host:load` takes the file on any machine that has the same host: nothing else has to be there.
+---@param paths string|string[]  a directory, or Go files of one directory; or objects, the package meant last
+---@param out string  the file to write: "shop.gom"
+---@param options goloader.ShipOptions|nil
+---@return goloader.Manifest|nil manifest
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:ship(paths, out, options)
+  check_self(self, "ship")
+  options = options or {}
+  if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
+  paths = read_paths("ship", paths)
+  local built = already_built(paths)
+  local err
+  if not built then
+    built, err = compile(self, paths, options, judges_of(self, "ship", options.imports))
+    if not built then return fail(err) end
+  end
+  local settings = built.name == "main" and build.default_godebug(self:toolchain(), paths, options) or ""
+  local ok
+  ok, err = try_with_all_it_needs(self, {
+    ndeps = #built.files - 1, twice = options.private and "other" or "refuse",
+    godebug = settings ~= "" and settings or nil, strings = read_strings(options.strings),
+  }, function(ship_options) return self.core:ship(built.files, out, ship_options) end)
+  built:remove()
+  if not ok then return fail(err) end
+  return returned(objects.manifest(out))
+end
+
+local host = {}
+
+--- The host that was started.
+---@param started userdata
+---@param path string
+---@param desc string
+---@return goloader.Host
+function host.new(started, path, desc)
+  return setmetatable({ core = started, path = path, desc = desc, memory = {}, archives = {} }, Host)
+end
+
+return host

@@ -1,0 +1,353 @@
+--- Modules: what a load brings into the process, seen from Lua.
+--
+-- A module's fields that start with an upper-case letter are Go's exports; the loader's own methods start with a
+-- lower-case one, so that no names can clash.
+
+local core = require "goloader.core"
+local errors = require "goloader.errors"
+local explain = require "goloader.roads.explain"
+local instance = require "goloader.building.instance"
+local objects = require "goloader.objects"
+local road = require "goloader.roads.road"
+
+local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
+
+---@class goloader.ModuleState  what is known of a module, kept off the module itself
+---@field core userdata
+---@field name string  for messages
+---@field instances table<string, { core: userdata, fn: goloader.Func }>  of its generic functions, by their names
+---@field load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  compiles and loads one of those
+---@field variables table<string, true>  that it exports
+---@field object_bytes integer
+---@field forget fun()  lets go of its functions
+
+---@type table<goloader.Module, goloader.ModuleState>
+local states = setmetatable({}, { __mode = "k" })
+-- What is below all modules. Functions keep it alive when their module is forgotten, and their calls count on.
+local cores = setmetatable({}, { __mode = "k" })
+
+---@class goloader.Module
+---@field [string] any  exported functions and variables of the Go packages
+local Module = {}
+
+local function is_export(name)
+  return type(name) == "string" and not name:find "^[%l_]"
+end
+
+local function state_of(self, method)
+  local state = states[self]
+  if not state then
+    misuse(3, "%s: no module to call it on (write module:%s, not module.%s)", method, method, method)
+  end
+  return state
+end
+
+--- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
+--- find that out, Go stops for as long as a walk over its live heap takes.
+---
+--- A package that the module shares with others may remember its types for ever (JSON packages do). That is no reason
+--- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
+--- = "nothing"` there is no walk, for those who know.
+---
+--- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
+--- and every use of one raises an error from then on.
+---@param options { prove: nil|"all"|"code"|"nothing", handles: nil|"keep"|"drop" }|nil
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Module:unload(options)
+  local state = state_of(self, "unload")
+  if not state.core:is_loaded() then
+    return fail { code = "closed", message = state.name .. " was unloaded already" }
+  end
+  options = options or {}
+  if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
+    misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
+  end
+  local along = {}
+  for _, made in pairs(state.instances) do along[#along + 1] = made.core end
+  local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
+  local ok, err, is_held_by_handle = unload()
+  if is_held_by_handle then
+    -- Perhaps Lua has no use for that handle any more and has not found that out. A finalizer is called in one
+    -- collection, what it was the last to refer to is found in another.
+    collectgarbage()
+    collectgarbage()
+    ok, err = unload()
+  end
+  if not ok then return fail(err) end
+  state.forget()
+  return true
+end
+
+---@return boolean
+function Module:is_loaded()
+  return state_of(self, "is_loaded").core:is_loaded()
+end
+
+--- A handle of an exported variable itself: what is set through it, is set for Go.
+---@param name string
+---@return userdata handle
+function Module:ref(name)
+  if type(name) ~= "string" then misuse(2, "module:ref: a variable's name expected, got %s", type(name)) end
+  return state_of(self, "ref").core:ref(name)
+end
+
+--- A handle of a new variable of an exported type: `shop:new("Item", { Name = "lamp" })` is `&shop.Item{Name: "lamp"}`.
+---@param type_name string
+---@param value any|nil  what it is set to; nil: the type's zero value
+---@return userdata handle
+function Module:new(type_name, value)
+  local state = state_of(self, "new")
+  if type(type_name) ~= "string" then misuse(2, "module:new: a type's name expected, got %s", type(type_name)) end
+  if not is_export(type_name) then misuse(2, "module:new: %s is no exported type's name", type_name) end
+  return state.core:new(type_name, value)
+end
+
+-- The instance of a generic function that was asked for by this name, loaded at the first time.
+local function instantiate(state, name)
+  local normal = instance.normalize(name)
+  if not normal then
+    return nil, { code = "compile", message = ("%s: an exported generic function with its type arguments expected, "
+      .. "\"Max[int]\""):format(name) }
+  end
+  if not state.core:is_loaded() then return nil, { code = "closed", message = state.name .. " was unloaded" } end
+  local made = state.instances[normal]
+  if made then return made.fn end
+  if not state.load_instance then
+    return nil, { code = "unsupported", message = ("%s: no instances of what was not built from source by host:build")
+      :format(state.name) }
+  end
+  local loaded, err = state.load_instance(normal)
+  if not loaded then return nil, err end
+  cores[loaded] = true
+  made = { core = loaded, fn = road.equip(loaded:func(normal:match "^[^%[]*")) }
+  state.instances[normal] = made
+  return made.fn
+end
+
+--- An instance of a generic function, which is compiled and loaded at the first call that asks for it: `"Max[int]"`,
+--- `"Map[string, shop.Item]"`. It is the module's, and goes with it. `module["Max[int]"]` is the same, but raises what
+--- is returned here as an error.
+---@param name string  with type arguments: types of Go, of the module, of packages that it imports, of Go's library
+---@return goloader.Func|nil
+---@return string|nil message
+---@return goloader.Error|nil err  code "compile": what the compiler has against it
+function Module:instantiate(name)
+  local state = state_of(self, "instantiate")
+  if type(name) ~= "string" then misuse(2, "module:instantiate: a function's name expected, got %s", type(name)) end
+  return returned(instantiate(state, name))
+end
+
+---@class goloader.Parameter
+---@field name string
+---@field type string  Go type: "map[string]main.P"
+
+---@class goloader.Export
+---@field name string
+---@field package string  import path
+---@field kind "func"|"var"
+---@field signature string  "func(cat string) (string, error)", or a variable's type
+---@field params goloader.Parameter[]
+---@field results goloader.Parameter[]
+---@field variadic boolean
+---@field typed boolean  false: the object was compiled without the information (-dwarf=false)
+
+--- The exported functions and variables.
+---@return goloader.Export[]
+function Module:exports()
+  return state_of(self, "exports").core:exports()
+end
+
+---@class goloader.Symbol
+---@field name string
+---@field addr string  hexadecimal
+---@field size integer  bytes
+---@field kind string  as nm(1) prints it: t text, r read-only data, d data, b zeroed data; upper case: exported
+
+--- Every symbol placed in memory for this module, by address.
+---@return goloader.Symbol[]
+function Module:symbols()
+  return state_of(self, "symbols").core:symbols()
+end
+
+--- The machine code of a function as it lies in memory, with names for what it calls and refers to.
+---@param name string  "Render", or a symbol's full name: "main.(*page).write"
+---@return goloader.Instruction[]|nil listing  prints as text
+---@return string|nil message
+---@return goloader.Error|nil err
+function Module:disassemble(name)
+  if type(name) ~= "string" then misuse(2, "module:disassemble: a function's name expected, got %s", type(name)) end
+  local listing, err = state_of(self, "disassemble").core:disassemble(name)
+  if not listing then return fail(err) end
+  return objects.listing(listing)
+end
+
+--- Which road a function's calls take and, instruction by instruction, why not a faster one.
+---@param name string  "Render", or a symbol's full name: "main.(*page).write"
+---@return goloader.Explanation|nil explanation  prints as text
+---@return string|nil message
+---@return goloader.Error|nil err
+function Module:explain(name)
+  if type(name) ~= "string" then misuse(2, "module:explain: a function's name expected, got %s", type(name)) end
+  local found, err = state_of(self, "explain").core:explain(name)
+  if not found then return fail(err) end
+  local fn = found.export and self[found.export]
+  return explain.new(found, fn and fn:road())
+end
+
+local Func = core.func_class()
+local explain_func = Func.explain
+
+--- The same, of a function at hand: `shop.Render:explain()`.
+---@return goloader.Explanation|nil explanation
+---@return string|nil message
+---@return goloader.Error|nil err
+function Func:explain()
+  road.check(self, "explain")
+  local found, err = explain_func(self)
+  if not found then return fail(err) end
+  return explain.new(found, self:road())
+end
+
+--- Bytes of each section, bytes of the objects it was loaded from, and milliseconds of each step of the load.
+---@return table<string, number>
+function Module:stats()
+  local state = state_of(self, "stats")
+  local stats = state.core:stats()
+  stats.object_bytes = state.object_bytes
+  return stats
+end
+
+--- Gives a string variable of the module or the host another value, as the linker's -X does. Meant for a program that
+--- was loaded with `run_init = false`: its init functions find the new value.
+---@param name string  "example.com/app.Version"
+---@param value string
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Module:set_string(name, value)
+  return returned(state_of(self, "set_string").core:set_string(name, value))
+end
+
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes
+--- os.Args. Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as
+--- natively.
+---@param args string[]
+---@return nil
+---@return string message
+---@return goloader.Error err
+function Module:run_main(args)
+  local _, err = state_of(self, "run_main").core:run_main(args)
+  return fail(err)
+end
+
+-- ---- making one ----------------------------------------------------------------------------------------------------
+
+local function set_field(self, name, value)
+  local state = states[self]
+  if not state.variables[name] then misuse(2, "%s has no exported variable %s", state.name, tostring(name)) end
+  return state.core:set(name, value)
+end
+
+local function describe(self)
+  local state = states[self]
+  return ("goloader.module: %s%s"):format(state.name, state.core:is_loaded() and "" or " (unloaded)")
+end
+
+local module = {}
+
+--- The module that Lua sees of one that was loaded.
+---@param loaded userdata
+---@param name string  for messages
+---@param object_bytes integer  what it was loaded from
+---@param load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  for what was built from source
+---@return goloader.Module
+function module.new(loaded, name, object_bytes, load_instance)
+  -- where packages of one module export the same name, the one that was built or given last has it: the first listed
+  local kinds, variables = {}, {}
+  for _, export in ipairs(loaded:exports()) do
+    if not kinds[export.name] then
+      kinds[export.name] = export.kind
+      variables[export.name] = export.kind == "var" or nil
+    end
+  end
+  cores[loaded] = true
+  -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
+  local state
+  local functions = setmetatable({}, {
+    __index = function(functions, field)
+      if type(field) == "string" and field:find("[", 1, true) then
+        local fn, err = instantiate(state, field)
+        if not fn then misuse(2, "%s", err.message) end
+        functions[field] = fn
+        return fn
+      end
+      if not is_export(field) then return Module[field] end
+      if variables[field] then return loaded:get(field) end
+      local fn = loaded:func(field)
+      if fn then functions[field] = road.equip(fn) end
+      return fn
+    end,
+  })
+  local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
+  state = {
+    core = loaded, name = name, instances = {}, load_instance = load_instance, variables = variables,
+    object_bytes = object_bytes,
+    forget = function()
+      for field in pairs(functions) do functions[field] = nil end
+      state.instances = {}
+    end,
+  }
+  states[self] = state
+  return self
+end
+
+--- What is below a module, and its name; nil of anything else.
+---@param value any
+---@return userdata|nil core
+---@return string|nil name
+function module.core_of(value)
+  local state = states[value]
+  if state then return state.core, state.name end
+end
+
+-- ---- what was called -----------------------------------------------------------------------------------------------
+
+---@class goloader.Counters
+---@field calls integer
+---@field crossings integer  into Go and back
+---@field panics integer
+---@field bytes_in integer  copied, of arguments
+---@field bytes_out integer  and of results
+
+---@class goloader.ExportCounters: goloader.Counters
+---@field module string
+---@field name string
+
+---@class goloader.Stats: goloader.Counters  of all modules that are loaded
+---@field exports goloader.ExportCounters[]  those that were used
+
+--- What was called and copied in all modules that are loaded.
+---@param reset boolean  counting starts anew
+---@return goloader.Stats
+function module.call_stats(reset)
+  local exports = {}
+  for loaded in pairs(cores) do
+    if loaded:is_loaded() then
+      for _, export in ipairs(loaded:call_stats(reset)) do exports[#exports + 1] = export end
+    end
+  end
+  table.sort(exports, function(a, b)
+    if a.module ~= b.module then return a.module < b.module end
+    return a.name < b.name
+  end)
+  local stats = { calls = 0, crossings = 0, panics = 0, bytes_in = 0, bytes_out = 0 }
+  for _, export in ipairs(exports) do
+    for name, sum in pairs(stats) do stats[name] = sum + export[name] end
+  end
+  stats.exports = exports
+  return stats
+end
+
+return module

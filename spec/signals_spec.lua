@@ -1,0 +1,61 @@
+-- Signal handlers that are installed while Go runs: on a goroutine's stack there is no room for them.
+local support = require "spec.support"
+
+local SA_ONSTACK = 0x08000000
+
+local HEAD = ([[
+  local ffi = require "ffi"
+  ffi.cdef [=[
+    struct handler { void *handler; unsigned long mask[16]; int flags; void *restorer; };
+    int sigaction(int, const struct handler *, struct handler *);
+    void *signal(int, void *);
+    int abs(int);
+  ]=]
+  local function has_stack(sig)
+    local now = ffi.new "struct handler"
+    assert(ffi.C.sigaction(sig, nil, now) == 0)
+    return require "bit".band(now.flags, %d) ~= 0
+  end
+  local SIGUSR2, SIGPROF = 12, 27
+  local host = assert(require "goloader".host())
+]]):format(SA_ONSTACK)
+
+local function run(script)
+  local status, out, errors = support.lua(HEAD .. script, nil, "luajit") -- whose profiler it is
+  assert.equal(0, status, errors)
+  return out
+end
+
+describe("LuaJIT's profiler", function()
+  it("can be started when Go runs", function()
+    assert.equal("true\ttrue\n", run [[
+      local limits = assert(host:build "spec/testdata/limits/limits.go")
+      local profile = require "jit.profile"
+      local samples = 0
+      profile.start("fi1", function(_, n) samples = samples + n end)
+      local on_stack, stop = has_stack(SIGPROF), os.clock() + 1
+      while os.clock() < stop do limits.Shared(8) end
+      profile.stop()
+      print(on_stack, samples > 10)
+    ]])
+  end)
+
+  it("can be asked for by its command line's module", function()
+    assert.equal("true\n", run [[
+      require "jit.p".start("fi1", "/dev/null")
+      print(has_stack(SIGPROF))
+    ]])
+  end)
+end)
+
+describe("a handler that something else has installed since Go runs", function()
+  it("is given a stack when a module's function is first called", function()
+    assert.equal("false\ttrue\n", run [[
+      local limits = assert(host:build "spec/testdata/limits/limits.go")
+      ffi.C.signal(SIGUSR2, ffi.cast("void *", ffi.C.abs))
+      local before = has_stack(SIGUSR2)
+      limits.Empty(1)
+      print(before, has_stack(SIGUSR2))
+    ]])
+  end)
+end)

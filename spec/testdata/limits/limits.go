@@ -1,0 +1,28 @@
+// Package limits has values of which Lua can't have copies: Go tells them by a few words, Lua would need memory without
+// end.
+package limits
+
+type Node struct{ Left, Right *Node }
+
+func Square() (s [1 << 20][1 << 20][0]int) { return }
+
+func Empty(n int) []struct{} { return make([]struct{}, n) }
+
+func Array() (a [1 << 40]struct{}) { return }
+
+func Nested() [][1 << 30]struct{} { return make([][1 << 30]struct{}, 1) }
+
+func Any() any { return make([]struct{}, 1<<40) }
+
+func InMap() map[string][]struct{} { return map[string][]struct{}{"a": make([]struct{}, 1<<40)} }
+
+// Shared is a list of depth nodes, each of which leads to the next one twice.
+func Shared(depth int) *Node {
+	n := &Node{}
+	for ; depth > 0; depth-- {
+		n = &Node{n, n}
+	}
+	return n
+}
+
+func Take(list []struct{}) int { return len(list) }
