@@ -39,6 +39,8 @@ bool clib_is_connected(const struct clib *lib);
 uintptr_t clib_find(const struct clib *lib, const char *name);
 /* The same for a symbol of a shared library that the import names itself. */
 uintptr_t clib_find_dynamic(const struct gl_cgo_import *import);
+/* Is it the address of a function in a shared library? */
+bool clib_is_function(uintptr_t addr);
 /* Opens the library of the module's packages, if they have one, and gives their C symbols their addresses. */
 int clib_bind(struct link *l, const char *file, bool is_program);
 /* Tells the libraries of this load where Go's functions are, once everything has its address. */

@@ -24,8 +24,16 @@ struct clib_object {
 	char name[256];        /* of its file */
 };
 
+/* A C symbol that Go refers to, in the library's own table. */
+struct clib_symbol {
+	const char *name;
+	uintptr_t addr; /* 0: nobody defines it */
+};
+
 struct clib {
 	void *handle;
+	struct clib_symbol *symbols; /* sorted by name; or NULL */
+	size_t nsymbols;
 	const char *names;
 	uintptr_t *slots;
 	bool connected;

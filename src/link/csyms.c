@@ -2,6 +2,7 @@
 #include "resolve.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_noted(const struct link *l, const struct lpkg *p)
 {
@@ -88,6 +89,91 @@ static struct clib *library_of(struct link *l, struct lpkg *p)
 	return p->clib;
 }
 
+/* ---- imports of other packages ------------------------------------------------------------------------------------
+ */
+
+/* Finds the import among the C symbols of the packages that obj imports, and of those that they import. */
+static const struct gl_cgo_import *import_below(struct link *l, const struct lobj *obj, struct gl_str name,
+						uint32_t search, const struct lobj **owner)
+{
+	const struct gl_cgo_import *found = NULL;
+	char buf[3 * LONGEST_IMPORT + 1];
+
+	for (uint32_t i = 0, n = gl_object_nautolib(obj->obj); i < n && found == NULL && !l->failed; i++) {
+		struct lpkg *p = link_open_archive(l, link_import_path(obj->obj, i, buf));
+		if (p == NULL || p->search == search || p->nobjs == 0) {
+			continue;
+		}
+		p->search = search;
+		*owner = &p->objs[0];
+		found = gl_cgo_find_import(gl_package_cgo(p->pkg), name.p, name.n);
+		if (found == NULL) {
+			found = import_below(l, &p->objs[0], name, search, owner);
+		}
+	}
+	return found;
+}
+
+/* Could symbol number i of obj be C's, going by obj alone: a name as C has them, and no content? */
+static bool may_be_c(const struct link *l, const struct lobj *obj, uint32_t i)
+{
+	struct gl_sym sym = gl_object_sym(obj->obj, i);
+	bool defined = i < gl_object_nsyms(obj->obj);
+	enum section section = link_section(l->linker->abi, sym.type);
+	uint32_t size = 0;
+
+	if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || memchr(sym.name.p, '.', sym.name.n) != NULL ||
+	    memchr(sym.name.p, ':', sym.name.n) != NULL) {
+		return false;
+	}
+	if (defined) {
+		gl_object_data(obj->obj, i, &size);
+	}
+	return !defined || (size == 0 && (section == SEC_BSS || section == SEC_NOPTRBSS));
+}
+
+const struct gl_cgo_import *link_find_c_import(struct link *l, const struct lobj *obj, uint32_t i,
+					       const struct lobj **owner)
+{
+	struct gl_image_sym host;
+
+	if (!may_be_c(l, obj, i)) {
+		return NULL;
+	}
+	struct gl_str name = gl_object_sym(obj->obj, i).name;
+	if (host_lookup(l, name.p, name.n, GL_ABI0, &host)) {
+		return NULL;
+	}
+	for (uint32_t k = 0; k < l->npackages; k++) {
+		const struct ldef *def = lpkg_find(&l->packages[k], name.p, name.n, GL_ABI0);
+		if (def != NULL && !may_be_c(l, def->obj, def->idx)) {
+			return NULL; /* assembly's, say */
+		}
+	}
+	for (uint32_t k = 0; k < l->npackages; k++) {
+		const struct gl_cgo_import *import =
+			gl_cgo_find_import(gl_package_cgo(l->packages[k].pkg), name.p, name.n);
+		if (import != NULL) {
+			*owner = &l->packages[k].objs[0];
+			return import;
+		}
+	}
+	uint32_t search = ++l->linker->searches;
+	for (uint32_t k = 0; k < l->npackages; k++) {
+		for (uint32_t o = 0; o < l->packages[k].nobjs; o++) {
+			const struct gl_cgo_import *import =
+				import_below(l, &l->packages[k].objs[o], name, search, owner);
+			if (import != NULL) {
+				return import;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* ---- one symbol ---------------------------------------------------------------------------------------------------
+ */
+
 /* A C symbol, as one object sees it: each module has its own. */
 uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_cgo_import *import, struct gl_str name,
 			uint32_t referrer)
@@ -102,6 +188,7 @@ uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_
 	s->name = name;
 	s->referrer = referrer;
 	s->is_far = true;
+	l->has_far = true;
 	s->obj = obj;
 	s->state = SYM_FIXED;
 	if (!obj->pkg->is_module && gl_image_lookup(l->linker->image, name.p, name.n, &host)) {

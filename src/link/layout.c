@@ -226,7 +226,7 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 
 	for (uint32_t i = 0; i < u->norder; i++) {
 		const struct lsym *s = link_sym(l, u->order[i]);
-		if (s->obj == NULL || (s->section != SEC_RODATA && gl_package_cgo(s->obj->pkg->pkg) == NULL)) {
+		if (s->obj == NULL || (s->section != SEC_RODATA && !l->has_far)) {
 			continue;
 		}
 		uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
@@ -234,7 +234,7 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
 			int type = r.type & ~abi->R_WEAK;
 			bool by_offset = type == abi->R_METHODOFF || type == abi->R_ADDROFF;
-			if (!by_offset && type != abi->R_CALL) {
+			if (!by_offset && type != abi->R_CALL && type != abi->R_PCREL) {
 				continue;
 			}
 			uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);

@@ -110,6 +110,7 @@ struct link {
 	char **missing_packages;
 	uint32_t nmissing_packages;
 
+	bool has_far;               /* C symbols are referred to, which may be out of reach */
 	bool has_library;           /* the C parts of the module's packages are linked: clib_bind will open them */
 	struct clib *clib;          /* from then on; NULL where there are none */
 	struct clib **wanted_clibs; /* those of resident packages that this load is the first to use */

@@ -175,9 +175,13 @@ uint32_t link_resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum u
 	bool defined = i < gl_object_nsyms(obj->obj);
 	const struct gl_cgo *cgo = gl_package_cgo(obj->pkg->pkg);
 	const struct gl_cgo_import *import = gl_cgo_find_import(cgo, sym.name.p, sym.name.n);
+	const struct lobj *importer = obj;
 	uint32_t s;
+	if (import == NULL) {
+		import = link_find_c_import(l, obj, i, &importer);
+	}
 	if (import != NULL) {
-		s = link_resolve_c(l, obj, import, sym.name, referrer);
+		s = link_resolve_c(l, importer, import, sym.name, referrer);
 	} else if (defined && obj->pkg->is_module && gl_cgo_find_export(cgo, sym.name.p, sym.name.n) != NULL) {
 		s = resolve_export(l, obj, i, view, referrer);
 	} else if (defined && gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name)) {
