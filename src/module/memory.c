@@ -85,10 +85,21 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 		host->kept = kept;
 	}
 	rest_between(host, high, end);
-	if (host->resting_bytes > MOST_RESTING) {
-		host->collect();
-		host->collect();
+}
+
+void module_release_rested(struct gl_host *host)
+{
+	release_rested(host);
+	if (host->resting_bytes <= MOST_RESTING || host->is_collecting) {
+		return;
 	}
+	/* two collections take as long as the live heap is large, and nobody needs to wait for them */
+	host->is_collecting = true;
+	gl_unlock();
+	host->collect();
+	host->collect();
+	gl_lock();
+	host->is_collecting = false;
 	release_rested(host);
 }
 

@@ -252,7 +252,9 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 	if (how->prove != GL_PROVE_NOTHING && module_check_library(mod, mod, err) != 0) {
 		return -1;
 	}
-	return module_retire(mod, how, err);
+	int ret = module_retire(mod, how, err);
+	module_release_rested(mod->host);
+	return ret;
 }
 
 void gl_module_free(struct gl_module *mod)
