@@ -124,10 +124,7 @@ describe("a package that modules share and that panics in an init function", fun
   end
 
   local function load(text)
-    local module, message, err =
-      host:load(support.compile(text, "main", { "-importcfg", support.write("importcfg", config) }))
-    if type(message) ~= "string" then message, err = tostring(message), message end
-    return module, message, err
+    return host:load(support.compile(text, "main", { "-importcfg", support.write("importcfg", config) }))
   end
 
   local module, message, err

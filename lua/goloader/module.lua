@@ -230,8 +230,9 @@ function Module:set_string(name, value)
   return returned(state_of(self, "set_string").core:set_string(name, value))
 end
 
---- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes os.Args.
---- Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as natively.
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes
+--- os.Args. Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as
+--- natively.
 ---@param args string[]
 ---@return nil
 ---@return string message
