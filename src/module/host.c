@@ -6,6 +6,8 @@
  * keeps its place, and the arena looks for one above it. */
 #include "host.h"
 
+#include "../disasm/slots.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -67,6 +69,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	if (gl_runtime_fill(&host->names, &host->runtime, &host->vars, err) != 0) {
 		return -1;
 	}
+	host->runtime.find_reads = gl_slots_find_reads;
 	linker->before_main = host->vars.before_main;
 	linker->after_main = host->vars.after_main;
 	linker->zerobase = host->vars.zerobase;
