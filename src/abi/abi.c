@@ -339,6 +339,13 @@ int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field
 	return fact != NULL ? (int)fact->value : -1;
 }
 
+int gl_abi_field_size(const struct gl_abi *abi, const char *strukt, const char *field)
+{
+	const struct fact *fact = find(abi->text, "field", strukt, field);
+
+	return fact != NULL ? (int)fact->size : -1;
+}
+
 int64_t gl_abi_struct_size(const struct gl_abi *abi, const char *strukt)
 {
 	const struct fact *fact = find(abi->text, "struct", strukt, NULL);

@@ -59,9 +59,8 @@ func tellCrash(isPanic bool) {
 	}
 	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
 	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
-	const silent = 2 // runtime.unwindSilentErrors
 	pc := wordAt(crash.unwinder, rt.unwinder_pc)
-	for initAt(crash.unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), dying, silent); *pc != 0; next(crash.unwinder) {
+	for initAt(crash.unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), dying, uint8(rt.unwind_silent)); *pc != 0; next(crash.unwinder) {
 		if tellModule(" in ", *pc, isPanic) {
 			return
 		}

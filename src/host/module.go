@@ -296,18 +296,16 @@ func goloader_collect() {
 	runtime.GC()
 }
 
-// Goroutines without a stack worth looking at: runtime._Gidle, _Gdead, _Gdeadextra.
+// isDead tells goroutines without a stack worth looking at.
 func isDead(status uint32) bool {
-	const scan, idle, dead, deadextra = 0x1000, 0, 6, 11
-	status &^= scan
-	return status == idle || status == dead || status == deadextra
+	s := C.int32_t(status) &^ rt.status_scan
+	return s == rt.status_idle || s == rt.status_dead || s == rt.status_dead_extra
 }
 
 // runnerOf finds a goroutine with a frame in code that goes. The world is stopped.
 func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
 	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
 	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
-	const silent = 2 // runtime.unwindSilentErrors
 	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
 		id := *(*uint64)(unsafe.Add(g, rt.g_goid))
 		if id == self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) {
@@ -315,7 +313,7 @@ func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (uint64, bool) 
 		}
 		clear(unsafe.Slice((*byte)(unwinder), rt.unwinder_size))
 		pc := wordAt(unwinder, rt.unwinder_pc)
-		for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, silent); *pc != 0; next(unwinder) {
+		for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, uint8(rt.unwind_silent)); *pc != 0; next(unwinder) {
 			if going.run(*pc) {
 				return id, true
 			}

@@ -174,10 +174,9 @@ func holdThreads() func() {
 // exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process, which
 // it takes for somebody else's (runtime.setTraceback adds tracebackCrash).
 func exitAsProgram() {
-	const tracebackCrash = 1
 	if os.Getenv("GOTRACEBACK") != "crash" {
 		cache := (*uint32)(rt.traceback_cache)
-		atomic.StoreUint32(cache, atomic.LoadUint32(cache)&^tracebackCrash)
+		atomic.StoreUint32(cache, atomic.LoadUint32(cache)&^uint32(rt.traceback_crash))
 	}
 }
 

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x083a561dbf9b6d81)
+#define GL_HOST_PROTOCOL UINT64_C(0x43c1105fcb44f051)
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -77,7 +77,7 @@ struct gl_runtime {
 		mspan_state, mspan_specials, mspan_large_type;
 	int32_t mspan_index_size; /* of nelems and freeindex */
 	void *reflect_offs;       /* struct { lock mutex; next int32; m map[int32]unsafe.Pointer; minv, its inverse } */
-	int32_t reflect_offs_m;
+	int32_t reflect_offs_m, reflect_offs_minv;
 	int32_t special_next, special_size;
 	struct gl_pending pending[2];
 
@@ -85,10 +85,19 @@ struct gl_runtime {
 	void *unique_maps, *unique_all, *unique_delete, *unique_store; /* of a HashTrieMap[*abi.Type, any] */
 	void *unique_cleanup_mu, *unique_cleanup_funcs_mu, *unique_cleanup_funcs;
 	void *span_of_heap;   /* func(uintptr) *mspan */
-	int64_t kind_cleanup; /* runtime._KindSpecialCleanup; -1 before Go 1.24 */
+	int32_t kind_cleanup; /* runtime._KindSpecialCleanup; -1 before Go 1.24 */
 	int32_t special_kind;
 	int32_t cleanup_funcs;        /* of a cleanup: 1, since Go 1.26 2 */
 	int32_t unique_maps_indirect; /* Go 1.23: a pointer to the map */
+
+	/* states of a goroutine: while its stack is scanned, one of the others is added to the first; -1 where this Go
+	 * has no such state */
+	int32_t status_scan, status_idle, status_dead, status_dead_extra;
+	int32_t span_in_use;     /* a span's state */
+	int32_t page_shift;      /* spans consist of pages, of 2^page_shift bytes */
+	int32_t header_min;      /* larger objects have their type in front; -1 before Go 1.22 */
+	int32_t unwind_silent;   /* flag of an unwinder */
+	int32_t traceback_crash; /* flag in traceback_cache */
 };
 
 /* A program that is to be run. */

@@ -80,10 +80,9 @@ func (t *tracer) stackOf(g unsafe.Pointer, goid uint64) *stack {
 	s := &stack{goid: goid}
 	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
 	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
-	const silent = 2 // runtime.unwindSilentErrors
 	clear(unsafe.Slice((*byte)(t.unwinder), rt.unwinder_size))
 	pc, conservative := wordAt(t.unwinder, rt.unwinder_pc), false
-	for initAt(t.unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, silent); *pc != 0; next(t.unwinder) {
+	for initAt(t.unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, uint8(rt.unwind_silent)); *pc != 0; next(t.unwinder) {
 		// it holds the registers of the frame above it, which stopped anywhere
 		injected := false
 		if fn := runtime.FuncForPC(*pc); fn != nil {

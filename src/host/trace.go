@@ -37,11 +37,6 @@ type span struct {
 	mspan             unsafe.Pointer
 }
 
-const (
-	pageShift = 13  // runtime.pageShift: spans consist of pages
-	headerMin = 512 // runtime.minSizeForMallocHeader: larger objects have their type in front, since Go 1.22
-)
-
 // An object is known by its span and its number there.
 type object struct {
 	span *span
@@ -128,7 +123,7 @@ func (t *tracer) forgetMade() {
 		return
 	}
 	made := *reflectMade()
-	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
+	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_minv))
 	for id, p := range made {
 		if t.names[id] {
 			continue
@@ -200,7 +195,6 @@ func indexAt(mspan unsafe.Pointer, offset C.int32_t) uintptr {
 }
 
 func (t *tracer) findSpans() {
-	const mSpanInUse = 1
 	// Who allocates, as is done here, sweeps spans (runtime/mcentral.go, cacheSpan; mheap.go, reclaim), and one that has
 	// nothing left may be another one a moment later: sweeping must be over before spans are looked at.
 	for sweepOne := funcOf[func() uintptr](&rt.sweep_one); sweepOne() != ^uintptr(0); {
@@ -208,7 +202,7 @@ func (t *tracer) findSpans() {
 	low, high, objects := ^uintptr(0), uintptr(0), uintptr(0)
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		size := *wordAt(mspan, rt.mspan_elemsize)
-		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != mSpanInUse || size == 0 {
+		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != uint8(rt.span_in_use) || size == 0 {
 			continue
 		}
 		s := span{
@@ -217,16 +211,16 @@ func (t *tracer) findSpans() {
 		}
 		t.spans = append(t.spans, s)
 		objects += s.count
-		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<pageShift)
+		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<uint(rt.page_shift))
 	}
 	if len(t.spans) == 0 {
 		return
 	}
 	t.heap = region{low, high - low}
 	t.marks = make([]uint8, objects)
-	t.pages = make([]uint32, t.heap.size>>pageShift)
+	t.pages = make([]uint32, t.heap.size>>uint(rt.page_shift))
 	for n := range t.spans {
-		first := (t.spans[n].base - low) >> pageShift
+		first := (t.spans[n].base - low) >> uint(rt.page_shift)
 		for i := uintptr(0); i < *wordAt(t.spans[n].mspan, rt.mspan_npages); i++ {
 			t.pages[first+i] = uint32(n) + 1
 		}
@@ -292,7 +286,7 @@ func isEntry(moduledata unsafe.Pointer, pc uintptr) bool {
 
 func (t *tracer) spanOf(p uintptr) *span {
 	if t.heap.holds(p) {
-		if n := t.pages[(p-t.heap.low)>>pageShift]; n != 0 {
+		if n := t.pages[(p-t.heap.low)>>uint(rt.page_shift)]; n != 0 {
 			return &t.spans[n-1]
 		}
 	}
@@ -358,7 +352,7 @@ func weakVariables() regions {
 	rs := regions{{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word}}
 	rs[3] = region{uintptr(unsafe.Pointer(&handles)), unsafe.Sizeof(handles)}
 	if rt.reflect_offs != nil {
-		rs[1] = region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
+		rs[1] = region{uintptr(rt.reflect_offs), uintptr(max(rt.reflect_offs_m, rt.reflect_offs_minv)) + word}
 	}
 	if rt.module_to_typelinks != nil {
 		rs[2] = region{uintptr(rt.module_to_typelinks), word}
@@ -496,7 +490,7 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 		for ; next != nil; next = *pointerAt(next, rt.special_next) {
 			// a finalizer's or cleanup's functions come first behind what all specials have in common
 			fn := region{uintptr(next) + uintptr(rt.special_size), word}
-			if int64(*(*uint8)(unsafe.Add(next, rt.special_kind))) == int64(rt.kind_cleanup) {
+			if C.int32_t(*(*uint8)(unsafe.Add(next, rt.special_kind))) == rt.kind_cleanup {
 				fn.size *= uintptr(rt.cleanup_funcs)
 			}
 			if do(root{region: fn, kind: C.GL_HOLDER_FINALIZER}) {
@@ -530,7 +524,7 @@ func (t *tracer) trace() (user holder, found bool) {
 // lookThrough follows the pointers of an object; it returns one that leads into what goes.
 func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 	// Code is no pointer to the collector, nor is the type in front.
-	hasType := !s.noscan && s.size > headerMin
+	hasType := !s.noscan && rt.header_min >= 0 && s.size > uintptr(rt.header_min)
 	for k := uintptr(0); k == 0 || hasType && k == 1; k++ {
 		w := load(s.base + i*s.size + k*word)
 		t.noteKept(w)

@@ -81,7 +81,7 @@ func dropUnique(going parts) {
 	}
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		for s := *pointerAt(mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
-			if C.int64_t(*(*byte)(unsafe.Add(s, rt.special_kind))) == rt.kind_cleanup {
+			if C.int32_t(*(*byte)(unsafe.Add(s, rt.special_kind))) == rt.kind_cleanup {
 				dropCleanup(going, unsafe.Slice((*unsafe.Pointer)(unsafe.Add(s, rt.special_size)), rt.cleanup_funcs))
 			}
 		}

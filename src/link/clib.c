@@ -171,6 +171,15 @@ bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t 
 	return lib->objects[0].use == CLIB_USED;
 }
 
+void clib_span(const struct clib *lib, uintptr_t *low, uintptr_t *high)
+{
+	*low = lib->objects[0].low;
+	*high = lib->objects[0].high;
+}
+
+struct clib *clib_next(const struct clib *lib) { return lib->next; }
+void clib_set_go_refers(struct clib *lib, bool refers) { lib->go_refers = refers; }
+
 /* A library that it depends on, and that only it has opened, would go with it: where that is used, it is opened once
  * more. */
 static void keep_dependencies(const struct clib *lib)
@@ -193,7 +202,7 @@ void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go
 	clib_find_users(*kept, go, NULL, 0);
 	for (struct clib **link = kept; *link != NULL;) {
 		struct clib *at = *link;
-		if (at->objects[0].use != CLIB_UNUSED) {
+		if (at->objects[0].use != CLIB_UNUSED || at->go_refers) {
 			link = &at->next;
 			continue;
 		}

@@ -30,6 +30,11 @@ struct clib_go {
 /* Does a thread run a library's code, or does it handle a signal? Then who (size bytes) gets a text that says so.
  * clib_users.c tells how that is found out. */
 bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t size);
+/* Where it lies; the next of those that are kept; and whether Go's memory was found to lead there when it was last
+ * looked through. */
+void clib_span(const struct clib *lib, uintptr_t *low, uintptr_t *high);
+struct clib *clib_next(const struct clib *lib);
+void clib_set_go_refers(struct clib *lib, bool refers);
 /* Closes a library whose module is gone, if nobody can be found who may still use it. Otherwise it goes to the list of
  * those that are kept, which are looked at again whenever another one is released. lib may be NULL. */
 void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go);

@@ -40,6 +40,7 @@ struct clib {
 	int fd;        /* of its file, which may have no name any more; or -1 */
 	char name[32]; /* for the dynamic linker, of one that came as bytes */
 
+	bool go_refers;              /* a Go variable or object leads there */
 	struct clib_object *objects; /* the library itself is the first */
 	size_t nobjects;
 	struct clib *next; /* of those that are kept (clib_release) */

@@ -136,10 +136,15 @@ void module_free(struct gl_module *mod); /* may be NULL */
 /* What others still refer to of a module that goes. */
 enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
-/* What has stayed of modules so far, by address, for the trace to tell whether it is still in use; the caller's to
- * free. NULL when memory is short. */
-struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
-void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
+/* Gives back what has rested long enough; where much is waiting for that, the garbage is collected first, with the lock
+ * let go. */
+void module_release_rested(struct gl_host *host);
+/* What has stayed of modules so far, and the libraries of C parts that are to go, by address, for the trace to tell
+ * whether Go refers to them; the caller's to free. NULL when memory is short. */
+struct gl_kept *module_list_kept(const struct gl_module *mod, const struct gl_unload *how, size_t *n);
+/* When the modules are gone: what the trace has told of those is noted, or what nobody refers to any more given back.
+ */
+void module_settle_kept(struct gl_module *mod, const struct gl_unload *how, const struct gl_kept *kept, size_t n);
 
 /* ---- itabs.c --------------------------------------------------------------------------------------------------- */
 

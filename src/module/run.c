@@ -342,11 +342,12 @@ static int32_t idle_threads(const struct gl_module *mod)
 {
 	const struct gl_host *host = mod->host;
 
-	if (mod->has_c || host->is_program || host->extra_threads == NULL || host->foreign_threads == NULL ||
-	    host->system_threads == NULL || host->runtime.g_startpc < 0 || atomic_load(host->foreign_threads) != 1) {
+	if (mod->has_c || host->is_program || host->vars.extra_threads == NULL || host->vars.foreign_threads == NULL ||
+	    host->vars.system_threads == NULL || host->runtime.g_startpc < 0 ||
+	    atomic_load(host->vars.foreign_threads) != 1) {
 		return 0;
 	}
-	return (int32_t)atomic_load(host->extra_threads);
+	return (int32_t)atomic_load(host->vars.extra_threads);
 }
 
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
@@ -358,8 +359,8 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 				      .main = mod->main,
 				      .args = args,
 				      .nargs = nargs,
-				      .system_threads = mod->host->system_threads,
-				      .system_goroutines = mod->host->system_goroutines,
+				      .system_threads = mod->host->vars.system_threads,
+				      .system_goroutines = mod->host->vars.system_goroutines,
 				      .idle_threads = idle_threads(mod) };
 
 	if (!mod->loaded) {
@@ -372,7 +373,7 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 		return -1;
 	}
 	module_drop_inits(mod); /* its goroutine runs them, and the process ends with them if they panic */
-	fflush(NULL); /* the process ends as Go's do, which writes nothing that C holds back */
+	fflush(NULL);           /* the process ends as Go's do, which writes nothing that C holds back */
 	mod->host->run_main(&program);
 	return gl_fail(err, GL_EHOST, "module %s: the program has ended, and the process has not", mod->name);
 }

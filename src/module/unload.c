@@ -179,7 +179,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
 	struct gl_part *parts = all_parts(mod, how, &r.nparts);
 	struct type_cache *caches = module_all_caches(host, mod, &r.ncaches);
-	struct gl_kept *kept = module_list_kept(host, &r.nkept);
+	struct gl_kept *kept = module_list_kept(mod, how, &r.nkept);
 	int busy = 0;
 
 	if (parts != NULL && caches != NULL && kept != NULL) {
@@ -188,7 +188,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		r.kept = kept;
 		busy = r.nparts == 0 ? 0 : host->retire(&r);
 		if (busy == 0 && r.nparts > 0 && how->prove != GL_PROVE_NOTHING) {
-			module_give_up_kept(host, kept, r.nkept);
+			module_settle_kept(mod, how, kept, r.nkept);
 		}
 	}
 	bool is_short = parts == NULL || caches == NULL || kept == NULL;
@@ -252,7 +252,9 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 	if (how->prove != GL_PROVE_NOTHING && module_check_library(mod, mod, err) != 0) {
 		return -1;
 	}
-	return module_retire(mod, how, err);
+	int ret = module_retire(mod, how, err);
+	module_release_rested(mod->host);
+	return ret;
 }
 
 void gl_module_free(struct gl_module *mod)
