@@ -58,15 +58,15 @@ local function collect_twice()
 end
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
---- find that out, Go stops for as long as a walk over its live heap takes.
+--- find that out, Go stops for as long as a walk over its live heap takes. With `prove = "nothing"` there is no walk,
+--- for those who know.
 ---
---- A package that the module shares with others may remember its types for ever (JSON packages do). That is no reason
---- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
---- = "nothing"` there is no walk, for those who know.
+--- A package that the module shares with others may remember its types for ever (JSON packages do, other than the
+--- standard library's). Then it stays: whoever has a type can make values of it and call its methods.
 ---
 --- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
 --- and every use of one raises an error from then on.
----@param options { prove: nil|"all"|"code"|"nothing", handles: nil|"keep"|"drop" }|nil
+---@param options { prove: nil|"all"|"nothing", handles: nil|"keep"|"drop" }|nil
 ---@return true|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err

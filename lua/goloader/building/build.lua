@@ -152,20 +152,6 @@ function build.read_head(source)
   return head
 end
 
---- The settings in //go:debug lines of Go files, which go build links into a program.
----@param paths string[]  whatever is no Go file is passed over
----@return string[] settings  "panicnil=1"
-function build.debug_settings(paths)
-  local found = {}
-  for _, path in ipairs(paths) do
-    local head = path:find "%.go$" and build.read_head(read_file(path) or "")
-    for setting in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
-      found[#found + 1] = setting
-    end
-  end
-  return found
-end
-
 -- ---- what is to be built -------------------------------------------------------------------------------------------
 
 -- Every GOOS and GOARCH that a file name can end in (internal/syslist). A name that ends in another word is no
@@ -679,6 +665,44 @@ function build.start(tc, paths, opts, memory)
     local started, why = try(tc, target, opts, memory)
     if started or why then return started, why end
   end
+end
+
+--- Starts building a program for which the compiler is enough: the linker would be told nothing but where the objects
+--- are. It has no settings for GODEBUG but the toolchain's own, and does not ask how it was built.
+---@param tc goloader.Toolchain
+---@param paths string[]
+---@param opts goloader.BuildOptions
+---@return goloader.Build|nil build  nil: only the go command can build it, or say why it can't be
+function build.start_plain_program(tc, paths, opts)
+  local target = target_of(paths)
+  local files = target and (target.files or plain_files(target.dir))
+  local heads = files and files[1] and read_heads(target.dir, files)
+  if not heads or heads[1].name ~= "main" or settings.get(tc, "GOFIPS140") ~= "" then return nil end
+  local _, lang = package_identity(tc, target, "main")
+  if lang ~= tc:lang() then return nil end
+  for i, head in ipairs(heads) do
+    if files[i]:find "_test%.go$" or head.text:find("//go:debug", 1, true) then return nil end
+    for _, path in ipairs(head.imports) do
+      if path == "runtime/debug" then return nil end
+    end
+  end
+  return plain(tc, target, opts)
+end
+
+--- What `go build` links into a program as its settings for GODEBUG: those of //go:debug lines, of go.mod, and of the
+--- Go version that go.mod names.
+---@param tc goloader.Toolchain
+---@param paths string|string[]  a directory, or Go files of one
+---@param opts goloader.BuildOptions|nil
+---@return string settings  "" for what is no program
+function build.default_godebug(tc, paths, opts)
+  local target = target_of(type(paths) == "string" and { paths } or paths)
+  local args = { "list", "-e", "-f", "{{.DefaultGODEBUG}}", unpack(tc.flags) }
+  for _, word in ipairs(opts and opts.words or {}) do args[#args + 1] = word end
+  args[#args + 1] = "--"
+  for _, arg in ipairs(target and target.args or {}) do args[#args + 1] = arg end
+  local job = target and tc:go(args, { dir = target.dir })
+  return job and select(2, job:wait()):gsub("%s+$", "") or ""
 end
 
 --- Finds the archives of packages that a loaded object needs, from where the user stands.
