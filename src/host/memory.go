@@ -33,8 +33,9 @@ func (p *pile[T]) free() {
 }
 
 func (p *pile[T]) push(x T) {
-	if len(p.all) < cap(p.all) {
-		p.all = append(p.all, x)
+	if n := len(p.all); n < cap(p.all) {
+		p.all = p.all[:n+1]
+		p.all[n] = x
 		return
 	}
 	p.over++
