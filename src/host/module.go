@@ -171,7 +171,7 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	// at it may be done by the time he is asked; but new ones may come for ever.
 	collections, waits := 4, 1000
 	for {
-		runner, user, result := retire(r, going, unwinder)
+		runner, user, result := retireModules(r, going, unwinder)
 		switch {
 		case result == retired:
 			return 0
@@ -210,7 +210,7 @@ const (
 // runs no code of theirs, and must not lose one on the way.
 var walkers = make(parts, 1)
 
-func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runner uint64, user holder, result int) {
+func retireModules(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runner uint64, user holder, result int) {
 	restore := purgeTypes(going)
 	defer func() {
 		if result != retired {

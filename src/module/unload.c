@@ -196,7 +196,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	free(parts);
 	free(kept);
 	if (is_short) {
-		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
+		return gl_out_of_memory(err, "unloading %s", mod->name);
 	}
 	if (busy < 0) {
 		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
