@@ -65,3 +65,37 @@ func Count() int {
     assert(module:unload())
   end)
 end)
+
+describe("a module's variables", function()
+  local function with_variable(name, size)
+    return support.write(name .. ".go", ([[
+package %s
+
+var Data [%d]byte
+
+// A pointer to the end, so that the collector knows of it.
+var last = &Data[len(Data)-1]
+
+func Set(i int) int {
+	Data[i] = 1
+	*last = 2
+	return int(Data[i]) + int(Data[len(Data)-1])
+}
+]]):format(name, size))
+  end
+
+  it("may have more than 1 GiB", function()
+    local big = assert(host:build(with_variable("big", 1100 * 2 ^ 20)))
+    assert.equal(3, big.Set(5))
+    assert.equal(3, big.Set(1100 * 2 ^ 20 - 2))
+    assert(big:unload())
+  end)
+
+  it("that are too large for any place are named", function()
+    local module, message, err = host:build(with_variable("larger", 1900 * 2 ^ 20))
+    assert.is_nil(module)
+    assert.equal("memory", err.code)
+    assert.matches("larger%.Data alone has 1992294400", message)
+    assert.matches("in reach of the host", message)
+  end)
+end)

@@ -423,11 +423,11 @@ function Host:ship(paths, out, options)
     built, err = compile(self, paths, options, judges_of(self, "ship", options.imports))
     if not built then return fail(err) end
   end
-  local settings = build.debug_settings(paths)
+  local settings = built.name == "main" and build.default_godebug(self:toolchain(), paths, options) or ""
   local ok
   ok, err = try_with_all_it_needs(self, {
     ndeps = #built.files - 1, twice = options.private and "other" or "refuse",
-    godebug = settings[1] and table.concat(settings, ","), strings = read_strings(options.strings),
+    godebug = settings ~= "" and settings or nil, strings = read_strings(options.strings),
   }, function(ship_options) return self.core:ship(built.files, out, ship_options) end)
   built:remove()
   if not ok then return fail(err) end

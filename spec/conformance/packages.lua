@@ -2,14 +2,14 @@
 --
 --     luajit spec/env.lua spec/conformance/packages.lua [NAME…]
 --
--- packages.txt lists the suites: all of the standard library that has tests, and modules of the Go module proxy, each at
--- the version that is pinned and tested as the main module, in a copy of its own. Of each suite it is written down what
--- every test said, to `go test -json` and to `goloader test -json`; a suite has the same verdict when all of them said the
--- same. packages.txt also has the causes of differences: "! PACKAGE TEST REASON" excepts a test and its subtests, which
--- can't say the same by the nature of a host.
+-- packages.txt lists the suites: all of the standard library that has tests, and modules of the Go module proxy, each
+-- at the version that is pinned and tested as the main module, in a copy of its own. Of each suite it is written down
+-- what every test said, to `go test -json` and to `goloader test -json`; a suite has the same verdict when all of them
+-- said the same. packages.txt also has the causes of differences: "! PACKAGE TEST REASON" excepts a test and its
+-- subtests, which can't say the same by the nature of a host.
 --
--- Results are kept in build/packages; packages.md is the table of all of them, and says of a suite without a result that
--- it was not run. With names, only suites whose module or package ends so are run. Environment:
+-- Results are kept in build/packages; packages.md is the table of all of them, and says of a suite without a result
+-- that it was not run. With names, only suites whose module or package ends so are run. Environment:
 --
 --     GOROOT_DIR   the Go to use
 --     FLAGS        how the packages are built: trimpath, nocgo, …, of the list `sets` below; each set has its own table

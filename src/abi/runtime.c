@@ -122,6 +122,7 @@ static const struct symbol symbols[] = {
 	S(itab_lock, "runtime.itabLock", REQUIRED),
 	S(allgs, "runtime.allgs", REQUIRED),
 	S(allm, "runtime.allm", REQUIRED),
+	S(allp, "runtime.allp", REQUIRED),
 	S(allspans, "runtime.mheap_", REQUIRED), /* to which the field's offset is added */
 	S(traceback_cache, "runtime.traceback_cache", REQUIRED),
 	S(godebug_default, "runtime.godebugDefault", REQUIRED),
@@ -144,11 +145,6 @@ static const struct symbol symbols[] = {
 	  "internal/sync.(*HashTrieMap[*internal/abi.Type,interface {}]).CompareAndDelete|"
 	  "internal/concurrent.(*HashTrieMap[*internal/abi.Type,interface {}]).CompareAndDelete",
 	  OPTIONAL),
-	S(unique_store,
-	  "internal/sync.(*HashTrieMap[*internal/abi.Type,interface {}]).LoadOrStore|"
-	  "internal/concurrent.(*HashTrieMap[*internal/abi.Type,interface {}]).LoadOrStore",
-	  OPTIONAL),
-	S(unique_maps, "unique.uniqueMaps", OPTIONAL),
 	S(unique_cleanup_mu, "unique.cleanupMu", OPTIONAL),
 	S(unique_cleanup_funcs_mu, "unique.cleanupFuncsMu", OPTIONAL),
 	S(unique_cleanup_funcs, "unique.cleanupFuncs", OPTIONAL),
@@ -215,6 +211,10 @@ static const struct field fields[] = {
 	F(moduledata_text, "runtime.moduledata", "text", 8, REQUIRED),
 	F(moduledata_etext, "runtime.moduledata", "etext", 8, REQUIRED),
 	F(moduledata_ftab, "runtime.moduledata", "ftab", 24, REQUIRED),
+	F(moduledata_pclntable, "runtime.moduledata", "pclntable", 24, REQUIRED),
+	F(moduledata_funcnametab, "runtime.moduledata", "funcnametab", 24, REQUIRED),
+	F(moduledata_gofunc, "runtime.moduledata", "gofunc", 8, REQUIRED),
+	F(moduledata_rodata, "runtime.moduledata", "rodata", 8, REQUIRED),
 	F(moduledata_modulename, "runtime.moduledata", "modulename", 16, REQUIRED),
 	F(moduledata_data, "runtime.moduledata", "data", 8, REQUIRED),
 	F(moduledata_edata, "runtime.moduledata", "edata", 8, REQUIRED),
@@ -230,6 +230,9 @@ static const struct field fields[] = {
 	F(g_startpc, "runtime.g", "startpc", 8, OPTIONAL),
 	F(g_sched_g, "runtime.g", "sched", 0, REQUIRED), /* to which those of gobuf's fields are added */
 	F(g_sched_sp, "runtime.g", "sched", 0, REQUIRED),
+	F(g_sched_ctxt, "runtime.g", "sched", 0, REQUIRED),
+	F(g_panic, "runtime.g", "_panic", 8, REQUIRED),
+	F(p_timers, "runtime.p", "timers", 0, REQUIRED), /* to which that of the slice in it is added */
 	F(g_m, "runtime.g", "m", 8, REQUIRED),
 	F(g_gopc, "runtime.g", "gopc", 8, REQUIRED),
 	F(g_stack, "runtime.g", "stack", 16, REQUIRED),
@@ -245,10 +248,15 @@ static const struct field fields[] = {
 	F(m_next, "runtime.m", "alllink", 8, REQUIRED),
 	F(m_pcvalue_cache, "runtime.m", "pcvalueCache", 0, OPTIONAL), /* up to Go 1.21 */
 	F(frame_fn, "runtime.stkframe", "fn", 0, REQUIRED),
+	F(frame_continpc, "runtime.stkframe", "continpc", 8, REQUIRED),
 	F(frame_sp, "runtime.stkframe", "sp", 8, REQUIRED),
 	F(frame_varp, "runtime.stkframe", "varp", 8, REQUIRED),
 	F(frame_argp, "runtime.stkframe", "argp", 8, REQUIRED),
 	F(func_args, "runtime._func", "args", 4, REQUIRED),
+	F(func_id, "runtime._func", "funcID", 1, REQUIRED),
+	F(func_flag, "runtime._func", "flag", 1, REQUIRED),
+	F(func_name, "runtime._func", "nameOff", 4, REQUIRED),
+	F(stack_object_mask, "runtime.stackObjectRecord", "gcdataoff", 4, REQUIRED),
 	F(mspan_start, "runtime.mspan", "startAddr", 8, REQUIRED),
 	F(mspan_npages, "runtime.mspan", "npages", 8, REQUIRED),
 	F(mspan_elemsize, "runtime.mspan", "elemsize", 8, REQUIRED),
@@ -261,6 +269,7 @@ static const struct field fields[] = {
 	F(mspan_large_type, "runtime.mspan", "largeType", 8, OPTIONAL), /* since Go 1.22 */
 	F(special_next, "runtime.special", "next", 8, REQUIRED),
 	F(special_kind, "runtime.special", "kind", 1, REQUIRED),
+	F(special_offset, "runtime.special", "offset", 0, REQUIRED),
 };
 #undef F
 
@@ -284,6 +293,10 @@ static const struct {
 	N(unwind_silent, "runtime.unwindSilentErrors", REQUIRED),
 	N(traceback_crash, "runtime.tracebackCrash", REQUIRED),
 	N(header_min, "runtime.minSizeForMallocHeader", OPTIONAL), /* since Go 1.22 */
+	N(func_id_async_preempt, "FuncID_asyncPreempt", REQUIRED),
+	N(func_id_debug_call, "FuncID_debugCallV2", REQUIRED),
+	N(func_flag_asm, "FuncFlagAsm", REQUIRED),
+	N(kind_finalizer, "runtime._KindSpecialFinalizer", REQUIRED),
 	N(kind_cleanup, "runtime._KindSpecialCleanup", OPTIONAL),  /* since Go 1.24 */
 #undef N
 };
@@ -394,16 +407,24 @@ static void fill_specials(const struct gl_abi *abi, struct gl_runtime *rt, struc
 		note(lack, "runtime.specialfinalizer.fn at %d (it is at %d)", rt->special_size,
 		     gl_abi_field(abi, "runtime.specialfinalizer", "fn"));
 	}
+	rt->special_finalizer_size = (int32_t)gl_abi_struct_size(abi, "runtime.specialfinalizer");
+	if (gl_abi_field(abi, "runtime.specialfinalizer", "ot") != rt->special_finalizer_size - 8) {
+		note(lack, "runtime.specialfinalizer.ot as its last field");
+	}
+	if (rt->special_kind - rt->special_offset != gl_abi_field_size(abi, "runtime.special", "offset")) {
+		note(lack, "runtime.special.offset before .kind");
+	}
 	if (rt->kind_cleanup < 0) {
 		return;
 	}
-	/* in Go 1.24 and 1.25 a *funcval; since Go 1.26 a cleanupFn, which begins with two of them */
+	/* in Go 1.24 and 1.25 a *funcval; since Go 1.26 a cleanupFn: two of them, and an argument */
 	int at = gl_abi_field(abi, "runtime.specialCleanup", "cleanup");
 	at = at >= 0 ? at : gl_abi_field(abi, "runtime.specialCleanup", "fn");
 	if (at != rt->special_size) {
 		note(lack, "runtime.specialCleanup's function at %d (it is at %d)", rt->special_size, at);
 	}
-	rt->cleanup_funcs = gl_abi_struct_size(abi, "runtime.cleanupFn") > 0 ? 2 : 1;
+	int64_t words = gl_abi_struct_size(abi, "runtime.cleanupFn") / (int64_t)sizeof(void *);
+	rt->cleanup_funcs = words > 0 ? (int32_t)words : 1;
 }
 
 static void fill_unique(const struct gl_runtime_names *names, struct gl_runtime *rt)
@@ -411,6 +432,9 @@ static void fill_unique(const struct gl_runtime_names *names, struct gl_runtime 
 	static const char first[] = "internal/concurrent.(*HashTrieMap[*internal/abi.Type,interface {}]).All";
 	uintptr_t all = find_symbol(names, first);
 
+	uint64_t size = 0;
+	rt->unique_maps = (void *)names->find(names->arg, "unique.uniqueMaps", &size);
+	rt->unique_maps_size = (int64_t)size;
 	rt->unique_maps_indirect = all != 0 && all == (uintptr_t)rt->unique_all;
 }
 
@@ -427,6 +451,13 @@ static void fill_sizes(const struct gl_abi *abi, struct gl_runtime *rt, struct l
 	rt->world_stop_size = stop > 0 ? stop : 0;
 	rt->g_size = (int32_t)gl_abi_struct_size(abi, "runtime.g");
 	rt->stack_object_size = (int32_t)gl_abi_struct_size(abi, "runtime.stackObjectRecord");
+	/* renamed in Go 1.24 */
+	int ptrs = gl_abi_field(abi, "runtime.stackObjectRecord", "ptrBytes");
+	rt->stack_object_ptrs = ptrs >= 0 ? ptrs : gl_abi_field(abi, "runtime.stackObjectRecord", "_ptrdata");
+	if (rt->stack_object_ptrs < 0) {
+		note(lack, "runtime.stackObjectRecord.ptrBytes");
+	}
+	rt->reg_args_size = (int32_t)gl_abi_struct_size(abi, "internal/abi.RegArgs");
 	rt->pcvalue_cache_size = (int32_t)gl_abi_struct_size(abi, "runtime.pcvalueCache");
 	if (rt->pcvalue_cache_size <= 0) {
 		rt->m_pcvalue_cache = -1;
@@ -461,6 +492,10 @@ static void fill_inner(const struct gl_runtime_names *names, struct gl_runtime *
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
 	rt->g_sched_g += sched_g;
 	rt->g_sched_sp += sched_sp;
+	rt->g_sched_ctxt += find_field(abi, "runtime.gobuf", "ctxt", 8, REQUIRED, lack);
+	/* since Go 1.23 a p has a struct of timers */
+	int32_t heap = find_field(abi, "runtime.timers", "heap", 24, OPTIONAL, lack);
+	rt->p_timers += heap > 0 ? heap : 0;
 	vars->system_threads = sched != NULL && nmsys >= 0 ? (void *)(sched + nmsys) : NULL;
 	vars->system_goroutines = sched != NULL && ngsys >= 0 ? (void *)(sched + ngsys) : NULL;
 	rt->reflect_offs_m = find_field(abi, "runtime.reflectOffs", "m", 8, offs, lack);

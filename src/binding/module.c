@@ -221,7 +221,7 @@ static void free_group_plans(const struct group *group)
  * a handle of Lua's is what holds it */
 static int module_unload(lua_State *L)
 {
-	static const char *const proofs[] = { "nothing", "code", "all", NULL };
+	static const char *const proofs[] = { "nothing", "all", NULL };
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),

@@ -83,11 +83,11 @@ func beforeMain() {
 	for *at[unsafe.Pointer](enter.G(), offsets.gM) != program.thread {
 		runtime.Gosched() // the scheduler takes a goroutine that is locked to another thread there
 	}
+	defer unlockThread() // also when an init function ends the goroutine
 	release := holdThreads()
 	var done C.size_t
 	runInits(program.inits.funcs, program.inits.tasks, &done)
 	release()
-	unlockThread()
 }
 
 // afterMain runs the exit hooks, one of which writes what -cover counted, and ends the process, as runtime.main does.
@@ -229,13 +229,19 @@ func handleSignals() {
 // applyGODEBUG makes the runtime and internal/godebug heed runtime.godebugDefault once more: for a program that brings
 // settings of its own (//go:debug lines, an old version in go.mod) it was written after the host had started. They read
 // it when $GODEBUG is set, to whatever.
+//
+// The process may have begun with these settings in the environment (lua/goloader/command/program.lua). C's copy of that
+// is the user's again, and Go's becomes so here.
 func applyGODEBUG() {
 	if *(*string)(rt.godebug_default) == "" {
 		return
 	}
-	value, isSet := os.LookupEnv("GODEBUG")
-	os.Setenv("GODEBUG", value)
-	if !isSet {
+	os.Unsetenv("GOLOADER_GODEBUG")
+	name := C.CString("GODEBUG")
+	defer C.free(unsafe.Pointer(name))
+	value := C.getenv(name)
+	os.Setenv("GODEBUG", C.GoString(value))
+	if value == nil {
 		os.Unsetenv("GODEBUG")
 	}
 }

@@ -6,6 +6,8 @@
  * keeps its place, and the arena looks for one above it. */
 #include "host.h"
 
+#include "../disasm/slots.h"
+
 #include <dlfcn.h>
 #include <link.h>
 #include <pthread.h>
@@ -13,7 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t arena_size = (size_t)1 << 30;
+/* Code reaches 2 GiB, and the host takes some of that: where it is larger than what is left here, the arena gets
+ * another place (place_arena). */
+static const size_t arena_size = ((size_t)2 << 30) - ((size_t)256 << 20);
+static const size_t least_arena_size = (size_t)64 << 20;
 
 /* The one Go runtime that a process can have. */
 static struct gl_host *the_host;
@@ -64,6 +69,7 @@ static int fill_runtime(struct gl_host *host, struct gl_error *err)
 	if (gl_runtime_fill(&host->names, &host->runtime, &host->vars, err) != 0) {
 		return -1;
 	}
+	host->runtime.find_reads = gl_slots_find_reads;
 	linker->before_main = host->vars.before_main;
 	linker->after_main = host->vars.after_main;
 	linker->zerobase = host->vars.zerobase;
@@ -255,9 +261,12 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 			host->handle = dlopen(NULL, RTLD_NOW);
 		}
 	} else {
-		host->linker.arena = gl_arena_reserve(arena_size, err);
-		if (host->linker.arena == NULL) {
-			return -1;
+		/* a process may be allowed less address space (ulimit -v) */
+		for (size_t size = arena_size; host->linker.arena == NULL; size /= 2) {
+			host->linker.arena = gl_arena_reserve(size, err);
+			if (host->linker.arena == NULL && size / 2 < least_arena_size) {
+				return -1;
+			}
 		}
 		host->handle = dlopen(host->path, RTLD_NOW | RTLD_LOCAL);
 	}

@@ -134,7 +134,7 @@ void module_free(struct gl_module *mod); /* may be NULL */
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */
 
 /* What others still refer to of a module that goes. */
-enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
+enum what_stays { NOTHING_STAYS, STRINGS_STAY };
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
 /* Gives back what has rested long enough; where much is waiting for that, the garbage is collected first, with the lock
  * let go. */

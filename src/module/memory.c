@@ -5,7 +5,7 @@
  * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
  * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
  * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
- *   - Constant data that somebody has kept (a string given to log.SetPrefix, say, or a type where that is allowed)
+ *   - Constant data that somebody has kept (a string given to log.SetPrefix, say)
  * stays. Each later unload walks over all that is in use anyway and learns what of it nobody refers to any more: that
  *     rests, and goes. */
 #include "internal.h"
@@ -67,13 +67,11 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 {
 	struct gl_host *host = mod->host;
 	uintptr_t page = gl_page_size();
-	uint8_t *rodata = mod->base + mod->text_pages, *data = rodata + mod->rodata_pages, *end = mod->base + mod->size;
+	uint8_t *rodata = mod->base + mod->text_pages, *end = mod->base + mod->size;
 	/* the pages that stay */
 	uint8_t *low = rodata, *high = rodata;
 
-	if (stays == CONSTANTS_STAY) {
-		high = data;
-	} else if (stays == STRINGS_STAY && mod->strings < mod->estrings) {
+	if (stays == STRINGS_STAY && mod->strings < mod->estrings) {
 		low = (uint8_t *)(mod->strings & ~(page - 1));
 		high = (uint8_t *)((mod->estrings + page - 1) & ~(page - 1));
 	}

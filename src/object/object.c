@@ -172,11 +172,6 @@ static int check_syms(const struct gl_object *obj, struct gl_error *err)
 		if (align > 1u << 16 || (align & (align - 1)) != 0) {
 			return bad(obj, err, "alignment is no power of two below 64 KiB, symbol", i);
 		}
-		if (i < obj->nsyms) {
-			if (get32(p + 13) > 1u << 30) {
-				return bad(obj, err, "larger than 1 GiB, symbol", i);
-			}
-		}
 	}
 	return 0;
 }
