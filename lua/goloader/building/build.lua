@@ -1,15 +1,19 @@
 --- From Go source to objects that can be loaded.
 --
--- `go build` asks the whole world before it compiles a file. There are two shorter ways, each taken only where it gives
--- the same object, and where all that could make another one of it is known (goloader.building.inputs):
+-- The go command looks at every package that is imported, however far away, before it compiles a file. That takes
+-- longer than compiling. So three functions are tried here in turn. The first two run the compiler themselves; each
+-- does so only where the object is the same that the go command would make, and where all that could make another one
+-- of it is known (goloader.building.inputs):
 --
---   plain    a package whose files import nothing but the standard library, with no build constraint, embedded file,
---            assembly or cgo: the compiler runs at once, against the list of standard archives kept beside the host
---   known    any other package that `go list` has described before, when only function bodies changed since: the
---            compiler runs against the archives of that time
---   listed   everything else: `go list -export -deps` compiles the package and all it needs, in Go's own build cache
+--   compile_alone   a package whose files import nothing but the standard library, with no build constraint, embedded
+--                   file, assembly or cgo: the compiler runs at once, against the standard archives listed beside the
+--                   host
+--   recompile       any other package that `go list` has described before, when only the bodies of functions have
+--                   changed since: the compiler runs against the archives of that time
+--   build_by_list   everything else: `go list -export -deps` compiles the package and all it needs, in Go's own build
+--                   cache
 --
--- The compiler prints the same messages each way, and they are passed on untouched.
+-- The compiler prints the same messages whoever runs it, and they are passed on untouched.
 
 local lfs = require "lfs"
 
@@ -385,7 +389,8 @@ local function is_plain(tc, opts)
   return settings.get(tc, "GOAMD64") == "" and settings.get(tc, "GOEXPERIMENT") == ""
 end
 
-local function plain(tc, target, opts)
+-- Runs the compiler on a package that needs nothing but standard archives; nil where the package may need more.
+local function compile_alone(tc, target, opts)
   if opts.tags or not is_plain(tc, opts) or not is_simple_module(tc, target) then return nil end
   local files = target.files or plain_files(target.dir)
   local heads = files and files[1] and read_heads(target.dir, files)
@@ -433,7 +438,8 @@ local function head_text(source)
   return head and head.text
 end
 
-local function known(tc, target, opts, memory)
+-- Runs the compiler on a package that an earlier build has a record of; nil where the record does not hold any more.
+local function recompile(tc, target, opts, memory)
   local record = memory and is_plain(tc, opts) and memory[target.key]
   if not record or record.own ~= inputs.read_own(target.dir, head_text)
     or record.others ~= inputs.read_others(tc, target.dir, record.dirs) then
@@ -559,7 +565,8 @@ local function complain_of_std()
   io.stderr:write("goloader: ", std_notice, "\n")
 end
 
-local function listed(tc, target, opts, memory)
+-- Has the go command compile a package and all it needs.
+local function build_by_list(tc, target, opts, memory)
   if opts.check then
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
@@ -654,8 +661,8 @@ function build.start(tc, paths, opts, memory)
   for _, word in ipairs(opts.words or { "-gcflags=" .. (opts.gcflags or "") }) do given[#given + 1] = word end
   local why_not = flags.find_sanitizer(given)
   if why_not then return nil, { code = "unsupported", message = why_not } end
-  for _, way in ipairs { plain, known, listed } do
-    local started, why = way(tc, target, opts, memory)
+  for _, try in ipairs { compile_alone, recompile, build_by_list } do
+    local started, why = try(tc, target, opts, memory)
     if started or why then return started, why end
   end
 end
