@@ -83,6 +83,8 @@ const uint8_t *lpkg_fingerprint(const struct lpkg *p);
 /* The name of what ref means, wherever it is defined; n is 0 when nobody knows. */
 struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
 struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
+/* Opens the archive of the build of a package that by was compiled against, where that is another than the host's. */
+struct lpkg *link_open_build(struct link *l, const struct lobj *by, struct gl_str path);
 /* Fails with GL_EVERSION, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);
