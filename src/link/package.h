@@ -51,6 +51,7 @@ struct lpkg {
 	struct ldef *abi0;  /* by name: functions of the stack-based ABI */
 	struct ldef *plain; /* by name: everything else */
 	bool indexed;       /* defs, abi0 and plain are filled, at the first look-up */
+	bool is_unlisted;   /* they could not be, for want of memory: a look-up has found nothing */
 	const struct gl_abi *abi;
 	UT_hash_handle hh;
 };
@@ -77,6 +78,8 @@ int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
+/* Fails when memory was too short for one of the load's packages to be looked up in. */
+int link_check_lists(struct link *l);
 /* The fingerprint of the package's export data: 8 bytes; NULL when it has no object of the compiler's. */
 const uint8_t *lpkg_fingerprint(const struct lpkg *p);
 
