@@ -163,12 +163,10 @@ static const char *name_reference(const struct gl_module *mod, const struct gl_u
 static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, const struct gl_retired *r,
 			 struct gl_error *err)
 {
-	static const char *const whats[] = {
-		[GL_HOLDER_FINALIZER] = "a finalizer or cleanup",
-		[GL_HOLDER_FINALIZED] = "an object that a finalizer will be called with",
-		[GL_HOLDER_OBJECT] = "an object on the heap",
-		[GL_HOLDER_TIMER] = "a timer"
-	};
+	static const char *const whats[] = { [GL_HOLDER_FINALIZER] = "a finalizer or cleanup",
+					     [GL_HOLDER_FINALIZED] = "an object that a finalizer will be called with",
+					     [GL_HOLDER_OBJECT] = "an object on the heap",
+					     [GL_HOLDER_TIMER] = "a timer" };
 	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
 	char holder[1100], through[60] = "";
 
@@ -228,7 +226,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	free(parts);
 	free(kept);
 	if (is_short) {
-		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
+		return gl_out_of_memory(err, "unloading %s", mod->name);
 	}
 	if (busy == -2) {
 		return gl_out_of_memory(err, "looking for what refers to module %s", mod->name);

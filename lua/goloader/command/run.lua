@@ -96,8 +96,10 @@ local function sweep(parent)
     local dir = parent .. "/" .. entry
     if of == space then
       local executable = lfs.symlinkattributes("/proc/" .. number .. "/exe", "target") or ""
-      local is_young = os.difftime(os.time(), lfs.attributes(dir, "modification") or 0) < 5
-      if executable:sub(1, #dir + 1) ~= dir .. "/" and not is_young then toolchain.remove_dir(dir) end
+      -- its process may be about to become the program
+      local is_young = os.difftime(os.time(), lfs.attributes(dir, "modification") or 0) < 60
+      -- another run may be removing it, too
+      if executable:sub(1, #dir + 1) ~= dir .. "/" and not is_young then pcall(toolchain.remove_dir, dir) end
     end
   end
 end
@@ -155,7 +157,8 @@ local function build_by_go(tools, dir, config, rest)
   for _, word in ipairs(given) do words[#words + 1] = word end
   for _, path in ipairs(paths) do words[#words + 1] = path end
   for _, word in ipairs(rest) do words[#words + 1] = word end
-  return toolchain.execute(words, { env = tools:go_environment(), dir = where, input = not config.exec and "/dev/null" or nil })
+  local input = not config.exec and "/dev/null" or nil
+  return toolchain.execute(words, { env = tools:go_environment(), dir = where, input = input })
 end
 
 -- Keeps what a plain build has made.
@@ -181,7 +184,7 @@ end
 -- Compiles a plain program while its host starts. nil where that is not enough.
 local function build_plainly(tools, config)
   if config.plain == "no" then return nil end
-  local started = require "goloader.building.build".start_plain_program(tools, config.paths,
+  local started = require "goloader.building.build".start_alone(tools, config.paths,
     { gcflags = config.gcflags, lang = config.lang, private = true })
   if not started then return nil end
   require "goloader".host { path = config.host } -- what is wrong with it is told when the program is loaded
@@ -199,13 +202,21 @@ end
 function run.start(config, arguments)
   local words = { config.executable, unpack(arguments) }
   local linked = program.kept(config.dir)
-  if linked then return complain(program.start(linked, words)) end
+  if linked and linked.host then return complain(program.start(linked, words)) end
   local host, message, err = require "goloader".host_path()
   if not host then return complain(err or message) end
   config.host = absolute(host)
+  if linked then
+    linked.host = config.host
+    program.keep(config.dir, linked)
+    return complain(program.start(linked, words))
+  end
   local tools
   tools, message, err = toolchain.find(config.host)
   if not tools then return complain(err or message) end
+  local given = require "goloader.building.settings".goflags(tools)
+  local why_not = require "goloader.building.flags".find_sanitizer(given)
+  if why_not then return complain(why_not) end
   linked = build_plainly(tools, config)
   if linked then
     program.keep(config.dir, linked)
