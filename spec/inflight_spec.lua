@@ -95,7 +95,7 @@ describe("a module", function()
     assert.is_true(support.eventually(function() return module:unload() end))
   end)
 
-  it("that had a context made of a signal stays till that has come: another package's goroutine has the signals", function()
+  it("with a context of a signal stays till that has come: another package's goroutine has the signals", function()
     module.Context()
     local ok, err = module:unload()
     assert.is_nil(ok)
