@@ -114,7 +114,7 @@ end)
 
 describe("a package that modules share and that panics in an init function", function()
   local host = support.host()
-  local config = support.read(select(2, assert(support.tools():std_archives {})))
+  local config = toolchain.importcfg(assert(support.tools():std_archives {}))
 
   -- Compiles a package against those compiled before, and tells the host of it.
   local function share(path, text)

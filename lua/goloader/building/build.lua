@@ -686,7 +686,7 @@ function build.start_plain_program(tc, paths, opts)
       if path == "runtime/debug" then return nil end
     end
   end
-  return plain(tc, target, opts)
+  return compile_alone(tc, target, opts)
 end
 
 --- What `go build` links into a program as its settings for GODEBUG: those of //go:debug lines, of go.mod, and of the

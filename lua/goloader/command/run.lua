@@ -155,7 +155,8 @@ local function build_by_go(tools, dir, config, rest)
   for _, word in ipairs(given) do words[#words + 1] = word end
   for _, path in ipairs(paths) do words[#words + 1] = path end
   for _, word in ipairs(rest) do words[#words + 1] = word end
-  return toolchain.execute(words, { env = tools:go_environment(), dir = where, input = not config.exec and "/dev/null" or nil })
+  local input = not config.exec and "/dev/null" or nil
+  return toolchain.execute(words, { env = tools:go_environment(), dir = where, input = input })
 end
 
 -- Keeps what a plain build has made.
