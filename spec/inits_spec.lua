@@ -114,17 +114,17 @@ end)
 
 describe("a package that modules share and that panics in an init function", function()
   local host = support.host()
-  local config = toolchain.importcfg(assert(support.tools():std_archives {}))
+  local config = support.read(support.importcfg())
 
   -- Compiles a package against those compiled before, and tells the host of it.
   local function share(path, text)
-    local file = support.compile(text, path, { "-importcfg", support.write("importcfg", config) })
+    local file = support.compile(text, path, { "-importcfg", support.write("importcfg.shared", config) })
     config = ("%s\npackagefile %s=%s\n"):format(config, path, file)
     assert(host:add_archive(path, file))
   end
 
   local function load(text)
-    return host:load(support.compile(text, "main", { "-importcfg", support.write("importcfg", config) }))
+    return host:load(support.compile(text, "main", { "-importcfg", support.write("importcfg.shared", config) }))
   end
 
   local module, message, err

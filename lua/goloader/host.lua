@@ -84,10 +84,12 @@ local function add_archives(self, archives)
   return true
 end
 
--- Names to the host other builds of its packages.
+-- Names to the host other builds of its packages. Of some it has none: GOFIPS140 brings packages of its own.
 local function add_builds(self, builds)
+  local own = builds and next(builds) and toolchain.read_importcfg(self.path)
   for path, file in pairs(builds or {}) do
-    local ok, err = self.core:add_build(path, file)
+    local ok, err
+    if own[path] then ok, err = self.core:add_build(path, file) else ok, err = add_archive(self, path, file) end
     if not ok then return nil, err end
   end
   return true

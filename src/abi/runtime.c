@@ -238,6 +238,7 @@ static const struct field fields[] = {
 	F(g_stack, "runtime.g", "stack", 16, REQUIRED),
 	F(g_defer, "runtime.g", "_defer", 8, REQUIRED),
 	F(defer_fn, "runtime._defer", "fn", 8, REQUIRED),
+	F(defer_pc, "runtime._defer", "pc", 8, REQUIRED),
 	F(defer_link, "runtime._defer", "link", 8, REQUIRED),
 	F(m_g0, "runtime.m", "g0", 8, REQUIRED),
 	F(m_curg, "runtime.m", "curg", 8, REQUIRED),

@@ -25,8 +25,11 @@ void binding_open_host(lua_State *L);
 int binding_host_start(lua_State *L);
 int binding_host_self(lua_State *L);
 
-/* Pushes a new module userdata for mod, which the host at stack index host has loaded; name is for messages. */
-void binding_push_module(lua_State *L, struct gl_module *mod, int host, const char *name);
+/* Pushes a new module userdata of the host at stack index host. It is made before the module is loaded, so that no
+ * error of Lua's can come between the load and who holds what it gives. */
+struct binding_module *binding_push_module(lua_State *L, int host);
+/* Makes it mod's; name is for messages. Short of memory, mod is unloaded again. */
+int binding_fill_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err);
 void binding_open_module(lua_State *L);
 
 /* The module of the userdata at stack index idx; raises when it was unloaded. */

@@ -310,6 +310,7 @@ static int host_load(lua_State *L)
 	lua_settop(L, 3);
 	read_options(L, 3, &options);
 	size_t n = read_files(L, 2, &files, &packages);
+	struct binding_module *m = binding_push_module(L, 1);
 	gl_lock();
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &err);
 	int nresults = mod == NULL ? fail_wanting(L, h, &err) : 1;
@@ -317,8 +318,7 @@ static int host_load(lua_State *L)
 	if (mod == NULL) {
 		return nresults;
 	}
-	binding_push_module(L, mod, 1, files[n - 1]);
-	return 1;
+	return binding_fill_module(m, mod, files[n - 1], &err) == 0 ? 1 : binding_fail(L, &err);
 }
 
 /* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse", library = file, godebug = settings,

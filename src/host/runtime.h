@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xa24eedb38a50dab3)
+#define GL_HOST_PROTOCOL UINT64_C(0x6677adcbff187ac5)
 
 /* A word of a frame of the function that lies from entry to end, and where that function goes on. */
 struct gl_slot {
@@ -73,7 +73,7 @@ struct gl_runtime {
 		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, itab_size, type_hash, type_str, type_tflag, tflag_uncommon;
 	int32_t table_size, table_count, table_entries;
-	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
+	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_pc, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
 	int32_t m_procid, m_isextra, m_ncgo, g_stack, g_sched_sp;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;

@@ -199,12 +199,14 @@ func (t *tracer) findStack(g unsafe.Pointer, goid uint64) {
 		depth++
 		return false
 	})
-	stack := root{kind: C.GL_HOLDER_STACK, goid: goid}
 	// a closure that has not begun to run; deferred calls; panics, which lie on the stack
+	stack := root{kind: C.GL_HOLDER_STACK, goid: goid}
 	t.addRoot(stack, uintptr(g)+uintptr(rt.g_sched_ctxt), word, nil)
 	for d := *pointerAt(g, rt.g_defer); d != nil; d = *pointerAt(d, rt.defer_link) {
+		stack.pc = *wordAt(d, rt.defer_pc)
 		t.addRoot(stack, uintptr(d)+uintptr(rt.defer_fn), word, nil)
 	}
+	stack.pc = 0
 	t.addRoot(stack, uintptr(g)+uintptr(rt.g_panic), word, nil)
 	t.reachObjects(stack)
 }

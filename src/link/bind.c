@@ -267,6 +267,13 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 			return;
 		}
 	}
+	/* an instance, for types of the module's own, that only the build has which the module was compiled against */
+	const struct lobj *by = s->referrer == NO_SYM ? NULL : link_sym(l, s->referrer)->obj;
+	struct lpkg *build = link_open_build(l, by, path);
+	const struct ldef *def = build == NULL ? NULL : lpkg_find(build, s->name.p, s->name.n, s->want_abi);
+	if (def != NULL) {
+		link_place(l, s, def->obj, def->idx, UNIT_MODULE);
+	}
 }
 
 /* A name of a module that this one uses: as that has it, or as it would have it. */
@@ -354,4 +361,5 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 			return;
 		}
 	}
+	pull(l, s, view, link_open_build(l, by, path));
 }

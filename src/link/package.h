@@ -51,6 +51,7 @@ struct lpkg {
 	struct ldef *abi0;  /* by name: functions of the stack-based ABI */
 	struct ldef *plain; /* by name: everything else */
 	bool indexed;       /* defs, abi0 and plain are filled, at the first look-up */
+	bool is_unlisted;   /* they could not be, for want of memory: a look-up has found nothing */
 	const struct gl_abi *abi;
 	UT_hash_handle hh;
 };
@@ -77,12 +78,16 @@ int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
+/* Fails when memory was too short for one of the load's packages to be looked up in. */
+int link_check_lists(struct link *l);
 /* The fingerprint of the package's export data: 8 bytes; NULL when it has no object of the compiler's. */
 const uint8_t *lpkg_fingerprint(const struct lpkg *p);
 
 /* The name of what ref means, wherever it is defined; n is 0 when nobody knows. */
 struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
 struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
+/* Opens the archive of the build of a package that by was compiled against, where that is another than the host's. */
+struct lpkg *link_open_build(struct link *l, const struct lobj *by, struct gl_str path);
 /* Fails with GL_EVERSION, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);

@@ -106,9 +106,16 @@ int link_touch(struct link *l, struct lobj *obj, enum unit_id view)
 		}
 		l->touched[l->ntouched++] = obj;
 	}
-	obj->locals[view] = calloc(gl_object_ntotal(obj->obj) + 1, sizeof(uint32_t));
-	obj->refs[view] = calloc(gl_object_nrefnames(obj->obj) + 1, sizeof(uint32_t));
-	return obj->locals[view] != NULL && obj->refs[view] != NULL ? 0 : link_out_of_memory(l);
+	uint32_t *locals = calloc(gl_object_ntotal(obj->obj) + 1, sizeof(*locals));
+	uint32_t *refs = calloc(gl_object_nrefnames(obj->obj) + 1, sizeof(*refs));
+	if (locals == NULL || refs == NULL) {
+		free(locals);
+		free(refs);
+		return link_out_of_memory(l);
+	}
+	obj->locals[view] = locals;
+	obj->refs[view] = refs;
+	return 0;
 }
 
 /* What C calls, by whatever name, is the package's own: another version of it may be in the process. */

@@ -28,10 +28,12 @@ static void root_type(struct link *l, struct gl_pool *pool, const char *type)
 	size_t n = strlen(type) + 5;
 	char *name = gl_pool_take(pool, n + 1);
 
-	if (name != NULL) {
-		snprintf(name, n + 1, "type:%s", type);
-		link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	if (name == NULL) {
+		link_out_of_memory(l);
+		return;
 	}
+	snprintf(name, n + 1, "type:%s", type);
+	link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
 }
 
 /* The part behind "type:" or "type:*", and the package's path, of the name of an exported type that is not generic. */
@@ -71,7 +73,7 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
 	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
 	if (ex->decls == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while reading exports");
+		return gl_out_of_memory(l->err, "reading exports");
 	}
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		if (!l->packages[i].is_root) {
@@ -108,13 +110,15 @@ static uintptr_t type_address(struct link *l, const char *type)
 	char small[512], *name = n < sizeof(small) ? small : malloc(n + 1);
 	uintptr_t addr = 0;
 
-	if (name != NULL) {
-		snprintf(name, n + 1, "type:%s", type);
-		/* rooted before: this finds it again */
-		uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
-		if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
-			addr = link_sym(l, s)->addr;
-		}
+	if (name == NULL) {
+		link_out_of_memory(l);
+		return 0;
+	}
+	snprintf(name, n + 1, "type:%s", type);
+	/* rooted before: this finds it again */
+	uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
+		addr = link_sym(l, s)->addr;
 	}
 	if (name != small) {
 		free(name);
@@ -157,7 +161,7 @@ static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *
 					       .type = type_address(l, from->type),
 					       .is_result = from->is_result,
 					       .is_lent = from->is_lent };
-		if (params[k].name == NULL || params[k].type_name == NULL) {
+		if (params[k].name == NULL || params[k].type_name == NULL || l->failed) {
 			return -1;
 		}
 	}
@@ -189,5 +193,5 @@ int module_add_exports(struct link *l, struct gl_module *mod, const struct expor
 			ok = add_export(l, mod, &l->packages[i], &ex->decls[i]->list[d]) == 0;
 		}
 	}
-	return ok ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting exports");
+	return ok ? 0 : gl_out_of_memory(l->err, "noting exports");
 }

@@ -309,7 +309,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	}
 	host = calloc(1, sizeof(*host));
 	if (host == NULL || (host->path = strdup(path)) == NULL) {
-		gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
+		gl_out_of_memory(err, "starting %s", path);
 		goto fail;
 	}
 	snprintf(desc_path, sizeof(desc_path), "%s.desc", path);

@@ -80,7 +80,7 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 	}
 	l->packages = calloc(nfiles, sizeof(*l->packages));
 	if (l->packages == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[0]);
+		return gl_out_of_memory(l->err, "opening %s", files[0]);
 	}
 	l->has_library = opts->library != NULL;
 	for (size_t i = 0; i < nfiles; i++) {
@@ -90,7 +90,7 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 		l->npackages++;
 		p->file = strdup(files[i]);
 		if (p->file == NULL) {
-			return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[i]);
+			return gl_out_of_memory(l->err, "opening %s", files[i]);
 		}
 		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0 ||
 		    check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {

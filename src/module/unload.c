@@ -228,7 +228,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	free(parts);
 	free(kept);
 	if (is_short) {
-		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
+		return gl_out_of_memory(err, "unloading %s", mod->name);
 	}
 	if (busy == -2) {
 		return gl_out_of_memory(err, "looking for what refers to module %s", mod->name);

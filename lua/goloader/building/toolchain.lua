@@ -348,8 +348,10 @@ function toolchain.remove_dir(dir)
   lfs.rmdir(dir)
 end
 
--- The standard library's part of the host's importcfg. Files are named from where it lies.
-local function read_importcfg(host)
+--- The standard library's part of the host's importcfg. Files are named from where it lies.
+---@param host string
+---@return table<string, string> files  archives by import path
+function toolchain.read_importcfg(host)
   local text, files = read_file(host .. ".importcfg") or "", {}
   local dir = host:match "^.*/" or ""
   local standard = text:sub(1, (text:find(linked_in_line, 1, true)))
@@ -365,7 +367,7 @@ end
 ---@return table<string, string>|nil files
 ---@return goloader.Error|nil err
 function Toolchain:std_archives(wanted)
-  self.std = self.std or read_importcfg(self.host)
+  self.std = self.std or toolchain.read_importcfg(self.host)
   for _, path in ipairs(wanted) do
     local file = self.std[path]
     if file and not exists(file) then
@@ -396,7 +398,7 @@ end
 ---@param packages { path: string, std: boolean, file: string }[]
 ---@return table<string, string> files  archives by import path
 function Toolchain:other_builds(packages)
-  local own, others = read_importcfg(self.host), {}
+  local own, others = toolchain.read_importcfg(self.host), {}
   for _, package in ipairs(packages) do
     if package.std and package.file ~= "" and content_name(own[package.path] or "") ~= content_name(package.file) then
       others[package.path] = package.file
