@@ -102,7 +102,8 @@ func main() {
 ]]))
     assert.equal(0, status)
     assert.matches("main%.main%(%)", out)
-    assert.is_nil(out:find("goloader_run_main(", 1, true), out)
+    assert.matches("^goroutine 1 %[running%]:\n", out)
+    assert.is_nil(out:find("goloader_run_main", 1, true), out)
     assert.is_nil(out:find("locked to thread", 1, true), out)
   end)
 

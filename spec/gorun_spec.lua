@@ -219,7 +219,7 @@ func main() {
     local left = out:match "^(.*)/[^/]*\n$"
     local lfs = require "lfs"
     assert.equal("directory", lfs.attributes(left, "mode"))
-    assert(lfs.touch(left, os.time() - 60))
+    assert(lfs.touch(left, os.time() - 120))
     ours(dir, { "." })
     assert.is_nil(lfs.attributes(left, "mode"))
   end)

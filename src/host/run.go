@@ -78,9 +78,14 @@ var program struct {
 // beforeMain runs the program's init functions. As natively, the goroutine is locked to the process's main thread while
 // they run, and stays so when one of them calls runtime.LockOSThread.
 func beforeMain() {
-	program.ready <- enter.G()
+	self := enter.G()
+	if !isFirstAlive() {
+		// The first goroutine of a program is main's, and has been created by nobody.
+		*(*uint64)(unsafe.Add(self, rt.g_goid)) = 1
+	}
+	program.ready <- self
 	<-program.begin
-	for *at[unsafe.Pointer](enter.G(), offsets.gM) != program.thread {
+	for *at[unsafe.Pointer](self, offsets.gM) != program.thread {
 		runtime.Gosched() // the scheduler takes a goroutine that is locked to another thread there
 	}
 	defer unlockThread() // also when an init function ends the goroutine
@@ -183,17 +188,19 @@ func exitAsProgram() {
 // awaitMain waits until the host's own runtime.main has returned. It lets callers in from C before it looks whether it
 // belongs to a library, and if it found that it doesn't, it would run the host's main, which does nothing, and exit.
 func awaitMain() {
-	isRunning := func() bool {
-		for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
-			if *(*uint64)(unsafe.Add(g, rt.g_goid)) == 1 {
-				return !isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status))))
-			}
-		}
-		return false
-	}
-	for isRunning() {
+	for isFirstAlive() {
 		time.Sleep(10 * time.Microsecond)
 	}
+}
+
+// isFirstAlive tells whether the goroutine that the process began with, which runs runtime.main, has not ended.
+func isFirstAlive() bool {
+	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
+		if *(*uint64)(unsafe.Add(g, rt.g_goid)) == 1 {
+			return !isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status))))
+		}
+	}
+	return false
 }
 
 // handleSignals gives the process the signal handlers of a Go program, as runtime.initsig does. The runtime of a library

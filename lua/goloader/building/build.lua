@@ -667,13 +667,13 @@ function build.start(tc, paths, opts, memory)
   end
 end
 
---- Starts building a program for which the compiler is enough: the linker would be told nothing but where the objects
---- are. It has no settings for GODEBUG but the toolchain's own, and does not ask how it was built.
+--- Starts building a program for which the compiler alone is enough: the linker would be told nothing but where the
+--- objects are. It has no settings for GODEBUG but the toolchain's own, and does not ask how it was built.
 ---@param tc goloader.Toolchain
 ---@param paths string[]
 ---@param opts goloader.BuildOptions
 ---@return goloader.Build|nil build  nil: only the go command can build it, or say why it can't be
-function build.start_plain_program(tc, paths, opts)
+function build.start_alone(tc, paths, opts)
   local target = target_of(paths)
   local files = target and (target.files or plain_files(target.dir))
   local heads = files and files[1] and read_heads(target.dir, files)

@@ -96,8 +96,10 @@ local function sweep(parent)
     local dir = parent .. "/" .. entry
     if of == space then
       local executable = lfs.symlinkattributes("/proc/" .. number .. "/exe", "target") or ""
-      local is_young = os.difftime(os.time(), lfs.attributes(dir, "modification") or 0) < 5
-      if executable:sub(1, #dir + 1) ~= dir .. "/" and not is_young then toolchain.remove_dir(dir) end
+      -- its process may be about to become the program
+      local is_young = os.difftime(os.time(), lfs.attributes(dir, "modification") or 0) < 60
+      -- another run may be removing it, too
+      if executable:sub(1, #dir + 1) ~= dir .. "/" and not is_young then pcall(toolchain.remove_dir, dir) end
     end
   end
 end
@@ -182,7 +184,7 @@ end
 -- Compiles a plain program while its host starts. nil where that is not enough.
 local function build_plainly(tools, config)
   if config.plain == "no" then return nil end
-  local started = require "goloader.building.build".start_plain_program(tools, config.paths,
+  local started = require "goloader.building.build".start_alone(tools, config.paths,
     { gcflags = config.gcflags, lang = config.lang, private = true })
   if not started then return nil end
   require "goloader".host { path = config.host } -- what is wrong with it is told when the program is loaded
@@ -207,6 +209,9 @@ function run.start(config, arguments)
   local tools
   tools, message, err = toolchain.find(config.host)
   if not tools then return complain(err or message) end
+  local given = require "goloader.building.settings".goflags(tools)
+  local why_not = require "goloader.building.flags".find_sanitizer(given)
+  if why_not then return complain(why_not) end
   linked = build_plainly(tools, config)
   if linked then
     program.keep(config.dir, linked)
