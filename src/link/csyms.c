@@ -16,19 +16,15 @@ static bool is_noted(const struct link *l, const struct lpkg *p)
 
 static void note_unlinked(struct link *l, const struct lpkg *p)
 {
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): unlinked is an array of pointers */
-	const struct lpkg **grown = realloc(l->unlinked, (l->nunlinked + 1) * sizeof(*grown));
-
-	if (grown == NULL) {
+	if (!GL_GROW(l->unlinked, l->nunlinked, l->cap_unlinked)) {
 		link_out_of_memory(l);
 		return;
 	}
-	l->unlinked = grown;
 	l->unlinked[l->nunlinked++] = p;
 }
 
-/* Packages may be imported for nothing but what they bring for C: a library, or flags for the linker. The list grows
- * while it is walked. */
+/* Notes the package, and those that it imports with C parts of their own: a package may be imported for nothing but a C
+ * library that it brings, or flags for the C linker. The list grows while it is walked. */
 void link_note_unlinked(struct link *l, const struct lpkg *p)
 {
 	uint32_t at = l->nunlinked;
@@ -57,7 +53,8 @@ int link_report_unlinked(struct link *l)
 		       l->unlinked[0]->file, l->unlinked[0]->path);
 }
 
-/* The library of resident packages is used for the first time: what it calls must be there. */
+/* A library of resident packages that is used for the first time: the Go functions that it calls are needed, too, and
+ * its table of their addresses has to be filled (clib_connect). */
 static void want_library(struct link *l, struct clib *lib)
 {
 	for (uint32_t i = 0; i < l->nwanted_clibs; i++) {
@@ -65,13 +62,10 @@ static void want_library(struct link *l, struct clib *lib)
 			return;
 		}
 	}
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): wanted_clibs is an array of pointers */
-	struct clib **grown = realloc(l->wanted_clibs, (l->nwanted_clibs + 1) * sizeof(*grown));
-	if (grown == NULL) {
+	if (!GL_GROW(l->wanted_clibs, l->nwanted_clibs, l->cap_wanted_clibs)) {
 		link_out_of_memory(l);
 		return;
 	}
-	l->wanted_clibs = grown;
 	l->wanted_clibs[l->nwanted_clibs++] = lib;
 	for (struct lpkg *p = link_archives(l); p != NULL && !l->failed; p = p->hh.next) {
 		if (p->clib == lib) {
@@ -80,7 +74,8 @@ static void want_library(struct link *l, struct clib *lib)
 	}
 }
 
-/* The C parts of a package; NULL where nobody has linked them, or the load will (clib_bind). */
+/* The library with a package's C parts. NULL: nobody has linked them yet, or they are the module's own, whose library
+ * is opened once everything has its place (clib_bind). */
 static struct clib *library_of(struct link *l, struct lpkg *p)
 {
 	if (p->clib == NULL && l->gom != NULL && !p->is_module) {
@@ -150,6 +145,11 @@ const struct gl_cgo_import *link_find_c_import(struct link *l, const struct lobj
 			return NULL; /* assembly's, say */
 		}
 	}
+	uint32_t search = ++l->linker->searches;
+	if (!obj->pkg->is_module) {
+		/* what is resident must not refer to the module, nor to its library */
+		return import_below(l, obj, name, search, owner);
+	}
 	for (uint32_t k = 0; k < l->npackages; k++) {
 		const struct gl_cgo_import *import =
 			gl_cgo_find_import(gl_package_cgo(l->packages[k].pkg), name.p, name.n);
@@ -158,7 +158,6 @@ const struct gl_cgo_import *link_find_c_import(struct link *l, const struct lobj
 			return import;
 		}
 	}
-	uint32_t search = ++l->linker->searches;
 	for (uint32_t k = 0; k < l->npackages; k++) {
 		for (uint32_t o = 0; o < l->packages[k].nobjs; o++) {
 			const struct gl_cgo_import *import =
@@ -174,7 +173,8 @@ const struct gl_cgo_import *link_find_c_import(struct link *l, const struct lobj
 /* ---- one symbol ---------------------------------------------------------------------------------------------------
  */
 
-/* A C symbol, as one object sees it: each module has its own. */
+/* The symbol for a C symbol that an object imports. Each object gets one of its own, because each module has a copy of
+ * its library, in which the same name has another address. */
 uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_cgo_import *import, struct gl_str name,
 			uint32_t referrer)
 {

@@ -163,7 +163,7 @@ static int sort_symbols(struct link *l, struct unit *u)
 	return 0;
 }
 
-/* ---- what is reached in a roundabout way ------------------------------------------------------------------------ */
+/* ---- GOT and trampolines ---------------------------------------------------------------------------------------- */
 
 static int add_got(struct link *l, struct unit *u, uint32_t sym)
 {

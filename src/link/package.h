@@ -37,13 +37,13 @@ struct lpkg {
 	bool names_failed;
 	bool is_module; /* given as a file of the module at hand */
 	bool is_root;   /* its exports are kept; otherwise only what somebody refers to */
-	bool is_used;   /* of a module that is used: for what that has no need of itself */
-	bool checked;   /* of an archive: what it imports is what the process has */
+	bool is_used;   /* a used module has this package already; the file is here for what it lacks of it */
+	bool checked;   /* of an archive: its imports have the versions that the process has */
 	bool gave;      /* of an archive: this load takes symbols from it into the resident store */
 	char *version;  /* of an archive, as its owner calls it, or NULL */
-	char *offered;  /* what a later call named, when this one was in use already; or NULL */
+	char *offered;  /* the version or file that a later call named, when this one was in use; or NULL */
 	bool init_scheduled;
-	uint32_t search;   /* the last search that came by */
+	uint32_t search;   /* number of the last search that visited the package (linker.searches) */
 	struct clib *clib; /* its C parts; NULL where it has none, or nobody has linked them yet */
 	uint32_t nobjs;
 	struct lobj *objs;

@@ -3,6 +3,7 @@
 #ifndef GL_LINK_RESOLVE_H
 #define GL_LINK_RESOLVE_H
 
+#include "../grow.h"
 #include "link.h"
 
 /* link.c. Appends to a growing array; without memory the load is marked as failed, and the caller goes on to the next

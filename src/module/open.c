@@ -51,7 +51,8 @@ static int tie_uses(struct link *l)
 	return 0;
 }
 
-/* A package that a used module has, has its C parts there. */
+/* If a module that this one uses already contains the package, the package's C code is in that module's library: bind to
+ * that one. */
 static void find_library(struct link *l, struct lpkg *p)
 {
 	for (uint32_t i = 0; p->is_used && i < l->nuses; i++) {
