@@ -117,7 +117,7 @@ func main() {
   it("heeds the settings of //go:debug lines, of go.mod's godebug block and of the Go that go.mod names", function()
     -- what a setting changes at run time, as a package reads it, and when the runtime starts
     local body = [[
-import ("fmt"; "os"; "runtime/metrics"; "time")
+import ("fmt"; _ "math/rand"; "os"; "runtime/metrics"; "time") // of which rand brings what counts uses of settings
 
 func main() {
 	func() {

@@ -49,7 +49,9 @@ func Serve() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte("here")) })}
+	server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte("here"))
+	})}
 	go server.Serve(l)
 	return l.Addr().String(), nil
 }
@@ -93,7 +95,7 @@ describe("a module", function()
     assert.is_true(support.eventually(function() return module:unload() end))
   end)
 
-  it("that had a context made of a signal stays till that has come: another package's goroutine has its variable", function()
+  it("with a context of a signal stays till that has come: another package's goroutine has the signals", function()
     module.Context()
     local ok, err = module:unload()
     assert.is_nil(ok)

@@ -3,8 +3,8 @@
 --     luajit spec/env.lua spec/bench/cycles.lua [CYCLES]
 --
 -- Each loads the list page, opens its catalogue, renders pages and unloads it. What a process needs has settled after a
--- thousand of them; the status is 0 when resident memory has grown by no more than a megabyte from there to the end. Go's
--- own account of its memory stands beside it. Memory wanders a little, so each figure is the least of several.
+-- thousand of them; the status is 0 when resident memory has grown by no more than a megabyte from there to the end.
+-- Go's own account of its memory stands beside it. Memory wanders a little, so each figure is the least of several.
 
 local goloader = require "goloader"
 local catalogue = require "examples.listpage.catalogue"

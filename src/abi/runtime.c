@@ -298,7 +298,7 @@ static const struct {
 	N(func_id_debug_call, "FuncID_debugCallV2", REQUIRED),
 	N(func_flag_asm, "FuncFlagAsm", REQUIRED),
 	N(kind_finalizer, "runtime._KindSpecialFinalizer", REQUIRED),
-	N(kind_cleanup, "runtime._KindSpecialCleanup", OPTIONAL),  /* since Go 1.24 */
+	N(kind_cleanup, "runtime._KindSpecialCleanup", OPTIONAL), /* since Go 1.24 */
 #undef N
 };
 
@@ -619,6 +619,12 @@ int gl_runtime_fill_call(const struct gl_runtime_names *names, struct gl_call_se
 	setup->type_gcdata = abi->type.GCData;
 	setup->type_bytes = (int32_t)abi->type.size;
 	return report(names, &lack, err);
+}
+
+int32_t gl_runtime_stackguard(const struct gl_abi *abi)
+{
+	return gl_abi_field_size(abi, "runtime.g", "stackguard0") == 8 ? gl_abi_field(abi, "runtime.g", "stackguard0") :
+									 -1;
 }
 
 /* ---- what remembers types --------------------------------------------------------------------------------------- */

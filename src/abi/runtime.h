@@ -47,6 +47,10 @@ bool gl_runtime_fill_enter(const struct gl_runtime_names *names, struct gl_enter
 /* Fails with GL_EHOST. */
 int gl_runtime_fill_call(const struct gl_runtime_names *names, struct gl_call_setup *setup, struct gl_error *err);
 
+/* Where a goroutine (a runtime.g) keeps its stack guard, which functions compare their stack pointer with; -1 when that
+ * is not known. */
+int32_t gl_runtime_stackguard(const struct gl_abi *abi);
+
 /* Variables of the standard library that remember types for ever: a sync.Map each, at this offset in the variable of
  * this name. False: it is no such variable. */
 bool gl_runtime_type_map(const struct gl_abi *abi, const char *name, size_t *offset);

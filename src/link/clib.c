@@ -43,7 +43,7 @@ static void sort_symbols(struct clib *lib)
 	while (lib->symbols != NULL && lib->symbols[lib->nsymbols].name != NULL) {
 		lib->nsymbols++;
 	}
-	if (lib->nsymbols > 0) {
+	if (lib->symbols != NULL && lib->nsymbols > 0) {
 		qsort(lib->symbols, lib->nsymbols, sizeof(*lib->symbols), by_name);
 	}
 }

@@ -88,9 +88,10 @@ static int compare_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const struct comparison *c = arg;
 	struct clib *lib = c->lib;
+	bool is_itself = info->dlpi_addr == ((struct link_map *)lib->handle)->l_addr;
 
 	(void)size;
-	for (size_t i = 0; i < c->before->n; i++) {
+	for (size_t i = 0; i < c->before->n && !is_itself; i++) {
 		if (c->before->bases[i] == info->dlpi_addr) {
 			return 0;
 		}
@@ -101,7 +102,7 @@ static int compare_object(struct dl_phdr_info *info, size_t size, void *arg)
 	}
 	lib->objects = grown;
 	set_object(&grown[lib->nobjects], info);
-	if (info->dlpi_addr == ((struct link_map *)lib->handle)->l_addr) {
+	if (is_itself) {
 		struct clib_object first = grown[0];
 		grown[0] = grown[lib->nobjects];
 		grown[lib->nobjects] = first;

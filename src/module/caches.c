@@ -37,7 +37,8 @@ static bool note_host_cache(const struct gl_image_sym *sym, void *arg)
 	return !search->failed;
 }
 
-/* Finds each module's caches once; returns how many there are, or -1 when memory is short. */
+/* Finds the caches of modules whose caches have not been looked for yet. Returns how many those of the list have in
+ * all, without the one that is left out; -1 when memory is short. */
 static int64_t find_caches(struct gl_module *mod, const struct gl_cache_kind *kinds, const struct gl_module *but)
 {
 	int64_t total = 0;
@@ -71,8 +72,9 @@ static struct type_cache *add_caches(struct type_cache *to, const struct gl_modu
 	return to;
 }
 
-/* All caches, of the host, the resident units and the other modules. One that remembers a type of the module would
- * match whatever type gets its address next. The result is the caller's to free; NULL when memory is short. */
+/* The caches of the host, of the resident store and of all modules but one, which is about to go. A cache that
+ * remembered one of its types would take whatever type is later placed at the same address for that one. The result is
+ * the caller's to free; NULL when memory is short. */
 struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
 {
 	struct cache_search search = { .caches = &host->caches };

@@ -6,13 +6,13 @@
 #include "../object/signature.h"
 #include "host.h"
 
-/* What initialises a shared package, or a variable of one: natively it would run once in the life of the process, and
- * so it does here. */
+/* What initialises a shared package (its inittask), or a map variable of one (an outlined function). It runs once in
+ * the life of the process. */
 struct shared_init {
 	const char *package;
 	bool runs;               /* it has functions; otherwise it only waits for its imports */
 	const char *failure;     /* its own, or that of one of its imports */
-	const uint32_t *imports; /* of which it waits: their places in the list, all before its own */
+	const uint32_t *imports; /* the places in the list of its package's imports, all before its own */
 	uint32_t nimports;
 };
 
@@ -79,7 +79,8 @@ void module_hand_over_wants(struct gl_host *host, struct link *l);
 
 /* ---- exports.c ------------------------------------------------------------------------------------------------- */
 
-/* What package i exports, with its types: kept from resolve to export. */
+/* The declarations that package i exports: read before resolve, which needs them as roots, and kept until each has its
+ * address. */
 struct exports {
 	struct gl_declarations **decls;
 	bool run; /* a program: nothing is exported, main.main is the root */
@@ -106,7 +107,8 @@ int module_keep_packages(struct link *l, struct gl_module *mod);
 int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod);
 void module_keep_unit(struct unit *u, struct gl_module *mod);
 int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made);
-/* Makes a unit's symbols known by name, in a table that others may fill too; those there already win. */
+/* Adds a unit's symbols to a table by name, which may have symbols of other units: where it has one of that name
+ * already, this one is left out. */
 int module_know_symbols(struct gl_module *mod, struct known_sym **names, struct gl_error *err);
 void module_forget_symbols(struct gl_module *mod, struct known_sym **names); /* takes them out again */
 void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod);

@@ -226,6 +226,16 @@ function flags.from_elsewhere(words)
   return moved
 end
 
+-- What the compiler does without a word. Of others the go command passes on what they print.
+local quiet = set "-N -l -B"
+
+local function is_quiet(gcflags)
+  for word in gcflags:gsub("^all=", ""):gmatch "%S+" do
+    if not quiet[word] then return false end
+  end
+  return true
+end
+
 -- What one flag of go run asks for, or why it can't be.
 local function take_run_flag(read, name, value, word)
   if name == "C" then
@@ -241,8 +251,7 @@ local function take_run_flag(read, name, value, word)
     if not ok then return nil, why end
   elseif name == "gcflags" then
     -- twice, or for packages of a pattern: the go command knows what that means
-    local of_pattern = value:find "^[^%-%s]" and not value:find "^all="
-    read.plain = read.plain and not read.gcflags and not of_pattern
+    read.plain = read.plain and not read.gcflags and is_quiet(value)
     read.gcflags = value
   else
     read.plain = false

@@ -202,10 +202,15 @@ end
 function run.start(config, arguments)
   local words = { config.executable, unpack(arguments) }
   local linked = program.kept(config.dir)
-  if linked then return complain(program.start(linked, words)) end
+  if linked and linked.host then return complain(program.start(linked, words)) end
   local host, message, err = require "goloader".host_path()
   if not host then return complain(err or message) end
   config.host = absolute(host)
+  if linked then
+    linked.host = config.host
+    program.keep(config.dir, linked)
+    return complain(program.start(linked, words))
+  end
   local tools
   tools, message, err = toolchain.find(config.host)
   if not tools then return complain(err or message) end
