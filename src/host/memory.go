@@ -72,7 +72,7 @@ type memorySize struct{ spans, pages, marks, queue, itabs, stay, roots, objects,
 var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, itabs: 256, stay: 2048, roots: 1024,
 	objects: 256, questions: 64, reached: 1 << 18, drops: 64}
 
-// newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread as C's allocator has it.
+// newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with malloc.
 func newMemory(size memorySize) (m memory, ok bool) {
 	m.carve(size)
 	m.size = max(m.size, 1)
