@@ -25,14 +25,17 @@ void binding_open_host(lua_State *L);
 int binding_host_start(lua_State *L);
 int binding_host_self(lua_State *L);
 
-/* Pushes a new module userdata for mod, which the host at stack index host has loaded; name is for messages. */
-void binding_push_module(lua_State *L, struct gl_module *mod, int host, const char *name);
+struct binding_module;
+/* Pushes a new module userdata of no module yet. host: the index of its host's userdata. */
+struct binding_module *binding_push_module(lua_State *L, int host);
+/* Makes it that of a module that was just loaded; name is for messages. Where memory is short, the module goes. To be
+ * called under gl_lock; raises nothing. */
+int binding_open_loaded(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err);
 void binding_open_module(lua_State *L);
 
 /* The module of the userdata at stack index idx; raises when it was unloaded. */
 struct gl_module *binding_check_module(lua_State *L, int idx);
 
-struct binding_module;
 /* The plan of its export number i, compiled at the first use. Raises when the module was unloaded. */
 struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *module, size_t i);
 /* Pushes what module:explain gives of its export number i. */

@@ -133,26 +133,39 @@ static void free_plans(struct binding_module *m)
 	}
 }
 
-void binding_push_module(lua_State *L, struct gl_module *mod, int host, const char *name)
+struct binding_module *binding_push_module(lua_State *L, int host)
 {
 	struct binding_module *m = lua_newuserdata(L, sizeof(*m));
 
-	*m = (struct binding_module){ .mod = mod, .host = binding_check_host(L, host) };
+	*m = (struct binding_module){ .host = binding_check_host(L, host) };
 	luaL_getmetatable(L, MODULE);
 	lua_setmetatable(L, -2);
 	lua_newtable(L);
 	lua_pushvalue(L, host);
 	lua_setfield(L, -2, "host");
 	lua_setuservalue(L, -2);
+	return m;
+}
+
+int binding_open_loaded(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err)
+{
+	struct gl_unload how = { .prove = GL_PROVE_NOTHING };
+	struct gl_error ignored;
+
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
 	m->counters = calloc(m->nexports + 1, sizeof(*m->counters));
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
-	m->host->nmodules++;
 	if (m->plans == NULL || m->counters == NULL || m->name == NULL) {
-		luaL_error(L, "no memory for the functions of %s", name);
+		gl_module_unload(mod, &how, &ignored); /* it stays where its init functions have it at work */
+		gl_module_free(mod);
+		m->nexports = 0;
+		return gl_fail(err, GL_ENOMEM, "%s: no memory for its functions", name);
 	}
+	m->mod = mod;
+	m->host->nmodules++;
+	return 0;
 }
 
 /* A module and those that go along with it: the modules of the list at idx, which may be nil. The arrays are Lua's, on
@@ -205,8 +218,8 @@ static void free_group_plans(const struct group *group)
 	}
 }
 
-/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or nil, the error, and whether a
- * handle of Lua's is what holds it */
+/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or nil, the error, and whether
+ * a handle of Lua's is what holds it */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "code", "all", NULL };
