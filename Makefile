@@ -5,8 +5,10 @@
 #   make test                 every test; the last line is "N passed, N failed"
 #   make lint                 formatters and linters
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
+#   make sanitize             the tests of C rooms with the compiler's address and undefined behaviour sanitizers
 #   make bench [FIGURES=name] figures, into build/bench.json
-#   make soak [CALLS=1e9]     calls of every kind, mixed; fails when resident memory grows
+#   make soak [CALLS=1e9] [CYCLES=20000]
+#                             calls of every kind, and loads and unloads; fails when resident memory grows
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
@@ -48,7 +50,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak conformance \
+.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak sanitize conformance \
 	conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host
@@ -152,8 +154,10 @@ bench: deps
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
 
 CALLS ?= 1e9
+CYCLES ?= 20000
 soak: deps
 	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/cycles.lua $(CYCLES)
 	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
 
 conformance: deps
@@ -167,6 +171,27 @@ packages: deps
 	@$(MAKE) --no-print-directory all
 	@GOROOT_DIR=$(GOROOT_DIR) FLAGS='$(FLAGS)' RESUME='$(RESUME)' JOBS='$(JOBS)' \
 		$(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
+
+# The tests of C rooms once more, with the compiler's sanitizers: what can run without a Go runtime.
+SANITIZERS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZED := $(patsubst src/%,build/sanitize/obj/%.o,$(LIB_SOURCES))
+SANITIZED_TESTS := $(C_TESTS:build/spec/%=build/sanitize/%)
+
+build/sanitize/obj/%.o: src/% Makefile
+	@mkdir -p $(@D)
+	$(CC) $(filter-out $(LTO),$(GL_CFLAGS)) $(SANITIZERS) -MMD -MP -c $< -o $@
+
+build/sanitize/libgoloader.a: $(SANITIZED)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+build/sanitize/%_test: spec/c/%_test.c build/sanitize/libgoloader.a Makefile
+	$(CC) $(filter-out $(LTO),$(GL_CFLAGS)) $(SANITIZERS) -MMD -MP -o $@ $< build/sanitize/libgoloader.a $(LIBS) -lcmocka
+
+-include $(SANITIZED:.o=.d) $(addsuffix .d,$(SANITIZED_TESTS))
+
+sanitize: $(SANITIZED_TESTS)
+	@for test in $^; do echo "$$test" && $$test || exit; done
 
 # Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.
 FUZZ_TIME ?= 60

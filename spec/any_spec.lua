@@ -150,7 +150,8 @@ describe("a module that registers something of its own with the process", functi
     finalizers.Keep()
     local unloaded, _, err = finalizers:unload()
     assert.is_nil(unloaded)
-    assert.matches("a finalizer or cleanup refers to example.com/registries/finalizers.made", err.message, 1, true)
+    local reason = "the finalizer of a *finalizers.big refers to example.com/registries/finalizers.made"
+    assert.matches(reason, err.message, 1, true)
     finalizers.Drop()
     assert(finalizers:unload())
   end)
@@ -173,7 +174,7 @@ describe("a shared package that remembers types for ever", function()
       local unloaded, _, err = module:unload()
       assert.is_nil(unloaded)
       assert.matches("variable example.com/names.known refers to type:", err.message, 1, true)
-      assert(module:unload { prove = "code" })
+      assert.is_true(module:is_loaded()) -- whoever has a type can make values of it and call its methods
     end
   end)
 end)

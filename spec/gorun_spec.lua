@@ -1,4 +1,5 @@
--- goloader run beside the real go run, on the same input: what a program can find out about how it was built and started.
+-- goloader run beside the real go run, on the same input: what a program can find out about how it was built and
+-- started.
 local support = require "spec.support"
 local toolchain = require "goloader.building.toolchain"
 
@@ -111,5 +112,155 @@ func main() {
       assert.equal(status, our_status)
       assert.equal(errors:match "^[^\n]*", our_errors:match "^[^\n]*")
     end
+  end)
+
+  it("heeds the settings of //go:debug lines, of go.mod's godebug block and of the Go that go.mod names", function()
+    -- what a setting changes at run time, as a package reads it, and when the runtime starts
+    local body = [[
+import ("fmt"; _ "math/rand"; "os"; "runtime/metrics"; "time") // of which rand brings what counts uses of settings
+
+func main() {
+	func() {
+		defer func() { fmt.Println(recover()) }()
+		panic(nil)
+	}()
+	samples := []metrics.Sample{{Name: "/godebug/non-default-behavior/panicnil:events"}}
+	metrics.Read(samples)
+	fmt.Println(samples[0].Value.Uint64())
+	fmt.Println(cap(time.NewTimer(time.Hour).C))
+	_, isSet := os.LookupEnv("GODEBUG")
+	fmt.Println(isSet, os.Getenv("GODEBUG"), len(os.Environ()) > 0)
+}
+]]
+    local version = support.host():info().go_version:match "go(%d+%.%d+)"
+    for _, c in ipairs {
+      { "directive", "//go:debug panicnil=1\n//go:debug multipathtcp=0\n", "go " .. version .. "\n" },
+      { "version", "", "go 1.20\n" },
+      { "default", "//go:debug default=go1.20\n", "go " .. version .. "\n" },
+      { "none", "", "go " .. version .. "\n" },
+      { "block", "", "go " .. version .. "\n\ngodebug panicnil=1\n" },
+    } do
+      -- go.mod has had godebug lines since Go 1.23
+      if c[1] ~= "block" or version >= "1.23" then
+        local dir = program("settings" .. c[1], body, c[3])
+        support.write("settings" .. c[1] .. "/main.go", c[2] .. "package main\n\n" .. body)
+        assert_same(dir, { "." })
+        assert_same(dir, { "main.go" })
+        assert_same(dir, { "." }, "GODEBUG=panicnil=0")
+      end
+    end
+  end)
+
+  it("starts a host whose own packages heed them when they initialise", function()
+    if support.host():info().go_version < "go1.24" then return end
+    local dir = program("fips", [[
+import ("crypto/fips140"; "fmt"; "os")
+
+func main() { fmt.Println(fips140.Enabled(), os.Getenv("GODEBUG")) }
+]], "go 1.24\n")
+    assert.equal("false \n", (assert_same(dir, { "." })))
+    assert.equal("true \n", (assert_same(dir, { "." }, "GOFIPS140=latest")))
+  end)
+
+  it("tells a program how it was built", function()
+    local dir = program("built", [[
+import ("fmt"; "runtime/debug"; "example.com/other")
+
+func main() {
+	fmt.Println(other.Name)
+	info, ok := debug.ReadBuildInfo()
+	fmt.Print(info, ok)
+}
+]], "go 1.21\n\nrequire example.com/other v1.2.3\n\nreplace example.com/other => ./other\n")
+    support.write("built/other/go.mod", "module example.com/other\n\ngo 1.21\n")
+    support.write("built/other/other.go", 'package other\n\nconst Name = "other"\n')
+    assert.matches("dep\texample.com/other\tv1.2.3\n=>\t./other", (assert_same(dir, { "." })))
+    assert.matches("build\t%-trimpath=true", (assert_same(dir, { "-trimpath", "." })))
+    assert.matches("build\tCGO_ENABLED=0", (assert_same(dir, { "." }, "CGO_ENABLED=0")))
+    assert_same(dir, { "-tags=one,two", "-ldflags=-X main.version=1", "." })
+  end)
+
+  it("is the program to whoever starts it again, in any environment and from any directory", function()
+    local dir = program("again", [[
+import ("fmt"; "os"; "os/exec"; "path/filepath")
+
+func main() {
+	if len(os.Args) > 1 {
+		fmt.Printf("%q %v\n", os.Args[1:], os.Getenv("HOME"))
+		os.Exit(7)
+	}
+	executable, err := os.Executable()
+	fmt.Println(filepath.Base(executable), err, filepath.Base(os.Args[0]))
+	for _, path := range []string{executable, os.Args[0], "/proc/self/exe"} {
+		again := exec.Command(path, "a b", "it's")
+		again.Dir, again.Env = "/", []string{"HOME=nowhere"}
+		out, err := again.CombinedOutput()
+		fmt.Print(string(out), err, "\n")
+	}
+}
+]], "go " .. support.host():info().go_version:match "go(%d+%.%d+)" .. "\n")
+    assert_same(dir, { "." })
+    assert_same(dir, { "main.go" })
+    assert_same(dir, { "-trimpath", "." })
+    local object = support.compile(support.read(dir .. "/main.go"))
+    assert.matches('"a b" "it\'s"%] nowhere\nexit status 7\n', (select(2, ours(dir, { object }))))
+  end)
+
+  it("leaves nothing of runs that are over", function()
+    local dir = program("killed", [[
+import ("fmt"; "os"; "syscall")
+
+func main() {
+	fmt.Println(os.Args[0])
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+}
+]])
+    local _, out = ours(dir, { "." })
+    local left = out:match "^(.*)/[^/]*\n$"
+    local lfs = require "lfs"
+    assert.equal("directory", lfs.attributes(left, "mode"))
+    assert(lfs.touch(left, os.time() - 120))
+    ours(dir, { "." })
+    assert.is_nil(lfs.attributes(left, "mode"))
+  end)
+
+  it("runs packages by their paths, and in another directory", function()
+    local dir = program("paths", "func main() { println(\"root\") }\n", "go 1.21\n")
+    support.write("paths/cmd/sub/main.go", 'package main\n\nimport "os"\n\nfunc main() { println(os.Getwd()) }\n')
+    assert_same(dir, { "example.com/paths" })
+    assert_same(dir, { "./cmd/sub" })
+    assert_same(dir, { "-C", "cmd/sub", "." })
+    assert_same(dir, { "-C=cmd", "./sub" })
+    assert_same(dir, { "example.com/paths/cmd/none" })
+    assert_same(dir, { "./none" })
+    assert_same(dir, { "none.go" })
+  end)
+
+  it("takes the go command's flags, which print what they print there", function()
+    local dir = program("flags", "import \"os\"\n\nfunc main() { println(len(os.Args)); os.Exit(len(os.Args)) }\n")
+    support.write("flags/other.mod", "module example.com/flags\n\ngo 1.22\n")
+    assert_same(dir, { "." })
+    for _, flag in ipairs { "-v", "-p=1", "-mod=mod", "-modfile=other.mod", "-pgo=off", "-gcflags=-m", "-asmflags=-D=X",
+      "-ldflags=-s -w", "-buildvcs=false", "-buildmode=exe", "-overlay=none.json" } do
+      assert_same(dir, { flag, ".", "argument" })
+    end
+    local status, out, errors = ours(dir, { "-n", ".", "argument" })
+    assert.equal(0, status)
+    assert.equal("", out)
+    assert.matches("/link [^\n]*%-buildmode=exe ", errors)
+    assert.matches("%$WORK/b001/exe/flags argument\n$", errors)
+    status, out, errors = ours(dir, { "-x", "-work", ".", "argument" })
+    assert.equal(2, status)
+    assert.equal("", out)
+    assert.matches("^WORK=/[^\n]*\n", errors)
+    assert.matches("\n2\n$", errors)
+  end)
+
+  it("hands the program to what -exec names, and returns what go run returns then", function()
+    local dir = program("exec", "import \"os\"\n\nfunc main() { println(len(os.Args)); os.Exit(len(os.Args)) }\n")
+    local status, out, errors = ours(dir, { "-exec=env A=b", ".", "argument" })
+    assert.equal(1, status)
+    assert.equal("", out)
+    assert.equal("2\nexit status 2\n", errors)
   end)
 end)

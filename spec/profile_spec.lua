@@ -1,4 +1,4 @@
--- Go's memory profile: off where nobody reads it, as in a program that Go's linker has made, for it costs memory for ever.
+-- Go's memory profile: off where nobody reads it, as in a program that Go's linker has made: it costs memory for ever.
 local goloader = require "goloader"
 local support = require "spec.support"
 

@@ -10,7 +10,8 @@ local function interface()
     parts[#parts + 1] = (support.read("src/host/" .. name):gsub("#define GL_HOST_PROTOCOL[^\n]*\n", ""))
   end
   for _, name in ipairs {
-    "call.go", "classes.go", "enter.go", "handles.go", "jobs.go", "many.go", "members.go", "methods.go", "module.go",
+    "caches.go", "call.go", "classes.go", "enter.go", "handles.go", "itabs.go", "jobs.go", "many.go", "members.go",
+    "methods.go", "module.go",
     "plan.go", "run.go", "threads.go",
   } do
     for declaration in support.read("src/host/" .. name):gmatch "\n//export [^\n]*\n(func .-) {\n" do

@@ -22,7 +22,8 @@ teardown(support.clean)
 
 -- A module that gives log a constant string of its own.
 local function object(text)
-  return support.compile(("package giver\n\nimport \"log\"\n\nfunc Give() { log.SetPrefix(%q) }\n"):format(text), "giver")
+  local source = "package giver\n\nimport \"log\"\n\nfunc Give() { log.SetPrefix(%q) }\n"
+  return support.compile(source:format(text), "giver")
 end
 
 local function give(file)

@@ -38,6 +38,9 @@ local settings = {
   { "a tag of the standard library's", flags = { "-tags=osusergo,netgo" } },
   { "GOFLAGS", environment = "GOFLAGS=-trimpath", flags = {} },
   { "GOAMD64", environment = "GOAMD64=v1", flags = {} },
+  -- what is inlined of it counts by variables that the host's build has not
+  { "coverage of the standard library", environment = "GOCOVERDIR=" .. support.tmpdir(),
+    flags = { "-cover", "-coverpkg=strings" } },
 }
 
 describe("a module compiled against another build of the standard library than the host's", function()

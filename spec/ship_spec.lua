@@ -310,7 +310,8 @@ describe("a shipped program", function()
   it("is run by goloader run, with arguments, streams, settings and exit status of its own", function()
     local status, output, errors = support.cli("build", "-o", path_of "prog.gom", source .. "/prog/main.go")
     assert.same({ 0, "", "" }, { status, output, errors })
-    assert.equal("panicnil=1", assert(goloader.manifest(path_of "prog.gom")).godebug)
+    -- with what the Go that its go.mod names has had otherwise
+    assert.matches("%f[%w]panicnil=1%f[^%w]", assert(goloader.manifest(path_of "prog.gom")).godebug)
     status, output, errors =
       support.run({ "build/bin/goloader", "run", path_of "prog.gom", "a", "b.o" }, nil, "a line\n")
     assert.equal("[a b.o] a line\nrecovered <nil>\n", output)

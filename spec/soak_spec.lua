@@ -16,3 +16,11 @@ describe("twenty seconds of mixed calls", function()
     end)
   end
 end)
+
+describe("two thousand cycles of load, call and unload", function()
+  it("leave resident memory as it was", function()
+    local status, out, errors = support.run { "luajit", "spec/env.lua", "spec/bench/cycles.lua", "2000" }
+    assert.equal(0, status, out .. errors)
+    assert.matches(": flat\n$", out)
+  end)
+end)

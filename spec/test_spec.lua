@@ -128,9 +128,10 @@ describe("goloader test", function()
       assert.matches("^goloader test: " .. why .. "[^\n]*\n$", errors)
       assert.equal(2, status)
     end
-    local status, out, errors = loaded "-run=NONE internal/abi"
-    assert.equal("FAIL\tinternal/abi [build failed]\nFAIL\n", out)
-    assert.matches("\ngoloader test: these tests are compiled together with a runtime of their own", errors)
-    assert.equal(1, status)
+  end)
+
+  it("tests a standard package that the runtime imports, beside the host's", function()
+    local out = assert_same "-count=1 -v math/bits"
+    assert.matches("%-%-%- PASS: TestLeadingZeros ", out)
   end)
 end)

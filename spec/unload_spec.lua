@@ -181,7 +181,7 @@ func Func() func() *T { return New }
 
   it("stays while a finalizer does", function()
     held.Guarded()
-    refused "a finalizer or cleanup refers to held%.Guarded%.func1"
+    refused "the finalizer of a %*held%.thing refers to held%.Guarded%.func1"
     held.Unguarded()
     assert(held:unload())
   end)

@@ -1,7 +1,4 @@
 --- The command line: goloader run, build, test, nm, disasm, explain, host, describe, info, version.
---
--- `goloader run` stands in for `go run`, so nothing of it may show: no output of its own, standard input untouched, the
--- program's own exit status. The compiler works while the host starts.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -12,75 +9,8 @@ local function complain(err)
   return 1
 end
 
-local function is_shipped(path)
-  return path:find "%.gom$" ~= nil
-end
-
 local function is_object(path)
   return path:find "%.[oa]$" ~= nil
-end
-
--- ---- goloader run -------------------------------------------------------------------------------------------------
-
-local usage_run = [[
-usage: goloader run [BUILD FLAGS] FILE.go…|DIR|FILE.o…|FILE.gom [ARGS…]
-Build flags are those of go build, such as -tags, -gcflags, -trimpath, -cover, -ldflags=-X=main.name=value.
-]]
-
--- Splits the arguments as the go command does: flags, what to run (one directory, or all leading Go files or objects),
--- and the program's own arguments, which are not looked at.
-local function split_run(arguments)
-  local options, at = require "goloader.building.flags".read(arguments)
-  if not options then return nil, at and ("goloader run: %s\n"):format(at) end
-  local paths = { arguments[at] }
-  at = at + 1
-  local function belongs(word) return word:find "%.go$" end
-  if paths[1] and is_object(paths[1]) then belongs = is_object end
-  while arguments[at] and belongs(paths[1]) and belongs(arguments[at]) do
-    paths[#paths + 1] = arguments[at]
-    at = at + 1
-  end
-  if #paths == 0 then return nil, "goloader run: nothing to run\n" end
-  if (is_object(paths[1]) or is_shipped(paths[1])) and (options.words[1] or options.lang) then
-    return nil, ("goloader run: %s is compiled already, with whatever flags\n"):format(paths[1])
-  end
-  return paths, options, { unpack(arguments, at) }
-end
-
--- os.Args[0]: the name go build would give the program. Of several objects the last is the program.
-local function program_name(paths)
-  local path = paths[is_object(paths[1]) and #paths or 1]:gsub("/+$", "")
-  if path == "." or path == ".." then path = require "lfs".currentdir() end
-  return (path:match "[^/]*$":gsub("%.go$", ""):gsub("%.[oa]$", ""):gsub("%.gom$", ""))
-end
-
--- //go:debug lines set GODEBUG defaults that go build links into the program. A host reads GODEBUG from the environment
--- that the process began with, so the process begins anew with the settings in it; the user's own come last and win.
-local function apply_debug_directives(paths)
-  local settings
-  if is_shipped(paths[1]) then
-    -- what is wrong with the file is told when it is loaded
-    local manifest = require "goloader".manifest(paths[1])
-    settings = { manifest and manifest.godebug }
-  else
-    settings = require "goloader.building.build".debug_settings(paths)
-  end
-  if #settings == 0 then return true end
-  local value, given = table.concat(settings, ","), os.getenv "GODEBUG" or ""
-  if given:sub(1, #value) == value then return true end -- has begun anew
-  local has_ffi, ffi = pcall(require, "ffi")
-  if not has_ffi then return nil, "//go:debug lines take effect on LuaJIT only" end
-  ffi.cdef "int setenv(const char *, const char *, int); int execv(const char *, const char **);"
-  ffi.C.setenv("GODEBUG", given == "" and value or value .. "," .. given, 1)
-  local words = {}
-  for word in require "goloader.building.toolchain".read_file "/proc/self/cmdline":gmatch "([^%z]*)%z" do
-    words[#words + 1] = word
-  end
-  -- filled with NULLs, of which one stays: initialised by a table, an array has anything behind that
-  local argv = ffi.new("const char *[?]", #words + 1)
-  for i, word in ipairs(words) do argv[i - 1] = word end
-  ffi.C.execv("/proc/self/exe", argv)
-  return nil, "/proc/self/exe can't be started anew for its //go:debug lines"
 end
 
 -- Ends as a Go program does when main returns: at once, whatever its goroutines do.
@@ -93,20 +23,7 @@ local function exit_now(status)
   ffi.C._exit(status)
 end
 
---- Runs a program that was loaded with `run_init = false`. Returns only when it can't: the process ends when main does.
----@param module goloader.Module
----@param strings table<string, string>  values of variables, as the linker's -X gives them
----@param words string[]  os.Args
----@return string message
-function cli.run_program(module, strings, words)
-  for variable, value in pairs(strings) do
-    local ok, message, err = module:set_string(variable, value)
-    -- as to the linker, a variable that nobody uses is none
-    if not ok and err.code ~= "missing" then return message end
-  end
-  local _, message = module:run_main(words)
-  return message
-end
+-- ---- looking at objects -------------------------------------------------------------------------------------------
 
 -- The toolchain is wanted before the host runs; the version noted beside the host names it. Nothing else is loaded that
 -- could share a third-party package.
@@ -120,48 +37,6 @@ local function start_build(goloader, paths, options)
   options.notice = function() end -- as go run compiles the standard library, without a word
   return require "goloader.building.build".start(tools, paths, options)
 end
-
-function cli.run(arguments)
-  local paths, options, rest = split_run(arguments)
-  if not paths then
-    io.stderr:write(options or "", usage_run)
-    return options and 2 or 0
-  end
-  local applied, why_not = apply_debug_directives(paths)
-  if not applied then return complain(why_not) end
-  local goloader = require "goloader"
-  local under_way, objects, host, module, err
-  if not is_object(paths[1]) and not is_shipped(paths[1]) then
-    under_way, err = start_build(goloader, paths, options)
-    if not under_way then return complain(err) end
-  end
-  host, err = goloader.host()
-  if under_way then
-    local why
-    objects, why = under_way:wait()
-    if not objects then
-      io.stderr:write(why.bare and "# command-line-arguments\n" or "", why.message, "\n")
-      return 1
-    end
-    if objects.name ~= "main" then
-      objects:remove()
-      return complain(("package %s is not a main package"):format(objects.name))
-    end
-  end
-  if host then
-    local files = objects and objects.files or paths
-    module, err = host:load(files, { run_init = false, ndeps = #files - 1, twice = "other",
-      builds = objects and objects.builds })
-  end
-  if objects then objects:remove() end
-  if not module then return complain(err) end
-
-  local name = program_name(paths)
-  local script = require "goloader.command.again".script(name, paths, #rest)
-  return complain(cli.run_program(module, options.strings, { script or name, unpack(rest) }))
-end
-
--- ---- looking at objects -------------------------------------------------------------------------------------------
 
 -- Objects of a path that may be source; the last is the package meant.
 local function objects_of(goloader, path)
@@ -332,7 +207,7 @@ end
 ---@param argv string[]
 ---@return integer status
 function cli.main(argv)
-  if argv[1] == "run" then return cli.run { unpack(argv, 2) } end
+  if argv[1] == "run" then return require "goloader.command.run".main { unpack(argv, 2) } end
   if argv[1] == "build" then return require "goloader.command.ship".main { unpack(argv, 2) } end
   if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
   if argv[1] == "test" then return require "goloader.command.test".main { unpack(argv, 2) } end

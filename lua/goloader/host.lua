@@ -84,10 +84,12 @@ local function add_archives(self, archives)
   return true
 end
 
--- Names to the host other builds of its packages.
+-- Names to the host other builds of its packages. Of some it has none: GOFIPS140 brings packages of its own.
 local function add_builds(self, builds)
+  local own = builds and next(builds) and toolchain.read_importcfg(self.path)
   for path, file in pairs(builds or {}) do
-    local ok, err = self.core:add_build(path, file)
+    local ok, err
+    if own[path] then ok, err = self.core:add_build(path, file) else ok, err = add_archive(self, path, file) end
     if not ok then return nil, err end
   end
   return true
@@ -423,11 +425,11 @@ function Host:ship(paths, out, options)
     built, err = compile(self, paths, options, judges_of(self, "ship", options.imports))
     if not built then return fail(err) end
   end
-  local settings = build.debug_settings(paths)
+  local settings = built.name == "main" and build.default_godebug(self:toolchain(), paths, options) or ""
   local ok
   ok, err = try_with_all_it_needs(self, {
     ndeps = #built.files - 1, twice = options.private and "other" or "refuse",
-    godebug = settings[1] and table.concat(settings, ","), strings = read_strings(options.strings),
+    godebug = settings ~= "" and settings or nil, strings = read_strings(options.strings),
   }, function(ship_options) return self.core:ship(built.files, out, ship_options) end)
   built:remove()
   if not ok then return fail(err) end

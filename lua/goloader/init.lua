@@ -38,9 +38,9 @@ local goloader = {
 ---@field path string|nil  a library that `goloader host` made; nil: the process's own host where its program is one, or
 ---  $GOLOADER_HOST, or the default host
 ---@field desc string|nil  its description; nil: path with ".desc" appended
----@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module is
----  loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as in
----  any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
+---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module
+---  is loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as
+---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
 
 local running
 

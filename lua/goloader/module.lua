@@ -42,24 +42,37 @@ local function state_of(self, method)
   return state
 end
 
+local function unloaded_already(state)
+  return { code = "closed", message = state.name .. " was unloaded already" }
+end
+
+-- Has Lua find out what it has no use for any more. A finalizer is called in one collection, what it was the last to
+-- refer to is found in another. Lua 5.3 may collect for ever when a finalizer starts a collection and another finalizer
+-- starts one within it (its runafewfinalizers doubles a number that the inner collection has set to 0); its collector
+-- says that it is not running while a finalizer is.
+local function collect_twice()
+  if _VERSION == "Lua 5.3" and not collectgarbage "isrunning" then return false end
+  collectgarbage()
+  collectgarbage()
+  return true
+end
+
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
---- find that out, Go stops for as long as a walk over its live heap takes.
+--- find that out, Go stops for as long as a walk over its live heap takes. With `prove = "nothing"` there is no walk,
+--- for those who know.
 ---
---- A package that the module shares with others may remember its types for ever (JSON packages do). That is no reason
---- to stay with `prove = "code"`: the types stay mapped, and nothing but code and variables must be unused. With `prove
---- = "nothing"` there is no walk, for those who know.
+--- A package that the module shares with others may remember its types for ever (JSON packages do, other than the
+--- standard library's). Then it stays: whoever has a type can make values of it and call its methods.
 ---
 --- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
 --- and every use of one raises an error from then on.
----@param options { prove: nil|"all"|"code"|"nothing", handles: nil|"keep"|"drop" }|nil
+---@param options { prove: nil|"all"|"nothing", handles: nil|"keep"|"drop" }|nil
 ---@return true|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function Module:unload(options)
   local state = state_of(self, "unload")
-  if not state.core:is_loaded() then
-    return fail { code = "closed", message = state.name .. " was unloaded already" }
-  end
+  if not state.core:is_loaded() then return fail(unloaded_already(state)) end
   options = options or {}
   if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
@@ -68,11 +81,8 @@ function Module:unload(options)
   for _, made in pairs(state.instances) do along[#along + 1] = made.core end
   local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
   local ok, err, is_held_by_handle = unload()
-  if is_held_by_handle then
-    -- Perhaps Lua has no use for that handle any more and has not found that out. A finalizer is called in one
-    -- collection, what it was the last to refer to is found in another.
-    collectgarbage()
-    collectgarbage()
+  if is_held_by_handle and collect_twice() then -- perhaps nobody in Lua uses that handle any more
+    if not state.core:is_loaded() then return fail(unloaded_already(state)) end -- by a finalizer
     ok, err = unload()
   end
   if not ok then return fail(err) end
@@ -230,8 +240,9 @@ function Module:set_string(name, value)
   return returned(state_of(self, "set_string").core:set_string(name, value))
 end
 
---- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes os.Args.
---- Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as natively.
+--- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes
+--- os.Args. Returns only when it fails: the process ends when main.main does, and by os.Exit and uncaught panics, as
+--- natively.
 ---@param args string[]
 ---@return nil
 ---@return string message

@@ -62,7 +62,7 @@ end
 ---@field host { id: string, name: string }  the host it was made for, as host:info().id
 ---@field hash string  BLAKE2b-256 of its content
 ---@field size integer  bytes of the file
----@field godebug string|nil  settings of a program's //go:debug lines
+---@field godebug string|nil  what a program brings as its settings for GODEBUG
 ---@field strings table<string, string>  what -ldflags=-X gives to variables
 ---@field packages goloader.ShippedPackage[]
 ---@field libraries { role: "own"|"shared", size: integer, packages: string[] }[]  their parts in C, linked

@@ -23,7 +23,7 @@ calls.figures = {
 local function prepare(bench)
   local dir = bench.dir
   bench.with_go("go", "tool", "compile", "-p=goloader.dev/spec/bench/calls",
-    "-importcfg=" .. bench.host .. ".importcfg", "-o", dir .. "/calls.o", "spec/bench/calls/calls.go")
+    "-importcfg=" .. dir .. "/importcfg", "-o", dir .. "/calls.o", "spec/bench/calls/calls.go")
   bench.with_go("go", "build", "-C", "spec/bench", "-buildmode=c-shared", "-o", dir .. "/cgo.so", "./cgo")
   bench.run("gcc", "-O2", "-shared", "-fPIC", "-o", dir .. "/add.so", "spec/bench/add.c")
 end

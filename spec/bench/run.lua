@@ -13,6 +13,7 @@ local goloader = require "goloader"
 local now = require "spec.bench.clock"
 local calls = require "spec.bench.calls"
 local sprawl = require "spec.bench.sprawl"
+local toolchain = require "goloader.building.toolchain"
 
 local SAMPLES = 7
 local EDITS = 5 -- building a plugin takes seconds
@@ -149,12 +150,19 @@ end
 
 local small, large, native -- objects for load.scale and code.native
 
+-- For the compiler: the archives of the standard library beside the host.
+local function write_importcfg()
+  local f = assert(io.open(dir .. "/importcfg", "wb"))
+  f:write(toolchain.importcfg(toolchain.read_importcfg(host)))
+  f:close()
+end
+
 local function prepare()
   io.stderr:write "building the baselines\n"
   with_go("go", "build", "-C", "spec/bench", "-o", dir .. "/plugin", "./plugin")
   with_go("go", "build", "-C", "spec/bench", "-buildmode=c-shared", "-o", dir .. "/empty.so", "./empty")
   with_go("go", "build", "-buildmode=plugin", "-o", dir .. "/list.so", source)
-  local importcfg = "-importcfg=" .. host .. ".importcfg"
+  local importcfg = "-importcfg=" .. dir .. "/importcfg"
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/list.o", source)
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/calc.o", "spec/bench/calc/calc.go")
   run(arg[-1], "examples/listpage/catalogue.lua", dir .. "/products.json", "200")
@@ -302,6 +310,7 @@ local function report()
 end
 
 local ok, err = pcall(function()
+  write_importcfg()
   if is_more_wanted() then prepare() end
   measure_all()
 end)

@@ -2,14 +2,15 @@
 --
 --     luajit spec/env.lua spec/conformance/packages.lua [NAME…]
 --
--- packages.txt lists the suites: all of the standard library that has tests, and modules of the Go module proxy, each at
--- the version that is pinned and tested as the main module, in a copy of its own. Of each suite it is written down what
--- every test said, to `go test -json` and to `goloader test -json`; a suite has the same verdict when all of them said the
--- same. packages.txt also has the causes of differences: "! PACKAGE TEST REASON" excepts a test and its subtests, which
--- can't say the same by the nature of a host.
+-- packages.txt lists the suites: all of the standard library that has tests, and modules of the Go module proxy, each
+-- at the version that is pinned and tested as the main module, in a copy of its own. Of each suite it is written down
+-- what every test said, to `go test -json` and to `goloader test -json`; a suite has the same verdict when all of them
+-- said the same. packages.txt also has the causes of differences: "! PACKAGE TEST REASON" excepts a test and its
+-- subtests, or with "*" all of a package's, which can't say the same by the nature of a host; "? PACKAGE TEST REASON"
+-- explains a difference that counts as one.
 --
--- Results are kept in build/packages; packages.md is the table of all of them, and says of a suite without a result that
--- it was not run. With names, only suites whose module or package ends so are run. Environment:
+-- Results are kept in build/packages; packages.md is the table of all of them, and says of a suite without a result
+-- that it was not run. With names, only suites whose module or package ends so are run. Environment:
 --
 --     GOROOT_DIR   the Go to use
 --     FLAGS        how the packages are built: trimpath, nocgo, …, of the list `sets` below; each set has its own table
@@ -94,12 +95,12 @@ end
 -- Lines "MODULE VERSION [FLAG…] [PACKAGE…]", by default with all packages of the module, or "std - [FLAG…] [PACKAGE]";
 -- without a package it stands for all standard ones that no line of their own names.
 local function read_list(path)
-  local list, exceptions, rest, named = {}, {}, nil, {}
+  local list, exceptions, causes, rest, named = {}, {}, {}, nil, {}
   for line in io.lines(path) do
-    local package, test, reason = line:match "^! (%S+) (%S+) (.*)$"
-    if package then exceptions[package .. " " .. test] = reason end
+    local mark, package, test, reason = line:match "^([!?]) (%S+) (%S+) (.*)$"
+    if mark then (mark == "!" and exceptions or causes)[package .. " " .. test] = reason end
     local words, flags, packages = {}, {}, {}
-    for word in line:gsub("^[#!].*", ""):gmatch "%S+" do words[#words + 1] = word end
+    for word in line:gsub("^[#!?].*", ""):gmatch "%S+" do words[#words + 1] = word end
     for i = 3, #words do
       local into = words[i]:find "^%-" and flags or packages
       into[#into + 1] = words[i]
@@ -118,10 +119,10 @@ local function read_list(path)
     if (a.module == "std") ~= (b.module == "std") then return a.module == "std" end
     return a.title < b.title
   end)
-  return list, exceptions
+  return list, exceptions, causes
 end
 
-local list, exceptions = read_list "spec/conformance/packages.txt"
+local list, exceptions, causes = read_list "spec/conformance/packages.txt"
 
 -- ---- getting it ---------------------------------------------------------------------------------------------------
 
@@ -193,12 +194,35 @@ local function count(said)
   return ("%d / %d / %d"):format(sum.pass, sum.fail, sum.skip), sum.pass + sum.fail + sum.skip
 end
 
--- The exception that covers a test: its own, or one of a test that it is a subtest of.
+-- The exception that covers a test: its own, one of a test that it is a subtest of, or its package's.
 local function exception_of(name)
+  local all = name:match "^%S+" .. " *"
+  if exceptions[all] then return all end
   repeat
     if exceptions[name] then return name end
     name = name:match "^(.* .*)/[^/]*$"
   until not name
+end
+
+-- What an earlier run took for a difference may have been excepted since.
+local function except_again(result)
+  local different, packages, is_listed = {}, {}, {}
+  for _, name in ipairs(result.excepted) do is_listed[name] = true end
+  for _, line in ipairs(result.different) do
+    local name = line:match "^(.*): %S+, not %S+$"
+    local exception = name:find " " and exception_of(name)
+    if exception and not is_listed[exception] then result.excepted[#result.excepted + 1] = exception end
+    if exception then
+      is_listed[exception], packages[name:match "^%S+"] = true, true
+    else
+      different[#different + 1] = line
+    end
+  end
+  result.different = {}
+  for _, line in ipairs(different) do
+    if not packages[line:match "^(%S+): "] then table.insert(result.different, line) end
+  end
+  return result
 end
 
 -- Which tests said something else, and which of these are excepted. A package's own verdict follows from its tests'.
@@ -294,12 +318,12 @@ local function verdict(result)
   return #result.excepted == 0 and "same" or ("same but %s"):format(table.concat(result.excepted, ", "))
 end
 
--- Why some tests are excepted.
-local function notes()
+-- Why some tests say something else.
+local function notes(title, reasons)
   local lines = {}
-  for name, reason in pairs(exceptions) do lines[#lines + 1] = ("- %s: %s\n"):format(name, reason) end
+  for name, reason in pairs(reasons) do lines[#lines + 1] = ("- %s: %s\n"):format(name, reason) end
   table.sort(lines)
-  return #lines > 0 and "\nExcepted, as they can't say the same in a host:\n\n" .. table.concat(lines) or ""
+  return #lines > 0 and ("\n%s:\n\n%s"):format(title, table.concat(lines)) or ""
 end
 
 -- The rows of one set of flags, how many suites have the same verdict, and how many were run.
@@ -307,6 +331,7 @@ local function rows_of(of_set)
   local rows, same, ran = {}, 0, 0
   for _, suite in ipairs(list) do
     local result = load_result(result_file(suite, of_set, "result"))
+    if result then except_again(result) end
     local word = result and verdict(result) or "not run"
     if word:find "^same" then same = same + 1 end
     if result then ran = ran + 1 end
@@ -345,7 +370,8 @@ counted as pass / fail / skip; "same" means that each one of them said the same.
         columns, table.concat(rows, "\n"), "\n")
     end
   end
-  f:write(notes())
+  f:write(notes("Excepted, as they can't say the same in a host", exceptions))
+  f:write(notes("Other differences, and their causes", causes))
   f:close()
   return own_same, own_ran
 end

@@ -339,6 +339,13 @@ int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field
 	return fact != NULL ? (int)fact->value : -1;
 }
 
+int gl_abi_field_size(const struct gl_abi *abi, const char *strukt, const char *field)
+{
+	const struct fact *fact = find(abi->text, "field", strukt, field);
+
+	return fact != NULL ? (int)fact->size : -1;
+}
+
 int64_t gl_abi_struct_size(const struct gl_abi *abi, const char *strukt)
 {
 	const struct fact *fact = find(abi->text, "struct", strukt, NULL);
@@ -382,7 +389,7 @@ static char *read_file(const char *path, size_t *size, struct gl_error *err)
 	}
 	bytes = malloc((size_t)st.st_size + 1);
 	if (bytes == NULL) {
-		gl_fail(err, GL_ENOMEM, "%s: no memory for its %lld bytes", path, (long long)st.st_size);
+		gl_out_of_memory(err, "reading %s, of %lld bytes", path, (long long)st.st_size);
 		goto fail;
 	}
 	*size = fread(bytes, 1, (size_t)st.st_size, file);
@@ -414,7 +421,7 @@ static int text_alloc(struct gl_abi_text *text, size_t size, struct gl_error *er
 	text->abbrevs = calloc(nlines, sizeof(*text->abbrevs));
 	text->attrs = calloc(ncolons, sizeof(*text->attrs));
 	if (text->facts == NULL || text->builtins == NULL || text->abbrevs == NULL || text->attrs == NULL)
-		return gl_fail(err, GL_ENOMEM, "no memory for a description of %zu lines", nlines);
+		return gl_out_of_memory(err, "reading a description of %zu lines", nlines);
 	return 0;
 }
 
@@ -525,7 +532,7 @@ struct gl_abi *gl_abi_read(const char *path, struct gl_error *err)
 	struct gl_abi_text *text = calloc(1, sizeof(*text));
 	if (rd.abi == NULL || text == NULL) {
 		free(text);
-		gl_fail(err, GL_ENOMEM, "%s: no memory", path);
+		gl_out_of_memory(err, "reading %s", path);
 		goto fail;
 	}
 	rd.abi->text = text;

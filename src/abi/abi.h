@@ -119,6 +119,14 @@
 	X(s, pcvalueCache, "pcvalueCache", OPTIONAL)
 #define GL_ABI_PCVALUE_CACHE(X, s)                                                                              \
 	X(s, entries, "entries", OPTIONAL)
+#define GL_ABI_ARRAY_TYPE(X, s)                                                                                 \
+	X(s, Elem, "Elem", REQUIRED)                                                                       \
+	X(s, Len, "Len", REQUIRED)
+#define GL_ABI_STRUCT_TYPE(X, s)                                                                                \
+	X(s, Fields, "Fields", REQUIRED)
+#define GL_ABI_STRUCT_FIELD(X, s)                                                                               \
+	X(s, Typ, "Typ", REQUIRED)                                                                          \
+	X(s, Offset, "Offset", REQUIRED)
 #define GL_ABI_UNWINDER(X, s)                                                                                   \
 	X(s, frame, "frame", REQUIRED)
 #define GL_ABI_STKFRAME(X, s)                                                                                   \
@@ -131,6 +139,9 @@
 	S(func, "runtime._func", GL_ABI_FUNC, size)                                                             \
 	S(inlinedCall, "runtime.inlinedCall", GL_ABI_INLINED_CALL, size)                                        \
 	S(type, "internal/abi.Type|runtime._type", GL_ABI_TYPE, size)                                           \
+	S(arrayType, "internal/abi.ArrayType", GL_ABI_ARRAY_TYPE, size)                                         \
+	S(structType, "internal/abi.StructType", GL_ABI_STRUCT_TYPE, size)                                      \
+	S(structField, "internal/abi.StructField", GL_ABI_STRUCT_FIELD, size)                                   \
 	S(itab, "internal/abi.ITab|runtime.itab", GL_ABI_ITAB, size)                                            \
 	S(itabTable, "runtime.itabTableType", GL_ABI_ITAB_TABLE, bytes)                                         \
 	S(initTask, "runtime.initTask", GL_ABI_INIT_TASK, size)                                                 \
@@ -264,9 +275,10 @@ int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *
 /* Look up anything the description holds, for the rare user of what has no name above. Offset in bytes, or -1. */
 int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field);
 /* Size in bytes, or -1. */
+int gl_abi_field_size(const struct gl_abi *abi, const char *strukt, const char *field);
 int64_t gl_abi_struct_size(const struct gl_abi *abi, const char *strukt);
 /* A constant of cmd/internal/objabi (relocation types, symbol kinds), of internal/abi ("FuncIDNormal"), or a state of a
- * goroutine ("runtime._Gwaiting"), or -1. */
+ * goroutine ("runtime._Gwaiting"), or another of the runtime's that src/host/describe writes, or -1. */
 int64_t gl_abi_const(const struct gl_abi *abi, const char *name);
 /* The abbreviation of a code, or NULL when there is none; belongs to abi. */
 const struct gl_abbrev *gl_abi_abbrev(const struct gl_abi *abi, uint64_t code);

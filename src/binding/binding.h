@@ -25,12 +25,11 @@ void binding_open_host(lua_State *L);
 int binding_host_start(lua_State *L);
 int binding_host_self(lua_State *L);
 
-struct binding_module;
-/* Pushes a new module userdata of no module yet. host: the index of its host's userdata. */
+/* Pushes a new module userdata of the host at stack index host. It is made before the module is loaded, so that no
+ * error of Lua's can come between the load and who holds what it gives. */
 struct binding_module *binding_push_module(lua_State *L, int host);
-/* Makes it that of a module that was just loaded; name is for messages. Where memory is short, the module goes. To be
- * called under gl_lock; raises nothing. */
-int binding_open_loaded(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err);
+/* Makes it mod's; name is for messages. Short of memory, mod is unloaded again. */
+int binding_fill_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err);
 void binding_open_module(lua_State *L);
 
 /* The module of the userdata at stack index idx; raises when it was unloaded. */

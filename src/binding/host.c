@@ -353,7 +353,7 @@ static int host_load(lua_State *L)
 	prepare_failure(L, &outcome);
 	gl_lock();
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
-	bool failed = mod == NULL || binding_open_loaded(module, mod, files[n - 1], &outcome.err) != 0;
+	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
 	int nresults = finish_outcome(L, failed);
 	if (nresults > 0) {
 		return nresults;

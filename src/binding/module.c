@@ -147,25 +147,24 @@ struct binding_module *binding_push_module(lua_State *L, int host)
 	return m;
 }
 
-int binding_open_loaded(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err)
+int binding_fill_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err)
 {
-	struct gl_unload how = { .prove = GL_PROVE_NOTHING };
-	struct gl_error ignored;
-
+	m->mod = mod;
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
 	m->counters = calloc(m->nexports + 1, sizeof(*m->counters));
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
-	if (m->plans == NULL || m->counters == NULL || m->name == NULL) {
-		gl_module_unload(mod, &how, &ignored); /* it stays where its init functions have it at work */
-		gl_module_free(mod);
-		m->nexports = 0;
-		return gl_fail(err, GL_ENOMEM, "%s: no memory for its functions", name);
+	if (m->plans != NULL && m->counters != NULL && m->name != NULL) {
+		m->host->nmodules++;
+		return 0;
 	}
-	m->mod = mod;
-	m->host->nmodules++;
-	return 0;
+	struct gl_unload how = { .prove = GL_PROVE_ALL };
+	gl_lock();
+	gl_module_unload(mod, &how, err);
+	gl_unlock();
+	m->nexports = 0;
+	return gl_out_of_memory(err, "making the functions of %s", name);
 }
 
 /* A module and those that go along with it: the modules of the list at idx, which may be nil. The arrays are Lua's, on
@@ -222,7 +221,7 @@ static void free_group_plans(const struct group *group)
  * a handle of Lua's is what holds it */
 static int module_unload(lua_State *L)
 {
-	static const char *const proofs[] = { "nothing", "code", "all", NULL };
+	static const char *const proofs[] = { "nothing", "all", NULL };
 	struct binding_module *m = check_loaded(L);
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),

@@ -94,7 +94,7 @@ struct gl_ffi_call *gl_field_ffi(lua_State *L, int idx, size_t i, bool sets)
 	return *call;
 }
 
-static void retire(struct gl_ffi_call *call)
+static void retire_call(struct gl_ffi_call *call)
 {
 	if (call != NULL) {
 		gl_ffi_retire(call);
@@ -104,10 +104,10 @@ static void retire(struct gl_ffi_call *call)
 void gl_class_retire_calls(struct gl_class *class)
 {
 	for (size_t i = 0; i < class->nmethods; i++) {
-		retire(class->methods[i]->ffi);
+		retire_call(class->methods[i]->ffi);
 	}
 	for (size_t i = 0; i < class->nfields; i++) {
-		retire(class->access[i].read);
-		retire(class->access[i].write);
+		retire_call(class->access[i].read);
+		retire_call(class->access[i].write);
 	}
 }

@@ -3,7 +3,7 @@
  * None is taken in a process that has forked since the host was started: Go's threads are not in it, and a call would
  * wait for them without end. gl_host_check says so, and who can raise an error asks it first (gl_caller_check,
  * gl_plan_check); what only lets go of something that Go holds has nothing to do there. */
-#include "../abi/abi.h"
+#include "../abi/runtime.h"
 #include "plan.h"
 
 /* ---- the short way --------------------------------------------------------------------------------------------------
@@ -12,38 +12,10 @@
 void gl_go_set_up(struct gl_caller *caller)
 {
 	struct gl_host *host = caller->host;
-	const struct gl_abi *abi = gl_host_abi(host);
 	void (*set_up)(struct gl_enter_setup *) = gl_host_export(host, "goloader_enter_setup");
-	struct gl_enter_setup s = {
-		.exitsyscall = gl_find_func(host, "runtime.exitsyscall"),
-		.reentersyscall = gl_find_func(host, "runtime.reentersyscall"),
-		.g_m = gl_abi_field(abi, "runtime.g", "m"),
-		.g_stack = gl_abi_field(abi, "runtime.g", "stack"),
-		.g_sched = gl_abi_field(abi, "runtime.g", "sched"),
-		.g_syscallsp = gl_abi_field(abi, "runtime.g", "syscallsp"),
-		.g_syscallpc = gl_abi_field(abi, "runtime.g", "syscallpc"),
-		.g_syscallbp = gl_abi_field(abi, "runtime.g", "syscallbp"),
-		.g_lockedm = gl_abi_field(abi, "runtime.g", "lockedm"),
-		.m_g0 = gl_abi_field(abi, "runtime.m", "g0"),
-		.m_curg = gl_abi_field(abi, "runtime.m", "curg"),
-		.m_incgo = gl_abi_field(abi, "runtime.m", "incgo"),
-		.m_isextra = gl_abi_field(abi, "runtime.m", "isextra"),
-		.m_is_extra_in_c = gl_abi_field(abi, "runtime.m", "isExtraInC"),
-		.m_ncgo = gl_abi_field(abi, "runtime.m", "ncgo"),
-		.m_locked_int = gl_abi_field(abi, "runtime.m", "lockedInt"),
-		.m_locked_ext = gl_abi_field(abi, "runtime.m", "lockedExt"),
-		.m_lockedg = gl_abi_field(abi, "runtime.m", "lockedg"),
-	};
-	const int32_t needed[] = { s.g_m,       s.g_stack,      s.g_sched,      s.g_syscallsp, s.g_syscallpc,
-				   s.g_lockedm, s.m_g0,         s.m_curg,       s.m_incgo,     s.m_isextra,
-				   s.m_ncgo,    s.m_locked_int, s.m_locked_ext, s.m_lockedg };
-	bool is_known = set_up != NULL && s.exitsyscall != NULL && s.reentersyscall != NULL &&
-			gl_abi_field(abi, "runtime.gobuf", "sp") == 0 && gl_abi_field(abi, "runtime.gobuf", "pc") == 8;
+	struct gl_enter_setup s = { 0 };
 
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		is_known = is_known && needed[i] >= 0;
-	}
-	if (!is_known) {
+	if (set_up == NULL || !gl_runtime_fill_enter(gl_host_names(host), &s)) {
 		return;
 	}
 	set_up(&s);

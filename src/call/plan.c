@@ -8,46 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../abi/abi.h"
+#include "../abi/runtime.h"
 #include "../image/image.h"
 #include "plan.h"
 
 /* ---- the Go half ------------------------------------------------------------------------------------------------ */
 
-void *gl_find_func(struct gl_host *host, const char *name)
-{
-	struct gl_image_sym sym;
-
-	return gl_image_lookup(gl_host_image(host), name, strlen(name), &sym) ? (void *)sym.addr : NULL;
-}
-
 static int caller_set_up(struct gl_host *host, struct gl_error *err)
 {
-	const struct gl_abi *abi = gl_host_abi(host);
 	void (*set_up)(struct gl_call_setup *) = gl_host_export(host, "goloader_call_setup");
-	struct gl_call_setup setup = {
-		.reflectcall = gl_find_func(host, "runtime.reflectcall"),
-		.unsafe_New = gl_find_func(host, "reflect.unsafe_New"),
-		.unsafe_NewArray = gl_find_func(host, "reflect.unsafe_NewArray"),
-		.exported_methods = gl_find_func(host, "internal/abi.(*Type).ExportedMethods"),
-		.resolve_name = gl_find_func(host, "reflect.resolveNameOff"),
-		.resolve_type = gl_find_func(host, "reflect.resolveTypeOff"),
-		.resolve_text = gl_find_func(host, "reflect.resolveTextOff"),
-		.g_panic = gl_abi_field(abi, "runtime.g", "_panic"),
-		.panic_link = gl_abi_field(abi, "runtime._panic", "link"),
-		.panic_goexit = gl_abi_field(abi, "runtime._panic", "goexit"),
-		.callback = gl_callback_call,
-		.type_size = abi->type.Size_,
-		.type_ptrbytes = abi->type.PtrBytes,
-		.type_gcdata = abi->type.GCData,
-		.type_bytes = (int32_t)abi->type.size,
-	};
+	struct gl_call_setup setup = { .callback = gl_callback_call };
 
-	if (setup.reflectcall == NULL || setup.unsafe_New == NULL || setup.unsafe_NewArray == NULL ||
-	    setup.exported_methods == NULL || setup.resolve_name == NULL || setup.resolve_type == NULL ||
-	    setup.resolve_text == NULL) {
-		return gl_fail(err, GL_EHOST, "%s: no symbol %s: a host must import \"plugin\"", gl_host_path(host),
-			       setup.reflectcall == NULL ? "runtime.reflectcall" : "of package reflect that is needed");
+	if (gl_runtime_fill_call(gl_host_names(host), &setup, err) != 0) {
+		return -1;
 	}
 	set_up(&setup);
 	if (setup.ints != GL_INT_REGS || setup.floats != GL_FLOAT_REGS) {

@@ -194,8 +194,6 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 /* Checks that the function can be called with the arguments from stack index first up, and appends them to in. Raises
  * where it can't. */
 void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in);
-/* The code of a function of the host; NULL when it has none of that name. */
-void *gl_find_func(struct gl_host *host, const char *name);
 /* Raises where the plan can't be followed. */
 void gl_plan_check(lua_State *L, const struct gl_plan *plan);
 /* Calls Go for L, which Go may call back. */

@@ -218,44 +218,6 @@ func canBeCopied(t reflect.Type) bool {
 	return true
 }
 
-// purgeClasses forgets the classes and plans that mention what goes; the result puts them back.
-func purgeClasses(going parts) (restore func()) {
-	var gone []*class
-	classes.Lock()
-	for t, c := range classes.byType {
-		if typeMentions(t, going) {
-			gone = append(gone, c)
-			delete(classes.byType, t)
-			delete(classes.byID, c.id)
-		}
-	}
-	classes.Unlock()
-	dropped := map[int]*plan{}
-	plans.Lock()
-	for i, p := range plans.all {
-		if p != nil && p.borrowed && p.mentions(going) {
-			dropped[i] = p
-			plans.all[i] = gonePlan
-		}
-	}
-	plans.Unlock()
-	return func() {
-		classes.Lock()
-		for _, c := range gone {
-			classes.byType[c.self] = c
-			classes.byID[c.id] = c
-		}
-		classes.Unlock()
-		plans.Lock()
-		for i, p := range dropped {
-			if plans.all[i] == gonePlan {
-				plans.all[i] = p
-			}
-		}
-		plans.Unlock()
-	}
-}
-
 func (p *plan) mentions(going parts) bool {
 	for _, n := range p.types {
 		if n.typ != nil && typeMentions(n.typ, going) {

@@ -57,14 +57,10 @@ func tellCrash(isPanic bool) {
 	if dying == nil || g != *pointerAt(m, rt.m_g0) {
 		return // a signal has hit it: where it is, only the runtime knows
 	}
-	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
-	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
-	const silent = 2 // runtime.unwindSilentErrors
-	pc := wordAt(crash.unwinder, rt.unwinder_pc)
-	for initAt(crash.unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), dying, silent); *pc != 0; next(crash.unwinder) {
-		if tellModule(" in ", *pc, isPanic) {
-			return
-		}
+	if eachFrame(crash.unwinder, dying, func(_ unsafe.Pointer, pc uintptr) bool {
+		return tellModule(" in ", pc, isPanic)
+	}) {
+		return
 	}
 	tellModule(" by a goroutine started in ", *wordAt(dying, rt.g_gopc), isPanic)
 }

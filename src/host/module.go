@@ -8,6 +8,8 @@ package host
 /*
 #include <stdlib.h>
 #include "runtime.h"
+
+static void find_reads(void (*find)(struct gl_slot *, size_t), struct gl_slot *slots, size_t n) { find(slots, n); }
 */
 import "C"
 
@@ -15,10 +17,8 @@ import (
 	"bytes"
 	"fmt"
 	_ "plugin" // see above
-	"reflect"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -142,52 +142,61 @@ func (ps parts) run(pc uintptr) bool {
 }
 
 // goloader_retire makes the runtime forget a module, unless somebody runs its code or refers to it: then it answers 1 and
-// says who. It answers -1 when this runtime can't be stopped.
+// says who. It answers -1 when this runtime can't be stopped, -2 when memory is short.
+//
+// Another goroutine does it, while the one that asks waits: so that this one's stack can be looked at like all others. It
+// may be one that Go has called Lua on, and then what lies beneath is in use.
 //
 //export goloader_retire
 func goloader_retire(r *C.struct_gl_retired) C.int {
+	answer, asks := make(chan C.int), goid()
+	go func() { answer <- retireModules(r, asks) }()
+	return <-answer
+}
+
+const (
+	retired = iota
+	stillRuns
+	stillUsed
+	stillWalks
+	cantStop
+	noMemory
+	again // the trace was for nothing
+)
+
+func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 	modules.Lock()
 	defer modules.Unlock()
 	going := parts(unsafe.Slice(r.parts, r.nparts))
-
-	// The goroutine that asks can't be walked like the others: it is running.
-	var pcs [512]uintptr
-	for skip := 0; ; skip += len(pcs) {
-		n := runtime.Callers(skip, pcs[:])
-		for _, pc := range pcs[:n] {
-			if going.run(pc) {
-				r.reason = C.CString("called from its own code, by this goroutine")
-				return 1
-			}
-		}
-		if n < len(pcs) {
-			break
-		}
-	}
 	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
 	defer C.free(unwinder)
+	a := attempt{r: r, going: going, self: goid(), unwinder: unwinder}
 
 	// What is in a pool, or waits for its finalizer, is gone after a collection or two. What somebody does who is found
 	// at it may be done by the time he is asked; but new ones may come for ever.
 	collections, waits := 4, 1000
 	for {
-		runner, user, result := retire(r, going, unwinder)
-		switch {
+		switch result := a.make(); {
 		case result == retired:
 			return 0
 		case result == cantStop:
 			return -1
-		case result == stillUsed && collections > 0 && user.kind != C.GL_HOLDER_HANDLE:
+		case result == noMemory:
+			return -2
+		case result == stillUsed && collections > 0 && a.user.kind != C.GL_HOLDER_HANDLE:
 			collections--
 			runtime.GC()
 			time.Sleep(time.Millisecond) // finalizers are run by another goroutine
 			continue
 		case result == stillUsed:
-			user.tell(r)
+			a.user.tell(r)
 			return 1
-		}
-		if result == stillRuns {
-			trace, isThere := tracebackOf(runner)
+		case result == stillRuns:
+			if a.runner == asks {
+				r.reason = C.CString("called from its own code, by this goroutine")
+				return 1
+			}
+			trace, isThere := tracebackOf(a.runner)
 			if isThere || waits == 0 {
 				r.reason = C.CString(trace)
 				return 1
@@ -198,81 +207,157 @@ func goloader_retire(r *C.struct_gl_retired) C.int {
 	}
 }
 
-const (
-	retired = iota
-	stillRuns
-	stillUsed
-	stillWalks
-	cantStop
-)
-
 // walkers is what walks over the types of all modules, by lists that it got at its beginning: reflect.typesByString. It
 // runs no code of theirs, and must not lose one on the way.
 var walkers = make(parts, 1)
 
-func retire(r *C.struct_gl_retired, going parts, unwinder unsafe.Pointer) (runner uint64, user holder, result int) {
-	restore := purgeTypes(going)
-	defer func() {
-		if result != retired {
-			restore()
-		}
-	}()
-	self := goid()
-	names := namesOfMade()
-	caches := unsafe.Slice((*[2]unsafe.Pointer)(r.caches), r.ncaches)
-	unique := takeUnique(going)
+// An attempt is one to retire modules.
+type attempt struct {
+	r        *C.struct_gl_retired
+	going    parts
+	self     uint64 // this goroutine
+	unwinder unsafe.Pointer
+	answers  []C.struct_gl_slot // what is known of words in frames
+
+	runner uint64 // out: a goroutine that runs their code
+	user   holder // out: who refers to them
+}
+
+// make takes the modules out of the runtime with the world stopped, if they may go. Until then nothing has happened.
+func (a *attempt) make() (result int) {
 	handles.Lock()
 	defer handles.Unlock()
-	ok := withWorldStopped(func() {
-		var found bool
-		if runner, found = runnerOf(going, self, unwinder); found {
-			result = stillRuns
-			return
-		}
-		if _, found = runnerOf(walkers, self, unwinder); found {
-			result = stillWalks
-			return
-		}
-		for _, c := range caches {
-			*(*uintptr)(c[0]) = uintptr(c[1])
-		}
-		dropUnique(going)
-		t := tracer{types: r.prove == C.GL_PROVE_CODE, self: self, unwinder: unwinder, names: names,
-			dropHandles: r.drop_handles != 0}
-		t.keep(unsafe.Slice(r.kept, r.nkept))
-		if r.prove == C.GL_PROVE_NOTHING {
-			dropHandles(handlesOf(going))
-			t.findSpans()
-		} else {
-			if user, found = t.userOf(going); found {
-				result = stillUsed
-				return
-			}
-			if t.constants {
-				r.constants_stay = 1
-			}
-			dropHandles(t.drops)
-		}
-		for i := range going {
-			unlink(going[i].moduledata)
-		}
-		purgeItabs(going)
-		purgePCs()
-		t.forgetTypes(going, r.prove != C.GL_PROVE_NOTHING)
-	})
-	unique.unlock()
-	if !ok || result != retired {
-		unique.putBack()
+	names := nameHandles()
+	c := openCaches(a.going)
+	var drops []int
+	if a.r.prove == C.GL_PROVE_NOTHING {
+		drops = handlesOf(a.going)
 	}
+	// How much memory the trace takes, and what it must know of functions' code, turns out while the world is stopped. And
+	// there are those who walk over the types of all modules most of the time.
+	tries := 1000
+	for result = again; result == again || result == stillWalks && tries > 0; tries-- {
+		if result == stillWalks {
+			time.Sleep(time.Duration(tries%16) * 10 * time.Microsecond)
+		}
+		result, drops = a.trace(c, drops)
+	}
+	c.retired = result == retired
+	c.unlock()
+	switch result {
+	case retired:
+		c.drop()
+		dropHandles(drops, names)
+		forgetMade(a.going, c.names)
+		for i := range a.going {
+			forgetTypelinks(a.going[i].moduledata)
+		}
+	case stillUsed:
+		a.user.name = names[a.user.handle]
+	}
+	return result
+}
+
+// trace stops the world once. drops are handles to be dropped, where they are known already.
+func (a *attempt) trace(c *caches, drops []int) (result int, dropped []int) {
+	mem, ok := newMemory(lastSize)
 	if !ok {
-		return 0, holder{}, cantStop
+		return noMemory, drops
 	}
-	for i := range going {
-		if result == retired {
-			forgetTypelinks(going[i].moduledata)
+	t := &tracer{memory: mem, going: a.going, module: a.going.around(), self: a.self, unwinder: a.unwinder,
+		weak: append(weakVariables(), c.weak...), caches: c, answers: a.answers, dropHandles: a.r.drop_handles != 0}
+	defer t.free()
+	t.keep(unsafe.Slice(a.r.kept, a.r.nkept))
+	c.makeRoom()
+	assertions := unsafe.Slice((*[2]unsafe.Pointer)(a.r.caches), a.r.ncaches)
+	if !withWorldStopped(func() { result = a.retire(t, assertions) }) {
+		return cantStop, drops
+	}
+	switch result {
+	case again:
+		lastSize = t.wanted()
+		a.ask(t.questions.all)
+	case retired:
+		if t.constants {
+			a.r.constants_stay = 1
+		}
+		drops = append(drops, t.drops.all...)
+		if a.r.prove == C.GL_PROVE_ALL {
+			report(a.r, t.itabs.all)
 		}
 	}
-	return runner, user, result
+	return result, drops
+}
+
+// retire is what happens while the world is stopped. It allocates nothing on Go's heap.
+func (a *attempt) retire(t *tracer, assertions [][2]unsafe.Pointer) int {
+	var found bool
+	if a.runner, found = runnerOf(a.going, a.self, a.unwinder); found {
+		return stillRuns
+	}
+	if _, found = runnerOf(walkers, a.self, a.unwinder); found {
+		return stillWalks
+	}
+	for _, c := range assertions {
+		*(*uintptr)(c[0]) = uintptr(c[1])
+	}
+	dropUnique(a.going)
+	looked := a.r.prove != C.GL_PROVE_NOTHING
+	if looked {
+		a.user, found = t.userOf()
+	} else {
+		t.findItabs()
+		t.findSpans()
+	}
+	switch {
+	case t.isShort() || t.caches.more:
+		return again
+	case found:
+		return stillUsed
+	case len(t.questions.all) > 0:
+		return again
+	}
+	t.forgetTypes(a.going, looked)
+	for i := range a.going {
+		unlink(a.going[i].moduledata)
+	}
+	t.purgeItabs()
+	purgePCs()
+	return retired
+}
+
+// ask has C find the answers to what a trace could not know of words in frames, in the functions' code.
+func (a *attempt) ask(questions []C.struct_gl_slot) {
+	panicking := make([]bool, len(questions))
+	for i := range questions {
+		q := &questions[i]
+		for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+			text := *wordAt(md, rt.moduledata_text)
+			if uintptr(q.pc) < text || *wordAt(md, rt.moduledata_etext) <= uintptr(q.pc) {
+				continue
+			}
+			table := functab(md)
+			if n, _ := functionAt(md, uintptr(q.pc)); n >= 0 && n < len(table)-1 {
+				q.entry, q.end = C.uintptr_t(text)+C.uintptr_t(table[n].entryoff), C.uintptr_t(text)+C.uintptr_t(table[n+1].entryoff)
+				// Where a function goes on that panics, if that is recovered, the unwinder says one byte too far.
+				fn := unsafe.Pointer(&(*(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable)))[table[n].funcoff])
+				deferreturn := *(*uint32)(unsafe.Add(fn, rt.func_deferreturn))
+				panicking[i] = deferreturn != 0 && q.pc == q.entry+C.uintptr_t(deferreturn)+1
+				if panicking[i] {
+					q.pc--
+				}
+			}
+		}
+	}
+	if len(questions) > 0 {
+		C.find_reads(rt.find_reads, unsafe.SliceData(questions), C.size_t(len(questions)))
+		for i := range questions {
+			if panicking[i] {
+				questions[i].pc++
+			}
+		}
+		a.answers = append(a.answers, questions...)
+	}
 }
 
 // goloader_gc_count is the number of garbage collections that have ended.
@@ -291,32 +376,36 @@ func goloader_collect() {
 	runtime.GC()
 }
 
-// Goroutines without a stack worth looking at: runtime._Gidle, _Gdead, _Gdeadextra.
+// isDead tells goroutines without a stack worth looking at.
 func isDead(status uint32) bool {
-	const scan, idle, dead, deadextra = 0x1000, 0, 6, 11
-	status &^= scan
-	return status == idle || status == dead || status == deadextra
+	s := C.int32_t(status) &^ rt.status_scan
+	return s == rt.status_idle || s == rt.status_dead || s == rt.status_dead_extra
 }
 
-// runnerOf finds a goroutine with a frame in code that goes. The world is stopped.
-func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (uint64, bool) {
-	initAt := funcOf[func(u unsafe.Pointer, pc, sp, lr uintptr, g unsafe.Pointer, flags uint8)](&rt.unwinder_init)
-	next := funcOf[func(u unsafe.Pointer)](&rt.unwinder_next)
-	const silent = 2 // runtime.unwindSilentErrors
-	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
-		id := *(*uint64)(unsafe.Add(g, rt.g_goid))
-		if id == self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) {
-			continue
-		}
-		clear(unsafe.Slice((*byte)(unwinder), rt.unwinder_size))
-		pc := wordAt(unwinder, rt.unwinder_pc)
-		for initAt(unwinder, ^uintptr(0), ^uintptr(0), ^uintptr(0), g, silent); *pc != 0; next(unwinder) {
-			if going.run(*pc) {
-				return id, true
-			}
+// forgetMade takes out of runtime.reflectOffs what goes, and the names of types that went out of reflect's caches: a type
+// that reflect has made refers to its name by number.
+func forgetMade(going parts, names []int32) {
+	if rt.reflect_offs == nil {
+		return
+	}
+	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
+	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
+	lock(rt.reflect_offs) // its first field
+	made := *reflectMade()
+	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_minv))
+	for id, p := range made {
+		if going.hold(uintptr(p)) {
+			delete(made, id)
+			delete(inverse, p)
 		}
 	}
-	return 0, false
+	for _, id := range names {
+		if p, found := made[id]; found {
+			delete(made, id)
+			delete(inverse, p)
+		}
+	}
+	unlock(rt.reflect_offs)
 }
 
 // unlink takes a module out of the runtime's list. The world is stopped.
@@ -338,36 +427,35 @@ func unlink(moduledata unsafe.Pointer) {
 
 // purgeItabs drops every itab that mentions a type of the module, static ones and those the runtime made, by filling
 // the table anew: entries are found by quadratic probing, a hole would hide those behind it. The world is stopped.
-func purgeItabs(going parts) {
+func (t *tracer) purgeItabs() {
 	table := *(*unsafe.Pointer)(rt.itab_table)
 	size := *wordAt(table, rt.table_size)
 	entries := unsafe.Slice((*uintptr)(unsafe.Add(table, rt.table_entries)), size)
-	keep := entries[:0:0]
-	found := false
+	keep, found := &t.stay, false
 	for i := range entries {
 		if entries[i] == 0 {
 			continue
 		}
 		itab := *(*unsafe.Pointer)(unsafe.Pointer(&entries[i]))
-		if going.hold(entries[i]) || going.hold(*wordAt(itab, rt.itab_inter)) || going.hold(*wordAt(itab, rt.itab_type)) {
+		if t.going.hold(entries[i]) || t.going.hold(*wordAt(itab, rt.itab_inter)) || t.going.hold(*wordAt(itab, rt.itab_type)) {
 			found = true
 			continue
 		}
-		keep = append(keep, entries[i])
+		keep.push(entries[i])
 	}
 	if !found {
 		return
 	}
 	clear(entries)
-	for i := range keep {
-		itab := *(*unsafe.Pointer)(unsafe.Pointer(&keep[i]))
+	for i := range keep.all {
+		itab := *(*unsafe.Pointer)(unsafe.Pointer(&keep.all[i]))
 		h := uintptr(hashOf(*pointerAt(itab, rt.itab_inter))^hashOf(*pointerAt(itab, rt.itab_type))) & (size - 1)
 		for step := uintptr(1); entries[h] != 0; step++ {
 			h = (h + step) & (size - 1)
 		}
-		entries[h] = keep[i]
+		entries[h] = keep.all[i]
 	}
-	*wordAt(table, rt.table_count) = uintptr(len(keep))
+	*wordAt(table, rt.table_count) = uintptr(len(keep.all))
 }
 
 // hashOf is a type's hash; runtime.itabHashFunc joins two by exclusive or.
@@ -396,240 +484,6 @@ func forgetTypelinks(moduledata unsafe.Pointer) {
 	lock(rt.module_to_typelinks_lock)
 	delete(*(*map[unsafe.Pointer][]unsafe.Pointer)(rt.module_to_typelinks), moduledata)
 	unlock(rt.module_to_typelinks_lock)
-}
-
-// A typeCache is a sync.Map of another package that remembers types, and would hand out a module's types after it went.
-type typeCache struct {
-	cache *sync.Map
-}
-
-var typeCaches []typeCache
-
-// goloader_add_type_cache names such a map, by address.
-//
-//export goloader_add_type_cache
-func goloader_add_type_cache(m unsafe.Pointer) {
-	modules.Lock()
-	defer modules.Unlock()
-	typeCaches = append(typeCaches, typeCache{(*sync.Map)(m)})
-}
-
-// A typeMap is a map by reflect.Type, which a mutex guards: a variable, or the value of an atomic.Value that is replaced
-// as a whole.
-type typeMap struct {
-	lock *sync.Mutex
-	at   unsafe.Pointer
-	typ  reflect.Type // nil: an atomic.Value
-}
-
-var typeMaps []typeMap
-
-// goloader_add_type_map names such a map, by the addresses of its mutex, its variable, and its type's descriptor.
-//
-//export goloader_add_type_map
-func goloader_add_type_map(lock, m, typ unsafe.Pointer) {
-	modules.Lock()
-	defer modules.Unlock()
-	c := typeMap{lock: (*sync.Mutex)(lock), at: m}
-	if typ != nil {
-		c.typ = typeAt(typ)
-	}
-	typeMaps = append(typeMaps, c)
-}
-
-// purge drops the entries that mention what goes; the result puts them back.
-func (c typeMap) purge(going parts) (restore func()) {
-	var keys, values []reflect.Value
-	c.change(func(m reflect.Value) {
-		for _, key := range m.MapKeys() {
-			if mentions(key, going, 0) {
-				keys, values = append(keys, key), append(values, m.MapIndex(key))
-				m.SetMapIndex(key, reflect.Value{})
-			}
-		}
-	})
-	return func() {
-		if len(keys) == 0 {
-			return
-		}
-		c.change(func(m reflect.Value) {
-			for i, key := range keys {
-				m.SetMapIndex(key, values[i])
-			}
-		})
-	}
-}
-
-// change calls do with the map, or with a copy that then replaces it.
-func (c typeMap) change(do func(m reflect.Value)) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	if c.typ != nil {
-		do(reflect.NewAt(c.typ, c.at).Elem())
-		return
-	}
-	value := (*atomic.Value)(c.at)
-	m := reflect.ValueOf(value.Load())
-	if !m.IsValid() {
-		return
-	}
-	changed := reflect.MakeMap(m.Type())
-	for _, key := range m.MapKeys() {
-		changed.SetMapIndex(key, m.MapIndex(key))
-	}
-	do(changed)
-	value.Store(changed.Interface())
-}
-
-// purge drops the entries that mention what goes; the result puts them back.
-func (c typeCache) purge(going parts) (restore func()) {
-	type entry struct{ key, value any }
-	var dropped []entry
-	c.cache.Range(func(key, value any) bool {
-		if mentions(reflect.ValueOf(key), going, 0) || mentions(reflect.ValueOf(value), going, 0) {
-			c.cache.Delete(key)
-			dropped = append(dropped, entry{key, value})
-		}
-		return true
-	})
-	if len(dropped) > 0 {
-		// Up to Go 1.23 a deleted key stays in the map's read-only half, until a new key makes it copy that.
-		c.cache.Store(new(int), nil)
-		c.cache.Range(func(key, value any) bool {
-			if _, ours := key.(*int); ours {
-				c.cache.Delete(key)
-			}
-			return true
-		})
-	}
-	return func() {
-		for _, e := range dropped {
-			c.cache.LoadOrStore(e.key, e.value)
-		}
-	}
-}
-
-// purgeTypes drops from the caches what mentions a type that goes. If it then doesn't go, all that must be put back: a
-// type made by reflect lives as long as it is in its cache.
-func purgeTypes(going parts) (restore func()) {
-	restores := []func(){purgeClasses(going)}
-	for _, c := range typeMaps {
-		restores = append(restores, c.purge(going))
-	}
-	for _, c := range typeCaches {
-		restores = append(restores, c.purge(going))
-	}
-	return func() {
-		for _, restore := range restores {
-			restore()
-		}
-	}
-}
-
-// namesOfMade are the numbers of the names of all types that reflect has made: they are in its caches.
-func namesOfMade() map[int32]bool {
-	names := map[int32]bool{}
-	for _, c := range typeCaches {
-		c.cache.Range(func(_, value any) bool {
-			addNames(names, reflect.ValueOf(value))
-			return true
-		})
-	}
-	return names
-}
-
-func addNames(names map[int32]bool, v reflect.Value) {
-	switch v.Kind() {
-	case reflect.Interface:
-		if !v.IsNil() {
-			addNames(names, v.Elem())
-		}
-	case reflect.Slice:
-		for i := 0; i < v.Len(); i++ {
-			addNames(names, v.Index(i))
-		}
-	case reflect.Pointer:
-		if isDescriptor(v.Type()) && !v.IsNil() {
-			names[*(*int32)(unsafe.Add(v.UnsafePointer(), rt.type_str))] = true
-		}
-	}
-}
-
-// mentions looks for a pointer to what goes in a key or value of a type cache: types, structs and slices of types.
-func mentions(v reflect.Value, going parts, depth int) bool {
-	if depth > 4 {
-		return false
-	}
-	switch v.Kind() {
-	case reflect.Pointer, reflect.UnsafePointer:
-		if going.hold(v.Pointer()) {
-			return true
-		}
-		if isDescriptor(v.Type()) && !v.IsNil() {
-			return typeMentions(typeAt(v.UnsafePointer()), going)
-		}
-		if v.Kind() == reflect.Pointer && !v.IsNil() && depth < 3 {
-			switch v.Elem().Kind() {
-			case reflect.Struct, reflect.Slice:
-				return mentions(v.Elem(), going, depth+1)
-			}
-		}
-	case reflect.Interface:
-		return !v.IsNil() && mentions(v.Elem(), going, depth)
-	case reflect.Struct:
-		for i := 0; i < v.NumField(); i++ {
-			if mentions(v.Field(i), going, depth+1) {
-				return true
-			}
-		}
-	case reflect.Slice:
-		for i := 0; i < v.Len() && i < 64; i++ {
-			if mentions(v.Index(i), going, depth+1) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// isDescriptor tells whether a type is that of pointers to types: *reflect.rtype, *abi.FuncType.
-func isDescriptor(t reflect.Type) bool {
-	name := t.String()
-	return (strings.HasPrefix(name, "*reflect.") || strings.HasPrefix(name, "*abi.")) && strings.HasSuffix(name, "ype")
-}
-
-// typeMentions tells whether a type is, or is built from, one that goes. A named type is where its package is.
-func typeMentions(t reflect.Type, going parts) bool {
-	if going.hold(uintptr(descriptor(t))) {
-		return true
-	}
-	if t.Name() != "" {
-		return false
-	}
-	switch t.Kind() {
-	case reflect.Array, reflect.Chan, reflect.Pointer, reflect.Slice:
-		return typeMentions(t.Elem(), going)
-	case reflect.Map:
-		return typeMentions(t.Key(), going) || typeMentions(t.Elem(), going)
-	case reflect.Func:
-		for i := 0; i < t.NumIn(); i++ {
-			if typeMentions(t.In(i), going) {
-				return true
-			}
-		}
-		for i := 0; i < t.NumOut(); i++ {
-			if typeMentions(t.Out(i), going) {
-				return true
-			}
-		}
-	case reflect.Struct:
-		for i := 0; i < t.NumField(); i++ {
-			if typeMentions(t.Field(i).Type, going) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // goid is the number of this goroutine, which only its traceback tells.

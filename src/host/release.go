@@ -17,8 +17,6 @@ import (
 
 // findHandles looks for handles by which Lua holds what goes, once everything else has been traced. handles is locked.
 func (t *tracer) findHandles() (user holder, found bool) {
-	// Whatever a handle is used for takes its type's code.
-	t.types = false
 	for _, errors := range [2]bool{false, true} {
 		for i := range handles.all {
 			h := &handles.all[i]
@@ -30,48 +28,68 @@ func (t *tracer) findHandles() (user holder, found bool) {
 				continue
 			}
 			if !mayDrop {
-				return holder{kind: C.GL_HOLDER_HANDLE, handle: h.name()}, true
+				return holder{kind: C.GL_HOLDER_HANDLE, handle: i}, true
 			}
-			t.drops = append(t.drops, i)
+			t.drops.push(i)
 		}
 	}
 	return holder{}, false
 }
 
-// leads tells whether what a handle stands for refers to what goes. What it reaches alone is marked as dropped then:
-// whoever reaches that later does, too. Constant strings could stay, but would do so for ever: a handle that may be
-// dropped is dropped for them as well.
+// leads tells whether what a handle stands for refers to what goes. Constant strings could stay, but would do so for ever:
+// a handle that may be dropped is dropped for them as well.
 func (t *tracer) leads(h *held, mayDrop bool) bool {
 	constants := t.constants
-	t.constants = constants && !mayDrop
-	t.dropped, t.queue = false, t.queue[:0]
-	if t.reached = t.reached[:0]; t.reached == nil {
-		t.reached = []object{}
+	t.constants, t.stopAtConstants = constants && !mayDrop, mayDrop
+	leads := t.leadsOut(uintptr(unsafe.Pointer(h.class)), uintptr(h.p), 0, 0)
+	t.constants, t.stopAtConstants = constants || !leads && t.constants, false
+	return leads
+}
+
+// leadsOut tells whether one of some words leads into what goes. What they alone have reached is marked as dropped then:
+// whoever reaches that later does, too.
+func (t *tracer) leadsOut(a, b, c, d uintptr) bool {
+	t.dropped = false
+	t.queue.empty()
+	t.reached.empty()
+	t.noteReached = true
+	found := t.follow(a) || t.follow(b) || t.follow(c) || t.follow(d)
+	for !found && !t.dropped && !(t.stopAtConstants && t.constants) {
+		s, i, more := t.next()
+		if !more {
+			break
+		}
+		_, found = t.lookThrough(s, i)
 	}
-	found := t.follow(uintptr(unsafe.Pointer(h.class))) || t.follow(uintptr(h.p))
-	for len(t.queue) > 0 && !found && !t.dropped && !(mayDrop && t.constants) {
-		o := t.queue[len(t.queue)-1]
-		t.queue = t.queue[:len(t.queue)-1]
-		_, found = t.lookThrough(o.span, o.i)
-	}
-	if !found && !t.dropped && !(mayDrop && t.constants) {
-		t.constants = t.constants || constants
+	t.noteReached = false
+	if !found && !t.dropped && !(t.stopAtConstants && t.constants) {
 		return false
 	}
-	t.constants = constants
-	for _, o := range t.reached {
-		t.marks[o.span.first+o.i] = markDropped
+	for _, o := range t.reached.all {
+		t.marks.all[t.spans.all[o.span].first+uintptr(o.i)] = markDropped
 	}
 	return true
 }
 
-// dropHandles lets Lua's handles be without their values. handles is locked.
-func dropHandles(drops []int) {
+// dropHandles lets Lua's handles be without their values. handles is locked. Names are those of nameHandles.
+func dropHandles(drops []int, names map[int]string) {
 	for _, i := range drops {
 		h := &handles.all[i]
-		handles.dropped[uint32(i)] = strings.Clone(h.name()) // names of types go with them
+		handles.dropped[uint32(i)] = names[i]
 		*h = held{gen: h.gen, kind: heldDropped}
 	}
+}
+
+// nameHandles copies the types' names of all handles that may have to do with what goes, before it does: names of types go
+// with them. handles is locked.
+func nameHandles() map[int]string {
+	names := map[int]string{}
+	for i := range handles.all {
+		if h := &handles.all[i]; h.kind != heldNothing && h.kind != heldDropped {
+			names[i] = strings.Clone(h.name())
+		}
+	}
+	return names
 }
 
 // handlesOf are those whose types go, or whose variables are in what goes: all that can be said without a trace.

@@ -78,16 +78,21 @@ var program struct {
 // beforeMain runs the program's init functions. As natively, the goroutine is locked to the process's main thread while
 // they run, and stays so when one of them calls runtime.LockOSThread.
 func beforeMain() {
-	program.ready <- enter.G()
+	self := enter.G()
+	if !isFirstAlive() {
+		// The first goroutine of a program is main's, and has been created by nobody.
+		*(*uint64)(unsafe.Add(self, rt.g_goid)) = 1
+	}
+	program.ready <- self
 	<-program.begin
-	for *at[unsafe.Pointer](enter.G(), offsets.gM) != program.thread {
+	for *at[unsafe.Pointer](self, offsets.gM) != program.thread {
 		runtime.Gosched() // the scheduler takes a goroutine that is locked to another thread there
 	}
+	defer unlockThread() // also when an init function ends the goroutine
 	release := holdThreads()
 	var done C.size_t
 	runInits(program.inits.funcs, program.inits.tasks, &done)
 	release()
-	unlockThread()
 }
 
 // afterMain runs the exit hooks, one of which writes what -cover counted, and ends the process, as runtime.main does.
@@ -174,27 +179,28 @@ func holdThreads() func() {
 // exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process, which
 // it takes for somebody else's (runtime.setTraceback adds tracebackCrash).
 func exitAsProgram() {
-	const tracebackCrash = 1
 	if os.Getenv("GOTRACEBACK") != "crash" {
 		cache := (*uint32)(rt.traceback_cache)
-		atomic.StoreUint32(cache, atomic.LoadUint32(cache)&^tracebackCrash)
+		atomic.StoreUint32(cache, atomic.LoadUint32(cache)&^uint32(rt.traceback_crash))
 	}
 }
 
 // awaitMain waits until the host's own runtime.main has returned. It lets callers in from C before it looks whether it
 // belongs to a library, and if it found that it doesn't, it would run the host's main, which does nothing, and exit.
 func awaitMain() {
-	isRunning := func() bool {
-		for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
-			if *(*uint64)(unsafe.Add(g, rt.g_goid)) == 1 {
-				return !isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status))))
-			}
-		}
-		return false
-	}
-	for isRunning() {
+	for isFirstAlive() {
 		time.Sleep(10 * time.Microsecond)
 	}
+}
+
+// isFirstAlive tells whether the goroutine that the process began with, which runs runtime.main, has not ended.
+func isFirstAlive() bool {
+	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
+		if *(*uint64)(unsafe.Add(g, rt.g_goid)) == 1 {
+			return !isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status))))
+		}
+	}
+	return false
 }
 
 // handleSignals gives the process the signal handlers of a Go program, as runtime.initsig does. The runtime of a library
@@ -230,13 +236,19 @@ func handleSignals() {
 // applyGODEBUG makes the runtime and internal/godebug heed runtime.godebugDefault once more: for a program that brings
 // settings of its own (//go:debug lines, an old version in go.mod) it was written after the host had started. They read
 // it when $GODEBUG is set, to whatever.
+//
+// The process may have begun with these settings in the environment (lua/goloader/command/program.lua). C's copy of that
+// is the user's again, and Go's becomes so here.
 func applyGODEBUG() {
 	if *(*string)(rt.godebug_default) == "" {
 		return
 	}
-	value, isSet := os.LookupEnv("GODEBUG")
-	os.Setenv("GODEBUG", value)
-	if !isSet {
+	os.Unsetenv("GOLOADER_GODEBUG")
+	name := C.CString("GODEBUG")
+	defer C.free(unsafe.Pointer(name))
+	value := C.getenv(name)
+	os.Setenv("GODEBUG", C.GoString(value))
+	if value == nil {
 		os.Unsetenv("GODEBUG")
 	}
 }

@@ -10,7 +10,17 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x15b011a080e337b6)
+#define GL_HOST_PROTOCOL UINT64_C(0x833ffefe9f182bb6)
+
+/* A word of a frame of the function that lies from entry to end, and where that function goes on. */
+struct gl_slot {
+	uintptr_t entry, end, pc;
+	int64_t offset; /* of the word, from the stack pointer at pc */
+	/* where variables begin of which the word may be a part, and that may be copied as a whole: an address that is
+	 * taken between there and the word counts as reading it. INT64_MAX: there are none */
+	int64_t variables;
+	int is_read;    /* out: may it be read before it is overwritten? */
+};
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
 struct gl_pending {
@@ -20,9 +30,11 @@ struct gl_pending {
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
-	void *modulesinit;                      /* func() */
-	void *itab_add;                         /* func(*itab) */
-	void *lock, *unlock;                    /* func(*mutex) */
+	void *modulesinit;   /* func() */
+	void *itab_add;      /* func(*itab) */
+	void *itab_find;     /* (*itabTableType).find: func(*itabTableType, *interfacetype, *_type) *itab */
+	void *itab_init;     /* itabInit: func(*itab, bool) string, or (*itab).init without the bool */
+	void *lock, *unlock; /* func(*mutex) */
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
 	void *do_init;                          /* doInit1: func(*initTask) */
 	void *schedule;                         /* func() */
@@ -59,34 +71,51 @@ struct gl_runtime {
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab,
-		moduledata_modulename;
+		moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc, moduledata_rodata;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
-	int32_t itab_inter, itab_type, type_hash, type_str;
+	int32_t itab_inter, itab_type, itab_size, type_hash, type_str, type_tflag, tflag_uncommon;
 	int32_t table_size, table_count, table_entries;
-	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_link, g_size;
+	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_pc, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
 	int32_t m_procid, m_isextra, m_ncgo, g_stack, g_sched_sp;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
-	int32_t frame_fn, frame_sp, frame_varp, frame_argp; /* of a stkframe */
-	int32_t func_args, stack_object_size;
+	int32_t frame_fn, frame_continpc, frame_sp, frame_varp, frame_argp; /* of a stkframe */
+	int32_t func_args, func_deferreturn, func_id, func_flag, func_name;                   /* of a _func */
+	int32_t func_id_async_preempt, func_id_debug_call, func_flag_asm;   /* values of those */
+	int32_t g_panic, g_sched_ctxt;
+	void *allp;       /* []*p */
+	int32_t p_timers; /* where a p has the slice of its timers */
+	int32_t reg_args_size; /* of an abi.RegArgs */
+	int32_t stack_object_size, stack_object_ptrs, stack_object_mask; /* a stackObjectRecord, and fields of it */
+	void (*find_reads)(struct gl_slot *slots, size_t n); /* src/disasm/slots.h */
 	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,
 		mspan_state, mspan_specials, mspan_large_type;
 	int32_t mspan_index_size; /* of nelems and freeindex */
 	void *reflect_offs;       /* struct { lock mutex; next int32; m map[int32]unsafe.Pointer; minv, its inverse } */
-	int32_t reflect_offs_m;
-	int32_t special_next, special_size;
+	int32_t reflect_offs_m, reflect_offs_minv;
+	int32_t special_next, special_size, special_offset, special_finalizer_size;
 	struct gl_pending pending[2];
 
 	/* package unique: NULL where there is no such thing */
-	void *unique_maps, *unique_all, *unique_delete, *unique_store; /* of a HashTrieMap[*abi.Type, any] */
+	void *unique_maps, *unique_all, *unique_delete; /* of a HashTrieMap[*abi.Type, any] */
 	void *unique_cleanup_mu, *unique_cleanup_funcs_mu, *unique_cleanup_funcs;
 	void *span_of_heap;   /* func(uintptr) *mspan */
-	int64_t kind_cleanup; /* runtime._KindSpecialCleanup; -1 before Go 1.24 */
+	int32_t kind_finalizer, kind_cleanup; /* runtime._KindSpecial…; the latter is -1 before Go 1.24 */
 	int32_t special_kind;
-	int32_t cleanup_funcs;        /* of a cleanup: 1, since Go 1.26 2 */
+	int32_t cleanup_funcs;        /* words that a cleanup consists of: 1, since Go 1.26 3 */
 	int32_t unique_maps_indirect; /* Go 1.23: a pointer to the map */
+	int64_t unique_maps_size;     /* of the variable */
+
+	/* states of a goroutine: while its stack is scanned, one of the others is added to the first; -1 where this Go
+	 * has no such state */
+	int32_t status_scan, status_idle, status_dead, status_dead_extra;
+	int32_t span_in_use;     /* a span's state */
+	int32_t page_shift;      /* spans consist of pages, of 2^page_shift bytes */
+	int32_t header_min;      /* larger objects have their type in front; -1 before Go 1.22 */
+	int32_t unwind_silent;   /* flag of an unwinder */
+	int32_t traceback_crash; /* flag in traceback_cache */
 };
 
 /* A program that is to be run. */
@@ -125,19 +154,28 @@ enum gl_holder {
 	GL_HOLDER_VARIABLE,
 	GL_HOLDER_STACK,
 	GL_HOLDER_FINALIZER,
+	GL_HOLDER_FINALIZED, /* an object that a finalizer will be called with */
 	GL_HOLDER_OBJECT,
+	GL_HOLDER_TIMER,
+	GL_HOLDER_GOROUTINE, /* what the runtime notes of one: labels, what it waits for */
 	GL_HOLDER_CODE,
 	GL_HOLDER_HANDLE /* of Lua's */
 };
 
-/* What there must be no reference to, beside goroutines that run its code. The types may be remembered (and stay) where
- * it is only code, and variables. */
-enum gl_prove { GL_PROVE_NOTHING, GL_PROVE_CODE, GL_PROVE_ALL };
+/* Is it looked for references to the module, or for goroutines that run its code only? */
+enum gl_prove { GL_PROVE_NOTHING, GL_PROVE_ALL };
 
 /* Memory of a module that went earlier, or of its C parts: it stays as long as somebody refers to it. */
 struct gl_kept {
 	void *low, *high;
 	int32_t is_used; /* out, when the module has gone and was proved to be able to: somebody does */
+};
+
+/* An itab that the runtime has made (src/host/itabs.go). */
+struct gl_itab {
+	uintptr_t memory, inter, type;
+	size_t methods;  /* of the interface */
+	int32_t is_made; /* out, of goloader_make_itabs: the memory is in use again */
 };
 
 /* What goes at once: a module, and what others have added to it. */
@@ -151,6 +189,9 @@ struct gl_retired {
 	enum gl_prove prove;
 	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
+	struct gl_itab
+		*itabs; /* out, when it has gone: those that nobody refers to any more; to be freed by the caller */
+	size_t nitabs;
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
 	enum gl_holder holder;
@@ -158,6 +199,7 @@ struct gl_retired {
 	size_t holder_size;    /* of the object, bytes */
 	size_t holder_through; /* objects on the way from there to the reference */
 	uintptr_t holder_word; /* the reference */
+	char *word_name;       /* what it leads to, where that has no symbol; to be freed by the caller */
 };
 
 #endif

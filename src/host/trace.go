@@ -7,8 +7,9 @@ import "C"
 
 import (
 	"fmt"
+	"path/filepath"
+	"runtime"
 	"sort"
-	"sync/atomic"
 	"unsafe"
 )
 
@@ -37,51 +38,46 @@ type span struct {
 	mspan             unsafe.Pointer
 }
 
-const (
-	pageShift = 13  // runtime.pageShift: spans consist of pages
-	headerMin = 512 // runtime.minSizeForMallocHeader: larger objects have their type in front, since Go 1.22
-)
-
-// An object is known by its span and its number there.
-type object struct {
-	span *span
-	i    uintptr
-}
+// An object is known by its span's number and its own number there.
+type object struct{ span, i uint32 }
 
 // A root is a range of words that are in use whatever else is.
 type root struct {
 	region
-	mask *uint8 // a bit for each word: is it a pointer? nil: any may be one
-	kind C.enum_gl_holder
-	goid uint64
+	mask     *uint8 // a bit for each word: is it a pointer? nil: any may be one
+	alone    bool   // there is no need to look at types in front of the pointers
+	anything bool   // nobody knows what the words are: one may be the address of a function, about to be called
+	kind     C.enum_gl_holder
+	goid     uint64
+	pc       uintptr        // where the frame goes on
+	typ      unsafe.Pointer // of the object that has a finalizer: a pointer's
 }
 
-// A tracer is one trace. It lives while the world is stopped.
+// A tracer is one trace, made before the world stops, with all the memory that the trace takes: while the world is stopped
+// nothing is allocated on Go's heap. To allocate is to sweep, and may move the list of spans that is being read.
 type tracer struct {
+	memory
 	going  parts
-	types  bool      // may stay
-	module region    // around all of going: tells most words apart at once
-	itabs  []uintptr // made at run time for what goes, in memory of the runtime's
-	around region    // around those
+	module region // around all of going: tells most words apart at once
+	around region // around itabs
 
-	names     map[int32]bool // of types that reflect has made and still knows
-	weak      regions        // variables that aren't followed
-	self      uint64
-	unwinder  unsafe.Pointer // a runtime.unwinder
-	spans     []span
-	heap      region             // around all spans
-	pages     []uint32           // of the heap: 1 + number of the page's span
-	marks     []uint8            // by object: reached
-	constants bool               // some that can stay are in use
+	weak     []region // variables that aren't followed, or elsewhere
+	caches   *caches
+	self     uint64
+	unwinder unsafe.Pointer // a runtime.unwinder
+	heap     region         // around all spans
+
+	constants bool               // constant strings are in use
 	kept      []C.struct_gl_kept // what stayed of others: is it still in use?
 	keptIn    region             // around those
-	queue     []object           // reached, but not yet looked through
+	answers   []C.struct_gl_slot // what is known of words in frames
 
 	// for handles
 	dropHandles bool
-	drops       []int    // which are to be dropped
-	reached     []object // from one of them
-	dropped     bool     // it reached an object that one to be dropped has
+	noteReached bool // by way of a handle or an entry in a cache
+
+	stopAtConstants bool // a constant string is a reason to stay, too
+	dropped         bool // it reached an object that one to be dropped has
 }
 
 // An object's mark
@@ -96,17 +92,29 @@ type holder struct {
 	at      uintptr // where the reference is; of an object on the heap: where that is
 	size    uintptr // of the object
 	goid    uint64
-	word    uintptr // the reference
-	through int     // objects that lie between the holder and the reference
-	handle  string  // type of the handle
+	word    uintptr        // the reference
+	itab    unsafe.Pointer // which that is, where the runtime has made it
+	pc      uintptr        // where the frame goes on that it is in
+	through int            // objects that lie between the holder and the reference
+	handle  int            // number of Lua's handle
+	name    string         // its type's
+	typ     unsafe.Pointer // of the object that has a finalizer: a pointer's
 }
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped, handles is locked.
-func (t *tracer) userOf(going parts) (user holder, found bool) {
-	t.going, t.module, t.weak = going, going.around(), weakVariables()
+// It may turn out that memory is short, or that questions are open: then the result means nothing.
+func (t *tracer) userOf() (user holder, found bool) {
 	t.findItabs()
-	t.findSpans()
-	if user, found = t.trace(); !found {
+	if !t.findSpans() {
+		return user, false
+	}
+	if user, found = t.trace(); !found && len(t.questions.all) > 0 {
+		return user, false
+	}
+	if !found {
+		user, found = t.caches.follow(t)
+	}
+	if !found {
 		user, found = t.ownCode()
 	}
 	if !found {
@@ -115,37 +123,17 @@ func (t *tracer) userOf(going parts) (user holder, found bool) {
 	if found && user.kind == C.GL_HOLDER_OBJECT {
 		user = t.rootOf(user)
 	}
-	if !found {
-		t.forgetMade()
+	if found {
+		user.itab = t.itabAt(user.word)
 	}
 	return user, found
-}
-
-// forgetMade takes out of runtime.reflectOffs what goes, and what only that table still refers to: names, types and code
-// that reflect has made of it. A made type refers to its name by number.
-func (t *tracer) forgetMade() {
-	if rt.reflect_offs == nil {
-		return
-	}
-	made := *reflectMade()
-	inverse := *(*map[unsafe.Pointer]int32)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m+C.int32_t(word)))
-	for id, p := range made {
-		if t.names[id] {
-			continue
-		}
-		s := t.spanOf(uintptr(p))
-		if t.going.hold(uintptr(p)) || s != nil && t.marks[s.first+(uintptr(p)-s.base)/s.size] != markReached {
-			delete(made, id)
-			delete(inverse, p)
-		}
-	}
 }
 
 // ownCode finds machine code that the module has made at run time and told the runtime of, as JIT compilers do. Nothing
 // else refers to that, but it refers to the module, and can't be taken out of the runtime's list by anybody but its maker.
 func (t *tracer) ownCode() (holder, bool) {
 	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
-		if s := t.spanOf(uintptr(md)); s != nil && t.marks[s.first+(uintptr(md)-s.base)/s.size] == 0 {
+		if s := t.spanOf(uintptr(md)); s != nil && t.marks.all[s.first+(uintptr(md)-s.base)/s.size] == 0 {
 			return holder{kind: C.GL_HOLDER_CODE, at: uintptr(md)}, true
 		}
 	}
@@ -166,7 +154,7 @@ func (t *tracer) forgetTypes(going parts, looked bool) {
 		}
 		s := t.spanOf(*wordAt(mspan, rt.mspan_start))
 		isObject := s != nil && s.mspan == mspan && s.count == 1 && !s.noscan
-		if !isObject || looked && t.marks[s.first] != markReached {
+		if !isObject || looked && t.marks.all[s.first] != markReached {
 			*typ = 0
 		}
 	}
@@ -178,15 +166,16 @@ func load(p uintptr) uintptr { return *(*uintptr)(unsafe.Add(unsafe.Pointer(nil)
 func (t *tracer) findItabs() {
 	table := *(*unsafe.Pointer)(rt.itab_table)
 	low, high := ^uintptr(0), uintptr(0)
+	t.stay.need(*wordAt(table, rt.table_count))
 	for _, itab := range unsafe.Slice((*unsafe.Pointer)(unsafe.Add(table, rt.table_entries)), *wordAt(table, rt.table_size)) {
 		if itab == nil || t.going.hold(uintptr(itab)) ||
 			!t.going.hold(*wordAt(itab, rt.itab_inter)) && !t.going.hold(*wordAt(itab, rt.itab_type)) {
 			continue
 		}
-		t.itabs = append(t.itabs, uintptr(itab))
+		t.itabs.push(deadItab{uintptr(itab), *wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type)})
 		low, high = min(low, uintptr(itab)), max(high, uintptr(itab)+1)
 	}
-	if len(t.itabs) > 0 {
+	if len(t.itabs.all) > 0 {
 		t.around = region{low, high - low}
 	}
 }
@@ -199,38 +188,43 @@ func indexAt(mspan unsafe.Pointer, offset C.int32_t) uintptr {
 	return *wordAt(mspan, offset)
 }
 
-func (t *tracer) findSpans() {
-	const mSpanInUse = 1
-	// Who allocates, as is done here, sweeps spans (runtime/mcentral.go, cacheSpan; mheap.go, reclaim), and one that has
-	// nothing left may be another one a moment later: sweeping must be over before spans are looked at.
+// findSpans lists the spans in use. Who allocates sweeps spans (runtime/mcentral.go, cacheSpan; mheap.go, reclaim), and one
+// that has nothing left may be another one a moment later: sweeping must be over before they are looked at.
+func (t *tracer) findSpans() bool {
 	for sweepOne := funcOf[func() uintptr](&rt.sweep_one); sweepOne() != ^uintptr(0); {
 	}
 	low, high, objects := ^uintptr(0), uintptr(0), uintptr(0)
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		size := *wordAt(mspan, rt.mspan_elemsize)
-		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != mSpanInUse || size == 0 {
+		if *(*uint8)(unsafe.Add(mspan, rt.mspan_state)) != uint8(rt.span_in_use) || size == 0 {
 			continue
 		}
 		s := span{
 			base: *wordAt(mspan, rt.mspan_start), size: size, count: indexAt(mspan, rt.mspan_nelems), first: objects,
 			noscan: *(*uint8)(unsafe.Add(mspan, rt.mspan_class))&1 != 0, mspan: mspan,
 		}
-		t.spans = append(t.spans, s)
+		t.spans.push(s)
 		objects += s.count
-		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<pageShift)
-	}
-	if len(t.spans) == 0 {
-		return
+		low, high = min(low, s.base), max(high, s.base+*wordAt(mspan, rt.mspan_npages)<<uint(rt.page_shift))
 	}
 	t.heap = region{low, high - low}
-	t.marks = make([]uint8, objects)
-	t.pages = make([]uint32, t.heap.size>>pageShift)
-	for n := range t.spans {
-		first := (t.spans[n].base - low) >> pageShift
-		for i := uintptr(0); i < *wordAt(t.spans[n].mspan, rt.mspan_npages); i++ {
-			t.pages[first+i] = uint32(n) + 1
+	if low > high {
+		t.heap = region{}
+	}
+	t.marks.take(objects)
+	t.queue.need(objects)
+	t.reached.need(objects)
+	t.pages.take(t.heap.size >> uint(rt.page_shift))
+	if t.isShort() {
+		return false
+	}
+	for n := range t.spans.all {
+		first := (t.spans.all[n].base - low) >> uint(rt.page_shift)
+		for i := uintptr(0); i < *wordAt(t.spans.all[n].mspan, rt.mspan_npages); i++ {
+			t.pages.all[first+i] = uint32(n) + 1
 		}
 	}
+	return true
 }
 
 // isAllocated is the opposite of runtime.(*mspan).isFree.
@@ -239,14 +233,22 @@ func (s *span) isAllocated(i uintptr) bool {
 	return i < indexAt(s.mspan, rt.mspan_freeindex) || *(*uint8)(unsafe.Add(bits, i/8))>>(i%8)&1 != 0
 }
 
-// refers tells whether a word leads into what goes. first: it is one of an object's first, where a closure has its code.
-func (t *tracer) refers(w uintptr, first bool) bool {
+// itabAt is the itab that the runtime has made for what goes, if a word is one's address.
+func (t *tracer) itabAt(w uintptr) unsafe.Pointer {
 	if t.around.holds(w) {
-		for _, itab := range t.itabs {
-			if itab == w {
-				return true
+		for i := range t.itabs.all {
+			if t.itabs.all[i].at == w {
+				return pointerTo(w)
 			}
 		}
+	}
+	return nil
+}
+
+// refers tells whether a word leads into what goes. first: it is one of an object's first, where a closure has its code.
+func (t *tracer) refers(w uintptr, first bool) bool {
+	if t.itabAt(w) != nil {
+		return true
 	}
 	if !t.module.holds(w) {
 		return false
@@ -263,37 +265,44 @@ func (t *tracer) refers(w uintptr, first bool) bool {
 		case uintptr(p.strings) <= w && w < uintptr(p.estrings):
 			t.constants = true // nothing but bytes: they can stay
 			return false
-		case t.types && w < uintptr(p.erodata) && !p.isCode(w):
-			t.constants = true
-			return false
 		}
 		return true
 	}
 	return false
 }
 
-// isCode tells whether constant data leads to code: an itab does, or a function value.
-func (p *part) isCode(w uintptr) bool {
-	if uintptr(p.itabs) <= w && w < uintptr(p.eitabs) {
-		return true
-	}
-	code := load(w &^ (word - 1))
-	return uintptr(p.text) <= code && code < uintptr(p.rodata) && isEntry(p.moduledata, code)
+// runtime.functab
+type functabEntry struct{ entryoff, funcoff uint32 }
+
+// functab is a module's functions, by address; the last entry is the end of its code.
+func functab(moduledata unsafe.Pointer) []functabEntry {
+	return *(*[]functabEntry)(unsafe.Add(moduledata, rt.moduledata_ftab))
 }
 
-// isEntry tells whether a function starts at an address: moduledata.ftab is sorted.
-func isEntry(moduledata unsafe.Pointer, pc uintptr) bool {
-	type functab struct{ entryoff, funcoff uint32 }
-	table := *(*[]functab)(unsafe.Add(moduledata, rt.moduledata_ftab))
+// functionAt finds the function that code lies in: its number in the table, and whether it starts there.
+func functionAt(moduledata unsafe.Pointer, pc uintptr) (i int, isEntry bool) {
+	table := functab(moduledata)
 	off := uint32(pc - *wordAt(moduledata, rt.moduledata_text))
-	i := sort.Search(len(table), func(i int) bool { return table[i].entryoff >= off })
-	return i < len(table)-1 && table[i].entryoff == off
+	low, high := 0, len(table)-1
+	for low < high {
+		if middle := int(uint(low+high) >> 1); table[middle].entryoff <= off {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low - 1, low > 0 && table[low-1].entryoff == off
+}
+
+func isEntry(moduledata unsafe.Pointer, pc uintptr) bool {
+	_, is := functionAt(moduledata, pc)
+	return is
 }
 
 func (t *tracer) spanOf(p uintptr) *span {
 	if t.heap.holds(p) {
-		if n := t.pages[(p-t.heap.low)>>pageShift]; n != 0 {
-			return &t.spans[n-1]
+		if n := t.pages.all[(p-t.heap.low)>>uint(rt.page_shift)]; n != 0 {
+			return &t.spans.all[n-1]
 		}
 	}
 	return nil
@@ -306,14 +315,15 @@ func (t *tracer) reach(w uintptr) {
 		return
 	}
 	i := (w - s.base) / s.size
-	if i >= s.count || t.marks[s.first+i] != 0 || !s.isAllocated(i) {
-		t.dropped = t.dropped || i < s.count && t.marks[s.first+i] == markDropped
+	if i >= s.count || t.marks.all[s.first+i] != 0 || !s.isAllocated(i) {
+		t.dropped = t.dropped || i < s.count && t.marks.all[s.first+i] == markDropped
 		return
 	}
-	t.marks[s.first+i] = markReached
-	t.queue = append(t.queue, object{s, i})
-	if t.reached != nil {
-		t.reached = append(t.reached, object{s, i})
+	t.marks.all[s.first+i] = markReached
+	o := object{t.pages.all[(w-t.heap.low)>>uint(rt.page_shift)] - 1, uint32(i)}
+	t.queue.push(o)
+	if t.noteReached {
+		t.reached.push(o)
 	}
 }
 
@@ -346,24 +356,40 @@ func (t *tracer) follow(w uintptr) bool {
 	return false
 }
 
-type regions [4]region
+// next takes an object out of the queue, to be looked through.
+func (t *tracer) next() (s *span, i uintptr, found bool) {
+	last := len(t.queue.all) - 1
+	if last < 0 {
+		return nil, 0, false
+	}
+	o := t.queue.all[last]
+	t.queue.all = t.queue.all[:last]
+	return &t.spans.all[o.span], uintptr(o.i), true
+}
 
-func (rs *regions) hold(p uintptr) bool {
-	return rs[0].holds(p) || rs[1].holds(p) || rs[2].holds(p) || rs[3].holds(p)
+func (t *tracer) isWeak(at uintptr) bool {
+	for i := range t.weak {
+		if t.weak[i].holds(at) {
+			return true
+		}
+	}
+	return false
 }
 
 // weakVariables are those out of which what goes will be taken: the runtime's first table of itabs, what reflect has made
 // at run time, and each module's list of types. Lua's handles are looked at in the end.
-func weakVariables() regions {
-	rs := regions{{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word}}
-	rs[3] = region{uintptr(unsafe.Pointer(&handles)), unsafe.Sizeof(handles)}
+func weakVariables() []region {
+	weak := []region{
+		{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word},
+		{uintptr(unsafe.Pointer(&handles)), unsafe.Sizeof(handles)},
+	}
 	if rt.reflect_offs != nil {
-		rs[1] = region{uintptr(rt.reflect_offs), uintptr(rt.reflect_offs_m) + 2*word}
+		weak = append(weak, region{uintptr(rt.reflect_offs), uintptr(max(rt.reflect_offs_m, rt.reflect_offs_minv)) + word})
 	}
 	if rt.module_to_typelinks != nil {
-		rs[2] = region{uintptr(rt.module_to_typelinks), word}
+		weak = append(weak, region{uintptr(rt.module_to_typelinks), word})
 	}
-	return rs
+	return weak
 }
 
 // isType tells whether a word in front of a pointer may be an interface's type or itab, which are no pointers to the
@@ -399,16 +425,16 @@ func (t *tracer) eachPointer(r root, do func(at, w uintptr) bool) bool {
 			continue
 		}
 		at := r.low + i*word
-		if t.weak.hold(at) {
+		if r.kind == C.GL_HOLDER_VARIABLE && t.isWeak(at) {
 			continue
 		}
 		if do(at, load(at)) {
 			return true
 		}
-		if r.mask == nil || i == 0 {
+		if r.mask == nil || i == 0 || r.alone {
 			continue
 		}
-		if before := at - word; !t.weak.hold(before) && t.isType(load(before)) && do(before, load(before)) {
+		if before := at - word; t.isType(load(before)) && do(before, load(before)) {
 			return true
 		}
 	}
@@ -467,16 +493,16 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 			}
 		}
 	}
-	for _, g := range *(*[]unsafe.Pointer)(rt.allgs) {
-		id := *(*uint64)(unsafe.Add(g, rt.g_goid))
-		if id == t.self || isDead(atomic.LoadUint32((*uint32)(unsafe.Add(g, rt.g_status)))) {
-			continue
-		}
-		for _, r := range t.stackOf(g, id).roots {
-			if do(r) {
+	if eachGoroutine(t.self, func(g unsafe.Pointer, goid uint64) bool {
+		t.findStack(g, goid)
+		for i := range t.roots.all {
+			if do(t.roots.all[i]) {
 				return true
 			}
 		}
+		return false
+	}) {
+		return true
 	}
 	for i := range rt.pending {
 		p := &rt.pending[i]
@@ -491,15 +517,9 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 			}
 		}
 	}
-	for i := range t.spans {
-		next := *pointerAt(t.spans[i].mspan, rt.mspan_specials)
-		for ; next != nil; next = *pointerAt(next, rt.special_next) {
-			// a finalizer's or cleanup's functions come first behind what all specials have in common
-			fn := region{uintptr(next) + uintptr(rt.special_size), word}
-			if int64(*(*uint8)(unsafe.Add(next, rt.special_kind))) == int64(rt.kind_cleanup) {
-				fn.size *= uintptr(rt.cleanup_funcs)
-			}
-			if do(root{region: fn, kind: C.GL_HOLDER_FINALIZER}) {
+	for i := range t.spans.all {
+		for s := *pointerAt(t.spans.all[i].mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
+			if do(specialRoot(s)) {
 				return true
 			}
 		}
@@ -507,22 +527,81 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 	return false
 }
 
+// specialRoot is what the runtime's note of an object refers to (runtime/mheap.go, special): a finalizer's function, the
+// type of its argument, and the object's; a cleanup's functions and argument. All lie behind what notes have in common.
+func specialRoot(s unsafe.Pointer) root {
+	r := root{region: region{uintptr(s) + uintptr(rt.special_size), 0}, kind: C.GL_HOLDER_FINALIZER}
+	switch int64(*(*uint8)(unsafe.Add(s, rt.special_kind))) {
+	case int64(rt.kind_finalizer):
+		r.size = uintptr(rt.special_finalizer_size - rt.special_size)
+		r.typ = *pointerAt(s, rt.special_finalizer_size-C.int32_t(word))
+	case int64(rt.kind_cleanup):
+		r.size = uintptr(rt.cleanup_funcs) * word
+	}
+	return r
+}
+
+// keepFinalized looks through the objects that have a finalizer: it will be called with them once nobody else refers to
+// them, and what they refer to is in use till then (runtime/mgcmark.go, markrootSpans). They themselves need not be.
+func (t *tracer) keepFinalized() (user holder, found bool) {
+	for n := range t.spans.all {
+		sp := &t.spans.all[n]
+		for s := *pointerAt(sp.mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
+			if int64(*(*uint8)(unsafe.Add(s, rt.special_kind))) != int64(rt.kind_finalizer) {
+				continue
+			}
+			i := offsetOf(s) / sp.size
+			if user.word, found = t.lookThrough(sp, i); found {
+				user.kind, user.at, user.size = C.GL_HOLDER_FINALIZED, sp.base+i*sp.size, sp.size
+				user.typ = specialRoot(s).typ
+				return user, true
+			}
+		}
+	}
+	return user, false
+}
+
+// offsetOf is where in its span the object is that a note is about: 16 bits up to Go 1.23, then a word.
+func offsetOf(special unsafe.Pointer) uintptr {
+	if rt.special_kind-rt.special_offset == 2 {
+		return uintptr(*(*uint16)(unsafe.Add(special, rt.special_offset)))
+	}
+	return *wordAt(special, rt.special_offset)
+}
+
+// trace looks through all that is in use. With questions open it looks at the roots only.
 func (t *tracer) trace() (user holder, found bool) {
 	if t.eachRoot(func(r root) bool {
 		return t.eachPointer(r, func(at, w uintptr) bool {
-			if found = t.follow(w); found {
-				user = holder{kind: r.kind, goid: r.goid, at: at, word: w}
+			if r.anything && t.refers(w, true) {
+				found = true
+			} else {
+				found = t.follow(w)
+			}
+			if found {
+				user = holder{kind: r.kind, goid: r.goid, pc: r.pc, typ: r.typ, at: at, word: w}
 			}
 			return found
 		})
 	}) {
 		return user, true
 	}
-	for len(t.queue) > 0 && !found {
-		o := t.queue[len(t.queue)-1]
-		t.queue = t.queue[:len(t.queue)-1]
-		user.word, found = t.lookThrough(o.span, o.i)
-		user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, o.span.base+o.i*o.span.size, o.span.size
+	if len(t.questions.all) > 0 {
+		return user, false // it is all to be done again
+	}
+	if user, found = t.keepFinalized(); found {
+		return user, true
+	}
+	return t.drain()
+}
+
+// drain looks through what was reached, and all that is reached from there.
+func (t *tracer) drain() (user holder, found bool) {
+	for s, i, more := t.next(); more && !found; s, i, more = t.next() {
+		if user.word, found = t.lookThrough(s, i); found {
+			user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, s.base+i*s.size, s.size
+			break
+		}
 	}
 	return user, found
 }
@@ -530,7 +609,7 @@ func (t *tracer) trace() (user holder, found bool) {
 // lookThrough follows the pointers of an object; it returns one that leads into what goes.
 func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 	// Code is no pointer to the collector, nor is the type in front.
-	hasType := !s.noscan && s.size > headerMin
+	hasType := !s.noscan && rt.header_min >= 0 && s.size > uintptr(rt.header_min)
 	for k := uintptr(0); k == 0 || hasType && k == 1; k++ {
 		w := load(s.base + i*s.size + k*word)
 		t.noteKept(w)
@@ -559,40 +638,60 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 // rootOf finds out who keeps the object that refers to the module, by way of other objects; the object itself where
 // that would lead too far.
 func (t *tracer) rootOf(user holder) holder {
-	const farthest = 12
-	visited := map[uintptr]bool{user.at: true}
+	const farthest = 40
 	target := region{user.at, user.size}
+	t.visit(target)
 	for through := 1; through <= farthest; through++ {
 		var keeper holder
 		if t.eachRoot(func(r root) bool {
 			return t.eachPointer(r, func(at, w uintptr) bool {
-				keeper = holder{kind: r.kind, at: at, goid: r.goid, word: user.word, through: through}
+				keeper = holder{kind: r.kind, at: at, goid: r.goid, pc: r.pc, typ: r.typ, word: user.word, through: through}
 				return target.holds(w)
 			})
 		}) {
 			return keeper
 		}
-		next, found := t.keeperOf(target, visited)
+		if kind, goid := roleOf(target); kind != C.GL_HOLDER_OBJECT {
+			return holder{kind: kind, at: target.low, goid: goid, word: user.word, through: through}
+		}
+		next, found := t.keeperOf(target)
 		if !found {
 			break
 		}
-		visited[next.low] = true
+		t.visit(next)
 		target = next
 	}
 	return user
 }
 
+// roleOf tells of an object that keeps others whether it is one of the runtime's that has a better name than the variable
+// which leads there: a goroutine's record, or the list of a processor's timers.
+func roleOf(o region) (C.enum_gl_holder, uint64) {
+	if o.size >= uintptr(rt.g_size) && load(o.low+uintptr(rt.g_sched_g)) == o.low {
+		return C.GL_HOLDER_GOROUTINE, *(*uint64)(unsafe.Add(*(*unsafe.Pointer)(unsafe.Pointer(&o.low)), rt.g_goid))
+	}
+	for _, p := range *(*[]unsafe.Pointer)(rt.allp) {
+		if p != nil && *wordAt(p, rt.p_timers) == o.low {
+			return C.GL_HOLDER_TIMER, 0
+		}
+	}
+	return C.GL_HOLDER_OBJECT, 0
+}
+
+// visit has an object not be found by keeperOf again.
+func (t *tracer) visit(o region) {
+	if s := t.spanOf(o.low); s != nil {
+		t.marks.all[s.first+(o.low-s.base)/s.size] = 0
+	}
+}
+
 // keeperOf finds a reached object that refers to one in target.
-func (t *tracer) keeperOf(target region, visited map[uintptr]bool) (region, bool) {
-	for n := range t.spans {
-		s := &t.spans[n]
+func (t *tracer) keeperOf(target region) (region, bool) {
+	for n := range t.spans.all {
+		s := &t.spans.all[n]
 		for i := uintptr(0); i < s.count && !s.noscan; i++ {
-			at := s.base + i*s.size
-			if t.marks[s.first+i] == 0 || visited[at] {
-				continue
-			}
-			if t.eachIn(s, i, target.holds) {
-				return region{at, s.size}, true
+			if t.marks.all[s.first+i] != 0 && t.eachIn(s, i, target.holds) {
+				return region{s.base + i*s.size, s.size}, true
 			}
 		}
 	}
@@ -626,18 +725,46 @@ func (ps parts) around() region {
 	return region{low, high - low}
 }
 
-// tell writes down who it is, for C to name.
+// tell writes down who it is, for C to name. The module is still there.
 func (h holder) tell(r *C.struct_gl_retired) {
 	r.holder = h.kind
 	r.holder_at = C.uintptr_t(h.at)
 	r.holder_size = C.size_t(h.size)
 	r.holder_word = C.uintptr_t(h.word)
 	r.holder_through = C.size_t(h.through)
-	if h.kind == C.GL_HOLDER_HANDLE {
-		r.reason = C.CString("Lua holds a handle of " + h.handle)
+	if h.itab != nil {
+		r.word_name = C.CString(fmt.Sprintf("the itab of %v for %v", typeAt(*pointerAt(h.itab, rt.itab_type)),
+			typeAt(*pointerAt(h.itab, rt.itab_inter))))
 	}
-	if h.kind == C.GL_HOLDER_STACK {
+	text := ""
+	switch h.kind {
+	case C.GL_HOLDER_HANDLE:
+		text = "Lua holds a handle of " + h.name
+	case C.GL_HOLDER_STACK:
 		trace, _ := tracebackOf(h.goid)
-		r.reason = C.CString(fmt.Sprintf("a variable of goroutine %d\n\n%s", h.goid, trace))
+		text = fmt.Sprintf("a variable of goroutine %d%s\n\n%s", h.goid, placeOf(h.pc), trace)
+	case C.GL_HOLDER_GOROUTINE:
+		trace, _ := tracebackOf(h.goid)
+		text = fmt.Sprintf("what the runtime notes of goroutine %d\n\n%s", h.goid, trace)
+	case C.GL_HOLDER_FINALIZER:
+		if h.typ != nil {
+			text = "the finalizer of a " + typeAt(h.typ).String()
+		}
+	case C.GL_HOLDER_FINALIZED:
+		if h.typ != nil {
+			text = "a " + typeAt(h.typ).String() + ", which has a finalizer,"
+		}
 	}
+	if text != "" {
+		r.reason = C.CString(text)
+	}
+}
+
+// placeOf says in which function a return address is, and where.
+func placeOf(pc uintptr) string {
+	if pc == 0 {
+		return ""
+	}
+	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	return fmt.Sprintf(", in %s (%s:%d),", frame.Function, filepath.Base(frame.File), frame.Line)
 }

@@ -6,7 +6,6 @@ package host
 import "C"
 
 import (
-	"runtime"
 	"strings"
 	"sync"
 	"unsafe"
@@ -14,13 +13,6 @@ import (
 
 // The package unique has a map of values for each type, and the runtime has to tell it of values that are garbage: it
 // refers to types and code of modules, but is a cache of theirs that nobody else asks. So it goes with them.
-//
-// uniqueTypes is what was taken out of it; putBack undoes that, where the module stays after all.
-type uniqueTypes struct {
-	unlock func()
-	types  []unsafe.Pointer
-	maps   []any
-}
 
 func uniqueMap() unsafe.Pointer {
 	if rt.unique_maps_indirect != 0 {
@@ -29,38 +21,42 @@ func uniqueMap() unsafe.Pointer {
 	return rt.unique_maps
 }
 
-// takeUnique takes out the maps of types that go.
-func takeUnique(going parts) (taken uniqueTypes) {
-	taken.unlock = func() {}
-	if rt.unique_maps == nil || rt.unique_all == nil || rt.unique_delete == nil || rt.unique_store == nil {
-		return taken
+// openUnique finds the maps of types that go.
+func (c *caches) openUnique() {
+	if rt.unique_maps == nil || rt.unique_all == nil || rt.unique_delete == nil {
+		return
 	}
 	if rt.unique_cleanup_funcs != nil {
 		// Go 1.23 and 1.24: it walks its maps on a goroutine of its own
 		all, funcs := (*sync.Mutex)(rt.unique_cleanup_mu), (*sync.Mutex)(rt.unique_cleanup_funcs_mu)
 		all.Lock()
 		funcs.Lock()
-		taken.unlock = func() {
+		c.unlocks = append(c.unlocks, func() {
 			funcs.Unlock()
 			all.Unlock()
-		}
+		})
 	}
 	all := funcOf[func(unsafe.Pointer) func(func(typ unsafe.Pointer, m any) bool)](&rt.unique_all)
 	remove := funcOf[func(m, typ unsafe.Pointer, old any) bool](&rt.unique_delete)
-	all(uniqueMap())(func(typ unsafe.Pointer, m any) bool {
-		if typeMentions(typeAt(typ), going) && remove(uniqueMap(), typ, m) {
-			taken.types, taken.maps = append(taken.types, typ), append(taken.maps, m)
+	c.weak = append(c.weak, region{uintptr(rt.unique_maps), uintptr(rt.unique_maps_size)})
+	if uniqueMap() == nil {
+		return
+	}
+	c.unique = all(uniqueMap())
+	c.unique(func(typ unsafe.Pointer, m any) bool {
+		if typeMentions(typeAt(typ), c.going) {
+			c.uniqueGone = append(c.uniqueGone, uniqueEntry{typ, m})
 		}
 		return true
 	})
-	return taken
-}
-
-func (taken *uniqueTypes) putBack() {
-	store := funcOf[func(m, typ unsafe.Pointer, new any) (any, bool)](&rt.unique_store)
-	for i, typ := range taken.types {
-		store(uniqueMap(), typ, taken.maps[i])
-	}
+	// Its goroutine must not find them any more when it goes on.
+	c.unlocks = append(c.unlocks, func() {
+		for _, e := range c.uniqueGone {
+			if c.retired {
+				remove(uniqueMap(), e.typ, e.m)
+			}
+		}
+	})
 }
 
 // dropUnique has nothing called when unique values turn out to be garbage, of what is code that goes. The world is
@@ -68,12 +64,13 @@ func (taken *uniqueTypes) putBack() {
 func dropUnique(going parts) {
 	if rt.unique_cleanup_funcs != nil {
 		funcs := (*[]func())(rt.unique_cleanup_funcs)
-		var keep []func()
+		keep := (*funcs)[:0]
 		for _, f := range *funcs {
 			if !going.captured(*(*unsafe.Pointer)(unsafe.Pointer(&f)), 0) {
 				keep = append(keep, f)
 			}
 		}
+		clear((*funcs)[len(keep):])
 		*funcs = keep
 	}
 	if rt.kind_cleanup < 0 {
@@ -81,7 +78,7 @@ func dropUnique(going parts) {
 	}
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		for s := *pointerAt(mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
-			if C.int64_t(*(*byte)(unsafe.Add(s, rt.special_kind))) == rt.kind_cleanup {
+			if C.int32_t(*(*byte)(unsafe.Add(s, rt.special_kind))) == rt.kind_cleanup {
 				dropCleanup(going, unsafe.Slice((*unsafe.Pointer)(unsafe.Add(s, rt.special_size)), rt.cleanup_funcs))
 			}
 		}
@@ -123,7 +120,7 @@ func isUnique(fn unsafe.Pointer, depth int) bool {
 	if len(words) == 0 {
 		return false
 	}
-	if f := runtime.FuncForPC(words[0]); f != nil && strings.HasPrefix(f.Name(), "unique.") {
+	if strings.HasPrefix(nameOf(words[0]), "unique.") {
 		return true
 	}
 	for _, w := range words[1:] {
@@ -132,6 +129,30 @@ func isUnique(fn unsafe.Pointer, depth int) bool {
 		}
 	}
 	return false
+}
+
+// nameOf is the name of the function that starts at an address, as the runtime finds it. Unlike runtime.FuncForPC it
+// allocates nothing.
+func nameOf(entry uintptr) string {
+	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+		if entry < *wordAt(md, rt.moduledata_text) || *wordAt(md, rt.moduledata_etext) <= entry {
+			continue
+		}
+		i, found := functionAt(md, entry)
+		if !found {
+			return ""
+		}
+		table := *(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable))
+		names := *(*[]byte)(unsafe.Add(md, rt.moduledata_funcnametab))
+		fn := unsafe.Pointer(&table[functab(md)[i].funcoff])
+		name := unsafe.Pointer(&names[*(*int32)(unsafe.Add(fn, rt.func_name))])
+		n := 0
+		for *(*byte)(unsafe.Add(name, n)) != 0 {
+			n++
+		}
+		return unsafe.String((*byte)(name), n)
+	}
+	return ""
 }
 
 // wordsOf is the heap object that p points into, or what there is of it up to 512 bytes; nil when it is none.

@@ -1,6 +1,7 @@
 /* The archives of packages that the host lacks, wholly or in part. */
 #include "link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,6 +98,43 @@ static struct lpkg *add_listed(struct linker *linker, const char *path)
 	char *file = linker->listed == NULL ? NULL : importcfg_find(linker->listed, path);
 	struct lpkg *p = file == NULL ? NULL : linker_add_archive(linker, path, file, NULL, &ignored);
 	free(file);
+	return p;
+}
+
+struct lpkg *link_open_other_archive(struct link *l, const char *import_path, const char *file)
+{
+	struct linker *linker = l->linker;
+	struct lpkg *p = NULL;
+	char *key = NULL;
+
+	if (access(file, R_OK) != 0) {
+		return NULL;
+	}
+	if (asprintf(&key, "%s in %s", import_path, file) < 0) { /* which is no import path */
+		link_out_of_memory(l);
+		return NULL;
+	}
+	HASH_FIND_STR(linker->archives, key, p);
+	if (p != NULL) {
+		free(key);
+	} else if ((p = calloc(1, sizeof(*p))) != NULL && (p->path = link_escape_path(import_path)) != NULL &&
+		   (p->file = strdup(file)) != NULL) {
+		HASH_ADD_KEYPTR(hh, linker->archives, key, strlen(key), p);
+	}
+	if (p == NULL || p->hh.tbl == NULL) {
+		free(key);
+		if (p != NULL) {
+			free((char *)p->path);
+			free(p->file);
+		}
+		free(p);
+		link_out_of_memory(l);
+		return NULL;
+	}
+	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
+		l->failed = true;
+		return NULL;
+	}
 	return p;
 }
 

@@ -19,5 +19,7 @@ struct lpkg *link_archives(const struct link *l);
 struct lpkg *link_all_archives(struct link *l);
 struct lpkg *link_archive(struct link *l, struct gl_str path);
 struct lpkg *link_open_archive(struct link *l, struct gl_str path);
+/* Opens an archive of a package beside the one that link_archive finds: of another build. */
+struct lpkg *link_open_other_archive(struct link *l, const char *import_path, const char *file);
 
 #endif

@@ -44,8 +44,8 @@ void link_place(struct link *l, struct lsym *s, const struct lobj *obj, uint32_t
 	}
 }
 
-/* A pulled package that the host does not have at all must be initialised, though nobody in the chain of imports may
- * have said so (a function of the host's half of another package brought it in). */
+/* Has a package initialised of which a symbol was pulled, if the host has none of it. Imports alone would not lead
+ * there: the symbol may have been needed by a function of a package that the host has, whose init task is long done. */
 static void schedule_package(struct link *l, struct lpkg *p)
 {
 	if (p->init_scheduled || p->is_module) {
@@ -62,8 +62,9 @@ static void schedule_package(struct link *l, struct lpkg *p)
 	}
 }
 
-/* A variable that dead-code elimination dropped from a package the host has: a map's initialiser may have been outlined
- * (cmd/compile/internal/pkginit/initorder.go) and dropped with it, so that nobody ran it. */
+/* Has a variable initialised that was pulled from a package that the host has, too. The host's linker had dropped it
+ * for want of users. If it is a map, the compiler may have put its initialiser into a function of its own
+ * (cmd/compile/internal/pkginit/initorder.go), which was dropped with it and so has not run. */
 static void schedule_outlined_init(struct link *l, struct lpkg *p, const struct ldef *var)
 {
 	char prefix[1024];
@@ -87,6 +88,8 @@ static void schedule_outlined_init(struct link *l, struct lpkg *p, const struct 
 	}
 }
 
+/* Takes a symbol from the archive of a package that the host lacks wholly or in part, if that defines it. It becomes
+ * resident. */
 static bool pull(struct link *l, struct lsym *s, enum unit_id view, struct lpkg *p)
 {
 	const struct ldef *def = p == NULL ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
@@ -227,9 +230,10 @@ static struct lpkg *open_known(struct link *l, const struct lpkg *p)
 	return link_open_archive(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) });
 }
 
-/* Is it said where the object at hand defines it? A variable without content may be one that another package gives its
- * value by linkname, or the package's own assembly: cmd/link lets the one with content win (loader.addSym). */
-static bool is_settled(const struct lobj *obj, uint32_t idx)
+/* Does the object that is being read define this symbol itself, so that no look-up is needed? A variable without
+ * content may be one that another package gives its value by linkname, or the package's own assembly: cmd/link lets the
+ * one with content win (loader.addSym). */
+static bool defines_itself(const struct lobj *obj, uint32_t idx)
 {
 	return has_content(obj, idx) || (!gl_object_is_nonpkg(obj->obj, idx) && obj->pkg->nobjs == 1);
 }
@@ -244,7 +248,7 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 	if (view != UNIT_MODULE) {
 		return;
 	}
-	if (obj != NULL && obj->pkg->is_module && is_settled(obj, idx)) {
+	if (obj != NULL && obj->pkg->is_module && defines_itself(obj, idx)) {
 		link_place(l, s, obj, idx, UNIT_MODULE);
 		return;
 	}
@@ -267,6 +271,13 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 			return;
 		}
 	}
+	/* an instance, for types of the module's own, that only the build has which the module was compiled against */
+	const struct lobj *by = s->referrer == NO_SYM ? NULL : link_sym(l, s->referrer)->obj;
+	struct lpkg *build = link_open_build(l, by, path);
+	const struct ldef *def = build == NULL ? NULL : lpkg_find(build, s->name.p, s->name.n, s->want_abi);
+	if (def != NULL) {
+		link_place(l, s, def->obj, def->idx, UNIT_MODULE);
+	}
 }
 
 /* A name of a module that this one uses: as that has it, or as it would have it. */
@@ -281,14 +292,14 @@ static void bind_used(struct link *l, struct lsym *s, enum unit_id view, const s
 		}
 	}
 	/* A root may be what the module's own object is the first to describe: map[int]used.T. */
-	if (obj != NULL && is_settled(obj, idx)) {
+	if (obj != NULL && defines_itself(obj, idx)) {
 		link_place(l, s, obj, idx, UNIT_USED);
 	} else if (!bind_given(l, s, UNIT_USED) && !bind_file(l, s, false, UNIT_USED)) {
 		bind_funcval(l, s, view, s->self);
 	}
 }
 
-/* The rule of the file's head. obj and idx are the definition in the object at hand, if it has one. */
+/* Binds by the rules at the head of this file. obj and idx are the definition in the object at hand, if it has one. */
 void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lobj *obj, uint32_t idx, enum tie tie)
 {
 	struct lsym *s = link_sym(l, self);
@@ -354,4 +365,5 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 			return;
 		}
 	}
+	pull(l, s, view, link_open_build(l, by, path));
 }

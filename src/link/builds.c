@@ -3,7 +3,8 @@
  * Flags for all packages, build tags and CGO_ENABLED give a program another build of the standard library than the host
  * has: compiled from the same source, with the same layouts, but with symbols numbered another way. What was compiled
  * against such a build is bound to the host's own symbols by name. The names are found where the numbers were given:
- * in the archives of that build, of which nothing else is used.
+ * in the archives of that build. From there also comes what the host's build has not at all: what is in files that it
+ * was compiled without, counters of coverage, instances of generic functions.
  */
 #include "builds.h"
 
@@ -95,6 +96,13 @@ static struct other_build *find_build(struct linker *linker, const char *path, c
 		b = b->next;
 	}
 	return b;
+}
+
+const char *linker_build_file(struct linker *linker, const char *path, const uint8_t fingerprint[8])
+{
+	struct other_build *b = find_build(linker, path, fingerprint);
+
+	return b == NULL ? NULL : b->file;
 }
 
 const struct gl_symnames *linker_find_build(struct linker *linker, const char *path, const uint8_t fingerprint[8])

@@ -11,7 +11,10 @@ struct gl_symnames;
 
 /* file is the package's archive in one of them. */
 int linker_add_build(struct linker *linker, const char *import_path, const char *file, struct gl_error *err);
-/* The names in the build of a package, its path spelled plainly, that has this fingerprint; NULL: nobody told of it. */
+/* The archive of the build of a package, its path spelled plainly, that has this fingerprint; NULL: nobody told of it.
+ */
+const char *linker_build_file(struct linker *linker, const char *path, const uint8_t fingerprint[8]);
+/* The names in it; the archive is not opened for that. */
 const struct gl_symnames *linker_find_build(struct linker *linker, const char *path, const uint8_t fingerprint[8]);
 /* The fingerprint of the package wanted, as that build or what it imports was compiled with it; NULL when they do not
  * tell. A search comes by each build once; its number is the next of linker->searches. */

@@ -9,13 +9,19 @@
  *     goloader_go_names   the names, in C, each ended by NUL; an empty one is the last
  *     goloader_go_slots   an address for each
  *
+ * and what Go refers to, because C can hide that from the dynamic linker (-fvisibility=hidden):
+ *
+ *     goloader_c_symbols  pairs of a name and an address (struct clib_symbol); the last is two zeros
+ *
  * Each module has its own copy of its library: C's variables are as much the module's as Go's. It is closed when the
  * module has been unloaded and nobody in C uses it any more (clib_users.c); that of resident packages stays, as they
  * do.
  */
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +30,23 @@
 
 #include "clib_users.h"
 #include "link.h"
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct clib_symbol *)a)->name, ((const struct clib_symbol *)b)->name);
+}
+
+/* Libraries that were linked before there was such a table have none. */
+static void sort_symbols(struct clib *lib)
+{
+	lib->symbols = dlsym(lib->handle, "goloader_c_symbols");
+	while (lib->symbols != NULL && lib->symbols[lib->nsymbols].name != NULL) {
+		lib->nsymbols++;
+	}
+	if (lib->symbols != NULL && lib->nsymbols > 0) {
+		qsort(lib->symbols, lib->nsymbols, sizeof(*lib->symbols), by_name);
+	}
+}
 
 /* Takes fd. */
 static struct clib *open_library(const char *file, int fd, const char *name, struct gl_error *err)
@@ -51,6 +74,7 @@ static struct clib *open_library(const char *file, int fd, const char *name, str
 	free(before.bases);
 	lib->names = dlsym(lib->handle, "goloader_go_names");
 	lib->slots = dlsym(lib->handle, "goloader_go_slots");
+	sort_symbols(lib);
 	if (lib->names == NULL || lib->slots == NULL) {
 		gl_fail(err, GL_EFORMAT, "%s was not linked for goloader: it has no goloader_go_names", file);
 		clib_close(lib);
@@ -147,6 +171,15 @@ bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t 
 	return lib->objects[0].use == CLIB_USED;
 }
 
+void clib_span(const struct clib *lib, uintptr_t *low, uintptr_t *high)
+{
+	*low = lib->objects[0].low;
+	*high = lib->objects[0].high;
+}
+
+struct clib *clib_next(const struct clib *lib) { return lib->next; }
+void clib_set_go_refers(struct clib *lib, bool refers) { lib->go_refers = refers; }
+
 /* A library that it depends on, and that only it has opened, would go with it: where that is used, it is opened once
  * more. */
 static void keep_dependencies(const struct clib *lib)
@@ -169,7 +202,7 @@ void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go
 	clib_find_users(*kept, go, NULL, 0);
 	for (struct clib **link = kept; *link != NULL;) {
 		struct clib *at = *link;
-		if (at->objects[0].use != CLIB_UNUSED) {
+		if (at->objects[0].use != CLIB_UNUSED || at->go_refers) {
 			link = &at->next;
 			continue;
 		}
@@ -181,7 +214,26 @@ void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go
 
 bool clib_is_connected(const struct clib *lib) { return lib->connected; }
 
-uintptr_t clib_find(const struct clib *lib, const char *name) { return (uintptr_t)dlsym(lib->handle, name); }
+uintptr_t clib_find(const struct clib *lib, const char *name)
+{
+	const struct clib_symbol key = { .name = name };
+	const struct clib_symbol *found =
+		lib->nsymbols == 0 ? NULL : bsearch(&key, lib->symbols, lib->nsymbols, sizeof(key), by_name);
+
+	return found != NULL && found->addr != 0 ? found->addr : (uintptr_t)dlsym(lib->handle, name);
+}
+
+bool clib_is_function(uintptr_t addr)
+{
+	Dl_info info;
+	const ElfW(Sym) *sym = NULL;
+
+	if (dladdr1((void *)addr, &info, (void **)&sym, RTLD_DL_SYMENT) == 0 || sym == NULL) {
+		return false;
+	}
+	int type = sym->st_info & 0xf;
+	return type == STT_FUNC || type == STT_GNU_IFUNC;
+}
 
 /* "getaddrinfo#GLIBC_2.2.5" names a version too. The library stays: nobody counts who uses it. */
 uintptr_t clib_find_dynamic(const struct gl_cgo_import *import)

@@ -30,6 +30,11 @@ struct clib_go {
 /* Does a thread run a library's code, or does it handle a signal? Then who (size bytes) gets a text that says so.
  * clib_users.c tells how that is found out. */
 bool clib_is_used(struct clib *lib, const struct clib_go *go, char *who, size_t size);
+/* Where it lies; the next of those that are kept; and whether Go's memory was found to lead there when it was last
+ * looked through. */
+void clib_span(const struct clib *lib, uintptr_t *low, uintptr_t *high);
+struct clib *clib_next(const struct clib *lib);
+void clib_set_go_refers(struct clib *lib, bool refers);
 /* Closes a library whose module is gone, if nobody can be found who may still use it. Otherwise it goes to the list of
  * those that are kept, which are looked at again whenever another one is released. lib may be NULL. */
 void clib_release(struct clib *lib, struct clib **kept, const struct clib_go *go);
@@ -39,6 +44,8 @@ bool clib_is_connected(const struct clib *lib);
 uintptr_t clib_find(const struct clib *lib, const char *name);
 /* The same for a symbol of a shared library that the import names itself. */
 uintptr_t clib_find_dynamic(const struct gl_cgo_import *import);
+/* Is it the address of a function in a shared library? */
+bool clib_is_function(uintptr_t addr);
 /* Opens the library of the module's packages, if they have one, and gives their C symbols their addresses. */
 int clib_bind(struct link *l, const char *file, bool is_program);
 /* Tells the libraries of this load where Go's functions are, once everything has its address. */

@@ -3,21 +3,25 @@
  * When a library of C's is closed its memory is unmapped, and whoever runs it or calls it then dies. Go's half has been
  * proved to be unreachable, but C keeps no account of its own. So this file looks where C can hold on to code:
  *
- *   1. Signal handlers: the kernel tells each, and the Go runtime has a list of those that it has put itself before.
- *   2. Threads: where one stands, and to where the functions on its stack will return. The kernel tells the registers
- *      of a thread that waits, which the thread doesn't notice; one that computes is asked again a little later.
- * Threads of the Go runtime's own are in C only while a goroutine on them has called it, and a goroutine that is in the
- *      module's code has been found by then.
- *   3. Memory: functions that C has given to other libraries, to be called later (destructors of pthread_key_create,
- *      timers, callbacks). They are in variables of other libraries, or in what malloc has handed out.
+ * 1. Signal handlers: the kernel tells each, and the Go runtime has a list of those that were there before its own.
  *
- * The first two are certain, and an unload is refused for them: the answer names the signal or the thread. So is the
- * last word in this for a thread that waits: a word on its stack counts if it leads behind a call. The third is not
- * certain, since a word in memory may be a leftover; nor is anything known of a thread that never stops computing, or
- * of a goroutine's thread that is in another library. Then the library stays where it is until another one is released
- * and this is looked at again. What the C library hides can't be found here: functions given to on_exit are kept
- * scrambled (those given to atexit are called when the library is closed), and large blocks of malloc's, which have
- * mappings of their own, are not read. */
+ * 2. Threads: where one stands, and to where the functions on its stack will return. The kernel tells the registers
+ *    of a thread that waits, which the thread doesn't notice; one that computes is asked again a little later. A
+ *    thread of the Go runtime's own is in C only while a goroutine on it has called C, and a goroutine that called the
+ *    module's C parts from the module's code has been found before.
+ *
+ * 3. Memory: functions that C has given to other libraries, to be called later (destructors of pthread_key_create,
+ *    timers, callbacks). They are in variables of other libraries, or in what malloc has handed out.
+ *
+ * The first two refuse an unload, and the answer names the signal or the thread: on the stack of a thread that waits, a
+ * word counts that leads right behind a call in the library. The third is less certain, since a word in memory may be a
+ * leftover; and nothing is known of a thread that never stops computing, or of a goroutine's thread that is in another
+ * library. For those the module goes, but its library stays where it is until another one is released, when all that
+ * stayed is looked at again.
+ *
+ * What is hidden can't be found here: functions given to on_exit, which the C library keeps scrambled (those given to
+ * atexit are called when the library is closed), and functions in large blocks of malloc's, which have mappings of
+ * their own and are not read. */
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
@@ -84,9 +88,10 @@ static int compare_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
 	const struct comparison *c = arg;
 	struct clib *lib = c->lib;
+	bool is_itself = info->dlpi_addr == ((struct link_map *)lib->handle)->l_addr;
 
 	(void)size;
-	for (size_t i = 0; i < c->before->n; i++) {
+	for (size_t i = 0; i < c->before->n && !is_itself; i++) {
 		if (c->before->bases[i] == info->dlpi_addr) {
 			return 0;
 		}
@@ -97,7 +102,7 @@ static int compare_object(struct dl_phdr_info *info, size_t size, void *arg)
 	}
 	lib->objects = grown;
 	set_object(&grown[lib->nobjects], info);
-	if (info->dlpi_addr == ((struct link_map *)lib->handle)->l_addr) {
+	if (is_itself) {
 		struct clib_object first = grown[0];
 		grown[0] = grown[lib->nobjects];
 		grown[lib->nobjects] = first;

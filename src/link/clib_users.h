@@ -24,14 +24,23 @@ struct clib_object {
 	char name[256];        /* of its file */
 };
 
+/* A C symbol that Go refers to, in the library's own table. */
+struct clib_symbol {
+	const char *name;
+	uintptr_t addr; /* 0: nobody defines it */
+};
+
 struct clib {
 	void *handle;
+	struct clib_symbol *symbols; /* sorted by name; or NULL */
+	size_t nsymbols;
 	const char *names;
 	uintptr_t *slots;
 	bool connected;
 	int fd;        /* of its file, which may have no name any more; or -1 */
 	char name[32]; /* for the dynamic linker, of one that came as bytes */
 
+	bool go_refers;              /* a Go variable or object leads there */
 	struct clib_object *objects; /* the library itself is the first */
 	size_t nobjects;
 	struct clib *next; /* of those that are kept (clib_release) */

@@ -2,6 +2,7 @@
 #include "resolve.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static bool is_noted(const struct link *l, const struct lpkg *p)
 {
@@ -15,19 +16,15 @@ static bool is_noted(const struct link *l, const struct lpkg *p)
 
 static void note_unlinked(struct link *l, const struct lpkg *p)
 {
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): unlinked is an array of pointers */
-	const struct lpkg **grown = realloc(l->unlinked, (l->nunlinked + 1) * sizeof(*grown));
-
-	if (grown == NULL) {
+	if (!GL_GROW(l->unlinked, l->nunlinked, l->cap_unlinked)) {
 		link_out_of_memory(l);
 		return;
 	}
-	l->unlinked = grown;
 	l->unlinked[l->nunlinked++] = p;
 }
 
-/* Packages may be imported for nothing but what they bring for C: a library, or flags for the linker. The list grows
- * while it is walked. */
+/* Notes the package, and those that it imports with C parts of their own: a package may be imported for nothing but a C
+ * library that it brings, or flags for the C linker. The list grows while it is walked. */
 void link_note_unlinked(struct link *l, const struct lpkg *p)
 {
 	uint32_t at = l->nunlinked;
@@ -56,7 +53,8 @@ int link_report_unlinked(struct link *l)
 		       l->unlinked[0]->file, l->unlinked[0]->path);
 }
 
-/* The library of resident packages is used for the first time: what it calls must be there. */
+/* A library of resident packages that is used for the first time: the Go functions that it calls are needed, too, and
+ * its table of their addresses has to be filled (clib_connect). */
 static void want_library(struct link *l, struct clib *lib)
 {
 	for (uint32_t i = 0; i < l->nwanted_clibs; i++) {
@@ -64,13 +62,10 @@ static void want_library(struct link *l, struct clib *lib)
 			return;
 		}
 	}
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): wanted_clibs is an array of pointers */
-	struct clib **grown = realloc(l->wanted_clibs, (l->nwanted_clibs + 1) * sizeof(*grown));
-	if (grown == NULL) {
+	if (!GL_GROW(l->wanted_clibs, l->nwanted_clibs, l->cap_wanted_clibs)) {
 		link_out_of_memory(l);
 		return;
 	}
-	l->wanted_clibs = grown;
 	l->wanted_clibs[l->nwanted_clibs++] = lib;
 	for (struct lpkg *p = link_archives(l); p != NULL && !l->failed; p = p->hh.next) {
 		if (p->clib == lib) {
@@ -79,7 +74,8 @@ static void want_library(struct link *l, struct clib *lib)
 	}
 }
 
-/* The C parts of a package; NULL where nobody has linked them, or the load will (clib_bind). */
+/* The library with a package's C parts. NULL: nobody has linked them yet, or they are the module's own, whose library
+ * is opened once everything has its place (clib_bind). */
 static struct clib *library_of(struct link *l, struct lpkg *p)
 {
 	if (p->clib == NULL && l->gom != NULL && !p->is_module) {
@@ -88,7 +84,97 @@ static struct clib *library_of(struct link *l, struct lpkg *p)
 	return p->clib;
 }
 
-/* A C symbol, as one object sees it: each module has its own. */
+/* ---- imports of other packages ------------------------------------------------------------------------------------
+ */
+
+/* Finds the import among the C symbols of the packages that obj imports, and of those that they import. */
+static const struct gl_cgo_import *import_below(struct link *l, const struct lobj *obj, struct gl_str name,
+						uint32_t search, const struct lobj **owner)
+{
+	const struct gl_cgo_import *found = NULL;
+	char buf[3 * LONGEST_IMPORT + 1];
+
+	for (uint32_t i = 0, n = gl_object_nautolib(obj->obj); i < n && found == NULL && !l->failed; i++) {
+		struct lpkg *p = link_open_archive(l, link_import_path(obj->obj, i, buf));
+		if (p == NULL || p->search == search || p->nobjs == 0) {
+			continue;
+		}
+		p->search = search;
+		*owner = &p->objs[0];
+		found = gl_cgo_find_import(gl_package_cgo(p->pkg), name.p, name.n);
+		if (found == NULL) {
+			found = import_below(l, &p->objs[0], name, search, owner);
+		}
+	}
+	return found;
+}
+
+/* Could symbol number i of obj be C's, going by obj alone: a name as C has them, and no content? */
+static bool may_be_c(const struct link *l, const struct lobj *obj, uint32_t i)
+{
+	struct gl_sym sym = gl_object_sym(obj->obj, i);
+	bool defined = i < gl_object_nsyms(obj->obj);
+	enum section section = link_section(l->linker->abi, sym.type);
+	uint32_t size = 0;
+
+	if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || memchr(sym.name.p, '.', sym.name.n) != NULL ||
+	    memchr(sym.name.p, ':', sym.name.n) != NULL) {
+		return false;
+	}
+	if (defined) {
+		gl_object_data(obj->obj, i, &size);
+	}
+	return !defined || (size == 0 && (section == SEC_BSS || section == SEC_NOPTRBSS));
+}
+
+const struct gl_cgo_import *link_find_c_import(struct link *l, const struct lobj *obj, uint32_t i,
+					       const struct lobj **owner)
+{
+	struct gl_image_sym host;
+
+	if (!may_be_c(l, obj, i)) {
+		return NULL;
+	}
+	struct gl_str name = gl_object_sym(obj->obj, i).name;
+	if (host_lookup(l, name.p, name.n, GL_ABI0, &host)) {
+		return NULL;
+	}
+	for (uint32_t k = 0; k < l->npackages; k++) {
+		const struct ldef *def = lpkg_find(&l->packages[k], name.p, name.n, GL_ABI0);
+		if (def != NULL && !may_be_c(l, def->obj, def->idx)) {
+			return NULL; /* assembly's, say */
+		}
+	}
+	uint32_t search = ++l->linker->searches;
+	if (!obj->pkg->is_module) {
+		/* what is resident must not refer to the module, nor to its library */
+		return import_below(l, obj, name, search, owner);
+	}
+	for (uint32_t k = 0; k < l->npackages; k++) {
+		const struct gl_cgo_import *import =
+			gl_cgo_find_import(gl_package_cgo(l->packages[k].pkg), name.p, name.n);
+		if (import != NULL) {
+			*owner = &l->packages[k].objs[0];
+			return import;
+		}
+	}
+	for (uint32_t k = 0; k < l->npackages; k++) {
+		for (uint32_t o = 0; o < l->packages[k].nobjs; o++) {
+			const struct gl_cgo_import *import =
+				import_below(l, &l->packages[k].objs[o], name, search, owner);
+			if (import != NULL) {
+				return import;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* ---- one symbol ---------------------------------------------------------------------------------------------------
+ */
+
+/* The symbol for a C symbol that an object imports. Each object gets one of its own, because each module has a copy of
+ * its library, in which the same name has another address. */
 uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_cgo_import *import, struct gl_str name,
 			uint32_t referrer)
 {
@@ -102,6 +188,7 @@ uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_
 	s->name = name;
 	s->referrer = referrer;
 	s->is_far = true;
+	l->has_far = true;
 	s->obj = obj;
 	s->state = SYM_FIXED;
 	if (!obj->pkg->is_module && gl_image_lookup(l->linker->image, name.p, name.n, &host)) {

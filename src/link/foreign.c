@@ -67,6 +67,19 @@ static const uint8_t *fingerprint_of(struct link *l, struct lobj *obj, const cha
 	return found;
 }
 
+struct lpkg *link_open_build(struct link *l, const struct lobj *by, struct gl_str path)
+{
+	char plain[LONGEST_IMPORT + 1];
+
+	if (l->gom != NULL || by == NULL || path.n == 0 || path.n > LONGEST_IMPORT) {
+		return NULL;
+	}
+	link_plain_path(path, plain);
+	const uint8_t *fingerprint = fingerprint_of(l, (struct lobj *)by, plain, ++l->linker->searches);
+	const char *file = fingerprint == NULL ? NULL : linker_build_file(l->linker, plain, fingerprint);
+	return file == NULL ? NULL : link_open_other_archive(l, plain, file);
+}
+
 /* The name that another package's object gives its symbol number ref.sym, which the object at hand doesn't tell. */
 struct gl_str link_foreign_name(struct link *l, const struct lobj *const_obj, struct gl_symref ref)
 {

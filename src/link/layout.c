@@ -163,7 +163,7 @@ static int sort_symbols(struct link *l, struct unit *u)
 	return 0;
 }
 
-/* ---- what is reached in a roundabout way ------------------------------------------------------------------------ */
+/* ---- GOT and trampolines ---------------------------------------------------------------------------------------- */
 
 static int add_got(struct link *l, struct unit *u, uint32_t sym)
 {
@@ -226,7 +226,7 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 
 	for (uint32_t i = 0; i < u->norder; i++) {
 		const struct lsym *s = link_sym(l, u->order[i]);
-		if (s->obj == NULL || (s->section != SEC_RODATA && gl_package_cgo(s->obj->pkg->pkg) == NULL)) {
+		if (s->obj == NULL || (s->section != SEC_RODATA && !l->has_far)) {
 			continue;
 		}
 		uint32_t n = gl_object_nrelocs(s->obj->obj, s->idx);
@@ -234,7 +234,7 @@ static size_t count_trampolines(struct link *l, struct unit *u)
 			struct gl_reloc r = gl_object_reloc(s->obj->obj, s->idx, j);
 			int type = r.type & ~abi->R_WEAK;
 			bool by_offset = type == abi->R_METHODOFF || type == abi->R_ADDROFF;
-			if (!by_offset && type != abi->R_CALL) {
+			if (!by_offset && type != abi->R_CALL && type != abi->R_PCREL) {
 				continue;
 			}
 			uint32_t t = link_resolve_ref(l, s->obj, r.sym, (enum unit_id)s->unit, s->self);
@@ -339,6 +339,25 @@ static size_t lay_section(struct link *l, struct unit *u, enum section sec, uint
 	return off;
 }
 
+/* Is there room at all? An object can claim any sizes, and tables of theirs are made before the memory is taken. */
+static int check_room(struct link *l, const struct unit *u, size_t size)
+{
+	size_t room = gl_arena_high(l->linker->arena) - gl_arena_low(l->linker->arena);
+	const struct lsym *largest = link_sym(l, u->order[0]);
+
+	if (size <= room) {
+		return 0;
+	}
+	for (uint32_t i = 1; i < u->norder; i++) {
+		const struct lsym *s = link_sym(l, u->order[i]);
+		largest = s->size > largest->size ? s : largest;
+	}
+	return gl_fail(
+		l->err, GL_ENOMEM,
+		"code and data of %zu bytes (%.*s alone has %u) can't be placed: only %zu are in reach of the host",
+		size, (int)largest->name.n, largest->name.p, largest->size, room);
+}
+
 int link_layout(struct link *l, enum unit_id id)
 {
 	struct unit *u = &l->units[id];
@@ -367,13 +386,8 @@ int link_layout(struct link *l, enum unit_id id)
 	}
 	u->sec_first[NSECTIONS] = next;
 
-	/* Before tables are made of it: the largest of what an object can claim to have would fill the machine. */
-	size_t room = gl_arena_high(l->linker->arena) - gl_arena_low(l->linker->arena);
-	if (u->sec_size[SEC_TEXT] + u->sec_size[SEC_RODATA] + data > room) {
-		return gl_fail(l->err, GL_ENOMEM,
-			       "%zu bytes of functions, constants and variables, but there are only %zu within reach "
-			       "of the host",
-			       u->sec_size[SEC_TEXT] + u->sec_size[SEC_RODATA] + data, room);
+	if (check_room(l, u, u->sec_size[SEC_TEXT] + u->sec_size[SEC_RODATA] + data) != 0) {
+		return -1;
 	}
 
 	/* what follows the symbols */

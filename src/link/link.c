@@ -13,15 +13,9 @@ int link_out_of_memory(struct link *l)
 /* Appends to a growing array; on failure the link is marked as failed and the caller goes on to the next check. */
 void link_push(struct link *l, uint32_t **array, uint32_t *n, uint32_t *cap, uint32_t v)
 {
-	if (*n == *cap) {
-		uint32_t grown = *cap == 0 ? 256 : *cap * 2;
-		uint32_t *p = realloc(*array, grown * sizeof(*p));
-		if (p == NULL) {
-			link_out_of_memory(l);
-			return;
-		}
-		*array = p;
-		*cap = grown;
+	if (!GL_GROW(*array, *n, *cap)) {
+		link_out_of_memory(l);
+		return;
 	}
 	(*array)[(*n)++] = v;
 }

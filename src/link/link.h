@@ -76,8 +76,8 @@ struct link {
 	uint32_t npackages;
 	const struct link_use *uses; /* the modules that this one uses; the caller's */
 	uint32_t nuses;
-	struct tied_package *ties; /* by path: the packages of both */
-	uint64_t tie_shapes[64];   /* by length, the last characters of their paths: most names need no look-up */
+	struct tied_package *ties;   /* by path: the packages of both */
+	uint64_t package_filter[64]; /* a Bloom filter over their paths: bit (last character) of word (length) */
 
 	bool shipping;               /* nothing is loaded: what others brought to the resident store isn't there */
 	struct gl_gom *gom;          /* the shipped module that is loaded, or NULL */
@@ -108,14 +108,15 @@ struct link {
 	uint32_t *missing;
 	uint32_t nmissing, cap_missing;
 	char **missing_packages;
-	uint32_t nmissing_packages;
+	uint32_t nmissing_packages, cap_missing_packages;
 
+	bool has_far;               /* C symbols are referred to, which may be out of reach */
 	bool has_library;           /* the C parts of the module's packages are linked: clib_bind will open them */
 	struct clib *clib;          /* from then on; NULL where there are none */
 	struct clib **wanted_clibs; /* those of resident packages that this load is the first to use */
-	uint32_t nwanted_clibs;
+	uint32_t nwanted_clibs, cap_wanted_clibs;
 	const struct lpkg **unlinked; /* packages whose C parts are needed, and nobody has linked them */
-	uint32_t nunlinked;
+	uint32_t nunlinked, cap_unlinked;
 
 	bool failed; /* in the middle of a pass, most often for want of memory; err is set */
 

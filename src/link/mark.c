@@ -58,6 +58,9 @@ static void scan_auxs(struct link *l, uint32_t s)
 		}
 		if (aux.type == GL_AUX_GOTYPE && (sym->section == SEC_DATA || sym->section == SEC_BSS)) {
 			uint32_t t = link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s);
+			if (l->failed) {
+				return;
+			}
 			if (t == NO_SYM) {
 				/* a type of another package that the object names by number only, and its archive is
 				 * needed */
@@ -197,7 +200,7 @@ int link_resolve(struct link *l)
 		}
 	}
 	drain(l);
-	if (l->failed || link_order_inits(l) != 0) {
+	if (l->failed || link_check_lists(l) != 0 || link_order_inits(l) != 0) {
 		return -1;
 	}
 	link_forget_found(l);

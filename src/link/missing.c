@@ -13,11 +13,9 @@ void link_note_missing_package(struct link *l, struct gl_str path)
 			return;
 		}
 	}
-	char **grown = realloc(l->missing_packages, (l->nmissing_packages + 1) * sizeof(*grown));
-	if (grown == NULL) {
+	if (!GL_GROW(l->missing_packages, l->nmissing_packages, l->cap_missing_packages)) {
 		return;
 	}
-	l->missing_packages = grown;
 	char *copy = malloc(path.n + 1);
 	if (copy == NULL) {
 		return;

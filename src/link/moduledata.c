@@ -122,8 +122,8 @@ static bool mark_array(struct marking *m, size_t offset, const struct place *typ
 	struct place elem;
 	uint64_t len, size;
 
-	if (!follow(m, type, (size_t)gl_abi_field(abi, "internal/abi.ArrayType", "Elem"), &elem) ||
-	    !read_place(type, (size_t)gl_abi_field(abi, "internal/abi.ArrayType", "Len"), &len, sizeof(len)) ||
+	if (!follow(m, type, (size_t)abi->arrayType.Elem, &elem) ||
+	    !read_place(type, (size_t)abi->arrayType.Len, &len, sizeof(len)) ||
 	    !read_place(&elem, (size_t)abi->type.Size_, &size, sizeof(size))) {
 		return false;
 	}
@@ -141,10 +141,10 @@ static bool mark_array(struct marking *m, size_t offset, const struct place *typ
 static bool mark_struct(struct marking *m, size_t offset, const struct place *type, uint32_t depth)
 {
 	const struct gl_abi *abi = m->l->linker->abi;
-	size_t slice = (size_t)gl_abi_field(abi, "internal/abi.StructType", "Fields");
-	size_t each = (size_t)gl_abi_struct_size(abi, "internal/abi.StructField");
-	size_t typ = (size_t)gl_abi_field(abi, "internal/abi.StructField", "Typ");
-	size_t off = (size_t)gl_abi_field(abi, "internal/abi.StructField", "Offset");
+	size_t slice = (size_t)abi->structType.Fields;
+	size_t each = abi->structField.size;
+	size_t typ = (size_t)abi->structField.Typ;
+	size_t off = (size_t)abi->structField.Offset;
 	struct place fields, field_type;
 	uint64_t n, at;
 

@@ -18,7 +18,7 @@ static void prefer_content(struct ldef *have, const struct lobj *obj, uint32_t i
 }
 
 /* Makes symbol i known if it can be meant by name; def is room for it. */
-static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, struct ldef *def)
+static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, struct ldef *def, bool *is_short)
 {
 	struct gl_sym sym = gl_object_sym(obj->obj, i);
 	enum section section = link_section(p->abi, sym.type);
@@ -38,11 +38,13 @@ static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, str
 	}
 	*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, def->name.p, def->name.n, hash, def);
+	*is_short |= def->hh.tbl == NULL;
 	return true;
 }
 
 /* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
- * are all by number, hardly needs it. Without memory there are none. */
+ * are all by number, hardly needs it. Without memory there are none, and who asks for them takes care that the load
+ * fails (link_check_lists); the next look-up tries again. */
 static void index_package(struct lpkg *p)
 {
 	size_t n = 0, used = 0;
@@ -52,13 +54,45 @@ static void index_package(struct lpkg *p)
 	}
 	/* room for all, of which the kernel gives what is used */
 	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
-	p->indexed = true;
-	for (uint32_t o = 0; p->defs != NULL && o < p->nobjs; o++) {
+	bool is_short = p->defs == NULL;
+	for (uint32_t o = 0; !is_short && o < p->nobjs; o++) {
 		const struct lobj *obj = &p->objs[o];
 		for (uint32_t i = 0, nsyms = gl_object_nsyms(obj->obj); i < nsyms; i++) {
-			used += index_symbol(p, obj, i, &p->defs[used]);
+			used += index_symbol(p, obj, i, &p->defs[used], &is_short);
 		}
 	}
+	p->indexed = !is_short;
+	if (is_short) {
+		p->is_unlisted = true;
+		HASH_CLEAR(hh, p->abi0);
+		HASH_CLEAR(hh, p->plain);
+		free(p->defs);
+		p->defs = NULL;
+	}
+}
+
+static int check_list(const struct link *l, struct lpkg *p)
+{
+	if (!p->is_unlisted) {
+		return 0;
+	}
+	p->is_unlisted = false;
+	return gl_out_of_memory(l->err, "listing the symbols of package %s", p->path);
+}
+
+int link_check_lists(struct link *l)
+{
+	for (uint32_t i = 0; i < l->npackages; i++) {
+		if (check_list(l, &l->packages[i]) != 0) {
+			return -1;
+		}
+	}
+	for (struct lpkg *p = link_archives(l); p != NULL; p = p->hh.next) {
+		if (check_list(l, p) != 0) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi)

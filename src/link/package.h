@@ -37,13 +37,13 @@ struct lpkg {
 	bool names_failed;
 	bool is_module; /* given as a file of the module at hand */
 	bool is_root;   /* its exports are kept; otherwise only what somebody refers to */
-	bool is_used;   /* of a module that is used: for what that has no need of itself */
-	bool checked;   /* of an archive: what it imports is what the process has */
+	bool is_used;   /* a used module has this package already; the file is here for what it lacks of it */
+	bool checked;   /* of an archive: its imports have the versions that the process has */
 	bool gave;      /* of an archive: this load takes symbols from it into the resident store */
 	char *version;  /* of an archive, as its owner calls it, or NULL */
-	char *offered;  /* what a later call named, when this one was in use already; or NULL */
+	char *offered;  /* the version or file that a later call named, when this one was in use; or NULL */
 	bool init_scheduled;
-	uint32_t search;   /* the last search that came by */
+	uint32_t search;   /* number of the last search that visited the package (linker.searches) */
 	struct clib *clib; /* its C parts; NULL where it has none, or nobody has linked them yet */
 	uint32_t nobjs;
 	struct lobj *objs;
@@ -51,6 +51,7 @@ struct lpkg {
 	struct ldef *abi0;  /* by name: functions of the stack-based ABI */
 	struct ldef *plain; /* by name: everything else */
 	bool indexed;       /* defs, abi0 and plain are filled, at the first look-up */
+	bool is_unlisted;   /* they could not be, for want of memory: a look-up has found nothing */
 	const struct gl_abi *abi;
 	UT_hash_handle hh;
 };
@@ -77,12 +78,16 @@ int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
+/* Fails when memory was too short for one of the load's packages to be looked up in. */
+int link_check_lists(struct link *l);
 /* The fingerprint of the package's export data: 8 bytes; NULL when it has no object of the compiler's. */
 const uint8_t *lpkg_fingerprint(const struct lpkg *p);
 
 /* The name of what ref means, wherever it is defined; n is 0 when nobody knows. */
 struct gl_str link_ref_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
 struct gl_str link_foreign_name(struct link *l, const struct lobj *obj, struct gl_symref ref);
+/* Opens the archive of the build of a package that by was compiled against, where that is another than the host's. */
+struct lpkg *link_open_build(struct link *l, const struct lobj *by, struct gl_str path);
 /* Fails with GL_EVERSION, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);

@@ -13,6 +13,7 @@
  *
  * They hold nothing but offsets, from the start of text or of rodata, so that they are built before the unit has
  * addresses, and copied once it has. */
+#include "../grow.h"
 #include "link.h"
 
 #include <stdlib.h>
@@ -67,19 +68,10 @@ static size_t reserve(struct builder *b, struct buffer *buf, size_t size, size_t
 {
 	size_t at = round_up(buf->n, align);
 
-	if (at + size > buf->cap) {
-		size_t cap = buf->cap == 0 ? 4096 : buf->cap;
-		while (cap < at + size) {
-			cap *= 2;
-		}
-		uint8_t *p = realloc(buf->p, cap);
-		if (p == NULL) {
-			gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
-			b->failed = true;
-			return SIZE_MAX;
-		}
-		buf->p = p;
-		buf->cap = cap;
+	if (!GL_RESERVE(buf->p, buf->n, at + size - buf->n, buf->cap)) {
+		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
+		b->failed = true;
+		return SIZE_MAX;
 	}
 	memset(buf->p + buf->n, 0, at + size - buf->n);
 	buf->n = at + size;

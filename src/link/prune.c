@@ -8,6 +8,7 @@
  *     and read-only data that is copied to whoever needs it. It must lie in the object itself, though the same may have
  *     been taken from another one now;
  *   - a function that was inlined: of it, tracebacks want to know what it was. */
+#include "../grow.h"
 #include "link.h"
 
 #include <stdlib.h>
@@ -59,15 +60,9 @@ static void keep(struct pruner *p, const struct lobj *obj, uint32_t idx, uint8_t
 		return;
 	}
 	k->symbols[idx] |= how;
-	if (p->ntasks == p->cap) {
-		size_t cap = p->cap * 2 + 1024;
-		struct task *grown = realloc(p->tasks, cap * sizeof(*grown));
-		if (grown == NULL) {
-			link_out_of_memory(p->l);
-			return;
-		}
-		p->tasks = grown;
-		p->cap = cap;
+	if (!GL_GROW(p->tasks, p->ntasks, p->cap)) {
+		link_out_of_memory(p->l);
+		return;
 	}
 	p->tasks[p->ntasks++] = (struct task){ .obj = obj, .idx = idx, .how = how };
 }

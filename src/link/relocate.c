@@ -30,6 +30,9 @@ static int put32(struct link *l, const struct lsym *s, const struct target *t, u
 	return 0;
 }
 
+/* An addend is any number: what goes around the end of the address space is out of reach. */
+static int64_t plus(int64_t distance, int64_t add) { return (int64_t)((uint64_t)distance + (uint64_t)add); }
+
 static uintptr_t got_address(const struct unit *u, uint32_t sym)
 {
 	struct got_slot *slot = NULL;
@@ -82,9 +85,9 @@ static int put_offset(struct link *l, const struct unit *u, const struct lsym *s
 			}
 			to = link_sym(l, to->tramp[u->id]);
 		}
-		return put32(l, s, t, p, (int64_t)(to->addr - u->sec_start[SEC_TEXT]) + r->add);
+		return put32(l, s, t, p, plus((int64_t)(to->addr - u->sec_start[SEC_TEXT]), r->add));
 	}
-	return put32(l, s, t, p, (int64_t)(t->addr - u->sec_start[SEC_RODATA]) + r->add);
+	return put32(l, s, t, p, plus((int64_t)(t->addr - u->sec_start[SEC_RODATA]), r->add));
 }
 
 static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *s, const struct gl_reloc *r,
@@ -105,10 +108,10 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 		return unknown_reloc(l, s, r);
 	}
 	if (type == abi->R_TLS_LE) {
-		return put32(l, s, &t, p, l->linker->tls_offset + r->add);
+		return put32(l, s, &t, p, plus(l->linker->tls_offset, r->add));
 	}
 	if (type == abi->R_TLS_IE) {
-		return put32(l, s, &t, p, (int64_t)(got_address(u, GOT_TLS) - ((uintptr_t)p + r->size)) + r->add);
+		return put32(l, s, &t, p, plus((int64_t)(got_address(u, GOT_TLS) - ((uintptr_t)p + r->size)), r->add));
 	}
 	if (type == abi->R_CONST || type == abi->R_SIZE) {
 		uint64_t v = (uint64_t)r->add + (type == abi->R_SIZE && t.sym != NULL ? t.sym->size : 0);
@@ -143,13 +146,14 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 	}
 	if (type == abi->R_GOTPCREL) {
 		t.addr = got_address(u, t_index);
-	} else if (type == abi->R_CALL && t.sym->is_far) {
+	} else if (t.sym->is_far && (type == abi->R_CALL || clib_is_function(t.addr))) {
+		/* the address of a C function may be that of the jump to it; a variable's must be its own */
 		if (t.sym->tramp[u->id] == NO_SYM) {
 			return unknown_reloc(l, s, r);
 		}
 		t.addr = link_sym(l, t.sym->tramp[u->id])->addr;
 	}
-	return put32(l, s, &t, p, (int64_t)(t.addr - ((uintptr_t)p + 4)) + r->add);
+	return put32(l, s, &t, p, plus((int64_t)(t.addr - ((uintptr_t)p + 4)), r->add));
 }
 
 /* Code of the linker's own: a jump, or calls, which reach everything a module can refer to but C. */

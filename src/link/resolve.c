@@ -94,24 +94,25 @@ int link_touch(struct link *l, struct lobj *obj, enum unit_id view)
 		return 0;
 	}
 	if (obj->locals[UNIT_MODULE] == NULL && obj->locals[UNIT_RESIDENT] == NULL) {
-		if (l->ntouched == l->cap_touched) {
-			uint32_t grown = l->cap_touched == 0 ? 16 : l->cap_touched * 2;
-			/* NOLINTNEXTLINE(bugprone-sizeof-expression): touched is an array of pointers */
-			const struct lobj **p = realloc(l->touched, grown * sizeof(*p));
-			if (p == NULL) {
-				return link_out_of_memory(l);
-			}
-			l->touched = p;
-			l->cap_touched = grown;
+		if (!GL_GROW(l->touched, l->ntouched, l->cap_touched)) {
+			return link_out_of_memory(l);
 		}
 		l->touched[l->ntouched++] = obj;
 	}
-	obj->locals[view] = calloc(gl_object_ntotal(obj->obj) + 1, sizeof(uint32_t));
-	obj->refs[view] = calloc(gl_object_nrefnames(obj->obj) + 1, sizeof(uint32_t));
-	return obj->locals[view] != NULL && obj->refs[view] != NULL ? 0 : link_out_of_memory(l);
+	uint32_t *locals = calloc(gl_object_ntotal(obj->obj) + 1, sizeof(*locals));
+	uint32_t *refs = calloc(gl_object_nrefnames(obj->obj) + 1, sizeof(*refs));
+	if (locals == NULL || refs == NULL) {
+		free(locals);
+		free(refs);
+		return link_out_of_memory(l);
+	}
+	obj->locals[view] = locals;
+	obj->refs[view] = refs;
+	return 0;
 }
 
-/* What C calls, by whatever name, is the package's own: another version of it may be in the process. */
+/* A Go function that the package exports to C. The package's own C parts call it, so it is the one in this object even
+ * when the process has another function of the same name: another version of the package may be loaded, too. */
 static uint32_t resolve_export(struct link *l, const struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
 {
 	uint32_t self = link_new_sym(l);
@@ -126,9 +127,13 @@ static uint32_t resolve_export(struct link *l, const struct lobj *obj, uint32_t 
 	return self;
 }
 
-/* A symbol that only its object knows. Data of a package that lasts longer than this load must be where an earlier load
- * has put it, or the host: `var x = &T{…}` is two variables, and only the second, "pkg..stmp_3", is what init fills. So
- * writable ones are known by their names, which the compiler makes one of a kind in a package; an assembler doesn't. */
+/* A symbol that is local to its object's file (static).
+ *
+ * Each load gets its own copy of constants and functions. Variables of a package that is shared must exist once in the
+ * process, the local ones too: `var x = &T{…}` is two variables, x and a local one, "pkg..stmp_3", which holds the T
+ * and which the package's init function may change. So these are looked up by name like any other, first in the host
+ * and then in the resident store. That works because the compiler gives each of them a name that no other local
+ * variable of the package has; assembly makes no such promise, and its local variables are copied. */
 static uint32_t resolve_static(struct link *l, struct lobj *obj, uint32_t i, enum unit_id view, uint32_t referrer)
 {
 	struct gl_sym sym = gl_object_sym(obj->obj, i);
@@ -175,9 +180,13 @@ uint32_t link_resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum u
 	bool defined = i < gl_object_nsyms(obj->obj);
 	const struct gl_cgo *cgo = gl_package_cgo(obj->pkg->pkg);
 	const struct gl_cgo_import *import = gl_cgo_find_import(cgo, sym.name.p, sym.name.n);
+	const struct lobj *importer = obj;
 	uint32_t s;
+	if (import == NULL) {
+		import = link_find_c_import(l, obj, i, &importer);
+	}
 	if (import != NULL) {
-		s = link_resolve_c(l, obj, import, sym.name, referrer);
+		s = link_resolve_c(l, importer, import, sym.name, referrer);
 	} else if (defined && obj->pkg->is_module && gl_cgo_find_export(cgo, sym.name.p, sym.name.n) != NULL) {
 		s = resolve_export(l, obj, i, view, referrer);
 	} else if (defined && gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name)) {

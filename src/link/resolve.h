@@ -3,6 +3,7 @@
 #ifndef GL_LINK_RESOLVE_H
 #define GL_LINK_RESOLVE_H
 
+#include "../grow.h"
 #include "link.h"
 
 /* link.c. Appends to a growing array; without memory the load is marked as failed, and the caller goes on to the next
@@ -27,7 +28,13 @@ bool link_bind_known(struct lsym *s, struct known_sym *const *names);
 /* Binds s to the host, or else to the resident store. */
 bool link_bind_fixed(struct link *l, struct lsym *s);
 
-/* csyms.c. A C symbol, as one object sees it: each module has its own. */
+/* csyms.c. Who imports the C symbol that symbol number i of obj is, where obj does not say so itself: a variable or
+ * function without content, declared to be of that name by go:linkname, while another package of the program has the
+ * cgo line. Go's linker knows each name once, and takes it so (cmd/link/internal/ld/go.go, setCgoAttr). NULL: nobody.
+ */
+const struct gl_cgo_import *link_find_c_import(struct link *l, const struct lobj *obj, uint32_t i,
+					       const struct lobj **owner);
+/* A C symbol, as one object sees it: each module has its own. */
 uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_cgo_import *import, struct gl_str name,
 			uint32_t referrer);
 

@@ -9,6 +9,7 @@
 
 struct link;
 
+/* Which of the units of link.h. Also the *view*: from which of them a reference is made. */
 enum unit_id { UNIT_MODULE, UNIT_USED, UNIT_RESIDENT, NUNITS };
 
 /* Sections of a unit, in the order of their addresses. SEC_COVER: the counters of -cover, which the runtime reads as
@@ -53,7 +54,7 @@ struct lsym {
 	uint32_t size, align;
 	uintptr_t addr;
 	uint32_t self; /* its own number in link->syms */
-	uint32_t func; /* number in its unit's function table */
+	uint32_t func; /* its place in its unit's function table */
 	UT_hash_handle hh;
 };
 

@@ -1,4 +1,8 @@
-/* Whose is a name: does it mention a package of the module at hand, or of one that it uses? */
+/* Ties: does a symbol's name mention a package of the module at hand, or of a module that it uses?
+ *
+ * "type:map[string]main.T" is a type of the module that has package main, though it is no symbol of that package: its
+ * descriptor goes when the module goes, and in another module the same name means another type. So every name is taken
+ * apart into words, and each word's package is looked up among those that are tied to a module. */
 #include "link.h"
 
 #include <stdlib.h>
@@ -17,7 +21,7 @@ int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8
 
 	HASH_FIND(hh, l->ties, path, n, t);
 	if (n == 0 || t != NULL) {
-		return 0; /* the module's own come first: they are never a used module's */
+		return 0; /* a package has one owner, and that is who was named first */
 	}
 	t = calloc(1, sizeof(*t));
 	if (t == NULL) {
@@ -29,7 +33,7 @@ int link_tie_package(struct link *l, enum tie tie, const char *path, const uint8
 		free(t);
 		return link_out_of_memory(l);
 	}
-	l->tie_shapes[n % 64] |= UINT64_C(1) << ((unsigned char)path[n - 1] % 64);
+	l->package_filter[n % 64] |= UINT64_C(1) << ((unsigned char)path[n - 1] % 64);
 	return 0;
 }
 
@@ -90,7 +94,7 @@ enum tie link_tie(const struct link *l, struct gl_str name)
 			}
 		}
 		size_t n = dot == NULL ? 0 : (size_t)(dot - start);
-		if (n == 0 || (l->tie_shapes[n % 64] >> ((unsigned char)dot[-1] % 64) & 1) == 0) {
+		if (n == 0 || (l->package_filter[n % 64] >> ((unsigned char)dot[-1] % 64) & 1) == 0) {
 			continue;
 		}
 		struct tied_package *t = NULL;

@@ -4,55 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What an unload must know of the caches that call sites keep of type assertions (Go 1.22 and later): the compiler's
- * variables "pkg..typeAssert.3" and "pkg..interfaceSwitch.0" (cmd/compile/internal/ssagen), with the offset of the
- * cache in each and the empty cache that it starts with. A kind that this Go lacks has no empty one. */
-struct cache_kinds {
-	size_t offset[2];
-	uintptr_t empty[2];
-};
+#include "../grow.h"
 
-static struct cache_kinds cache_kinds(const struct gl_host *host)
+static bool note_cache(struct type_caches *caches, const struct gl_cache_kind *kinds, const char *name, uintptr_t addr)
 {
-	static const char *const empty[] = { "runtime.emptyTypeAssertCache", "runtime.emptyInterfaceSwitchCache" };
-	static const char *const structs[] = { "internal/abi.TypeAssert", "internal/abi.InterfaceSwitch" };
-	struct cache_kinds kinds = { 0 };
-	struct gl_image_sym sym;
+	int kind = 0;
 
-	for (int i = 0; i < 2; i++) {
-		int off = gl_abi_field(host->abi, structs[i], "Cache");
-		if (off >= 0 && gl_image_lookup(host->linker.image, empty[i], strlen(empty[i]), &sym)) {
-			kinds.empty[i] = sym.addr;
-			kinds.offset[i] = (size_t)off;
-		}
+	while (kind < GL_CACHE_KINDS && strstr(name, kinds[kind].mark) == NULL) {
+		kind++;
 	}
-	return kinds;
-}
-
-static bool note_cache(struct type_caches *caches, const struct cache_kinds *kinds, const char *name, uintptr_t addr)
-{
-	int kind = strstr(name, "..typeAssert.") != NULL ? 0 : strstr(name, "..interfaceSwitch.") != NULL ? 1 : -1;
-
-	if (kind < 0 || kinds->empty[kind] == 0) {
+	if (kind == GL_CACHE_KINDS || kinds[kind].empty == 0) {
 		return true;
 	}
-	if (caches->n == caches->cap) {
-		size_t cap = caches->cap == 0 ? 64 : caches->cap * 2;
-		struct type_cache *p = realloc(caches->list, cap * sizeof(*p));
-		if (p == NULL) {
-			return false;
-		}
-		caches->list = p;
-		caches->cap = cap;
+	if (!GL_GROW(caches->list, caches->n, caches->cap)) {
+		return false;
 	}
-	caches->list[caches->n++] =
-		(struct type_cache){ .at = addr + kinds->offset[kind], .empty = kinds->empty[kind] };
+	caches->list[caches->n++] = (struct type_cache){ .at = addr + kinds[kind].offset, .empty = kinds[kind].empty };
 	return true;
 }
 
 struct cache_search {
 	struct type_caches *caches;
-	struct cache_kinds kinds;
+	struct gl_cache_kind kinds[GL_CACHE_KINDS];
 	bool failed;
 };
 
@@ -60,12 +33,13 @@ static bool note_host_cache(const struct gl_image_sym *sym, void *arg)
 {
 	struct cache_search *search = arg;
 
-	search->failed |= !note_cache(search->caches, &search->kinds, sym->name, sym->addr);
+	search->failed |= !note_cache(search->caches, search->kinds, sym->name, sym->addr);
 	return !search->failed;
 }
 
-/* Finds each module's caches once; returns how many there are, or -1 when memory is short. */
-static int64_t find_caches(struct gl_module *mod, const struct cache_kinds *kinds, const struct gl_module *but)
+/* Finds the caches of modules whose caches have not been looked for yet. Returns how many those of the list have in
+ * all, without the one that is left out; -1 when memory is short. */
+static int64_t find_caches(struct gl_module *mod, const struct gl_cache_kind *kinds, const struct gl_module *but)
 {
 	int64_t total = 0;
 
@@ -98,12 +72,14 @@ static struct type_cache *add_caches(struct type_cache *to, const struct gl_modu
 	return to;
 }
 
-/* All caches, of the host, the resident units and the other modules. One that remembers a type of the module would
- * match whatever type gets its address next. The result is the caller's to free; NULL when memory is short. */
+/* The caches of the host, of the resident store and of all modules but one, which is about to go. A cache that
+ * remembered one of its types would take whatever type is later placed at the same address for that one. The result is
+ * the caller's to free; NULL when memory is short. */
 struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
 {
-	struct cache_search search = { .caches = &host->caches, .kinds = cache_kinds(host) };
+	struct cache_search search = { .caches = &host->caches };
 
+	gl_runtime_cache_kinds(&host->names, search.kinds);
 	if (!host->caches.known) {
 		gl_image_each(host->linker.image, note_host_cache, &search);
 		if (search.failed) {
@@ -112,8 +88,8 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 		}
 		host->caches.known = true;
 	}
-	int64_t modules = find_caches(host->modules, &search.kinds, but);
-	int64_t resident = find_caches(host->resident, &search.kinds, but);
+	int64_t modules = find_caches(host->modules, search.kinds, but);
+	int64_t resident = find_caches(host->resident, search.kinds, but);
 	if (modules < 0 || resident < 0) {
 		return NULL;
 	}

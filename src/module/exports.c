@@ -21,20 +21,24 @@ void module_root_main(struct link *l)
 	}
 }
 
-/* A type that an export mentions: its descriptor must be there, to carry values by. Those nobody describes are made
- * from their parts later. */
+/* Marks the descriptor of a type that an export mentions, if there is one: values are carried by it. The compiler
+ * writes none for some composite types; those are put together from their parts when a call needs them (call/plan.c).
+ */
 static void root_type(struct link *l, struct gl_pool *pool, const char *type)
 {
 	size_t n = strlen(type) + 5;
 	char *name = gl_pool_take(pool, n + 1);
 
-	if (name != NULL) {
-		snprintf(name, n + 1, "type:%s", type);
-		link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	if (name == NULL) {
+		link_out_of_memory(l);
+		return;
 	}
+	snprintf(name, n + 1, "type:%s", type);
+	link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
 }
 
-/* The part behind "type:" or "type:*", and the package's path, of the name of an exported type that is not generic. */
+/* Is this the name of the descriptor of an exported type of the package that is not generic ("type:path.Name"), or of a
+ * pointer to one ("type:*path.Name")? */
 static bool is_exported_type(struct gl_str name, const char *path)
 {
 	size_t n = strlen(path);
@@ -49,8 +53,8 @@ static bool is_exported_type(struct gl_str name, const char *path)
 	       memchr(name.p + at, '[', name.n - at) == NULL;
 }
 
-/* Exported types have their descriptors in the module whether a function mentions them or not, and so their methods:
- * Lua can make values of them. */
+/* Marks the descriptors of the package's exported types, and with them their methods, whether a function mentions them
+ * or not: Lua can make values of these types. */
 static void root_types(struct link *l, const struct lpkg *p)
 {
 	for (uint32_t o = 0; o < gl_package_nobjects(p->pkg); o++) {
@@ -71,7 +75,7 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
 	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
 	if (ex->decls == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while reading exports");
+		return gl_out_of_memory(l->err, "reading exports");
 	}
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		if (!l->packages[i].is_root) {
@@ -108,13 +112,15 @@ static uintptr_t type_address(struct link *l, const char *type)
 	char small[512], *name = n < sizeof(small) ? small : malloc(n + 1);
 	uintptr_t addr = 0;
 
-	if (name != NULL) {
-		snprintf(name, n + 1, "type:%s", type);
-		/* rooted before: this finds it again */
-		uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
-		if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
-			addr = link_sym(l, s)->addr;
-		}
+	if (name == NULL) {
+		link_out_of_memory(l);
+		return 0;
+	}
+	snprintf(name, n + 1, "type:%s", type);
+	/* root_type has marked it before anything was laid out: this finds the same symbol again */
+	uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
+		addr = link_sym(l, s)->addr;
 	}
 	if (name != small) {
 		free(name);
@@ -133,7 +139,7 @@ static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *
 		HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], full, (size_t)n, s);
 	}
 	if (s == NULL || !s->marked) {
-		return 0; /* declared, but its code is in another package */
+		return 0; /* it is declared without a body, and implemented in another package */
 	}
 	struct gl_export *e = &mod->exports[mod->nexports];
 	uint32_t nparams = sig->nparams + sig->nresults;
@@ -157,7 +163,7 @@ static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *
 					       .type = type_address(l, from->type),
 					       .is_result = from->is_result,
 					       .is_lent = from->is_lent };
-		if (params[k].name == NULL || params[k].type_name == NULL) {
+		if (params[k].name == NULL || params[k].type_name == NULL || l->failed) {
 			return -1;
 		}
 	}
@@ -189,5 +195,5 @@ int module_add_exports(struct link *l, struct gl_module *mod, const struct expor
 			ok = add_export(l, mod, &l->packages[i], &ex->decls[i]->list[d]) == 0;
 		}
 	}
-	return ok ? 0 : gl_fail(l->err, GL_ENOMEM, "out of memory while noting exports");
+	return ok ? 0 : gl_out_of_memory(l->err, "noting exports");
 }

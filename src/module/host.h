@@ -2,9 +2,7 @@
 #ifndef GL_MODULE_HOST_H
 #define GL_MODULE_HOST_H
 
-#include <stdatomic.h>
-
-#include "../host/runtime.h"
+#include "../abi/runtime.h"
 #include "../link/link.h"
 #include "module.h"
 
@@ -38,11 +36,8 @@ struct gl_host {
 	struct gl_runtime runtime;
 	volatile int forked;   /* set in a child process */
 	uint8_t *forked_in_go; /* the same for the Go half, or NULL */
-	/* How many threads the runtime keeps for calls from C (extraMLength), how many of C's have called
-	 * (extraMInUse), and how many of its own do nothing for programs (sched.nmsys); NULL where this Go has them
-	 * under other names */
-	_Atomic uint32_t *extra_threads, *foreign_threads;
-	int32_t *system_threads, *system_goroutines;
+	struct gl_runtime_names names;
+	struct gl_runtime_vars vars;
 
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
@@ -50,9 +45,12 @@ struct gl_host {
 	struct remains *resting; /* until the collector has forgotten it; oldest first */
 	struct remains **end_of_resting;
 	size_t resting_bytes;
+	bool is_collecting;   /* for its sake: somebody who has unloaded a module is about to give it back */
 	struct remains *kept; /* constant data that somebody refers to */
 
-	int64_t *profile_rate;   /* runtime.MemProfileRate; NULL: this Go has no such thing */
+	struct spare_itab *spare_itabs;
+	size_t nspare_itabs;
+
 	int64_t usual_rate;      /* what it was at the start: 512 KiB, or as GODEBUG says */
 	bool profile_is_ours;    /* nobody has chosen another */
 	size_t nprofile_readers; /* modules that have a use for the profile, and what stays of them */
@@ -71,6 +69,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	void (*make_itabs)(struct gl_itab *itabs, size_t n);
 	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);
 	uint64_t (*gc_count)(void);

@@ -6,13 +6,13 @@
 #include "../object/signature.h"
 #include "host.h"
 
-/* What initialises a shared package, or a variable of one: natively it would run once in the life of the process, and
- * so it does here. */
+/* What initialises a shared package (its inittask), or a map variable of one (an outlined function). It runs once in
+ * the life of the process. */
 struct shared_init {
 	const char *package;
 	bool runs;               /* it has functions; otherwise it only waits for its imports */
 	const char *failure;     /* its own, or that of one of its imports */
-	const uint32_t *imports; /* of which it waits: their places in the list, all before its own */
+	const uint32_t *imports; /* the places in the list of its package's imports, all before its own */
 	uint32_t nimports;
 };
 
@@ -79,7 +79,8 @@ void module_hand_over_wants(struct gl_host *host, struct link *l);
 
 /* ---- exports.c ------------------------------------------------------------------------------------------------- */
 
-/* What package i exports, with its types: kept from resolve to export. */
+/* The declarations that package i exports: read before resolve, which needs them as roots, and kept until each has its
+ * address. */
 struct exports {
 	struct gl_declarations **decls;
 	bool run; /* a program: nothing is exported, main.main is the root */
@@ -106,7 +107,8 @@ int module_keep_packages(struct link *l, struct gl_module *mod);
 int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod);
 void module_keep_unit(struct unit *u, struct gl_module *mod);
 int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made);
-/* Makes a unit's symbols known by name, in a table that others may fill too; those there already win. */
+/* Adds a unit's symbols to a table by name, which may have symbols of other units: where it has one of that name
+ * already, this one is left out. */
 int module_know_symbols(struct gl_module *mod, struct known_sym **names, struct gl_error *err);
 void module_forget_symbols(struct gl_module *mod, struct known_sym **names); /* takes them out again */
 void module_commit_resident(struct gl_host *host, const struct link *l, struct gl_module *mod);
@@ -134,12 +136,24 @@ void module_free(struct gl_module *mod); /* may be NULL */
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */
 
 /* What others still refer to of a module that goes. */
-enum what_stays { NOTHING_STAYS, STRINGS_STAY, CONSTANTS_STAY };
+enum what_stays { NOTHING_STAYS, STRINGS_STAY };
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
-/* What has stayed of modules so far, by address, for the trace to tell whether it is still in use; the caller's to
- * free. NULL when memory is short. */
-struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n);
-void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n);
+/* Gives back what has rested long enough; where much is waiting for that, the garbage is collected first, with the lock
+ * let go. */
+void module_release_rested(struct gl_host *host);
+/* What has stayed of modules so far, and the libraries of C parts that are to go, by address, for the trace to tell
+ * whether Go refers to them; the caller's to free. NULL when memory is short. */
+struct gl_kept *module_list_kept(const struct gl_module *mod, const struct gl_unload *how, size_t *n);
+/* When the modules are gone: what the trace has told of those is noted, or what nobody refers to any more given back.
+ */
+void module_settle_kept(struct gl_module *mod, const struct gl_unload *how, const struct gl_kept *kept, size_t n);
+
+/* ---- itabs.c --------------------------------------------------------------------------------------------------- */
+
+/* Notes itabs that the runtime made for a module that goes, and whose memory isn't needed any more. */
+void module_note_itabs(struct gl_module *mod, const struct gl_itab *itabs, size_t n);
+/* Makes those that the module just published will need, as far as that is known, in such memory. */
+void module_reuse_itabs(struct gl_host *host, struct link *l);
 
 /* ---- profile.c: Go's memory profile ---------------------------------------------------------------------------- */
 

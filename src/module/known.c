@@ -1,10 +1,11 @@
-/* What stays known of a load: its symbols, its packages, where its memory lies. */
+/* What stays known of a load when its link is gone: symbols and packages, for loads that use the module and for
+ * look-ups by address, and where its memory lies. */
 #include "internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* The packages that the module brings, for those who will use it. */
+/* Lists the packages that the module contains, for modules that will use it. */
 int module_keep_packages(struct link *l, struct gl_module *mod)
 {
 	mod->packages = gl_pool_take(&mod->pool, (l->npackages + 1) * sizeof(*mod->packages));
@@ -84,8 +85,9 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 	mod->stats.bytes = u->size;
 }
 
-/* The resident unit becomes a module of its own that nobody can unload, the used unit one that goes with the module it
- * extends; the symbols of both can be resolved to. Prepared before anything is published, so that it can fail. */
+/* A unit other than the module's own becomes a struct gl_module, too: the resident one a module that nobody can unload,
+ * the used one an extension, which goes when the module that it extends goes. Later loads can refer to the symbols of
+ * both. */
 int module_prepare_unit(struct link *l, enum unit_id id, struct gl_host *host, struct gl_module **made)
 {
 	struct unit *u = &l->units[id];

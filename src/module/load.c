@@ -226,6 +226,7 @@ static void publish(struct load *ld)
 		module_commit_extension(ld->extended, ld->extension);
 	}
 	publish_unit(ld, UNIT_MODULE);
+	module_reuse_itabs(host, l);
 	mod->loaded = true;
 	mod->clib = l->clib;
 	mod->has_c = l->clib != NULL || l->nwanted_clibs > 0;

@@ -5,7 +5,7 @@
  * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
  * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
  * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
- *   - Constant data that somebody has kept (a string given to log.SetPrefix, say, or a type where that is allowed)
+ *   - Constant data that somebody has kept (a string given to log.SetPrefix, say)
  * stays. Each later unload walks over all that is in use anyway and learns what of it nobody refers to any more: that
  *     rests, and goes. */
 #include "internal.h"
@@ -67,13 +67,11 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 {
 	struct gl_host *host = mod->host;
 	uintptr_t page = gl_page_size();
-	uint8_t *rodata = mod->base + mod->text_pages, *data = rodata + mod->rodata_pages, *end = mod->base + mod->size;
+	uint8_t *rodata = mod->base + mod->text_pages, *end = mod->base + mod->size;
 	/* the pages that stay */
 	uint8_t *low = rodata, *high = rodata;
 
-	if (stays == CONSTANTS_STAY) {
-		high = data;
-	} else if (stays == STRINGS_STAY && mod->strings < mod->estrings) {
+	if (stays == STRINGS_STAY && mod->strings < mod->estrings) {
 		low = (uint8_t *)(mod->strings & ~(page - 1));
 		high = (uint8_t *)((mod->estrings + page - 1) & ~(page - 1));
 	}
@@ -85,10 +83,21 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 		host->kept = kept;
 	}
 	rest_between(host, high, end);
-	if (host->resting_bytes > MOST_RESTING) {
-		host->collect();
-		host->collect();
+}
+
+void module_release_rested(struct gl_host *host)
+{
+	release_rested(host);
+	if (host->resting_bytes <= MOST_RESTING || host->is_collecting) {
+		return;
 	}
+	/* two collections take as long as the live heap is large, and nobody needs to wait for them */
+	host->is_collecting = true;
+	gl_unlock();
+	host->collect();
+	host->collect();
+	gl_lock();
+	host->is_collecting = false;
 	release_rested(host);
 }
 
@@ -100,35 +109,82 @@ static int compare_kept(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-struct gl_kept *module_list_kept(const struct gl_host *host, size_t *n)
+static void add_library(const struct clib *lib, struct gl_kept *kept, size_t *n)
 {
-	size_t count = 0;
+	uintptr_t low, high;
+
+	if (lib != NULL) {
+		clib_span(lib, &low, &high);
+		kept[(*n)++] = (struct gl_kept){ .low = (void *)low, .high = (void *)high };
+	}
+}
+
+struct gl_kept *module_list_kept(const struct gl_module *mod, const struct gl_unload *how, size_t *n)
+{
+	const struct gl_host *host = mod->host;
+	size_t count = 1 + how->nalong;
 
 	for (const struct remains *r = host->kept; r != NULL; r = r->next) {
 		count++;
 	}
-	struct gl_kept *kept = calloc(count + 1, sizeof(*kept));
+	for (const struct clib *lib = host->kept_libraries; lib != NULL; lib = clib_next(lib)) {
+		count++;
+	}
+	struct gl_kept *kept = calloc(count, sizeof(*kept));
 	*n = 0;
-	for (const struct remains *r = host->kept; kept != NULL && r != NULL; r = r->next) {
+	if (kept == NULL) {
+		return NULL;
+	}
+	for (const struct remains *r = host->kept; r != NULL; r = r->next) {
 		kept[(*n)++] = (struct gl_kept){ .low = r->base, .high = r->base + r->size };
 	}
-	if (kept != NULL) {
-		qsort(kept, *n, sizeof(*kept), compare_kept);
+	for (const struct clib *lib = host->kept_libraries; lib != NULL; lib = clib_next(lib)) {
+		add_library(lib, kept, n);
 	}
+	add_library(mod->clib, kept, n);
+	for (size_t i = 0; i < how->nalong; i++) {
+		add_library(how->along[i]->clib, kept, n);
+	}
+	qsort(kept, *n, sizeof(*kept), compare_kept);
 	return kept;
 }
 
-void module_give_up_kept(struct gl_host *host, const struct gl_kept *kept, size_t n)
+static bool is_used(const struct gl_kept *kept, size_t n, uintptr_t low)
 {
+	struct gl_kept key = { .low = (void *)low };
+	const struct gl_kept *found = bsearch(&key, kept, n, sizeof(*kept), compare_kept);
+
+	return found == NULL || found->is_used;
+}
+
+static void note_library(struct clib *lib, const struct gl_kept *kept, size_t n)
+{
+	uintptr_t low, high;
+
+	if (lib != NULL) {
+		clib_span(lib, &low, &high);
+		clib_set_go_refers(lib, is_used(kept, n, low));
+	}
+}
+
+void module_settle_kept(struct gl_module *mod, const struct gl_unload *how, const struct gl_kept *kept, size_t n)
+{
+	struct gl_host *host = mod->host;
+
 	for (struct remains **link = &host->kept; *link != NULL;) {
 		struct remains *r = *link;
-		struct gl_kept key = { .low = r->base };
-		const struct gl_kept *found = bsearch(&key, kept, n, sizeof(*kept), compare_kept);
-		if (found == NULL || found->is_used) {
+		if (is_used(kept, n, (uintptr_t)r->base)) {
 			link = &r->next;
 			continue;
 		}
 		*link = r->next;
 		rest(host, r);
+	}
+	for (struct clib *lib = host->kept_libraries; lib != NULL; lib = clib_next(lib)) {
+		note_library(lib, kept, n);
+	}
+	note_library(mod->clib, kept, n);
+	for (size_t i = 0; i < how->nalong; i++) {
+		note_library(how->along[i]->clib, kept, n);
 	}
 }

@@ -21,6 +21,7 @@ struct gl_gom_string;
 struct gl_image;
 struct gl_host;
 struct gl_module;
+struct gl_runtime_names;
 
 /* Lets one thread at a time in; who is in may come in again. It is let go while a module's own init
  * functions run. */
@@ -39,6 +40,7 @@ char *gl_host_self(void);
 void gl_host_profile_memory(struct gl_host *host, int64_t bytes);
 const struct gl_abi *gl_host_abi(const struct gl_host *host);
 struct gl_arena *gl_host_arena(const struct gl_host *host);
+const struct gl_runtime_names *gl_host_names(const struct gl_host *host); /* see abi/runtime.h */
 struct gl_image *gl_host_image(const struct gl_host *host);
 const char *gl_host_path(const struct gl_host *host);
 /* Address of a function the host exports to C, as dlsym gives it; NULL when it has none. */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A dependency that the host has too: then the host's version serves, and the file is there for what the host dropped.
- */
+/* If the host contains the dependency, too, its copy serves the module: Go's linker has dropped from it what the host
+ * does not use, and that is taken from the file, as from any archive. */
 static int take_from_host(struct link *l, const struct lpkg *p, enum gl_twice twice, bool *taken)
 {
 	struct gl_str path = { p->path, (uint32_t)strlen(p->path) };
@@ -37,7 +37,8 @@ static int check_package(struct link *l, const struct lpkg *p)
 	return 0;
 }
 
-/* The packages of the modules that this one uses come first: a file that was given of one completes it. */
+/* Makes the packages of the modules that this one uses known, before its own: a file that is given of one of those
+ * packages is not the module's own, but supplies what the used module itself had no need of. */
 static int tie_uses(struct link *l)
 {
 	for (uint32_t i = 0; i < l->nuses; i++) {
@@ -51,7 +52,8 @@ static int tie_uses(struct link *l)
 	return 0;
 }
 
-/* A package that a used module has, has its C parts there. */
+/* If a module that this one uses already contains the package, the package's C code is in that module's library: its C
+ * symbols are bound to that one. */
 static void find_library(struct link *l, struct lpkg *p)
 {
 	for (uint32_t i = 0; p->is_used && i < l->nuses; i++) {
@@ -80,7 +82,7 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 	}
 	l->packages = calloc(nfiles, sizeof(*l->packages));
 	if (l->packages == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[0]);
+		return gl_out_of_memory(l->err, "opening %s", files[0]);
 	}
 	l->has_library = opts->library != NULL;
 	for (size_t i = 0; i < nfiles; i++) {
@@ -90,7 +92,7 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 		l->npackages++;
 		p->file = strdup(files[i]);
 		if (p->file == NULL) {
-			return gl_fail(l->err, GL_ENOMEM, "%s: out of memory", files[i]);
+			return gl_out_of_memory(l->err, "opening %s", files[i]);
 		}
 		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0 ||
 		    check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {
@@ -120,14 +122,14 @@ static void free_strings(char ***list, size_t *n)
 	*n = 0;
 }
 
-/* What an earlier load or shipping has left for its caller is gone. */
+/* Drops what an earlier load or shipping has left for its caller. */
 void module_begin(struct gl_host *host)
 {
 	free_strings(&host->missing, &host->nmissing);
 	free_strings(&host->unlinked, &host->nunlinked);
 }
 
-/* What the caller may help with. */
+/* The caller may compile the packages that are missing, or link the C parts, and try again. */
 void module_hand_over_wants(struct gl_host *host, struct link *l)
 {
 	host->missing = l->missing_packages;

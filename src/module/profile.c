@@ -12,18 +12,14 @@
 
 static void set_rate(struct gl_host *host, int64_t bytes)
 {
-	__atomic_store_n(host->profile_rate, bytes, __ATOMIC_RELAXED);
+	__atomic_store_n(host->vars.profile_rate, bytes, __ATOMIC_RELAXED);
 }
 
-static int64_t rate(const struct gl_host *host) { return __atomic_load_n(host->profile_rate, __ATOMIC_RELAXED); }
+static int64_t rate(const struct gl_host *host) { return __atomic_load_n(host->vars.profile_rate, __ATOMIC_RELAXED); }
 
 void host_begin_profile(struct gl_host *host, bool was_there)
 {
-	struct gl_image_sym sym;
-	static const char name[] = "runtime.MemProfileRate";
-
-	if (gl_image_lookup(host->linker.image, name, sizeof(name) - 1, &sym)) {
-		host->profile_rate = (int64_t *)sym.addr;
+	if (host->vars.profile_rate != NULL) {
 		host->profile_is_ours = !was_there;
 		host->usual_rate = rate(host);
 	}
@@ -34,7 +30,7 @@ void host_begin_profile(struct gl_host *host, bool was_there)
 
 void gl_host_profile_memory(struct gl_host *host, int64_t bytes)
 {
-	if (host->profile_rate != NULL) {
+	if (host->vars.profile_rate != NULL) {
 		host->profile_is_ours = false;
 		set_rate(host, bytes);
 	}

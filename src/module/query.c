@@ -15,7 +15,7 @@ static bool is_type_of(const char *symbol, const char *path, const char *name)
 	       strcmp(symbol + 5 + n + 1, name) == 0;
 }
 
-/* Other packages in the module may have types of that name, and what compares values of it is called "type:.eq.…". */
+/* Only packages whose exports are the module's are looked at, for its dependencies may have types of that name, too. */
 uintptr_t gl_module_type(const struct gl_module *mod, const char *name)
 {
 	for (uint32_t p = 0; p < mod->npackages; p++) {

@@ -17,7 +17,8 @@ static int take_lists(const struct link *l, struct gl_module *mod)
 		       gl_out_of_memory(l->err, "noting init functions");
 }
 
-/* The package is there for all from now on, and not initialised. */
+/* Notes something that initialises a shared package. Other loads can refer to the package as soon as the lock is let
+ * go, so that it counts as not initialised from now on. */
 static int add_shared(struct link *l, struct gl_module *mod, const struct lsym *s, struct shared_init init)
 {
 	struct gl_str path = link_package_of(s->name);
@@ -33,7 +34,7 @@ static int add_shared(struct link *l, struct gl_module *mod, const struct lsym *
 	return 0;
 }
 
-/* place: where each of link->inits is in mod->shared. */
+/* The same of a package's inittask. place tells for each of link->inits where in mod->shared it is. */
 static int add_shared_task(struct link *l, struct gl_module *mod, const struct link_init *task, uint32_t *place)
 {
 	uint32_t *imports = gl_pool_take(&mod->pool, (task->nimports + 1) * sizeof(*imports));
@@ -41,7 +42,7 @@ static int add_shared_task(struct link *l, struct gl_module *mod, const struct l
 	if (imports == NULL) {
 		return gl_out_of_memory(l->err, "noting init functions");
 	}
-	/* what others share never waits for what is the module's own: they all have a place */
+	/* a shared package never imports one of the module's own: all its imports have a place already */
 	for (uint32_t i = 0; i < task->nimports; i++) {
 		imports[i] = place[task->imports[i]];
 	}
@@ -84,7 +85,7 @@ static int keep_lists(struct link *l, struct gl_module *mod, uint32_t *place)
 	return 0;
 }
 
-/* What others share comes first: it never needs what is the module's own. */
+/* Lists what initialises the load's packages: first that of shared ones, which never import the module's own. */
 int module_keep_inits(struct link *l, struct gl_module *mod)
 {
 	uint32_t *place = calloc(l->ninits + 1, sizeof(*place));
@@ -109,7 +110,7 @@ void module_drop_inits(struct gl_module *mod)
 	mod->nsettings = 0;
 }
 
-/* The first n of those that run have been run. What is the place of the next? */
+/* n functions have returned. Where in mod->shared is the one that has not? */
 static size_t place_after(const struct gl_module *mod, size_t n)
 {
 	size_t at = 0;
@@ -138,8 +139,9 @@ static void fail_shared(struct gl_module *mod, struct shared_init *init, const c
 	linker_fail_init(&mod->host->linker, init->package, strdup(failure));
 }
 
-/* The one at this place has failed, and those before it have not. What waits for it has failed with it; the others are
- * run, for a later load must find them as if this one had never been. */
+/* The function at this place has panicked, and those before it have returned. Packages that import this one, directly
+ * or not, can't be used either, and have failed with the same panic. The remaining ones have nothing to do with it:
+ * they are initialised, so that later loads can use them. */
 static void run_rest(struct gl_module *mod, size_t at, const char *failure)
 {
 	size_t nfuncs = mod->nshared_funcs, next = 0;
@@ -169,7 +171,7 @@ static void run_rest(struct gl_module *mod, size_t at, const char *failure)
 	}
 }
 
-/* Those of shared packages, while the lock is held: another load must not find one that is not initialised yet. */
+/* Initialises the shared packages, with the lock held: another load that needs one of them waits until it is done. */
 static char *run_shared(struct gl_module *mod)
 {
 	size_t ndone = 0;
@@ -183,12 +185,13 @@ static char *run_shared(struct gl_module *mod)
 		run_rest(mod, place_after(mod, ndone), failure);
 	}
 	for (size_t i = 0; i < mod->nshared; i++) {
-		linker_end_init(&mod->host->linker, mod->shared[i].package); /* of one that has failed, nothing */
+		linker_end_init(&mod->host->linker, mod->shared[i].package); /* one that has failed stays noted */
 	}
 	return failure;
 }
 
-/* The module's own are nobody else's, and may wait for somebody who loads modules: the lock is let go. */
+/* Initialises the module's own packages. No other load can refer to them yet, and their functions may take their time,
+ * or even wait for somebody who loads modules meanwhile: the lock is let go. */
 static char *run_own(struct gl_module *mod)
 {
 	size_t funcs = mod->nshared_funcs, tasks = mod->nshared_tasks, ndone;
@@ -342,11 +345,12 @@ static int32_t idle_threads(const struct gl_module *mod)
 {
 	const struct gl_host *host = mod->host;
 
-	if (mod->has_c || host->is_program || host->extra_threads == NULL || host->foreign_threads == NULL ||
-	    host->system_threads == NULL || host->runtime.g_startpc < 0 || atomic_load(host->foreign_threads) != 1) {
+	if (mod->has_c || host->is_program || host->vars.extra_threads == NULL || host->vars.foreign_threads == NULL ||
+	    host->vars.system_threads == NULL || host->runtime.g_startpc < 0 ||
+	    atomic_load(host->vars.foreign_threads) != 1) {
 		return 0;
 	}
-	return (int32_t)atomic_load(host->extra_threads);
+	return (int32_t)atomic_load(host->vars.extra_threads);
 }
 
 int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t nargs, struct gl_error *err)
@@ -358,8 +362,8 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 				      .main = mod->main,
 				      .args = args,
 				      .nargs = nargs,
-				      .system_threads = mod->host->system_threads,
-				      .system_goroutines = mod->host->system_goroutines,
+				      .system_threads = mod->host->vars.system_threads,
+				      .system_goroutines = mod->host->vars.system_goroutines,
 				      .idle_threads = idle_threads(mod) };
 
 	if (!mod->loaded) {
@@ -372,7 +376,7 @@ int gl_module_run_main(struct gl_module *mod, const char *const *args, size_t na
 		return -1;
 	}
 	module_drop_inits(mod); /* its goroutine runs them, and the process ends with them if they panic */
-	fflush(NULL); /* the process ends as Go's do, which writes nothing that C holds back */
+	fflush(NULL);           /* the process ends as Go's do, which writes nothing that C holds back */
 	mod->host->run_main(&program);
 	return gl_fail(err, GL_EHOST, "module %s: the program has ended, and the process has not", mod->name);
 }

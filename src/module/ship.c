@@ -25,7 +25,7 @@ struct shipment {
 	struct gl_gom_library *libraries;
 };
 
-static int out_of_memory(struct shipment *s) { return gl_fail(s->l->err, GL_ENOMEM, "out of memory while shipping"); }
+static int out_of_memory(struct shipment *s) { return gl_out_of_memory(s->l->err, "shipping"); }
 
 static struct gl_str name_of(void *arg, const struct gl_object *obj, struct gl_symref ref)
 {

@@ -133,12 +133,40 @@ static void name_variable(const struct gl_module *mod, uintptr_t addr, char *out
 	snprintf(out, size, "a variable of the runtime");
 }
 
-/* Says who holds on to the module. */
-static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, struct gl_error *err)
+static const char *find_name(const struct gl_module *mod, uintptr_t addr)
 {
-	static const char *const whats[] = {
-		[GL_HOLDER_FINALIZER] = "a finalizer or cleanup", [GL_HOLDER_OBJECT] = "an object on the heap"
-	};
+	const char *name = NULL;
+
+	if (gl_module_symbolize(mod, addr, &name) >= 0) {
+		return name;
+	}
+	for (const struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
+		if (gl_module_symbolize(m, addr, &name) >= 0) {
+			return name;
+		}
+	}
+	return NULL;
+}
+
+/* What a reference leads to, in the module or in one that goes along. */
+static const char *name_reference(const struct gl_module *mod, const struct gl_unload *how, uintptr_t addr)
+{
+	const char *name = find_name(mod, addr);
+
+	for (size_t i = 0; name == NULL && i < how->nalong; i++) {
+		name = find_name(how->along[i], addr);
+	}
+	return name != NULL ? name : "memory of it that has no name";
+}
+
+/* Says who holds on to the module. */
+static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, const struct gl_retired *r,
+			 struct gl_error *err)
+{
+	static const char *const whats[] = { [GL_HOLDER_FINALIZER] = "a finalizer or cleanup",
+					     [GL_HOLDER_FINALIZED] = "an object that a finalizer will be called with",
+					     [GL_HOLDER_OBJECT] = "an object on the heap",
+					     [GL_HOLDER_TIMER] = "a timer" };
 	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
 	char holder[1100], through[60] = "";
 
@@ -160,8 +188,10 @@ static int refuse_unload(struct gl_module *mod, const struct gl_retired *r, stru
 		snprintf(through, sizeof(through), ", by way of %zu object%s", r->holder_through,
 			 r->holder_through == 1 ? "" : "s");
 	}
-	if (gl_module_symbolize(mod, r->holder_word, &name) < 0) {
-		name = "one of its types";
+	if (r->word_name != NULL) {
+		name = r->word_name;
+	} else {
+		name = name_reference(mod, how, r->holder_word);
 	}
 	/* a goroutine's text ends in its traceback */
 	const char *text = r->reason != NULL ? r->reason : what, *line = strchr(text, '\n');
@@ -179,7 +209,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
 	struct gl_part *parts = all_parts(mod, how, &r.nparts);
 	struct type_cache *caches = module_all_caches(host, mod, &r.ncaches);
-	struct gl_kept *kept = module_list_kept(host, &r.nkept);
+	struct gl_kept *kept = module_list_kept(mod, how, &r.nkept);
 	int busy = 0;
 
 	if (parts != NULL && caches != NULL && kept != NULL) {
@@ -188,7 +218,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		r.kept = kept;
 		busy = r.nparts == 0 ? 0 : host->retire(&r);
 		if (busy == 0 && r.nparts > 0 && how->prove != GL_PROVE_NOTHING) {
-			module_give_up_kept(host, kept, r.nkept);
+			module_settle_kept(mod, how, kept, r.nkept);
 		}
 	}
 	bool is_short = parts == NULL || caches == NULL || kept == NULL;
@@ -196,21 +226,27 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	free(parts);
 	free(kept);
 	if (is_short) {
-		return gl_fail(err, GL_ENOMEM, "%s: out of memory while unloading", mod->name);
+		return gl_out_of_memory(err, "unloading %s", mod->name);
+	}
+	if (busy == -2) {
+		return gl_out_of_memory(err, "looking for what refers to module %s", mod->name);
 	}
 	if (busy < 0) {
 		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
 			       mod->name);
 	}
-	how->held_by_handle = busy > 0 && r.holder == GL_HOLDER_HANDLE;
+	/* a finalizer's object may be one that Lua alone still holds */
+	how->held_by_handle = busy > 0 && (r.holder == GL_HOLDER_HANDLE || r.holder == GL_HOLDER_FINALIZER ||
+					   r.holder == GL_HOLDER_FINALIZED);
 	if (busy > 0) {
-		refuse_unload(mod, &r, err);
+		refuse_unload(mod, how, &r, err);
 		free(r.reason);
+		free(r.word_name);
 		return -1;
 	}
-	enum what_stays stays = r.constants_stay == 0       ? NOTHING_STAYS :
-				how->prove == GL_PROVE_CODE ? CONSTANTS_STAY :
-							      STRINGS_STAY;
+	module_note_itabs(mod, r.itabs, r.nitabs);
+	free(r.itabs);
+	enum what_stays stays = r.constants_stay == 0 ? NOTHING_STAYS : STRINGS_STAY;
 	for (size_t i = 0; i < how->nalong; i++) {
 		forget_module(how->along[i], stays);
 	}
@@ -250,7 +286,9 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 	if (how->prove != GL_PROVE_NOTHING && module_check_library(mod, mod, err) != 0) {
 		return -1;
 	}
-	return module_retire(mod, how, err);
+	int ret = module_retire(mod, how, err);
+	module_release_rested(mod->host);
+	return ret;
 }
 
 void gl_module_free(struct gl_module *mod)

@@ -1,4 +1,5 @@
-/* Modules that use each other: whose packages are in reach of whose objects, and who can't be without whom. */
+/* Modules that use each other. The objects of a module may refer to the packages of the modules it uses, and none of
+ * these can be unloaded before it. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -43,7 +44,8 @@ void module_drop_uses(struct gl_module *mod)
 	mod->uses = NULL;
 }
 
-/* All that a module uses, directly or by way of others, in link_uses: their packages are in reach of its objects. */
+/* Notes the modules that this one uses, those of the options and the ones that they use in turn, and lists in link_uses
+ * what the linker needs to know of them. */
 int module_open_uses(struct link *l, struct gl_module *mod, const struct gl_load_options *opts,
 		     struct link_use **link_uses)
 {
@@ -90,8 +92,9 @@ int module_open_uses(struct link *l, struct gl_module *mod, const struct gl_load
 	return 0;
 }
 
-/* What this load adds to the modules it uses belongs to the youngest of them: the only one that may mention them all.
- */
+/* A load may add to the modules it uses (a map of their types, say). That is kept with the youngest of them, the one
+ * that was loaded last: what is added may mention several, and only the youngest can be made to depend on all the
+ * others. */
 struct gl_module *module_youngest_use(const struct gl_module *mod)
 {
 	struct gl_module *youngest = mod->nuses > 0 ? mod->uses[0] : NULL;
@@ -102,7 +105,7 @@ struct gl_module *module_youngest_use(const struct gl_module *mod)
 	return youngest;
 }
 
-/* From now on it can't be without the others. */
+/* Makes the youngest depend on all the others, because of what is kept with it. */
 int module_pin_uses(struct gl_module *youngest, const struct gl_module *mod, struct gl_error *err)
 {
 	size_t before = youngest->nuses;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../grow.h"
 #include "dwarf.h"
 #include "exportdata.h"
 
@@ -162,13 +163,8 @@ static int read_from_symbols(struct owned_declarations *own, const struct gl_pac
 			if (name.n == 0) {
 				continue;
 			}
-			if (own->decls.n == cap) {
-				cap = cap * 2 + 16;
-				struct gl_declaration *grown = realloc(own->list, cap * sizeof(*grown));
-				if (grown == NULL) {
-					return gl_fail(err, GL_ENOMEM, "out of memory");
-				}
-				own->list = grown;
+			if (!GL_GROW(own->list, own->decls.n, cap)) {
+				return gl_fail(err, GL_ENOMEM, "out of memory");
 			}
 			struct gl_declaration *decl = &own->list[own->decls.n++];
 			*decl = (struct gl_declaration){ .is_func = text, .object = o, .sym = s };

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../grow.h"
 #include "pkgbits.h"
 
 /* ---- names of types --------------------------------------------------------------------------------------------- */
@@ -322,15 +323,9 @@ static void add_method(struct pkgbits *d, struct methods *ms, struct method m)
 			return;
 		}
 	}
-	if (ms->n == ms->cap) {
-		uint32_t cap = ms->cap * 2 + 8;
-		struct method *grown = realloc(ms->list, cap * sizeof(*grown));
-		if (grown == NULL) {
-			d->bad = d->nomem = true;
-			return;
-		}
-		ms->list = grown;
-		ms->cap = cap;
+	if (!GL_GROW(ms->list, ms->n, ms->cap)) {
+		d->bad = d->nomem = true;
+		return;
 	}
 	ms->list[ms->n++] = m;
 }

@@ -68,4 +68,26 @@ struct gl_object {
 	uint32_t refname_mask;
 };
 
+/* A package's file as it was opened. */
+struct gl_package {
+	char *file;
+	char *path;
+	char *header;
+	const uint8_t *map;
+	size_t size;
+	bool borrowed;          /* the bytes are the caller's */
+	const uint8_t *exports; /* export data, NULL where there is none */
+	size_t exports_size;
+	struct gl_object *objects;
+	uint32_t nobjects;
+	struct gl_cgo *cgo; /* NULL where the package has no cgo lines */
+	struct gl_foreign *foreigns;
+	uint32_t nforeigns;
+};
+
+/* Maps the file that pkg names, with flags for mmap. */
+int package_map(struct gl_package *pkg, int flags, struct gl_error *err);
+/* Checks the object that is at base, size bytes, and fills in the rest. */
+int object_open(struct gl_object *obj, struct gl_error *err);
+
 #endif

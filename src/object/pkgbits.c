@@ -155,7 +155,7 @@ const char *pkgbits_string(struct elem *e, size_t *n)
 	*n = (size_t)(end - p);
 	char *s = gl_pool_string(&e->d->temp, (const char *)p, *n);
 	if (s == NULL || memchr(s, '\0', *n) != NULL) {
-		e->d->nomem = s == NULL;
+		e->d->nomem = e->d->nomem || s == NULL;
 		e->d->bad = true;
 		return "";
 	}
@@ -197,6 +197,7 @@ const char *pkgbits_text(struct pkgbits *d, struct gl_text *t)
 	free(p);
 	if (s == NULL) {
 		d->bad = true;
+		d->nomem = d->nomem || !t->is_long;
 		return "";
 	}
 	return s;

@@ -53,8 +53,11 @@ void gl_pool_free(struct gl_pool *pool)
 
 void gl_text_add(struct gl_text *text, const char *p, size_t n)
 {
-	if (text->failed || n > GL_TEXT_MAX - text->n) {
-		text->failed = 1;
+	if (text->failed) {
+		return;
+	}
+	if (n > GL_TEXT_MAX - text->n) {
+		text->failed = text->is_long = 1;
 		return;
 	}
 	if (text->n + n + 1 > text->cap) {
@@ -82,6 +85,6 @@ char *gl_text_take(struct gl_text *text)
 		free(p);
 		p = NULL;
 	}
-	*text = (struct gl_text){ .failed = text->failed };
+	*text = (struct gl_text){ .failed = text->failed, .is_long = text->is_long };
 	return p;
 }

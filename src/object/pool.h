@@ -21,6 +21,7 @@ struct gl_text {
 	char *p;
 	size_t n, cap;
 	int failed;
+	int is_long; /* that is why it failed: not for want of memory */
 };
 void gl_text_add(struct gl_text *text, const char *p, size_t n);
 void gl_text_puts(struct gl_text *text, const char *s);

@@ -1,4 +1,5 @@
 /* Signatures (see signature.h), whoever read them. */
+#include "../grow.h"
 #include "params.h"
 
 #include <locale.h>
@@ -12,15 +13,9 @@ void params_add(struct params *ps, struct gl_sigparam param)
 		ps->nomem = true;
 		return;
 	}
-	if (ps->n == ps->cap) {
-		uint32_t cap = ps->cap * 2 + 8;
-		struct gl_sigparam *grown = realloc(ps->list, cap * sizeof(*grown));
-		if (grown == NULL) {
-			ps->nomem = true;
-			return;
-		}
-		ps->list = grown;
-		ps->cap = cap;
+	if (!GL_GROW(ps->list, ps->n, ps->cap)) {
+		ps->nomem = true;
+		return;
 	}
 	ps->list[ps->n++] = param;
 }

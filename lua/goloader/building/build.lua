@@ -1,15 +1,19 @@
 --- From Go source to objects that can be loaded.
 --
--- `go build` asks the whole world before it compiles a file. There are two shorter ways, each taken only where it gives
--- the same object, and where all that could make another one of it is known (goloader.building.inputs):
+-- The go command looks at every package that is imported, however far away, before it compiles a file. That takes
+-- longer than compiling. So three functions are tried here in turn. The first two run the compiler themselves; each
+-- does so only where the object is the same that the go command would make, and where all that could make another one
+-- of it is known (goloader.building.inputs):
 --
---   plain    a package whose files import nothing but the standard library, with no build constraint, embedded file,
---            assembly or cgo: the compiler runs at once, against the list of standard archives kept beside the host
---   known    any other package that `go list` has described before, when only function bodies changed since: the
---            compiler runs against the archives of that time
---   listed   everything else: `go list -export -deps` compiles the package and all it needs, in Go's own build cache
+--   compile_alone   a package whose files import nothing but the standard library, with no build constraint, embedded
+--                   file, assembly or cgo: the compiler runs at once, against the standard archives listed beside the
+--                   host
+--   recompile       any other package that `go list` has described before, when only the bodies of functions have
+--                   changed since: the compiler runs against the archives of that time
+--   build_by_list   everything else: `go list -export -deps` compiles the package and all it needs, in Go's own build
+--                   cache
 --
--- The compiler prints the same messages each way, and they are passed on untouched.
+-- The compiler prints the same messages whoever runs it, and they are passed on untouched.
 
 local lfs = require "lfs"
 
@@ -146,20 +150,6 @@ function build.read_head(source)
   end
   head.text = source:sub(1, at - 1)
   return head
-end
-
---- The settings in //go:debug lines of Go files, which go build links into a program.
----@param paths string[]  whatever is no Go file is passed over
----@return string[] settings  "panicnil=1"
-function build.debug_settings(paths)
-  local found = {}
-  for _, path in ipairs(paths) do
-    local head = path:find "%.go$" and build.read_head(read_file(path) or "")
-    for setting in ((head and head.text or "") .. "\n"):gmatch "//go:debug[ \t]+([%w_]+=[^%s]+)" do
-      found[#found + 1] = setting
-    end
-  end
-  return found
 end
 
 -- ---- what is to be built -------------------------------------------------------------------------------------------
@@ -399,7 +389,8 @@ local function is_plain(tc, opts)
   return settings.get(tc, "GOAMD64") == "" and settings.get(tc, "GOEXPERIMENT") == ""
 end
 
-local function plain(tc, target, opts)
+-- Runs the compiler on a package that needs nothing but standard archives; nil where the package may need more.
+local function compile_alone(tc, target, opts)
   if opts.tags or not is_plain(tc, opts) or not is_simple_module(tc, target) then return nil end
   local files = target.files or plain_files(target.dir)
   local heads = files and files[1] and read_heads(target.dir, files)
@@ -447,7 +438,8 @@ local function head_text(source)
   return head and head.text
 end
 
-local function known(tc, target, opts, memory)
+-- Runs the compiler on a package that an earlier build has a record of; nil where the record does not hold any more.
+local function recompile(tc, target, opts, memory)
   local record = memory and is_plain(tc, opts) and memory[target.key]
   if not record or record.own ~= inputs.read_own(target.dir, head_text)
     or record.others ~= inputs.read_others(tc, target.dir, record.dirs) then
@@ -573,7 +565,8 @@ local function complain_of_std()
   io.stderr:write("goloader: ", std_notice, "\n")
 end
 
-local function listed(tc, target, opts, memory)
+-- Has the go command compile a package and all it needs.
+local function build_by_list(tc, target, opts, memory)
   if opts.check then
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
@@ -668,10 +661,48 @@ function build.start(tc, paths, opts, memory)
   for _, word in ipairs(opts.words or { "-gcflags=" .. (opts.gcflags or "") }) do given[#given + 1] = word end
   local why_not = flags.find_sanitizer(given)
   if why_not then return nil, { code = "unsupported", message = why_not } end
-  for _, way in ipairs { plain, known, listed } do
-    local started, why = way(tc, target, opts, memory)
+  for _, try in ipairs { compile_alone, recompile, build_by_list } do
+    local started, why = try(tc, target, opts, memory)
     if started or why then return started, why end
   end
+end
+
+--- Starts building a program for which the compiler alone is enough: the linker would be told nothing but where the
+--- objects are. It has no settings for GODEBUG but the toolchain's own, and does not ask how it was built.
+---@param tc goloader.Toolchain
+---@param paths string[]
+---@param opts goloader.BuildOptions
+---@return goloader.Build|nil build  nil: only the go command can build it, or say why it can't be
+function build.start_alone(tc, paths, opts)
+  local target = target_of(paths)
+  local files = target and (target.files or plain_files(target.dir))
+  local heads = files and files[1] and read_heads(target.dir, files)
+  if not heads or heads[1].name ~= "main" or settings.get(tc, "GOFIPS140") ~= "" then return nil end
+  local _, lang = package_identity(tc, target, "main")
+  if lang ~= tc:lang() then return nil end
+  for i, head in ipairs(heads) do
+    if files[i]:find "_test%.go$" or head.text:find("//go:debug", 1, true) then return nil end
+    for _, path in ipairs(head.imports) do
+      if path == "runtime/debug" then return nil end
+    end
+  end
+  return compile_alone(tc, target, opts)
+end
+
+--- What `go build` links into a program as its settings for GODEBUG: those of //go:debug lines, of go.mod, and of the
+--- Go version that go.mod names.
+---@param tc goloader.Toolchain
+---@param paths string|string[]  a directory, or Go files of one
+---@param opts goloader.BuildOptions|nil
+---@return string settings  "" for what is no program
+function build.default_godebug(tc, paths, opts)
+  local target = target_of(type(paths) == "string" and { paths } or paths)
+  local args = { "list", "-e", "-f", "{{.DefaultGODEBUG}}", unpack(tc.flags) }
+  for _, word in ipairs(opts and opts.words or {}) do args[#args + 1] = word end
+  args[#args + 1] = "--"
+  for _, arg in ipairs(target and target.args or {}) do args[#args + 1] = arg end
+  local job = target and tc:go(args, { dir = target.dir })
+  return job and select(2, job:wait()):gsub("%s+$", "") or ""
 end
 
 --- Finds the archives of packages that a loaded object needs, from where the user stands.

@@ -2,8 +2,10 @@
 -- that can be loaded (src/link/clib.c says what for).
 --
 -- All packages that need each other go into one library, as they would into one program. Of its symbols nobody sees any
--- but those that Go refers to. What C calls of Go has no address yet, so each such function gets a jump through a
--- table, which the library's loader fills in. The same library serves any process then, and is kept in a cache.
+-- but those that Go refers to. Those stand in a table of names and addresses, too, because C may hide them even from
+-- the dynamic linker (-fvisibility=hidden). What C calls of Go has no address yet, so each such function gets a jump
+-- through another table, which the library's loader fills in. The same library serves any process then, and is kept in
+-- a cache.
 
 local lfs = require "lfs"
 
@@ -64,13 +66,14 @@ end
 ---@class goloader.cgo.Parts
 ---@field package members string[]  C objects, as they are
 ---@field package exports string[]  what C refers to and Go defines
+---@field package imports string[]  what Go refers to and C defines
 ---@field package visible string[]  what others than the library itself refer to
 ---@field package ldflags string[]
 ---@field package cxx boolean
 
 -- Reads the C parts of packages.
 local function read_parts(files)
-  local parts = { members = {}, exports = {}, visible = {}, ldflags = {}, cxx = false }
+  local parts = { members = {}, exports = {}, imports = {}, visible = {}, ldflags = {}, cxx = false }
   local function append(to, from)
     for _, word in ipairs(from) do to[#to + 1] = word end
   end
@@ -78,6 +81,7 @@ local function read_parts(files)
     local package, err = core.cgo(file)
     if not package then return nil, err end
     append(parts.exports, package.exports)
+    append(parts.imports, package.imports)
     append(parts.visible, package.imports)
     append(parts.visible, package.visible)
     for _, flag in ipairs(package.ldflags) do
@@ -92,7 +96,26 @@ local function read_parts(files)
   return parts
 end
 
--- Assembly of the table and the jumps.
+-- Assembly of what Go refers to: pairs of a name and an address. What is defined nowhere has address 0.
+local function addresses(names)
+  local lines = {}
+  local function add(format, ...) lines[#lines + 1] = format:format(...) end
+  add '\t.section .rodata'
+  for i, name in ipairs(names) do add('.Lc%d:\t.asciz "%s"', i, name) end
+  add '\t.data'
+  add '\t.balign 8'
+  add '\t.globl goloader_c_symbols'
+  add 'goloader_c_symbols:'
+  for i, name in ipairs(names) do
+    add('\t.weak "%s"', name)
+    add('\t.quad .Lc%d, "%s"', i, name)
+  end
+  add '\t.quad 0, 0'
+  add ""
+  return table.concat(lines, "\n")
+end
+
+-- Assembly of the jumps and their table.
 local function jumps(names)
   local lines = { '\t.section .note.GNU-stack,"",@progbits', "\t.section .rodata", "\t.globl goloader_go_names",
     "goloader_go_names:" }
@@ -120,7 +143,7 @@ local function jumps(names)
 end
 
 local function version_script(names)
-  local lines = { "{", "global:", "goloader_go_names;", "goloader_go_slots;" }
+  local lines = { "{", "global:", "goloader_go_names;", "goloader_go_slots;", "goloader_c_symbols;" }
   for _, name in ipairs(names) do lines[#lines + 1] = ('"%s";'):format(name) end
   lines[#lines + 1] = "local: *;\n};\n"
   return table.concat(lines, "\n")
@@ -135,9 +158,9 @@ local function cached_name(tc, parts)
   for _, flag in ipairs(parts.ldflags) do
     if flag:find("/", 1, true) or flag:find "^%-L" or flag:find "%.[ao]$" then return nil end
   end
-  local key = core.hash(jumps(parts.exports), version_script(parts.visible), table.concat(link_flags, " "),
-    table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"), settings.get(tc, "CXX"),
-    unpack(parts.members))
+  local key = core.hash(jumps(parts.exports), addresses(parts.imports), version_script(parts.visible),
+    table.concat(link_flags, " "), table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"),
+    settings.get(tc, "CXX"), unpack(parts.members))
   local dir = places.cache()
   return dir and dir .. "/cgo-" .. key:sub(1, 32) .. ".so"
 end
@@ -182,7 +205,10 @@ end
 local function link(tc, files, parts, dir)
   local argv, err = compiler(tc, parts.cxx)
   if not argv then return nil, err end
-  local inputs = { symbols = version_script(parts.visible), ["jumps.s"] = jumps(parts.exports) }
+  local inputs = {
+    symbols = version_script(parts.visible),
+    ["jumps.s"] = jumps(parts.exports) .. addresses(parts.imports),
+  }
   local function add(word) argv[#argv + 1] = word end
   local library = dir .. "/cgo.so"
   for _, flag in ipairs(link_flags) do add(flag) end
@@ -195,6 +221,11 @@ local function link(tc, files, parts, dir)
     inputs[name] = data
     add(dir .. "/" .. name)
   end
+  -- the table's references are weak: these have the linker look into static libraries all the same
+  local wanted = {}
+  for _, name in ipairs(parts.imports) do wanted[#wanted + 1] = "-u\n" .. name .. "\n" end
+  inputs.wanted = table.concat(wanted)
+  add("-Wl,@" .. dir .. "/wanted")
   for _, flag in ipairs(parts.ldflags) do add(flag) end
   add "-lpthread" -- as runtime/cgo has it, for every program
   for name, data in pairs(inputs) do

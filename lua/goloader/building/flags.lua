@@ -199,4 +199,99 @@ function flags.read(arguments)
   return read, at
 end
 
+---@class goloader.RunFlags
+---@field go_words string[]  for the go command, but those that are named here
+---@field plain boolean  nothing but -gcflags, -ldflags and -lang
+---@field dir string|nil  where to be before all else: -C
+---@field exec string|nil  what is to start the program
+---@field toolexec string|nil  what is to start Go's tools
+---@field gcflags string|nil
+---@field lang string|nil  of the compiler; the go command has no such flag
+---@field strings table<string, string>  what variables are set to, by their full names
+
+-- Flags of go run that go list has not, and those that mean the one way in which programs are loaded.
+local run_switches = set "a cover buildvcs modcacherw trimpath n v x work json"
+local ways = { buildmode = set "default exe", compiler = set "gc" }
+
+--- Flags as they are to be said in another directory: files that they name have full names.
+---@param words string[]  "-name=value", or "-name"
+---@return string[] words
+function flags.from_elsewhere(words)
+  local moved = {}
+  for i, word in ipairs(words) do
+    local name, value = cut(word)
+    local is_file = files[name] and value and value ~= "auto" and value ~= "off"
+    moved[i] = is_file and ("-%s=%s"):format(name, absolute(value)) or word
+  end
+  return moved
+end
+
+-- What the compiler does without a word. Of others the go command passes on what they print.
+local quiet = set "-N -l -B"
+
+local function is_quiet(gcflags)
+  for word in gcflags:gsub("^all=", ""):gmatch "%S+" do
+    if not quiet[word] then return false end
+  end
+  return true
+end
+
+-- What one flag of go run asks for, or why it can't be.
+local function take_run_flag(read, name, value, word)
+  if name == "C" then
+    if read.go_words[1] then return nil, "flag -C must be the first" end
+    read.dir = value
+    return true
+  elseif name == "exec" or name == "toolexec" or name == "lang" then
+    read[name] = value
+    read.plain = read.plain and name == "lang"
+    return true
+  elseif name == "ldflags" then
+    local ok, why = read_ldflags(value, read.strings)
+    if not ok then return nil, why end
+  elseif name == "gcflags" then
+    -- twice, or for packages of a pattern: the go command knows what that means
+    read.plain = read.plain and not read.gcflags and is_quiet(value)
+    read.gcflags = value
+  else
+    read.plain = false
+  end
+  local why = flags.find_sanitizer { word, value }
+  if why then return nil, why end
+  read.go_words[#read.go_words + 1] = value and ("-%s=%s"):format(name, value) or word
+  return true
+end
+
+--- Reads the flags that stand before what `go run` is to run.
+---@param arguments string[]
+---@return goloader.RunFlags|nil flags  nil without a second result: help is asked for
+---@return string|integer|nil why  or where the other arguments begin
+function flags.read_run(arguments)
+  local read, at = { go_words = {}, plain = true, strings = {} }, 1
+  while arguments[at] and arguments[at]:find "^%-." do
+    local word = arguments[at]
+    if word == "-h" or word == "--help" then return nil end
+    at = at + 1
+    if word == "--" then break end
+    local name, value = cut(word)
+    local takes_value = build_flags[name] == "value" or ways[name] or set("C exec ldflags lang installsuffix")[name]
+    if takes_value and not value then
+      value = arguments[at]
+      at = at + 1
+    end
+    if name ~= "exec" and refused[name] and not off[value or ""] and not (ways[name] or {})[value or ""] then
+      return nil, ("flag -%s: %s"):format(name, refused[name])
+    end
+    if not (takes_value and value) and not run_switches[name] and not refused[name] then
+      return nil, ("flag %s is not known, or lacks its value"):format(word)
+    end
+    local ok, why = take_run_flag(read, name, value, word)
+    if not ok then return nil, why end
+  end
+  if read.lang then
+    read.go_words[#read.go_words + 1] = ("-gcflags=%s -lang=%s"):format(read.gcflags or "", read.lang)
+  end
+  return read, at
+end
+
 return flags

@@ -109,13 +109,16 @@ end
 
 --- Runs a command to its end, with this process's streams.
 ---@param argv string[]
----@param opts { env: string|nil, output: string|nil }|nil  output: a file that takes its standard output
+---@param opts { dir: string|nil, env: string|nil, output: string|nil, input: string|nil }|nil  output, input: files
+---  that take its standard output and are its standard input
 ---@return integer status
 function toolchain.execute(argv, opts)
   local words = {}
   for i, word in ipairs(argv) do words[i] = quote(word) end
-  local command = ("%sexec %s"):format(opts and opts.env or "", table.concat(words, " "))
+  local cd = opts and opts.dir and opts.dir ~= "." and "cd -- " .. quote(opts.dir) .. " && " or ""
+  local command = ("%s%sexec %s"):format(cd, opts and opts.env or "", table.concat(words, " "))
   if opts and opts.output then command = command .. " >" .. quote(opts.output) end
+  if opts and opts.input then command = command .. " <" .. quote(opts.input) end
   local ok, _, status = os.execute(command)
   -- Lua 5.1 returns what wait(2) gave
   if type(ok) == "number" then return ok < 256 and ok or math.floor(ok / 256) end
@@ -215,6 +218,13 @@ local function go_places(self)
     if cache then words = ("%sGOPATH=%s "):format(words, quote(cache .. "/go")) end
   end
   return words, dir, usual
+end
+
+--- What the go command is to find in its environment, as shell assignments; its build cache has the host's packages.
+---@return string
+function Toolchain:go_environment()
+  self:fill_cache()
+  return self.env .. (go_places(self))
 end
 
 --- Starts `go ARGS…`.
@@ -338,8 +348,10 @@ function toolchain.remove_dir(dir)
   lfs.rmdir(dir)
 end
 
--- The standard library's part of the host's importcfg. Files are named from where it lies.
-local function read_importcfg(host)
+--- The standard library's part of the host's importcfg. Files are named from where it lies.
+---@param host string
+---@return table<string, string> files  archives by import path
+function toolchain.read_importcfg(host)
   local text, files = read_file(host .. ".importcfg") or "", {}
   local dir = host:match "^.*/" or ""
   local standard = text:sub(1, (text:find(linked_in_line, 1, true)))
@@ -355,7 +367,7 @@ end
 ---@return table<string, string>|nil files
 ---@return goloader.Error|nil err
 function Toolchain:std_archives(wanted)
-  self.std = self.std or read_importcfg(self.host)
+  self.std = self.std or toolchain.read_importcfg(self.host)
   for _, path in ipairs(wanted) do
     local file = self.std[path]
     if file and not exists(file) then
@@ -386,7 +398,7 @@ end
 ---@param packages { path: string, std: boolean, file: string }[]
 ---@return table<string, string> files  archives by import path
 function Toolchain:other_builds(packages)
-  local own, others = read_importcfg(self.host), {}
+  local own, others = toolchain.read_importcfg(self.host), {}
   for _, package in ipairs(packages) do
     if package.std and package.file ~= "" and content_name(own[package.path] or "") ~= content_name(package.file) then
       others[package.path] = package.file

@@ -1,7 +1,7 @@
 /* What the prover asks: who is called, and what is never written. */
 #include <string.h>
 
-#include "../../abi/abi.h"
+#include "../../abi/runtime.h"
 #include "../../image/image.h"
 #include "pure.h"
 
@@ -182,7 +182,7 @@ int gl_pure_prove(struct gl_prover *prover, const struct gl_module *mod, uintptr
 		.is_constant = is_constant,
 		.symbolize = symbolize,
 		.arg = &world,
-		.stackguard = gl_abi_field(abi, "runtime.g", "stackguard0"),
+		.stackguard = gl_runtime_stackguard(abi),
 	};
 
 	find_frequent(&world);

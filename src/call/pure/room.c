@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "../../abi/abi.h"
+#include "../../abi/runtime.h"
 #include "../../memory/arena.h"
 
 #if defined(__x86_64__)
@@ -33,7 +33,7 @@ void pure_settle(struct block *b)
 
 struct gl_pure_room *gl_pure_room_new(struct gl_host *host, struct gl_error *err)
 {
-	int32_t stackguard = gl_abi_field(gl_host_abi(host), "runtime.g", "stackguard0");
+	int32_t stackguard = gl_runtime_stackguard(gl_host_abi(host));
 	struct gl_pure_room *room = calloc(1, sizeof(*room));
 
 	if (room == NULL) {

@@ -54,7 +54,7 @@ func addBuiltins(d *description, src string) error {
 	return nil
 }
 
-// addConstants writes the numbers that the compiler, the linker and the runtime agree upon. The package's own types
+// addConstants writes the numbers that the compiler and the linker agree upon. The package's own types
 // say which constants belong together, so that a number added by a later release comes along by itself.
 func addConstants(d *description, src, goarch string) error {
 	config := build.Default
@@ -76,16 +76,6 @@ func addConstants(d *description, src, goarch string) error {
 		}
 		return c.Name()
 	}
-	// The states of a goroutine, and the kinds of what the runtime notes of objects: unexported, so under the package's
-	// name.
-	states := func(c *types.Const) string {
-		for _, prefix := range []string{"_G", "_KindSpecial"} {
-			if strings.HasPrefix(c.Name(), prefix) {
-				return "runtime." + c.Name()
-			}
-		}
-		return ""
-	}
 	for _, from := range []struct {
 		dir   string
 		files []string // none: those that the processor selects
@@ -93,7 +83,6 @@ func addConstants(d *description, src, goarch string) error {
 	}{
 		{"cmd/internal/objabi", []string{"reloctype.go", "symkind.go"}, kinds},
 		{"internal/abi", nil, exported},
-		{"runtime", []string{"runtime2.go", "mheap.go"}, states},
 	} {
 		dir := filepath.Join(src, from.dir)
 		files := from.files

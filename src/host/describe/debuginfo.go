@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// addDebugInfo writes what the host's DWARF says: the runtime's structs, and the abbreviation table.
+// addDebugInfo writes what the host's DWARF says: the runtime's structs and constants, and the abbreviation table.
 func addDebugInfo(d *description, host string) error {
 	file, err := elf.Open(host)
 	if err != nil {
@@ -44,7 +44,19 @@ func wanted(name string) bool {
 	return false
 }
 
-// addStructs writes size and fields of every wanted struct. The Go linker keeps the types of all packages in one unit,
+// wantedConstant tells whether the library may need a constant of the runtime's: states of goroutines and of spans, the
+// kinds of what is noted of objects, flags, sizes.
+func wantedConstant(name string) bool {
+	for _, prefix := range []string{"_G", "_KindSpecial", "mSpan", "unwind", "traceback", "pageSize", "minSizeForMallocHeader"} {
+		if strings.HasPrefix(name, "runtime."+prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// addStructs writes size and fields of every wanted struct, and of every variable of theirs whose struct has no name,
+// under the variable's. The Go linker keeps the types of all packages in one unit,
 // the runtime's (cmd/link/internal/ld/dwarf.go); the offset of one of its entries is returned.
 func addStructs(d *description, data *dwarf.Data) (dwarf.Offset, error) {
 	var unit dwarf.Offset
@@ -66,6 +78,27 @@ func addStructs(d *description, data *dwarf.Data) (dwarf.Offset, error) {
 			}
 		case dwarf.TagSubprogram:
 			entries.SkipChildren()
+		case dwarf.TagConstant:
+			name, _ := entry.Val(dwarf.AttrName).(string)
+			value, ok := entry.Val(dwarf.AttrConstValue).(int64)
+			if ok && wantedConstant(name) && !seen[name] {
+				seen[name] = true
+				d.add("const", name, value)
+			}
+		case dwarf.TagVariable:
+			name, _ := entry.Val(dwarf.AttrName).(string)
+			typ, ok := entry.Val(dwarf.AttrType).(dwarf.Offset)
+			if !ok || !wanted(name) || seen[name] {
+				continue
+			}
+			variable, err := data.Type(typ)
+			if err != nil {
+				return 0, fmt.Errorf("variable %s: %w", name, err)
+			}
+			if unnamed, ok := variable.(*dwarf.StructType); ok && strings.HasPrefix(unnamed.StructName, "struct {") {
+				seen[name] = true
+				addUnnamed(d, name, unnamed)
+			}
 		case dwarf.TagStructType:
 			name, _ := entry.Val(dwarf.AttrName).(string)
 			if !wanted(name) || seen[name] {
@@ -83,6 +116,17 @@ func addStructs(d *description, data *dwarf.Data) (dwarf.Offset, error) {
 		return 0, errors.New("no struct runtime.moduledata in the DWARF: this is no Go program")
 	}
 	return unit, nil
+}
+
+func addUnnamed(d *description, variable string, of *dwarf.StructType) {
+	d.add("struct", variable, of.ByteSize)
+	for _, field := range of.Field {
+		// an embedded one is named by its type, with the package's name
+		name := field.Name[strings.LastIndexByte(field.Name, '.')+1:]
+		if name != "_" {
+			d.add("field", variable, name, field.ByteOffset, field.Type.Size())
+		}
+	}
 }
 
 func addStruct(d *description, data *dwarf.Data, entries *dwarf.Reader, entry *dwarf.Entry, name string) error {

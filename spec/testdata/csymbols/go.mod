@@ -1,0 +1,3 @@
+module example.com/csymbols
+
+go 1.21

@@ -1,0 +1,479 @@
+package host
+
+/*
+#include "runtime.h"
+*/
+import "C"
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+)
+
+// Packages remember types for ever: reflect those that it has made, encoding/json how to write one, unique its values.
+// What they remember of a module's types goes with the module, and is no reason for it to stay.
+//
+// An entry must not be taken out before it is known that the module goes. A goroutine that asks reflect meanwhile for a
+// type which was taken out would get a second one, and two descriptors of one type are two types. So the caches are looked
+// at when all else has been traced, with the world still stopped: an entry that leads into what goes is noted, and what it
+// alone leads to as well. When nothing else refers to the module nobody can ask for those entries any more, and they are
+// taken out with the world running again.
+
+// caches are what is known of them for one unload.
+type caches struct {
+	going   parts
+	weak    []region // the caches' variables, which are followed in no other way
+	kept    []cached // in caches that can't change while the world is stopped: what stays
+	unlocks []func() // lets them change again
+	retired bool     // the module has gone
+	drops   []func() // what takes the entries out that go
+	names   []int32  // of types that reflect has made, and which go
+
+	maps []*sync.Map
+	gone []entry // in those
+	more bool    // than there is room for in gone
+
+	uniqueGone []uniqueEntry
+	unique     func(func(typ unsafe.Pointer, m any) bool)
+
+	// what is called with the world stopped is made before
+	each       func(key, value any) bool
+	eachUnique func(typ unsafe.Pointer, m any) bool
+	t          *tracer
+	at         *sync.Map
+	user       holder
+	found      bool
+}
+
+// An entry is one that goes.
+type entry struct {
+	m          *sync.Map
+	key, value any
+}
+
+type uniqueEntry struct {
+	typ unsafe.Pointer
+	m   any
+}
+
+// A cached is a word in a cache that stays.
+type cached struct{ at, w uintptr }
+
+// words are an interface's two.
+func words(x *any) [2]uintptr { return *(*[2]uintptr)(unsafe.Pointer(x)) }
+
+// lastGone is how many entries went the last time.
+var lastGone int
+
+// openCaches prepares for what follow does with the world stopped.
+func openCaches(going parts) *caches {
+	c := &caches{going: going}
+	c.openClasses()
+	for _, m := range typeMaps {
+		c.openTypeMap(m)
+	}
+	for _, m := range typeCaches {
+		c.settle(m)
+		c.weak = append(c.weak, region{uintptr(unsafe.Pointer(m)), unsafe.Sizeof(*m)})
+		c.maps = append(c.maps, m)
+	}
+	c.openUnique()
+	c.each = func(key, value any) bool {
+		k, v := words(&key), words(&value)
+		if !c.t.leadsOut(k[0], k[1], v[0], v[1]) {
+			return true
+		}
+		n := len(c.gone)
+		if c.more = n == cap(c.gone); c.more {
+			return false
+		}
+		c.gone = c.gone[:n+1]
+		c.gone[n] = entry{c.at, key, value}
+		return true
+	}
+	c.eachUnique = func(typ unsafe.Pointer, m any) bool {
+		for i := range c.uniqueGone {
+			if c.uniqueGone[i].typ == typ {
+				return true
+			}
+		}
+		c.found = c.follow1(uintptr(uniqueMap()), uintptr(typ)) || c.follow1(uintptr(uniqueMap()), words(&m)[1])
+		return !c.found
+	}
+	return c
+}
+
+// makeRoom empties the list of entries that go, and makes room in it for more than were there the last time.
+func (c *caches) makeRoom() {
+	if c.more {
+		lastGone = 2 * cap(c.gone)
+	}
+	c.gone, c.more = make([]entry, 0, lastGone+64), false
+}
+
+// follow follows what is in the caches, and notes what goes. The world is stopped.
+func (c *caches) follow(t *tracer) (user holder, found bool) {
+	c.t = t
+	for _, k := range c.kept {
+		if c.follow1(k.at, k.w) {
+			return c.user, true
+		}
+	}
+	if c.found = false; c.unique != nil {
+		c.unique(c.eachUnique)
+	}
+	if c.found {
+		return c.user, true
+	}
+	for _, c.at = range c.maps {
+		c.at.Range(c.each)
+	}
+	return holder{}, false
+}
+
+func (c *caches) follow1(at, w uintptr) bool {
+	if c.t.follow(w) {
+		c.user = holder{kind: C.GL_HOLDER_VARIABLE, at: at, word: w}
+		return true
+	}
+	var found bool
+	c.user, found = c.t.drain()
+	return found
+}
+
+// unlock lets the caches change again.
+func (c *caches) unlock() {
+	for i := len(c.unlocks) - 1; i >= 0; i-- {
+		c.unlocks[i]()
+	}
+}
+
+// drop takes out what goes.
+func (c *caches) drop() {
+	for _, drop := range c.drops {
+		drop()
+	}
+	for _, e := range c.gone {
+		c.addNames(reflect.ValueOf(e.value))
+		if rest := c.restOf(reflect.ValueOf(e.value)); rest != nil {
+			e.m.Store(e.key, rest)
+		} else {
+			e.m.Delete(e.key)
+		}
+	}
+	for _, m := range c.maps {
+		c.forgetDeleted(m)
+	}
+}
+
+// restOf is a list of types without those that go: types of one hash may be of several modules. nil: nothing is left.
+func (c *caches) restOf(list reflect.Value) any {
+	if list.Kind() != reflect.Slice || list.Len() < 2 {
+		return nil
+	}
+	rest := reflect.MakeSlice(list.Type(), 0, list.Len())
+	for i := 0; i < list.Len(); i++ {
+		if !mentions(list.Index(i), c.going, 0) {
+			rest = reflect.Append(rest, list.Index(i))
+		}
+	}
+	if rest.Len() == 0 {
+		return nil
+	}
+	return rest.Interface()
+}
+
+// forgetDeleted has a map forget deleted keys: up to Go 1.23 one stays in the half that is only read, until a new key makes
+// the map copy that.
+func (c *caches) forgetDeleted(m *sync.Map) {
+	for i := range c.gone {
+		if c.gone[i].m != m {
+			continue
+		}
+		m.Store(new(int), nil)
+		m.Range(func(key, value any) bool {
+			if _, ours := key.(*int); ours {
+				m.Delete(key)
+			}
+			return true
+		})
+		return
+	}
+}
+
+func (c *caches) keep(at unsafe.Pointer, w unsafe.Pointer) {
+	c.kept = append(c.kept, cached{uintptr(at), uintptr(w)})
+}
+
+// ---- the host's own ---------------------------------------------------------------------------------------------
+
+// openClasses has the classes and plans that mention what goes be forgotten with it.
+func (c *caches) openClasses() {
+	classes.Lock()
+	plans.Lock()
+	c.unlocks = append(c.unlocks, func() {
+		plans.Unlock()
+		classes.Unlock()
+	})
+	c.weak = append(c.weak, region{uintptr(unsafe.Pointer(&classes)), unsafe.Sizeof(classes)},
+		region{uintptr(unsafe.Pointer(&plans)), unsafe.Sizeof(plans)})
+	var gone []*class
+	for t, class := range classes.byType {
+		if typeMentions(t, c.going) {
+			gone = append(gone, class)
+		} else {
+			c.keep(unsafe.Pointer(&classes), unsafe.Pointer(class))
+		}
+	}
+	var dropped []int
+	for i, p := range plans.all {
+		if p != nil && p.borrowed && p.mentions(c.going) {
+			dropped = append(dropped, i)
+		} else {
+			c.keep(unsafe.Pointer(&plans), unsafe.Pointer(p))
+		}
+	}
+	c.drops = append(c.drops, func() {
+		classes.Lock()
+		for _, class := range gone {
+			delete(classes.byType, class.self)
+			delete(classes.byID, class.id)
+		}
+		classes.Unlock()
+		plans.Lock()
+		for _, i := range dropped {
+			if plans.all[i] != nil {
+				plans.all[i] = gonePlan
+			}
+		}
+		plans.Unlock()
+	})
+}
+
+// ---- maps behind a lock -----------------------------------------------------------------------------------------
+
+// A typeMap is a map by reflect.Type, which a mutex guards: a variable, or the value of an atomic.Value that is replaced
+// as a whole.
+type typeMap struct {
+	lock *sync.Mutex
+	at   unsafe.Pointer
+	typ  reflect.Type // nil: an atomic.Value
+}
+
+var typeMaps []typeMap
+
+// goloader_add_type_map names such a map, by the addresses of its mutex, its variable, and its type's descriptor.
+//
+//export goloader_add_type_map
+func goloader_add_type_map(lock, m, typ unsafe.Pointer) {
+	modules.Lock()
+	defer modules.Unlock()
+	c := typeMap{lock: (*sync.Mutex)(lock), at: m}
+	if typ != nil {
+		c.typ = typeAt(typ)
+	}
+	typeMaps = append(typeMaps, c)
+}
+
+func (m typeMap) load() reflect.Value {
+	if m.typ != nil {
+		return reflect.NewAt(m.typ, m.at).Elem()
+	}
+	return reflect.ValueOf((*atomic.Value)(m.at).Load())
+}
+
+func (c *caches) openTypeMap(m typeMap) {
+	size := unsafe.Sizeof(atomic.Value{})
+	if m.typ != nil {
+		size = word
+	}
+	for _, other := range typeMaps { // two may have one lock
+		if other.lock == m.lock {
+			if other.at == m.at {
+				m.lock.Lock()
+				c.unlocks = append(c.unlocks, m.lock.Unlock)
+			}
+			break
+		}
+	}
+	c.weak = append(c.weak, region{uintptr(m.at), size})
+	all := m.load()
+	if !all.IsValid() {
+		return
+	}
+	var gone []reflect.Value
+	for _, key := range all.MapKeys() {
+		value := all.MapIndex(key)
+		if mentions(key, c.going, 0) || mentions(value, c.going, 0) {
+			gone = append(gone, key)
+			continue
+		}
+		for _, v := range [...]reflect.Value{key, value} {
+			x := v.Interface()
+			w := words(&x)
+			c.kept = append(c.kept, cached{uintptr(m.at), w[0]}, cached{uintptr(m.at), w[1]})
+		}
+	}
+	if len(gone) > 0 {
+		c.drops = append(c.drops, func() { m.drop(gone) })
+	}
+}
+
+// drop takes entries out of the map, or of a copy that then replaces it.
+func (m typeMap) drop(keys []reflect.Value) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	all := m.load()
+	if m.typ == nil {
+		changed := reflect.MakeMap(all.Type())
+		for _, key := range all.MapKeys() {
+			changed.SetMapIndex(key, all.MapIndex(key))
+		}
+		all = changed
+	}
+	for _, key := range keys {
+		all.SetMapIndex(key, reflect.Value{})
+	}
+	if m.typ == nil {
+		(*atomic.Value)(m.at).Store(all.Interface())
+	}
+}
+
+// ---- sync.Maps --------------------------------------------------------------------------------------------------
+
+var typeCaches []*sync.Map
+
+// goloader_add_type_cache names a sync.Map of another package that remembers types, by address.
+//
+//export goloader_add_type_cache
+func goloader_add_type_cache(m unsafe.Pointer) {
+	modules.Lock()
+	defer modules.Unlock()
+	typeCaches = append(typeCaches, (*sync.Map)(m))
+}
+
+// settle sees to it that to range over a map takes no lock, which a goroutine that is stopped may hold. Since Go 1.24 it
+// takes none. Before, a map has a half that is only read, and new keys go to the other one, behind a lock: that must be
+// empty, and the lock be held so that it stays so (sync/map.go, readOnly.amended).
+func (c *caches) settle(m *sync.Map) {
+	mu, isOld := reflect.TypeOf(m).Elem().FieldByName("mu")
+	read, hasRead := reflect.TypeOf(m).Elem().FieldByName("read")
+	if !isOld || !hasRead {
+		return
+	}
+	type readOnly struct {
+		m       map[any]unsafe.Pointer
+		amended bool
+	}
+	lock := (*sync.Mutex)(unsafe.Add(unsafe.Pointer(m), mu.Offset))
+	half := (*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(m), read.Offset))
+	for {
+		m.Range(func(_, _ any) bool { return false })
+		lock.Lock()
+		if r := (*readOnly)(atomic.LoadPointer(half)); r == nil || !r.amended {
+			break
+		}
+		lock.Unlock()
+	}
+	c.unlocks = append(c.unlocks, lock.Unlock)
+}
+
+// addNames notes the numbers of the names of types that reflect has made and which are in a cache's value.
+func (c *caches) addNames(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			c.addNames(v.Elem())
+		}
+	case reflect.Slice:
+		for i := 0; i < v.Len(); i++ {
+			c.addNames(v.Index(i))
+		}
+	case reflect.Pointer:
+		if isDescriptor(v.Type()) && !v.IsNil() {
+			c.names = append(c.names, *(*int32)(unsafe.Add(v.UnsafePointer(), rt.type_str)))
+		}
+	}
+}
+
+// ---- what mentions what goes ------------------------------------------------------------------------------------
+
+// mentions looks for a pointer to what goes in a key or value of a type cache: types, structs and slices of types.
+func mentions(v reflect.Value, going parts, depth int) bool {
+	if depth > 4 {
+		return false
+	}
+	switch v.Kind() {
+	case reflect.Pointer, reflect.UnsafePointer:
+		if going.hold(v.Pointer()) {
+			return true
+		}
+		if isDescriptor(v.Type()) && !v.IsNil() {
+			return typeMentions(typeAt(v.UnsafePointer()), going)
+		}
+		if v.Kind() == reflect.Pointer && !v.IsNil() && depth < 3 {
+			switch v.Elem().Kind() {
+			case reflect.Struct, reflect.Slice:
+				return mentions(v.Elem(), going, depth+1)
+			}
+		}
+	case reflect.Interface:
+		return !v.IsNil() && mentions(v.Elem(), going, depth)
+	case reflect.Struct:
+		for i := 0; i < v.NumField(); i++ {
+			if mentions(v.Field(i), going, depth+1) {
+				return true
+			}
+		}
+	case reflect.Slice:
+		for i := 0; i < v.Len() && i < 64; i++ {
+			if mentions(v.Index(i), going, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isDescriptor tells whether a type is that of pointers to types: *reflect.rtype, *abi.FuncType.
+func isDescriptor(t reflect.Type) bool {
+	name := t.String()
+	return (strings.HasPrefix(name, "*reflect.") || strings.HasPrefix(name, "*abi.")) && strings.HasSuffix(name, "ype")
+}
+
+// typeMentions tells whether a type is, or is built from, one that goes. A named type is where its package is.
+func typeMentions(t reflect.Type, going parts) bool {
+	if going.hold(uintptr(descriptor(t))) {
+		return true
+	}
+	if t.Name() != "" {
+		return false
+	}
+	switch t.Kind() {
+	case reflect.Array, reflect.Chan, reflect.Pointer, reflect.Slice:
+		return typeMentions(t.Elem(), going)
+	case reflect.Map:
+		return typeMentions(t.Key(), going) || typeMentions(t.Elem(), going)
+	case reflect.Func:
+		for i := 0; i < t.NumIn(); i++ {
+			if typeMentions(t.In(i), going) {
+				return true
+			}
+		}
+		for i := 0; i < t.NumOut(); i++ {
+			if typeMentions(t.Out(i), going) {
+				return true
+			}
+		}
+	case reflect.Struct:
+		for i := 0; i < t.NumField(); i++ {
+			if typeMentions(t.Field(i).Type, going) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,127 @@
+package host
+
+/*
+#include <sys/mman.h>
+*/
+import "C"
+
+import "unsafe"
+
+// A pile is a list that grows up to a limit, in memory of C's. What comes beyond the limit is only counted: then the trace
+// was for nothing, and is made again with larger piles.
+type pile[T any] struct {
+	all          []T
+	over, wanted uintptr
+}
+
+// carve gives a pile room for n, of the memory that begins at *at; without an address it only counts.
+func carve[T any](p *pile[T], at *uintptr, base unsafe.Pointer, n uintptr) {
+	const line = 64
+	var t T
+	if base != nil {
+		p.all = unsafe.Slice((*T)(unsafe.Add(base, *at)), n)[:0]
+	}
+	*at += (n*unsafe.Sizeof(t) + line - 1) &^ (line - 1)
+}
+
+func (p *pile[T]) push(x T) {
+	if n := len(p.all); n < cap(p.all) {
+		p.all = p.all[:n+1]
+		p.all[n] = x
+		return
+	}
+	p.over++
+	p.need(uintptr(cap(p.all)) + p.over)
+}
+
+// need says that there must be room for n.
+func (p *pile[T]) need(n uintptr) { p.wanted = max(p.wanted, n) }
+
+// take makes it n long, of zeros.
+func (p *pile[T]) take(n uintptr) {
+	p.need(n)
+	p.all = p.all[:min(n, uintptr(cap(p.all)))]
+}
+
+func (p *pile[T]) empty() { p.all = p.all[:0] }
+
+func (p *pile[T]) isShort() bool { return p.wanted > uintptr(cap(p.all)) }
+
+// memory is what a trace takes, of C.
+type memory struct {
+	base unsafe.Pointer
+	size uintptr
+
+	spans     pile[span]
+	pages     pile[uint32] // of the heap: 1 + number of the page's span
+	marks     pile[uint8]  // by object: reached
+	queue     pile[object] // reached, but not yet looked through
+	itabs     pile[deadItab]
+	stay      pile[uintptr] // itabs
+	roots     pile[root]    // one goroutine's
+	objects   pile[root]    // on its stack, reached by pointers only
+	questions pile[C.struct_gl_slot]
+	reached   pile[object] // from one of Lua's handles
+	drops     pile[int]    // handles to be dropped
+}
+
+// A memorySize says for how much of each there is room.
+type memorySize struct{ spans, pages, marks, queue, itabs, stay, roots, objects, questions, reached, drops uintptr }
+
+// lastSize is what sufficed for the last trace.
+var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, itabs: 256, stay: 2048, roots: 1024,
+	objects: 256, questions: 64, reached: 1 << 18, drops: 64}
+
+// newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with malloc.
+func newMemory(size memorySize) (m memory, ok bool) {
+	m.carve(size)
+	m.size = max(m.size, 1)
+	m.base = C.mmap(nil, C.size_t(m.size), C.PROT_READ|C.PROT_WRITE, C.MAP_PRIVATE|C.MAP_ANONYMOUS|C.MAP_NORESERVE, -1, 0)
+	if uintptr(m.base) == ^uintptr(0) {
+		return memory{}, false
+	}
+	m.carve(size)
+	return m, true
+}
+
+func (m *memory) carve(size memorySize) {
+	m.size = 0
+	carve(&m.spans, &m.size, m.base, size.spans)
+	carve(&m.pages, &m.size, m.base, size.pages)
+	carve(&m.marks, &m.size, m.base, size.marks)
+	carve(&m.queue, &m.size, m.base, size.queue)
+	carve(&m.itabs, &m.size, m.base, size.itabs)
+	carve(&m.stay, &m.size, m.base, size.stay)
+	carve(&m.roots, &m.size, m.base, size.roots)
+	carve(&m.objects, &m.size, m.base, size.objects)
+	carve(&m.questions, &m.size, m.base, size.questions)
+	carve(&m.reached, &m.size, m.base, size.reached)
+	carve(&m.drops, &m.size, m.base, size.drops)
+}
+
+func (m *memory) free() { C.munmap(m.base, C.size_t(m.size)) }
+
+func (m *memory) isShort() bool {
+	return m.spans.isShort() || m.pages.isShort() || m.marks.isShort() || m.queue.isShort() || m.itabs.isShort() ||
+		m.stay.isShort() || m.roots.isShort() || m.objects.isShort() || m.questions.isShort() || m.reached.isShort() ||
+		m.drops.isShort()
+}
+
+// wanted is what the next trace should have room for: twice what this one would have needed, for the world goes on between
+// the two, and never less than it had. What is not used takes no memory.
+func (m *memory) wanted() memorySize {
+	room := func(wanted uintptr, had int) uintptr {
+		if wanted > uintptr(had) {
+			return 2 * wanted
+		}
+		return uintptr(had)
+	}
+	return memorySize{
+		spans: room(m.spans.wanted, cap(m.spans.all)), pages: room(m.pages.wanted, cap(m.pages.all)),
+		marks: room(m.marks.wanted, cap(m.marks.all)), queue: room(m.queue.wanted, cap(m.queue.all)),
+		itabs: room(m.itabs.wanted, cap(m.itabs.all)), stay: room(m.stay.wanted, cap(m.stay.all)),
+		roots: room(m.roots.wanted, cap(m.roots.all)), objects: room(m.objects.wanted, cap(m.objects.all)),
+		questions: room(m.questions.wanted, cap(m.questions.all)), reached: room(m.reached.wanted, cap(m.reached.all)),
+		drops: room(m.drops.wanted, cap(m.drops.all)),
+	}
+}
