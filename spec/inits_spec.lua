@@ -13,8 +13,8 @@ local function module(name, files)
 end
 
 describe("a load that begins while another's init functions run", function()
-  -- A Go program runs each of these files in a Lua state and a thread of its own. The first one's module waits in its init
-  -- function until the second one's is loaded; both take from the archive of a package that the host lacks.
+  -- A Go program runs each of these files in a Lua state and a thread of its own. The first one's module waits in its
+  -- init function until the second one's is loaded; both take from the archive of a package that the host lacks.
   it("takes nothing for its own of the packages that both share", function()
     local program = toolchain.absolute(support.tmpdir()) .. "/program"
     local status, out, errors = support.run { "sh", "-c",
@@ -103,8 +103,8 @@ func Archive(name string) string {
     ]]):format(dir .. "/begun", second, dir .. "/loaded"))
     local root = toolchain.absolute "."
     status, out, errors = support.run({ program, one, two },
-      ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/lib/?.so;;' DIR=%s GOROOT=%s"):format(root, root,
-        root, quote(dir), quote(support.tools().goroot)))
+      ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/lib/?.so;;' DIR=%s GOROOT=%s"):format(root,
+        root, root, quote(dir), quote(support.tools().goroot)))
     assert.equal("second\t2048\ta/b\nfirst\ta/b\n\nall files have run\n", out,
       errors)
     assert.equal(7, status)

@@ -1,5 +1,5 @@
--- A module stays while anything refers to it, wherever that is: spec/testdata/retention/keeper has a kind of place for each
--- that Go has, and a kind of frame. Each holds a value of another module, as an interface. The unload of that module is
+-- A module stays while anything refers to it, wherever that is: spec/testdata/retention/keeper has a kind of place for
+-- each that Go has, and a kind of frame. Each holds a value of another module, as an interface. The unload of that module is
 -- refused and the holder named; once what is held was used and let go, the module goes.
 --
 -- This happens in processes of their own: the collector of theirs runs all the time and overwrites what it frees.

@@ -1,7 +1,7 @@
 package host
 
 /*
-#include <stdlib.h>
+#include <sys/mman.h>
 */
 import "C"
 
@@ -14,12 +14,13 @@ type pile[T any] struct {
 	over, wanted uintptr
 }
 
-// newPile makes room for n; without memory for that many, for none.
+// newPile makes room for n; without memory for that many, for none. It is the kernel's memory, not malloc's: most of it is
+// never touched, and what malloc has once had from the kernel it keeps, for each thread anew.
 func newPile[T any](n uintptr) (p pile[T], ok bool) {
 	var t T
 	n = max(n, 1)
-	at := C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof(t)))
-	if at == nil {
+	at := C.mmap(nil, C.size_t(n*unsafe.Sizeof(t)), C.PROT_READ|C.PROT_WRITE, C.MAP_PRIVATE|C.MAP_ANONYMOUS, -1, 0)
+	if uintptr(at) == ^uintptr(0) { // MAP_FAILED
 		return p, false
 	}
 	p.all = unsafe.Slice((*T)(at), n)[:0]
@@ -28,7 +29,8 @@ func newPile[T any](n uintptr) (p pile[T], ok bool) {
 
 func (p *pile[T]) free() {
 	if cap(p.all) > 0 {
-		C.free(unsafe.Pointer(unsafe.SliceData(p.all)))
+		var t T
+		C.munmap(unsafe.Pointer(unsafe.SliceData(p.all)), C.size_t(uintptr(cap(p.all))*unsafe.Sizeof(t)))
 	}
 }
 

@@ -215,8 +215,11 @@ static int check_auxs(const struct gl_object *obj, struct gl_error *err)
 			if (a.type != GL_AUX_FUNCINFO) {
 				continue;
 			}
+			/* each of them, though a function should have one */
 			struct gl_funcinfo fi;
-			if (gl_object_local(obj, a.sym) >= obj->nsyms || !gl_object_funcinfo(obj, i, &fi)) {
+			uint32_t info = gl_object_local(obj, a.sym), size;
+			const uint8_t *p = info < obj->nsyms ? gl_object_data(obj, info, &size) : NULL;
+			if (p == NULL || !gl_funcinfo_read(p, size, &fi)) {
 				return bad(obj, err, "broken function information, number", i);
 			}
 			for (uint32_t k = 0; k < fi.nfiles; k++) {
