@@ -127,7 +127,7 @@ describe("a package that modules share and that panics in an init function", fun
     return host:load(support.compile(text, "main", { "-importcfg", support.write("importcfg.shared", config) }))
   end
 
-  local module, message, err
+  local broken, message, err
 
   setup(function()
     share("example.test/broken", [[
@@ -154,7 +154,7 @@ var Text = "not initialised"
 
 func init() { Text = "initialised" }
 ]])
-    module, message, err = load [[
+    broken, message, err = load [[
 package main
 
 import (
@@ -168,7 +168,7 @@ func Text() string { return other.Text }
   end)
 
   it("fails the load with its panic", function()
-    assert.is_nil(module)
+    assert.is_nil(broken)
     assert.equal("panic", err.code)
     assert.matches("index out of range %[7%] with length 3", message)
   end)
