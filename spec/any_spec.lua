@@ -150,7 +150,8 @@ describe("a module that registers something of its own with the process", functi
     finalizers.Keep()
     local unloaded, _, err = finalizers:unload()
     assert.is_nil(unloaded)
-    assert.matches("the finalizer of a *finalizers.big refers to example.com/registries/finalizers.made", err.message, 1, true)
+    local reason = "the finalizer of a *finalizers.big refers to example.com/registries/finalizers.made"
+    assert.matches(reason, err.message, 1, true)
     finalizers.Drop()
     assert(finalizers:unload())
   end)

@@ -13,8 +13,8 @@ local function module(name, files)
 end
 
 describe("a load that begins while another's init functions run", function()
-  -- A Go program runs each of these files in a Lua state and a thread of its own. The first one's module waits in its init
-  -- function until the second one's is loaded; both take from the archive of a package that the host lacks.
+  -- A Go program runs each of these files in a Lua state and a thread of its own. The first one's module waits in its
+  -- init function until the second one's is loaded; both take from the archive of a package that the host lacks.
   it("takes nothing for its own of the packages that both share", function()
     local program = toolchain.absolute(support.tmpdir()) .. "/program"
     local status, out, errors = support.run { "sh", "-c",
@@ -103,8 +103,8 @@ func Archive(name string) string {
     ]]):format(dir .. "/begun", second, dir .. "/loaded"))
     local root = toolchain.absolute "."
     status, out, errors = support.run({ program, one, two },
-      ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/lib/?.so;;' DIR=%s GOROOT=%s"):format(root, root,
-        root, quote(dir), quote(support.tools().goroot)))
+      ("LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/lib/?.so;;' DIR=%s GOROOT=%s"):format(root,
+        root, root, quote(dir), quote(support.tools().goroot)))
     assert.equal("second\t2048\ta/b\nfirst\ta/b\n\nall files have run\n", out,
       errors)
     assert.equal(7, status)
@@ -127,7 +127,7 @@ describe("a package that modules share and that panics in an init function", fun
     return host:load(support.compile(text, "main", { "-importcfg", support.write("importcfg.shared", config) }))
   end
 
-  local module, message, err
+  local broken, message, err
 
   setup(function()
     share("example.test/broken", [[
@@ -154,7 +154,7 @@ var Text = "not initialised"
 
 func init() { Text = "initialised" }
 ]])
-    module, message, err = load [[
+    broken, message, err = load [[
 package main
 
 import (
@@ -168,7 +168,7 @@ func Text() string { return other.Text }
   end)
 
   it("fails the load with its panic", function()
-    assert.is_nil(module)
+    assert.is_nil(broken)
     assert.equal("panic", err.code)
     assert.matches("index out of range %[7%] with length 3", message)
   end)

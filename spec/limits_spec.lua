@@ -45,6 +45,7 @@ describe("a value that shares its parts", function()
   end)
 
   it("is an error when it would become more tables than there is memory", function()
-    assert.matches("Shared: a result becomes more than %d+ tables: are parts of it shared%?", message(limits.Shared, 40))
+    assert.matches("Shared: a result becomes more than %d+ tables: are parts of it shared%?",
+      message(limits.Shared, 40))
   end)
 end)

@@ -1,6 +1,6 @@
--- A module stays while anything refers to it, wherever that is: spec/testdata/retention/keeper has a kind of place for each
--- that Go has, and a kind of frame. Each holds a value of another module, as an interface. The unload of that module is
--- refused and the holder named; once what is held was used and let go, the module goes.
+-- A module stays while anything refers to it, wherever that is: spec/testdata/retention/keeper has a kind of place for
+-- each that Go has, and a kind of frame. Each holds a value of another module, as an interface. The unload of that
+-- module is refused and the holder named; once what is held was used and let go, the module goes.
 --
 -- This happens in processes of their own: the collector of theirs runs all the time and overwrites what it frees.
 local support = require "spec.support"
@@ -47,7 +47,7 @@ describe("a module of which something holds a value", function()
         keeper.Hold(kind, value)
         value:release()
         print(kind .. ": " .. (refusal(module) or "WENT"))
-        local said = keeper.Release()
+        local said = keeper.Release(kind)
         if said ~= "a T of " .. i then print("SAID: " .. tostring(said)) end
         goes(module)
       end
@@ -93,5 +93,124 @@ describe("a module of which something holds a value", function()
       end
     end
     assert.matches("\nend\n$", output)
+  end)
+
+  it("goes though goroutines that wait had it", function()
+    -- what is left in their frames nobody will look at
+    assert.equal("end\n", run [[
+      for round = 1, 20 do
+        local module = load()
+        for _ = 1, 8 do
+          local value = module.New:keep(round)
+          keeper.Work(value)
+          value:release()
+        end
+        goes(module)
+      end
+      print "end"
+    ]])
+  end)
+
+  it("goes while others make types by reflection", function()
+    assert.equal("end\n", run [[
+      keeper.Churn(2000)
+      for round = 1, 20 do
+        local module = load()
+        assert(module.New(round).Next)
+        goes(module)
+      end
+      print "end"
+    ]])
+  end)
+end)
+
+-- More rounds, or others: RETENTION_ROUNDS=5000 RETENTION_SEED=7
+describe("modules that are loaded, held, released and unloaded at random", function()
+  it("go when nothing holds them, and not before", function()
+    local rounds, seed = os.getenv "RETENTION_ROUNDS" or "40", os.getenv "RETENTION_SEED" or tostring(os.time())
+    local output = run(([[
+      local rounds, seed = %s, %s
+      math.randomseed(seed)
+      local places, frames = {}, {}
+      for _, kind in ipairs(keeper.Kinds()) do
+        -- one that ends by itself can't be waited for
+        if kind ~= "timer that nobody has" then
+          local list = kind:find "^frame" and frames or places
+          list[#list + 1] = kind
+        end
+      end
+      local held, n, place = {}, 0, nil
+
+      local function wrong(what) error(("seed %%d: %%s"):format(seed, what), 0) end
+
+      local function check(module, is_held, kind)
+        local said = refusal(module)
+        if is_held and not said then wrong(kind .. " went") end
+      end
+
+      local function hold()
+        local kind = not place and math.random(2) == 1 and places[math.random(#places)] or frames[math.random(#frames)]
+        if held[kind] then return end
+        n = n + 1
+        local module = load()
+        local value = module.New:keep(n)
+        keeper.Hold(kind, value)
+        value:release()
+        held[kind] = { module = module, n = n }
+        if not kind:find "^frame" then place = kind end
+      end
+
+      local function some()
+        local kinds = {}
+        for kind in pairs(held) do kinds[#kinds + 1] = kind end
+        table.sort(kinds)
+        local kind = #kinds > 0 and kinds[math.random(#kinds)]
+        return kind, kind and held[kind]
+      end
+
+      local function release()
+        local kind, h = some()
+        if not kind then return end
+        held[kind] = nil
+        if kind == place then place = nil end
+        local said = keeper.Release(kind)
+        if said ~= "a T of " .. h.n then wrong(kind .. " said " .. tostring(said)) end
+        goes(h.module)
+      end
+
+      local function attempt()
+        local kind, h = some()
+        if kind then check(h.module, true, kind) end
+      end
+
+      local act
+      local function ask(depth)
+        local module = load()
+        local value, frame = module.New:keep(5), frames[math.random(#frames)]:match ": (.*)"
+        local answer = keeper.Ask(frame, value, function()
+          value:release()
+          check(module, true, frame)
+          if depth < 3 then act(depth + 1) end
+        end)
+        if answer ~= "a T of 5" then wrong(frame .. " said " .. tostring(answer)) end
+        goes(module)
+      end
+
+      local function pass_by()
+        local module = load()
+        local value = module.New:keep(3)
+        if math.random(2) == 1 then keeper.Work(value) end
+        if tostring(value) == "" then wrong "no text" end
+        value:release()
+        goes(module)
+      end
+
+      local acts = { hold, hold, release, attempt, ask, pass_by }
+      function act(depth) acts[math.random(#acts)](depth) end
+      for _ = 1, rounds do act(0) end
+      while next(held) do release() end
+      print "end"
+    ]]):format(rounds, seed))
+    assert.equal("end\n", output)
   end)
 end)

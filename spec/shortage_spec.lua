@@ -1,14 +1,15 @@
--- Memory that is short: each of a load's allocations comes to nothing once. The load fails and says so, nothing of it is
--- left, and the next one finds everything as it was.
+-- Memory that is short: each of a load's allocations comes to nothing once. The load fails and says so, nothing of it
+-- is left, and the next one finds everything as it was.
 local support = require "spec.support"
 
 teardown(support.clean)
 
--- Loads `source` with allocation 1, 2, 3, … failing, until none is left to fail, and says how that went; `archives` is Lua
--- that tells the host of the packages it imports.
+-- Loads `source` with allocation 1, 2, 3, … failing, until none is left to fail, and says how that went; `archives` is
+-- Lua that tells the host of the packages it imports.
 local function run(archives, source)
   local library = support.tmpdir() .. "/short_memory.so"
-  local status, _, errors = support.run { "cc", "-shared", "-fPIC", "-O1", "-o", library, "spec/testdata/short_memory.c" }
+  local status, _, errors = support.run { "cc", "-shared", "-fPIC", "-O1", "-o", library,
+    "spec/testdata/short_memory.c" }
   assert.equal(0, status, errors)
   local out
   status, out, errors = support.lua(([[

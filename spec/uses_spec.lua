@@ -240,7 +240,8 @@ describe("an init function that panics in a module that uses another", function(
 end)
 
 describe("a module of which only its users have anything", function()
-  -- What it has is what a user adds to it: its own part of the tables is empty. Memory that is given back is filled here.
+  -- What it has is what a user adds to it: its own part of the tables is empty. Memory that is given back is filled
+  -- here.
   it("is unloaded with what they have added to it", function()
     local base = support.write("empty/base/base.go", [[
 package base

@@ -33,16 +33,16 @@ CODE(takes_an_address, "lea rdi, [rsp+16]\ncall 1f\n1: ret");
 CODE(moves_the_stack, "mov rsp, rax\nret");
 CODE(adds_to_it, "add [rsp+16], rax\nret");
 
-static int is_read(const char *code, const char *end)
+static int is_read(const char *code, const char *end, int64_t variables)
 {
-	struct gl_slot slot = { .entry = (uintptr_t)code, .end = (uintptr_t)end, .pc = (uintptr_t)code, .offset = 16 };
+	struct gl_slot slot = { .entry = (uintptr_t)code, .end = (uintptr_t)end, .pc = (uintptr_t)code, .offset = 16, .variables = variables };
 
 	gl_slots_find_reads(&slot, 1);
 	return slot.is_read;
 }
 
-#define IS_READ(NAME) assert_int_equal(is_read(code_##NAME, end_##NAME), 1)
-#define IS_DEAD(NAME) assert_int_equal(is_read(code_##NAME, end_##NAME), 0)
+#define IS_READ(NAME) assert_int_equal(is_read(code_##NAME, end_##NAME, INT64_MAX), 1)
+#define IS_DEAD(NAME) assert_int_equal(is_read(code_##NAME, end_##NAME, INT64_MAX), 0)
 
 static void a_word_that_is_loaded_is_in_use(void **state)
 {
@@ -75,6 +75,14 @@ static void every_path_counts(void **state)
 	IS_DEAD(late_in_a_loop);
 }
 
+static void an_address_counts_where_it_may_be_of_a_variable_with_the_word(void **state)
+{
+	(void)state;
+	assert_int_equal(is_read(code_takes_an_address, end_takes_an_address, 8), 1);
+	assert_int_equal(is_read(code_takes_an_address, end_takes_an_address, 16), 1);
+	assert_int_equal(is_read(code_takes_an_address, end_takes_an_address, 24), 0);
+}
+
 static void what_cannot_be_told_is_in_use(void **state)
 {
 	(void)state;
@@ -87,6 +95,7 @@ int main(void)
 		cmocka_unit_test(a_word_that_is_loaded_is_in_use),
 		cmocka_unit_test(a_word_that_is_overwritten_first_is_not),
 		cmocka_unit_test(every_path_counts),
+		cmocka_unit_test(an_address_counts_where_it_may_be_of_a_variable_with_the_word),
 		cmocka_unit_test(what_cannot_be_told_is_in_use),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -254,6 +254,7 @@ static const struct field fields[] = {
 	F(frame_varp, "runtime.stkframe", "varp", 8, REQUIRED),
 	F(frame_argp, "runtime.stkframe", "argp", 8, REQUIRED),
 	F(func_args, "runtime._func", "args", 4, REQUIRED),
+	F(func_deferreturn, "runtime._func", "deferreturn", 4, REQUIRED),
 	F(func_id, "runtime._func", "funcID", 1, REQUIRED),
 	F(func_flag, "runtime._func", "flag", 1, REQUIRED),
 	F(func_name, "runtime._func", "nameOff", 4, REQUIRED),

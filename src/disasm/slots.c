@@ -7,9 +7,9 @@
  *   2. it stores a whole word there, or leaves the function: this path says no;
  *   3. it comes to an instruction that an earlier path has come to: that path says it.
  *
- * An address that is taken of some place in the frame (LEA) is no load of the word. Variables whose address is taken,
- * and those that are copied as a whole, are known to the collector by their pointers and asked about there
- * (src/host/stacks.go); the words that are asked about here are none of theirs. */
+ * An address that is taken of some place in the frame (LEA) is a load of the word only where the word may be a part of a
+ * variable that is copied as a whole, and the address may be that variable's. Variables whose address is taken otherwise
+ * are known to the collector (src/host/stacks.go), and their words are not asked about. */
 #include "slots.h"
 
 #include <stdbool.h>
@@ -84,8 +84,14 @@ static enum outcome look_at_memory(const struct search *s, int64_t sp)
 
 	for (uint8_t i = 0; i < x86->op_count; i++) {
 		const cs_x86_op *op = &x86->operands[i];
-		if (op->type != X86_OP_MEM || op->mem.base != X86_REG_RSP || s->insn->id == X86_INS_LEA ||
-		    s->insn->id == X86_INS_NOP) {
+		if (op->type != X86_OP_MEM || op->mem.base != X86_REG_RSP || s->insn->id == X86_INS_NOP) {
+			continue;
+		}
+		if (s->insn->id == X86_INS_LEA) {
+			int64_t taken = sp + op->mem.disp;
+			if (taken >= s->slot->variables && taken <= s->slot->offset) {
+				return IS_READ;
+			}
 			continue;
 		}
 		/* an index may lead anywhere behind */

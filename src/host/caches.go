@@ -86,11 +86,12 @@ func openCaches(going parts) *caches {
 		if !c.t.leadsOut(k[0], k[1], v[0], v[1]) {
 			return true
 		}
-		if len(c.gone) == cap(c.gone) {
-			c.more = true
+		n := len(c.gone)
+		if c.more = n == cap(c.gone); c.more {
 			return false
 		}
-		c.gone = append(c.gone, entry{c.at, key, value})
+		c.gone = c.gone[:n+1]
+		c.gone[n] = entry{c.at, key, value}
 		return true
 	}
 	c.eachUnique = func(typ unsafe.Pointer, m any) bool {

@@ -1,7 +1,7 @@
 package host
 
 /*
-#include <stdlib.h>
+#include <sys/mman.h>
 */
 import "C"
 
@@ -14,27 +14,20 @@ type pile[T any] struct {
 	over, wanted uintptr
 }
 
-// newPile makes room for n; without memory for that many, for none.
-func newPile[T any](n uintptr) (p pile[T], ok bool) {
+// carve gives a pile room for n, of the memory that begins at *at; without an address it only counts.
+func carve[T any](p *pile[T], at *uintptr, base unsafe.Pointer, n uintptr) {
+	const line = 64
 	var t T
-	n = max(n, 1)
-	at := C.calloc(C.size_t(n), C.size_t(unsafe.Sizeof(t)))
-	if at == nil {
-		return p, false
+	if base != nil {
+		p.all = unsafe.Slice((*T)(unsafe.Add(base, *at)), n)[:0]
 	}
-	p.all = unsafe.Slice((*T)(at), n)[:0]
-	return p, true
-}
-
-func (p *pile[T]) free() {
-	if cap(p.all) > 0 {
-		C.free(unsafe.Pointer(unsafe.SliceData(p.all)))
-	}
+	*at += (n*unsafe.Sizeof(t) + line - 1) &^ (line - 1)
 }
 
 func (p *pile[T]) push(x T) {
-	if len(p.all) < cap(p.all) {
-		p.all = append(p.all, x)
+	if n := len(p.all); n < cap(p.all) {
+		p.all = p.all[:n+1]
+		p.all[n] = x
 		return
 	}
 	p.over++
@@ -56,6 +49,9 @@ func (p *pile[T]) isShort() bool { return p.wanted > uintptr(cap(p.all)) }
 
 // memory is what a trace takes, of C.
 type memory struct {
+	base unsafe.Pointer
+	size uintptr
+
 	spans     pile[span]
 	pages     pile[uint32] // of the heap: 1 + number of the page's span
 	marks     pile[uint8]  // by object: reached
@@ -76,41 +72,34 @@ type memorySize struct{ spans, pages, marks, queue, itabs, stay, roots, objects,
 var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, itabs: 256, stay: 2048, roots: 1024,
 	objects: 256, questions: 64, reached: 1 << 18, drops: 64}
 
+// newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with malloc.
 func newMemory(size memorySize) (m memory, ok bool) {
-	oks := [11]bool{}
-	m.spans, oks[0] = newPile[span](size.spans)
-	m.pages, oks[1] = newPile[uint32](size.pages)
-	m.marks, oks[2] = newPile[uint8](size.marks)
-	m.queue, oks[3] = newPile[object](size.queue)
-	m.itabs, oks[4] = newPile[deadItab](size.itabs)
-	m.stay, oks[5] = newPile[uintptr](size.stay)
-	m.roots, oks[6] = newPile[root](size.roots)
-	m.objects, oks[7] = newPile[root](size.objects)
-	m.questions, oks[8] = newPile[C.struct_gl_slot](size.questions)
-	m.reached, oks[9] = newPile[object](size.reached)
-	m.drops, oks[10] = newPile[int](size.drops)
-	for _, each := range oks {
-		if !each {
-			m.free()
-			return memory{}, false
-		}
+	m.carve(size)
+	m.size = max(m.size, 1)
+	m.base = C.mmap(nil, C.size_t(m.size), C.PROT_READ|C.PROT_WRITE, C.MAP_PRIVATE|C.MAP_ANONYMOUS|C.MAP_NORESERVE, -1, 0)
+	if uintptr(m.base) == ^uintptr(0) {
+		return memory{}, false
 	}
+	m.carve(size)
 	return m, true
 }
 
-func (m *memory) free() {
-	m.spans.free()
-	m.pages.free()
-	m.marks.free()
-	m.queue.free()
-	m.itabs.free()
-	m.stay.free()
-	m.roots.free()
-	m.objects.free()
-	m.questions.free()
-	m.reached.free()
-	m.drops.free()
+func (m *memory) carve(size memorySize) {
+	m.size = 0
+	carve(&m.spans, &m.size, m.base, size.spans)
+	carve(&m.pages, &m.size, m.base, size.pages)
+	carve(&m.marks, &m.size, m.base, size.marks)
+	carve(&m.queue, &m.size, m.base, size.queue)
+	carve(&m.itabs, &m.size, m.base, size.itabs)
+	carve(&m.stay, &m.size, m.base, size.stay)
+	carve(&m.roots, &m.size, m.base, size.roots)
+	carve(&m.objects, &m.size, m.base, size.objects)
+	carve(&m.questions, &m.size, m.base, size.questions)
+	carve(&m.reached, &m.size, m.base, size.reached)
+	carve(&m.drops, &m.size, m.base, size.drops)
 }
+
+func (m *memory) free() { C.munmap(m.base, C.size_t(m.size)) }
 
 func (m *memory) isShort() bool {
 	return m.spans.isShort() || m.pages.isShort() || m.marks.isShort() || m.queue.isShort() || m.itabs.isShort() ||

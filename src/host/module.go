@@ -328,6 +328,7 @@ func (a *attempt) retire(t *tracer, assertions [][2]unsafe.Pointer) int {
 
 // ask has C find the answers to what a trace could not know of words in frames, in the functions' code.
 func (a *attempt) ask(questions []C.struct_gl_slot) {
+	panicking := make([]bool, len(questions))
 	for i := range questions {
 		q := &questions[i]
 		for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
@@ -338,11 +339,23 @@ func (a *attempt) ask(questions []C.struct_gl_slot) {
 			table := functab(md)
 			if n, _ := functionAt(md, uintptr(q.pc)); n >= 0 && n < len(table)-1 {
 				q.entry, q.end = C.uintptr_t(text)+C.uintptr_t(table[n].entryoff), C.uintptr_t(text)+C.uintptr_t(table[n+1].entryoff)
+				// Where a function goes on that panics, if that is recovered, the unwinder says one byte too far.
+				fn := unsafe.Pointer(&(*(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable)))[table[n].funcoff])
+				deferreturn := *(*uint32)(unsafe.Add(fn, rt.func_deferreturn))
+				panicking[i] = deferreturn != 0 && q.pc == q.entry+C.uintptr_t(deferreturn)+1
+				if panicking[i] {
+					q.pc--
+				}
 			}
 		}
 	}
 	if len(questions) > 0 {
 		C.find_reads(rt.find_reads, unsafe.SliceData(questions), C.size_t(len(questions)))
+		for i := range questions {
+			if panicking[i] {
+				questions[i].pc++
+			}
+		}
 		a.answers = append(a.answers, questions...)
 	}
 }

@@ -10,12 +10,15 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x6677adcbff187ac5)
+#define GL_HOST_PROTOCOL UINT64_C(0x833ffefe9f182bb6)
 
 /* A word of a frame of the function that lies from entry to end, and where that function goes on. */
 struct gl_slot {
 	uintptr_t entry, end, pc;
 	int64_t offset; /* of the word, from the stack pointer at pc */
+	/* where variables begin of which the word may be a part, and that may be copied as a whole: an address that is
+	 * taken between there and the word counts as reading it. INT64_MAX: there are none */
+	int64_t variables;
 	int is_read;    /* out: may it be read before it is overwritten? */
 };
 
@@ -79,7 +82,7 @@ struct gl_runtime {
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_continpc, frame_sp, frame_varp, frame_argp; /* of a stkframe */
-	int32_t func_args, func_id, func_flag, func_name;                   /* of a _func */
+	int32_t func_args, func_deferreturn, func_id, func_flag, func_name;                   /* of a _func */
 	int32_t func_id_async_preempt, func_id_debug_call, func_flag_asm;   /* values of those */
 	int32_t g_panic, g_sched_ctxt;
 	void *allp;       /* []*p */

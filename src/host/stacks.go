@@ -6,6 +6,7 @@ package host
 import "C"
 
 import (
+	"math"
 	"sync/atomic"
 	"unsafe"
 )
@@ -14,8 +15,8 @@ import (
 //
 //  1. the pointers that the compiler says are live where the goroutine goes on, as the collector finds them
 //     (runtime/mgcmark.go, scanstack): variables, parameters and results, and what is on the stack itself but reached by
-//     pointers only. In front of such a pointer may be an interface's type or itab, which is no pointer to the collector;
-//  2. types and itabs that lie elsewhere in the frame. The compiler splits an interface that is in a local variable, and
+//     pointers only;
+//  2. types and itabs in front of such pointers, or elsewhere in the frame. They are no pointers to the collector. The compiler splits an interface that is in a local variable, and
 //     spills the two halves where it likes: the itab's half is a number to all tables. No table says until when it is
 //     needed, but the code does. It is, if on some path from where the goroutine goes on it is loaded before it is
 //     overwritten (src/disasm/slots.c). What is left of a variable that nobody will look at again keeps nothing: a
@@ -125,21 +126,16 @@ func (t *tracer) addFrame(frame unsafe.Pointer, goid uint64, depth int, interrup
 	}
 	locals, args, objects := stackMap(frame)
 	isAssembly := fn != nil && int32(*(*uint8)(unsafe.Add(fn, rt.func_flag)))&int32(rt.func_flag_asm) != 0
+	f := frameWords{t: t, stack: stack, sp: sp, goesOn: goesOn, isAssembly: isAssembly}
 	if size := uintptr(locals.n) * word; varp != 0 {
-		if size > 0 {
-			t.addRoot(stack, varp-size, size, locals.data)
-		}
-		// Variables with pointers lie together, at the frame's end. What is in front of them is asked about; assembly
-		// keeps no interface across a call, but in arguments, and there the callee's map tells.
+		// Variables with pointers lie together, at the frame's end. Assembly keeps no interface across a call, but in
+		// arguments, and there the callee's map tells.
 		for at := sp; at < varp-size && !isAssembly; at += word {
-			if t.isType(load(at)) && t.mayRead(goesOn, int64(at-sp)) {
-				t.addRoot(stack, at, word, nil)
-			}
+			f.ask(at, math.MaxInt64)
 		}
+		f.addPointers(varp-size, locals)
 	}
-	if args.n > 0 {
-		t.addRoot(stack, argp, uintptr(args.n)*word, args.data)
-	}
+	f.addPointers(argp, args)
 	for i := range objects {
 		o := (*stackObject)(unsafe.Add(unsafe.Pointer(unsafe.SliceData(objects)), i*int(rt.stack_object_size)))
 		base := argp
@@ -160,9 +156,47 @@ func (t *tracer) addFrame(frame unsafe.Pointer, goid uint64, depth int, interrup
 	}
 }
 
+// frameWords adds words of one frame to the roots.
+type frameWords struct {
+	t          *tracer
+	stack      root
+	sp, goesOn uintptr
+	isAssembly bool
+}
+
+// addPointers adds the live pointers of variables or parameters, and the types in front of them. In front of a live
+// pointer may also be what is left of a variable that is not live, or what was there before the frame was: so the code
+// is asked here, too.
+func (f *frameWords) addPointers(low uintptr, mask bitvector) {
+	if mask.n <= 0 {
+		return
+	}
+	stack := f.stack
+	stack.alone = !f.isAssembly
+	f.t.addRoot(stack, low, uintptr(mask.n)*word, mask.data)
+	if f.isAssembly {
+		return
+	}
+	isLive := func(i int32) bool {
+		return *(*uint8)(unsafe.Add(unsafe.Pointer(mask.data), i/8))>>(i%8)&1 != 0
+	}
+	for i := int32(1); i < mask.n; i++ {
+		if isLive(i) && !isLive(i-1) {
+			f.ask(low+uintptr(i-1)*word, int64(low-f.sp))
+		}
+	}
+}
+
+// ask adds a word that is a type or itab, if the code may still read it.
+func (f *frameWords) ask(at uintptr, variables int64) {
+	if f.t.isType(load(at)) && f.t.mayRead(f.goesOn, int64(at-f.sp), variables) {
+		f.t.addRoot(f.stack, at, word, nil)
+	}
+}
+
 // mayRead tells whether code may still read the word at an offset from the stack pointer, going on at pc. Where it is not
 // known yet the question is noted, to be asked with the world running: then the answer, which never changes, is known.
-func (t *tracer) mayRead(pc uintptr, offset int64) bool {
+func (t *tracer) mayRead(pc uintptr, offset, variables int64) bool {
 	for i := range t.answers {
 		if a := &t.answers[i]; uintptr(a.pc) == pc && int64(a.offset) == offset {
 			return a.is_read != 0
@@ -173,7 +207,7 @@ func (t *tracer) mayRead(pc uintptr, offset int64) bool {
 			return false
 		}
 	}
-	t.questions.push(C.struct_gl_slot{pc: C.uintptr_t(pc), offset: C.int64_t(offset)})
+	t.questions.push(C.struct_gl_slot{pc: C.uintptr_t(pc), offset: C.int64_t(offset), variables: C.int64_t(variables)})
 	return false
 }
 

@@ -45,6 +45,7 @@ type object struct{ span, i uint32 }
 type root struct {
 	region
 	mask     *uint8 // a bit for each word: is it a pointer? nil: any may be one
+	alone    bool   // there is no need to look at types in front of the pointers
 	anything bool   // nobody knows what the words are: one may be the address of a function, about to be called
 	kind     C.enum_gl_holder
 	goid     uint64
@@ -430,7 +431,7 @@ func (t *tracer) eachPointer(r root, do func(at, w uintptr) bool) bool {
 		if do(at, load(at)) {
 			return true
 		}
-		if r.mask == nil || i == 0 {
+		if r.mask == nil || i == 0 || r.alone {
 			continue
 		}
 		if before := at - word; t.isType(load(before)) && do(before, load(before)) {

@@ -159,8 +159,8 @@ local function cached_name(tc, parts)
     if flag:find("/", 1, true) or flag:find "^%-L" or flag:find "%.[ao]$" then return nil end
   end
   local key = core.hash(jumps(parts.exports), addresses(parts.imports), version_script(parts.visible),
-    table.concat(link_flags, " "), table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"), settings.get(tc, "CXX"),
-    unpack(parts.members))
+    table.concat(link_flags, " "), table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"),
+    settings.get(tc, "CXX"), unpack(parts.members))
   local dir = places.cache()
   return dir and dir .. "/cgo-" .. key:sub(1, 32) .. ".so"
 end

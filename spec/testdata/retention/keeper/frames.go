@@ -91,6 +91,9 @@ var frames = map[string]frame{
 	"result of a function that defers": func(get func() fmt.Stringer, wait func()) string {
 		return namedResult(get, wait).String()
 	},
+	"result of a function that recovers": func(get func() fmt.Stringer, wait func()) string {
+		return recovers(get, wait).String()
+	},
 	"deferred call": func(get func() fmt.Stringer, wait func()) (s string) {
 		func() {
 			defer func(v fmt.Stringer) { s = v.String() }(get())
@@ -281,6 +284,16 @@ func namedResult(get func() fmt.Stringer, wait func()) (v fmt.Stringer) {
 	defer wait()
 	v = get()
 	return v
+}
+
+//go:noinline
+func recovers(get func() fmt.Stringer, wait func()) (v fmt.Stringer) {
+	defer func() {
+		recover()
+		wait()
+	}()
+	v = get()
+	panic(1)
 }
 
 func (h holder) put(s *string) { *s = h.v.String() }

@@ -3,6 +3,7 @@ package keeper
 
 import (
 	"fmt"
+	"reflect"
 	"sort"
 	"time"
 )
@@ -12,7 +13,7 @@ type kind func(v fmt.Stringer) (release func() string)
 
 var kinds = map[string]kind{}
 
-var held func() string
+var held = map[string]func() string{}
 
 // Kinds are the names of all.
 func Kinds() []string {
@@ -25,12 +26,61 @@ func Kinds() []string {
 }
 
 // Hold has the value be in a place of that kind, and nowhere else.
-func Hold(name string, v fmt.Stringer) { held = kinds[name](v) }
+func Hold(name string, v fmt.Stringer) { held[name] = kinds[name](v) }
 
-// Release uses what is held, and lets it go.
-func Release() string {
-	defer func() { held = nil }()
-	return held()
+// Release uses what is held in a place of that kind, and lets it go.
+func Release(name string) string {
+	release := held[name]
+	delete(held, name)
+	return release()
+}
+
+var jobs = make(chan fmt.Stringer)
+
+// Work has a goroutine do something with a value, which then waits for the next.
+func Work(v fmt.Stringer) {
+	jobs <- v
+	time.Sleep(time.Millisecond)
+}
+
+func init() {
+	for i := 0; i < 4; i++ {
+		go work(i)
+	}
+}
+
+func work(n int) {
+	var last string
+	for v := range jobs {
+		e, _ := v.(error)
+		switch n {
+		case 0:
+			last = v.String()
+		case 1:
+			last = fmt.Sprint(v, e)
+		case 2:
+			last = e.Error() + v.String()
+		default:
+			last = parameter(1, v, func() {})
+		}
+		if last == "" {
+			return
+		}
+	}
+}
+
+// Churn makes types of its own and garbage, on a goroutine, until it has made n types.
+func Churn(n int) {
+	go func() {
+		var types []reflect.Type
+		for i := 0; i < n; i++ {
+			field := reflect.StructField{Name: fmt.Sprint("A", i), Type: reflect.TypeOf(i)}
+			types = append(types, reflect.PtrTo(reflect.StructOf([]reflect.StructField{field})))
+			if types[i/2].String() == "" {
+				panic("no name")
+			}
+		}
+	}()
 }
 
 // Ask calls f, with the value in a frame of that kind beneath it.
