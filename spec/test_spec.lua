@@ -130,6 +130,10 @@ describe("goloader test", function()
     end
   end)
 
+  it("tests a standard package as -trimpath compiles it, with copies of those that import it", function()
+    assert_same "-count=1 -v -trimpath -run='^TestEqual$' -vet=off bytes"
+  end)
+
   it("tests a standard package that the runtime imports, beside the host's", function()
     local out = assert_same "-count=1 -v math/bits"
     assert.matches("%-%-%- PASS: TestLeadingZeros ", out)

@@ -311,6 +311,13 @@ static uint32_t load32(uintptr_t p)
 	return v;
 }
 
+static void store64(uint8_t *p, int off, uint64_t v)
+{
+	for (int i = 0; i < 8; i++) {
+		p[off + i] = (uint8_t)(v >> 8 * i);
+	}
+}
+
 static uint64_t load64(uintptr_t p)
 {
 	uint64_t v;
@@ -502,7 +509,8 @@ static void an_empty_variable_is_the_c_function_that_another_package_imports(voi
 	o.cgo = lib.cgo; /* one package's lines do, whoever has them */
 	begin(&o);
 	assert_int_equal(patch(), 0);
-	assert_int_equal(load64(target_of(pointer, 0)->addr != 0 ? root(pointer)->addr : 0), (uintptr_t)getpid);
+	assert_true(target_of(pointer, 0)->is_far);
+	assert_int_equal(load64(root(pointer)->addr), (uintptr_t)getpid);
 }
 
 /* ---- lay out ---------------------------------------------------------------------------------------------------- */
@@ -703,17 +711,16 @@ static int describe_variable(uint32_t size, uint64_t offset, uint8_t *mask)
 	const struct gl_abi *abi = host.abi;
 	struct object o = { 0 };
 	uint8_t type[128] = { 0 }, pointer[64] = { 0 }, fields[128] = { 0 };
-	uint64_t eight = 8, sixteen = 16, one = 1;
 	const int typ = gl_abi_field(abi, "internal/abi.StructField", "Typ");
 	const int field_offset = gl_abi_field(abi, "internal/abi.StructField", "Offset");
 	const int slice = gl_abi_field(abi, "internal/abi.StructType", "Fields");
 
 	type[abi->type.Kind_] = 25;
-	memcpy(type + abi->type.PtrBytes, &sixteen, 8);
-	memcpy(type + slice + 8, &one, 8);
+	store64(type, abi->type.PtrBytes, 16);
+	store64(type, slice + 8, 1);
 	pointer[abi->type.Kind_] = 22;
-	memcpy(pointer + abi->type.PtrBytes, &eight, 8);
-	memcpy(fields + field_offset, &offset, 8);
+	store64(pointer, abi->type.PtrBytes, 8);
+	store64(fields, field_offset, offset);
 	uint32_t var = define(&o, "main.var", abi->SBSS, NULL, size);
 	uint32_t t = define(&o, "type:main.T", abi->SRODATA, type, sizeof(type));
 	uint32_t p = define(&o, "type:main.P", abi->SRODATA, pointer, sizeof(pointer));

@@ -161,10 +161,11 @@ end
 
 -- ---- running it ---------------------------------------------------------------------------------------------------
 
--- Names of subtests may hold addresses and times, which are others in every process.
+-- Names of subtests may hold addresses, times and temporary directories, which are others in every process.
 local function event_name(event)
   if not event.Test then return event.Package end
-  return event.Package .. " " .. event.Test:gsub("0x%x+", "0x…"):gsub("time%.Date%b()", "time.Date(…)")
+  local test = event.Test:gsub("0x%x+", "0x…"):gsub("time%.Date%b()", "time.Date(…)"):gsub("/tmp/%w+", "/tmp/…")
+  return event.Package .. " " .. test
 end
 
 -- What each test said: { ["package Test/sub"] = "pass", … }. When the time was up before all was said, `ended` is true.

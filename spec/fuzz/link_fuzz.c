@@ -233,7 +233,10 @@ bool clib_is_function(uintptr_t addr)
 	return true;
 }
 
-uintptr_t clib_find_dynamic(const struct gl_cgo_import *import) { return clib_find(NULL, import->remote); }
+uintptr_t clib_find_dynamic(const struct gl_cgo_import *import)
+{
+	return import->remote[0] != '\0' ? (uintptr_t)library : 0;
+}
 
 /* ---- mutations: most bytes of an object say how the rest is to be read ------------------------------------------- */
 

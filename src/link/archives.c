@@ -101,6 +101,24 @@ static struct lpkg *add_listed(struct linker *linker, const char *path)
 	return p;
 }
 
+/* Takes key, which is no import path. */
+static struct lpkg *add_other_archive(struct linker *linker, char *key, const char *import_path, const char *file)
+{
+	struct lpkg *p = calloc(1, sizeof(*p));
+
+	if (p != NULL && (p->path = link_escape_path(import_path)) != NULL && (p->file = strdup(file)) != NULL) {
+		HASH_ADD_KEYPTR(hh, linker->archives, key, strlen(key), p);
+	}
+	if (p == NULL || p->hh.tbl == NULL) {
+		free(key);
+		free(p == NULL ? NULL : (char *)p->path);
+		free(p == NULL ? NULL : p->file);
+		free(p);
+		return NULL;
+	}
+	return p;
+}
+
 struct lpkg *link_open_other_archive(struct link *l, const char *import_path, const char *file)
 {
 	struct linker *linker = l->linker;
@@ -117,17 +135,7 @@ struct lpkg *link_open_other_archive(struct link *l, const char *import_path, co
 	HASH_FIND_STR(linker->archives, key, p);
 	if (p != NULL) {
 		free(key);
-	} else if ((p = calloc(1, sizeof(*p))) != NULL && (p->path = link_escape_path(import_path)) != NULL &&
-		   (p->file = strdup(file)) != NULL) {
-		HASH_ADD_KEYPTR(hh, linker->archives, key, strlen(key), p);
-	}
-	if (p == NULL || p->hh.tbl == NULL) {
-		free(key);
-		if (p != NULL) {
-			free((char *)p->path);
-			free(p->file);
-		}
-		free(p);
+	} else if ((p = add_other_archive(linker, key, import_path, file)) == NULL) {
 		link_out_of_memory(l);
 		return NULL;
 	}

@@ -16,6 +16,7 @@ static bool is_noted(const struct link *l, const struct lpkg *p)
 
 static void note_unlinked(struct link *l, const struct lpkg *p)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	if (!GL_GROW(l->unlinked, l->nunlinked, l->cap_unlinked)) {
 		link_out_of_memory(l);
 		return;
@@ -62,6 +63,7 @@ static void want_library(struct link *l, struct clib *lib)
 			return;
 		}
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 	if (!GL_GROW(l->wanted_clibs, l->nwanted_clibs, l->cap_wanted_clibs)) {
 		link_out_of_memory(l);
 		return;

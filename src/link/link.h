@@ -72,14 +72,12 @@ struct link {
 	struct linker *linker;
 	struct gl_error *err;
 
-	struct lpkg *packages; /* the module's, in the order given */
-	uint32_t npackages;
+	struct lpkg *packages;       /* the module's, in the order given */
 	const struct link_use *uses; /* the modules that this one uses; the caller's */
-	uint32_t nuses;
+	uint32_t npackages, nuses;
 	struct tied_package *ties;   /* by path: the packages of both */
 	uint64_t package_filter[64]; /* a Bloom filter over their paths: bit (last character) of word (length) */
 
-	bool shipping;               /* nothing is loaded: what others brought to the resident store isn't there */
 	struct gl_gom *gom;          /* the shipped module that is loaded, or NULL */
 	struct lpkg *shipped;        /* its archives, by path: they serve, and no others */
 	struct clib **shipped_clibs; /* per library of gom: opened by this load, which closes them when it fails */
@@ -110,15 +108,16 @@ struct link {
 	char **missing_packages;
 	uint32_t nmissing_packages, cap_missing_packages;
 
-	bool has_far;               /* C symbols are referred to, which may be out of reach */
-	bool has_library;           /* the C parts of the module's packages are linked: clib_bind will open them */
-	struct clib *clib;          /* from then on; NULL where there are none */
+	struct clib *clib;          /* the module's own C parts, once clib_bind has opened them; or NULL */
 	struct clib **wanted_clibs; /* those of resident packages that this load is the first to use */
 	uint32_t nwanted_clibs, cap_wanted_clibs;
 	const struct lpkg **unlinked; /* packages whose C parts are needed, and nobody has linked them */
 	uint32_t nunlinked, cap_unlinked;
 
-	bool failed; /* in the middle of a pass, most often for want of memory; err is set */
+	bool shipping;    /* nothing is loaded: what others brought to the resident store isn't there */
+	bool has_far;     /* C symbols are referred to, which may be out of reach */
+	bool has_library; /* the C parts of the module's packages are linked: clib_bind will open them */
+	bool failed;      /* in the middle of a pass, most often for want of memory; err is set */
 
 	struct unit units[NUNITS];
 };

@@ -94,6 +94,7 @@ int link_touch(struct link *l, struct lobj *obj, enum unit_id view)
 		return 0;
 	}
 	if (obj->locals[UNIT_MODULE] == NULL && obj->locals[UNIT_RESIDENT] == NULL) {
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers */
 		if (!GL_GROW(l->touched, l->ntouched, l->cap_touched)) {
 			return link_out_of_memory(l);
 		}

@@ -10,8 +10,13 @@
  * data than the one compiled against; its release is checked by the objects' header. */
 static bool is_standard(const struct link *l, struct gl_str path)
 {
-	char dir[1200];
-	int n = snprintf(dir, sizeof(dir), "%s/src/%.*s", l->linker->goroot, (int)path.n, path.p);
+	char dir[1200], plain[LONGEST_IMPORT + 1]; /* "v1%2e0%2e0" is spelled as symbol names spell it */
+
+	if (path.n > LONGEST_IMPORT) {
+		return false;
+	}
+	link_plain_path(path, plain);
+	int n = snprintf(dir, sizeof(dir), "%s/src/%s", l->linker->goroot, plain);
 
 	return n > 0 && (size_t)n < sizeof(dir) && access(dir, F_OK) == 0;
 }
