@@ -35,7 +35,6 @@ void binding_open_module(lua_State *L);
 /* The module of the userdata at stack index idx; raises when it was unloaded. */
 struct gl_module *binding_check_module(lua_State *L, int idx);
 
-struct binding_module;
 /* The plan of its export number i, compiled at the first use. Raises when the module was unloaded. */
 struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *module, size_t i);
 /* Pushes what module:explain gives of its export number i. */

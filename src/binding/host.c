@@ -31,14 +31,21 @@ int binding_host_start(lua_State *L)
 	*h = (struct binding_host){ 0 };
 	luaL_getmetatable(L, HOST);
 	lua_setmetatable(L, -2);
+	/* Nothing of Lua's is done under the lock: an error would not give it back. */
+	h->caller = gl_caller_new(L, &err);
+	if (h->caller == NULL) {
+		return binding_fail(L, &err);
+	}
 	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
-	h->caller = h->host == NULL ? NULL : gl_caller_new(L, h->host, &err);
-	if (h->caller != NULL && profile >= 0) {
+	bool started = h->host != NULL && gl_caller_open(h->caller, h->host, &err) == 0;
+	if (started && profile >= 0) {
 		gl_host_profile_memory(h->host, (int64_t)profile);
 	}
 	gl_unlock();
-	if (h->caller == NULL) {
+	if (!started) {
+		gl_caller_free(h->caller);
+		h->caller = NULL;
 		return binding_fail(L, &err);
 	}
 	return 1;
@@ -280,20 +287,51 @@ static size_t read_files(lua_State *L, int idx, const char ***files, const char 
 	return n;
 }
 
-static int fail_wanting(lua_State *L, const struct binding_host *h, const struct gl_error *err)
+/* What a load or a shipping came to. */
+struct outcome {
+	const struct gl_host *host;
+	struct gl_error err;
+};
+
+/* Pushes nil and the error, with what the load lacked: a list of the host's, which is read under the lock. */
+static int push_failure(lua_State *L)
 {
-	binding_fail(L, err);
-	if (err->code == GL_EMISSING) {
-		set_missing(L, h->host);
+	const struct outcome *outcome = lua_touserdata(L, 1);
+
+	binding_fail(L, &outcome->err);
+	if (outcome->err.code == GL_EMISSING) {
+		set_missing(L, outcome->host);
 	}
-	if (err->code == GL_ECGO) {
-		set_unlinked(L, h->host);
+	if (outcome->err.code == GL_ECGO) {
+		set_unlinked(L, outcome->host);
 	}
-	if (err->code == GL_EVERSION) {
+	if (outcome->err.code == GL_EVERSION) {
 		lua_pushboolean(L, 1);
 		lua_setfield(L, -2, "other_version");
 	}
 	return 2;
+}
+
+/* Whoever has locked can't let Lua raise, which memory that is short makes it do anywhere. So what is to be done for a
+ * failure is pushed before the lock is taken; finish_outcome does it, gives the lock back and raises what was raised.
+ */
+static void prepare_failure(lua_State *L, struct outcome *outcome)
+{
+	luaL_checkstack(L, 8, NULL);
+	lua_pushcfunction(L, push_failure);
+	lua_pushlightuserdata(L, outcome);
+}
+
+/* Returns the number of results where it failed. */
+static int finish_outcome(lua_State *L, bool failed)
+{
+	int status = failed ? lua_pcall(L, 1, 2, 0) : 0;
+
+	gl_unlock();
+	if (status != 0) {
+		lua_error(L);
+	}
+	return failed ? 2 : 0;
 }
 
 /* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… },
@@ -303,22 +341,25 @@ static int host_load(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
 	struct gl_load_options options;
-	struct gl_error err;
+	struct outcome outcome = { .host = h->host };
 	const char **files, **packages;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
 	lua_settop(L, 3);
 	read_options(L, 3, &options);
 	size_t n = read_files(L, 2, &files, &packages);
-	struct binding_module *m = binding_push_module(L, 1);
+	struct binding_module *module = binding_push_module(L, 1);
+	int at = lua_gettop(L);
+	prepare_failure(L, &outcome);
 	gl_lock();
-	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &err);
-	int nresults = mod == NULL ? fail_wanting(L, h, &err) : 1;
-	gl_unlock();
-	if (mod == NULL) {
+	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
+	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
+	int nresults = finish_outcome(L, failed);
+	if (nresults > 0) {
 		return nresults;
 	}
-	return binding_fill_module(m, mod, files[n - 1], &err) == 0 ? 1 : binding_fail(L, &err);
+	lua_settop(L, at);
+	return 1;
 }
 
 /* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse", library = file, godebug = settings,
@@ -328,20 +369,21 @@ static int host_ship(lua_State *L)
 	struct binding_host *h = binding_check_host(L, 1);
 	const char *out = luaL_checkstring(L, 3);
 	struct gl_load_options options;
-	struct gl_error err;
+	struct outcome outcome = { .host = h->host };
 	const char **files, **packages;
 
 	lua_settop(L, 4);
 	read_options(L, 4, &options);
 	size_t n = read_files(L, 2, &files, &packages);
+	prepare_failure(L, &outcome);
 	gl_lock();
-	bool shipped = gl_module_ship(h->host, files, packages, n, &options, out, &err) == 0;
-	int nresults = shipped ? 1 : fail_wanting(L, h, &err);
-	gl_unlock();
-	if (shipped) {
-		lua_pushboolean(L, 1);
+	bool failed = gl_module_ship(h->host, files, packages, n, &options, out, &outcome.err) != 0;
+	int nresults = finish_outcome(L, failed);
+	if (nresults > 0) {
+		return nresults;
 	}
-	return nresults;
+	lua_pushboolean(L, 1);
+	return 1;
 }
 
 static int host_stats(lua_State *L)

@@ -15,7 +15,7 @@ struct gl_buffer gl_buffer_take(struct gl_buffer *home)
 	struct gl_buffer buffer = *home;
 
 	*home = (struct gl_buffer){ 0 };
-	buffer.len = 0;
+	buffer.len = buffer.nhandles = 0;
 	return buffer;
 }
 
@@ -222,7 +222,7 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 }
 
 static void push_from_registers(lua_State *L, const struct gl_regs *regs, const struct place *place,
-				const struct gl_buffer *out)
+				struct gl_reading *r)
 {
 	switch (place->type->kind) {
 	case GL_KIND_BOOL: lua_pushboolean(L, (regs->ints[place->reg] & 0xff) != 0); break;
@@ -240,12 +240,13 @@ static void push_from_registers(lua_State *L, const struct gl_regs *regs, const 
 	case GL_KIND_STRING:
 	case GL_KIND_BYTES:
 	case GL_KIND_ERROR: {
-		const uint64_t *at = out->p + regs->ints[place->reg];
+		const uint64_t **at = gl_reading_at(r);
+		*at += regs->ints[place->reg];
 		if (place->type->kind == GL_KIND_ERROR) {
-			gl_decode_error(L, &at, place->type->caller);
+			gl_decode_error(L, at, place->type->caller);
 		} else {
 			size_t len;
-			const char *s = gl_read_string(&at, &len);
+			const char *s = gl_read_string(at, &len);
 			lua_pushlstring(L, s, len);
 		}
 		break;
@@ -260,7 +261,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	struct gl_fast_call call;
 
 	fill_registers(&e, &call.regs, first);
-	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
+	struct gl_reading *r = gl_reading_begin(L, plan->caller);
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
 	call.copies = plan->copies;
@@ -268,11 +269,11 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.strings = plan->strings;
 	call.error = plan->error;
 	call.receiver = plan->receiver ? plan->places[0].reg : -1;
-	call.out = &out;
+	call.out = &r->out;
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);
-	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	gl_plan_check_call(L, plan, call.status, &out);
+	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
+	gl_plan_check_call(L, plan, call.status, &r->out);
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -282,16 +283,16 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	}
 	if (plan->has_error && call.regs.ints[plan->error] != 0) {
 		lua_pushnil(L);
-		push_from_registers(L, &call.regs, &results[nresults - 1], &out);
+		push_from_registers(L, &call.regs, &results[nresults - 1], r);
 		n = 2;
 	} else {
 		nresults -= plan->has_error;
 		for (uint32_t i = 0; i < nresults; i++) {
-			push_from_registers(L, &call.regs, &results[i], &out);
+			push_from_registers(L, &call.regs, &results[i], r);
 		}
 		n = return_results(L, plan, (int)nresults);
 	}
-	gl_buffer_give(&plan->caller->out, &out);
+	gl_reading_end(L, r);
 	return n;
 }
 
@@ -312,18 +313,17 @@ static void encode_arguments(struct encoder *e, int first, int nargs)
 	}
 }
 
-int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out, bool keep)
+int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const uint64_t **at, bool keep)
 {
-	const uint64_t *at = out->p;
 	int n = (int)plan->nresults;
 
 	luaL_checkstack(L, n + 4, NULL);
 	for (int i = 0; i < n; i++) {
 		const struct type *type = plan->places[plan->nparams + (uint32_t)i].type;
 		if (keep) {
-			gl_decode_kept(L, &at, type, true);
+			gl_decode_kept(L, at, type, true);
 		} else {
-			gl_decode(L, &at, type);
+			gl_decode(L, at, type);
 		}
 	}
 	if (plan->has_error) {
@@ -341,27 +341,27 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 {
 	struct gl_caller *caller = plan->caller;
 	uint32_t functions = caller->functions.n;
+	struct gl_reading *r = gl_reading_begin(L, caller);
 	struct gl_buffer in = gl_buffer_take(&caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 	encode_arguments(&e, first, nargs);
-	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_call call = { .plan = plan->handle,
 				.addr = (void *)plan->export->addr,
 				.in = &in,
-				.out = &out,
+				.out = &r->out,
 				.caller = caller,
 				.keep = keep,
 				.handle = closure };
 	count_call(plan, in.len);
 	gl_plan_enter(L, plan, &caller->call, &call);
 	caller->functions.inside = functions;
-	plan->counters.bytes_out += out.len * sizeof(*out.p);
+	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
 	gl_buffer_give(&caller->in, &in);
-	gl_plan_check_call(L, plan, call.status, &out);
+	gl_plan_check_call(L, plan, call.status, &r->out);
 	gl_functions_cut(L, caller, functions);
 
-	int n = gl_plan_decode(L, plan, &out, keep);
-	gl_buffer_give(&caller->out, &out);
+	int n = gl_plan_decode(L, plan, gl_reading_at(r), keep);
+	gl_reading_end(L, r);
 	return n;
 }
 
@@ -433,34 +433,28 @@ bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
 	gl_plan_check(L, plan);
-	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
-	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &r->out };
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->get, &call);
-	plan->counters.bytes_out += out.len * sizeof(*out.p);
-	gl_plan_check_call(L, plan, call.status, &out);
+	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
+	gl_plan_check_call(L, plan, call.status, &r->out);
 
-	const uint64_t *at = out.p;
-	gl_decode(L, &at, plan->places[0].type);
-	gl_buffer_give(&plan->caller->out, &out);
+	gl_decode(L, gl_reading_at(r), plan->places[0].type);
+	gl_reading_end(L, r);
 	return 1;
 }
 
 void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 {
 	gl_plan_check(L, plan);
-	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
-	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &r->out };
 
 	gl_go_or_raise(L, plan->caller, &plan->caller->ref, &call);
-	gl_plan_check_call(L, plan, call.status, &out);
-	uint64_t id = 0, class = 0;
-	if (out.len == 2) { /* it always is */
-		id = out.p[0];
-		class = out.p[1];
-	}
-	gl_buffer_give(&plan->caller->out, &out);
-	gl_handle_push(L, plan->caller, id, class);
+	gl_plan_check_call(L, plan, call.status, &r->out);
+	gl_decode_handle(L, gl_reading_at(r), plan->caller);
+	gl_reading_end(L, r);
 }
 
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)

@@ -16,7 +16,9 @@
 
 /* The Go half of calls: its entry points and the memory that streams lie in. One per host and Lua state. */
 struct gl_caller;
-struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_error *err);
+struct gl_caller *gl_caller_new(lua_State *L, struct gl_error *err);
+/* Finds the host's functions; to be called under gl_lock. */
+int gl_caller_open(struct gl_caller *caller, struct gl_host *host, struct gl_error *err);
 void gl_caller_free(struct gl_caller *caller);
 /* How many handles there are, of all Lua states, those of error tables among them; in a process that forked after the
  * host was started, none. */

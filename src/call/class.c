@@ -354,12 +354,11 @@ void gl_handle_copy(lua_State *L, int idx)
 	if (class->copy == NULL) {
 		class->copy = ask_for_plan(L, gl_handle_at(L, idx), class, &caller->copy_plan, "", 0, class->name);
 	}
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_handle_op op = { .op = GL_OP_COPY, .plan = class->copy->handle, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_handle_op op = { .op = GL_OP_COPY, .plan = class->copy->handle, .out = &r->out };
 	gl_handle_do(L, idx, &op);
-	const uint64_t *at = out.p;
-	gl_decode(L, &at, class->copy->places[0].type);
-	gl_buffer_give(&caller->out, &out);
+	gl_decode(L, gl_reading_at(r), class->copy->places[0].type);
+	gl_reading_end(L, r);
 }
 
 int gl_handle_call(lua_State *L)

@@ -182,18 +182,21 @@ void gl_decode_error(lua_State *L, const uint64_t **at, struct gl_caller *caller
 	gl_lua_push_error(L, "go", message, len);
 	push_string(L, at);
 	lua_setfield(L, -2, "type");
-	gl_error_bind(L, caller, *(*at)++);
+	gl_error_bind(L, caller, at);
 }
 
-static void push_handle(lua_State *L, const uint64_t **at, struct gl_caller *caller)
+void gl_decode_handle(lua_State *L, const uint64_t **at, struct gl_caller *caller)
 {
-	uint64_t id = *(*at)++;
+	uint64_t id = (*at)[0];
 
 	if (id == 0) {
 		lua_pushnil(L);
-	} else {
-		gl_handle_push(L, caller, id, *(*at)++);
+		*at += 1;
+		return;
 	}
+	struct gl_handle *h = gl_handle_new(L, caller, (*at)[1]);
+	h->id = id;
+	*at += 2;
 }
 
 /* A table's first size may be a guess, not a promise: sizes of a stream are Go's lengths, which fit its memory. */
@@ -237,7 +240,7 @@ static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *call
 	case GL_TAG_COMPLEX: push_complex(L, at); break;
 	case GL_TAG_STRING: push_string(L, at); break;
 	case GL_TAG_ERROR: gl_decode_error(L, at, caller); break;
-	case GL_TAG_HANDLE: push_handle(L, at, caller); break;
+	case GL_TAG_HANDLE: gl_decode_handle(L, at, caller); break;
 	case GL_TAG_LIST: {
 		uint64_t n = *(*at)++;
 		lua_createtable(L, hint(n), 0);
@@ -335,7 +338,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 		break;
 	case GL_KIND_CONTEXT:
 	case GL_KIND_FUNC:
-	case GL_KIND_HANDLE: push_handle(L, at, type->caller); break;
+	case GL_KIND_HANDLE: gl_decode_handle(L, at, type->caller); break;
 	}
 }
 
@@ -346,10 +349,10 @@ void gl_decode_kept(lua_State *L, const uint64_t **at, const struct type *type, 
 	case GL_KIND_ARRAY:
 	case GL_KIND_MAP:
 	case GL_KIND_STRUCT:
-	case GL_KIND_POINTER: push_handle(L, at, type->caller); break;
+	case GL_KIND_POINTER: gl_decode_handle(L, at, type->caller); break;
 	case GL_KIND_BYTES:
 		if (whole) {
-			push_handle(L, at, type->caller);
+			gl_decode_handle(L, at, type->caller);
 			break;
 		}
 		/* fall through */

@@ -7,13 +7,14 @@
 /* Handles by error table, weak: the key in the registry, by its address */
 static const char errors_key = 0;
 
-void gl_error_bind(lua_State *L, struct gl_caller *caller, uint64_t id)
+void gl_error_bind(lua_State *L, struct gl_caller *caller, const uint64_t **at)
 {
 	luaL_checkstack(L, 6, NULL);
 	gl_push_table(L, &errors_key, true);
 	lua_pushvalue(L, -2);
-	gl_handle_push(L, caller, id, 0);
-	lua_rawset(L, -3);
+	struct gl_handle *h = gl_handle_new(L, caller, 0);
+	lua_rawset(L, -3); /* the error table keeps the handle */
+	h->id = *(*at)++;
 	lua_pop(L, 1);
 }
 
@@ -39,36 +40,34 @@ bool gl_error_is(lua_State *L, int idx, uint64_t other) { return gl_handle_ask(L
 void gl_error_unwrap(lua_State *L, int idx)
 {
 	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_handle_op op = { .op = GL_OP_UNWRAP, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_handle_op op = { .op = GL_OP_UNWRAP, .out = &r->out };
 
 	gl_handle_do(L, idx, &op);
 	if (op.result != 0) {
-		const uint64_t *at = out.p;
-		gl_decode_error(L, &at, caller);
+		gl_decode_error(L, gl_reading_at(r), caller);
 	} else {
 		lua_pushnil(L);
 	}
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 }
 
 void gl_error_as(lua_State *L, int idx, const char *name, size_t len)
 {
 	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out), in;
+	struct gl_buffer in;
 	uint64_t *words = lua_newuserdata(L, (2 + (len + 7) / 8) * sizeof(*words));
-	struct gl_handle_op op = { .op = GL_OP_AS, .in = &in, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_handle_op op = { .op = GL_OP_AS, .in = &in, .out = &r->out };
 
 	words[0] = len;
 	memcpy(words + 1, name, len);
 	in = (struct gl_buffer){ .p = words, .len = 1 + (len + 7) / 8 };
 	gl_handle_do(L, idx, &op);
 	if (op.result != 0) {
-		uint64_t id = out.p[0], class = out.p[1];
-		gl_buffer_give(&caller->out, &out);
-		gl_handle_push(L, caller, id, class);
+		gl_decode_handle(L, gl_reading_at(r), caller);
 	} else {
-		gl_buffer_give(&caller->out, &out);
 		lua_pushnil(L);
 	}
+	gl_reading_end(L, r);
 }

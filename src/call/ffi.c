@@ -238,7 +238,7 @@ void gl_ffi_free(struct gl_ffi_call *call)
 
 /* ---- what is left to C ------------------------------------------------------------------------------------------ */
 
-static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const uint64_t *text)
+static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, struct gl_reading *r)
 {
 	const struct gl_ffi_call *call = &ffi->call;
 	const union gl_ffi_word *word = &call->out[(size_t)2 * i];
@@ -257,7 +257,7 @@ static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const u
 	case GL_FFI_BYTES: lua_pushlstring(L, word->s, (size_t)word[1].u); break;
 	case GL_FFI_ERROR:
 		if (word[1].u != 0) {
-			gl_decode_error(L, &text, ffi->caller);
+			gl_decode_error(L, gl_reading_at(r), ffi->caller);
 		} else {
 			lua_pushnil(L);
 		}
@@ -268,28 +268,31 @@ static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, const u
 int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
 {
 	struct ffi *ffi = ffi_of(call);
-	/* Taken out while it is read: a finalizer may call another function meanwhile. */
-	struct gl_buffer text = *call->text;
 	int n = call->nresults;
+	/* What Go wrote is taken out while it is read: a finalizer may call another function meanwhile. */
+	struct gl_reading *r = gl_reading_begin(L, ffi->caller);
+	gl_buffer_give(&ffi->caller->out, &r->out);
+	r->out = *call->text;
 
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
 		call->busy = 0;
-		gl_plan_check_call(L, ffi->plan, call->failure, &text);
+		gl_plan_check_call(L, ffi->plan, call->failure, &r->out);
 	}
 	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
 	if (has_error && call->out[2 * n - 1].u != 0) {
 		lua_pushnil(L);
-		push_result(L, ffi, (uint32_t)n - 1, text.p);
+		push_result(L, ffi, (uint32_t)n - 1, r);
 		n = 2;
 	} else {
 		n -= has_error;
 		for (int i = 0; i < n; i++) {
-			push_result(L, ffi, (uint32_t)i, text.p);
+			push_result(L, ffi, (uint32_t)i, r);
 		}
 	}
-	gl_buffer_give(call->text, &text);
+	gl_buffer_give(call->text, &r->out);
+	gl_reading_end(L, r);
 	gl_go_drop(ffi->caller, call->pins);
 	call->busy = 0;
 	if (n == 0 && has_error) {

@@ -18,18 +18,19 @@ struct gl_handle *gl_handle_at(lua_State *L, int idx)
 	return h != NULL && lua_rawlen(L, idx) == sizeof(*h) && h->mark == handle_mark ? h : NULL;
 }
 
-void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_t class)
+struct gl_handle *gl_handle_new(lua_State *L, struct gl_caller *caller, uint64_t class)
 {
 	luaL_checkstack(L, 6, "a result nests too deep");
 	struct gl_handle *h = lua_newuserdata(L, sizeof(*h));
 
-	*h = (struct gl_handle){ .mark = handle_mark, .caller = caller, .id = id, .class = class };
+	*h = (struct gl_handle){ .mark = handle_mark, .caller = caller, .class = class };
 	caller->users++;
 	gl_push_handle_metatable(L);
 	lua_setmetatable(L, -2);
 	if (class != 0) {
 		gl_handle_set_members(L, h);
 	}
+	return h;
 }
 
 void gl_handle_release(struct gl_handle *h)
@@ -124,12 +125,11 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name)
 {
 	gl_caller_check(L, caller);
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_call call = { .addr = descriptor, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_call call = { .addr = descriptor, .out = &r->out };
 
 	gl_go_or_raise(L, caller, &caller->make, &call);
-	gl_call_check(L, caller, name, call.status, &out);
-	uint64_t id = out.p[0], class = out.p[1];
-	gl_buffer_give(&caller->out, &out);
-	gl_handle_push(L, caller, id, class);
+	gl_call_check(L, caller, name, call.status, &r->out);
+	gl_decode_handle(L, gl_reading_at(r), caller);
+	gl_reading_end(L, r);
 }

@@ -35,8 +35,7 @@ struct job {
 	struct job *next;     /* of those that are free, or ready */
 	struct gl_plan *plan;
 	bool done, dropped, watched;
-	bool taken;        /* Lua has the results */
-	uint64_t nhandles; /* among them: their numbers lie behind the results, for when nobody takes those */
+	const uint64_t *at; /* what Lua has not read yet of the results; NULL: all of them */
 };
 
 struct slab {
@@ -158,10 +157,10 @@ static struct job *take_job(struct jobs *jobs)
 		}
 		out->cap = FIRST_WORDS;
 	}
-	out->len = 0;
+	out->len = out->nhandles = 0;
 	jobs->free = job->next;
-	job->done = job->dropped = job->watched = job->taken = false;
-	job->nhandles = 0;
+	job->done = job->dropped = job->watched = false;
+	job->at = NULL;
 	job->next = NULL;
 	job->shared.cancel = 0;
 	job->shared.jobs = &jobs->shared;
@@ -171,14 +170,12 @@ static struct job *take_job(struct jobs *jobs)
 /* Lua asks for nothing of it any more. */
 static void forget_results(struct job *job)
 {
-	const struct gl_buffer *out = &job->shared.out;
+	struct gl_buffer *out = &job->shared.out;
 
 	if (job->plan == NULL) {
 		return;
 	}
-	for (uint64_t i = 0; i < job->nhandles && !job->taken; i++) {
-		gl_caller_release(job->plan->caller, out->p[out->len + i]);
-	}
+	gl_release_unread(job->plan->caller, out, job->at);
 	gl_plan_release(job->plan);
 	job->plan = NULL;
 }
@@ -218,10 +215,6 @@ static void finish(struct jobs *jobs, struct job *job)
 	struct gl_plan *plan = job->plan;
 	struct gl_buffer *out = &job->shared.out;
 
-	if (job->shared.status == GL_CALL_DONE) {
-		job->nhandles = out->p[--out->len];
-		out->len -= job->nhandles;
-	}
 	job->done = true;
 	jobs->under_way--;
 	jobs->finished++;
@@ -378,11 +371,19 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 		gl_push_failure(L, job->plan->caller, job->plan, job->plan->name, shared->status, &shared->out);
 		return lua_error(L);
 	}
-	job->taken = true;
-	return gl_plan_decode(L, job->plan, &shared->out, false);
+	/* Handles are given once. */
+	const uint64_t *again = shared->out.p, **at = &again;
+	if (shared->out.nhandles > 0) {
+		if (job->at != NULL) {
+			return luaL_error(L, "%s: an error ended the first reading of its results", job->plan->name);
+		}
+		at = &job->at;
+		*at = shared->out.p;
+	}
+	return gl_plan_decode(L, job->plan, at, false);
 }
 
-bool gl_job_has_handles(const struct gl_job *shared) { return ((const struct job *)shared)->nhandles > 0; }
+bool gl_job_has_handles(const struct gl_job *shared) { return shared->out.nhandles > 0; }
 
 const char *gl_job_name(const struct gl_job *shared) { return ((const struct job *)shared)->plan->name; }
 

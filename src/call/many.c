@@ -111,11 +111,11 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 	struct gl_buffer in = gl_buffer_take(&caller->in);
 	struct encoder e = { .L = L, .plan = plan, .in = &in };
 	encode_all(&e, first, n);
-	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_reading *r = gl_reading_begin(L, caller);
 	struct gl_many many = { .call = { .plan = plan->handle,
 					  .addr = (void *)plan->export->addr,
 					  .in = &in,
-					  .out = &out,
+					  .out = &r->out,
 					  .caller = caller },
 				.n = n,
 				.discard = discard };
@@ -124,24 +124,26 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 	gl_plan_enter(L, plan, &caller->many, &many);
 	caller->functions.inside = functions;
 	plan->counters.calls += many.done + (many.call.status != GL_CALL_DONE);
-	plan->counters.bytes_out += out.len * sizeof(*out.p);
+	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
 	gl_buffer_give(&caller->in, &in);
-	gl_plan_check_call(L, plan, many.call.status, &out);
+	gl_plan_check_call(L, plan, many.call.status, &r->out);
 	gl_functions_cut(L, caller, functions);
 
-	const uint64_t *at = out.p;
+	const uint64_t **at = gl_reading_at(r);
 	int top = lua_gettop(L);
 	/* An error ends it: only the last call can have returned one. */
 	if (!discard) {
-		decode_all(L, plan, &at, (size_t)many.done - (many.failed != 0));
+		decode_all(L, plan, at, (size_t)many.done - (many.failed != 0));
 	}
 	if (many.failed) {
 		lua_settop(L, top);
-		push_error(L, plan, &at, (size_t)many.done - 1);
+		push_error(L, plan, at, (size_t)many.done - 1);
 	}
-	gl_buffer_give(&caller->out, &out);
-	if (lua_gettop(L) == top) {
+	int nresults = lua_gettop(L) - top;
+	gl_reading_end(L, r);
+	if (nresults == 0) {
 		lua_pushinteger(L, (lua_Integer)n);
+		return 1;
 	}
-	return lua_gettop(L) - top;
+	return nresults;
 }

@@ -6,21 +6,15 @@
 #include "plan.h"
 
 /* Does it and pushes what Go wrote, as a value of the type that was read from inside. */
-static void read_value(lua_State *L, int idx, struct gl_handle_op *op, const struct type *type, struct gl_buffer *in)
+static void read_value(lua_State *L, int idx, struct gl_handle_op *op, const struct type *type)
 {
 	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	const uint64_t *at;
+	struct gl_reading *r = gl_reading_begin(L, caller);
 
-	op->out = &out; /* cppcheck-suppress autoVariables ; for the time of the call */
-	op->in = in;
+	op->out = &r->out;
 	gl_handle_do(L, idx, op);
-	if (in != NULL) {
-		gl_buffer_give(&caller->in, in);
-	}
-	at = out.p;
-	gl_decode_kept(L, &at, type, false);
-	gl_buffer_give(&caller->out, &out);
+	gl_decode_kept(L, gl_reading_at(r), type, false);
+	gl_reading_end(L, r);
 }
 
 static struct encoder encoder_of(lua_State *L, struct gl_class *class, struct gl_buffer *in, const char *name)
@@ -45,7 +39,7 @@ void gl_handle_field(lua_State *L, int idx, size_t i)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 
-	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_FIELD, .n = i }, class->fields[i].type, NULL);
+	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_FIELD, .n = i }, class->fields[i].type);
 }
 
 void gl_handle_set_field(lua_State *L, int idx, size_t i, int value)
@@ -62,7 +56,7 @@ void gl_handle_index(lua_State *L, int idx, uint64_t i)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 
-	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_INDEX, .n = i }, class->elem, NULL);
+	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_INDEX, .n = i }, class->elem);
 }
 
 void gl_handle_set_index(lua_State *L, int idx, uint64_t i, int value)
@@ -80,22 +74,21 @@ void gl_handle_key(lua_State *L, int idx, int key)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 	struct gl_caller *caller = class->plan.caller;
-	struct gl_buffer in = gl_buffer_take(&caller->in), out;
-	struct encoder e = encoder_of(L, class, &in, class->name);
-	struct gl_handle_op op = { .op = GL_OP_KEY, .in = &in, .out = &out };
-
 	key = lua_absindex(L, key);
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_buffer in = gl_buffer_take(&caller->in);
+	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_handle_op op = { .op = GL_OP_KEY, .in = &in, .out = &r->out };
+
 	gl_encode(&e, key, class->key, &(struct path){ .key = key });
-	out = gl_buffer_take(&caller->out);
 	gl_handle_do(L, idx, &op);
 	gl_buffer_give(&caller->in, &in);
 	if (op.result != 0) {
-		const uint64_t *at = out.p;
-		gl_decode_kept(L, &at, class->elem, false);
+		gl_decode_kept(L, gl_reading_at(r), class->elem, false);
 	} else {
 		lua_pushnil(L);
 	}
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 }
 
 void gl_handle_set_key(lua_State *L, int idx, int key, int value)
@@ -118,7 +111,7 @@ void gl_handle_get(lua_State *L, int idx)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 
-	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_GET }, class->value, NULL);
+	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_GET }, class->value);
 }
 
 void gl_handle_set(lua_State *L, int idx, int value)
@@ -145,14 +138,13 @@ int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n)
 void gl_handle_text(lua_State *L, int idx)
 {
 	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
+	struct gl_reading *r = gl_reading_begin(L, caller);
 	size_t len;
 
-	gl_handle_do(L, idx, &(struct gl_handle_op){ .op = GL_OP_TEXT, .out = &out });
-	const uint64_t *at = out.p;
-	const char *s = gl_read_string(&at, &len);
+	gl_handle_do(L, idx, &(struct gl_handle_op){ .op = GL_OP_TEXT, .out = &r->out });
+	const char *s = gl_read_string(gl_reading_at(r), &len);
 	lua_pushlstring(L, s, len);
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 }
 
 /* ---- channels --------------------------------------------------------------------------------------------------- */
@@ -175,15 +167,14 @@ enum gl_chan gl_handle_receive(lua_State *L, int idx, double seconds)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 	struct gl_caller *caller = class->plan.caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_handle_op op = { .op = GL_OP_RECEIVE, .seconds = seconds, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_handle_op op = { .op = GL_OP_RECEIVE, .seconds = seconds, .out = &r->out };
 
 	gl_handle_do(L, idx, &op);
 	if (op.result == GL_CHAN_DONE) {
-		const uint64_t *at = out.p;
-		gl_decode_kept(L, &at, class->elem, false);
+		gl_decode_kept(L, gl_reading_at(r), class->elem, false);
 	}
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 	return (enum gl_chan)op.result;
 }
 
@@ -191,27 +182,28 @@ enum gl_chan gl_handle_receive(lua_State *L, int idx, double seconds)
 
 void gl_handle_iterate(lua_State *L, int idx)
 {
-	uint64_t id = (uint64_t)gl_handle_ask(L, idx, GL_OP_ITERATE, 0);
+	const struct gl_handle *of = gl_handle_at(L, idx);
+	idx = lua_absindex(L, idx);
+	struct gl_handle *h = gl_handle_new(L, of->caller, of->class);
 
-	gl_handle_push(L, gl_handle_at(L, idx)->caller, id, gl_handle_at(L, idx)->class);
+	h->id = (uint64_t)gl_handle_ask(L, idx, GL_OP_ITERATE, 0);
 }
 
 bool gl_handle_next_field(lua_State *L, int idx, size_t *i)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 	struct gl_caller *caller = class->plan.caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_handle_op op = { .op = GL_OP_NEXT_FIELD, .n = *i, .out = &out };
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_handle_op op = { .op = GL_OP_NEXT_FIELD, .n = *i, .out = &r->out };
 
 	gl_handle_do(L, idx, &op);
 	if (op.result != 0) {
 		*i = (size_t)op.result;
 		const struct type_field *field = &class->fields[*i - 1];
-		const uint64_t *at = out.p;
 		lua_pushstring(L, field->name);
-		gl_decode_kept(L, &at, field->type, false);
+		gl_decode_kept(L, gl_reading_at(r), field->type, false);
 	}
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 	return op.result != 0;
 }
 
@@ -220,15 +212,15 @@ int gl_handle_next(lua_State *L, int idx, int most)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 	struct gl_caller *caller = class->plan.caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_handle_op op = { .op = GL_OP_NEXT, .n = (uint64_t)most, .out = &out };
+	luaL_checkstack(L, 2 * most + 8, NULL);
+	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct gl_handle_op op = { .op = GL_OP_NEXT, .n = (uint64_t)most, .out = &r->out };
 
-	luaL_checkstack(L, 2 * most + 6, NULL);
 	gl_handle_do(L, idx, &op);
-	const uint64_t *at = out.p;
+	const uint64_t **at = gl_reading_at(r);
 	for (int64_t i = 0; i < op.result; i++) {
 		if (class->shape == GL_SHAPE_MAP) {
-			gl_decode_kept(L, &at, class->key, false);
+			gl_decode_kept(L, at, class->key, false);
 			if (lua_isnil(L, -1)) {
 				lua_pop(L, 1);
 				lua_pushliteral(L, "nil"); /* as in a table: nil would end the loop */
@@ -236,8 +228,8 @@ int gl_handle_next(lua_State *L, int idx, int most)
 		} else {
 			lua_pushnil(L);
 		}
-		gl_decode_kept(L, &at, class->elem, false);
+		gl_decode_kept(L, at, class->elem, false);
 	}
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 	return (int)op.result;
 }

@@ -31,22 +31,34 @@ static int caller_set_up(struct gl_host *host, struct gl_error *err)
 	return 0;
 }
 
-struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_error *err)
+struct gl_caller *gl_caller_new(lua_State *L, struct gl_error *err)
 {
 	lua_State *own = lua_newthread(L);
 	int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	struct gl_reading *reading = gl_reading_new(L);
+	int reading_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	struct gl_caller *caller = calloc(1, sizeof(*caller));
-	const char *missing = NULL;
 
 	if (caller == NULL) {
 		luaL_unref(L, LUA_REGISTRYINDEX, ref);
+		luaL_unref(L, LUA_REGISTRYINDEX, reading_ref);
 		gl_fail(err, GL_ENOMEM, "no memory to call Go with");
 		return NULL;
 	}
-	caller->host = host;
 	caller->own = own;
 	caller->own_ref = ref;
+	caller->reading = reading;
+	caller->reading_ref = reading_ref;
 	caller->users = 1;
+	gl_reading_own(reading, caller);
+	return caller;
+}
+
+int gl_caller_open(struct gl_caller *caller, struct gl_host *host, struct gl_error *err)
+{
+	const char *missing = NULL;
+
+	caller->host = host;
 	struct {
 		const char *name;
 		void *func; /* where its address goes */
@@ -72,24 +84,21 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_host *host, struct gl_er
 		memcpy(exports[i].func, &func, sizeof(func));
 	}
 	if (missing != NULL || gl_host_export(host, "goloader_call_setup") == NULL) {
-		gl_fail(err, GL_EHOST, "%s: no %s: a host must import goloader.dev/host", gl_host_path(host),
-			missing != NULL ? missing : "goloader_call_setup");
-		goto fail;
+		return gl_fail(err, GL_EHOST, "%s: no %s: a host must import goloader.dev/host", gl_host_path(host),
+			       missing != NULL ? missing : "goloader_call_setup");
 	}
 	if (caller_set_up(host, err) != 0) {
-		goto fail;
+		return -1;
 	}
 	gl_go_set_up(caller);
-	return caller;
-fail:
-	gl_caller_free(caller);
-	return NULL;
+	return 0;
 }
 
 void gl_caller_free(struct gl_caller *caller)
 {
 	if (caller != NULL) {
 		gl_jobs_close(caller);
+		luaL_unref(caller->own, LUA_REGISTRYINDEX, caller->reading_ref);
 		gl_caller_drop(caller);
 	}
 }

@@ -49,6 +49,15 @@ struct gl_functions {
 	uint64_t serial;
 };
 
+/* A stream from Go that Lua reads (reading.c). */
+struct gl_reading {
+	struct gl_caller *caller;
+	struct gl_buffer out;
+	const uint64_t *at; /* what comes next; NULL: all of it */
+	int idx;            /* where on the Lua stack this is */
+	bool is_used;
+};
+
 struct gl_caller {
 	struct gl_host *host;
 	lua_State *own; /* a thread of its own, for what is done whichever one runs: own_ref keeps it */
@@ -79,6 +88,8 @@ struct gl_caller {
 	size_t users;    /* the host's userdata, handles and classes: the last one frees the caller */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
+	struct gl_reading *reading; /* the one that is to be used next: reading_ref keeps it */
+	int reading_ref;
 	struct gl_buffer text;     /* errors and panics of that road */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
@@ -190,7 +201,7 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 /* Raises what went wrong in Go in a call of the plan, if anything did, and counts it; out is given back. */
 void gl_plan_check_call(lua_State *L, struct gl_plan *plan, enum gl_status status, struct gl_buffer *out);
 /* Pushes what Lua gets of a call that is done, and returns the number of values. keep: results have stayed in Go. */
-int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const struct gl_buffer *out, bool keep);
+int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const uint64_t **at, bool keep);
 /* Pushes what is wrong with the argument that Lua counts as number arg: way, the way to the value in it, and what. */
 void gl_push_argument(lua_State *L, const struct gl_plan *plan, uint32_t param, int arg, const char *way,
 		      const char *what);
@@ -212,12 +223,28 @@ void gl_plan_release(struct gl_plan *plan);
 /* Forgets the jobs of a Lua state that ends. Those under way run on. */
 void gl_jobs_close(struct gl_caller *caller);
 
+/* ---- reading (reading.c) ----------------------------------------------------------------------------------------- */
+
+/* Pushes a reading, whose buffer Go is to write to. To be begun before Go is entered: it may raise. */
+struct gl_reading *gl_reading_begin(lua_State *L, struct gl_caller *caller);
+/* Where the reading stands: at the beginning of what Go wrote. What is moved on over a handle has been given to Lua. */
+const uint64_t **gl_reading_at(struct gl_reading *r);
+/* All that matters has been read. Takes the reading off the stack. */
+void gl_reading_end(lua_State *L, struct gl_reading *r);
+/* Pushes a new one that is nobody's yet, and makes it the caller's. */
+struct gl_reading *gl_reading_new(lua_State *L);
+void gl_reading_own(struct gl_reading *r, struct gl_caller *caller);
+/* Gives back the handles of a stream that lie at `at` and behind it; NULL: all of them. */
+void gl_release_unread(struct gl_caller *caller, const struct gl_buffer *out, const uint64_t *at);
+
 /* Pushes the value at *at, which is moved behind it. */
 void gl_decode(lua_State *L, const uint64_t **at, const struct type *type);
 /* The same for a value that Go wrote as what it is inside of something that stays there. */
 void gl_decode_kept(lua_State *L, const uint64_t **at, const struct type *type, bool whole);
 /* Pushes an integer of the kind and size of type, of which word holds at least the low bits. */
 void gl_decode_int(lua_State *L, uint64_t word, const struct type *type);
+/* Pushes the handle, or nil, at *at. */
+void gl_decode_handle(lua_State *L, const uint64_t **at, struct gl_caller *caller);
 /* Pushes the error at *at. */
 void gl_decode_error(lua_State *L, const uint64_t **at, struct gl_caller *caller);
 const char *gl_read_string(const uint64_t **at, size_t *len);
@@ -285,7 +312,8 @@ struct gl_class {
 	size_t nmethods;
 };
 
-void gl_handle_push(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_t class);
+/* Pushes a handle of nothing: its id is set when nothing can be raised any more. */
+struct gl_handle *gl_handle_new(lua_State *L, struct gl_caller *caller, uint64_t class);
 /* Gives the handle on the top its class's table of members, if there is one already. */
 void gl_handle_set_members(lua_State *L, struct gl_handle *h);
 /* Raises that the handle at idx was released. */
@@ -304,8 +332,8 @@ struct gl_plan *gl_method_plan(lua_State *L, int idx, struct gl_class **class);
 /* Has calls by FFI of its members end by the C API road from now on. */
 void gl_class_retire_calls(struct gl_class *class);
 
-/* Lets the error table on the top be known to Go as the value number id. */
-void gl_error_bind(lua_State *L, struct gl_caller *caller, uint64_t id);
+/* Lets the error table on the top be known to Go as the value whose number is at *at. */
+void gl_error_bind(lua_State *L, struct gl_caller *caller, const uint64_t **at);
 
 /* Lua has no more use for the handle of that number. */
 void gl_caller_release(struct gl_caller *caller, uint64_t handle);

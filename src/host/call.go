@@ -148,6 +148,7 @@ func callCopying(c *C.struct_gl_fast_call, given *enter.Regs) {
 		if tab := regs.Ints[i]; tab != 0 {
 			regs.Ints[i] = uintptr(w.buffer.len)
 			w.error(errorOf(tab, regs.Ptrs[i+1]))
+			w.tail()
 		}
 	}
 	given.Ints, given.Floats = regs.Ints, regs.Floats
@@ -183,7 +184,7 @@ func (p *plan) call(c *C.struct_gl_call) {
 		defer in.scope.end()
 	}
 	out, done := writer{buffer: c.out}, false
-	defer out.drop(&done)
+	defer out.end(&done)
 	var regs enter.Regs
 	stack := p.decodeParams(&in, &regs)
 	p.enter(c.addr, function(c), &regs, stack)
@@ -335,8 +336,10 @@ func (s step) store(regs *enter.Regs, p unsafe.Pointer) {
 //export goloader_get
 func goloader_get(c *C.struct_gl_call) {
 	guard(&c.status, c.out, func() {
-		n := planOf(c.plan).results[0].node
-		n.encode(&writer{buffer: c.out}, c.addr)
+		w, done := writer{buffer: c.out}, false
+		defer w.end(&done)
+		planOf(c.plan).results[0].encode(&w, c.addr)
+		done = true
 	})
 }
 
@@ -412,7 +415,7 @@ func caught(status *C.enum_gl_status, out *C.struct_gl_buffer) {
 
 // ended writes down what ended a call.
 func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
-	out.len = 0
+	out.len, out.nhandles = 0, 0
 	w := writer{buffer: out}
 	p, ok := r.(panicked)
 	if !ok {

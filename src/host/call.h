@@ -88,6 +88,9 @@ enum gl_status {
 struct gl_buffer {
 	uint64_t *p;
 	size_t len, cap; /* words */
+	/* Of a call that is done: how many handles its stream has. Behind the stream, at p[len] and on, is where in it
+	 * they are, in the order in which they are read. */
+	size_t nhandles;
 };
 
 /* A call by registers alone: src/host/internal/enter has this layout too. */

@@ -484,6 +484,7 @@ func storeError(c *C.struct_gl_ffi_call, err error) {
 		c.text.len = 0
 		w := writer{buffer: c.text}
 		w.error(err)
+		w.tail()
 		c.status = C.GL_FFI_ODD
 	})
 }

@@ -138,9 +138,10 @@ func (w *writer) handle(c *class, p unsafe.Pointer) {
 	w.word(c.id)
 }
 
-// count takes notice of a handle that is written.
+// count takes notice of a handle that is written next.
 func (w *writer) count(id uint64) uint64 {
 	w.handles = append(w.handles, id)
+	w.places = append(w.places, uint64(w.buffer.len))
 	return id
 }
 
@@ -168,6 +169,7 @@ func goloader_ref(c *C.struct_gl_call) {
 		}
 		w := writer{buffer: c.out}
 		w.handle(classOf(reflect.PointerTo(n.typ)), c.addr)
+		w.tail()
 	})
 }
 
@@ -178,6 +180,7 @@ func goloader_make(c *C.struct_gl_call) {
 	guard(&c.status, c.out, func() {
 		w := writer{buffer: c.out}
 		w.handle(classOf(reflect.PointerTo(typeAt(c.addr))), setup.new(c.addr))
+		w.tail()
 	})
 }
 

@@ -27,8 +27,7 @@ struct gl_job {
 	uint64_t plan;
 	void *addr;
 	const struct gl_buffer *in; /* while it is started */
-	struct gl_buffer out; /* of a call that is done: behind the results the numbers of all handles among them, and
-			       * their number */
+	struct gl_buffer out;
 	enum gl_status status;
 	uint64_t cancel; /* for goloader_job_cancel; 0 when the function takes no context.Context */
 };

@@ -93,16 +93,8 @@ func (j *job) end() {
 	if r := recover(); r != nil {
 		ended(r, &j.c.status, &j.c.out)
 	}
-	j.out.drop(&j.done)
+	j.out.end(&j.done)
 	j.out.handles = nil
-}
-
-// tail writes the numbers of the handles in what was written before, and their number.
-func (w *writer) tail() {
-	for _, id := range w.handles {
-		w.word(id)
-	}
-	w.word(uint64(len(w.handles)))
 }
 
 // post lets C know that the job has finished. What the job held of the module is forgotten before.

@@ -23,7 +23,7 @@ func (p *plan) many(m *C.struct_gl_many) {
 	c := &m.call
 	in := reader{w: unsafe.Slice(c.in.p, c.in.len)}
 	out, done := writer{buffer: c.out}, false
-	defer out.drop(&done)
+	defer out.end(&done)
 	for failed := false; m.done < m.n && !failed; m.done++ {
 		if failed = p.manyOnce(c, &in, &out, m.discard != 0); failed {
 			m.failed = 1

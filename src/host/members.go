@@ -28,20 +28,22 @@ func handle(op *C.struct_gl_handle_op) {
 		return
 	}
 	h := found // on the heap, which a field's reader does without
+	w, done := writer{buffer: op.out}, false
+	defer w.end(&done)
 	switch {
 	case !ok && op.op >= C.GL_OP_IS: // an error that has lost its value is still an error, though like no other
 	case !ok:
 		lookup(uint64(op.handle))
 	case h.kind == heldValue:
-		h.do(op)
+		h.do(op, &w)
 	default:
-		h.doOther(op)
+		h.doOther(op, &w)
 	}
+	done = true
 }
 
-func (h *held) do(op *C.struct_gl_handle_op) {
+func (h *held) do(op *C.struct_gl_handle_op, w *writer) {
 	c := h.class
-	w := writer{buffer: op.out}
 	var r reader
 	if op.in != nil {
 		r.w = unsafe.Slice(op.in.p, op.in.len)
@@ -50,22 +52,22 @@ func (h *held) do(op *C.struct_gl_handle_op) {
 	switch op.op {
 	case C.GL_OP_COPY:
 		w.deep = true
-		planOf(op.plan).results[0].encode(&w, h.p)
+		planOf(op.plan).results[0].encode(w, h.p)
 	case C.GL_OP_GET:
 		c.open()
-		c.value.keep(&w, h.p, false)
+		c.value.keep(w, h.p, false)
 	case C.GL_OP_SET:
 		c.open()
 		c.value.assign(&r, h.p)
 	case C.GL_OP_NEXT_FIELD:
 		c.open()
-		op.result = C.int64_t(h.nextField(n, &w))
+		op.result = C.int64_t(h.nextField(n, w))
 	case C.GL_OP_INDEX:
-		c.elem.keep(&w, h.element(n), false)
+		c.elem.keep(w, h.element(n), false)
 	case C.GL_OP_SET_INDEX:
 		c.elem.assign(&r, h.element(n))
 	case C.GL_OP_KEY, C.GL_OP_SET_KEY, C.GL_OP_DELETE_KEY:
-		op.result = h.doKey(op.op, &r, &w)
+		op.result = h.doKey(op.op, &r, w)
 	case C.GL_OP_LEN:
 		op.result = C.int64_t(h.length())
 	case C.GL_OP_TEXT:
@@ -77,7 +79,7 @@ func (h *held) do(op *C.struct_gl_handle_op) {
 		t := planOf(op.plan).types[n].typ
 		op.result = truth(t != nil && h.as(t).IsValid())
 	case C.GL_OP_SEND, C.GL_OP_RECEIVE, C.GL_OP_CLOSE:
-		op.result = h.doChan(op, &r, &w)
+		op.result = h.doChan(op, &r, w)
 	case C.GL_OP_ITERATE:
 		op.result = C.int64_t(h.iterate())
 	case C.GL_OP_IS, C.GL_OP_AS, C.GL_OP_UNWRAP:
@@ -85,7 +87,7 @@ func (h *held) do(op *C.struct_gl_handle_op) {
 		if !v.IsValid() {
 			panic(carryError("it is no error"))
 		}
-		doError(v.Interface().(error), op, &r, &w)
+		doError(v.Interface().(error), op, &r, w)
 	}
 }
 
@@ -94,28 +96,30 @@ func (c *class) doField(op *C.struct_gl_handle_op, p unsafe.Pointer) {
 	c.open()
 	f := &c.fields[op.n]
 	if op.op == C.GL_OP_FIELD {
-		f.node.keep(&writer{buffer: op.out}, f.at(p), false)
+		w, done := writer{buffer: op.out}, false
+		defer w.end(&done)
+		f.node.keep(&w, f.at(p), false)
+		done = true
 	} else {
 		f.node.assign(&reader{w: unsafe.Slice(op.in.p, op.in.len)}, f.at(p))
 	}
 }
 
-func (h *held) doOther(op *C.struct_gl_handle_op) {
-	w := writer{buffer: op.out}
+func (h *held) doOther(op *C.struct_gl_handle_op, w *writer) {
 	var r reader
 	if op.in != nil {
 		r.w = unsafe.Slice(op.in.p, op.in.len)
 	}
 	switch {
 	case h.kind == heldIterator && op.op == C.GL_OP_NEXT:
-		op.result = C.int64_t((*iterator)(h.p).next(&w, int(op.n)))
+		op.result = C.int64_t((*iterator)(h.p).next(w, int(op.n)))
 	case h.kind == heldError && op.op == C.GL_OP_FITS:
 		t := planOf(op.plan).types[op.n].typ
 		op.result = truth(t != nil && h.as(t).IsValid())
 	case op.op == C.GL_OP_EQUAL:
 		op.result = 0
 	case h.kind == heldError:
-		doError(*(*error)(h.p), op, &r, &w)
+		doError(*(*error)(h.p), op, &r, w)
 	default:
 		panic(carryError("an iterator is for pairs alone"))
 	}

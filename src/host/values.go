@@ -355,14 +355,26 @@ type writer struct {
 	depth   int
 	deep    bool     // copies all that can be copied
 	handles []uint64 // the numbers of those that it has written
+	places  []uint64 // and where in the stream
 	tables  int      // how many it becomes in Lua, at least
 }
 
-// drop is deferred by who writes what Lua gets only when all is done.
-func (w *writer) drop(done *bool) {
+// end is deferred by who writes what Lua gets only when all is done.
+func (w *writer) end(done *bool) {
 	if !*done {
 		release(w.handles)
+	} else if len(w.places) > 0 {
+		w.tail()
 	}
+}
+
+// tail writes behind the stream where in it handles are: those that Lua does not come to read, C gives back.
+func (w *writer) tail() {
+	for _, place := range w.places {
+		w.word(place)
+	}
+	w.buffer.len -= C.size_t(len(w.places))
+	w.buffer.nhandles = C.size_t(len(w.places))
 }
 
 // grow makes room for n words and returns the first.

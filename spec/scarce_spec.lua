@@ -1,0 +1,89 @@
+-- Memory of Lua's that runs short at any allocation: an error, and nothing is lost by it.
+local support = require "spec.support"
+
+local PATHS = [[
+  package.path = "lua/?.lua;lua/?/init.lua;" .. package.path
+  package.cpath = "build/%s/?.so;" .. package.cpath
+]]
+
+local OTHER = [[
+  local goloader = require "goloader"
+  local host = assert(goloader.host())
+  assert(not host:load "/nowhere.o")
+]]
+
+-- Does something again and again, each time with one more allocation that succeeds, till all do.
+local SCRIPT = [[
+  local goloader = require "goloader"
+  local host = assert(goloader.host())
+  local m = assert(host:build "spec/testdata/scarce/scarce.go")
+  local collect = function() collectgarbage() collectgarbage() end
+  local whole = m.New()
+  local _, failure = m.Fail "x"
+  local scenarios = {
+    { "a string", function() return m.Text "abc" end },
+    { "a list with handles", function() return m.List(3) end },
+    { "results that stay", function() return m.List:keep(3) end },
+    { "a returned error", function() return m.Fail "abc" end },
+    { "a panic", function() return m.Panic "abc" end },
+    { "many calls", function() return m.List:map { 1, 2, 3 } end },
+    { "many calls with errors", function() return m.Fail:map { "a", "b" } end },
+    { "a Lua function", function() return m.Apply("abc", function(s) return s .. s end) end },
+    { "a variable", function() return m.Shown end },
+    { "a variable's handle", function() return m:ref "Shown" end },
+    { "a new value", function() return m:new("Whole", { Name = "new" }) end },
+    { "fields", function() return whole.Name, whole.Parts, whole.More, whole.Done end },
+    { "a method", function() return whole:Text "abc" end },
+    { "elements", function() return whole.Parts[1], whole.More.c end },
+    { "pairs", function() for _ in whole.More:pairs() do end end },
+    { "a copy", function() return whole:copy() end },
+    { "what an error wraps", function() return failure:unwrap(), failure:as "*scarce.Failure" end },
+    { "a failed load", function() return host:load "/nowhere.o" end },
+  }
+  for _, scenario in ipairs(scenarios) do
+    local name, run = scenario[1], scenario[2]
+    pcall(run)
+    collect()
+    local before, n, was_short = host:stats().handles, 0
+    repeat
+      n = n + 1
+      scarce(n)
+      pcall(run)
+      was_short = scarce(0)
+    until not was_short
+    -- what an error has ended goes when another call has been made
+    pcall(run)
+    m.List(1)
+    collect()
+    print(name, n > 1, host:stats().handles - before)
+  end
+  print("others", others_can_enter())
+]]
+
+local function program(lua)
+  local file = support.tmpdir() .. "/scarce-" .. lua
+  local command = ("cc -o %s spec/testdata/scarce/scarce.c $(pkg-config --cflags --libs %s) -rdynamic -lpthread -ldl -lm")
+    :format(file, lua)
+  local ok = os.execute(command)
+  assert(ok == 0 or ok == true, command)
+  return file
+end
+
+teardown(support.clean)
+
+for package, build in pairs { luajit = "lib", ["lua5.1"] = "lua5.1", ["lua5.4"] = "lua5.4" } do
+  describe("memory that runs short in " .. package, function()
+    it("loses no handle and leaves no lock", function()
+      local paths = PATHS:format(build)
+      local status, out, errors = support.run {
+        program(package), support.write("scarce.lua", paths .. SCRIPT), support.write("other.lua", paths .. OTHER),
+      }
+      assert.equal(0, status, errors .. out)
+      for line in out:gmatch "[^\n]+" do
+        assert.matches("\ttrue", line)
+        assert.is_nil(line:match "\ttrue\t[^0]", line)
+      end
+      assert.matches("others\ttrue\n$", out)
+    end)
+  end)
+end
