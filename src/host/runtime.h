@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x833ffefe9f182bb6)
+#define GL_HOST_PROTOCOL UINT64_C(0xd47a0e45e11f7ff7)
 
 /* A word of a frame of the function that lies from entry to end, and where that function goes on. */
 struct gl_slot {
