@@ -261,7 +261,11 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	struct gl_fast_call call;
 
 	fill_registers(&e, &call.regs, first);
-	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	/* Where all results are numbers nothing is read, unless the call fails: then what Go wrote gets its owner after
+	 * the call. */
+	bool reads = plan->strings != 0 || plan->error >= 0;
+	struct gl_reading *r = reads ? gl_reading_begin(L, plan->caller) : NULL;
+	struct gl_buffer failure = { 0 };
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
 	call.copies = plan->copies;
@@ -269,11 +273,18 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.strings = plan->strings;
 	call.error = plan->error;
 	call.receiver = plan->receiver ? plan->places[0].reg : -1;
-	call.out = &r->out;
+	call.out = reads ? &r->out : &failure;
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);
-	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
-	gl_plan_check_call(L, plan, call.status, &r->out);
+	plan->counters.bytes_out += call.out->len * sizeof(*call.out->p);
+	if (call.status != GL_CALL_DONE) {
+		if (!reads) {
+			r = gl_reading_begin(L, plan->caller);
+			gl_buffer_give(&plan->caller->out, &r->out);
+			r->out = failure;
+		}
+		gl_plan_check_call(L, plan, call.status, &r->out);
+	}
 
 	const struct place *results = plan->places + plan->nparams;
 	uint32_t nresults = plan->nresults;
@@ -292,7 +303,9 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 		}
 		n = return_results(L, plan, (int)nresults);
 	}
-	gl_reading_end(L, r);
+	if (reads) {
+		gl_reading_end(L, r);
+	}
 	return n;
 }
 
