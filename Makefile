@@ -172,7 +172,8 @@ packages: deps
 	@GOROOT_DIR=$(GOROOT_DIR) FLAGS='$(FLAGS)' RESUME='$(RESUME)' JOBS='$(JOBS)' \
 		$(LUAJIT) spec/env.lua spec/conformance/packages.lua $(SUITES)
 
-# The tests of C rooms once more, with the compiler's sanitizers: what can run without a Go runtime.
+# The tests of C rooms once more, with the compiler's sanitizers: what can run without a Go runtime. One of them reads the
+# description of the default host.
 SANITIZERS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 SANITIZED := $(patsubst src/%,build/sanitize/obj/%.o,$(LIB_SOURCES))
 SANITIZED_TESTS := $(C_TESTS:build/spec/%=build/sanitize/%)
@@ -190,7 +191,7 @@ build/sanitize/%_test: spec/c/%_test.c build/sanitize/libgoloader.a Makefile
 
 -include $(SANITIZED:.o=.d) $(addsuffix .d,$(SANITIZED_TESTS))
 
-sanitize: $(SANITIZED_TESTS)
+sanitize: $(SANITIZED_TESTS) | default-host
 	@for test in $^; do echo "$$test" && $$test || exit; done
 
 # Each reader of files meets hostile ones for FUZZ_TIME seconds; what it has learned stays in build/fuzz.

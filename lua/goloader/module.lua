@@ -74,6 +74,9 @@ function Module:unload(options)
   local state = state_of(self, "unload")
   if not state.core:is_loaded() then return fail(unloaded_already(state)) end
   options = options or {}
+  if options.prove and options.prove ~= "all" and options.prove ~= "nothing" then
+    misuse(2, "module:unload: prove is \"all\" or \"nothing\", not %s", tostring(options.prove))
+  end
   if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
   end

@@ -163,6 +163,20 @@ static bool push_table(struct search *s, const cs_x86_op *op, x86_reg reg, uintp
 	return true;
 }
 
+/* Is it a call that doesn't return? What follows it then is some other path's. */
+static bool is_end(const struct search *s, const cs_x86_op *ops)
+{
+	if (s->insn->id != X86_INS_CALL || ops[0].type != X86_OP_IMM || s->slot->no_return == NULL) {
+		return false;
+	}
+	for (int i = 0; i < GL_NO_RETURN; i++) {
+		if ((uintptr_t)s->slot->no_return[i] == (uintptr_t)ops[0].imm) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Follows one path from a place on. */
 static enum outcome follow(struct search *s, struct place at)
 {
@@ -193,6 +207,9 @@ static enum outcome follow(struct search *s, struct place at)
 			table_reg = ops[0].reg;
 			table = (uintptr_t)(next + (uint64_t)ops[1].mem.disp);
 		}
+		if (is_end(s, ops)) {
+			return ENDS;
+		}
 		if (s->insn->id == X86_INS_RET || s->insn->id == X86_INS_UD2 || s->insn->id == X86_INS_INT3) {
 			return ENDS;
 		}
@@ -220,7 +237,8 @@ static int is_read(const struct capstone *cs, cs_insn *insn, const struct gl_slo
 		return 1;
 	}
 	s.seen = calloc(1, slot->end - slot->entry);
-	if (s.seen != NULL && push(&s, slot->pc, 0)) {
+	bool recovers = slot->recovers != 0 && slot->recovers != slot->pc;
+	if (s.seen != NULL && push(&s, slot->pc, 0) && (!recovers || push(&s, slot->recovers, 0))) {
 		do {
 			outcome = follow(&s, s.todo[--s.ntodo]);
 		} while (outcome != IS_READ && s.ntodo > 0);

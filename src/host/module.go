@@ -331,6 +331,7 @@ func (a *attempt) ask(questions []C.struct_gl_slot) {
 	panicking := make([]bool, len(questions))
 	for i := range questions {
 		q := &questions[i]
+		q.no_return = &rt.no_return[0]
 		for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
 			text := *wordAt(md, rt.moduledata_text)
 			if uintptr(q.pc) < text || *wordAt(md, rt.moduledata_etext) <= uintptr(q.pc) {
@@ -342,6 +343,9 @@ func (a *attempt) ask(questions []C.struct_gl_slot) {
 				// Where a function goes on that panics, if that is recovered, the unwinder says one byte too far.
 				fn := unsafe.Pointer(&(*(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable)))[table[n].funcoff])
 				deferreturn := *(*uint32)(unsafe.Add(fn, rt.func_deferreturn))
+				if deferreturn != 0 {
+					q.recovers = q.entry + C.uintptr_t(deferreturn)
+				}
 				panicking[i] = deferreturn != 0 && q.pc == q.entry+C.uintptr_t(deferreturn)+1
 				if panicking[i] {
 					q.pc--

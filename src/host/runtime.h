@@ -10,15 +10,19 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x833ffefe9f182bb6)
+#define GL_HOST_PROTOCOL UINT64_C(0x6e815c1ccd72975a)
+
+enum { GL_NO_RETURN = 6 };
 
 /* A word of a frame of the function that lies from entry to end, and where that function goes on. */
 struct gl_slot {
 	uintptr_t entry, end, pc;
+	uintptr_t recovers; /* where it goes on if something panics that it has called, and that is recovered; 0: nowhere */
 	int64_t offset; /* of the word, from the stack pointer at pc */
 	/* where variables begin of which the word may be a part, and that may be copied as a whole: an address that is
 	 * taken between there and the word counts as reading it. INT64_MAX: there are none */
 	int64_t variables;
+	void *const *no_return; /* GL_NO_RETURN functions that never return, some of them NULL; NULL: none is known */
 	int is_read;    /* out: may it be read before it is overwritten? */
 };
 
@@ -89,6 +93,7 @@ struct gl_runtime {
 	int32_t p_timers; /* where a p has the slice of its timers */
 	int32_t reg_args_size; /* of an abi.RegArgs */
 	int32_t stack_object_size, stack_object_ptrs, stack_object_mask; /* a stackObjectRecord, and fields of it */
+	void *no_return[GL_NO_RETURN]; /* throw, fatal, gopanic and the like */
 	void (*find_reads)(struct gl_slot *slots, size_t n); /* src/disasm/slots.h */
 	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,
 		mspan_state, mspan_specials, mspan_large_type;

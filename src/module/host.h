@@ -44,7 +44,7 @@ struct gl_host {
 
 	struct remains *resting; /* until the collector has forgotten it; oldest first */
 	struct remains **end_of_resting;
-	size_t resting_bytes;
+	size_t resting_bytes, nresting;
 	bool is_collecting;   /* for its sake: somebody who has unloaded a module is about to give it back */
 	struct remains *kept; /* constant data that somebody refers to */
 

@@ -2,17 +2,18 @@
  *
  *   - Code goes at once: it has been proved that nobody runs it or can call it.
  *   - Data and types rest until two garbage collections have ended. An object on Go's heap may have a pointer to its
- * type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all it
- * marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that starts
- * from stale registers, may still hit on such an object before it is swept: two collections later it can't.
- *   - Constant data that somebody has kept (a string given to log.SetPrefix, say)
- * stays. Each later unload walks over all that is in use anyway and learns what of it nobody refers to any more: that
- *     rests, and goes. */
+ *     type in front of it (those of more than 512 bytes, runtime/mbitmap.go) and the collector reads the type of all
+ *     it marks. What nobody refers to any more isn't marked, but a stack scanned conservatively, or a collection that
+ *     starts from stale registers, may still hit on such an object before it is swept: two collections later it can't.
+ *   - Constant data that somebody has kept (a string given to log.SetPrefix, say) stays. Each later unload walks over
+ *     all that is in use anyway and learns what of it nobody refers to any more: that rests, and goes. */
 #include "internal.h"
 
 #include <stdlib.h>
 
-enum { MOST_RESTING = 8 << 20 };
+/* How much may rest before collections are run for it. The number of ranges counts, too: each is a mapping or two of the
+ * process, which the kernel limits (vm.max_map_count), and a program that hardly allocates hardly ever collects. */
+enum { MOST_RESTING = 8 << 20, MOST_RANGES_RESTING = 24 };
 
 /* Gives back what has rested for two collections. */
 static void release_rested(struct gl_host *host)
@@ -26,6 +27,7 @@ static void release_rested(struct gl_host *host)
 			host->end_of_resting = &host->resting;
 		}
 		host->resting_bytes -= r->size;
+		host->nresting--;
 		gl_arena_give(host->linker.arena, r->base, r->size);
 		free(r);
 	}
@@ -41,6 +43,7 @@ static void rest(struct gl_host *host, struct remains *r)
 	*host->end_of_resting = r;
 	host->end_of_resting = &r->next;
 	host->resting_bytes += r->size;
+	host->nresting++;
 }
 
 /* Without memory for the record what it is about stays mapped: better that than a crash. */
@@ -88,7 +91,7 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 void module_release_rested(struct gl_host *host)
 {
 	release_rested(host);
-	if (host->resting_bytes <= MOST_RESTING || host->is_collecting) {
+	if ((host->resting_bytes <= MOST_RESTING && host->nresting <= MOST_RANGES_RESTING) || host->is_collecting) {
 		return;
 	}
 	/* two collections take as long as the live heap is large, and nobody needs to wait for them */

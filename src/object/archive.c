@@ -13,10 +13,30 @@
 
 static const char ar_magic[8] = AR_MAGIC;
 
+/* Objects as C compilers write them: ELF, or LLVM's bitcode (`clang -flto`), bare or in its wrapper. */
+static bool is_foreign(const uint8_t *p, size_t size)
+{
+	static const uint8_t magics[][4] = {
+		{ 0x7f, 'E', 'L', 'F' }, { 'B', 'C', 0xc0, 0xde }, { 0xde, 0xc0, 0x17, 0x0b }
+	};
+
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
+		if (size > sizeof(magics[i]) && memcmp(p, magics[i], sizeof(magics[i])) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A member that is no Go object: C code, compiled by the C compiler. */
 static int package_add_foreign(struct gl_package *pkg, const char *name, const uint8_t *p, size_t size,
 			       struct gl_error *err)
 {
+	if (!is_foreign(p, size)) {
+		return gl_fail(err, GL_EFORMAT,
+			       "%s is corrupt: its member %s is neither a Go object nor one of a C compiler", pkg->file,
+			       name);
+	}
 	struct gl_foreign *grown = realloc(pkg->foreigns, (pkg->nforeigns + 1) * sizeof(*grown));
 
 	if (grown == NULL) {

@@ -237,8 +237,8 @@ local handles, handle_type = core.handle_class(), ffi.typeof "const struct gl_ha
 ---@return function|nil call
 ---@return { count: integer, map: function }|nil mapper
 function ffiroad.of_function(fn, by_capi)
-  local address, params, outs, is_integral, entry = fn:ffi()
-  if not address then return nil end
+  local found, address, params, outs, is_integral, entry = pcall(fn.ffi, fn)
+  if not found or not address then return nil end -- the C API raises what is wrong, at the user's line
   local call = ffi.cast(call_type, address)
   local enter, func, many, far, many_far = read_entry(entry)
   local chunk = source.compile(ffi_source(params, outs, is_integral))

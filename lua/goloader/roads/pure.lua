@@ -230,8 +230,9 @@ end
 ---@return function|nil call
 ---@return { count: integer, map: function }|nil mapper
 return function(fn, by_capi, renew)
-  local pure = fn:pure()
-  if not pure then return nil end
+  -- what can't be found out, after a fork say, the C API raises at the call, and names the user's line
+  local found, pure = pcall(fn.pure, fn)
+  if not found or not pure then return nil end
   local parts, fail = pure_parts(pure), failer(renew)
   local function instantiate(chunk, otherwise)
     return chunk(ffi.cast(parts.c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)),

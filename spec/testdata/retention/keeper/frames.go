@@ -94,6 +94,9 @@ var frames = map[string]frame{
 	"result of a function that recovers": func(get func() fmt.Stringer, wait func()) string {
 		return recovers(get, wait).String()
 	},
+	"result that a panic would have returned": func(get func() fmt.Stringer, wait func()) string {
+		return replaced(get, wait, func() { panic(1) }).String()
+	},
 	"deferred call": func(get func() fmt.Stringer, wait func()) (s string) {
 		func() {
 			defer func(v fmt.Stringer) { s = v.String() }(get())
@@ -294,6 +297,16 @@ func recovers(get func() fmt.Stringer, wait func()) (v fmt.Stringer) {
 	}()
 	v = get()
 	panic(1)
+}
+
+//go:noinline
+func replaced(get func() fmt.Stringer, wait, fail func()) (v fmt.Stringer) {
+	defer func() { recover() }()
+	v = get()
+	wait()
+	fail()
+	v = nil
+	return v
 }
 
 func (h holder) put(s *string) { *s = h.v.String() }
