@@ -30,7 +30,10 @@ static void set_layout(lua_State *L, const char *name, size_t known, const struc
 #define SET_LAYOUT(L, name, known, ...)                                                                                \
 	set_layout(L, name, known, (const struct field[]){ __VA_ARGS__ },                                              \
 		   sizeof((const struct field[]){ __VA_ARGS__ }) / sizeof(struct field))
-#define FIELD(type, field) { #field, offsetof(struct type, field) }
+#define FIELD(type, field)                                                                                             \
+	{                                                                                                              \
+#field, offsetof(struct type, field)                                                                   \
+	}
 
 void gl_push_layouts(lua_State *L)
 {
