@@ -2,6 +2,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "../call/layouts.h"
 #include "binding.h"
 
 int binding_fail(lua_State *L, const struct gl_error *err)
@@ -27,6 +28,20 @@ static int set_int64(lua_State *L)
 	luaL_checktype(L, 2, LUA_TFUNCTION);
 	gl_lua_set_int64(L, 1, 2);
 	return 0;
+}
+
+/* core.layouts() -> the layouts that Lua declares, too, by the names of types */
+static int layouts(lua_State *L)
+{
+	gl_push_layouts(L);
+	return 1;
+}
+
+/* core.statuses() -> the statuses of calls that Lua tells apart, by name */
+static int statuses(lua_State *L)
+{
+	gl_push_statuses(L);
+	return 1;
 }
 
 /* core.set_array(array) */
@@ -89,6 +104,8 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "clock", binding_clock },
 		{ "func_class", binding_func_class },
 		{ "set_int64", set_int64 },
+		{ "layouts", layouts },
+		{ "statuses", statuses },
 		{ "set_array", set_array },
 		{ "set_error_metatable", set_error_metatable },
 		{ "error_is", binding_error_is },

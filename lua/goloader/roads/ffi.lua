@@ -5,6 +5,7 @@
 local ffi = require "ffi"
 local arrays = require "goloader.roads.arrays"
 local core = require "goloader.core"
+local layouts = require "goloader.roads.layouts"
 local source = require "goloader.roads.source"
 
 local fill, take, tests_of = source.fill, source.take, source.tests
@@ -24,10 +25,13 @@ struct gl_ffi_entry {
   void (*many_far)(struct gl_ffi_call *call);
 };
 ]]
+layouts.check "union gl_ffi_word"
+layouts.check "struct gl_ffi_call"
+layouts.check "struct gl_ffi_entry"
 local call_type, entry_type = ffi.typeof "struct gl_ffi_call *", ffi.typeof "struct gl_ffi_entry *"
 
--- status of a call: enum gl_ffi_status
-local ODD_OR_FAILED = 2
+-- The highest status of a call that C has to finish: enum gl_ffi_status
+local ODD_OR_FAILED = core.statuses().ffi_failed
 
 -- How it is put into a word $w of the call; $b is the next word.
 local stores_of = {
@@ -223,6 +227,7 @@ end
 local ffiroad = {}
 
 ffi.cdef "struct gl_handle { const char *mark; void *caller; uint64_t id, class; };"
+layouts.check "struct gl_handle"
 local handles, handle_type = core.handle_class(), ffi.typeof "const struct gl_handle *"
 
 --- What calls a function by this road, and what maps it, if anything quick does: map(self, array…) for so many arrays.

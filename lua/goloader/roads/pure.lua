@@ -4,6 +4,7 @@
 local ffi = require "ffi"
 local arrays = require "goloader.roads.arrays"
 local core = require "goloader.core"
+local layouts = require "goloader.roads.layouts"
 local source = require "goloader.roads.source"
 
 local fill, take, tests_of = source.fill, source.take, source.tests
@@ -16,10 +17,12 @@ union gl_cell_word {
 };
 struct gl_cell { uint64_t status; uint32_t busy; union gl_cell_word ints[9], floats[15]; };
 ]]
+layouts.check "struct gl_cell"
 local cell_type = ffi.typeof "struct gl_cell *"
 
 -- status of a cell: enum gl_pure_status
-local DEEP, CLOSED = 5, 6
+local statuses = core.statuses()
+local DEEP, CLOSED = statuses.pure_deep, statuses.pure_closed
 
 -- What to do with a call that did not work out, before it is made again by another road, where it counts. renew(fn)
 -- finds the function's road anew.
