@@ -55,8 +55,9 @@ int binding_func_class(lua_State *L);
 struct gl_ffi_call;
 int binding_push_ffi(lua_State *L, const struct gl_ffi_call *call);
 
-/* Pushes a new job userdata; what it needs is kept by the user value of the function at stack index func. */
-void binding_push_job(lua_State *L, struct gl_job *job, struct binding_host *host, int func);
+/* Pushes a new job userdata without a job, and returns where that goes; what it needs is kept by the user value of the
+ * function at stack index func. */
+struct gl_job **binding_push_job(lua_State *L, struct binding_host *host, int func);
 void binding_open_job(lua_State *L);
 /* What a host has for jobs */
 int binding_jobs_fd(lua_State *L);

@@ -145,9 +145,13 @@ static int func_gc(lua_State *L)
 static int func_async(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
-	struct gl_job *job = gl_job_start(L, plan_of(L, f), 2);
+	struct gl_plan *plan = plan_of(L, f);
+	/* Who owns the job is there before it: Lua's memory may be short, and nobody would drop a job without an owner. */
+	struct gl_job **job = binding_push_job(L, binding_module_host(f->module), 1);
 
-	binding_push_job(L, job, binding_module_host(f->module), 1);
+	lua_insert(L, 2);
+	*job = gl_job_start(L, plan, 3);
+	lua_settop(L, 2);
 	return 1;
 }
 

@@ -7,23 +7,23 @@
 
 struct binding_job {
 	const char *mark;          /* job_mark, which no other userdata holds */
-	struct gl_job *job;        /* NULL once it was collected */
+	struct gl_job *job;        /* NULL before it was started, and once it was collected */
 	struct binding_host *host; /* kept alive by the user value */
 	int nkept;                 /* results that the user value holds, in the order of their numbers */
 };
 
 static const char job_mark[] = JOB;
 
-void binding_push_job(lua_State *L, struct gl_job *job, struct binding_host *host, int func)
+struct gl_job **binding_push_job(lua_State *L, struct binding_host *host, int func)
 {
-	/* Without memory for it the job runs on, and is found again when the Lua state is closed. */
 	struct binding_job *j = lua_newuserdata(L, sizeof(*j));
 
-	*j = (struct binding_job){ .mark = job_mark, .job = job, .host = host };
+	*j = (struct binding_job){ .mark = job_mark, .host = host };
 	luaL_getmetatable(L, JOB);
 	lua_setmetatable(L, -2);
 	lua_getuservalue(L, func);
 	lua_setuservalue(L, -2);
+	return &j->job;
 }
 
 /* Jobs come by the thousand: a look at the mark is quicker than one at the metatable. */

@@ -261,11 +261,11 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	struct gl_fast_call call;
 
 	fill_registers(&e, &call.regs, first);
-	/* Where all results are numbers nothing is read, unless the call fails: then what Go wrote gets its owner after
-	 * the call. */
+	/* Where all results are numbers nothing is read, whatever Go has written, unless the call fails: then the stream
+	 * gets its owner after the call. */
 	bool reads = plan->strings != 0 || plan->error >= 0;
 	struct gl_reading *r = reads ? gl_reading_begin(L, plan->caller) : NULL;
-	struct gl_buffer failure = { 0 };
+	struct gl_buffer unread = { 0 };
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
 	call.copies = plan->copies;
@@ -273,7 +273,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	call.strings = plan->strings;
 	call.error = plan->error;
 	call.receiver = plan->receiver ? plan->places[0].reg : -1;
-	call.out = reads ? &r->out : &failure;
+	call.out = reads ? &r->out : &unread;
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->call_fast, &call);
 	plan->counters.bytes_out += call.out->len * sizeof(*call.out->p);
@@ -281,7 +281,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 		if (!reads) {
 			r = gl_reading_begin(L, plan->caller);
 			gl_buffer_give(&plan->caller->out, &r->out);
-			r->out = failure;
+			r->out = unread;
 		}
 		gl_plan_check_call(L, plan, call.status, &r->out);
 	}
@@ -305,6 +305,8 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	}
 	if (reads) {
 		gl_reading_end(L, r);
+	} else {
+		gl_buffer_give(&plan->caller->out, &unread);
 	}
 	return n;
 }
