@@ -73,8 +73,8 @@ local SCRIPT = [[
 
 local function program(lua)
   local file = support.tmpdir() .. "/scarce-" .. lua
-  local command = ("cc -o %s spec/testdata/scarce/scarce.c $(pkg-config --cflags --libs %s) -rdynamic -lpthread -ldl -lm")
-    :format(file, lua)
+  local command = ("cc -o %s spec/testdata/scarce/scarce.c $(pkg-config --cflags --libs %s)"
+    .. " -rdynamic -lpthread -ldl -lm"):format(file, lua)
   local ok = os.execute(command)
   assert(ok == 0 or ok == true, command)
   return file

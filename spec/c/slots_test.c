@@ -35,7 +35,11 @@ CODE(adds_to_it, "add [rsp+16], rax\nret");
 
 static int is_read(const char *code, const char *end, int64_t variables)
 {
-	struct gl_slot slot = { .entry = (uintptr_t)code, .end = (uintptr_t)end, .pc = (uintptr_t)code, .offset = 16, .variables = variables };
+	struct gl_slot slot = { .entry = (uintptr_t)code,
+				.end = (uintptr_t)end,
+				.pc = (uintptr_t)code,
+				.offset = 16,
+				.variables = variables };
 
 	gl_slots_find_reads(&slot, 1);
 	return slot.is_read;

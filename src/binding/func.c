@@ -146,7 +146,7 @@ static int func_async(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
 	struct gl_plan *plan = plan_of(L, f);
-	/* Who owns the job is there before it: Lua's memory may be short, and nobody would drop a job without an owner. */
+	/* Who owns the job is there before it: Lua's memory may be short, and without an owner nobody would drop it. */
 	struct gl_job **job = binding_push_job(L, binding_module_host(f->module), 1);
 
 	lua_insert(L, 2);

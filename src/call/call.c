@@ -261,8 +261,8 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	struct gl_fast_call call;
 
 	fill_registers(&e, &call.regs, first);
-	/* Where all results are numbers nothing is read, whatever Go has written, unless the call fails: then the stream
-	 * gets its owner after the call. */
+	/* Where all results are numbers nothing is read, whatever Go has written, unless the call fails: then the
+	 * stream gets its owner after the call. */
 	bool reads = plan->strings != 0 || plan->error >= 0;
 	struct gl_reading *r = reads ? gl_reading_begin(L, plan->caller) : NULL;
 	struct gl_buffer unread = { 0 };

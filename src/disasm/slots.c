@@ -7,9 +7,9 @@
  *   2. it stores a whole word there, or leaves the function: this path says no;
  *   3. it comes to an instruction that an earlier path has come to: that path says it.
  *
- * An address that is taken of some place in the frame (LEA) is a load of the word only where the word may be a part of a
- * variable that is copied as a whole, and the address may be that variable's. Variables whose address is taken otherwise
- * are known to the collector (src/host/stacks.go), and their words are not asked about. */
+ * An address that is taken of some place in the frame (LEA) is a load of the word only where the word may be a part of
+ * a variable that is copied as a whole, and the address may be that variable's. Variables whose address is taken
+ * otherwise are known to the collector (src/host/stacks.go), and their words are not asked about. */
 #include "slots.h"
 
 #include <stdbool.h>
@@ -125,7 +125,8 @@ static bool move_sp(const struct search *s, int64_t *sp)
 			continue;
 		}
 		if (i > 0) {
-			/* only the frame pointer may have a copy; a comparison is none (the stack's end, at the entry) */
+			/* only the frame pointer may have a copy; a comparison (the stack's end, at the entry) is none
+			 */
 			if (s->insn->id == X86_INS_CMP ||
 			    (s->insn->id == X86_INS_MOV && ops[0].type == X86_OP_REG && ops[0].reg == X86_REG_RBP)) {
 				continue;
@@ -152,7 +153,8 @@ static bool move_sp(const struct search *s, int64_t *sp)
 /* A jump by a table of addresses, which the code has taken the address of just before: all of the table's. */
 static bool push_table(struct search *s, const cs_x86_op *op, x86_reg reg, uintptr_t table, int64_t sp)
 {
-	if (op->type != X86_OP_MEM || op->mem.base != reg || op->mem.scale != 8 || op->mem.disp != 0 || table % 8 != 0) {
+	if (op->type != X86_OP_MEM || op->mem.base != reg || op->mem.scale != 8 || op->mem.disp != 0 ||
+	    table % 8 != 0) {
 		return false;
 	}
 	for (const uintptr_t *to = (const uintptr_t *)table; *to > s->slot->entry && *to < s->slot->end; to++) {
@@ -214,8 +216,8 @@ static enum outcome follow(struct search *s, struct place at)
 			return ENDS;
 		}
 		if (is_jump(s)) {
-			bool pushed = ops[0].type == X86_OP_IMM ? push(s, (uintptr_t)ops[0].imm, sp)
-								: push_table(s, &ops[0], table_reg, table, sp);
+			bool pushed = ops[0].type == X86_OP_IMM ? push(s, (uintptr_t)ops[0].imm, sp) :
+								  push_table(s, &ops[0], table_reg, table, sp);
 			if (!pushed) {
 				return IS_READ;
 			}

@@ -10,20 +10,20 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x6e815c1ccd72975a)
+#define GL_HOST_PROTOCOL UINT64_C(0xf9bc110d765a3e70)
 
 enum { GL_NO_RETURN = 6 };
 
 /* A word of a frame of the function that lies from entry to end, and where that function goes on. */
 struct gl_slot {
 	uintptr_t entry, end, pc;
-	uintptr_t recovers; /* where it goes on if something panics that it has called, and that is recovered; 0: nowhere */
-	int64_t offset; /* of the word, from the stack pointer at pc */
+	uintptr_t recovers; /* where it goes on after a panic in what it called, recovered; 0: nowhere */
+	int64_t offset;     /* of the word, from the stack pointer at pc */
 	/* where variables begin of which the word may be a part, and that may be copied as a whole: an address that is
 	 * taken between there and the word counts as reading it. INT64_MAX: there are none */
 	int64_t variables;
 	void *const *no_return; /* GL_NO_RETURN functions that never return, some of them NULL; NULL: none is known */
-	int is_read;    /* out: may it be read before it is overwritten? */
+	int is_read;            /* out: may it be read before it is overwritten? */
 };
 
 /* Blocks of finalizers or cleanups that wait to be run, or did: memory of the runtime's own. */
@@ -75,7 +75,8 @@ struct gl_runtime {
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab,
-		moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc, moduledata_rodata;
+		moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc,
+		moduledata_rodata;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, itab_size, type_hash, type_str, type_tflag, tflag_uncommon;
@@ -86,15 +87,15 @@ struct gl_runtime {
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_continpc, frame_sp, frame_varp, frame_argp; /* of a stkframe */
-	int32_t func_args, func_deferreturn, func_id, func_flag, func_name;                   /* of a _func */
+	int32_t func_args, func_deferreturn, func_id, func_flag, func_name; /* of a _func */
 	int32_t func_id_async_preempt, func_id_debug_call, func_flag_asm;   /* values of those */
 	int32_t g_panic, g_sched_ctxt;
-	void *allp;       /* []*p */
-	int32_t p_timers; /* where a p has the slice of its timers */
-	int32_t reg_args_size; /* of an abi.RegArgs */
+	void *allp;                                                      /* []*p */
+	int32_t p_timers;                                                /* where a p has the slice of its timers */
+	int32_t reg_args_size;                                           /* of an abi.RegArgs */
 	int32_t stack_object_size, stack_object_ptrs, stack_object_mask; /* a stackObjectRecord, and fields of it */
-	void *no_return[GL_NO_RETURN]; /* throw, fatal, gopanic and the like */
-	void (*find_reads)(struct gl_slot *slots, size_t n); /* src/disasm/slots.h */
+	void *no_return[GL_NO_RETURN];                                   /* throw, fatal, gopanic and the like */
+	void (*find_reads)(struct gl_slot *slots, size_t n);             /* src/disasm/slots.h */
 	int32_t mspan_start, mspan_npages, mspan_elemsize, mspan_nelems, mspan_freeindex, mspan_alloc_bits, mspan_class,
 		mspan_state, mspan_specials, mspan_large_type;
 	int32_t mspan_index_size; /* of nelems and freeindex */
@@ -106,7 +107,7 @@ struct gl_runtime {
 	/* package unique: NULL where there is no such thing */
 	void *unique_maps, *unique_all, *unique_delete; /* of a HashTrieMap[*abi.Type, any] */
 	void *unique_cleanup_mu, *unique_cleanup_funcs_mu, *unique_cleanup_funcs;
-	void *span_of_heap;   /* func(uintptr) *mspan */
+	void *span_of_heap;                   /* func(uintptr) *mspan */
 	int32_t kind_finalizer, kind_cleanup; /* runtime._KindSpecial…; the latter is -1 before Go 1.24 */
 	int32_t special_kind;
 	int32_t cleanup_funcs;        /* words that a cleanup consists of: 1, since Go 1.26 3 */

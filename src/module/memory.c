@@ -11,8 +11,8 @@
 
 #include <stdlib.h>
 
-/* How much may rest before collections are run for it. The number of ranges counts, too: each is a mapping or two of the
- * process, which the kernel limits (vm.max_map_count), and a program that hardly allocates hardly ever collects. */
+/* How much may rest before collections are run for it. The number of ranges counts, too: each is a mapping or two of
+ * the process, which the kernel limits (vm.max_map_count), and a program that hardly allocates hardly ever collects. */
 enum { MOST_RESTING = 8 << 20, MOST_RANGES_RESTING = 24 };
 
 /* Gives back what has rested for two collections. */

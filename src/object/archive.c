@@ -16,9 +16,9 @@ static const char ar_magic[8] = AR_MAGIC;
 /* Objects as C compilers write them: ELF, or LLVM's bitcode (`clang -flto`), bare or in its wrapper. */
 static bool is_foreign(const uint8_t *p, size_t size)
 {
-	static const uint8_t magics[][4] = {
-		{ 0x7f, 'E', 'L', 'F' }, { 'B', 'C', 0xc0, 0xde }, { 0xde, 0xc0, 0x17, 0x0b }
-	};
+	static const uint8_t magics[][4] = { { 0x7f, 'E', 'L', 'F' },
+					     { 'B', 'C', 0xc0, 0xde },
+					     { 0xde, 0xc0, 0x17, 0x0b } };
 
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++) {
 		if (size > sizeof(magics[i]) && memcmp(p, magics[i], sizeof(magics[i])) == 0) {
