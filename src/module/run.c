@@ -187,6 +187,7 @@ static char *run_shared(struct gl_module *mod)
 	for (size_t i = 0; i < mod->nshared; i++) {
 		linker_end_init(&mod->host->linker, mod->shared[i].package); /* one that has failed stays noted */
 	}
+	/* cppcheck-suppress returnDanglingLifetime ; a message of malloc's, which has nothing of ndone */
 	return failure;
 }
 
@@ -203,6 +204,7 @@ static char *run_own(struct gl_module *mod)
 	char *failure = mod->host->run_inits(mod->init_funcs + funcs, mod->ninit_funcs - funcs, mod->init_tasks + tasks,
 					     mod->ninit_tasks - tasks, &ndone);
 	gl_lock();
+	/* cppcheck-suppress returnDanglingLifetime ; a message of malloc's, which has nothing of ndone */
 	return failure;
 }
 
