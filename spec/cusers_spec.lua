@@ -60,30 +60,26 @@ describe("a module whose C parts", function()
     end)
   end
 
-  it("a thread is in that can't be looked at goes, and leaves them there till it has ended", function()
+  -- The module goes though a thread is in the library, which stays until that has ended.
+  local function leaves_its_library(start, options)
     local before, module = libraries(), load()
-    module.Compute()
+    module[start]()
     local stop = ffi.cast("volatile int *", module.StopAt())
-    assert(module:unload())
+    assert(module:unload(options))
     assert.equal(before + 1, libraries())
     stop[0] = 1
     assert.is_true(support.eventually(function()
       sweep()
       return libraries() == before
     end))
+  end
+
+  it("a thread is in that can't be looked at goes, and leaves them there till it has ended", function()
+    leaves_its_library "Compute"
   end)
 
   it("a thread is in goes for those who know better, and leaves them there", function()
-    local before, module = libraries(), load()
-    module.Sleep()
-    local stop = ffi.cast("volatile int *", module.StopAt())
-    assert(module:unload { prove = "nothing" })
-    assert.equal(before + 1, libraries())
-    stop[0] = 1
-    assert.is_true(support.eventually(function()
-      sweep()
-      return libraries() == before
-    end))
+    leaves_its_library("Sleep", { prove = "nothing" })
   end)
 
   it("handle a signal stays, and the signal is named", function()

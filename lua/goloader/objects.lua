@@ -2,6 +2,7 @@
 
 local core = require "goloader.core"
 local installed = require "goloader.installed"
+local percent = require "goloader.percent"
 
 local objects = {}
 
@@ -30,11 +31,6 @@ function objects.listing(instructions)
   return setmetatable(instructions, Listing)
 end
 
--- Objects spell some characters of import paths as Go's linker does: gopkg.in/yaml%2ev3.
-local function plain_path(path)
-  return (path:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
 --- What the packages in an archive, or in a shipped module, import.
 ---@param file string
 ---@param package string|nil  its import path, when it was compiled without -p
@@ -44,8 +40,8 @@ function objects.imports(file, package)
   local found, err = core.imports(file, package)
   if not found then return nil, err end
   for _, each in ipairs(found) do
-    each.path = plain_path(each.path)
-    for i, path in ipairs(each.imports) do each.imports[i] = plain_path(path) end
+    each.path = percent.decode(each.path)
+    for i, path in ipairs(each.imports) do each.imports[i] = percent.decode(path) end
   end
   return found
 end
@@ -76,13 +72,13 @@ end
 function objects.manifest(file)
   local manifest, err = core.manifest(file)
   if not manifest then return nil, err end
-  for _, package in ipairs(manifest.packages) do package.path = plain_path(package.path) end
+  for _, package in ipairs(manifest.packages) do package.path = percent.decode(package.path) end
   for _, library in ipairs(manifest.libraries) do
     local packages = {}
-    for path in library.packages:gmatch "%S+" do packages[#packages + 1] = plain_path(path) end
+    for path in library.packages:gmatch "%S+" do packages[#packages + 1] = percent.decode(path) end
     library.packages = packages
   end
-  for _, export in ipairs(manifest.exports) do export.package = plain_path(export.package) end
+  for _, export in ipairs(manifest.exports) do export.package = percent.decode(export.package) end
   return manifest
 end
 

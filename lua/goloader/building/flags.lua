@@ -148,6 +148,26 @@ local function read_ldflags(text, strings)
   return true
 end
 
+-- Goes through the flags that stand before other arguments, and gives each to take(name, value, word), which answers
+-- true, or nil and why not. Returns where the other arguments begin; nil and why; or nil alone: help is asked for.
+local function each_flag(arguments, takes_value, take)
+  local at = 1
+  while arguments[at] and arguments[at]:find "^%-." do
+    local word = arguments[at]
+    if word == "-h" or word == "--help" then return nil end
+    at = at + 1
+    if word == "--" then break end
+    local name, value = cut(word)
+    if takes_value(name) and not value then
+      value = arguments[at]
+      at = at + 1
+    end
+    local ok, why = take(name, value, word)
+    if not ok then return nil, why end
+  end
+  return at
+end
+
 ---@class goloader.BuildFlags
 ---@field words string[]  for go list
 ---@field plain boolean  nothing but -gcflags, -tags and -lang
@@ -156,47 +176,47 @@ end
 ---@field lang string|nil  of the compiler; the go command has no such flag
 ---@field strings table<string, string>  what variables are set to, by their full names
 
+-- What one flag asks for, or why it can't be.
+local function take_build_flag(read, name, value, word)
+  if refused[name] and not off[value or ""] then return nil, ("flag -%s: %s"):format(name, refused[name]) end
+  local is_known = build_flags[name] or name == "ldflags" or name == "lang"
+  if not is_known or build_flags[name] ~= "switch" and not value then
+    if refused[name] then return true end
+    return nil, ("flag %s is not known, or lacks its value"):format(word)
+  elseif name == "ldflags" then
+    return read_ldflags(value, read.strings)
+  elseif name == "lang" then
+    read.lang = value
+    return true
+  end
+  if name == "gcflags" or name == "tags" then
+    -- twice, or for packages of a pattern: go list knows what that means
+    local of_pattern = name == "gcflags" and value:find "^[^%-%s]" and not value:find "^all="
+    if read[name] or of_pattern then read.plain = false end
+    read[name] = value
+  else
+    read.plain = false
+  end
+  local why = flags.find_sanitizer { word, value }
+  if why then return nil, why end
+  if files[name] and value ~= "auto" and value ~= "off" then value = absolute(value) end
+  read.words[#read.words + 1] = value and ("-%s=%s"):format(name, value) or "-" .. name
+  return true
+end
+
 --- Reads the flags that stand before what is to be built.
 ---@param arguments string[]
 ---@return goloader.BuildFlags|nil flags  nil without a second result: help is asked for
 ---@return string|integer|nil why  or where the other arguments begin
 function flags.read(arguments)
-  local read, at = { words = {}, plain = true, strings = {} }, 1
-  while arguments[at] and arguments[at]:find "^%-." do
-    local word = arguments[at]
-    if word == "-h" or word == "--help" then return nil end
-    at = at + 1
-    if word == "--" then break end
-    local name, value = cut(word)
-    if refused[name] and not off[value or ""] then return nil, ("flag -%s: %s"):format(name, refused[name]) end
-    local kind = build_flags[name] or (name == "ldflags" or name == "lang") and "value"
-    if kind == "value" and not value then
-      value = arguments[at]
-      at = at + 1
-    end
-    if not kind or kind == "value" and not value then
-      if not refused[name] then return nil, ("flag %s is not known, or lacks its value"):format(word) end
-    elseif name == "ldflags" then
-      local ok, why = read_ldflags(value, read.strings)
-      if not ok then return nil, why end
-    elseif name == "lang" then
-      read.lang = value
-    else
-      if name == "gcflags" or name == "tags" then
-        -- twice, or for packages of a pattern: go list knows what that means
-        local of_pattern = name == "gcflags" and value:find "^[^%-%s]" and not value:find "^all="
-        if read[name] or of_pattern then read.plain = false end
-        read[name] = value
-      else
-        read.plain = false
-      end
-      local why = flags.find_sanitizer { word, value }
-      if why then return nil, why end
-      if files[name] and value ~= "auto" and value ~= "off" then value = absolute(value) end
-      read.words[#read.words + 1] = value and ("-%s=%s"):format(name, value) or "-" .. name
-    end
+  local read = { words = {}, plain = true, strings = {} }
+  local function takes_value(name)
+    return build_flags[name] == "value" or name == "ldflags" or name == "lang"
   end
-  return read, at
+  local at, why = each_flag(arguments, takes_value, function(name, value, word)
+    return take_build_flag(read, name, value, word)
+  end)
+  return at and read, at or why
 end
 
 ---@class goloader.RunFlags
@@ -211,6 +231,7 @@ end
 
 -- Flags of go run that go list has not, and those that mean the one way in which programs are loaded.
 local run_switches = set "a cover buildvcs modcacherw trimpath n v x work json"
+local run_values = set "C exec ldflags lang installsuffix"
 local ways = { buildmode = set "default exe", compiler = set "gc" }
 
 --- Flags as they are to be said in another directory: files that they name have full names.
@@ -267,27 +288,20 @@ end
 ---@return goloader.RunFlags|nil flags  nil without a second result: help is asked for
 ---@return string|integer|nil why  or where the other arguments begin
 function flags.read_run(arguments)
-  local read, at = { go_words = {}, plain = true, strings = {} }, 1
-  while arguments[at] and arguments[at]:find "^%-." do
-    local word = arguments[at]
-    if word == "-h" or word == "--help" then return nil end
-    at = at + 1
-    if word == "--" then break end
-    local name, value = cut(word)
-    local takes_value = build_flags[name] == "value" or ways[name] or set("C exec ldflags lang installsuffix")[name]
-    if takes_value and not value then
-      value = arguments[at]
-      at = at + 1
-    end
+  local read = { go_words = {}, plain = true, strings = {} }
+  local function takes_value(name)
+    return build_flags[name] == "value" or ways[name] ~= nil or run_values[name] ~= nil
+  end
+  local at, why = each_flag(arguments, takes_value, function(name, value, word)
     if name ~= "exec" and refused[name] and not off[value or ""] and not (ways[name] or {})[value or ""] then
       return nil, ("flag -%s: %s"):format(name, refused[name])
     end
-    if not (takes_value and value) and not run_switches[name] and not refused[name] then
+    if not (takes_value(name) and value) and not run_switches[name] and not refused[name] then
       return nil, ("flag %s is not known, or lacks its value"):format(word)
     end
-    local ok, why = take_run_flag(read, name, value, word)
-    if not ok then return nil, why end
-  end
+    return take_run_flag(read, name, value, word)
+  end)
+  if not at then return nil, why end
   if read.lang then
     read.go_words[#read.go_words + 1] = ("-gcflags=%s -lang=%s"):format(read.gcflags or "", read.lang)
   end

@@ -16,6 +16,7 @@
 -- to another one (cmd/compile/internal/noder/import.go).
 
 local core = require "goloader.core"
+local percent = require "goloader.percent"
 local policy = require "goloader.building.policy"
 local toolchain = require "goloader.building.toolchain"
 
@@ -25,10 +26,6 @@ local instance = {}
 
 -- What the sources here call the module's package.
 local module_path = "goloader.module"
-
-local function unescape(name)
-  return (name:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
 
 --- The spelling that all of one instance's have in common: "Map[string,int]"; nil where it is none.
 ---@param text string
@@ -73,7 +70,7 @@ local function replace_packages(text, name_of)
     -- a variadic parameter's dots are no part of a path
     part = part:gsub("%.%.%.", "\1")
     part = part:gsub("([%a_\128-\255%%][%w_\128-\255%%/.~+-]*)%.([%a_\128-\255][%w_\128-\255]*)",
-      function(path, name) return name_of(unescape(path), name) .. "." .. name end)
+      function(path, name) return name_of(percent.decode(path), name) .. "." .. name end)
     return (part:gsub("\1", "..."))
   end
   local parts, at = {}, 1
@@ -202,7 +199,7 @@ local function resolve(made, desc, imports, text)
     local path, name = symbol.name:match "^([^%[]*)%.([^.%[]*%[.*%])·f$"
     if symbol.name:find "%.GoloaderInstance$" then
       signature = symbol.signature
-    elseif path and unescape(path) == made.interface.path and name:sub(1, #start) == start then
+    elseif path and percent.decode(path) == made.interface.path and name:sub(1, #start) == start then
       full = name
     end
   end
@@ -248,7 +245,7 @@ local function wrap(made, signature, full, imports)
   local results = signature:sub(#"func" + #list + 1):gsub("^%s+", "")
   local params, args, hidden = split(list:sub(2, -2)), {}, find_hidden(list)
   if hidden then
-    return refuse(made, ("it takes a %s, which is not exported, in %s"):format(hidden, unescape(signature)))
+    return refuse(made, ("it takes a %s, which is not exported, in %s"):format(hidden, percent.decode(signature)))
   end
   for i, param in ipairs(params) do
     args[i] = "a" .. i .. (param:find "^%s*%.%.%." and "..." or "")

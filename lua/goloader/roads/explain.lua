@@ -1,6 +1,6 @@
 --- Which road a function's calls take, and why not a faster one: what `goloader explain` prints.
 --
--- The FFI road goes by a function's types alone. The pure path (src/call/pure.h) goes by its code too: every
+-- The FFI road goes by a function's types alone. The pure path (src/call/pure/pure.h) goes by its code too: every
 -- instruction of the function, and of what it calls, that needs Go's runtime has a remark in the listing.
 
 local explain = {}

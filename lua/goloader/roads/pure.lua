@@ -1,5 +1,5 @@
--- The pure path: functions that are proved to need no Go runtime are C functions (src/call/pure.h), which LuaJIT calls
--- by FFI.
+-- The pure path: functions that are proved to need no Go runtime are C functions (src/call/pure/pure.h), which LuaJIT
+-- calls by FFI.
 
 local ffi = require "ffi"
 local arrays = require "goloader.roads.arrays"

@@ -1,15 +1,8 @@
 --- What a request says.
 
+local unescape = require("goloader.percent").decode
+
 local request = {}
-
----Decodes %xx.
----@param text string
----@return string
-function request.unescape(text)
-  return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
-end
-
-local unescape = request.unescape
 
 ---@param query string
 ---@return table<string, string|string[]>

@@ -3,7 +3,7 @@
 -- Addresses live in a tree by their segments. A literal segment wins over :name, and :name over *rest; the search turns
 -- back where the better branch leads nowhere, so the order of declarations never matters.
 
-local unescape = require "goloader.routes.request".unescape
+local unescape = require("goloader.percent").decode
 
 local tree = {}
 
