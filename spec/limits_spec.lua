@@ -37,6 +37,31 @@ describe("a list of elements without a size", function()
   end)
 end)
 
+describe("a variable without a size", function()
+  it("is an export like others, as plugins have it for its methods", function()
+    assert.same({}, limits.Plugin)
+    local handle = limits:ref "Plugin"
+    assert.equal("plugin", handle:Name())
+    limits.Plugin = {}
+  end)
+
+  it("is an error when nobody could wait for the end of its copy", function()
+    assert.matches("Wide: a result has a list of %d+ elements of 0 bytes", message(function() return limits.Wide end))
+    assert.matches("Deep: a result becomes more than %d+ tables", message(function() return limits.Deep end))
+  end)
+
+  it("has a handle that holds its module", function()
+    local module = assert(support.host():build "spec/testdata/limits/limits.go")
+    local handle = module:ref "Plugin"
+    local unloaded, reason = module:unload()
+    assert.is_nil(unloaded)
+    assert.matches("handle", reason)
+    assert.equal("plugin", handle:Name())
+    handle:release()
+    assert(module:unload())
+  end)
+end)
+
 describe("a value that shares its parts", function()
   it("is copied while the copy is small", function()
     local depth, node = 0, limits.Shared(10)

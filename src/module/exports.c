@@ -138,7 +138,9 @@ static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *
 	if (n > 0 && (size_t)n < sizeof(full)) {
 		HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], full, (size_t)n, s);
 	}
-	if (s == NULL || !s->marked) {
+	/* A variable of no size has no place in the module, as it has none in a program that Go links. */
+	bool is_empty = s != NULL && !decl->is_func && s->state == SYM_FIXED && s->addr == l->linker->zerobase;
+	if (s == NULL || (!s->marked && !is_empty)) {
 		return 0; /* it is declared without a body, and implemented in another package */
 	}
 	struct gl_export *e = &mod->exports[mod->nexports];

@@ -26,3 +26,14 @@ func Shared(depth int) *Node {
 }
 
 func Take(list []struct{}) int { return len(list) }
+
+// Variables without a size, which have no place of their own.
+var (
+	Wide   [1 << 40]struct{}
+	Deep   [1 << 20][1 << 20][0]int
+	Plugin plugin
+)
+
+type plugin struct{}
+
+func (plugin) Name() string { return "plugin" }
