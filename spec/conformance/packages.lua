@@ -168,6 +168,16 @@ local function event_name(event)
   return event.Package .. " " .. test
 end
 
+-- Tests that run as root can change what is not theirs: gin's set the mode of the root folder, and other users are
+-- locked out then.
+local root_permissions = lfs.attributes("/", "permissions")
+
+local function mend_root()
+  if lfs.attributes("/", "permissions") == root_permissions then return end
+  local function may(first) return (root_permissions:sub(first, first + 2):gsub("%-", "")) end
+  sh("chmod u=%s,g=%s,o=%s /", may(1), may(4), may(7))
+end
+
 -- What each test said: { ["package Test/sub"] = "pass", … }. When the time was up before all was said, `ended` is true.
 local function run(arguments, dir, command, file)
   local began = os.time()
@@ -175,6 +185,7 @@ local function run(arguments, dir, command, file)
   local format = "cd %s && %s %s timeout -k 10 %d %s -json -count=1 -timeout=%ds %s %s </dev/null >%s 2>%s"
   local status = os.execute(format:format(quote(dir), environment, set.environment, limit, command,
     math.max(limit - 30, 30), set.flags, arguments, quote(file .. ".json"), quote(file .. ".err")))
+  mend_root()
   local ended = status == 124 * 256 or status == 137 * 256 -- of timeout(1)
   local said = {}
   for line in io.lines(file .. ".json") do
