@@ -65,44 +65,73 @@ static bool can_be_declared(const struct gl_abi *abi, const struct gl_object *ob
 	       !gl_object_is_hashed(obj, s);
 }
 
+/* An exported function or variable, as a package's symbols have it. */
+struct exported {
+	struct gl_str path; /* the package's; what follows starts as zero */
+	uint32_t object, next;
+	const struct gl_object *obj;
+	uint32_t sym;
+	struct gl_str name;
+	bool is_func;
+};
+
+/* Goes on to the next one; false after the last. */
+static bool next_exported(const struct gl_package *pkg, const struct gl_abi *abi, struct exported *e)
+{
+	for (; e->object < gl_package_nobjects(pkg); e->object++, e->next = 0) {
+		e->obj = gl_package_object(pkg, e->object);
+		for (uint32_t n = gl_object_nsyms(e->obj); e->next < n;) {
+			e->sym = e->next++;
+			struct gl_sym sym = gl_object_sym(e->obj, e->sym);
+			if (!can_be_declared(abi, e->obj, e->sym, sym)) {
+				continue;
+			}
+			e->name = exported_name(sym.name, e->path.p, e->path.n);
+			e->is_func = is_text(abi, sym.type);
+			if (e->name.n > 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* The declaration of a name, among n that are sorted by name; or NULL. */
+static struct gl_declaration *find_declaration(struct owned_declarations *own, uint32_t n, struct gl_str name)
+{
+	uint32_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const char *have = own->list[mid].name;
+		int c = strncmp(have, name.p, name.n);
+		c = c == 0 && have[name.n] != '\0' ? 1 : c;
+		if (c == 0) {
+			return &own->list[mid];
+		}
+		if (c < 0) {
+			lo = mid + 1;
+		} else {
+			hi = mid;
+		}
+	}
+	return NULL;
+}
+
 /* Gives each declaration its symbol, and drops those that have none here. */
 static void bind_symbols(struct owned_declarations *own, uint32_t n, const char *path, const struct gl_package *pkg,
 			 const struct gl_abi *abi)
 {
-	size_t path_len = strlen(path);
+	struct exported e = { .path = { path, (uint32_t)strlen(path) } };
 
 	for (uint32_t i = 0; i < n; i++) {
 		own->list[i].sym = UINT32_MAX;
 	}
-	for (uint32_t o = 0; o < gl_package_nobjects(pkg); o++) {
-		const struct gl_object *obj = gl_package_object(pkg, o);
-		uint32_t nsyms = gl_object_nsyms(obj);
-		for (uint32_t s = 0; s < nsyms; s++) {
-			struct gl_sym sym = gl_object_sym(obj, s);
-			bool text = is_text(abi, sym.type);
-			if (!can_be_declared(abi, obj, s, sym)) {
-				continue;
-			}
-			struct gl_str name = exported_name(sym.name, path, path_len);
-			uint32_t lo = 0, hi = name.n > 0 ? n : 0;
-			while (lo < hi) {
-				uint32_t mid = lo + (hi - lo) / 2;
-				const char *have = own->list[mid].name;
-				int c = strncmp(have, name.p, name.n);
-				c = c == 0 && have[name.n] != '\0' ? 1 : c;
-				if (c == 0) {
-					if (own->list[mid].is_func == text) {
-						own->list[mid].object = o;
-						own->list[mid].sym = s;
-					}
-					break;
-				}
-				if (c < 0) {
-					lo = mid + 1;
-				} else {
-					hi = mid;
-				}
-			}
+	while (next_exported(pkg, abi, &e)) {
+		struct gl_declaration *decl = find_declaration(own, n, e.name);
+		if (decl != NULL && decl->is_func == e.is_func) {
+			decl->object = e.object;
+			decl->sym = e.sym;
 		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
@@ -147,44 +176,31 @@ static int read_from_symbols(struct owned_declarations *own, const struct gl_pac
 			     struct gl_error *err)
 {
 	const char *path = gl_package_path(pkg);
-	size_t path_len = strlen(path);
+	struct exported e = { .path = { path, (uint32_t)strlen(path) } };
 	uint32_t cap = 0;
 
-	for (uint32_t o = 0; o < gl_package_nobjects(pkg); o++) {
-		const struct gl_object *obj = gl_package_object(pkg, o);
-		uint32_t nsyms = gl_object_nsyms(obj);
-		for (uint32_t s = 0; s < nsyms; s++) {
-			struct gl_sym sym = gl_object_sym(obj, s);
-			bool text = is_text(abi, sym.type);
-			if (!can_be_declared(abi, obj, s, sym)) {
-				continue;
-			}
-			struct gl_str name = exported_name(sym.name, path, path_len);
-			if (name.n == 0) {
-				continue;
-			}
-			if (!GL_GROW(own->list, own->decls.n, cap)) {
-				return gl_fail(err, GL_ENOMEM, "out of memory");
-			}
-			struct gl_declaration *decl = &own->list[own->decls.n++];
-			*decl = (struct gl_declaration){ .is_func = text, .object = o, .sym = s };
-			decl->name = gl_pool_string(&own->pool, name.p, name.n);
-			if (decl->name == NULL) {
-				return gl_fail(err, GL_ENOMEM, "out of memory");
-			}
-			if (!text) {
-				if (read_variable(own, obj, decl, err) != 0) {
-					return -1;
-				}
-				continue;
-			}
-			struct owned_signature one = { .pool = own->pool };
-			int ret = dwarf_read(&one, obj, s, abi, err);
-			own->pool = one.pool;
-			decl->signature = one.sig;
-			if (ret != 0) {
+	while (next_exported(pkg, abi, &e)) {
+		if (!GL_GROW(own->list, own->decls.n, cap)) {
+			return gl_fail(err, GL_ENOMEM, "out of memory");
+		}
+		struct gl_declaration *decl = &own->list[own->decls.n++];
+		*decl = (struct gl_declaration){ .is_func = e.is_func, .object = e.object, .sym = e.sym };
+		decl->name = gl_pool_string(&own->pool, e.name.p, e.name.n);
+		if (decl->name == NULL) {
+			return gl_fail(err, GL_ENOMEM, "out of memory");
+		}
+		if (!e.is_func) {
+			if (read_variable(own, e.obj, decl, err) != 0) {
 				return -1;
 			}
+			continue;
+		}
+		struct owned_signature one = { .pool = own->pool };
+		int ret = dwarf_read(&one, e.obj, e.sym, abi, err);
+		own->pool = one.pool;
+		decl->signature = one.sig;
+		if (ret != 0) {
+			return -1;
 		}
 	}
 	return 0;
