@@ -186,6 +186,11 @@ func Func() func() *T { return New }
     assert(held:unload())
   end)
 
+  it("waits for a finalizer that is under way", function()
+    held.Slowly(200)
+    assert(held:unload())
+  end)
+
   it("goes all the same for those who know better", function()
     held.Format()
     refused "variable image"

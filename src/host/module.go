@@ -19,6 +19,7 @@ import (
 	_ "plugin" // see above
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -197,7 +198,7 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 				return 1
 			}
 			trace, isThere := tracebackOf(a.runner)
-			if isThere || waits == 0 {
+			if isThere && !isRuntimes(a.start) || waits == 0 {
 				r.reason = C.CString(trace)
 				return 1
 			}
@@ -205,6 +206,14 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// isRuntimes tells whether a goroutine that began with the function at pc is one of the runtime's own
+// (runtime.isSystemGoroutine). Those run a module's code only to finalize what a collection has found, one of ours
+// perhaps, and go on when that is done.
+func isRuntimes(pc uintptr) bool {
+	f := runtime.FuncForPC(pc)
+	return f != nil && strings.HasPrefix(f.Name(), "runtime.") && f.Name() != "runtime.main"
 }
 
 // walkers is what walks over the types of all modules, by lists that it got at its beginning: reflect.typesByString. It
@@ -219,8 +228,9 @@ type attempt struct {
 	unwinder unsafe.Pointer
 	answers  []C.struct_gl_slot // what is known of words in frames
 
-	runner uint64 // out: a goroutine that runs their code
-	user   holder // out: who refers to them
+	runner uint64  // out: a goroutine that runs their code
+	start  uintptr // and the function that it began with
+	user   holder  // out: who refers to them
 }
 
 // make takes the modules out of the runtime with the world stopped, if they may go. Until then nothing has happened.
@@ -292,10 +302,10 @@ func (a *attempt) trace(c *caches, drops []int) (result int, dropped []int) {
 // retire is what happens while the world is stopped. It allocates nothing on Go's heap.
 func (a *attempt) retire(t *tracer, assertions [][2]unsafe.Pointer) int {
 	var found bool
-	if a.runner, found = runnerOf(a.going, a.self, a.unwinder); found {
+	if a.runner, a.start, found = runnerOf(a.going, a.self, a.unwinder); found {
 		return stillRuns
 	}
-	if _, found = runnerOf(walkers, a.self, a.unwinder); found {
+	if _, _, found = runnerOf(walkers, a.self, a.unwinder); found {
 		return stillWalks
 	}
 	for _, c := range assertions {

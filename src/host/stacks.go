@@ -60,12 +60,15 @@ func eachGoroutine(but uint64, do func(g unsafe.Pointer, goid uint64) bool) bool
 }
 
 // runnerOf finds a goroutine with a frame in code that goes. The world is stopped.
-func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (runner uint64, found bool) {
+func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (runner uint64, start uintptr, found bool) {
 	found = eachGoroutine(self, func(g unsafe.Pointer, goid uint64) bool {
-		runner = goid
+		runner, start = goid, 0
+		if rt.g_startpc >= 0 {
+			start = *wordAt(g, rt.g_startpc)
+		}
 		return eachFrame(unwinder, g, func(_ unsafe.Pointer, pc uintptr) bool { return going.run(pc) })
 	})
-	return runner, found
+	return runner, start, found
 }
 
 // runtime.bitvector

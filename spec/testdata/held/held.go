@@ -69,6 +69,23 @@ func Finalized() {
 	}
 }
 
+// Slowly has a finalizer under way that takes its time.
+func Slowly(milliseconds int) {
+	begun := make(chan bool)
+	runtime.SetFinalizer(&thing{Name: "slow"}, func(*thing) {
+		close(begun)
+		time.Sleep(time.Duration(milliseconds) * time.Millisecond)
+	})
+	for {
+		runtime.GC()
+		select {
+		case <-begun:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 // Sorted leaves closures and errors to the collector.
 func Sorted() string {
 	list := []*thing{{Name: "b"}, {Name: "a"}}
