@@ -62,19 +62,34 @@ void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller)
 
 void gl_handle_push_classes(lua_State *L) { gl_push_table(L, &classes_key, false); }
 
+/* A plan of a class has an export of its own, which says nothing but what messages need. */
+static void free_method(struct gl_plan *plan)
+{
+	if (plan == NULL) {
+		return;
+	}
+	struct gl_export *export = (struct gl_export *)plan->export;
+
+	gl_plan_free(plan);
+	free((char *)export->name);
+	free((char *)export->signature);
+	free((void *)export->params);
+	free(export);
+}
+
 static int class_gc(lua_State *L)
 {
 	struct gl_class *class = luaL_checkudata(L, 1, CLASS);
 
 	gl_class_retire_calls(class);
 	for (size_t i = 0; i < class->nmethods; i++) {
-		gl_plan_free_method(class->methods[i]);
+		free_method(class->methods[i]);
 	}
 	free(class->methods);
 	class->methods = NULL;
 	class->nmethods = 0;
-	gl_plan_free_method(class->call);
-	gl_plan_free_method(class->copy);
+	free_method(class->call);
+	free_method(class->copy);
 	class->call = class->copy = NULL;
 	for (size_t i = 0; i < class->nfields; i++) {
 		free(class->fields[i].name);
@@ -251,21 +266,6 @@ void gl_handle_set_members(lua_State *L, struct gl_handle *h)
 
 /* ---- plans ------------------------------------------------------------------------------------------------------ */
 
-/* A plan of a class has an export of its own, which says nothing but what messages need. */
-void gl_plan_free_method(struct gl_plan *plan)
-{
-	if (plan == NULL) {
-		return;
-	}
-	struct gl_export *export = (struct gl_export *)plan->export;
-
-	gl_plan_free(plan);
-	free((char *)export->name);
-	free((char *)export->signature);
-	free((void *)export->params);
-	free(export);
-}
-
 static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_method_request *request, const uint64_t *at,
 				 bool is_func)
 {
@@ -307,7 +307,7 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 	}
 	ok = ok && gl_plan_find_refusal(plan) == 0;
 	if (!ok) {
-		gl_plan_free_method(plan);
+		free_method(plan);
 		return NULL;
 	}
 	if (plan->receiver) {
@@ -475,7 +475,7 @@ static void push_method(lua_State *L, const struct gl_handle *h, struct gl_class
 	}
 	struct gl_plan **methods = realloc(class->methods, (class->nmethods + 1) * sizeof(struct gl_plan *));
 	if (methods == NULL) {
-		gl_plan_free_method(plan);
+		free_method(plan);
 		luaL_error(L, "no memory for the methods of %s", class->name);
 		return; /* not reached */
 	}

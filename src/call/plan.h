@@ -326,7 +326,6 @@ void gl_push_table(lua_State *L, const char *key, bool weak);
 struct gl_class *gl_handle_open(lua_State *L, int idx);
 /* Does what op says to the handle at idx. Raises. */
 void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op);
-void gl_plan_free_method(struct gl_plan *plan);
 /* The plan of the method at idx, the function that class.c has made of it. */
 struct gl_plan *gl_method_plan(lua_State *L, int idx, struct gl_class **class);
 /* Has calls by FFI of its members end by the C API road from now on. */

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xf9bc110d765a3e70)
+#define GL_HOST_PROTOCOL UINT64_C(0x0ca172d0bda4cc3e)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -140,7 +140,6 @@ struct gl_part {
 	void *moduledata;
 	void *text, *etext;       /* where its code lies */
 	void *rodata;             /* what follows it is data */
-	void *itabs, *eitabs;     /* constant data: itabs */
 	void *strings, *estrings; /* strings */
 	void *erodata;            /* its end */
 	void *low, *high;         /* where all of it lies */

@@ -51,8 +51,4 @@ int clib_bind(struct link *l, const char *file, bool is_program);
 /* Tells the libraries of this load where Go's functions are, once everything has its address. */
 void clib_connect(struct link *l);
 
-/* ../ship.c. The C parts of a shipped module's own packages, and those of one of its archives (NULL: it has none). */
-struct clib *ship_own_library(struct link *l);
-struct clib *ship_shared_library(struct link *l, const struct lpkg *p);
-
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-void link_mark(struct link *l, uint32_t s)
+static void mark(struct link *l, uint32_t s)
 {
 	struct lsym *sym = s == NO_SYM ? NULL : link_sym(l, s);
 
@@ -41,7 +41,7 @@ static void scan_relocs(struct link *l, uint32_t s)
 		if (link_sym(l, t)->state == SYM_ABSENT && !weak) {
 			link_note_missing(l, t);
 		}
-		link_mark(l, t);
+		mark(l, t);
 	}
 }
 
@@ -54,7 +54,7 @@ static void scan_auxs(struct link *l, uint32_t s)
 		struct gl_aux aux = gl_object_aux(sym->obj->obj, sym->idx, j);
 		if (aux.type == GL_AUX_FUNCDATA && sym->section == SEC_TEXT) {
 			/* assembly functions name argument maps that may not exist (cmd/link, ignoreFuncData) */
-			link_mark(l, link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s));
+			mark(l, link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s));
 		}
 		if (aux.type == GL_AUX_GOTYPE && (sym->section == SEC_DATA || sym->section == SEC_BSS)) {
 			uint32_t t = link_resolve_ref(l, sym->obj, aux.sym, (enum unit_id)sym->unit, s);
@@ -74,7 +74,7 @@ static void scan_auxs(struct link *l, uint32_t s)
 			if (link_sym(l, t)->state == SYM_ABSENT) {
 				link_note_missing(l, t);
 			}
-			link_mark(l, t);
+			mark(l, t);
 		}
 	}
 }
@@ -85,7 +85,7 @@ static void drain(struct link *l)
 		uint32_t s = l->work[--l->nwork];
 		const struct lsym *sym = link_sym(l, s);
 		if (sym->synthetic == SYNTH_FUNCVAL) {
-			link_mark(l, sym->target);
+			mark(l, sym->target);
 			continue;
 		}
 		if (sym->synthetic == SYNTH_NONE) {
@@ -101,7 +101,7 @@ static uint32_t root_at(struct link *l, const struct lobj *obj, uint32_t i, enum
 		return NO_SYM;
 	}
 	uint32_t s = link_resolve_local(l, (struct lobj *)obj, i, view, NO_SYM);
-	link_mark(l, s);
+	mark(l, s);
 	return s;
 }
 
@@ -146,7 +146,7 @@ uint32_t link_root(struct link *l, enum unit_id view, const char *name, size_t l
 	if (s == NO_SYM || link_sym(l, s)->state == SYM_ABSENT) {
 		return NO_SYM;
 	}
-	link_mark(l, s);
+	mark(l, s);
 	return s;
 }
 

@@ -39,7 +39,6 @@ uint32_t link_resolve_c(struct link *l, const struct lobj *obj, const struct gl_
 			uint32_t referrer);
 
 /* mark.c. */
-void link_mark(struct link *l, uint32_t s);
 /* All Go functions that the package exports to C. */
 void link_root_go_exports(struct link *l, struct lpkg *p);
 

@@ -44,8 +44,8 @@ struct gl_module {
 	uint8_t *base;
 	size_t size, text_pages, rodata_pages;
 	uintptr_t text, etext, moduledata;
-	uintptr_t itabs, eitabs, strings, estrings; /* constant data */
-	struct clib *clib;                          /* its packages' parts in C */
+	uintptr_t strings, estrings; /* constant data */
+	struct clib *clib;           /* its packages' parts in C */
 
 	struct gl_pool pool; /* names, exports, symbols */
 	struct gl_export *exports;

@@ -71,8 +71,6 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 	mod->size = u->size;
 	mod->text_pages = u->text_pages;
 	mod->rodata_pages = u->rodata_pages;
-	mod->itabs = u->sec_start[SEC_RODATA] + u->itabs_start;
-	mod->eitabs = u->sec_start[SEC_RODATA] + u->itabs_end;
 	mod->strings = u->strings;
 	mod->estrings = u->sec_start[SEC_RODATA] + u->sec_size[SEC_RODATA];
 	mod->text = u->sec_start[SEC_TEXT];

@@ -36,8 +36,6 @@ static void set_part(struct gl_part *part, const struct gl_module *mod)
 				  .text = (void *)mod->text,
 				  .etext = (void *)mod->etext,
 				  .rodata = mod->base + mod->text_pages,
-				  .itabs = (void *)mod->itabs,
-				  .eitabs = (void *)mod->eitabs,
 				  .strings = (void *)mod->strings,
 				  .estrings = (void *)mod->estrings,
 				  .erodata = mod->base + mod->text_pages + mod->rodata_pages,
