@@ -175,8 +175,8 @@ static const struct symbol var_symbols[] = {
  * any will do, for what is inside has its own line. */
 struct field {
 	const char *strukt, *name;
-	int size;
 	size_t at; /* of the offset in the struct that is filled */
+	int size;
 	enum need need;
 };
 
@@ -208,10 +208,11 @@ static void fill_fields(const struct gl_abi *abi, void *into, const struct field
 	}
 }
 
-#define F(member, strukt, name, size, need)                                                                            \
+#define FIELD(into, member, strukt, name, size, need)                                                                  \
 	{                                                                                                              \
-		strukt, name, size, offsetof(struct gl_runtime, member), need                                          \
+		strukt, name, offsetof(struct into, member), size, need                                                \
 	}
+#define F(member, strukt, name, size, need) FIELD(gl_runtime, member, strukt, name, size, need)
 static const struct field fields[] = {
 	F(moduledata_next, "runtime.moduledata", "next", 8, REQUIRED),
 	F(moduledata_text, "runtime.moduledata", "text", 8, REQUIRED),
@@ -560,10 +561,7 @@ bool gl_runtime_fill_enter(const struct gl_runtime_names *names, struct gl_enter
 	static const struct symbol needed[] = { S(exitsyscall, "runtime.exitsyscall"),
 						S(reentersyscall, "runtime.reentersyscall") };
 #undef S
-#define F(member, strukt, name, size, need)                                                                            \
-	{                                                                                                              \
-		strukt, name, size, offsetof(struct gl_enter_setup, member), need                                      \
-	}
+#define F(member, strukt, name, size, need) FIELD(gl_enter_setup, member, strukt, name, size, need)
 	static const struct field offsets[] = {
 		F(g_m, "runtime.g", "m", 8, REQUIRED),
 		F(g_stack, "runtime.g", "stack", 16, REQUIRED),
@@ -606,10 +604,7 @@ int gl_runtime_fill_call(const struct gl_runtime_names *names, struct gl_call_se
 		S(resolve_text, "reflect.resolveTextOff"),
 	};
 #undef S
-#define F(member, strukt, name, size)                                                                                  \
-	{                                                                                                              \
-		strukt, name, size, offsetof(struct gl_call_setup, member), OPTIONAL                                   \
-	}
+#define F(member, strukt, name, size) FIELD(gl_call_setup, member, strukt, name, size, OPTIONAL)
 	static const struct field offsets[] = {
 		F(g_panic, "runtime.g", "_panic", 8),
 		F(panic_link, "runtime._panic", "link", 8),

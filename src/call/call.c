@@ -284,6 +284,7 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 			r->out = unread;
 		}
 		gl_plan_check_call(L, plan, call.status, &r->out);
+		return 0; /* not reached: it has raised */
 	}
 
 	const struct place *results = plan->places + plan->nparams;

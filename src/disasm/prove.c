@@ -111,6 +111,7 @@ static void name_tables(struct prover *p)
 	for (uint32_t i = 0; i < p->nfuncs; i++) {
 		for (uint32_t k = 0; k < p->funcs[i]->nfacts; k++) {
 			struct gl_fact *fact = &p->funcs[i]->facts[k];
+			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): there are nfacts of them */
 			for (uint32_t t = 0; fact->ref == GL_REF_DATA && t < p->ntables; t++) {
 				if (p->tables[t].func == i && p->tables[t].addr == fact->target) {
 					fact->ref = GL_REF_TABLE;

@@ -18,7 +18,7 @@ struct shared_init {
 
 /* A string variable of a program that was shipped with a value for it (-ldflags=-X). */
 struct set_string {
-	uintptr_t addr;
+	void *variable;
 	char *value; /* the program may keep it for ever */
 	size_t size;
 };

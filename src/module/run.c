@@ -241,10 +241,10 @@ static const struct gl_module_symbol *find_symbol(const struct gl_module *mod, c
 	return NULL;
 }
 
-/* Finds a variable of the module, of the resident store (and of what is about to be added to it, or NULL), or of the
- * host. */
-static int find_string(const struct gl_module *mod, const struct gl_module *resident, const char *name, uintptr_t *addr,
-		       struct gl_error *err)
+/* A string variable of the module, of the resident store (and of what is about to be added to it, or NULL), or of the
+ * host; NULL when there is none. */
+static void *find_string(const struct gl_module *mod, const struct gl_module *resident, const char *name,
+			 struct gl_error *err)
 {
 	const struct gl_module_symbol *own = find_symbol(mod, name);
 	struct gl_image_sym sym = { 0 };
@@ -260,13 +260,14 @@ static int find_string(const struct gl_module *mod, const struct gl_module *resi
 					     .size = own->size,
 					     .is_func = strchr("tTrR", own->kind) != NULL };
 	} else if (!gl_image_lookup(mod->host->linker.image, name, strlen(name), &sym)) {
-		return gl_fail(err, GL_EMISSING, "%s: no such variable in module %s or the host", name, mod->name);
+		gl_fail(err, GL_EMISSING, "%s: no such variable in module %s or the host", name, mod->name);
+		return NULL;
 	}
 	if (sym.is_func || sym.size != sizeof(struct go_string)) {
-		return gl_fail(err, GL_ETYPE, "%s is no variable of type string", name);
+		gl_fail(err, GL_ETYPE, "%s is no variable of type string", name);
+		return NULL;
 	}
-	*addr = sym.addr;
-	return 0;
+	return (void *)sym.addr;
 }
 
 /* The program may keep the text for ever. It is no memory of Go's, and needs no write barrier. */
@@ -280,11 +281,11 @@ static char *copy_text(const char *value, size_t len)
 	return copy;
 }
 
-static void set_string(uintptr_t addr, const char *copy, size_t len)
+static void set_string(void *variable, const char *copy, size_t len)
 {
 	struct go_string string = { copy, (int64_t)len };
 
-	memcpy((void *)addr, &string, sizeof(string));
+	memcpy(variable, &string, sizeof(string));
 }
 
 int module_keep_settings(const struct link *l, struct gl_module *mod, const struct gl_module *resident)
@@ -298,7 +299,8 @@ int module_keep_settings(const struct link *l, struct gl_module *mod, const stru
 	for (size_t i = 0; i < n; i++) {
 		const struct gl_gom_string *from = &l->gom->strings[i];
 		struct set_string *to = &mod->settings[mod->nsettings];
-		if (find_string(mod, resident, from->name, &to->addr, l->err) != 0) {
+		to->variable = find_string(mod, resident, from->name, l->err);
+		if (to->variable == NULL) {
 			if (l->err->code == GL_EMISSING) {
 				continue; /* as for Go's linker, a variable that nobody uses is none */
 			}
@@ -317,23 +319,23 @@ int module_keep_settings(const struct link *l, struct gl_module *mod, const stru
 void module_set_strings(struct gl_module *mod)
 {
 	for (size_t i = 0; i < mod->nsettings; i++) {
-		set_string(mod->settings[i].addr, mod->settings[i].value, mod->settings[i].size);
+		set_string(mod->settings[i].variable, mod->settings[i].value, mod->settings[i].size);
 	}
 	mod->nsettings = 0;
 }
 
 int gl_module_set_string(struct gl_module *mod, const char *name, const char *value, size_t len, struct gl_error *err)
 {
-	uintptr_t addr;
+	void *variable = find_string(mod, NULL, name, err);
 
-	if (find_string(mod, NULL, name, &addr, err) != 0) {
+	if (variable == NULL) {
 		return -1;
 	}
 	char *copy = copy_text(value, len);
 	if (copy == NULL) {
 		return gl_out_of_memory(err, "setting %s", name);
 	}
-	set_string(addr, copy, len);
+	set_string(variable, copy, len);
 	return 0;
 }
 

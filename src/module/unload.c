@@ -161,11 +161,13 @@ static const char *name_reference(const struct gl_module *mod, const struct gl_u
 static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, const struct gl_retired *r,
 			 struct gl_error *err)
 {
-	static const char *const whats[] = { [GL_HOLDER_FINALIZER] = "a finalizer or cleanup",
-					     [GL_HOLDER_FINALIZED] = "an object that a finalizer will be called with",
-					     [GL_HOLDER_OBJECT] = "an object on the heap",
-					     [GL_HOLDER_TIMER] = "a timer" };
-	const char *name = NULL, *what = r->holder == GL_HOLDER_NONE || r->reason != NULL ? NULL : whats[r->holder];
+	static const char *const whats[GL_HOLDER_HANDLE + 1] = {
+		[GL_HOLDER_FINALIZER] = "a finalizer or cleanup",
+		[GL_HOLDER_FINALIZED] = "an object that a finalizer will be called with",
+		[GL_HOLDER_OBJECT] = "an object on the heap",
+		[GL_HOLDER_TIMER] = "a timer"
+	};
+	const char *name = NULL, *what = whats[r->holder] != NULL ? whats[r->holder] : "somebody";
 	char holder[1100], through[60] = "";
 
 	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE) {

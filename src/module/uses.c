@@ -21,6 +21,7 @@ static int add_use(struct gl_module *mod, struct gl_module *other, struct gl_err
 	if (mod == other || module_is_using(mod, other)) {
 		return 0;
 	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): uses is an array of pointers */
 	if (!GL_GROW(mod->uses, mod->nuses, mod->cap_uses)) {
 		return gl_out_of_memory(err, "noting that a module uses %s", other->name);
 	}
