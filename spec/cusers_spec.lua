@@ -182,6 +182,27 @@ func Set(n int32)    { *kept = n }
     assert(keeper:unload())
   end)
 
+  it("garbage of Go's refers to go", function()
+    local keeper = assert(host:load(support.compile([[
+package keeper
+
+var kept [][]uintptr
+
+func KeepBefore(p uintptr) {
+	for range [1000]int{} {
+		kept = append(kept, []uintptr{p - 1, p - 1})
+	}
+}
+func Drop() { kept = nil }
+]], "keeper")))
+    local before, module = libraries(), load()
+    keeper.KeepBefore(module.AfterHandler())
+    keeper.Drop()
+    assert(module:unload())
+    assert.equal(before, libraries())
+    assert(keeper:unload())
+  end)
+
   it("are to be called at exit are called when they go", function()
     local before, module = libraries(), load()
     local fd, has_written = output()

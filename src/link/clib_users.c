@@ -367,6 +367,20 @@ static bool note_word(const struct search *s, uintptr_t w, struct clib *lib, str
 	return false;
 }
 
+/* Looks at variables, but for the Go runtime's list of signal handlers: look_at_signals has looked at those that will
+ * be called. The others stay listed when they have been put back (runtime.disableSignal), until Go handles the signal
+ * again. */
+static void look_around_signals(const struct search *s, uintptr_t low, uintptr_t high)
+{
+	uintptr_t list = (uintptr_t)s->go->forwarded, end = (uintptr_t)(s->go->forwarded + NSIG);
+
+	if (low <= list && end <= high) {
+		each_word(s, low, list, note_word, NULL);
+		low = end;
+	}
+	each_word(s, low, high, note_word, NULL);
+}
+
 /* Variables of every other object. */
 static int look_at_variables(struct dl_phdr_info *info, size_t size, void *arg)
 {
@@ -378,29 +392,41 @@ static int look_at_variables(struct dl_phdr_info *info, size_t size, void *arg)
 		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
 		uintptr_t low = info->dlpi_addr + p->p_vaddr;
 		if (p->p_type == PT_LOAD && (p->p_flags & PF_W) != 0 && object_at(s, low, &lib) == NULL) {
-			each_word(s, low, low + p->p_memsz, note_word, NULL);
+			look_around_signals(s, low, low + p->p_memsz);
 		}
 	}
 	return 0;
 }
 
-/* Is it one of malloc's arenas for threads? Those are aligned to 64 MB, begin writable, and end in what is reserved.
- * The Go runtime's arenas look like that, too: they lie at 0xc000000000 and, where that is taken, at 0x1c000000000 and
- * so on (runtime.mallocinit). */
-static bool is_malloc_arena(const struct search *s, size_t i)
+/* Looks at what malloc has handed out from its arenas for threads. Those are made of pieces that begin at multiples of
+ * 64 MB with a struct heap_info (glibc, malloc/arena.c): the arena, the piece before, the bytes in use and the bytes
+ * that are readable and writable. The Go runtime's arenas lie at such addresses too, since 1.26 at random ones, but
+ * don't begin like that; what is in them has been looked through by the proof, and old words in them mean nothing. */
+static void look_at_arenas(const struct search *s, const struct mapping *m)
 {
-	const uintptr_t size = (uintptr_t)64 << 20;
-	const struct mapping *m = &s->mappings[i];
+	const uintptr_t most = (uintptr_t)64 << 20;
+	uintptr_t at = (m->low + most - 1) & ~(most - 1);
 
-	return m->writable && !m->is_file && m->low % size == 0 && m->high - m->low <= size &&
-	       (m->low >> 32 & 0xff) != 0xc0;
+	for (; at < m->high; at += most) {
+		uintptr_t info[4]; /* ar_ptr, prev, size, mprotect_size */
+		if (pread(s->memory, info, sizeof(info), (off_t)at) != (ssize_t)sizeof(info)) {
+			return;
+		}
+		if (info[0] != 0 && info[1] % most == 0 && info[2] > 0 && info[2] % gl_page_size() == 0 &&
+		    info[2] <= info[3] && info[3] <= most && info[3] <= m->high - at) {
+			each_word(s, at, at + info[2], note_word, NULL);
+		}
+	}
 }
 
 static void look_at_heap(const struct search *s)
 {
 	for (size_t i = 0; i < s->nmappings; i++) {
-		if (s->mappings[i].is_brk || is_malloc_arena(s, i)) {
-			each_word(s, s->mappings[i].low, s->mappings[i].high, note_word, NULL);
+		const struct mapping *m = &s->mappings[i];
+		if (m->is_brk) {
+			each_word(s, m->low, m->high, note_word, NULL);
+		} else if (m->writable && !m->is_file) {
+			look_at_arenas(s, m);
 		}
 	}
 	for (char **e = environ; e != NULL && *e != NULL; e++) { /* putenv keeps what it is given */

@@ -63,6 +63,7 @@ static void handle(int sig) {
 	sigaction(sig, &sa, 0);
 }
 static void *stop_at(void) { return (void *)&stop; }
+static void *handler_at(void) { return (void *)handler; }
 static void unhandle(int sig) { signal(sig, SIG_DFL); }
 
 static int out;
@@ -109,3 +110,6 @@ func TellAtExit(fd int) { C.tell_at_exit(C.int(fd)) }
 
 // StopAt is where the threads look whether to end.
 func StopAt() uintptr { return uintptr(C.stop_at()) }
+
+// AfterHandler is one byte after where a function of C's lies: Lua and C, which carry it, don't have the address itself.
+func AfterHandler() uintptr { return uintptr(C.handler_at()) + 1 }
