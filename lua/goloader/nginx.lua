@@ -7,8 +7,8 @@
 --     }
 --
 -- A Go runtime does not survive a fork, and nginx's workers are forked after the init phase: so each worker starts its
--- own, in `start`. Waiting for Go (`fn:async(…):wait()`) suspends the request's coroutine (nginx/wake.lua). What fails is
--- told to nginx's error log, as text; a request never sees an error object.
+-- own, in `start`. Waiting for Go (`fn:async(…):wait()`) suspends the request's coroutine (nginx/wake.lua). What fails
+-- is told to nginx's error log, as text; a request never sees an error object.
 
 local ngx = ngx
 
@@ -33,7 +33,9 @@ end
 ---@param options goloader.nginx.Options
 local function start(options)
   local goloader = require "goloader"
-  local host, message = goloader.host { path = options.path, desc = options.desc, memory_profile = options.memory_profile }
+  local host, message = goloader.host {
+    path = options.path, desc = options.desc, memory_profile = options.memory_profile,
+  }
   if not host then return nil, message end
   require("goloader.nginx.wake").start(host.core)
   request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
@@ -51,8 +53,8 @@ local function start(options)
   return true
 end
 
---- Starts Go in this worker and reads the routes: for init_worker_by_lua. What is wrong with them is told to the error log
---- and to whoever asks for a page, as status 500; the worker lives.
+--- Starts Go in this worker and reads the routes: for init_worker_by_lua. What is wrong with them is told to the error
+--- log and to whoever asks for a page, as status 500; the worker lives.
 ---@param options string|goloader.nginx.Options  the routes file
 ---@return true|nil ok
 ---@return string|nil message
@@ -63,8 +65,8 @@ function M.start(options)
   end
   local phase = ngx.get_phase()
   if phase ~= "init_worker" then
-    error(("goloader.nginx.start belongs into init_worker_by_lua_block, not into %s: Go does not survive a fork"):format(
-      phase), 2)
+    local message = "goloader.nginx.start belongs into init_worker_by_lua_block, not into %s: Go does not survive a fork"
+    error(message:format(phase), 2)
   end
   local called, ok, message = pcall(start, options)
   if not called then ok, message = nil, ok end
