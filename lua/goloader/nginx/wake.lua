@@ -9,6 +9,9 @@
 -- Where there can be no such socket (no folder to write to), the light thread looks every millisecond while somebody
 -- waits, and sleeps otherwise.
 --
+-- A client that leaves is noticed where nginx is told to (`lua_check_client_abort on`): then the contexts of the Go
+-- functions that its request waits for are cancelled, and the request ends.
+--
 -- At `nginx -s quit` a worker ends when it has no timers left. The light thread must go then, but not before the last
 -- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is told;
 -- therefore waits are counted by tokens that only their coroutines hold.
@@ -36,6 +39,26 @@ local waits = setmetatable({}, { __mode = "k" })
 local idle -- the semaphore at which a polling light thread sleeps
 local is_rung, is_running
 
+-- Those that a client waits for.
+local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
+
+-- Has the job know when the client leaves.
+local function watch_client(job)
+  local ctx = ngx.ctx
+  local list = ctx.goloader_jobs
+  if not list then
+    list = setmetatable({}, { __mode = "k" })
+    ctx.goloader_jobs = list
+    -- it fails where nginx doesn't look, or the request has a handler of its own for this
+    ngx.on_abort(function()
+      for waited in pairs(list) do waited:cancel() end
+      ngx.exit(499)
+    end)
+  end
+  list[job] = true
+  return list
+end
+
 local function anybody_waits()
   if not next(waits) then return false end
   if exiting() then collectgarbage() end -- of a request that was killed nothing else tells
@@ -61,6 +84,7 @@ function loop.wait(job, seconds)
   local done = semaphore.new()
   local token = {}
   waits[token] = true
+  local clients = HAS_CLIENT[get_phase()] and watch_client(job)
   job:on_done(function() done:post() end)
   if not is_rung then idle:post() end
   if seconds then
@@ -69,6 +93,7 @@ function loop.wait(job, seconds)
     repeat until done:wait(DAY)
   end
   waits[token] = nil
+  if clients then clients[job] = nil end
   if exiting() and not next(waits) then ring() end
   return job:done()
 end
