@@ -123,7 +123,7 @@ describe("goloader.nginx", function()
 
   it("can be loaded in any phase", function()
     local other = nginx.start {
-      http = [[init_by_lua_block { require "goloader.nginx" require "goloader.router" require "goloader.routes.cache" }]],
+      http = [[init_by_lua_block { require "goloader.nginx" require "goloader.router" }]],
       server = [[location / { content_by_lua_block { ngx.say(type(require("goloader.nginx").start)) } }]],
     }
     assert.equal("function\n", (select(2, other:get "/")))

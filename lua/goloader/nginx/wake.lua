@@ -7,7 +7,7 @@
 -- thread reads, takes notice of the jobs that are done (`jobs.step`), and posts the semaphores that requests wait at.
 --
 -- Where there can be no such socket (no folder to write to), the light thread looks every millisecond while somebody
--- waits, and sleeps otherwise.
+-- waits, and every second otherwise.
 --
 -- A client that leaves is noticed where nginx is told to (`lua_check_client_abort on`): then the contexts of the Go
 -- functions that its request waits for are cancelled, and the request ends.
@@ -25,7 +25,7 @@ local get_phase, exiting, sleep, timer_at = ngx.get_phase, ngx.worker.exiting, n
 local wake = {}
 
 local DAY = 86400 -- seconds; nginx counts milliseconds in an int, so that a wait without an end is one of many days
-local POLL = 0.001
+local POLL, SECOND = 0.001, 1
 local RING_BYTES = 8
 
 -- The phases that Lua may yield in.
@@ -72,7 +72,7 @@ end
 
 -- Has the light thread see that the worker ends.
 local function ring()
-  if is_rung then host:jobs_ring() elseif idle then idle:post() end
+  if is_rung then host:jobs_ring() end
 end
 
 ---@type goloader.EventLoop
@@ -129,7 +129,8 @@ end
 local function poll()
   is_running = true
   while not exiting() or anybody_waits() do
-    if next(waits) then sleep(POLL) else idle:wait(DAY) end
+    -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next event
+    if next(waits) then sleep(POLL) else idle:wait(SECOND) end
     step()
   end
 end
