@@ -1,10 +1,11 @@
---- Waiting for Go in nginx: the coroutine of the request is suspended, and nginx's event loop resumes it when the job is
---- done.
+--- Waiting for Go in nginx: the coroutine of the request is suspended, and nginx's event loop resumes it when the job
+--- is done.
 --
--- An event loop waits for file descriptors, and nginx's Lua module has it wait for the sockets that it has made itself. So
--- each worker has one connection to itself: the C half listens on a Unix socket that only this user can reach, a light
--- thread connects to it, and from then on whoever finishes a job writes to that connection, if anybody sleeps. The light
--- thread reads, takes notice of the jobs that are done (`jobs.step`), and posts the semaphores that requests wait at.
+-- An event loop waits for file descriptors, and nginx's Lua module has it wait for the sockets that it has made itself.
+-- So each worker has one connection to itself: the C half listens on a Unix socket that only this user can reach, a
+-- light thread connects to it, and from then on whoever finishes a job writes to that connection, if anybody sleeps.
+-- The light thread reads, takes notice of the jobs that are done (`jobs.step`), and posts the semaphores that requests
+-- wait at.
 --
 -- Where there can be no such socket (no folder to write to), the light thread looks every millisecond while somebody
 -- waits, and every second otherwise.
@@ -13,8 +14,8 @@
 -- functions that its request waits for are cancelled, and the request ends.
 --
 -- At `nginx -s quit` a worker ends when it has no timers left. The light thread must go then, but not before the last
--- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is told;
--- therefore waits are counted by tokens that only their coroutines hold.
+-- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is
+-- told; therefore waits are counted by tokens that only their coroutines hold.
 
 local semaphore = require "ngx.semaphore"
 local jobs = require "goloader.jobs"
@@ -129,7 +130,8 @@ end
 local function poll()
   is_running = true
   while not exiting() or anybody_waits() do
-    -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next event
+    -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next
+    -- event
     if next(waits) then sleep(POLL) else idle:wait(SECOND) end
     step()
   end
