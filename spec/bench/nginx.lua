@@ -25,7 +25,7 @@ local UNITS = { us = 1e-3, ms = 1, s = 1000 }
 
 local function milliseconds(text)
   local number, unit = text:match "^([%d.]+)(%a+)$"
-  return tonumber(number) * UNITS[unit]
+  return number and UNITS[unit] and tonumber(number) * UNITS[unit] or 0 / 0 -- wrk itself has no number sometimes
 end
 
 ---@class bench.nginx.Load
