@@ -20,9 +20,9 @@ local answer = require "goloader.routes.answer"
 local cache = require "goloader.routes.cache"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
+local modules = require "goloader.routes.modules"
 local slots = require "goloader.routes.slot"
 local tree = require "goloader.routes.tree"
-local watch = require "goloader.routes.watch"
 
 local M = {}
 
@@ -78,9 +78,13 @@ local M = {}
 ---@field host? goloader.Host what compiles and loads modules; needed where a routes file declares one
 ---@field root? string folder that module paths start from (default: the routes file's)
 ---@field clock? fun(): number seconds, for caches and for the times that on_change hears
+---@field stopwatch? fun(): number seconds, for those times alone, where the clock is not of the finest
 ---@field encode? fun(value: any): string makes JSON (default: lua-cjson)
 ---@field log? fun(line: string) where failures are told (default: stderr)
 ---@field on_change? fun(change: goloader.Change) hears of modules loaded, swapped, kept and unloaded
+---@field versions? goloader.Versions where modules' versions are kept and shared with other processes; nil: each router
+---compiles for itself
+---@field view? fun(module: goloader.Module): table what `ready` functions get in a module's place
 
 ---@class goloader.Router
 ---@field package options goloader.router.Options
@@ -170,64 +174,14 @@ function Router:route(method, pattern, spec)
   return route
 end
 
----@class goloader.ModuleSpec: goloader.BuildOptions
----@field [1] string a Go file, a folder with a package, or an object
----@field ready? fun(module: goloader.Module): any, any prepares each new version before it takes over
-
 ---Declares a module: compiles and loads it, and from then on stands for its version of the moment.
 ---@param spec string|goloader.ModuleSpec
 ---@return goloader.Slot? slot
 ---@return string? message
 ---@return goloader.Error? err
 function Router:module(spec)
-  if type(spec) == "string" then spec = { spec } end
-  if type(spec) ~= "table" or type(spec[1]) ~= "string" then
-    error("module: the name of a Go file or folder expected", 2)
-  end
-  local host, name = self.options.host, spec[1]
-  if not host then error("module: the router was made without a host", 2) end
-  local path = name
-  if path:sub(1, 1) ~= "/" and self.root then path = self.root .. "/" .. path end
-  for _, slot in ipairs(self.slots) do
-    if slot.path == path then return slot end
-  end
-
-  local owner = self.owner or self
-  local watched = watch.new(path)
-  local slot, err = slots.new {
-    name = name,
-    clock = self.options.clock,
-    ready = spec.ready,
-    on_change = self.options.on_change,
-    load = function(pause)
-      if path:find("%.[oa]$") then return host:load(path) end
-      local options = { pause = pause }
-      for key, value in pairs(spec) do
-        if type(key) == "string" and key ~= "ready" then options[key] = value end
-      end
-      return host:build(path, options)
-    end,
-    check = function(slot, version)
-      local plans = {}
-      for _, route in ipairs(owner.routes) do
-        if route.slot == slot then
-          local plan, why = handler.plan(route, version)
-          if not plan then return nil, { code = "mismatch", message = why } end
-          plans[route] = plan
-        end
-      end
-      for route, plan in pairs(plans) do route.plans[version] = plan end
-      return true
-    end,
-    on_swap = function(slot)
-      for _, route in ipairs(owner.routes) do
-        if route.cache then route.cache:invalidate(slot) end
-      end
-    end,
-  }
+  local slot, err = modules.declare(self, spec)
   if not slot then return errors.fail(err) end
-  slot.path, slot.watched = path, watched
-  table.insert(self.slots, slot)
   return slot
 end
 
@@ -312,7 +266,7 @@ end
 function Router:poll(pause)
   local swapped, failed = 0, {}
   for _, slot in ipairs(self.slots) do
-    if slot.version and not slot.loading and slot.watched:changed() then
+    if slot.version and not slot.loading and slot.source:due() then
       local ok, _, err = slot:reload(pause)
       if ok then swapped = swapped + 1 else failed[slot] = err end
     end

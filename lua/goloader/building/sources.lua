@@ -50,8 +50,8 @@ end
 --- What a build of a package reads.
 ---@param tc goloader.Toolchain
 ---@param target { dir: string, files: string[]|nil }
----@param packages { dir: string, std: boolean, embedded: string }[]|nil  that `go list` told of, the one built last; nil:
----  it needs none but those of the standard library
+---@param packages { dir: string, std: boolean, embedded: string }[]|nil  that `go list` told of, the one built last;
+---  nil: it needs none but those of the standard library
 ---@return goloader.Sources
 function sources.of(tc, target, packages)
   local files, add_file = new_list()

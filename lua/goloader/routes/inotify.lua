@@ -30,7 +30,8 @@ end
 -- <sys/inotify.h>
 local IN_NONBLOCK, IN_CLOEXEC = 0x800, 0x80000
 local IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x8, 0x40, 0x80, 0x100, 0x200
-local IN_MOVE_SELF, IN_Q_OVERFLOW, IN_IGNORED, IN_ONLYDIR, IN_ISDIR = 0x800, 0x4000, 0x8000, 0x1000000, 0x40000000
+local IN_DELETE_SELF, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_IGNORED, IN_ONLYDIR, IN_ISDIR =
+  0x400, 0x800, 0x4000, 0x8000, 0x1000000, 0x40000000
 -- a write is told of when the file is closed: half of a file is nothing to compile
 local MASK = has_ffi
   and bor(IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_MOVE_SELF, IN_ONLYDIR)
@@ -167,6 +168,14 @@ function inotify.next_timeout()
   for listener in pairs(listeners) do
     if listener.created then return GRACE end
   end
+end
+
+--- Has the file descriptor be readable though nothing has happened.
+function inotify.wake()
+  if not instance then return end
+  local C = ffi.C
+  -- a watch that ends is told of
+  C.inotify_rm_watch(instance.fd, C.inotify_add_watch(instance.fd, "/proc/self/fd", IN_DELETE_SELF))
 end
 
 --- Ends it.

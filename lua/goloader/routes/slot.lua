@@ -64,14 +64,15 @@ local Ref = {}
 
 ---@class goloader.slot.Options
 ---@field name string
----@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits, and returns it with
----its number, if it has one; or nil and an error, as Go functions or the loader's return it
+---@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits, and returns it
+---with its number, if it has one; or nil and an error, as Go functions or the loader's return it
 ---@field ready? fun(module: table): any, any, any prepares it; raises, or returns nil and an error, to refuse it
 ---@field view? fun(module: table): table what `ready` is given in the module's place: it may yield in calls
 ---@field finish? fun(ok: boolean, err: goloader.Error?) hears how it went on with what `load` was asked for
 ---@field check? fun(slot: goloader.Slot, version: goloader.Version): boolean?, any refuses a version that doesn't fit
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
 ---@field on_change? fun(change: goloader.Change)
+---@field close? fun() the slot is closed; may be called again
 ---@field clock? fun(): number seconds
 
 ---@class goloader.Visit a run of one request: the versions it has settled on
@@ -382,6 +383,7 @@ end
 ---@return boolean gone false while an old version is still in use or busy; `tidy` tries again
 function Slot:close()
   self.closed = true
+  if self.options.close then self.options.close() end
   if self.version then
     table.insert(self.old, self.version)
     self.version = nil
