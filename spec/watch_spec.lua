@@ -109,7 +109,7 @@ describe("a watch", function()
     lfs.attributes = attributes -- luacheck: ignore
     assert.is_false(changed)
     assert.equal(0, looked)
-    write("a.go", "two", 100)
+    write("a.go", "two", 50)
     assert.is_true(w:changed())
   end)
 
