@@ -213,11 +213,11 @@ int binding_jobs_ready(lua_State *L)
 	return 1;
 }
 
-/* host:jobs_poll(fd) -> a job that is done when it can be read from */
+/* host:jobs_poll(fd, other fd|nil) -> a job that is done when one of them can be read from */
 int binding_jobs_poll(lua_State *L)
 {
 	struct binding_host *host = binding_check_host(L, 1);
-	int fd = (int)luaL_checkinteger(L, 2);
+	int fds[2] = { (int)luaL_checkinteger(L, 2), (int)luaL_optinteger(L, 3, -1) };
 	struct gl_error err;
 	struct binding_job *j = lua_newuserdata(L, sizeof(*j));
 
@@ -228,7 +228,7 @@ int binding_jobs_poll(lua_State *L)
 	lua_pushvalue(L, 1);
 	lua_rawseti(L, -2, 1);
 	lua_setuservalue(L, -2);
-	j->job = gl_job_poll(host->caller, fd, &err);
+	j->job = gl_job_poll(host->caller, fds, &err);
 	return j->job != NULL ? 1 : binding_fail(L, &err);
 }
 

@@ -436,18 +436,23 @@ struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, v
 	return &job->shared;
 }
 
+/* Both descriptors are in the pointer. */
 static void wait_for_input(void *arg)
 {
-	struct pollfd p = { .fd = (int)(intptr_t)arg, .events = POLLIN };
+	uint64_t both = (uintptr_t)arg;
+	struct pollfd p[2] = { { .fd = (int32_t)(uint32_t)both, .events = POLLIN },
+			       { .fd = (int32_t)(uint32_t)(both >> 32), .events = POLLIN } };
 
-	while (poll(&p, 1, -1) < 0 && errno == EINTR) {
+	while (poll(p, 2, -1) < 0 && errno == EINTR) {
 	}
 }
 
-struct gl_job *gl_job_poll(struct gl_caller *caller, int fd, struct gl_error *err)
+struct gl_job *gl_job_poll(struct gl_caller *caller, const int fds[2], struct gl_error *err)
 {
-	/* NOLINTNEXTLINE(performance-no-int-to-ptr): a number, on its way to the thread */
-	return gl_job_start_thread(caller, "poll", wait_for_input, (void *)(intptr_t)fd, err);
+	uint64_t both = (uint32_t)fds[0] | (uint64_t)(uint32_t)fds[1] << 32;
+
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): numbers, on their way to the thread */
+	return gl_job_start_thread(caller, "poll", wait_for_input, (void *)(uintptr_t)both, err);
 }
 
 void gl_job_drop(struct gl_job *shared)

@@ -8,6 +8,7 @@
 -- At `nginx -s quit` and `reload` a worker ends when its light threads have ended: this one does when it is woken by
 -- `inotify.wake`.
 
+local controls = require "goloader.nginx.control"
 local errors = require "goloader.errors"
 local inotify = require "goloader.routes.inotify"
 local versions = require "goloader.routes.versions"
@@ -26,6 +27,14 @@ local PAUSE = 0.001
 ---@field state string|false|nil  folder of versions, below the prefix; nil: "goloader"; false: each worker compiles for
 ---  itself
 ---@field keep integer|nil  how many versions of a module are kept
+---@field control false|nil  false: nothing listens to `goloader ctl`
+
+local core -- of the host
+local apps = {} ---@type goloader.Router[]
+local control ---@type goloader.nginx.Control|nil
+local job -- that waits for the kernel
+local waits = 0 -- for it
+local polled ---@type integer|nil  control's file descriptor, which it waits for too
 
 local function log(level, ...) ngx.log(level, "goloader: ", ...) end
 
@@ -126,6 +135,7 @@ function workers.router_options(host, options)
   local store, err = versions.open { folder = folder, host = host, keep = options.keep }
   if store then
     made.versions = store
+    if options.control ~= false then control = control or controls.new(folder, apps) end
   else
     log(ngx.WARN, err.message, ": each worker compiles for itself (make ", folder, ", owned by nginx's user)")
   end
@@ -133,10 +143,6 @@ function workers.router_options(host, options)
 end
 
 -- ---- the light thread ----------------------------------------------------------------------------------------------
-
-local core -- of the host
-local apps = {} ---@type goloader.Router[]
-local job -- that waits for the kernel
 
 local function pause() sleep(PAUSE) end
 
@@ -148,8 +154,6 @@ local function is_waiting(app)
   return false
 end
 
-local waits = 0 -- for the job
-
 local function wait()
   local seconds = inotify.next_timeout() or DAY
   for _, app in ipairs(apps) do
@@ -158,8 +162,12 @@ local function wait()
       if #slot.old > 0 then seconds = math.min(seconds, LOOK) end
     end
   end
-  local fd = inotify.fd()
-  if fd and (not job or job:done()) then job, waits = core:jobs_poll(fd), 0 end
+  local fd, other = inotify.fd(), control and control.fd or nil
+  if other ~= polled then -- the job does not know of it
+    polled = other
+    if job and not job:done() then inotify.wake() end
+  end
+  if fd and (not job or job:done()) then job, waits = core:jobs_poll(fd, other), 0 end
   if not job then return sleep(math.min(seconds, LOOK)) end
   job:wait(seconds)
   -- who waits for a job is remembered with it, also when he has given up
@@ -167,15 +175,23 @@ local function wait()
   if waits % 100 == 0 then inotify.wake() end
 end
 
+local function step(app_or_control, method, ...)
+  local ok, err = pcall(app_or_control[method], app_or_control, ...)
+  if not ok then log(ngx.ERR, one_line(errors.object(err))) end
+end
+
 local function run(premature)
   while not premature and not exiting() do
+    if control then step(control, "step") end
     for _, app in ipairs(apps) do
-      local ok, err = pcall(app.poll, app, pause)
-      if not ok then log(ngx.ERR, one_line(errors.object(err))) end
+      step(app, "poll", pause)
     end
-    if exiting() then return end
+    if control then step(control, "tell") end
+    if exiting() then break end
     wait()
   end
+  if control then control:close() end
+  control = nil
 end
 
 --- Looks after the modules of a router from now on, in this worker.
