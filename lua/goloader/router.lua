@@ -174,6 +174,32 @@ function Router:route(method, pattern, spec)
   return route
 end
 
+---Does a new version still have what is called of it? What is found out about that is kept with the routes.
+---@param slot goloader.Slot
+---@param version goloader.Version
+---@return true? fits
+---@return table? err
+function Router:fits(slot, version)
+  local plans = {}
+  for _, route in ipairs(self.routes) do
+    if route.slot == slot then
+      local plan, why = handler.plan(route, version)
+      if not plan then return nil, { code = "mismatch", message = why } end
+      plans[route] = plan
+    end
+  end
+  for route, plan in pairs(plans) do route.plans[version] = plan end
+  return true
+end
+
+---A new version stands: pages that the one before it made have to go.
+---@param slot goloader.Slot
+function Router:swapped(slot)
+  for _, route in ipairs(self.routes) do
+    if route.cache then route.cache:invalidate(slot) end
+  end
+end
+
 ---Declares a module: compiles and loads it, and from then on stands for its version of the moment.
 ---@param spec string|goloader.ModuleSpec
 ---@return goloader.Slot? slot

@@ -12,7 +12,6 @@
 -- Otherwise the router does so itself.
 
 local errors = require "goloader.errors"
-local handler = require "goloader.routes.handler"
 local slots = require "goloader.routes.slot"
 local sources = require "goloader.building.sources"
 local toolchain = require "goloader.building.toolchain"
@@ -114,22 +113,8 @@ end
 
 -- ---- declaring -----------------------------------------------------------------------------------------------------
 
--- Does the new version still have what routes call? What is found out about them is kept with the routes.
-local function check_routes(owner, slot, version)
-  local plans = {}
-  for _, route in ipairs(owner.routes) do
-    if route.slot == slot then
-      local plan, why = handler.plan(route, version)
-      if not plan then return nil, { code = "mismatch", message = why } end
-      plans[route] = plan
-    end
-  end
-  for route, plan in pairs(plans) do route.plans[version] = plan end
-  return true
-end
-
 --- Declares a module; raises when the declaration makes no sense.
----@param router goloader.Router  or its draft
+---@param router goloader.Router  or a draft of it, whose `owner` is the router
 ---@param spec string|goloader.ModuleSpec
 ---@return goloader.Slot|nil slot
 ---@return goloader.Error|nil err
@@ -166,12 +151,8 @@ function modules.declare(router, spec)
     load = function(pause) return source:load(pause) end,
     close = function() source:close() end,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,
-    check = function(slot_, version) return check_routes(owner, slot_, version) end,
-    on_swap = function(slot_)
-      for _, route in ipairs(owner.routes) do
-        if route.cache then route.cache:invalidate(slot_) end
-      end
-    end,
+    check = function(changed, version) return owner:fits(changed, version) end,
+    on_swap = function(changed) owner:swapped(changed) end,
   }
   if not slot then
     source:close()
