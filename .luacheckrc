@@ -7,3 +7,5 @@ files["examples/**/routes.lua"] = { globals = {
   "before", "defaults", "on_error", "error_page", "filter", "module", "root", "response",
 } }
 files["spec/env.lua"] = { globals = { "arg" } }
+files["lua/goloader/nginx*"] = { std = "+ngx_lua" }
+files["lua/goloader/nginx/*"] = { std = "+ngx_lua" }

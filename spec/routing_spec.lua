@@ -286,12 +286,12 @@ describe("a routes file", function()
     local app = load [[
       get "/a/:id" { exec = "/internal/:id" }
       any "/b" { exec = "@upstream" }
-      get "/c" { function() return response { exec = "/x", args = "y=1" } end }
+      get "/c" { function() return response { exec = "/x", exec_args = "y=1" } end }
     ]]
     local res = app:handle "/a/7?q=1"
-    assert.same({ "/internal/7", "q=1" }, { res.exec, res.args })
+    assert.same({ "/internal/7", "q=1" }, { res.exec, res.exec_args })
     assert.equal("@upstream", app:handle { method = "PUT", path = "/b" }.exec)
-    assert.same({ "/x", "y=1" }, { app:handle("/c").exec, app:handle("/c").args })
+    assert.same({ "/x", "y=1" }, { app:handle("/c").exec, app:handle("/c").exec_args })
   end)
 
   describe("has error pages", function()

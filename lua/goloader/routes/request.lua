@@ -10,9 +10,10 @@ local unescape = require("goloader.percent").decode
 
 local request = {}
 
+---Decodes a query string.
 ---@param query string
 ---@return table<string, string|string[]>
-local function parse_query(query)
+function request.parse_query(query)
   local args = {}
   for name, value in query:gmatch "([^&=]+)=?([^&]*)" do
     name, value = unescape((name:gsub("%+", " "))), unescape((value:gsub("%+", " ")))
@@ -68,7 +69,8 @@ function request.host(req)
 end
 
 local LAZY = {
-  args = function(req) return parse_query(req.query) end,
+  args = function(req) return request.parse_query(req.query) end,
+  remote = function(req) return req.remote_addr end,
   cookies = function(req) return parse_cookies(request.header(req, "cookie")) end,
   params = function(req)
     if not req.route then return {} end
@@ -81,7 +83,7 @@ local function lazy(req, key)
   local read = LAZY[key]
   if not read then return nil end
   local value = read(req)
-  rawset(req, key, value)
+  if value ~= nil then rawset(req, key, value) end
   return value
 end
 
