@@ -550,7 +550,6 @@ describe("a routes file", function()
   describe("has Go functions as filters,", function()
     local function app_with(params, results, ...)
       local values, n = { ... }, select("#", ...)
-      local unpack = rawget(table, "unpack") or unpack
       return load([[
         defaults { from = { token = "header X-Token" } }
         get "/:id" { function() return "handler" end, before = { module("m.go").Check }, from = { sid = "cookie sid" } }
