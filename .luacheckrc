@@ -2,7 +2,7 @@ std = "luajit"
 max_line_length = 120
 exclude_files = { "build" }
 files["spec"] = { std = "+busted" }
-files["examples/**/routes.lua"] = { globals = {
+files["**/routes.lua"] = { globals = {
   "get", "post", "put", "patch", "delete", "options", "any", "route", "redirect", "rewrite", "mount", "group", "host",
   "before", "defaults", "on_error", "error_page", "filter", "module", "root", "response",
 } }
