@@ -148,7 +148,7 @@ function modules.declare(router, spec)
     ready = spec.ready,
     view = options.view,
     on_change = options.on_change,
-    load = function(pause) return source:load(pause) end,
+    load = function(pause) return source:load(pause or options.pausing and options.pausing()) end,
     close = function() source:close() end,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,
     check = function(changed, version) return owner:fits(changed, version) end,

@@ -190,7 +190,7 @@ function Place:fingerprint()
 end
 
 -- Locks are the process's: a file that is locked twice by one process is not locked.
-local held = {} ---@type table<string, file*>
+local held = {} ---@type table<string, { file: file*, place: goloader.Place }>
 
 function Place:lock()
   local path = self.folder .. "/lock"
@@ -201,14 +201,14 @@ function Place:lock()
     file:close()
     return false
   end
-  held[path] = file
+  held[path] = { file = file, place = self }
   return true
 end
 
 function Place:unlock()
   local path = self.folder .. "/lock"
-  if not held[path] then return end
-  held[path]:close()
+  if not held[path] or held[path].place ~= self then return end
+  held[path].file:close()
   held[path] = nil
 end
 
