@@ -138,6 +138,7 @@ run: deps
 # ALSO: more Go roots; the specs run on their hosts too. SAMPLED: more of them; of Go's own programs a few run there.
 # CONFORMANCE=all: on the Go at hand all of those run.
 test: deps
+	@.ci/deps test
 	@$(MAKE) --no-print-directory all c-tests plain-luas
 	@for root in $(ALSO) $(SAMPLED); do $(MAKE) --no-print-directory GO=$$root host || exit; done
 	@$(MAKE) --no-print-directory run-tests
