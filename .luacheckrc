@@ -6,3 +6,5 @@ files["examples/**/routes.lua"] = { globals = {
   "get", "post", "put", "patch", "delete", "route", "module", "before", "on_error", "root",
 } }
 files["spec/env.lua"] = { globals = { "arg" } }
+files["lua/goloader/nginx*"] = { std = "+ngx_lua" }
+files["lua/goloader/nginx/*"] = { std = "+ngx_lua" }

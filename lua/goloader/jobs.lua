@@ -1,8 +1,9 @@
---- Waiting for jobs (`fn:async(…)`), in any of three ways.
+--- Waiting for jobs (`fn:async(…)`), in any of four ways.
 --
 -- Outside of coroutines that this file knows of, a wait blocks the thread. In a coroutine that `spawn` has started it
 -- yields, and `step` resumes it: an event loop calls that when `fd` can be read from. And `on_done` has a function
--- called by `step`. Whoever blocks steps meanwhile, so that the others get on.
+-- called by `step`. Whoever blocks steps meanwhile, so that the others get on. In nginx the request's coroutine is
+-- suspended (nginx/wake.lua).
 --
 -- The C half (src/call/job.c) tells which of the watched jobs are done; who waits for them, and till when, is known
 -- here.
@@ -41,6 +42,7 @@ function jobs.check_timeout(timeout, method, level)
 end
 
 local host -- the userdata of the process's host
+local event_loop -- of set_event_loop
 local spawned = setmetatable({}, { __mode = "k" })
 local waiting = {} -- by the key of a watched job: who waits, in turn
 local timers = {} -- a heap of waits with a deadline, the earliest first
@@ -50,6 +52,18 @@ local nover = 0 -- waits that are over and in the heap still, at most
 ---@param started userdata
 function jobs.set_host(started)
   host = started
+end
+
+---@class goloader.EventLoop
+---@field can_wait fun(): boolean  may the coroutine that runs now be suspended?
+---@field wait fun(job: goloader.Job, seconds: number|nil): boolean  suspends it until the job is done, then true,
+---  or until the time is over
+
+--- Has waits that would block the thread suspend the coroutine at hand instead, as an event loop does it that knows
+--- the coroutines it has started.
+---@param loop goloader.EventLoop|nil
+function jobs.set_event_loop(loop)
+  event_loop = loop
 end
 
 -- ---- deadlines ----------------------------------------------------------------------------------------------------
@@ -254,6 +268,8 @@ function Job:wait(timeout)
     local is_done
     if co and spawned[co] and is_yieldable() then
       is_done = wait_yielding(self, co, deadline)
+    elseif event_loop and event_loop.can_wait() then
+      is_done = event_loop.wait(self, timeout)
     else
       is_done = wait_blocking(self, deadline)
     end

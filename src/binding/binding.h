@@ -61,6 +61,9 @@ struct gl_job **binding_push_job(lua_State *L, struct binding_host *host, int fu
 void binding_open_job(lua_State *L);
 /* What a host has for jobs */
 int binding_jobs_fd(lua_State *L);
+int binding_jobs_listen(lua_State *L);
+int binding_jobs_accept(lua_State *L);
+int binding_jobs_ring(lua_State *L);
 int binding_jobs_step(lua_State *L);
 int binding_jobs_ready(lua_State *L);
 int binding_jobs_set_timer(lua_State *L);

@@ -149,6 +149,32 @@ static int job_gc(lua_State *L)
 static struct gl_caller *check_caller(lua_State *L) { return binding_check_host(L, 1)->caller; }
 
 /* host:jobs_fd() -> file descriptor */
+int binding_jobs_listen(lua_State *L)
+{
+	struct gl_error err;
+	const char *path = gl_jobs_listen(check_caller(L), &err);
+
+	if (path == NULL) {
+		return binding_fail(L, &err);
+	}
+	lua_pushstring(L, path);
+	return 1;
+}
+
+static int answer_jobs(lua_State *L, int (*f)(struct gl_caller *caller, struct gl_error *err))
+{
+	struct gl_error err;
+
+	if (f(check_caller(L), &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+int binding_jobs_accept(lua_State *L) { return answer_jobs(L, gl_jobs_accept); }
+int binding_jobs_ring(lua_State *L) { return answer_jobs(L, gl_jobs_ring); }
+
 int binding_jobs_fd(lua_State *L)
 {
 	struct gl_error err;

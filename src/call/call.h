@@ -93,6 +93,14 @@ const char *gl_job_name(const struct gl_job *shared);
 /* Has gl_jobs_ready give the job, once, when it is done. */
 void gl_job_watch(struct gl_job *shared);
 
+/* For an event loop that can only wait for sockets of its own, as nginx's Lua module does. gl_jobs_listen returns the
+ * path of a Unix socket that only this user can reach, or NULL; it is valid until gl_jobs_accept, which takes the one
+ * connection that the caller has made to it, and removes it. From then on 8 bytes are written to that connection when
+ * gl_jobs_step has something to do; whoever has read them calls that. gl_jobs_ring writes them, too. */
+const char *gl_jobs_listen(struct gl_caller *caller, struct gl_error *err);
+int gl_jobs_accept(struct gl_caller *caller, struct gl_error *err);
+int gl_jobs_ring(struct gl_caller *caller, struct gl_error *err);
+
 /* Puts a file descriptor into *fd that can be read from when gl_jobs_step has something to do; it stays the caller's.
  */
 int gl_jobs_fd(struct gl_caller *caller, int *fd, struct gl_error *err);

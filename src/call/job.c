@@ -14,6 +14,7 @@
  * state is closed, or, when jobs are under way then, by the last one of them that finishes. What they are put on stays
  * for another Lua state: a goroutine may be about to look at it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -22,7 +23,9 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "plan.h"
@@ -51,6 +54,9 @@ struct jobs {
 	struct job *ready, **ready_end; /* watched and done */
 	uint64_t under_way, finished;   /* finished: since the last step */
 	int epoll, timer;               /* -1 till somebody asks for a file descriptor */
+	int event;                      /* the eventfd */
+	int listener, ring;             /* of gl_jobs_listen and gl_jobs_accept; -1: none */
+	char *path;                     /* where the listener lies */
 };
 
 /* ---- life and memory --------------------------------------------------------------------------------------------- */
@@ -106,9 +112,9 @@ static struct jobs *new_jobs(void)
 			return NULL;
 		}
 		jobs->shared.release = release;
-		jobs->shared.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-		jobs->epoll = jobs->timer = -1;
-		if (jobs->shared.fd < 0) {
+		jobs->event = jobs->shared.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+		jobs->epoll = jobs->timer = jobs->listener = jobs->ring = -1;
+		if (jobs->event < 0) {
 			free(jobs);
 			return NULL;
 		}
@@ -199,9 +205,15 @@ static void wake(struct jobs *jobs)
 {
 	uint64_t one = 1;
 
-	/* It fails when the counter is full: then somebody is being woken anyway. */
+	/* It fails when the counter or the socket is full: then somebody is being woken anyway. */
 	(void)!write(jobs->shared.fd, &one, sizeof(one));
 }
+
+/* Who is written to when a job finishes: the eventfd, or the socket. A goroutine that has read the other number just
+ * now may still write to that: both stay open. */
+static void ring_at(struct jobs *jobs, int fd) { __atomic_store_n(&jobs->shared.fd, fd, __ATOMIC_SEQ_CST); }
+
+static bool is_rung(const struct jobs *jobs) { return jobs->shared.fd == jobs->ring; }
 
 static void set_ready(struct jobs *jobs, struct job *job)
 {
@@ -266,6 +278,20 @@ static bool arm(struct jobs *jobs)
 	return __atomic_load_n(&jobs->shared.done, __ATOMIC_SEQ_CST) == 0;
 }
 
+static void close_listener(struct jobs *jobs)
+{
+	if (jobs->listener < 0) {
+		return;
+	}
+	close(jobs->listener);
+	jobs->listener = -1;
+	unlink(jobs->path);
+	*strrchr(jobs->path, '/') = '\0';
+	rmdir(jobs->path);
+	free(jobs->path);
+	jobs->path = NULL;
+}
+
 void gl_jobs_close(struct gl_caller *caller)
 {
 	struct jobs *jobs = caller->jobs;
@@ -274,6 +300,11 @@ void gl_jobs_close(struct gl_caller *caller)
 		return;
 	}
 	caller->jobs = NULL;
+	close_listener(jobs);
+	if (is_rung(jobs)) {
+		ring_at(jobs, jobs->event);
+		shutdown(jobs->ring, SHUT_RDWR); /* and stays open: a goroutine may be about to write to it */
+	}
 	drain(jobs);
 	__atomic_store_n(&jobs->shared.armed, 0, __ATOMIC_SEQ_CST);
 	finish_list(jobs, __atomic_exchange_n(&jobs->shared.done, GL_JOBS_CLOSED, __ATOMIC_ACQ_REL));
@@ -440,7 +471,7 @@ int gl_jobs_fd(struct gl_caller *caller, int *fd, struct gl_error *err)
 	if (jobs->epoll < 0) {
 		int epoll = epoll_create1(EPOLL_CLOEXEC);
 
-		if (epoll < 0 || !add_to_epoll(epoll, jobs->shared.fd) || !add_to_epoll(epoll, jobs->timer)) {
+		if (epoll < 0 || !add_to_epoll(epoll, jobs->event) || !add_to_epoll(epoll, jobs->timer)) {
 			fail_fd(err, "epoll");
 			if (epoll >= 0) {
 				close(epoll);
@@ -453,6 +484,94 @@ int gl_jobs_fd(struct gl_caller *caller, int *fd, struct gl_error *err)
 		}
 	}
 	*fd = jobs->epoll;
+	return 0;
+}
+
+/* ---- for event loops that can't poll a file descriptor of somebody else's -----------------------------------------
+ */
+
+const char *gl_jobs_listen(struct gl_caller *caller, struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+	const char *tmp = getenv("TMPDIR");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char *dir = NULL;
+
+	if (jobs == NULL) {
+		return NULL;
+	}
+	close_listener(jobs);
+	if (asprintf(&dir, "%s/goloader-XXXXXX", tmp != NULL && *tmp != '\0' ? tmp : "/tmp") < 0) {
+		gl_fail(err, GL_ENOMEM, "no memory for a socket's name");
+		return NULL;
+	}
+	if (mkdtemp(dir) == NULL) { /* only this user can enter it */
+		gl_fail(err, GL_EIO, "%s: %s", dir, strerror(errno));
+		free(dir);
+		return NULL;
+	}
+	if (asprintf(&jobs->path, "%s/jobs", dir) < 0) {
+		gl_fail(err, GL_ENOMEM, "no memory for a socket's name");
+		rmdir(dir);
+		free(dir);
+		return NULL;
+	}
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", jobs->path);
+	jobs->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool fits = strlen(jobs->path) < sizeof(address.sun_path);
+	if (jobs->listener < 0 || !fits || bind(jobs->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(jobs->listener, 1) != 0) {
+		gl_fail(err, GL_EIO, "no socket at %s: %s", jobs->path, strerror(fits ? errno : ENAMETOOLONG));
+		if (jobs->listener >= 0) {
+			close_listener(jobs);
+		} else {
+			rmdir(dir);
+			free(jobs->path);
+			jobs->path = NULL;
+		}
+		free(dir);
+		return NULL;
+	}
+	free(dir);
+	return jobs->path;
+}
+
+int gl_jobs_accept(struct gl_caller *caller, struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+
+	if (jobs == NULL) {
+		return -1;
+	}
+	if (jobs->listener < 0) {
+		return gl_fail(err, GL_EIO, "nothing listens for whoever waits for jobs");
+	}
+	int fd = accept4(jobs->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0) {
+		return fail_fd(err, "connection");
+	}
+	close_listener(jobs);
+	if (jobs->ring < 0) {
+		jobs->ring = fd;
+	} else { /* the number of an earlier one is used again, since it may be written to at this moment */
+		dup3(fd, jobs->ring, O_CLOEXEC);
+		close(fd);
+	}
+	ring_at(jobs, jobs->ring);
+	if (!arm(jobs)) {
+		wake(jobs);
+	}
+	return 0;
+}
+
+int gl_jobs_ring(struct gl_caller *caller, struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+
+	if (jobs == NULL) {
+		return -1;
+	}
+	wake(jobs);
 	return 0;
 }
 
@@ -475,9 +594,13 @@ static double now(void)
 static void sleep_for(struct jobs *jobs, double seconds)
 {
 	double end = now() + seconds;
+	bool rung = is_rung(jobs);
 
+	if (rung) {
+		ring_at(jobs, jobs->event);
+	}
 	while (drain(jobs) == 0 && jobs->ready == NULL && (seconds >= 0 || jobs->under_way > 0) && arm(jobs)) {
-		struct pollfd p = { .fd = jobs->shared.fd, .events = POLLIN };
+		struct pollfd p = { .fd = jobs->event, .events = POLLIN };
 		double left = seconds < 0 ? 0 : end - now();
 
 		if (left < 0) {
@@ -486,10 +609,13 @@ static void sleep_for(struct jobs *jobs, double seconds)
 		struct timespec timeout = { .tv_sec = left > 1e9 ? 1000000000 : (time_t)left };
 		timeout.tv_nsec = left > 1e9 ? 0 : (long)((left - (double)timeout.tv_sec) * 1e9);
 		if (ppoll(&p, 1, seconds < 0 ? NULL : &timeout, NULL) > 0) {
-			clear(jobs->shared.fd);
+			clear(jobs->event);
 		}
 	}
 	__atomic_store_n(&jobs->shared.armed, 0, __ATOMIC_SEQ_CST);
+	if (rung) {
+		ring_at(jobs, jobs->ring);
+	}
 }
 
 int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, struct gl_error *err)
@@ -503,9 +629,11 @@ int gl_jobs_step(struct gl_caller *caller, double seconds, uint64_t *finished, s
 	if (seconds != 0) {
 		sleep_for(jobs, seconds);
 	}
-	if (jobs->epoll >= 0) {
-		clear(jobs->shared.fd);
-		clear(jobs->timer);
+	if (jobs->epoll >= 0 || is_rung(jobs)) {
+		clear(jobs->event);
+		if (jobs->timer >= 0) {
+			clear(jobs->timer);
+		}
 		do {
 			drain(jobs);
 		} while (!arm(jobs));

@@ -14,9 +14,13 @@ local function raised(err) return { raised = err, traceback = debug.traceback(""
 -- whose yields are handed on.
 local protect
 do
-  local probe = coroutine.create(function() return pcall(coroutine.yield) end)
-  coroutine.resume(probe)
-  if coroutine.status(probe) == "suspended" then
+  local can_yield = rawget(_G, "jit") ~= nil -- nginx lets nobody make a coroutine while a worker starts
+  if not can_yield then
+    local probe = coroutine.create(function() return pcall(coroutine.yield) end)
+    coroutine.resume(probe)
+    can_yield = coroutine.status(probe) == "suspended"
+  end
+  if can_yield then
     function protect(f, ...) return xpcall(f, raised, ...) end
   else
     local function go_on(thread, ok, ...)

@@ -4,9 +4,10 @@ local unescape = require("goloader.percent").decode
 
 local request = {}
 
+---Decodes a query string.
 ---@param query string
 ---@return table<string, string|string[]>
-local function parse_query(query)
+function request.parse_query(query)
   local args = {}
   for name, value in query:gmatch("([^&=]+)=?([^&]*)") do
     name, value = unescape((name:gsub("%+", " "))), unescape((value:gsub("%+", " ")))
@@ -26,7 +27,7 @@ end
 local Request = {}
 function Request.__index(req, key)
   if key == "args" then
-    local args = parse_query(req.query)
+    local args = request.parse_query(req.query)
     req.args = args
     return args
   end
@@ -51,7 +52,7 @@ end
 ---@param params table<string, string>
 function request.direct(req, route, params)
   req.route, req.params = route, params
-  setmetatable(req, Request)
+  if not getmetatable(req) then setmetatable(req, Request) end -- a server's own requests look up more than that
 end
 
 return request

@@ -1,0 +1,116 @@
+--- Routes over Go in nginx: one line a phase.
+--
+--     init_worker_by_lua_block { require("goloader.nginx").start "conf/routes.lua" }
+--     location / {
+--       access_by_lua_block { require("goloader.nginx").access() }
+--       content_by_lua_block { require("goloader.nginx").content() }
+--     }
+--
+-- A Go runtime does not survive a fork, and nginx's workers are forked after the init phase: so each worker starts its
+-- own, in `start`. Waiting for Go (`fn:async(…):wait()`) suspends the request's coroutine (nginx/wake.lua). What fails
+-- is told to nginx's error log, as text; a request never sees an error object.
+
+local ngx = ngx
+
+local M = {}
+
+-- Nothing else is loaded before `start`: the file can be required in any phase.
+local app ---@type goloader.Router|nil
+local request, reply
+local failure ---@type string|nil  why there are no routes
+
+---@class goloader.nginx.Options: goloader.HostOptions
+---@field [1] string  the routes file; below nginx's prefix, unless it starts with a slash
+---@field root string|nil  where modules lie; nil: beside the routes file
+
+local function log_error(line) ngx.log(ngx.ERR, "goloader: ", line) end
+
+local function absolute(path)
+  return path:sub(1, 1) == "/" and path or ngx.config.prefix() .. path
+end
+
+-- Sorts the options: those of the host, and those of the router.
+---@param options goloader.nginx.Options
+local function start(options)
+  local goloader = require "goloader"
+  local host, message = goloader.host {
+    path = options.path, desc = options.desc, memory_profile = options.memory_profile,
+  }
+  if not host then return nil, message end
+  require("goloader.nginx.wake").start(host.core)
+  request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
+
+  local made = require("goloader.router").new {
+    host = host,
+    root = options.root and absolute(options.root),
+    clock = ngx.now,
+    log = log_error,
+  }
+  local ok
+  ok, message = made:load(absolute(options[1]))
+  if not ok then return nil, message end
+  app = made
+  return true
+end
+
+--- Starts Go in this worker and reads the routes: for init_worker_by_lua. What is wrong with them is told to the error
+--- log and to whoever asks for a page, as status 500; the worker lives.
+---@param options string|goloader.nginx.Options  the routes file
+---@return true|nil ok
+---@return string|nil message
+function M.start(options)
+  if type(options) == "string" then options = { options } end
+  if type(options) ~= "table" or type(options[1]) ~= "string" then
+    error("goloader.nginx.start: the path of a routes file expected, got " .. type(options), 2)
+  end
+  local phase = ngx.get_phase()
+  if phase ~= "init_worker" then
+    error("goloader.nginx.start belongs into init_worker_by_lua_block, not into " .. phase
+      .. ": Go does not survive a fork", 2)
+  end
+  local called, ok, message = pcall(start, options)
+  if not called then ok, message = nil, ok end
+  if not ok then
+    failure = tostring(message)
+    log_error(failure)
+    return nil, failure
+  end
+  failure = nil
+  return true
+end
+
+--- The routes of this worker, of which a routes file says what they are; nil before `start`.
+---@return goloader.Router|nil
+function M.app() return app end
+
+-- Answers for routes that are not there.
+local function unavailable()
+  if not failure then log_error "goloader.nginx.start was not called in init_worker_by_lua_block" end
+  return ngx.exit(500)
+end
+
+-- The visit of a request ends in `content`, or where the client leaves in the middle, when its coroutine is collected.
+local function current()
+  local ctx = ngx.ctx
+  local req = ctx.goloader_request
+  if not req then
+    req = request.new()
+    ctx.goloader_request = req
+  end
+  return req
+end
+
+--- Runs the filters of the address: for access_by_lua, before whatever answers in this location.
+function M.access()
+  if not app then return unavailable() end
+  local res = app:access(current())
+  if res then return reply.send(res) end
+end
+
+--- Answers the request by its route: for content_by_lua.
+function M.content()
+  if not app then return unavailable() end
+  return reply.send(app:handle(current()))
+end
+
+return M

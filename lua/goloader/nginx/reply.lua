@@ -1,0 +1,38 @@
+--- Sending a route's response by nginx.
+
+local ngx = ngx
+local type = type
+
+local reply = {}
+
+-- Sends pieces as they come. What `write` returns tells whoever makes them that the client has gone.
+local function send_stream(stream)
+  stream(function(piece)
+    local ok, err = ngx.print(piece)
+    if ok then ok, err = ngx.flush(true) end
+    if not ok then return nil, err end
+    return true
+  end)
+  ngx.eof()
+end
+
+--- Sends a response, and ends the request; in the access phase too. With `exec` it goes on at another location.
+---@param res goloader.Response
+function reply.send(res)
+  if res.exec then return ngx.exec(res.exec, res.exec_args) end
+  local status, body, header = res.status, res.body, ngx.header
+  ngx.status = status
+  for name, value in pairs(res.headers) do header[name] = value end
+  if res.stream then
+    send_stream(res.stream)
+  elseif status == 204 or status == 304 or status < 200 then
+    return ngx.exit(status)
+  elseif type(body) == "string" then
+    -- of a HEAD request's answer the router has taken the body away
+    if body ~= "" or ngx.req.get_method() ~= "HEAD" then header["Content-Length"] = #body end
+    ngx.print(body)
+  end
+  return ngx.exit(ngx.HTTP_OK) -- the status has been set; this only ends the phases
+end
+
+return reply

@@ -1,0 +1,57 @@
+--- A request of nginx's as routes see it. What costs something to find out is found out when it is looked at.
+
+local requests = require "goloader.routes.request"
+
+local ngx = ngx
+local req_api = ngx.req
+local find, gsub = string.find, string.gsub
+
+local M = {}
+
+local find_out = {}
+
+---@param req goloader.Request
+function find_out.query() return ngx.var.args or "" end
+
+function find_out.args(req) return requests.parse_query(req.query) end
+
+function find_out.headers() return req_api.get_headers(0) end
+
+--- The whole body as a string; "" where there is none.
+function find_out.body()
+  req_api.read_body()
+  local body = req_api.get_body_data()
+  if body then return body end
+  local path = req_api.get_body_file()
+  if not path then return "" end
+  local file, err = io.open(path, "rb")
+  if not file then error("the request's body: " .. err, 0) end
+  body = file:read "*a"
+  file:close()
+  return body
+end
+
+function find_out.remote_addr() return ngx.var.remote_addr end
+function find_out.host() return ngx.var.host end
+function find_out.scheme() return ngx.var.scheme end
+
+local Request = {}
+function Request.__index(req, key)
+  local find_it = find_out[key]
+  if not find_it then return nil end
+  local value = find_it(req)
+  req[key] = value
+  return value
+end
+
+--- The request that is being answered. Its path is the one that nginx has chosen the location by: decoded and without
+--- `.`, `..` and doubled slashes, changed by rewrites; a percent sign in it is written as %25, since routes decode what
+--- they capture.
+---@return goloader.Request
+function M.new()
+  local path = ngx.var.uri
+  if find(path, "%", 1, true) then path = gsub(path, "%%", "%%25") end
+  return setmetatable({ method = req_api.get_method(), path = path, ngx = true }, Request)
+end
+
+return M

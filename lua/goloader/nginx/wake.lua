@@ -1,0 +1,166 @@
+--- Waiting for Go in nginx: the coroutine of the request is suspended, and nginx's event loop resumes it when the job
+--- is done.
+--
+-- An event loop waits for file descriptors, and nginx's Lua module has it wait for the sockets that it has made itself.
+-- So each worker has one connection to itself: the C half listens on a Unix socket that only this user can reach, a
+-- light thread connects to it, and from then on whoever finishes a job writes to that connection, if anybody sleeps.
+-- The light thread reads, takes notice of the jobs that are done (`jobs.step`), and posts the semaphores that requests
+-- wait at.
+--
+-- Where there can be no such socket (no folder to write to), the light thread looks every millisecond while somebody
+-- waits, and every second otherwise.
+--
+-- A client that leaves is noticed where nginx is told to (`lua_check_client_abort on`): then the contexts of the Go
+-- functions that its request waits for are cancelled, and the request ends.
+--
+-- At `nginx -s quit` a worker ends when it has no timers left. The light thread must go then, but not before the last
+-- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is
+-- told; therefore waits are counted by tokens that only their coroutines hold.
+
+local semaphore = require "ngx.semaphore"
+local jobs = require "goloader.jobs"
+
+local ngx = ngx
+local get_phase, exiting, sleep, timer_at = ngx.get_phase, ngx.worker.exiting, ngx.sleep, ngx.timer.at
+
+local wake = {}
+
+local DAY = 86400 -- seconds; nginx counts milliseconds in an int, so that a wait without an end is one of many days
+local POLL, SECOND = 0.001, 1
+local RING_BYTES = 8
+
+-- The phases that Lua may yield in.
+local CAN_YIELD = {
+  rewrite = true, access = true, content = true, timer = true, preread = true, ssl_cert = true, ssl_client_hello = true,
+  ssl_session_fetch = true, server_rewrite = true,
+}
+
+local host -- the core's userdata
+local waits = setmetatable({}, { __mode = "k" })
+local idle -- the semaphore at which a polling light thread sleeps
+local is_rung, is_running
+
+-- Those that a client waits for.
+local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
+
+-- Has the job know when the client leaves.
+local function watch_client(job)
+  local ctx = ngx.ctx
+  local list = ctx.goloader_jobs
+  if not list then
+    list = setmetatable({}, { __mode = "k" })
+    ctx.goloader_jobs = list
+    -- it fails where nginx doesn't look, or the request has a handler of its own for this
+    ngx.on_abort(function()
+      for waited in pairs(list) do waited:cancel() end
+      ngx.exit(499)
+    end)
+  end
+  list[job] = true
+  return list
+end
+
+local function anybody_waits()
+  if not next(waits) then return false end
+  if exiting() then collectgarbage() end -- of a request that was killed nothing else tells
+  return next(waits) ~= nil
+end
+
+local function step()
+  local ok, err = pcall(jobs.step)
+  if not ok then ngx.log(ngx.ERR, "goloader: ", tostring(err)) end
+end
+
+-- Has the light thread see that the worker ends.
+local function ring()
+  if is_rung then host:jobs_ring() end
+end
+
+---@type goloader.EventLoop
+local loop = {}
+
+function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false end
+
+function loop.wait(job, seconds)
+  local done = semaphore.new()
+  local token = {}
+  waits[token] = true
+  local clients = HAS_CLIENT[get_phase()] and watch_client(job)
+  job:on_done(function() done:post() end)
+  if not is_rung then idle:post() end
+  if seconds then
+    done:wait(seconds)
+  else
+    repeat until done:wait(DAY)
+  end
+  waits[token] = nil
+  if clients then clients[job] = nil end
+  if exiting() and not next(waits) then ring() end
+  return job:done()
+end
+
+-- ---- the light thread ------------------------------------------------------------------------------------------------
+
+-- Reads from the socket until the worker ends; returns nil and why when there can be none, or it was lost.
+local function read_rings()
+  local path, err = host:jobs_listen()
+  if not path then return nil, tostring(err) end
+  local socket = ngx.socket.tcp()
+  socket:settimeouts(1000, 1000, DAY * 1000)
+  local ok, why = socket:connect("unix:" .. path)
+  if not ok then return nil, why end
+  ok, err = host:jobs_accept()
+  if not ok then return nil, tostring(err) end
+  is_rung, is_running = true, true
+  while not exiting() or anybody_waits() do
+    -- what has happened while nobody read has been written to the socket
+    local got, failure = socket:receive(RING_BYTES)
+    if not got and failure ~= "timeout" then
+      is_rung = false
+      return nil, failure
+    end
+    step()
+    if exiting() and next(waits) then socket:settimeouts(1000, 1000, 100) end -- milliseconds
+  end
+  socket:close()
+  is_rung = false
+  return true
+end
+
+local function poll()
+  is_running = true
+  while not exiting() or anybody_waits() do
+    -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next
+    -- event
+    if next(waits) then sleep(POLL) else idle:wait(SECOND) end
+    step()
+  end
+end
+
+local function run(premature)
+  if premature then return end
+  local ok, err = read_rings()
+  if not ok then
+    ngx.log(ngx.WARN, "goloader: no socket to be woken by (", err, "): looking every millisecond while requests wait")
+    poll()
+  end
+  is_running = false
+end
+
+--- Starts waiting for jobs in this worker: from then on `job:wait` suspends requests' coroutines.
+---@param core userdata  the process's host
+function wake.start(core)
+  if host then return end
+  host = core
+  idle = semaphore.new()
+  jobs.set_event_loop(loop)
+  assert(timer_at(0, run))
+  -- pending timers are run at once when the worker is told to end
+  local function listen(premature)
+    if premature then return ring() end
+    assert(timer_at(DAY, listen))
+  end
+  assert(timer_at(DAY, listen))
+end
+
+return wake
