@@ -43,7 +43,10 @@ local is_rung, is_running
 -- Those that a client waits for.
 local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
 
--- Has the job know when the client leaves.
+--- Has something know when the client of this request leaves: its `cancel` is called, and the request ends. Nobody but
+--- the caller keeps it alive.
+---@param job { cancel: fun(self: any) }
+---@return table<any, true> watched  from which it is taken out when it is of no interest any more
 local function watch_client(job)
   local ctx = ngx.ctx
   local list = ctx.goloader_jobs
@@ -75,6 +78,8 @@ end
 local function ring()
   if is_rung then host:jobs_ring() end
 end
+
+wake.watch_client = watch_client
 
 ---@type goloader.EventLoop
 local loop = {}

@@ -108,7 +108,7 @@ func newExchange(io *wire, inline bool) *exchange {
 	r := x.request
 	x.asked.method, x.asked.path, x.asked.query, x.asked.host = r.Method, r.URL.Path, r.URL.RawQuery, r.Host
 	r.Body = http.NoBody
-	if io.hasBody != 0 && r.ContentLength != 0 {
+	if r.ContentLength != 0 {
 		r.Body = &x.body
 		if inline {
 			x.body.in, x.body.isEnd = io.body.borrow(), true

@@ -38,18 +38,16 @@ type wire struct {
 	body                       text // all of it, for Serve
 	elements                   *element
 	nelements                  int64
-	hasBody                    int64
 
-	status    int64
-	data      uintptr // a piece of the body
-	dataLen   int64
-	words     uintptr // the text of fields, and of the note after them
-	fields    uintptr
-	nfields   int64
-	note      int64 // offset in words of lines for the log
-	noteLen   int64
-	length    int64 // how long the body will be, -1 where nobody knows
-	keepAlive int64
+	status  int64
+	data    uintptr // a piece of the body
+	dataLen int64
+	words   uintptr // the text of fields, and of the note after them
+	fields  uintptr
+	nfields int64
+	note    int64 // offset in words of lines for the log
+	noteLen int64
+	length  int64 // how long the body will be, -1 where nobody knows
 }
 
 // head is what is kept of a request: its strings are parts of one copy.
@@ -151,6 +149,8 @@ func (x *exchange) readLength(header http.Header) int {
 			return http.StatusBadRequest
 		}
 		r.ContentLength = int64(n)
+	} else if r.ProtoMajor >= 2 && r.Method != "GET" && r.Method != "HEAD" {
+		r.ContentLength = -1 // there may be one: the frames tell, and they are read later
 	}
 	if trailer := header["Trailer"]; trailer != nil {
 		delete(header, "Trailer")
