@@ -71,6 +71,7 @@ local function read_elements(r)
 end
 
 local held = {} -- what the struct has addresses of is not to be collected
+exchange.held = held
 
 local function hold(to, name, text)
   held[name] = text

@@ -1,8 +1,8 @@
 --- Go's http.Handlers in nginx, unchanged.
 --
 -- A handler that is declared never to wait (`waits = false`) answers within one call on the worker's thread. Any other
--- runs in a goroutine of its own, and the request's coroutine does for it what only nginx can: it sends what the handler
--- has written, and reads what the handler wants to read. Neither holds more than a piece of a body.
+-- runs in a goroutine of its own, and the request's coroutine does for it what only nginx can: it sends what the
+-- handler has written, and reads what the handler wants to read. Neither holds more than a piece of a body.
 
 local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"

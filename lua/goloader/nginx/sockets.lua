@@ -90,7 +90,8 @@ end
 --- What will be sent of the header, and of the trailers where all is there at once.
 function Raw:head()
   local status = tonumber(exchange.io.status)
-  local lines = { ("HTTP/1.1 %d %s"):format(status, status == 200 and "OK" or ""), "Date: " .. ngx.http_time(ngx.time()) }
+  local lines = { ("HTTP/1.1 %d %s"):format(status, status == 200 and "OK" or "") }
+  lines[2] = "Date: " .. ngx.http_time(ngx.time())
   exchange.each_field(function(what, name, value)
     if what < exchange.TRAILER and not OURS[name] then lines[#lines + 1] = name .. ": " .. value end
   end)

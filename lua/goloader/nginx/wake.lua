@@ -21,6 +21,7 @@ local semaphore = require "ngx.semaphore"
 local jobs = require "goloader.jobs"
 
 local ngx = ngx
+local remove = table.remove
 local get_phase, exiting, sleep, timer_at = ngx.get_phase, ngx.worker.exiting, ngx.sleep, ngx.timer.at
 
 local wake = {}
@@ -81,30 +82,54 @@ end
 
 wake.watch_client = watch_client
 
+-- The semaphore that a job's request waits at, and those that nobody waits at now. One that a request was killed at is
+-- not used again: it may be posted later.
+local semaphores, free = {}, {}
+
+local function post(job)
+  local done = semaphores[job]
+  semaphores[job] = nil
+  if done then done:post() end
+end
+
+-- Has a semaphore posted when the job is done.
+local function semaphore_for(job)
+  local done = remove(free) or semaphore.new()
+  if semaphores[job] then -- others wait for it, too
+    job:on_done(function() done:post() end)
+  else
+    semaphores[job] = done
+    job:on_done(post)
+  end
+  return done
+end
+
 ---@type goloader.EventLoop
 local loop = {}
 
 function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false end
 
 function loop.wait(job, seconds)
-  local done = semaphore.new()
   local token = {}
   waits[token] = true
   local clients = HAS_CLIENT[get_phase()] and watch_client(job)
-  job:on_done(function() done:post() end)
+  local done = semaphore_for(job)
   if not is_rung then idle:post() end
   if seconds then
     done:wait(seconds)
   else
-    repeat until done:wait(DAY)
+    repeat done:wait(DAY) until job:done()
   end
+  local is_done = job:done()
+  if semaphores[job] == done then semaphores[job] = nil end
+  if is_done and done:count() == 0 then free[#free + 1] = done end
   waits[token] = nil
   if clients then clients[job] = nil end
   if exiting() and not next(waits) then ring() end
-  return job:done()
+  return is_done
 end
 
--- ---- the light thread ------------------------------------------------------------------------------------------------
+-- ---- the light thread -----------------------------------------------------------------------------------------------
 
 -- Reads from the socket until the worker ends; returns nil and why when there can be none, or it was lost.
 local function read_rings()
