@@ -50,7 +50,7 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench soak sanitize conformance \
+.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench bench-nginx soak sanitize conformance \
 	conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host
@@ -153,6 +153,12 @@ run-tests:
 bench: deps
 	@$(MAKE) --no-print-directory all
 	@GO=$(GOROOT_DIR) $(LUAJIT) spec/env.lua spec/bench/run.lua $(FIGURES)
+
+# WORKERS=2: nginx with two workers; FIGURES as for bench.
+bench-nginx: deps
+	@.ci/deps test
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/nginx.lua $(FIGURES)
 
 CALLS ?= 1e9
 CYCLES ?= 20000

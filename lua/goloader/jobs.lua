@@ -56,7 +56,7 @@ end
 
 ---@class goloader.EventLoop
 ---@field can_wait fun(): boolean  may the coroutine that runs now be suspended?
----@field wait fun(job: goloader.Job, seconds: number|nil): boolean  suspends it until the job is done, and returns true,
+---@field wait fun(job: goloader.Job, seconds: number|nil): boolean  suspends it until the job is done, then true,
 ---  or until the time is over
 
 --- Has waits that would block the thread suspend the coroutine at hand instead, as an event loop does it that knows

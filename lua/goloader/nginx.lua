@@ -65,8 +65,8 @@ function M.start(options)
   end
   local phase = ngx.get_phase()
   if phase ~= "init_worker" then
-    local message = "goloader.nginx.start belongs into init_worker_by_lua_block, not into %s: Go does not survive a fork"
-    error(message:format(phase), 2)
+    error("goloader.nginx.start belongs into init_worker_by_lua_block, not into " .. phase
+      .. ": Go does not survive a fork", 2)
   end
   local called, ok, message = pcall(start, options)
   if not called then ok, message = nil, ok end

@@ -587,6 +587,11 @@ bool gl_runtime_fill_enter(const struct gl_runtime_names *names, struct gl_enter
 		F(m_locked_int, "runtime.m", "lockedInt", 4, REQUIRED),
 		F(m_locked_ext, "runtime.m", "lockedExt", 4, REQUIRED),
 		F(m_lockedg, "runtime.m", "lockedg", 8, REQUIRED),
+		F(m_p, "runtime.m", "p", 8, REQUIRED),
+		F(m_oldp, "runtime.m", "oldp", 8, REQUIRED),
+		F(m_syscalltick, "runtime.m", "syscalltick", 4, REQUIRED),
+		F(p_schedtick, "runtime.p", "schedtick", 4, REQUIRED),
+		F(p_syscalltick, "runtime.p", "syscalltick", 4, REQUIRED),
 	};
 #undef F
 	struct lack lack = { .text = "" };

@@ -518,9 +518,10 @@ const char *gl_jobs_listen(struct gl_caller *caller, struct gl_error *err)
 	}
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", jobs->path);
 	jobs->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (jobs->listener < 0 || strlen(jobs->path) >= sizeof(address.sun_path) ||
-	    bind(jobs->listener, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(jobs->listener, 1) != 0) {
-		gl_fail(err, GL_EIO, "no socket at %s: %s", jobs->path, strerror(errno));
+	bool fits = strlen(jobs->path) < sizeof(address.sun_path);
+	if (jobs->listener < 0 || !fits || bind(jobs->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    listen(jobs->listener, 1) != 0) {
+		gl_fail(err, GL_EIO, "no socket at %s: %s", jobs->path, strerror(fits ? errno : ENAMETOOLONG));
 		if (jobs->listener >= 0) {
 			close_listener(jobs);
 		} else {

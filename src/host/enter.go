@@ -12,6 +12,7 @@ import (
 	"math"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"goloader.dev/host/internal/enter"
@@ -26,6 +27,7 @@ var offsets struct {
 	gM, gSyscallsp, gSyscallpc, gSyscallbp, gLockedm           int
 	mIncgo, mIsextra, mIsExtraInC, mNcgo, mLockedInt, mLockedg int
 	mLockedExt, mG0, gSched                                    int
+	mP, mOldp, mSyscalltick, pSchedtick, pSyscalltick          int
 }
 
 var (
@@ -45,6 +47,8 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	offsets.mNcgo, offsets.mLockedg = int(s.m_ncgo), int(s.m_lockedg)
 	offsets.mLockedInt, offsets.mLockedExt = int(s.m_locked_int), int(s.m_locked_ext)
 	offsets.mG0, offsets.gSched = int(s.m_g0), int(s.g_sched)
+	offsets.mP, offsets.mOldp, offsets.mSyscalltick = int(s.m_p), int(s.m_oldp), int(s.m_syscalltick)
+	offsets.pSchedtick, offsets.pSyscalltick = int(s.p_schedtick), int(s.p_syscalltick)
 	enter.SetUp(uintptr(s.g_m), uintptr(s.g_stack), uintptr(s.g_sched), uintptr(s.m_g0), uintptr(s.m_curg),
 		reflect.ValueOf(crossed).UnsafePointer())
 	s.enter = (*[0]byte)(enter.FromC())
@@ -92,7 +96,9 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 	if isExtra {
 		*at[bool](mp, offsets.mIsExtraInC) = false
 	}
+	lost := hasLostP(mp)
 	exitsyscall()
+	beginSlice(mp, lost)
 
 	f(arg)
 
@@ -109,6 +115,43 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 		*at[uintptr](mp, offsets.mLockedg) = 0
 		*at[uintptr](gp, offsets.gLockedm) = 0
 	}
+}
+
+// Between two calls the thread is in a system call, as the runtime sees it, and its P stays wired to it until sysmon takes
+// it (runtime.retake). Sysmon does that at once where the P has run in one time slice, p.schedtick, for ten milliseconds;
+// and no call from C begins a new slice. A thread that calls a thousand times a second would lose its P after each call,
+// and with it the last one that isn't idle, so that sysmon goes to sleep. To get a P again costs locks and waking sysmon:
+// four switches of threads a call, and more time than most calls take. So each call begins a slice. Where calls are rare
+// the P is left to sysmon as ever: to keep it for the ten milliseconds that retake grants would have sysmon look some
+// sixty times.
+
+// rare is how many nanoseconds apart calls are that find their P lost, and needn't find it the next time.
+const rare = 10_000_000
+
+// lastLost is when a call has found its P lost, in the runtime's nanoseconds.
+var lastLost int64
+
+//go:linkname nanotime runtime.nanotime
+func nanotime() int64
+
+// hasLostP tells whether sysmon has taken the P of a thread that is in a system call.
+//
+//go:nosplit
+func hasLostP(mp unsafe.Pointer) bool {
+	p := *at[unsafe.Pointer](mp, offsets.mOldp)
+	return p == nil || *at[uint32](p, offsets.pSyscalltick) != *at[uint32](mp, offsets.mSyscalltick)
+}
+
+//go:nosplit
+func beginSlice(mp unsafe.Pointer, lost bool) {
+	if lost {
+		now := nanotime()
+		before := atomic.SwapInt64(&lastLost, now)
+		if now-before > rare {
+			return
+		}
+	}
+	*at[uint32](*at[unsafe.Pointer](mp, offsets.mP), offsets.pSchedtick)++
 }
 
 func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }

@@ -25,6 +25,7 @@ struct gl_enter_setup {
 	void *exitsyscall, *reentersyscall; /* func(); func(pc, sp[, bp] uintptr) */
 	int32_t g_m, g_stack, g_sched, g_syscallsp, g_syscallpc, g_syscallbp, g_lockedm;
 	int32_t m_g0, m_curg, m_incgo, m_isextra, m_is_extra_in_c, m_ncgo, m_locked_int, m_locked_ext, m_lockedg;
+	int32_t m_p, m_oldp, m_syscalltick, p_schedtick, p_syscalltick;
 	/* out */
 	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
 	uint8_t *forked; /* to be set in the child of a fork, where Go does not run: then enter does nothing */

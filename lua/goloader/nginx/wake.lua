@@ -1,28 +1,33 @@
---- Waiting for Go in nginx: the coroutine of the request is suspended, and nginx's event loop resumes it when the job is
---- done.
+--- Waiting for Go in nginx: the coroutine of the request is suspended, and nginx's event loop resumes it when the job
+--- is done.
 --
--- An event loop waits for file descriptors, and nginx's Lua module has it wait for the sockets that it has made itself. So
--- each worker has one connection to itself: the C half listens on a Unix socket that only this user can reach, a light
--- thread connects to it, and from then on whoever finishes a job writes to that connection, if anybody sleeps. The light
--- thread reads, takes notice of the jobs that are done (`jobs.step`), and posts the semaphores that requests wait at.
+-- An event loop waits for file descriptors, and nginx's Lua module has it wait for the sockets that it has made itself.
+-- So each worker has one connection to itself: the C half listens on a Unix socket that only this user can reach, a
+-- light thread connects to it, and from then on whoever finishes a job writes to that connection, if anybody sleeps.
+-- The light thread reads, takes notice of the jobs that are done (`jobs.step`), and posts the semaphores that requests
+-- wait at.
 --
 -- Where there can be no such socket (no folder to write to), the light thread looks every millisecond while somebody
--- waits, and sleeps otherwise.
+-- waits, and every second otherwise.
+--
+-- A client that leaves is noticed where nginx is told to (`lua_check_client_abort on`): then the contexts of the Go
+-- functions that its request waits for are cancelled, and the request ends.
 --
 -- At `nginx -s quit` a worker ends when it has no timers left. The light thread must go then, but not before the last
--- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is told;
--- therefore waits are counted by tokens that only their coroutines hold.
+-- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is
+-- told; therefore waits are counted by tokens that only their coroutines hold.
 
 local semaphore = require "ngx.semaphore"
 local jobs = require "goloader.jobs"
 
 local ngx = ngx
+local remove = table.remove
 local get_phase, exiting, sleep, timer_at = ngx.get_phase, ngx.worker.exiting, ngx.sleep, ngx.timer.at
 
 local wake = {}
 
 local DAY = 86400 -- seconds; nginx counts milliseconds in an int, so that a wait without an end is one of many days
-local POLL = 0.001
+local POLL, SECOND = 0.001, 1
 local RING_BYTES = 8
 
 -- The phases that Lua may yield in.
@@ -35,6 +40,26 @@ local host -- the core's userdata
 local waits = setmetatable({}, { __mode = "k" })
 local idle -- the semaphore at which a polling light thread sleeps
 local is_rung, is_running
+
+-- Those that a client waits for.
+local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
+
+-- Has the job know when the client leaves.
+local function watch_client(job)
+  local ctx = ngx.ctx
+  local list = ctx.goloader_jobs
+  if not list then
+    list = setmetatable({}, { __mode = "k" })
+    ctx.goloader_jobs = list
+    -- it fails where nginx doesn't look, or the request has a handler of its own for this
+    ngx.on_abort(function()
+      for waited in pairs(list) do waited:cancel() end
+      ngx.exit(499)
+    end)
+  end
+  list[job] = true
+  return list
+end
 
 local function anybody_waits()
   if not next(waits) then return false end
@@ -49,7 +74,29 @@ end
 
 -- Has the light thread see that the worker ends.
 local function ring()
-  if is_rung then host:jobs_ring() elseif idle then idle:post() end
+  if is_rung then host:jobs_ring() end
+end
+
+-- The semaphore that a job's request waits at, and those that nobody waits at now. One that a request was killed at is
+-- not used again: it may be posted later.
+local semaphores, free = {}, {}
+
+local function post(job)
+  local done = semaphores[job]
+  semaphores[job] = nil
+  if done then done:post() end
+end
+
+-- Has a semaphore posted when the job is done.
+local function semaphore_for(job)
+  local done = remove(free) or semaphore.new()
+  if semaphores[job] then -- others wait for it, too
+    job:on_done(function() done:post() end)
+  else
+    semaphores[job] = done
+    job:on_done(post)
+  end
+  return done
 end
 
 ---@type goloader.EventLoop
@@ -58,22 +105,26 @@ local loop = {}
 function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false end
 
 function loop.wait(job, seconds)
-  local done = semaphore.new()
   local token = {}
   waits[token] = true
-  job:on_done(function() done:post() end)
+  local clients = HAS_CLIENT[get_phase()] and watch_client(job)
+  local done = semaphore_for(job)
   if not is_rung then idle:post() end
   if seconds then
     done:wait(seconds)
   else
-    repeat until done:wait(DAY)
+    repeat done:wait(DAY) until job:done()
   end
+  local is_done = job:done()
+  if semaphores[job] == done then semaphores[job] = nil end
+  if is_done and done:count() == 0 then free[#free + 1] = done end
   waits[token] = nil
+  if clients then clients[job] = nil end
   if exiting() and not next(waits) then ring() end
-  return job:done()
+  return is_done
 end
 
--- ---- the light thread ------------------------------------------------------------------------------------------------
+-- ---- the light thread -----------------------------------------------------------------------------------------------
 
 -- Reads from the socket until the worker ends; returns nil and why when there can be none, or it was lost.
 local function read_rings()
@@ -104,7 +155,9 @@ end
 local function poll()
   is_running = true
   while not exiting() or anybody_waits() do
-    if next(waits) then sleep(POLL) else idle:wait(DAY) end
+    -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next
+    -- event
+    if next(waits) then sleep(POLL) else idle:wait(SECOND) end
     step()
   end
 end

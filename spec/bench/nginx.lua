@@ -1,0 +1,203 @@
+-- What Go in nginx costs, each figure beside the same endpoint without it: `make bench-nginx`.
+--
+-- wrk asks the two in turn, ROUNDS times, so that a slow minute of the machine falls on both; medians are printed, and
+-- added to build/bench.json. Arguments choose figures by the beginning of their names, as those of `make bench` do;
+-- WORKERS=2 has nginx run two workers.
+
+local cjson = require "cjson"
+local luv = require "luv"
+local nginx = require "spec.nginx"
+local support = require "spec.support"
+
+local here = "spec/bench/nginx"
+local workers = tonumber(os.getenv "WORKERS") or 1
+local ROUNDS = tonumber(os.getenv "ROUNDS") or 7
+
+local function median(list)
+  table.sort(list)
+  local middle = (#list + 1) / 2
+  return (list[math.floor(middle)] + list[math.ceil(middle)]) / 2
+end
+
+-- ---- measuring ------------------------------------------------------------------------------------------------------
+
+local UNITS = { us = 1e-3, ms = 1, s = 1000 }
+
+local function milliseconds(text)
+  local number, unit = text:match "^([%d.]+)(%a+)$"
+  return number and UNITS[unit] and tonumber(number) * UNITS[unit] or 0 / 0 -- wrk itself has no number sometimes
+end
+
+---@class bench.nginx.Load
+---@field rate number  requests per second
+---@field p50 number  milliseconds
+---@field p99 number
+---@field failed integer
+
+-- Asks one address as often as it can for some seconds.
+---@return bench.nginx.Load
+local function wrk(server, path, connections, seconds)
+  local status, out, errors = support.run {
+    "wrk", "--latency", "-t1", "-c" .. connections, ("-d%gs"):format(seconds or 1),
+    ("http://127.0.0.1:%d%s"):format(server.port, path),
+  }
+  if status ~= 0 then error("wrk: " .. errors .. out, 0) end
+  local failed = tonumber(out:match "Non%-2xx or 3xx responses: (%d+)" or 0)
+  if out:match "Socket errors" then failed = failed + 1 end
+  return {
+    rate = tonumber(out:match "Requests/sec:%s+([%d.]+)"),
+    p50 = milliseconds(out:match "50%%%s+(%S+)"),
+    p99 = milliseconds(out:match "99%%%s+(%S+)"),
+    failed = failed,
+  }
+end
+
+-- Asks one address at a steady rate by one connection.
+---@return integer answered
+local function steady(server, path, per_second, seconds)
+  local client, timer = luv.new_tcp(), luv.new_timer()
+  local request = ("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n"):format(path)
+  local asked, answered, total = 0, 0, per_second * seconds
+  client:connect("127.0.0.1", server.port, function(failure)
+    assert(not failure, failure)
+    client:read_start(function(_, data)
+      answered = answered + select(2, (data or ""):gsub("HTTP/1.1 200", ""))
+      if answered >= total or not data then
+        timer:close()
+        client:close()
+      end
+    end)
+    timer:start(0, math.floor(1000 / per_second), function()
+      if asked == total then return timer:stop() end
+      asked = asked + 1
+      client:write(request)
+    end)
+  end)
+  luv.run()
+  return answered
+end
+
+-- What the workers have used: seconds of processors, and how often their threads have gone to sleep.
+local function usage(server)
+  local seconds, sleeps = 0, 0
+  for _, pid in ipairs(server:workers()) do
+    for thread in luv.fs_scandir_next, luv.fs_scandir(("/proc/%d/task"):format(pid)) do
+      local at = ("/proc/%d/task/%s/"):format(pid, thread)
+      seconds = seconds + (support.read(at .. "schedstat") or "0"):match "^%d+" * 1e-9
+      sleeps = sleeps + ((support.read(at .. "status") or ""):match "\nvoluntary_ctxt_switches:%s+(%d+)" or 0)
+    end
+  end
+  return seconds, sleeps
+end
+
+-- ---- the figures ----------------------------------------------------------------------------------------------------
+
+local figures = {}
+
+-- name; what of both is measured, by a function of the server; how the ratio is made: ours by theirs.
+local function figure(name, unit, baseline, wanted, measure)
+  figures[#figures + 1] = { name = name, unit = unit, baseline = baseline, wanted = wanted, measure = measure }
+end
+
+local function rates(ours, theirs, connections)
+  return function(server)
+    return wrk(server, ours, connections or 32).rate, wrk(server, theirs, connections or 32).rate
+  end
+end
+
+local function per_request(path, what)
+  return function(server)
+    local cpu, sleeps = usage(server)
+    local answered = steady(server, path, 1000, 2)
+    local cpu_then, sleeps_then = usage(server)
+    return (what == "cpu" and (cpu_then - cpu) * 1e6 or sleeps_then - sleeps) / answered
+  end
+end
+
+local function both(ours, theirs)
+  return function(server) return ours(server), theirs(server) end
+end
+
+figure("nginx.call", "/s", "no call", "≥ 0.95", rates("/call", "/none"))
+figure("nginx.sparse.cpu", "µs", "no call", "≤ 1.3", both(per_request("/call", "cpu"), per_request("/none", "cpu")))
+figure("nginx.sparse.switches", "", "no call", "≤ 1.5",
+  both(per_request("/call", "sleeps"), per_request("/none", "sleeps")))
+figure("nginx.pure", "/s", "the same in Lua", "≥ 1.0", rates("/go/pure", "/lua/pure"))
+figure("nginx.format", "/s", "the same in Lua", "≥ 0.95", rates("/go/format", "/lua/format"))
+figure("nginx.table", "/s", "the same in Lua", "≥ 0.95", rates("/go/table", "/lua/table"))
+figure("nginx.async.p50", "ms", "ngx.sleep", "≤ 1.03", function(server)
+  return wrk(server, "/go/sleep", 1).p50, wrk(server, "/lua/sleep", 1).p50
+end)
+figure("nginx.async.rate", "/s", "ngx.sleep", "≥ 0.85", rates("/go/sleep", "/lua/sleep", 1000))
+figure("nginx.p99", "ms", "nobody waits", "≤ 1.5", function(server)
+  local idle = wrk(server, "/none", 8, 2).p99
+  local pipe = assert(io.popen(("wrk -t1 -c1000 -d4s http://127.0.0.1:%d/go/sleep/long"):format(server.port)))
+  os.execute "sleep 1"
+  local busy = wrk(server, "/none", 8, 2).p99
+  pipe:read "*a"
+  pipe:close()
+  return busy, idle
+end)
+
+-- ---- running --------------------------------------------------------------------------------------------------------
+
+local function is_wanted(name)
+  if not arg[1] then return true end
+  for _, beginning in ipairs(arg) do
+    if name:sub(1, #beginning) == beginning then return true end
+  end
+  return false
+end
+
+-- Puts a result among those that are there, in the place of an older one of its name.
+local function add_result(result)
+  local ok, results = pcall(cjson.decode, support.read "build/bench.json" or "")
+  if not ok or type(results) ~= "table" then results = {} end
+  for i = #results, 1, -1 do
+    if results[i].name == result.name then table.remove(results, i) end
+  end
+  results[#results + 1] = result
+  local file = assert(io.open("build/bench.json", "wb"))
+  file:write(cjson.encode(results), "\n")
+  file:close()
+end
+
+local configuration = dofile(here .. "/nginx.conf.lua")
+configuration.workers = workers
+configuration.files = {
+  ["conf/work.go"] = support.read(here .. "/work.go"),
+  ["conf/routes.lua"] = support.read(here .. "/routes.lua"),
+}
+local server = nginx.start(configuration)
+
+local function main()
+  print(("%-24s %12s %12s    %8s   %-8s %s"):format("", "with Go", "baseline", "ratio", "wanted", "baseline"))
+  for _, fig in ipairs(figures) do
+    if is_wanted(fig.name) then
+      local ours, theirs, ratios = {}, {}, {}
+      for i = 1, ROUNDS do
+        ours[i], theirs[i] = fig.measure(server)
+        ratios[i] = ours[i] / theirs[i]
+      end
+      local value, baseline, ratio = median(ours), median(theirs), median(ratios)
+      local name = workers == 1 and fig.name or ("%s.%dworkers"):format(fig.name, workers)
+      print(("%-24s %12.4g %12.4g %-2s %8.3f   %-8s %s"):format(name, value, baseline, fig.unit, ratio, fig.wanted,
+        fig.baseline))
+      add_result { name = name, value = value, baseline = baseline, ratio = ratio, unit = fig.unit }
+    end
+  end
+  for _, pid in ipairs(server:workers()) do
+    local memory = support.read(("/proc/%d/smaps_rollup"):format(pid)) or ""
+    local function kilobytes(name) return tonumber(memory:match("\n" .. name .. ":%s+(%d+)") or 0) end
+    print(("worker %d: %.1f MB resident, %.1f MB of it its own"):format(pid, kilobytes "Rss" / 1024,
+      (kilobytes "Private_Clean" + kilobytes "Private_Dirty") / 1024))
+  end
+end
+
+local ok, failure = pcall(main)
+nginx.stop_all()
+support.clean()
+if not ok then
+  io.stderr:write("bench-nginx: ", tostring(failure), "\n")
+  os.exit(1)
+end
