@@ -95,6 +95,12 @@ function M.leave(visit, key)
   end
 end
 
+---Has another coroutine go on with the visit of this one.
+---@param thread thread
+function M.follow(thread)
+  visits[thread] = visits[running() or MAIN]
+end
+
 ---True while all that a visit has used is what a new visit would get too.
 ---@param visit goloader.Visit
 function M.is_current(visit)
