@@ -52,7 +52,7 @@ local function watch_client(job)
   local ctx = ngx.ctx
   local list = ctx.goloader_jobs
   if not list then
-    list = setmetatable({}, { __mode = "k" })
+    list = {}
     ctx.goloader_jobs = list
     -- it fails where nginx doesn't look, or the request has a handler of its own for this
     ngx.on_abort(function()
@@ -112,7 +112,8 @@ function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false e
 function loop.wait(job, seconds)
   local token = {}
   waits[token] = true
-  local clients = HAS_CLIENT[get_phase()] and watch_client(job)
+  -- a handler for clients that leave is a coroutine more; without one nginx ends the request itself
+  local clients = job:can_cancel() and HAS_CLIENT[get_phase()] and watch_client(job)
   local done = semaphore_for(job)
   if not is_rung then idle:post() end
   if seconds then
