@@ -29,7 +29,6 @@ local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
 local modules = require "goloader.routes.modules"
 local nearest = require "goloader.routes.nearest"
-local slots = require "goloader.routes.slot"
 
 local M = {}
 
@@ -206,7 +205,8 @@ end
 ---@return goloader.Error? err
 function Router:module(spec)
   local before = #self.slots
-  local slot, err = modules.declare({ options = self.options, root = self.root, slots = self.slots, owner = self }, spec)
+  local draft = { options = self.options, root = self.root, slots = self.slots, owner = self }
+  local slot, err = modules.declare(draft, spec)
   if not slot then return errors.fail(err) end
   if #self.slots > before then table.insert(self.units[1].slots, slot) end
   return slot
