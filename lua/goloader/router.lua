@@ -112,6 +112,7 @@ local M = {}
 ---@field background? fun(run: fun()): any, any runs something besides this request; nil and why, if it can't
 ---@field sleep? fun(seconds: number) waits, where pages are made by one of several processes
 ---@field stores? table<string, fun(name: string): goloader.Store?, string?> kinds of stores for caches: "shared"
+---@field check_only? boolean it is asked for no pages: `ready` functions are not run
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
 ---@field bind_middleware? goloader.router.Bind has a func(http.Handler) http.Handler filter: nil lets the request go on
@@ -222,6 +223,11 @@ end
 ---@return goloader.Error? err
 function Router.declare_module(_, draft, spec)
   if type(spec) == "string" then spec = { spec } end
+  if type(spec) == "table" and draft.options.check_only then
+    local copy = {}
+    for key, value in pairs(spec) do copy[key] = key ~= "ready" and value or nil end
+    spec = copy
+  end
   if type(spec) == "table" then
     for i = #draft.slots, 1, -1 do -- one that the file declares otherwise now is not the same any more
       local slot = draft.slots[i]
