@@ -46,6 +46,10 @@ local function start(options)
   router_options.root = options.root and absolute(options.root)
   router_options.clock = ngx.now
   router_options.log = log_error
+  router_options.condition = require("goloader.nginx.condition").new
+  router_options.background = function(run) return ngx.timer.at(0, run) end
+  router_options.sleep = ngx.sleep
+  router_options.stores = { shared = require("goloader.nginx.shared_store").open }
   local made = require("goloader.router").new(router_options)
   local ok
   ok, message = made:load(absolute(options[1]))

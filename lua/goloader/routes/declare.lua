@@ -298,7 +298,6 @@ function Draft:make_route(entry)
     and target.kind ~= "exec") then
     route.cached, err = cache_options.read(merged.cache, route, self.options)
     if err then return wrong(err) end
-    route.cache = route.cached.store
   end
   if failed then return end
   self.unit.routes[#self.unit.routes + 1] = route

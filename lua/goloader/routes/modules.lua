@@ -12,6 +12,7 @@
 -- Otherwise the router does so itself.
 
 local errors = require "goloader.errors"
+local identity = require "goloader.routes.identity"
 local slots = require "goloader.routes.slot"
 local sources = require "goloader.building.sources"
 local toolchain = require "goloader.building.toolchain"
@@ -148,7 +149,9 @@ function modules.declare(router, spec)
     ready = spec.ready,
     view = options.view,
     on_change = options.on_change,
-    load = function(pause) return source:load(pause or options.pausing and options.pausing()) end,
+    load = identity.noting(source.watched, function(pause)
+      return source:load(pause or options.pausing and options.pausing())
+    end),
     close = function() source:close() end,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,
     check = function(changed, version) return owner:fits(changed, version) end,
