@@ -193,6 +193,7 @@ local function declare_module(draft, spec)
       return host:build(path, options)
     end),
     check = function(changed, version) return owner:fits(changed, version) end,
+    refers = function(module, export) return handler.kind_of(owner.options, module, export) ~= nil end,
     on_swap = function(changed) owner:swapped(changed) end,
   }
   if not slot then return nil, err end
