@@ -118,8 +118,8 @@ describe("goloader routes", function()
     assert.matches("\n  cache     fresh 30 s, stale if that fails 3600 s\n  timeout   2 s\n  max_body  1024 bytes\n",
       out)
     assert.matches("\n  filter    shop.go: Check%(token string%) %(int, string, error%)\n"
-      .. "  filter    the Lua function at [^\n]*routes.lua:9 %(filter /shop/%*rest%)\n  filter    shop.go: Guard%(next net/http.Handler%) "
-      .. "net/http.Handler\n", out)
+      .. "  filter    the Lua function at [^\n]*routes.lua:9 %(filter /shop/%*rest%)\n"
+      .. "  filter    shop.go: Guard%(next net/http.Handler%) net/http.Handler\n", out)
     assert.matches('\n  not       GET /shop/new %([^\n]*routes.lua:8%): not so: cookie beta is "1"\n$', out)
     status, out = support.cli("routes", file, "/shop/new", "-H", "Cookie: beta=1")
     assert.equal(0, status)
