@@ -42,6 +42,8 @@ function M.open(name)
   return opened[name]
 end
 
+local function one_line(tag) return (tag:gsub("%c", " ")) end
+
 local function beginning() return floor(now() * 1000) end
 
 -- What a tag's counter is; it begins now where there is none.
@@ -57,7 +59,8 @@ end
 local function wrap(dict, tags, value)
   local lines = { ("%.0f %s\n"):format(count_of(dict, ALL), ALL) }
   for i = 1, #tags do
-    lines[#lines + 1] = ("%.0f %s\n"):format(count_of(dict, tags[i]), (tags[i]:gsub("[%c]", " ")))
+    local tag = one_line(tags[i])
+    lines[#lines + 1] = ("%.0f %s\n"):format(count_of(dict, tag), tag)
   end
   return concat(lines) .. "\n" .. value
 end
@@ -105,7 +108,7 @@ end
 
 -- How many entries that were, nobody has counted.
 function Store:purge(tag)
-  tag = tag:gsub("[%c]", " ")
+  tag = one_line(tag)
   self:begin_epoch()
   if not self.dict:incr(TAG .. tag, 1) then self.dict:set(TAG .. tag, beginning()) end
   self.seen.invalidated = self.seen.invalidated + 1

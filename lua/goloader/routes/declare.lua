@@ -206,7 +206,8 @@ function Draft:filters(place, list, wrong)
     if run then
       filters[#filters + 1], texts[#texts + 1] = run, text
     elseif entry.own then
-      wrong(("before[%d] must be %s"):format(entry.index, (text:gsub(" expected, got", ", got"))))
+      local plain, n = text:gsub(" expected, got", ", got")
+      wrong(("before[%d]%s %s"):format(entry.index, n > 0 and " must be" or ":", plain))
     else
       self:wrong(entry.where, "before", text)
     end

@@ -12,6 +12,7 @@
 -- Otherwise the router does so itself.
 
 local errors = require "goloader.errors"
+local handler = require "goloader.routes.handler"
 local identity = require "goloader.routes.identity"
 local slots = require "goloader.routes.slot"
 local sources = require "goloader.building.sources"
@@ -155,6 +156,7 @@ function modules.declare(router, spec)
     close = function() source:close() end,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,
     check = function(changed, version) return owner:fits(changed, version) end,
+    refers = function(module, export) return handler.kind_of(owner.options, module, export) ~= nil end,
     on_swap = function(changed) owner:swapped(changed) end,
   }
   if not slot then
