@@ -3,7 +3,8 @@ max_line_length = 120
 exclude_files = { "build" }
 files["spec"] = { std = "+busted" }
 files["**/routes.lua"] = { globals = {
-  "get", "post", "put", "patch", "delete", "route", "module", "before", "on_error", "root",
+  "get", "post", "put", "patch", "delete", "options", "any", "route", "redirect", "rewrite", "mount", "group", "host",
+  "before", "defaults", "on_error", "error_page", "filter", "module", "root", "response",
 } }
 files["spec/env.lua"] = { globals = { "arg" } }
 files["lua/goloader/nginx*"] = { std = "+ngx_lua" }

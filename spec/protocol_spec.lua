@@ -6,11 +6,11 @@ teardown(support.clean)
 -- All that one half says to the other: headers, less the number itself, and the functions that Go exports.
 local function interface()
   local parts = {}
-  for _, name in ipairs { "runtime.h", "call.h", "callback.h", "enter.h", "job.h", "many.h" } do
+  for _, name in ipairs { "runtime.h", "call.h", "callback.h", "enter.h", "job.h", "many.h", "children.h" } do
     parts[#parts + 1] = (support.read("src/host/" .. name):gsub("#define GL_HOST_PROTOCOL[^\n]*\n", ""))
   end
   for _, name in ipairs {
-    "caches.go", "call.go", "classes.go", "enter.go", "handles.go", "itabs.go", "jobs.go", "many.go", "members.go",
+    "caches.go", "call.go", "children.go", "classes.go", "enter.go", "handles.go", "itabs.go", "jobs.go", "many.go", "members.go",
     "methods.go", "module.go",
     "plan.go", "run.go", "threads.go",
   } do

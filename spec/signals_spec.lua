@@ -59,3 +59,26 @@ describe("a handler that something else has installed since Go runs", function()
     ]])
   end)
 end)
+
+describe("the thread that starts the host", function()
+  it("blocks the signals that it blocked", function()
+    local status, out, errors = support.lua([[
+      local ffi = require "ffi"
+      ffi.cdef [=[
+        typedef struct { unsigned long bits[16]; } set;
+        int sigprocmask(int, const set *, set *);
+      ]=]
+      local USR1, CHLD, WINCH, SETMASK = 10, 17, 28, 2
+      local before, after = ffi.new "set", ffi.new "set"
+      before.bits[0] = 2 ^ (USR1 - 1) + 2 ^ (CHLD - 1) + 2 ^ (WINCH - 1)
+      assert(ffi.C.sigprocmask(SETMASK, before, nil) == 0)
+      local host = assert(require "goloader".host())
+      local limits = assert(host:build "spec/testdata/limits/limits.go")
+      limits.Empty(1)
+      ffi.C.sigprocmask(SETMASK, nil, after)
+      print(before.bits[0] == after.bits[0])
+    ]], nil, "luajit")
+    assert.equal(0, status, errors)
+    assert.equal("true\n", out)
+  end)
+end)

@@ -1,4 +1,4 @@
---- The command line: goloader run, build, test, nm, disasm, explain, host, describe, info, version.
+--- The command line: goloader run, build, test, check, routes, nm, disasm, explain, host, describe, info, ctl, version.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -124,6 +124,16 @@ function cli.explain(arguments)
   return exit_now(0)
 end
 
+-- ---- routes files -------------------------------------------------------------------------------------------------
+
+function cli.check(arguments)
+  return exit_now(require "goloader.command.check".main(arguments.files))
+end
+
+function cli.routes(arguments)
+  return exit_now(require "goloader.command.routes".main(arguments))
+end
+
 -- ---- hosts --------------------------------------------------------------------------------------------------------
 
 -- A host's description is written by the Go program that was built beside it.
@@ -192,6 +202,12 @@ local function parse(argv)
   disasm:flag("--loaded", "As relinked into the running host.")
   object(parser:command("explain", "Tell which road calls of a function take, and what in it forbids a faster one."))
     :argument("symbol", "The function: Render, main.Render, main.(*page).write."):args(1)
+  parser:command("check", "Check routes files without serving: modules are compiled, what routes call is looked up.")
+    :argument("files", "Routes files."):args "+"
+  local routes = parser:command("routes", "List a routes file's routes, or tell which one answers a request and why.")
+  routes:argument("file", "A routes file."):args(1)
+  routes:argument("request", "[METHOD] ADDRESS, as in GET /list/phones or https://shop.test/list."):args "0-2"
+  routes:option("-H --header", "A header of the request, \"Name: value\"."):count "*"
   local describe = parser:command("describe", "Write the description of a host.")
   describe:argument("host", "A shared library built with -buildmode=c-shared, or a program."):args(1)
   describe:option("--goroot", "The Go that built it.")
@@ -199,6 +215,7 @@ local function parse(argv)
   parser:command("host", "Build a host with packages of your own in it, or a program that is its own host.")
   parser:command("info", "Tell what a shipped module holds; without one, start the default host and tell what it is.")
     :argument("file", "A shipped module (.gom)."):args "?"
+  parser:command("ctl", "Ask nginx's workers which versions of modules they serve; reload, roll back.")
   parser:command("version", "Tell the versions.")
   return parser:parse(argv)
 end
@@ -211,6 +228,7 @@ function cli.main(argv)
   if argv[1] == "build" then return require "goloader.command.ship".main { unpack(argv, 2) } end
   if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
   if argv[1] == "test" then return require "goloader.command.test".main { unpack(argv, 2) } end
+  if argv[1] == "ctl" then return require "goloader.command.ctl".main { unpack(argv, 2) } end
   local arguments = parse(argv)
   return cli[arguments.command](arguments)
 end

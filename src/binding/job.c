@@ -115,6 +115,12 @@ static int job_cancel(lua_State *L)
 	return 1;
 }
 
+static int job_can_cancel(lua_State *L)
+{
+	lua_pushboolean(L, gl_job_can_cancel(check_open(L)));
+	return 1;
+}
+
 /* job:watch() -> key; the host's jobs_ready gives it, once, when the job is done */
 static int job_watch(lua_State *L)
 {
@@ -213,6 +219,25 @@ int binding_jobs_ready(lua_State *L)
 	return 1;
 }
 
+/* host:jobs_poll(fd, other fd|nil) -> a job that is done when one of them can be read from */
+int binding_jobs_poll(lua_State *L)
+{
+	struct binding_host *host = binding_check_host(L, 1);
+	int fds[2] = { (int)luaL_checkinteger(L, 2), (int)luaL_optinteger(L, 3, -1) };
+	struct gl_error err;
+	struct binding_job *j = lua_newuserdata(L, sizeof(*j));
+
+	*j = (struct binding_job){ .mark = job_mark, .host = host };
+	luaL_getmetatable(L, JOB);
+	lua_setmetatable(L, -2);
+	lua_newtable(L); /* the user value keeps the host */
+	lua_pushvalue(L, 1);
+	lua_rawseti(L, -2, 1);
+	lua_setuservalue(L, -2);
+	j->job = gl_job_poll(host->caller, fds, &err);
+	return j->job != NULL ? 1 : binding_fail(L, &err);
+}
+
 /* host:jobs_set_timer(seconds|nil) -> true */
 int binding_jobs_set_timer(lua_State *L)
 {
@@ -238,9 +263,10 @@ int binding_clock(lua_State *L)
 void binding_open_job(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "done", job_done },   { "results", job_results },     { "cancel", job_cancel },
-		{ "watch", job_watch }, { "__tostring", job_tostring }, { "__gc", job_gc },
-		{ NULL, NULL },
+		{ "done", job_done },     { "results", job_results },
+		{ "cancel", job_cancel }, { "can_cancel", job_can_cancel },
+		{ "watch", job_watch },   { "__tostring", job_tostring },
+		{ "__gc", job_gc },       { NULL, NULL },
 	};
 
 	binding_new_class(L, JOB, methods);

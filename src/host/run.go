@@ -285,6 +285,7 @@ func goloader_run_main(p *C.struct_gl_program) {
 	exitAsProgram()
 	crash.told.Store(true) // a program's end is its own affair
 	hideCaller(p)
+	leaveChildren()
 	handleSignals()
 	applyGODEBUG()
 	runtime.KeepAlive(mainHooks)

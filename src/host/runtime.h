@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x0147907ecf788ba8)
+#define GL_HOST_PROTOCOL UINT64_C(0xdcf93413a7f21bef)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -43,6 +43,8 @@ struct gl_runtime {
 	void *do_init;                          /* doInit1: func(*initTask) */
 	void *schedule;                         /* func() */
 	void *setsig, *sighandler;              /* func(uint32, uintptr); the handler, which setsig takes */
+	void *clear_signal_handlers;            /* func() */
+	void *syscall6, *after_fork_in_child;   /* which src/host/children.go replaces */
 	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
 	/* an object's pointers: (*mspan).typePointersOfUnchecked, or before Go 1.22 heapBitsForAddr; then .next of what
 	 * it returns */
@@ -68,6 +70,10 @@ struct gl_runtime {
 	void *islibrary;       /* bool */
 	void *handling_sig;    /* [65]uint32: has Go's handler been installed? */
 	void *fwd_sig;         /* [65]uintptr: what was there before */
+	void *init_sigmask;    /* uint64: what new threads block */
+	void *in_forked_child; /* bool */
+	void *sigtable;        /* [65]sigTabT (src/host/early.c) */
+	void *check_pidfd;     /* os.checkPidfdOnce, func() error; NULL before Go 1.23 */
 
 	/* how a process that dies writes: func(fd uintptr, p unsafe.Pointer, n int32) int32, nil for the system call;
 	 * and whether it dies, uint32 */
@@ -83,7 +89,7 @@ struct gl_runtime {
 	int32_t table_size, table_count, table_entries;
 	int32_t g_status, g_goid, g_startpc, g_sched_g, g_defer, defer_fn, defer_pc, defer_link, g_size;
 	int32_t g_m, g_gopc, m_g0, m_curg, m_mallocing;
-	int32_t m_procid, m_isextra, m_ncgo, g_stack, g_sched_sp;
+	int32_t m_procid, m_sigmask, m_isextra, m_ncgo, g_stack, g_sched_sp;
 	int32_t m_next, m_pcvalue_cache, pcvalue_cache_size;
 	int32_t unwinder_size, unwinder_pc, unwinder_frame;
 	int32_t frame_fn, frame_continpc, frame_sp, frame_varp, frame_argp; /* of a stkframe */

@@ -6,7 +6,9 @@ package host
 import "C"
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"path/filepath"
 	"runtime"
 	"sort"
@@ -418,27 +420,60 @@ func reflectMade() *map[int32]unsafe.Pointer {
 	return (*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
 }
 
-// eachPointer calls do for every pointer of a root, and for the types in front of them, until that says that it is done.
-func (t *tracer) eachPointer(r root, do func(at, w uintptr) bool) bool {
-	for i := uintptr(0); i < r.size/word; i++ {
-		if r.mask != nil && *(*uint8)(unsafe.Add(unsafe.Pointer(r.mask), i/8))>>(i%8)&1 == 0 {
-			continue
+// eachPointer calls do for every pointer of a root that leads to the heap or into a region, and for the types in front of
+// pointers, until do says that it is done. Most of a root's words are variables of the host's that lead nowhere, or into
+// the host's own data.
+func (t *tracer) eachPointer(r root, into region, do func(at, w uintptr) bool) bool {
+	words := r.size / word
+	for first := uintptr(0); first < words; first += 64 {
+		pointers := ^uint64(0)
+		if r.mask != nil {
+			pointers = maskAt(r.mask, first, words)
 		}
-		at := r.low + i*word
-		if r.kind == C.GL_HOLDER_VARIABLE && t.isWeak(at) {
-			continue
-		}
-		if do(at, load(at)) {
-			return true
-		}
-		if r.mask == nil || i == 0 || r.alone {
-			continue
-		}
-		if before := at - word; t.isType(load(before)) && do(before, load(before)) {
-			return true
+		for ; pointers != 0; pointers &= pointers - 1 {
+			i := first + uintptr(bits.TrailingZeros64(pointers))
+			if i >= words {
+				break
+			}
+			at := r.low + i*word
+			w := load(at)
+			before := uintptr(0)
+			if r.mask != nil && i > 0 && !r.alone {
+				before = load(at - word)
+			}
+			leads, hasType := t.heap.holds(w) || into.holds(w), t.heap.holds(before) || into.holds(before)
+			if !leads && !hasType || r.kind == C.GL_HOLDER_VARIABLE && t.isWeak(at) {
+				continue
+			}
+			if leads && do(at, w) || hasType && t.isType(before) && do(at-word, before) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// maskAt returns the mask's bits for 64 words of so many, from one on that is a multiple of 64.
+func maskAt(mask *uint8, first, words uintptr) (pointers uint64) {
+	at := unsafe.Add(unsafe.Pointer(mask), first/8)
+	if words-first >= 64 {
+		return binary.LittleEndian.Uint64(unsafe.Slice((*byte)(at), 8))
+	}
+	for i := uintptr(0); first+i < words; i += 8 {
+		pointers |= uint64(*(*uint8)(unsafe.Add(at, i/8))) << i
+	}
+	return pointers
+}
+
+// rest is around all outside of the heap that a word may lead into and matter.
+func (t *tracer) rest() region {
+	low, high := ^uintptr(0), uintptr(0)
+	for _, r := range [...]region{t.module, t.around, t.keptIn} {
+		if r.size > 0 {
+			low, high = min(low, r.low), max(high, r.low+r.size)
+		}
+	}
+	return region{low, high - low}
 }
 
 // eachIn calls do for every pointer of an object, as the collector finds them, and for the types in front of them, until
@@ -571,8 +606,9 @@ func offsetOf(special unsafe.Pointer) uintptr {
 
 // trace looks through all that is in use. With questions open it looks at the roots only.
 func (t *tracer) trace() (user holder, found bool) {
+	rest := t.rest()
 	if t.eachRoot(func(r root) bool {
-		return t.eachPointer(r, func(at, w uintptr) bool {
+		return t.eachPointer(r, rest, func(at, w uintptr) bool {
 			if r.anything && t.refers(w, true) {
 				found = true
 			} else {
@@ -644,7 +680,7 @@ func (t *tracer) rootOf(user holder) holder {
 	for through := 1; through <= farthest; through++ {
 		var keeper holder
 		if t.eachRoot(func(r root) bool {
-			return t.eachPointer(r, func(at, w uintptr) bool {
+			return t.eachPointer(r, region{}, func(at, w uintptr) bool {
 				keeper = holder{kind: r.kind, at: at, goid: r.goid, pc: r.pc, typ: r.typ, word: user.word, through: through}
 				return target.holds(w)
 			})

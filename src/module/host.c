@@ -7,6 +7,9 @@
 #include "host.h"
 
 #include "../disasm/slots.h"
+#include "../process/children.h"
+#include "../process/replace.h"
+#include "../process/signals.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -36,6 +39,7 @@ void gl_unlock(void) { pthread_mutex_unlock(&lock); }
 static void after_fork_in_child(void)
 {
 	lock = unlocked; /* whoever held it is not in this process */
+	gl_children_forget();
 	if (the_host != NULL) {
 		the_host->forked = 1;
 		if (the_host->forked_in_go != NULL) {
@@ -199,6 +203,30 @@ static void cache_stack_bounds(struct gl_host *host)
 	}
 }
 
+/* ---- children ---------------------------------------------------------------------------------------------------
+ *
+ * Where Go is a library, signals and children are not its own alone (host/children.h, process/signals.h). */
+
+static int share_children(struct gl_host *host, struct gl_error *err)
+{
+	void (*tell)(struct gl_children *, uintptr_t *) =
+		(void (*)(struct gl_children *, uintptr_t *))gl_host_export(host, "goloader_children");
+	uintptr_t by[2];
+
+	if (host->was_there) {
+		return 0;
+	}
+	if (host->ignores_pipe) {
+		((uint32_t *)host->runtime.handling_sig)[SIGPIPE] = 0;
+	}
+	tell(gl_children(), by);
+	gl_children_watch();
+	return gl_replace_function((uintptr_t)host->runtime.syscall6, by[0], err) == 0 &&
+			       gl_replace_function((uintptr_t)host->runtime.after_fork_in_child, by[1], err) == 0 ?
+		       0 :
+		       -1;
+}
+
 /* ---- the arena -------------------------------------------------------------------------------------------------- */
 
 static bool within_reach(const struct gl_arena *arena, const struct gl_image *image)
@@ -268,7 +296,11 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 				return -1;
 			}
 		}
+		struct gl_signals before;
+		gl_signals_hold(&before, gl_children());
 		host->handle = dlopen(host->path, RTLD_NOW | RTLD_LOCAL);
+		gl_signals_release(&before);
+		host->ignores_pipe = before.pipe_is_ignored;
 	}
 	if (host->handle == NULL || dlinfo(host->handle, RTLD_DI_LINKMAP, &map) != 0) {
 		return gl_fail(err, GL_EHOST, "%s", dlerror());
@@ -327,6 +359,9 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 		goto fail;
 	}
 	find_exports(host);
+	if (share_children(host, err) != 0) {
+		goto fail;
+	}
 	cache_stack_bounds(host);
 	find_goroot(host);
 	find_importcfg(host);

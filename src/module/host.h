@@ -29,8 +29,9 @@ struct remains {
 struct gl_host {
 	char *path;
 	void *handle;
-	bool is_program; /* not a library: the process's own program */
-	bool was_there;  /* it is the program's own, or somebody else's */
+	bool is_program;   /* not a library: the process's own program */
+	bool ignores_pipe; /* the process ignored SIGPIPE before it was loaded */
+	bool was_there;    /* it is the program's own, or somebody else's */
 	struct gl_abi *abi;
 	struct linker linker;
 	struct gl_runtime runtime;

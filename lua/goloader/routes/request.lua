@@ -1,4 +1,10 @@
 --- What a request says.
+--
+-- Whoever serves gives a table with the method, the path, and what else there is; most of it is read only when somebody
+-- looks at it: the query string's arguments, the cookies, what the route's pattern has caught of the address. A server
+-- may have a metatable of its own on its requests, for what it reads late itself; it is asked first.
+
+local tree_captures -- tree.captures, which is loaded when first needed
 
 local unescape = require("goloader.percent").decode
 
@@ -9,7 +15,7 @@ local request = {}
 ---@return table<string, string|string[]>
 function request.parse_query(query)
   local args = {}
-  for name, value in query:gmatch("([^&=]+)=?([^&]*)") do
+  for name, value in query:gmatch "([^&=]+)=?([^&]*)" do
     name, value = unescape((name:gsub("%+", " "))), unescape((value:gsub("%+", " ")))
     local have = args[name]
     if have == nil then
@@ -23,14 +29,92 @@ function request.parse_query(query)
   return args
 end
 
--- The arguments are decoded when somebody looks at them.
-local Request = {}
-function Request.__index(req, key)
-  if key == "args" then
-    local args = request.parse_query(req.query)
-    req.args = args
-    return args
+---@param text string?
+---@return table<string, string>
+local function parse_cookies(text)
+  local cookies = {}
+  for name, value in (text or ""):gmatch "([^=;%s]+)%s*=%s*([^;]*)" do
+    if not cookies[name] then cookies[name] = value:gsub("%s+$", ""):gsub('^"(.*)"$', "%1") end
   end
+  return cookies
+end
+
+---A header's value; names are the same in upper and lower case. Where it came several times, the first.
+---@param req goloader.Request
+---@param name string in lower case
+---@return string?
+function request.header(req, name)
+  local get = req.get_header -- of a server that need not read all headers for one
+  if get then return get(name) end
+  local headers = req.headers
+  if not headers then return nil end
+  local value = headers[name]
+  if value == nil and not getmetatable(headers) then
+    for other, text in pairs(headers) do
+      if type(other) == "string" and other:lower() == name then
+        value = text
+        break
+      end
+    end
+  end
+  if type(value) == "table" then return value[1] end
+  return value
+end
+
+---The host that the visitor asked for, in lower case, without a port.
+---@param req goloader.Request
+---@return string
+function request.host(req)
+  local host = req.host or request.header(req, "host") or ""
+  if host:find "^%[" then return (host:lower():gsub("%]:%d*$", "]")) end -- an IPv6 address has colons of its own
+  return (host:lower():gsub(":%d*$", ""):gsub("%.$", ""))
+end
+
+local LAZY = {
+  args = function(req) return request.parse_query(req.query) end,
+  remote = function(req) return req.remote_addr end,
+  cookies = function(req) return parse_cookies(request.header(req, "cookie")) end,
+  params = function(req)
+    if not req.route then return {} end
+    tree_captures = tree_captures or require("goloader.routes.tree").captures
+    return tree_captures(req.route, req.path)
+  end,
+}
+
+local function lazy(req, key)
+  local read = LAZY[key]
+  if not read then return nil end
+  local value = read(req)
+  if value ~= nil then rawset(req, key, value) end
+  return value
+end
+
+local Request = { __index = lazy }
+
+---@type table<table, table> a server's metatable, with ours behind it
+local combined = setmetatable({}, { __mode = "k" })
+
+local function combine(meta)
+  local made = {}
+  for key, value in pairs(meta) do made[key] = value end
+  local first = meta.__index
+  if type(first) == "function" then
+    made.__index = function(req, key)
+      local value = first(req, key)
+      if value ~= nil then return value end
+      return lazy(req, key)
+    end
+  elseif first ~= nil then
+    made.__index = function(req, key)
+      local value = first[key]
+      if value ~= nil then return value end
+      return lazy(req, key)
+    end
+  else
+    made.__index = lazy
+  end
+  combined[meta], combined[made] = made, made
+  return made
 end
 
 ---Splits the address into path and query, unless that has been done; an address alone is a GET.
@@ -38,9 +122,15 @@ end
 ---@return goloader.Request
 function request.read(req)
   if type(req) == "string" then req = { path = req } end
+  local meta = getmetatable(req)
+  if meta == nil then
+    setmetatable(req, Request)
+  elseif meta ~= Request then
+    setmetatable(req, combined[meta] or combine(meta))
+  end
   req.method = req.method or "GET"
   if not req.query then
-    local path, query = req.path:match("^([^?]*)%??(.*)$")
+    local path, query = req.path:match "^([^?]*)%??(.*)$"
     req.path, req.query = path, query
   end
   return req
@@ -49,10 +139,19 @@ end
 ---Says which route the request takes.
 ---@param req goloader.Request
 ---@param route goloader.Route
----@param params table<string, string>
-function request.direct(req, route, params)
-  req.route, req.params = route, params
-  if not getmetatable(req) then setmetatable(req, Request) end -- a server's own requests look up more than that
+function request.direct(req, route)
+  req.route = route
+  rawset(req, "params", nil) -- those of another route, or those that the server found
+end
+
+---Sends the request to another address.
+---@param req goloader.Request
+---@param path string
+---@param query string
+function request.readdress(req, path, query)
+  req.path, req.query = path, query
+  rawset(req, "args", nil)
+  rawset(req, "params", nil)
 end
 
 return request

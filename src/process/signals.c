@@ -1,0 +1,44 @@
+#include "signals.h"
+
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Faults, which the thread that makes them has to handle; what Go's scheduler interrupts goroutines with; and
+ * profilers' signals, which are about the thread that they are sent to. */
+static const int kept[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGURG, SIGPROF };
+
+static uint64_t bits_of(const sigset_t *set)
+{
+	uint64_t bits = 0;
+
+	for (int sig = 1; sig < NSIG && sig <= 64; sig++) {
+		bits |= sigismember(set, sig) == 1 ? UINT64_C(1) << (sig - 1) : 0;
+	}
+	return bits;
+}
+
+void gl_signals_hold(struct gl_signals *before, struct gl_children *children)
+{
+	struct sigaction pipe;
+	sigset_t held, now;
+
+	sigfillset(&held);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		sigdelset(&held, kept[i]);
+	}
+	pthread_sigmask(SIG_BLOCK, &held, &before->mask);
+	pthread_sigmask(SIG_BLOCK, NULL, &now);
+	children->left_alone = bits_of(&now) & ~bits_of(&before->mask);
+	before->pipe_is_ignored = sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_IGN;
+}
+
+void gl_signals_release(const struct gl_signals *before)
+{
+	/* Go's runtime takes SIGPIPE even from who ignores it, as nginx does: its own programs die of a broken standard
+	 * output. Programs that are started later would not inherit that it is ignored. */
+	if (before->pipe_is_ignored) {
+		signal(SIGPIPE, SIG_IGN);
+	}
+	pthread_sigmask(SIG_SETMASK, &before->mask, NULL);
+}
