@@ -1,4 +1,4 @@
---- The command line: goloader run, build, test, check, routes, nm, disasm, explain, host, describe, info, ctl, version.
+--- The command line: goloader run, build, test, serve, check, routes, nm, disasm, explain, host, describe, info, ctl, version.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -130,6 +130,10 @@ function cli.check(arguments)
   return exit_now(require "goloader.command.check".main(arguments.files))
 end
 
+function cli.serve(arguments)
+  return exit_now(require "goloader.command.serve".main(arguments))
+end
+
 function cli.routes(arguments)
   return exit_now(require "goloader.command.routes".main(arguments))
 end
@@ -202,6 +206,13 @@ local function parse(argv)
   disasm:flag("--loaded", "As relinked into the running host.")
   object(parser:command("explain", "Tell which road calls of a function take, and what in it forbids a faster one."))
     :argument("symbol", "The function: Render, main.Render, main.(*page).write."):args(1)
+  local serve = parser:command("serve", "Serve a routes file by HTTP; edits are loaded while requests go on.")
+  serve:argument("file", "A routes file."):args(1)
+  serve:option("-l --listen", "HOST:PORT, or unix:/PATH.", "127.0.0.1:8080")
+  serve:option("--tls", "Files: a certificate and its key."):args(2)
+  serve:option("--grace", "Seconds that requests under way have when it ends.", "10")
+  serve:flag("--keep", "Browsers, too, get the old version while the newest edit does not work.")
+  serve:flag("-q --quiet", "No line for each request on standard error.")
   parser:command("check", "Check routes files without serving: modules are compiled, what routes call is looked up.")
     :argument("files", "Routes files."):args "+"
   local routes = parser:command("routes", "List a routes file's routes, or tell which one answers a request and why.")

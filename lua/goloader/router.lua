@@ -118,6 +118,7 @@ local M = {}
 ---@field check_only? boolean it is asked for no pages: `ready` functions are not run
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
+---@field release? fun(module: table): boolean lets go of a module that is to be unloaded; false: it is needed still
 ---@field bind_middleware? goloader.router.Bind has a func(http.Handler) http.Handler filter: nil lets the request go on
 
 ---@alias goloader.router.Bind fun(module: table, name: string, options: table): (fun(req: goloader.Request): any)?, any

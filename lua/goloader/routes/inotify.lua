@@ -51,7 +51,8 @@ Listener.__index = Listener
 
 ---@type table<goloader.Inotify, true>
 local listeners = setmetatable({}, { __mode = "k" })
-local instance -- fd, buffer; paths by watch descriptors and back
+-- fd, buffer; watch descriptors by paths, and back: a directory that goes by several names has one for all of them
+local instance
 
 local function open()
   if instance ~= nil then return instance end
@@ -84,18 +85,21 @@ local function add(dir)
   if instance.watches[dir] then return true end
   local wd = ffi.C.inotify_add_watch(instance.fd, dir, MASK)
   if wd < 0 then return false end
-  local other = instance.paths[wd] -- the same directory by another name
-  if other then instance.watches[other] = nil end
-  instance.watches[dir], instance.paths[wd] = wd, dir
+  instance.watches[dir] = wd
+  instance.paths[wd] = instance.paths[wd] or {}
+  instance.paths[wd][dir] = true
   return true
 end
 
 local function drop_unused()
-  for dir, wd in pairs(instance.watches) do
-    local used = false
-    for listener in pairs(listeners) do used = used or listener.dirs[dir] end
-    if not used then
-      instance.watches[dir], instance.paths[wd] = nil, nil
+  for wd, names in pairs(instance.paths) do
+    for dir in pairs(names) do
+      local used = false
+      for listener in pairs(listeners) do used = used or listener.dirs[dir] end
+      if not used then names[dir], instance.watches[dir] = nil, nil end
+    end
+    if not next(names) then
+      instance.paths[wd] = nil
       ffi.C.inotify_rm_watch(instance.fd, wd)
     end
   end
@@ -137,14 +141,18 @@ local function read_events()
     local at = 0
     while at < n do
       local event = ffi.cast("struct goloader_inotify_event *", instance.buffer + at)
-      local mask, dir = event.mask, instance.paths[event.wd]
+      local mask, names = event.mask, instance.paths[event.wd]
       if band(mask, IN_Q_OVERFLOW) ~= 0 then
         tell(nil)
-      elseif dir then
-        tell(dir, band(mask, IN_CREATE) ~= 0 and band(mask, IN_ISDIR) == 0)
-        if band(mask, IN_IGNORED + IN_MOVE_SELF) ~= 0 then -- it has gone; the next `watch` finds another
-          instance.paths[event.wd], instance.watches[dir] = nil, nil
-          for listener in pairs(listeners) do listener.dirs[dir] = nil end
+      elseif names then
+        local has_gone = band(mask, IN_IGNORED + IN_MOVE_SELF) ~= 0 -- the next `watch` finds another
+        if has_gone then instance.paths[event.wd] = nil end
+        for dir in pairs(names) do
+          tell(dir, band(mask, IN_CREATE) ~= 0 and band(mask, IN_ISDIR) == 0)
+          if has_gone then
+            instance.watches[dir] = nil
+            for listener in pairs(listeners) do listener.dirs[dir] = nil end
+          end
         end
       end
       at = at + 16 + event.len

@@ -154,6 +154,7 @@ function modules.declare(router, spec)
       return source:load(pause or options.pausing and options.pausing())
     end),
     close = function() source:close() end,
+    release = options.release,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,
     check = function(changed, version) return owner:fits(changed, version) end,
     refers = function(module, export) return handler.kind_of(owner.options, module, export) ~= nil end,

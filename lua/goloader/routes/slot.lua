@@ -74,6 +74,7 @@ local Ref = {}
 ---@field refers? fun(module: table, name: string): boolean is a variable to be named rather than read: an http.Handler
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
 ---@field on_change? fun(change: goloader.Change)
+---@field release? fun(module: table): boolean lets go of a module that is to be unloaded; false: it is needed still
 ---@field close? fun() the slot is closed; may be called again
 ---@field clock? fun(): number seconds
 
@@ -372,10 +373,11 @@ end
 ---Unloads the old versions that no visit uses.
 ---@return integer waiting how many are left
 function Slot:tidy()
-  local old, clock = self.old, self.options.clock or os.clock
+  local old, clock, release = self.old, self.options.clock or os.clock, self.options.release
   for i = #old, 1, -1 do
     local version = old[i]
-    if version and next(version.users) == nil then -- who is told of one may have unloaded another
+    local is_free = version and next(version.users) == nil and (not release or release(version.module))
+    if is_free then -- who is told of one may have unloaded another
       local started = clock()
       local ok, _, err = version.module:unload()
       local change = { version = version.number, module = version.module }

@@ -1,0 +1,69 @@
+--- A request of the server's as routes see it. What costs something to find out is found out when it is looked at.
+
+local request = {}
+
+local find_out = {}
+
+-- Names are in lower case; of a header that came several times there is a list.
+function find_out.headers(req)
+  local headers = {}
+  for name, value in req.go.Headers(req.id):gmatch "(%Z*)%z(%Z*)%z" do
+    local have = headers[name]
+    if have == nil then
+      headers[name] = value
+    elseif type(have) == "table" then
+      have[#have + 1] = value
+    else
+      headers[name] = { have, value }
+    end
+  end
+  return headers
+end
+
+--- The whole body as a string; "" where there is none.
+function find_out.body(req)
+  if req.length == 0 then return "" end
+  local body, whole = req.go.Body:async(req.id, req.max_body):wait()
+  if body == nil then error("the request's body: " .. tostring(whole), 0) end
+  if not whole then req.is_too_large = true end
+  return body
+end
+
+function find_out.scheme(req) return req.go.Scheme(req.id) end
+
+--- Go's context.Context of the request: it ends when the client leaves, and when the route's time is over.
+function find_out.context(req)
+  local route = rawget(req, "route")
+  return req.go.Context(req.id, route and route.timeout or 0)
+end
+
+local Request = {}
+
+function Request.__index(req, key)
+  local find_it = find_out[key]
+  if not find_it then return nil end
+  local value = find_it(req)
+  rawset(req, key, value)
+  return value
+end
+
+---@param go goloader.Module  the server's Go half
+---@param event table  of it
+---@param max_body integer  bytes
+---@return goloader.Request
+function request.new(go, event, max_body)
+  return setmetatable({
+    go = go, id = event.ID, method = event.Method, path = event.Path, query = event.Query, host = event.Host,
+    remote = event.Remote, length = event.Length, max_body = max_body,
+  }, Request)
+end
+
+--- A middleware has had the request: what it has changed is read anew.
+---@param req goloader.Request
+function request.renew(req)
+  rawset(req, "headers", nil)
+  rawset(req, "cookies", nil)
+  rawset(req, "context", nil)
+end
+
+return request
