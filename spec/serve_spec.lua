@@ -39,7 +39,9 @@ local function start(files, flags, command)
   for name, text in pairs(files) do self:write(name, text) end
   local root = lfs.currentdir()
   command = command or ("%s/build/bin/goloader serve -l 127.0.0.1:0 %s routes.lua"):format(quote(root), flags or "")
-  self.pid = sh("cd %s && { %s >out 2>log & echo $!; }", quote(dir), command):match "%d+"
+  os.execute(("cd %s && { { %s >out 2>log & echo $! >pid; wait $!; echo $? >status; } >/dev/null 2>&1 & }"):format(
+    quote(dir), command))
+  self.pid = await("the server", function() return (support.read(dir .. "/pid") or ""):match "%d+" end)
   running[#running + 1] = self
   self.port = await("the server's port", function()
     assert(self:is_alive(), self:log())
@@ -75,8 +77,10 @@ end
 
 function Server:signal(name) os.execute(("kill -%s %s 2>/dev/null"):format(name, self.pid)) end
 
+-- Its exit status.
 function Server:await_end()
-  await("the server's end", function() return not self:is_alive() end)
+  local path = self.dir .. "/status"
+  return tonumber(await("the server's end", function() return (support.read(path) or ""):match "%d+" end))
 end
 
 function Server:stop()
@@ -219,7 +223,9 @@ get "/stream" { function()
   end }
 end }
 get "/fail" { function() error "boom" end }
-get "/headers" { function() return "x", 200, { ["Set-Cookie"] = { "a=1", "b=2" }, ["X-Two"] = "one\r\nX-Three: no" } end }
+get "/headers" { function()
+  return "x", 200, { ["Set-Cookie"] = { "a=1", "b=2" }, ["X-Two"] = "one\r\nX-Three: no" }
+end }
 ]]
 
 -- ---- what it answers ------------------------------------------------------------------------------------------------
@@ -313,8 +319,8 @@ describe("goloader serve", function()
     local text = sh("curl -s -I http://127.0.0.1:%s/hello/x", server.port)
     assert.matches("^HTTP/1.1 200 OK\r\n", text)
     local url = ("http://127.0.0.1:%s/hello/x"):format(server.port)
-    assert.equal("1 0 0 ", sh("curl -s -w '%%{num_connects} ' -o /dev/null %s -o /dev/null %s -o /dev/null %s", url, url,
-      url))
+    assert.equal("1 0 0 ", sh("curl -s -w '%%{num_connects} ' -o /dev/null %s -o /dev/null %s -o /dev/null %s", url,
+      url, url))
   end)
 
   it("goes on when a handler panics or fails, and says so in the log", function()
@@ -329,22 +335,33 @@ describe("goloader serve", function()
     assert.equal(200, (server:get "/hello/x"))
   end)
 
+  it("ends at once at the second signal", function()
+    local other = start { ["site.go"] = SITE, ["routes.lua"] = ROUTES }
+    os.execute(("curl -s 'http://127.0.0.1:%s/slow?ms=8000' >/dev/null 2>&1 &"):format(other.port))
+    sleep(0.4)
+    other:signal "INT"
+    sleep(0.2)
+    assert.is_true(other:is_alive())
+    other:signal "INT"
+    assert.equal(130, other:await_end())
+  end)
+
   it("tells when its port is in use", function()
     local status, _, errors = support.run { "build/bin/goloader", "serve", "-l", "127.0.0.1:" .. server.port,
       server.dir .. "/routes.lua" }
     assert.equal(1, status)
-    assert.equal(("goloader serve: 127.0.0.1:%s is in use: another process listens there\n"):format(server.port), errors)
+    assert.equal(("goloader serve: 127.0.0.1:%s is in use: another process listens there\n"):format(server.port),
+      errors)
   end)
 
   it("ends by a signal, when the requests under way are answered", function()
     local answer = support.tmpdir() .. "/answer"
-    os.execute(("curl -s 'http://127.0.0.1:%s/slow?ms=600' >%s 2>&1 &"):format(server.port, answer))
-    await("the request", function() return sh("ss -Htn state established '( sport = :%s )'", server.port) ~= "" end)
-    sleep(0.2)
+    os.execute(("curl -s 'http://127.0.0.1:%s/slow?ms=1000' >%s 2>&1 &"):format(server.port, answer))
+    sleep(0.4)
     server:signal "TERM"
-    server:await_end()
+    assert.equal(0, server:await_end())
     assert.equal("slow", support.read(answer))
-    assert.equal("", sh("pgrep -g $(ps -o pgid= %s 2>/dev/null) 2>/dev/null", server.pid))
+    assert.equal("7\n", sh("curl -s http://127.0.0.1:%s/; echo $?", server.port)) -- nobody listens
   end)
 end)
 
@@ -402,7 +419,8 @@ describe("goloader serve, while files are edited,", function()
   end)
 
   it("shows what a panic of an init function says", function()
-    server:write("page.go", 'package page\n\nfunc init() { panic("not today") }\n\nfunc Show() string { return "" }\n')
+    server:write("page.go", 'package page\n\nfunc init() { panic("not today") }\n\nfunc Show() string { return "" }\n'
+    )
     local body = await("the fault", function()
       local status, text = browser()
       return status == 500 and text
@@ -428,8 +446,8 @@ describe("goloader serve, while files are edited,", function()
 
   it("ends at SIGINT with status 0 and leaves nothing", function()
     server:signal "INT"
-    server:await_end()
-    assert.equal("", sh("ls %s | grep -v -e log -e out -e page.go -e routes.lua", quote(server.dir)))
+    assert.equal(0, server:await_end())
+    assert.equal("log\nout\npage.go\npid\nroutes.lua\nstatus\n", sh("ls %s", quote(server.dir)))
   end)
 end)
 

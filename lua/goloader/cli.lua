@@ -1,4 +1,5 @@
---- The command line: goloader run, build, test, serve, check, routes, nm, disasm, explain, host, describe, info, ctl, version.
+--- The command line: goloader run, build, test, serve, check, routes, nm, disasm, explain, host, describe, info, ctl,
+--- version.
 
 local unpack = rawget(table, "unpack") or unpack
 
