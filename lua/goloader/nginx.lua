@@ -16,7 +16,7 @@ local M = {}
 
 -- Nothing else is loaded before `start`: the file can be required in any phase.
 local app ---@type goloader.Router|nil
-local request, reply
+local request, reply, middleware
 local failure ---@type string|nil  why there are no routes
 
 ---@class goloader.nginx.Options: goloader.HostOptions
@@ -39,12 +39,16 @@ local function start(options)
   if not host then return nil, message end
   require("goloader.nginx.wake").start(host.core)
   request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
+  local handler = require "goloader.nginx.handler"
+  middleware = require "goloader.nginx.middleware"
 
   local made = require("goloader.router").new {
     host = host,
     root = options.root and absolute(options.root),
     clock = ngx.now,
     log = log_error,
+    kind_of = handler.kind_of, release = handler.release,
+    bind_handler = handler.bind, bind_middleware = middleware.bind,
   }
   local ok
   ok, message = made:load(absolute(options[1]))
@@ -111,6 +115,21 @@ end
 function M.content()
   if not app then return unavailable() end
   return reply.send(app:handle(current()))
+end
+
+--- Shows the answer's header to Go middlewares that want to see it: for header_filter_by_lua.
+function M.header_filter()
+  if middleware then middleware.header_filter() end
+end
+
+--- Shows them the answer's body, piece by piece: for body_filter_by_lua.
+function M.body_filter()
+  if middleware then middleware.body_filter() end
+end
+
+--- Lets them know that the answer is sent: for log_by_lua.
+function M.log()
+  if middleware then middleware.log() end
 end
 
 return M

@@ -108,6 +108,7 @@ local M = {}
 ---@field log? fun(line: string) where failures are told (default: stderr)
 ---@field on_change? fun(change: goloader.Change) hears of modules loaded, swapped, kept and unloaded
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
+---@field release? fun(module: table) has what handlers and middlewares of a module were bound to let go of it
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
 ---@field bind_middleware? goloader.router.Bind has a func(http.Handler) http.Handler filter: nil lets the request go on
 
@@ -177,6 +178,7 @@ local function declare_module(draft, spec)
     clock = draft.options.clock,
     ready = spec.ready,
     on_change = draft.options.on_change,
+    release = draft.options.release,
     load = function(pause)
       if path:find "%.[oa]$" then return host:load(path) end
       local options = { pause = pause }

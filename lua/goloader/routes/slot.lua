@@ -60,6 +60,7 @@ local Ref = {}
 ---@field name string
 ---@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits; or nil and an
 ---error, as Go functions or the loader's return it
+---@field release? fun(module: table) has others let go of what they have of it, before it is unloaded
 ---@field ready? fun(module: table): any, any, any prepares it; raises, or returns nil and an error, to refuse it
 ---@field check? fun(slot: goloader.Slot, version: goloader.Version): boolean?, any refuses a version that doesn't fit
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
@@ -312,6 +313,7 @@ function Slot:tidy()
     local version = old[i]
     if version and next(version.users) == nil then -- who is told of one may have unloaded another
       local started = clock()
+      if self.options.release then self.options.release(version.module) end
       local ok, _, err = version.module:unload()
       local change = { version = version.number, module = version.module }
       if ok then
