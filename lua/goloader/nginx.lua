@@ -49,6 +49,10 @@ local function start(options)
     log = log_error,
     kind_of = handler.kind_of, release = handler.release,
     bind_handler = handler.bind, bind_middleware = middleware.bind,
+    condition = require("goloader.nginx.condition").new,
+    background = function(run) return ngx.timer.at(0, run) end,
+    sleep = ngx.sleep,
+    stores = { shared = require("goloader.nginx.shared_store").open },
   }
   local ok
   ok, message = made:load(absolute(options[1]))
