@@ -64,7 +64,13 @@ HOST_FILES := $(addprefix $(HOST),.desc .importcfg .goroot) $(HOST)
 
 include src/host/host.mk
 
-host: $(HOST_FILES)
+# The Go half of serving http.Handlers (src/host/bridge), so that where it is installed no Go is needed for it.
+BRIDGE := $(HOST).bridge.gom
+
+$(BRIDGE): $(wildcard src/host/bridge/*.go) $(HOST_FILES) | core
+	GOLOADER_HOST=$(abspath $(HOST)) build/bin/goloader build -o $@ src/host/bridge
+
+host: $(HOST_FILES) $(BRIDGE)
 
 default-host: host
 	ln -sfn $(GO_VERSION) build/host/default
@@ -258,7 +264,7 @@ install: rock
 	cd lua/goloader && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(LUADIR))/goloader/{} \;
 	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
-	install -m 644 $(HOST_FILES) $(DESTDIR)$(LIBDIR)/goloader/host
+	install -m 644 $(HOST_FILES) $(BRIDGE) $(DESTDIR)$(LIBDIR)/goloader/host
 	rm -rf $(DESTDIR)$(LIBDIR)/goloader/host/$(notdir $(HOST)).archives
 	cp -r --no-preserve=mode $(HOST).archives $(DESTDIR)$(LIBDIR)/goloader/host
 	install -m 755 $(HOST_TOOLS) $(DESTDIR)$(LIBDIR)/goloader/host/tools

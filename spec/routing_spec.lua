@@ -785,7 +785,7 @@ get "/c"
       local told = mistakes('m = module "m.go"; get "/" { m.F }; error_page(404, m.F)',
         fakehost.module { F = { "q chan", "string", print } })
       assert.truthy(told:find("GET /: m.go.F: a request can't fill parameter q (chan)", 1, true), told)
-      assert.truthy(told:find("error_page: m.go.F: a request can't", 1, true), told)
+      assert.truthy(told:find("error_page 404: m.go.F: a request can't", 1, true), told)
     end)
   end)
 end)

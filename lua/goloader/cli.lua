@@ -1,4 +1,4 @@
---- The command line: goloader run, build, test, nm, disasm, explain, host, describe, info, version.
+--- The command line: goloader run, build, test, check, routes, nm, disasm, explain, host, describe, info, version.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -124,6 +124,16 @@ function cli.explain(arguments)
   return exit_now(0)
 end
 
+-- ---- routes files -------------------------------------------------------------------------------------------------
+
+function cli.check(arguments)
+  return exit_now(require "goloader.command.check".main(arguments.files))
+end
+
+function cli.routes(arguments)
+  return exit_now(require "goloader.command.routes".main(arguments))
+end
+
 -- ---- hosts --------------------------------------------------------------------------------------------------------
 
 -- A host's description is written by the Go program that was built beside it.
@@ -192,6 +202,12 @@ local function parse(argv)
   disasm:flag("--loaded", "As relinked into the running host.")
   object(parser:command("explain", "Tell which road calls of a function take, and what in it forbids a faster one."))
     :argument("symbol", "The function: Render, main.Render, main.(*page).write."):args(1)
+  parser:command("check", "Check routes files without serving: modules are compiled, what routes call is looked up.")
+    :argument("files", "Routes files."):args "+"
+  local routes = parser:command("routes", "List a routes file's routes, or tell which one answers a request and why.")
+  routes:argument("file", "A routes file."):args(1)
+  routes:argument("request", "[METHOD] ADDRESS, as in GET /list/phones or https://shop.test/list."):args "0-2"
+  routes:option("-H --header", "A header of the request, \"Name: value\"."):count "*"
   local describe = parser:command("describe", "Write the description of a host.")
   describe:argument("host", "A shared library built with -buildmode=c-shared, or a program."):args(1)
   describe:option("--goroot", "The Go that built it.")

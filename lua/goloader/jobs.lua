@@ -20,6 +20,7 @@ local is_yieldable = coroutine.isyieldable or function() return true end -- Lua 
 ---@field done fun(self: goloader.Job): boolean
 ---@field package results fun(self: goloader.Job): ...
 ---@field package watch fun(self: goloader.Job): userdata
+---@field package can_cancel fun(self: goloader.Job): boolean  it was given a context.Context
 local Job = core.job_class
 
 local jobs = {}

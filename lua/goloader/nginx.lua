@@ -45,6 +45,10 @@ local function start(options)
     root = options.root and absolute(options.root),
     clock = ngx.now,
     log = log_error,
+    condition = require("goloader.nginx.condition").new,
+    background = function(run) return ngx.timer.at(0, run) end,
+    sleep = ngx.sleep,
+    stores = { shared = require("goloader.nginx.shared_store").open },
   }
   local ok
   ok, message = made:load(absolute(options[1]))

@@ -23,10 +23,12 @@
 -- finds the route of an address, handler.lua calls Go functions, answer.lua makes responses.
 
 local answer = require "goloader.routes.answer"
+local cached = require "goloader.routes.cached"
 local config = require "goloader.routes.config"
 local declare = require "goloader.routes.declare"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
+local identity = require "goloader.routes.identity"
 local nearest = require "goloader.routes.nearest"
 local slots = require "goloader.routes.slot"
 local watch = require "goloader.routes.watch"
@@ -91,7 +93,6 @@ local M = {}
 ---@field names string[] of its :params
 ---@field where string the file and line of its declaration
 ---@field target goloader.Target
----@field cache? goloader.Cache
 ---@field package matcher string the pattern as Lua's string library writes it
 ---@field package conditions goloader.Condition[]
 ---@field package holds? fun(req: goloader.Request): boolean
@@ -107,6 +108,11 @@ local M = {}
 ---@field encode? fun(value: any): string makes JSON (default: lua-cjson)
 ---@field log? fun(line: string) where failures are told (default: stderr)
 ---@field on_change? fun(change: goloader.Change) hears of modules loaded, swapped, kept and unloaded
+---@field condition? fun(): goloader.Condition how a request waits for another's page (default: it yields)
+---@field background? fun(run: fun()): any, any runs something besides this request; nil and why, if it can't
+---@field sleep? fun(seconds: number) waits, where pages are made by one of several processes
+---@field stores? table<string, fun(name: string): goloader.Store?, string?> kinds of stores for caches: "shared"
+---@field check_only? boolean it is asked for no pages: `ready` functions are not run
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
 ---@field bind_middleware? goloader.router.Bind has a func(http.Handler) http.Handler filter: nil lets the request go on
@@ -152,7 +158,8 @@ end
 ---@param slot goloader.Slot
 function Router:swapped(slot)
   for _, route in ipairs(self.conf.routes) do
-    if route.cache then route.cache:invalidate(slot) end
+    local store = route.cached and route.cached.store
+    if store and store.tables then store:purge(slot) end
   end
 end
 
@@ -177,15 +184,16 @@ local function declare_module(draft, spec)
     clock = draft.options.clock,
     ready = spec.ready,
     on_change = draft.options.on_change,
-    load = function(pause)
+    load = identity.noting(watched, function(pause)
       if path:find "%.[oa]$" then return host:load(path) end
       local options = { pause = pause }
       for key, value in pairs(spec) do
         if type(key) == "string" and key ~= "ready" then options[key] = value end
       end
       return host:build(path, options)
-    end,
+    end),
     check = function(changed, version) return owner:fits(changed, version) end,
+    refers = function(module, export) return handler.kind_of(owner.options, module, export) ~= nil end,
     on_swap = function(changed) owner:swapped(changed) end,
   }
   if not slot then return nil, err end
@@ -216,6 +224,11 @@ end
 ---@return goloader.Error? err
 function Router.declare_module(_, draft, spec)
   if type(spec) == "string" then spec = { spec } end
+  if type(spec) == "table" and draft.options.check_only then
+    local copy = {}
+    for key, value in pairs(spec) do copy[key] = key ~= "ready" and value or nil end
+    spec = copy
+  end
   if type(spec) == "table" then
     for i = #draft.slots, 1, -1 do -- one that the file declares otherwise now is not the same any more
       local slot = draft.slots[i]
@@ -399,12 +412,35 @@ function Router:close()
   return gone and #self.leaving == 0
 end
 
+---Takes pages out of the routes' caches: those of a tag, that of a key (path and query string, or what the route's own
+---key function says), or all. Stores that other processes share lose them for all.
+---@param what { tag?: string|string[], key?: any, all?: true, route?: string } route: of this one only, "GET /list/:id"
+---@return integer gone as far as the stores can tell
+function Router:purge(what)
+  if type(what) ~= "table" or what.tag == nil and what.key == nil and not what.all then
+    error("purge: a table with tag, key or all expected", 2)
+  end
+  local gone, seen = 0, {}
+  for _, route in ipairs(self.conf.routes) do
+    local self_route = what.route == nil or what.route == route.method .. " " .. route.pattern
+    if route.cached and self_route then
+      local first = not seen[route.cached.store]
+      seen[route.cached.store] = true
+      for _, tag in ipairs(first and (type(what.tag) == "table" and what.tag or { what.tag }) or {}) do
+        gone = gone + cached.purge(route.cached, { tag = tag })
+      end
+      gone = gone + cached.purge(route.cached, { key = what.key, all = first and what.all or nil })
+    end
+  end
+  return gone
+end
+
 ---What the routes' caches have done so far, by "METHOD pattern".
 ---@return table<string, goloader.cache.Stats>
 function Router:cache_stats()
   local stats = {}
   for _, route in ipairs(self.routes) do
-    if route.cache then stats[route.method .. " " .. route.pattern] = route.cache:stats() end
+    if route.cached then stats[route.method .. " " .. route.pattern] = cached.stats(route.cached) end
   end
   return stats
 end

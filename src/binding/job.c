@@ -115,6 +115,12 @@ static int job_cancel(lua_State *L)
 	return 1;
 }
 
+static int job_can_cancel(lua_State *L)
+{
+	lua_pushboolean(L, gl_job_can_cancel(check_open(L)));
+	return 1;
+}
+
 /* job:watch() -> key; the host's jobs_ready gives it, once, when the job is done */
 static int job_watch(lua_State *L)
 {
@@ -238,9 +244,10 @@ int binding_clock(lua_State *L)
 void binding_open_job(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "done", job_done },   { "results", job_results },     { "cancel", job_cancel },
-		{ "watch", job_watch }, { "__tostring", job_tostring }, { "__gc", job_gc },
-		{ NULL, NULL },
+		{ "done", job_done },     { "results", job_results },
+		{ "cancel", job_cancel }, { "can_cancel", job_can_cancel },
+		{ "watch", job_watch },   { "__tostring", job_tostring },
+		{ "__gc", job_gc },       { NULL, NULL },
 	};
 
 	binding_new_class(L, JOB, methods);

@@ -82,6 +82,8 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first);
 /* Lua has no more use for it. It runs on. */
 void gl_job_drop(struct gl_job *shared);
 bool gl_job_is_done(struct gl_job *job);
+/* Does the function take a context.Context? */
+bool gl_job_can_cancel(const struct gl_job *job);
 /* Cancels the context.Context that the function was given; false when it takes none. */
 bool gl_job_cancel(struct gl_job *job);
 /* Pushes what gl_plan_call would for a job that is done, and returns the number of values, or raises. */

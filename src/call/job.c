@@ -381,6 +381,8 @@ bool gl_job_is_done(struct gl_job *shared)
 	return job->done;
 }
 
+bool gl_job_can_cancel(const struct gl_job *shared) { return shared->cancel != 0; }
+
 bool gl_job_cancel(struct gl_job *shared)
 {
 	struct job *job = (struct job *)shared;

@@ -4,7 +4,7 @@ local requests = require "goloader.routes.request"
 
 local ngx = ngx
 local req_api = ngx.req
-local find, gsub = string.find, string.gsub
+local find, gsub, lower = string.find, string.gsub, string.lower
 
 local M = {}
 
@@ -30,6 +30,15 @@ function find_out.body()
   file:close()
   return body
 end
+
+-- One header, without a table of all.
+local variables = setmetatable({}, { __index = function(names, header)
+  local name = "http_" .. gsub(lower(header), "-", "_")
+  names[header] = name
+  return name
+end })
+local function get_header(header) return ngx.var[variables[header]] end
+function find_out.get_header() return get_header end
 
 function find_out.remote_addr() return ngx.var.remote_addr end
 function find_out.host() return ngx.var.host end

@@ -15,7 +15,7 @@
 --
 -- At `nginx -s quit` a worker ends when it has no timers left. The light thread must go then, but not before the last
 -- request has what it waits for. A request whose client has gone is killed in the middle of its wait, and nobody is
--- told; therefore waits are counted by tokens that only their coroutines hold.
+-- told; but its semaphore has nobody more who waits there.
 
 local semaphore = require "ngx.semaphore"
 local jobs = require "goloader.jobs"
@@ -37,19 +37,21 @@ local CAN_YIELD = {
 }
 
 local host -- the core's userdata
-local waits = setmetatable({}, { __mode = "k" })
 local idle -- the semaphore at which a polling light thread sleeps
 local is_rung, is_running
 
 -- Those that a client waits for.
 local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
 
--- Has the job know when the client leaves.
+--- Has something know when the client of this request leaves: its `cancel` is called, and the request ends. Nobody but
+--- the caller keeps it alive.
+---@param job { cancel: fun(self: any) }
+---@return table<any, true> watched  from which it is taken out when it is of no interest any more
 local function watch_client(job)
   local ctx = ngx.ctx
   local list = ctx.goloader_jobs
   if not list then
-    list = setmetatable({}, { __mode = "k" })
+    list = {}
     ctx.goloader_jobs = list
     -- it fails where nginx doesn't look, or the request has a handler of its own for this
     ngx.on_abort(function()
@@ -59,12 +61,6 @@ local function watch_client(job)
   end
   list[job] = true
   return list
-end
-
-local function anybody_waits()
-  if not next(waits) then return false end
-  if exiting() then collectgarbage() end -- of a request that was killed nothing else tells
-  return next(waits) ~= nil
 end
 
 local function step()
@@ -77,9 +73,11 @@ local function ring()
   if is_rung then host:jobs_ring() end
 end
 
--- The semaphore that a job's request waits at, and those that nobody waits at now. One that a request was killed at is
--- not used again: it may be posted later.
-local semaphores, free = {}, {}
+wake.watch_client = watch_client
+
+-- The semaphore that a job's request waits at; those of jobs that more than one waits for; and those that nobody needs
+-- now. One that a request was killed at is not used again: it may be posted later.
+local semaphores, more, free = {}, {}, {}
 
 local function post(job)
   local done = semaphores[job]
@@ -90,7 +88,8 @@ end
 -- Has a semaphore posted when the job is done.
 local function semaphore_for(job)
   local done = remove(free) or semaphore.new()
-  if semaphores[job] then -- others wait for it, too
+  if semaphores[job] then
+    more[done] = job
     job:on_done(function() done:post() end)
   else
     semaphores[job] = done
@@ -99,15 +98,34 @@ local function semaphore_for(job)
   return done
 end
 
+-- Nobody waits there any more. A job that is not done may still post it.
+local function give_back(done, job)
+  if semaphores[job] == done then semaphores[job] = nil end
+  more[done] = nil
+  if job:done() and done:count() == 0 then free[#free + 1] = done end
+end
+
+local function anything_waited_for() return next(semaphores) ~= nil or next(more) ~= nil end
+
+-- Is there a request that still waits? Less than none in a semaphore is who waits at it.
+local function anybody_waits()
+  for _, done in pairs(semaphores) do
+    if done:count() < 0 then return true end
+  end
+  for done in pairs(more) do
+    if done:count() < 0 then return true end
+  end
+  return false
+end
+
 ---@type goloader.EventLoop
 local loop = {}
 
 function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false end
 
 function loop.wait(job, seconds)
-  local token = {}
-  waits[token] = true
-  local clients = HAS_CLIENT[get_phase()] and watch_client(job)
+  -- a handler for clients that leave is a coroutine more; without one nginx ends the request itself
+  local clients = job:can_cancel() and HAS_CLIENT[get_phase()] and watch_client(job)
   local done = semaphore_for(job)
   if not is_rung then idle:post() end
   if seconds then
@@ -115,13 +133,10 @@ function loop.wait(job, seconds)
   else
     repeat done:wait(DAY) until job:done()
   end
-  local is_done = job:done()
-  if semaphores[job] == done then semaphores[job] = nil end
-  if is_done and done:count() == 0 then free[#free + 1] = done end
-  waits[token] = nil
+  give_back(done, job)
   if clients then clients[job] = nil end
-  if exiting() and not next(waits) then ring() end
-  return is_done
+  if exiting() and not anything_waited_for() then ring() end
+  return job:done()
 end
 
 -- ---- the light thread -----------------------------------------------------------------------------------------------
@@ -145,7 +160,7 @@ local function read_rings()
       return nil, failure
     end
     step()
-    if exiting() and next(waits) then socket:settimeouts(1000, 1000, 100) end -- milliseconds
+    if exiting() and anything_waited_for() then socket:settimeouts(1000, 1000, 100) end -- milliseconds
   end
   socket:close()
   is_rung = false
@@ -157,7 +172,7 @@ local function poll()
   while not exiting() or anybody_waits() do
     -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next
     -- event
-    if next(waits) then sleep(POLL) else idle:wait(SECOND) end
+    if anything_waited_for() then sleep(POLL) else idle:wait(SECOND) end
     step()
   end
 end

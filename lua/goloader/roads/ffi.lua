@@ -48,12 +48,13 @@ local results = {
   string = "ffi_string($w.s, $b.i)",
 }
 
--- The source of the function that calls by FFI: for func(a int8, b string) (string, error)
+local FFI_UPVALUES = "call, enter, func, far, by_capi, finish, type, select, floor, ffi_string, "
+  .. "owner, class, handles, handle, getmetatable, cast"
+
+-- The chunk of the function that calls by FFI: for func(a int8, b string) (string, error)
 --
---     local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string = ...
---     return function(self, ...)
---       local a1, a2 = ...
---       if select('#', ...) == 2 and type(a1) == 'number' and a1 >= -128 and a1 <= 127 and floor(a1) == a1
+--     local function call_it(self, a1, a2)
+--       if type(a1) == 'number' and a1 >= -128 and a1 <= 127 and floor(a1) == a1
 --         and type(a2) == 'string' and call.busy == 0 then
 --         call.busy = 1
 --         call.in_[0].i = a1
@@ -67,7 +68,7 @@ local results = {
 --         if call.status <= 2 then return finish(self) end
 --         call.busy = 0
 --       end
---       return by_capi(self, ...)
+--       return by_capi(self, a1, a2)
 --     end
 --
 -- An argument that is a string stays where it is while Go copies it: this function holds it. Of a method, self is a
@@ -84,7 +85,6 @@ local function ffi_source(params, outs, is_integral)
     stores[1] = "call.in_[0].u = cast(handle, self).id"
     word = 1
   end
-  table.insert(tests, 1, "select('#', ...) == " .. #params)
   for i, param in ipairs(params) do
     local store = stores_of[param.kind]
     local here = {
@@ -107,11 +107,7 @@ local function ffi_source(params, outs, is_integral)
   end
   tests[#tests + 1] = "call.busy == 0"
   local taking, taken = take(values)
-  return fill([[
-    local call, enter, func, far, by_capi, finish, type, select, floor, ffi_string,
-      owner, class, handles, handle, getmetatable, cast = ...
-    return function(self, ...)
-      $arguments
+  return source.function_of(FFI_UPVALUES, names, fill([[
       if $tests then
         call.busy = 1
         $stores
@@ -123,13 +119,10 @@ local function ffi_source(params, outs, is_integral)
         end
         if call.status <= $bad then return finish(owner or self) end
         call.busy = 0
-      end
-      return by_capi(self, ...)
-    end]], {
-    arguments = #names > 0 and ("local %s = ..."):format(table.concat(names, ", ")) or "",
+      end]], {
     tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
     take = taking, taken = taken, bad = ODD_OR_FAILED,
-  })
+  }))
 end
 
 -- The source of fn:map for an integral function with a result. The arguments of all calls are tested before the first.
@@ -207,8 +200,7 @@ local function word_reader(result)
 end
 
 local function map_by_ffi(fn, call, enter, many, many_far, params, result)
-  -- a prototype of its own for each function: its loops are compiled for that
-  local chunk = source.compile_alone(ffi_map_source(params))
+  local chunk = source.compile(ffi_map_source(params))
   return {
     count = #params,
     map = chunk(call, enter, many, many_far, Func.many, fn.ffi_finish, type, math.floor,
@@ -241,7 +233,7 @@ function ffiroad.of_function(fn, by_capi)
   if not found or not address then return nil end -- the C API raises what is wrong, at the user's line
   local call = ffi.cast(call_type, address)
   local enter, func, many, far, many_far = read_entry(entry)
-  local chunk = source.compile(ffi_source(params, outs, is_integral))
+  local chunk = ffi_source(params, outs, is_integral)
   return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string),
     is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, enter, many, many_far, params, outs[1]) or nil
 end
@@ -253,7 +245,7 @@ end
 function ffiroad.of_member(by_capi, owner, params, outs, is_integral, entry, class)
   if not owner then return nil end
   local enter, func, _, far = read_entry(entry)
-  return source.compile(ffi_source(params, outs, is_integral))(ffi.cast(call_type, owner), enter, func, far, by_capi,
+  return ffi_source(params, outs, is_integral)(ffi.cast(call_type, owner), enter, func, far, by_capi,
     core.ffi_finish, type, select, math.floor, ffi.string, owner, class, handles, handle_type,
     getmetatable, ffi.cast)
 end

@@ -113,15 +113,12 @@ local function pure_parts(pure)
   return parts
 end
 
-local PURE_UPVALUES = [[
-  local entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new = ...
-]]
+local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new"
 
 -- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
 --
---     return function(self, ...)
---       local a1, a2 = ...
---       if select('#', ...) == 2 and type(a1) == 'string' and … and cell.busy == 0 then
+--     local function call_it(self, a1, a2)
+--       if type(a1) == 'string' and … and cell.busy == 0 then
 --         cell.busy = 1
 --         local r = entry(a1, #a1, a2)
 --         if cell.status == 0 then
@@ -131,14 +128,16 @@ local PURE_UPVALUES = [[
 --         end
 --         fail(self, cell, calls)
 --       end
+--       return by_capi(self, a1, a2)
+--     end
+--     return function(self, ...)
+--       if select('#', ...) == 2 then return call_it(self, ...) end
 --       return by_capi(self, ...)
 --     end
 local function pure_source(parts)
-  return PURE_UPVALUES .. fill([[
-    return function(self, ...)
-      $arguments
+  return source.function_of(PURE_UPVALUES, parts.names, fill([[
       $lengths
-      if select('#', ...) == $count $tests and cell.busy == 0 then
+      if $tests cell.busy == 0 then
         cell.busy = 1
         $result entry($values)
         if cell.status == 0 then
@@ -147,15 +146,12 @@ local function pure_source(parts)
           return $taken
         end
         fail(self, cell, calls)
-      end
-      return by_capi(self, ...)
-    end]], {
-    arguments = #parts.names > 0 and ("local %s = ..."):format(table.concat(parts.names, ", ")) or "",
-    lengths = table.concat(parts.lengths, "\n"), count = tostring(#parts.names),
-    tests = #parts.tests > 0 and "and " .. table.concat(parts.tests, " and ") or "",
+      end]], {
+    lengths = table.concat(parts.lengths, "\n"),
+    tests = #parts.tests > 0 and table.concat(parts.tests, " and ") .. " and" or "",
     result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", "),
     take = parts.take, taken = parts.taken,
-  })
+  }))
 end
 
 -- The source of fn:map for such a function, a loop that compiles to one trace: for func(a, b int) int
@@ -185,7 +181,8 @@ local function pure_map_source(parts)
   for i in ipairs(parts.results) do
     made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = r%d"):format(i, i)
   end
-  return PURE_UPVALUES .. fill([[
+  return source.compile(fill([[
+    local $upvalues = ...
     return function(self, $tables)
       local n = #t1
       $make
@@ -209,13 +206,13 @@ local function pure_map_source(parts)
       end
       return $made
     end]], {
-    tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
+    upvalues = PURE_UPVALUES, tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
     names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
     tests = table.concat(parts.tests, " and "), result = parts.returns and "local r =" or "",
     values = table.concat(parts.values, ", "), take = parts.take, stores = table.concat(stores, "\n"),
     make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
     made = #made > 0 and table.concat(made, ", ") or "n",
-  })
+  }))
 end
 
 local function address(number)
@@ -239,7 +236,7 @@ return function(fn, by_capi, renew)
       ffi.cast("uint64_t *", address(pure.calls)), otherwise, fail, type, select, math.floor, arrays.length,
       arrays.signed, arrays.unsigned, arrays.new_table)
   end
-  return instantiate(source.compile(pure_source(parts)), by_capi), #parts.names > 0 and {
-    map = instantiate(source.compile_alone(pure_map_source(parts)), Func.many), count = #parts.names,
+  return instantiate(pure_source(parts), by_capi), #parts.names > 0 and {
+    map = instantiate(pure_map_source(parts), Func.many), count = #parts.names,
   } or nil
 end

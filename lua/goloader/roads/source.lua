@@ -5,6 +5,8 @@
 -- other code: to make a string or a box of LuaJIT's is a step of its collector, which calls finalizers. What such code
 -- calls while a place is busy goes by the C API.
 
+local unpack = rawget(table, "unpack") or unpack
+
 local source = {}
 
 --- Puts values into a text, for $name.
@@ -34,25 +36,35 @@ function source.take(values)
   return #names > 0 and ("local %s = %s"):format(taken, table.concat(values, ", ")) or "", taken
 end
 
--- One template serves all functions of the same source.
-local templates = {}
+--- The chunk of a function by that a call goes as the body says, where it has been given as many arguments as it has
+--- parameters, and by the C API otherwise. It takes its upvalues.
+--
+-- The body is a function of its own: LuaJIT compiles a function for itself, whoever calls it, unless it takes "...".
+-- And each has a prototype of its own, since what is compiled of it is compiled for its upvalues.
+---@param upvalues string  their names; by_capi and select among them
+---@param names string[]  the parameters'
+---@param body string  what it has not returned from goes by the C API
+---@return fun(...): function
+function source.function_of(upvalues, names, body)
+  return source.compile(source.fill([[
+    local $upvalues = ...
+    local function call_it($parameters)
+      $body
+      return by_capi($parameters)
+    end
+    return function(self, ...)
+      if select('#', ...) == $count then return call_it(self, ...) end
+      return by_capi(self, ...)
+    end]], {
+    upvalues = upvalues, parameters = table.concat({ "self", unpack(names) }, ", "), body = body,
+    count = tostring(#names),
+  }))
+end
 
 --- The chunk of a text.
 ---@param text string
 ---@return fun(...): function
 function source.compile(text)
-  local template = templates[text]
-  if not template then
-    template = assert(loadstring(text, "=goloader"))
-    templates[text] = template
-  end
-  return template
-end
-
---- The chunk of a text with a prototype of its own: LuaJIT compiles its loops for one function.
----@param text string
----@return fun(...): function
-function source.compile_alone(text)
   return assert(loadstring(text, "=goloader"))
 end
 

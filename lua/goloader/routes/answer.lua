@@ -4,7 +4,7 @@ local cached = require "goloader.routes.cached"
 local config = require "goloader.routes.config"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
-local protect = require "goloader.routes.protect"
+local protect = require("goloader.routes.protect").run
 local requests = require "goloader.routes.request"
 local response = require "goloader.routes.response"
 local slots = require "goloader.routes.slot"
@@ -85,6 +85,8 @@ local function produce(conf, route, req)
   return finished(conf, route, req, protect(handled, route, req))
 end
 
+local producer = { produce = produce, leave = leave } ---@type goloader.Producer
+
 -- Runs filters until one answers.
 local function filter(filters, req)
   for i = 1, #filters do
@@ -116,7 +118,7 @@ local function run(conf, route, req)
     local answers, body, status, headers = filter_all(conf, route, req)
     if answers then return "filter", body, status, headers end
   end
-  if route.cached then return "response", cached.answer(conf, route, req, produce) end
+  if route.cached then return "response", cached.answer(route.cached, conf, route, req, producer) end
   begin(conf, req)
   return "handler", route.target.run(req)
 end
@@ -207,6 +209,20 @@ function answer.again(req)
   return dispatch(req.conf, req)
 end
 
+-- Who has the page already is told so.
+local function conditional(req, res)
+  local tag, route = res.headers.ETag, req.route
+  if not tag then
+    if not (route and route.etag) or type(res.body) ~= "string" then return res end
+    tag = response.etag(res.body)
+    res = response.with(res, "ETag", tag)
+  end
+  if req.method ~= "GET" and req.method ~= "HEAD" then return res end
+  local given = requests.header(req, "if-none-match")
+  if given and response.matches(given, tag) then return response.not_modified(res) end
+  return res
+end
+
 ---Answers one request.
 ---@param router goloader.Router
 ---@param req goloader.Request|table|string
@@ -218,6 +234,7 @@ function answer.handle(router, req)
   local res = dispatch(conf, req)
   leave(conf, req)
   if req.set_cookie then res = response.with(res, "Set-Cookie", req.set_cookie) end
+  if res.status == 200 then res = conditional(req, res) end
   if req.method == "HEAD" then return response.without_body(res) end
   return res
 end

@@ -8,6 +8,8 @@
 -- Entries form a ring around a sentinel, the most recently used first, so that a hit moves one entry and allocates
 -- nothing.
 
+local units = require "goloader.routes.units"
+
 local ceil, floor, huge = math.ceil, math.floor, math.huge
 
 local M = {}
@@ -36,8 +38,9 @@ local M = {}
 ---@field newer goloader.cache.Entry
 ---@field older goloader.cache.Entry
 
----@class goloader.Cache
+---@class goloader.Cache: goloader.Store
 ---@field private ttl number
+---@field private purges integer
 ---@field private size integer
 ---@field private limit number
 ---@field private clock fun(): number
@@ -46,28 +49,16 @@ local M = {}
 ---@field private count integer
 ---@field private weight integer
 ---@field private seen goloader.cache.Stats
-local Cache = {}
+local Cache = { tables = true }
 Cache.__index = Cache
-
-local UNITS = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
 
 ---Turns a duration into seconds.
 ---@param text number|string 30, "30s", "250ms", "1h30m"
 ---@return number seconds
 function M.duration(text)
-  if type(text) == "number" and text > 0 then return text end
-  if type(text) == "string" and text ~= "" then
-    local seconds, from = 0, 1
-    while from <= #text do
-      local _, to, number, unit = text:find("^(%d+%.?%d*)(%a+)", from)
-      local value = to and tonumber(number) and UNITS[unit]
-      if not value then break end
-      seconds, from = seconds + tonumber(number) * value, to + 1
-    end
-    if from > #text and seconds > 0 then return seconds end
-  end
-  error(("cache: %s is not a duration such as \"250ms\", \"30s\", \"5m\" or \"1h30m\""):format(
-    type(text) == "string" and ("%q"):format(text) or tostring(text)), 2)
+  local seconds, err = units.duration(text)
+  if not seconds then error("cache: " .. err, 2) end
+  return seconds
 end
 
 local function default_clock()
@@ -99,6 +90,7 @@ function M.new(options)
     entries = {},
     count = 0,
     weight = 0,
+    purges = 0,
     seen = { hits = 0, misses = 0, expired = 0, evicted = 0, invalidated = 0 },
   }, Cache)
 end
@@ -145,6 +137,7 @@ end
 ---@field ttl? number|string of this entry
 ---@field cost? integer its weight, for a cache bounded in bytes (default: the length of a string, else 0)
 ---@field tags? any[] what it was made from
+---@field epoch? integer what `epoch` said when the value began to be made
 
 ---Keeps a value. One heavier than all the room there is, is not kept, and what stood under the key is gone.
 ---@param key any
@@ -153,6 +146,7 @@ end
 ---@return boolean kept
 function Cache:set(key, value, detail)
   if key == nil or value == nil then error("cache: set needs a key and a value", 2) end
+  if detail and detail.epoch and detail.epoch ~= self.purges then return false end
   local old = self.entries[key]
   if old then drop(self, old) end
   local cost = detail and detail.cost or type(value) == "string" and #value or 0
@@ -178,6 +172,7 @@ end
 ---@param key any
 ---@return boolean was_there
 function Cache:delete(key)
+  self.purges = self.purges + 1
   local entry = self.entries[key]
   if entry then drop(self, entry) end
   return entry ~= nil
@@ -188,6 +183,7 @@ end
 ---@return integer dropped
 function Cache:invalidate(tag)
   local dropped = 0
+  self.purges = self.purges + 1
   local entry = self.ring.older
   while entry ~= self.ring do
     local older = entry.older
@@ -204,10 +200,21 @@ function Cache:invalidate(tag)
   return dropped
 end
 
+Cache.purge = Cache.invalidate
+
+---Changes with each purge: a value whose making began before one is not kept after it.
+---@return integer
+function Cache:epoch() return self.purges end
+
 ---Drops everything; the figures go on.
+---@return integer dropped
 function Cache:clear()
+  local dropped = self.count
+  self.purges = self.purges + 1
   self.ring.newer, self.ring.older = self.ring, self.ring
   self.entries, self.count, self.weight = {}, 0, 0
+  self.seen.invalidated = self.seen.invalidated + dropped
+  return dropped
 end
 
 ---@return goloader.cache.Stats

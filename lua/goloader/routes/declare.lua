@@ -206,7 +206,8 @@ function Draft:filters(place, list, wrong)
     if run then
       filters[#filters + 1], texts[#texts + 1] = run, text
     elseif entry.own then
-      wrong(("before[%d] must be %s"):format(entry.index, (text:gsub(" expected, got", ", got"))))
+      local plain, n = text:gsub(" expected, got", ", got")
+      wrong(("before[%d]%s %s"):format(entry.index, n > 0 and " must be" or ":", plain))
     else
       self:wrong(entry.where, "before", text)
     end
@@ -298,7 +299,6 @@ function Draft:make_route(entry)
     and target.kind ~= "exec") then
     route.cached, err = cache_options.read(merged.cache, route, self.options)
     if err then return wrong(err) end
-    route.cache = route.cached.store
   end
   if failed then return end
   self.unit.routes[#self.unit.routes + 1] = route

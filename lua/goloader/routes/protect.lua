@@ -7,7 +7,18 @@ local slots = require "goloader.routes.slot"
 
 local function raised(err) return { raised = err, traceback = debug.traceback("", 2) } end
 
-local protect ---@type fun(f: function, ...): boolean, any, ...
+local protect = {}
+
+---Calls a function; false and a table with `raised` and `traceback` when it raises.
+---@type fun(f: function, ...): boolean, any, ...
+protect.run = pcall
+
+---May what runs here yield?
+---@type fun(): boolean
+protect.can_yield = coroutine.isyieldable or function()
+  local thread, is_main = coroutine.running()
+  return thread ~= nil and not is_main
+end
 
 local can_yield = rawget(_G, "jit") ~= nil -- nginx lets nobody make a coroutine while a worker starts
 if not can_yield then
@@ -16,7 +27,7 @@ if not can_yield then
   can_yield = coroutine.status(probe) == "suspended"
 end
 if can_yield then
-  function protect(f, ...) return xpcall(f, raised, ...) end
+  function protect.run(f, ...) return xpcall(f, raised, ...) end
 else
   local function go_on(thread, ok, ...)
     if not ok then return false, { raised = (...), traceback = debug.traceback(thread) } end
@@ -26,8 +37,16 @@ else
     end
     return go_on(thread, coroutine.resume(thread, coroutine.yield(...)))
   end
-  function protect(f, ...)
+  local MAIN = {}
+  local outer = setmetatable({}, { __mode = "kv" }) ---@type table<thread, thread|table> who has started it
+  function protect.can_yield()
+    local thread = coroutine.running()
+    while outer[thread or MAIN] do thread = outer[thread] end
+    return thread ~= nil and thread ~= MAIN
+  end
+  function protect.run(f, ...)
     local thread = coroutine.create(f)
+    outer[thread] = coroutine.running() or MAIN
     slots.follow(thread)
     return go_on(thread, coroutine.resume(thread, ...))
   end

@@ -44,6 +44,8 @@ end
 ---@param name string in lower case
 ---@return string?
 function request.header(req, name)
+  local get = req.get_header -- of a server that need not read all headers for one
+  if get then return get(name) end
   local headers = req.headers
   if not headers then return nil end
   local value = headers[name]

@@ -1,5 +1,7 @@
 --- Responses: what a handler's results become.
 
+local core = require "goloader.core"
+
 local response = {}
 
 -- Marks tables that are responses already: those that the router makes, and those that Lua handlers make with
@@ -70,6 +72,37 @@ function response.with(res, name, value)
   headers[name] = value
   copy.headers = headers
   return setmetatable(copy, Response)
+end
+
+---A body's ETag.
+---@param body string
+---@return string
+function response.etag(body) return '"' .. core.hash(body):sub(1, 24) .. '"' end
+
+local function opaque(tag) return (tag:gsub("^W/", "")) end
+
+---Is the tag one of those in an If-None-Match? Compared weakly: a page is the same when its content is.
+---@param given string
+---@param tag string
+---@return boolean
+function response.matches(given, tag)
+  if given:find "^%s*%*%s*$" then return true end
+  tag = opaque(tag)
+  for one in given:gmatch '[^%s,"]*"[^"]*"' do
+    if opaque(one) == tag then return true end
+  end
+  return false
+end
+
+local STAYS = { "ETag", "Cache-Control", "Content-Location", "Date", "Expires", "Last-Modified", "Vary", "Set-Cookie" }
+
+---The answer to whoever has the page.
+---@param res goloader.Response
+---@return goloader.Response
+function response.not_modified(res)
+  local headers = {}
+  for _, name in ipairs(STAYS) do headers[name] = res.headers[name] end
+  return response.new { status = 304, headers = headers, cached = res.cached }
 end
 
 ---The answer to HEAD. What is streamed is the handler's own answer to HEAD already.

@@ -26,6 +26,7 @@ local MAIN = {} -- Lua 5.1 has no coroutine to name when the main one runs
 ---@field module table what host:load returned
 ---@field number integer 1, 2, …
 ---@field package functions table<string, function> looked up once
+---@field package referred table<string, boolean> variables that are named rather than read
 ---@field package kinds table<string, string> exports by name: "func" or "var"
 ---@field package users table<goloader.Visit, true> the visits that go on with this version; weak
 ---@field package refused? true it could not be unloaded yet, and this was told
@@ -62,6 +63,7 @@ local Ref = {}
 ---error, as Go functions or the loader's return it
 ---@field ready? fun(module: table): any, any, any prepares it; raises, or returns nil and an error, to refuse it
 ---@field check? fun(slot: goloader.Slot, version: goloader.Version): boolean?, any refuses a version that doesn't fit
+---@field refers? fun(module: table, name: string): boolean is a variable to be named rather than read: an http.Handler
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
 ---@field on_change? fun(change: goloader.Change)
 ---@field clock? fun(): number seconds
@@ -160,6 +162,17 @@ function M.target(value)
   if getmetatable(value) == Ref then return rawget(value, "slot"), rawget(value, "name") end
 end
 
+-- Is a variable named, rather than read? What stands there would be one version's for ever.
+local function is_referred(slot, version, key)
+  local refers = slot.options.refers
+  local known = version.referred[key]
+  if known == nil then
+    known = refers ~= nil and refers(version.module, key) or false
+    version.referred[key] = known
+  end
+  return known
+end
+
 function Slot.__index(slot, key)
   local method = Slot[key]
   if method ~= nil or type(key) ~= "string" or not key:find("^%u") then return method end
@@ -172,6 +185,11 @@ function Slot.__index(slot, key)
     slot.refs[key] = ref
     return ref
   elseif kind == "var" then
+    if is_referred(slot, version, key) then
+      ref = setmetatable({ slot = slot, name = key }, Ref)
+      slot.refs[key] = ref
+      return ref
+    end
     return version.module[key]
   end
   error(("%s exports no %s"):format(slot.name, key), 2)
@@ -226,6 +244,7 @@ local function new_version(slot, module)
     module = module,
     number = slot.made,
     functions = {},
+    referred = {},
     kinds = kinds,
     users = setmetatable({}, { __mode = "k" }),
   }, Version)

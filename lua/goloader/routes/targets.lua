@@ -54,7 +54,10 @@ local function call_of(place, ref, role, strip)
     hooks = place.hooks, plans = setmetatable({}, { __mode = "k" }),
   }
   local plan, err = handler.plan(call, slot.version)
-  if not plan then return nil, err end
+  if not plan then -- it begins with the place, which whoever notes the mistake says too
+    local place_too = place.what .. ": "
+    return nil, err:sub(1, #place_too) == place_too and err:sub(#place_too + 1) or err
+  end
   call.plans[slot.version] = plan
   place.calls[#place.calls + 1] = call
   return call

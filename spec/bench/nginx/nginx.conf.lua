@@ -7,12 +7,9 @@ return {
       require("goloader.nginx").start "conf/routes.lua"
       local work = assert(require("goloader").host():build(ngx.config.prefix() .. "conf/work.go"))
       package.loaded["bench.work"] = {
-        Nothing = work.Nothing, Triangle = work.Triangle, Label = work.Label, Cheapest = work.Cheapest,
+        Nothing = work.Nothing, Triangle = work.Triangle, Label = work.Label, Discount = work.Discount,
         Sleep = work.Sleep,
       }
-      local items = {}
-      for i = 1, 20 do items[i] = { Name = "item " .. i, Price = 100 - i, Tags = { "a", "b" } } end
-      package.loaded["bench.items"] = items
     }
   ]],
   server = [[
@@ -33,20 +30,18 @@ return {
     location = /go/format { content_by_lua_block { ngx.say(require("bench.work").Label(4711)) } }
 
     location = /lua/table { content_by_lua_block {
-      local items = require "bench.items"
-      local best = items[1]
-      for _, item in ipairs(items) do
-        if item.Price < best.Price then best = item end
-      end
-      ngx.say(best.Name)
+      local item = { Name = "lamp", Price = 24.5, Quantity = 3 }
+      local less = { Name = item.Name, Price = item.Price * (1 - 10 / 100), Quantity = item.Quantity }
+      ngx.say(less.Price)
     } }
     location = /go/table { content_by_lua_block {
-      ngx.say(require("bench.work").Cheapest(require "bench.items").Name)
+      local item = { Name = "lamp", Price = 24.5, Quantity = 3 }
+      ngx.say(require("bench.work").Discount(item, 10).Price)
     } }
 
     location = /lua/sleep { content_by_lua_block { ngx.sleep(0.01) ngx.print "slept\n" } }
     location = /go/sleep { content_by_lua_block { ngx.print(require("bench.work").Sleep:async(10):wait()) } }
-    location = /go/sleep/long { content_by_lua_block { ngx.print(require("bench.work").Sleep:async(100):wait()) } }
+    location = /go/sleep/long { content_by_lua_block { ngx.print(require("bench.work").Sleep:async(math.random(1000, 3000)):wait()) } }
 
     location / { content_by_lua_block { require("goloader.nginx").content() } }
   ]],

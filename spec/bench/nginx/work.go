@@ -28,20 +28,15 @@ func Label(n int) string {
 
 // Item is a row of a table.
 type Item struct {
-	Name  string
-	Price float64
-	Tags  []string
+	Name     string
+	Price    float64
+	Quantity int
 }
 
-// Cheapest finds a row.
-func Cheapest(items []Item) Item {
-	best := items[0]
-	for _, item := range items {
-		if item.Price < best.Price {
-			best = item
-		}
-	}
-	return best
+// Discount makes a row of another.
+func Discount(item Item, percent float64) Item {
+	item.Price *= 1 - percent/100
+	return item
 }
 
 // Sleep waits.

@@ -1,0 +1,166 @@
+--- Requests that Go's http.Handlers answer: what nginx and the bridge (src/host/bridge) tell each other of one.
+--
+-- There is one struct in a worker. Lua writes addresses of what nginx has into its first half, then enters Go, which
+-- reads it and writes addresses of what it answers into the second. All of it is read before anything else happens, and
+-- no string of Lua's is made of what only passes through.
+
+local ffi = require "ffi"
+local base = require "resty.core.base"
+require "resty.core"
+
+local C, cast, ffi_string = ffi.C, ffi.cast, ffi.string
+local get_request = base.get_request
+local ngx = ngx
+
+ffi.cdef [[
+struct goloader_text { const char *data; size_t len; };
+struct goloader_field { uint32_t key, key_len, value, value_len, what; };
+struct goloader_exchange {
+  struct goloader_text method, uri, target, proto, remote, port, local_, tls, body;
+  const ngx_http_lua_ffi_table_elt_t *elements;
+  int64_t nelements;
+  int64_t status;
+  const char *data;
+  int64_t data_len;
+  const char *words;
+  const struct goloader_field *fields;
+  int64_t nfields, note, note_len, length;
+};
+]]
+
+local exchange = {}
+
+-- What there is to do: see src/host/bridge/exchange.go.
+exchange.HEAD, exchange.DATA, exchange.WANTS_BODY, exchange.WANTS_CONN = 1, 2, 4, 8
+exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.GOES_ON, exchange.WRAPPED = 16, 32, 64, 128, 256
+exchange.TRAILED = 512
+
+--- What a field is: see src/host/bridge/exchange.go.
+exchange.TRAILER = 8
+
+local HEAD_FIELDS = 2 -- of `what`: below it are those of the answer's header
+
+local io = ffi.new "struct goloader_exchange"
+exchange.io = io
+--- Where Go finds it: calls by FFI carry it as a number.
+exchange.address = tonumber(cast("uintptr_t", cast("void *", io)))
+
+local elements, room = nil, 0
+local truncated = ffi.new "int[1]"
+local value, value_len = ffi.new "char *[1]", ffi.new "size_t[1]"
+local method, method_len = ffi.new "unsigned char *[1]", ffi.new "size_t[1]"
+local errmsg = base.get_errmsg_ptr()
+local lowcase = ffi.new "char[64]"
+
+local function read_variable(r, name, to)
+  if C.ngx_http_lua_ffi_var_get(r, name, #name, lowcase, 0, value, value_len, errmsg) == 0 then
+    to.data, to.len = value[0], value_len[0]
+  else
+    to.data, to.len = nil, 0
+  end
+end
+
+local function read_elements(r)
+  local n = C.ngx_http_lua_ffi_req_get_headers_count(r, 0, truncated)
+  if n > room then
+    room = n < 64 and 64 or n
+    elements = ffi.new("ngx_http_lua_ffi_table_elt_t[?]", room)
+  end
+  if n > 0 then n = C.ngx_http_lua_ffi_req_get_headers(r, elements, n, 1) == 0 and n or 0 end
+  io.elements, io.nelements = elements, n
+end
+
+local held = {} -- what the struct has addresses of is not to be collected
+exchange.held = held
+
+local function hold(to, name, text)
+  held[name] = text
+  to.data, to.len = text, text and #text or 0
+end
+
+-- What Go's tls.ConnectionState is made of.
+local function tls_words()
+  local var = ngx.var
+  if var.https ~= "on" then return nil end
+  local words = {
+    var.ssl_protocol or "", var.ssl_cipher or "", var.ssl_server_name or "", var.ssl_session_reused or "",
+    var.ssl_client_verify or "", var.ssl_client_raw_cert or "",
+    var.ssl_alpn_protocol or var.http2 or "",
+  }
+  return table.concat(words, "\0")
+end
+
+---@class goloader.nginx.Target
+---@field uri string|nil  what the handler's URL is, where that is not what the client asked for
+---@field body string|nil  all of the request's body, for a handler that never waits
+
+--- Writes down what the client has sent. Nothing that may yield is to happen before Go has read it.
+---@param target string|nil
+---@param body string|nil
+---@param address boolean|nil  the server's own address is wanted too
+function exchange.write(target, body, address)
+  local r = get_request()
+  C.ngx_http_lua_ffi_req_get_method_name(r, method, method_len)
+  io.method.data, io.method.len = method[0], method_len[0]
+  read_variable(r, "request_uri", io.uri)
+  read_variable(r, "server_protocol", io.proto)
+  read_variable(r, "remote_addr", io.remote)
+  read_variable(r, "remote_port", io.port)
+  read_elements(r)
+  hold(io.target, "target", target)
+  hold(io.body, "body", body)
+  local own
+  if address then
+    local port = ngx.var.server_port
+    own = ngx.var.server_addr
+    if own and port then own = (own:find(":", 1, true) and "[%s]:%s" or "%s:%s"):format(own, port) end
+  end
+  hold(io.local_, "local", own)
+  read_variable(r, "scheme", io.tls)
+  if io.tls.len == 5 then -- "https"
+    hold(io.tls, "tls", tls_words())
+  else
+    io.tls.data, io.tls.len = nil, 0
+  end
+end
+
+local function set_header(r, key, key_len, text, len, override)
+  local rc = C.ngx_http_lua_ffi_set_resp_header(r, key, key_len, 0, text, len, nil, 0, override, errmsg)
+  if rc ~= 0 and rc ~= -5 then ngx.log(ngx.ERR, "goloader: a header can't be set: ", ffi_string(key, key_len)) end
+end
+
+--- Gives nginx the answer's status and header.
+function exchange.set_head()
+  ngx.status = tonumber(io.status)
+  local r = get_request()
+  local fields, words = io.fields, io.words
+  for i = 0, tonumber(io.nfields) - 1 do
+    local field = fields[i]
+    if field.what < HEAD_FIELDS then
+      set_header(r, words + field.key, field.key_len, words + field.value, field.value_len, 1 - field.what)
+    end
+  end
+end
+
+--- Calls a function with every field: what, name, value.
+---@param f fun(what: integer, name: string, value: string)
+function exchange.each_field(f)
+  local fields, words = io.fields, io.words
+  for i = 0, tonumber(io.nfields) - 1 do
+    local field = fields[i]
+    f(field.what, ffi_string(words + field.key, field.key_len), ffi_string(words + field.value, field.value_len))
+  end
+end
+
+--- The piece of the answer's body.
+---@return string
+function exchange.data() return ffi_string(io.data, io.data_len) end
+
+--- Tells the log what Go has to say.
+function exchange.log_note()
+  for line in ffi_string(io.words + io.note, io.note_len):gmatch "[^\n]+" do
+    ngx.log(ngx.ERR, "goloader: ", line)
+  end
+end
+
+return exchange

@@ -1,0 +1,166 @@
+--- The client's connection, as http.Handlers use it: bodies of requests, hijacked connections, and header fields after
+--- a body.
+
+local exchange = require "goloader.nginx.exchange"
+
+local band = require("bit").band
+local ngx = ngx
+
+local sockets = {}
+
+local PIECE = 65536
+local DAY = 86400000 -- milliseconds
+
+-- Reads a body that nginx has buffered: in memory or in a file.
+local function buffered()
+  ngx.req.read_body()
+  local data = ngx.req.get_body_data()
+  if data then
+    return function()
+      local piece = data
+      data = ""
+      return piece
+    end
+  end
+  local name = ngx.req.get_body_file()
+  if not name then return function() return "" end end
+  local file, err = io.open(name, "rb")
+  if not file then return function() return nil, err end end
+  return function()
+    local piece = file and file:read(PIECE)
+    if not piece and file then
+      file:close()
+      file = nil
+    end
+    return piece or ""
+  end
+end
+
+-- Reads a body from the socket, as it comes.
+local function streamed(length)
+  local socket = ngx.req.socket()
+  if not socket then return nil end
+  return function()
+    if length == 0 then return "" end
+    local piece, err = socket:receiveany(length < PIECE and length or PIECE)
+    if not piece then return nil, err end
+    length = length - #piece
+    return piece
+  end
+end
+
+local function open_body()
+  local length = tonumber(ngx.var.content_length)
+  return length and ngx.req.http_version() < 2 and streamed(length) or buffered()
+end
+
+--- Begins to read a piece of the request's body for the handler, who gets it when it is there.
+---@param x goloader.nginx.Exchange
+---@param go goloader.Module
+---@param is_kept boolean|nil  nginx shall have the body too, for whoever answers the request
+function sockets.read_body(x, go, is_kept)
+  x.reader = x.reader or is_kept and buffered() or open_body()
+  local function read()
+    local piece, err = x.reader()
+    if x.number then go.Feed(x.number, piece or "", not piece and tostring(err) or "") end
+  end
+  ngx.thread.spawn(read)
+end
+
+-- ---- header fields after a body ------------------------------------------------------------------------------------
+
+-- nginx's Lua can't send any; so such an answer is written to the connection as it is, which is closed after it.
+local Raw = {}
+Raw.__index = Raw
+
+local OURS = { Connection = true, ["Keep-Alive"] = true, ["Content-Length"] = true }
+
+--- Who sends an answer with trailers; nil where nginx does not give its connection: then they are left out.
+---@return table|nil
+function sockets.trailed()
+  local socket, err
+  if ngx.req.http_version() == 1.1 then socket, err = ngx.req.socket(true) else err = "it needs HTTP/1.1" end
+  if not socket then
+    ngx.log(ngx.WARN, "goloader: the answer is sent without its trailers: ", err)
+    return nil
+  end
+  return setmetatable({ socket = socket }, Raw)
+end
+
+--- What will be sent of the header, and of the trailers where all is there at once.
+function Raw:head()
+  local status = tonumber(exchange.io.status)
+  local lines = { ("HTTP/1.1 %d %s"):format(status, status == 200 and "OK" or "") }
+  lines[2] = "Date: " .. ngx.http_time(ngx.time())
+  exchange.each_field(function(what, name, value)
+    if what < exchange.TRAILER and not OURS[name] then lines[#lines + 1] = name .. ": " .. value end
+  end)
+  lines[#lines + 1] = "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+  self.pending = table.concat(lines, "\r\n")
+end
+
+--- Takes notice of the trailers.
+function Raw:trailers()
+  local lines = {}
+  exchange.each_field(function(what, name, value)
+    if what == exchange.TRAILER then lines[#lines + 1] = name .. ": " .. value .. "\r\n" end
+  end)
+  self.fields = table.concat(lines)
+end
+
+function Raw:send(piece)
+  local text = self.pending or ""
+  self.pending = nil
+  if piece then text = ("%s%x\r\n%s\r\n"):format(text, #piece, piece) end
+  return text == "" or self.socket:send(text)
+end
+
+function Raw:finish()
+  self.socket:send(("0\r\n%s\r\n"):format(self.fields or ""))
+  return ngx.exit(ngx.OK)
+end
+
+function Raw.break_off() return ngx.exit(ngx.ERROR) end
+
+-- ---- hijacked connections ------------------------------------------------------------------------------------------
+
+local function own_address()
+  local address, port = ngx.var.server_addr, ngx.var.server_port
+  if not address or not port then return "" end
+  return (address:find(":", 1, true) and "[%s]:%s" or "%s:%s"):format(address, port)
+end
+
+--- Gives the handler the client's connection, and moves what goes over it until the handler closes it or the client has
+--- gone.
+---@param x goloader.nginx.Exchange
+---@param go goloader.Module
+---@param take fun(x: goloader.nginx.Exchange): integer
+---@return boolean is_over  false: there is none to be had, and the handler knows
+function sockets.hand_over(x, go, take)
+  local address = own_address()
+  local socket, err = ngx.req.socket(true)
+  if not socket then
+    go.Hijacked(x.number, "", err)
+    return false
+  end
+  socket:settimeouts(DAY, DAY, DAY)
+  go.Hijacked(x.number, address, "")
+  local function read()
+    local piece, failure
+    repeat piece, failure = socket:receiveany(PIECE) until piece or failure ~= "timeout"
+    if x.number then go.Feed(x.number, piece or "", not piece and failure ~= "closed" and failure or "") end
+  end
+  while true do
+    local bits = take(x)
+    local piece = band(bits, exchange.DATA) ~= 0 and exchange.data()
+    if band(bits, exchange.WANTS_BODY) ~= 0 then ngx.thread.spawn(read) end
+    if piece and not socket:send(piece) then
+      x:cancel()
+      break
+    end
+    if band(bits, exchange.DONE) ~= 0 then break end
+  end
+  return true
+end
+
+return sockets

@@ -1,0 +1,314 @@
+package bridge
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// response is the http.ResponseWriter of an exchange. It behaves as net/http's own does: what is said of the body's
+// length and type by nobody it finds out, if it can.
+type response struct {
+	x         *exchange
+	header    http.Header
+	status    int
+	length    int64 // as the handler has declared it; -1: it has not
+	written   int64
+	wrote     bool // the status and the header are settled
+	isEnded   bool // the handler has returned
+	hasType   bool
+	isTrailed bool
+	announced []string // names of trailers
+	deadline  time.Time
+	timer     *time.Timer
+}
+
+var errWrittenLate = errors.New("http: Write after the handler has returned")
+
+func (w *response) Header() http.Header {
+	if w.header == nil {
+		w.header = http.Header{}
+	}
+	return w.header
+}
+
+func (w *response) WriteHeader(status int) {
+	if status < 100 || status > 999 {
+		panic(fmt.Sprintf("invalid WriteHeader code %v", status))
+	}
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	switch {
+	case w.x.conn != nil:
+		w.x.noteLine("http: response.WriteHeader on hijacked connection" + caller())
+	case w.wrote || w.isEnded:
+		w.x.noteLine("http: superfluous response.WriteHeader call" + caller())
+	case status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols:
+		// The server itself says 100 when the body is read, and has no way to send others.
+	default:
+		w.writeHeader(status)
+	}
+}
+
+// caller names who called a method of the response.
+func caller() string {
+	if _, file, line, ok := runtime.Caller(2); ok {
+		return fmt.Sprintf(" from %s:%d", file[strings.LastIndexByte(file, '/')+1:], line)
+	}
+	return ""
+}
+
+// writeHeader settles the header: what is set in it from now on is not sent. x.mu is held.
+func (w *response) writeHeader(status int) {
+	w.wrote, w.status = true, status
+	l := &w.x.lent
+	names := make([]string, 0, 16)
+	for name := range w.header {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		values := w.header[name]
+		switch name {
+		case "Content-Type":
+			w.hasType = true
+		case "Content-Encoding":
+			w.hasType = w.hasType || len(values) > 0 && values[0] != ""
+		case "Content-Length":
+			if len(values) == 0 {
+				continue
+			}
+			n, err := strconv.ParseInt(strings.TrimSpace(values[0]), 10, 64)
+			if err != nil || n < 0 {
+				w.x.noteLine("http: invalid Content-Length of " + strconv.Quote(values[0]))
+				continue
+			}
+			if w.isBodiless() && status != http.StatusNotModified && w.x.request.Method != "HEAD" {
+				continue
+			}
+			w.length = n
+			values = values[:1]
+		case "Transfer-Encoding":
+			continue // this is between the server and its client
+		case "Trailer":
+			for _, value := range values {
+				for _, trailer := range strings.Split(value, ",") {
+					w.announced = append(w.announced, http.CanonicalHeaderKey(strings.TrimSpace(trailer)))
+				}
+			}
+			w.isTrailed = w.isTrailed || len(w.announced) > 0
+		}
+		if strings.HasPrefix(name, http.TrailerPrefix) {
+			w.isTrailed = true
+			continue
+		}
+		if w.isAnnounced(name) {
+			continue
+		}
+		for i, value := range values {
+			what := uint32(setHeader)
+			if i > 0 {
+				what = addHeader
+			}
+			l.add(what, name, oneLineValue(value))
+		}
+	}
+	if w.isBodiless() {
+		w.isTrailed = false
+	}
+}
+
+func (w *response) isAnnounced(name string) bool {
+	for _, trailer := range w.announced {
+		if trailer == name {
+			return true
+		}
+	}
+	return false
+}
+
+func oneLineValue(value string) string {
+	if strings.ContainsAny(value, "\r\n") {
+		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
+	}
+	return value
+}
+
+// isBodiless says that there is no body: by the status, or since nobody asked for it.
+func (w *response) isBodiless() bool { return w.x.request.Method == "HEAD" || !bodyAllowed(w.status) }
+
+func bodyAllowed(status int) bool { return status >= 200 && status != 204 && status != 304 }
+
+// completeHeader adds what can be said now that the answer's beginning is there, or all of it. x.mu is held.
+func (w *response) completeHeader() {
+	l := &w.x.lent
+	if !w.hasType && bodyAllowed(w.status) && len(w.x.out) > 0 {
+		start := w.x.out
+		if len(start) > 512 {
+			start = start[:512]
+		}
+		l.add(setHeader, "Content-Type", http.DetectContentType(start))
+	}
+	if w.x.isOver && w.length < 0 && bodyAllowed(w.status) && !w.isTrailed && !w.x.isAborted &&
+		(w.x.request.Method != "HEAD" || w.written > 0) {
+		var digits [20]byte
+		w.length = w.written
+		l.add(setHeader, "Content-Length", string(strconv.AppendInt(digits[:0], w.written, 10)))
+	}
+}
+
+// sendTrailers puts them after the header, or where that has been sent, alone. x.mu is held.
+func (w *response) sendTrailers(alone bool) {
+	l := &w.x.lent
+	if alone {
+		l.words, l.fields = l.words[:0], l.fields[:0]
+	}
+	for name, values := range w.header {
+		trailer, isPrefixed := strings.CutPrefix(name, http.TrailerPrefix)
+		if !isPrefixed && !w.isAnnounced(name) {
+			continue
+		}
+		for _, value := range values {
+			l.add(setTrailer, http.CanonicalHeaderKey(trailer), oneLineValue(value))
+		}
+	}
+}
+
+func (w *response) Write(p []byte) (int, error) {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	return w.write("", p)
+}
+
+func (w *response) WriteString(s string) (int, error) {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	return w.write(s, nil)
+}
+
+// write takes a string or bytes: the other is nothing. x.mu is held.
+func (w *response) write(s string, p []byte) (n int, err error) {
+	x, size := w.x, len(s)+len(p)
+	if x.conn != nil {
+		return 0, http.ErrHijacked
+	}
+	if w.isEnded {
+		return 0, errWrittenLate
+	}
+	if !w.wrote {
+		w.writeHeader(http.StatusOK)
+	}
+	if size == 0 {
+		return 0, nil
+	}
+	if !bodyAllowed(w.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
+	if w.length >= 0 && w.written+int64(size) > w.length {
+		return 0, http.ErrContentLength
+	}
+	if x.request.Method == "HEAD" {
+		w.written += int64(size)
+		if len(x.out) < 512 && !x.headSent { // for the type
+			x.out = append(append(x.out, s...), p...)
+		}
+		return size, nil
+	}
+	for n < size {
+		if err := w.awaitRoom(); err != nil {
+			return n, err
+		}
+		part := size - n
+		if room := maxPiece - len(x.out); part > room && !x.inline && !x.onward.isCalled {
+			part = room
+		}
+		if s != "" {
+			x.out = append(x.out, s[n:n+part]...)
+		} else {
+			x.out = append(x.out, p[n:n+part]...)
+		}
+		n += part
+		w.written += int64(part)
+		if len(x.out) >= maxPiece {
+			x.cond.Broadcast()
+		}
+	}
+	return n, nil
+}
+
+// awaitRoom waits till the server has taken enough. x.mu is held.
+func (w *response) awaitRoom() error {
+	x := w.x
+	for {
+		switch {
+		case x.isLeft && !x.inline:
+			return context.Canceled
+		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
+			return os.ErrDeadlineExceeded
+		case len(x.out) < maxPiece || x.inline || x.onward.isCalled:
+			return nil
+		}
+		x.cond.Broadcast()
+		x.cond.Wait()
+	}
+}
+
+func (w *response) Flush() { w.FlushError() }
+
+// FlushError is what http.ResponseController looks for.
+func (w *response) FlushError() error {
+	x := w.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.conn != nil {
+		return http.ErrHijacked
+	}
+	if w.isEnded {
+		return nil
+	}
+	if !w.wrote {
+		w.writeHeader(http.StatusOK)
+	}
+	if x.isLeft && !x.inline {
+		return context.Canceled
+	}
+	x.isFlushed = true
+	x.cond.Broadcast()
+	return nil
+}
+
+func (w *response) SetReadDeadline(deadline time.Time) error {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	w.x.body.setDeadline(deadline)
+	return nil
+}
+
+func (w *response) SetWriteDeadline(deadline time.Time) error {
+	w.x.mu.Lock()
+	defer w.x.mu.Unlock()
+	w.deadline, w.timer = deadline, w.x.wakeAt(w.timer, deadline)
+	w.x.cond.Broadcast()
+	return nil
+}
+
+// EnableFullDuplex is granted: reading and writing are always independent of each other here.
+func (w *response) EnableFullDuplex() error { return nil }
+
+// Hijack gives the handler the client's connection.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, err := w.x.hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c)), nil
+}
