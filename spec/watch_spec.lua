@@ -96,4 +96,81 @@ describe("a watch", function()
     write("_old.go", "x")
     assert.is_false(w:changed())
   end)
+
+  it("looks at nothing as long as the kernel tells of nothing", function()
+    local path = write("a.go", "one", 100)
+    local w = watch.new(path)
+    local looked, attributes = 0, lfs.attributes
+    lfs.attributes = function(...) -- luacheck: ignore
+      looked = looked + 1
+      return attributes(...)
+    end
+    local changed = w:changed()
+    lfs.attributes = attributes -- luacheck: ignore
+    assert.is_false(changed)
+    assert.equal(0, looked)
+    write("a.go", "two", 50)
+    assert.is_true(w:changed())
+  end)
+
+  it("hears of an edit by an editor that writes a new file and renames it, again and again", function()
+    local path = write("a.go", "one")
+    local w = watch.new(path)
+    for i = 1, 3 do
+      os.rename(write("a.go~", "edit " .. i), path)
+      assert.is_true(w:changed())
+      assert.is_false(w:changed())
+    end
+  end)
+
+  it("does not take a file for whole that is still being written", function()
+    local path = write("a.go", "one")
+    local w = watch.new(path)
+    os.remove(path)
+    assert.is_true(w:changed())
+    local file = assert(io.open(path, "wb"))
+    assert.is_false(w:changed())
+    file:write "two"
+    file:close()
+    assert.is_true(w:changed())
+  end)
+
+  it("hears of what appears in a folder that was not there", function()
+    local w = watch.new(folder .. "/sub/a.go")
+    assert.is_false(w:changed())
+    assert(lfs.mkdir(folder .. "/sub"))
+    w:changed()
+    write("sub/a.go", "one")
+    assert.is_true(w:changed())
+  end)
+
+  it("has one fingerprint for the same bytes", function()
+    local path = write("a.go", "one")
+    local w = watch.new(path)
+    local first = w:fingerprint()
+    write("a.go", "two")
+    assert.is_true(w:changed())
+    assert.not_equal(first, w:fingerprint())
+    write("a.go", "one")
+    assert.is_true(w:changed())
+    assert.equal(first, w:fingerprint())
+    assert.equal(first, watch.new(path):fingerprint())
+  end)
+
+  it("looks at what a build has read", function()
+    local path, beside = write("a.go", "one"), write("b.go", "one")
+    assert(lfs.mkdir(folder .. "/static"))
+    local w = watch.new(path)
+    w:set_sources { files = { path }, dirs = {}, trees = { folder .. "/static" } }
+    assert.is_false(w:changed())
+    write("b.go", "two")
+    assert.is_false(w:changed())
+    write("static/page.html", "embedded")
+    assert.is_true(w:changed())
+    w:set_sources { files = {}, dirs = { folder }, trees = {} }
+    write("b_test.go", "test")
+    assert.is_false(w:changed())
+    os.remove(beside)
+    assert.is_true(w:changed())
+  end)
 end)

@@ -1,4 +1,4 @@
---- The command line: goloader run, build, test, check, routes, nm, disasm, explain, host, describe, info, version.
+--- The command line: goloader run, build, test, check, routes, nm, disasm, explain, host, describe, info, ctl, version.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -215,6 +215,7 @@ local function parse(argv)
   parser:command("host", "Build a host with packages of your own in it, or a program that is its own host.")
   parser:command("info", "Tell what a shipped module holds; without one, start the default host and tell what it is.")
     :argument("file", "A shipped module (.gom)."):args "?"
+  parser:command("ctl", "Ask nginx's workers which versions of modules they serve; reload, roll back.")
   parser:command("version", "Tell the versions.")
   return parser:parse(argv)
 end
@@ -227,6 +228,7 @@ function cli.main(argv)
   if argv[1] == "build" then return require "goloader.command.ship".main { unpack(argv, 2) } end
   if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
   if argv[1] == "test" then return require "goloader.command.test".main { unpack(argv, 2) } end
+  if argv[1] == "ctl" then return require "goloader.command.ctl".main { unpack(argv, 2) } end
   local arguments = parse(argv)
   return cli[arguments.command](arguments)
 end

@@ -325,6 +325,7 @@ local function compile(self, paths, options, judges)
   while options.pause and not under_way:done() do options.pause() end
   built, err = under_way:wait()
   if not built then return nil, err end
+  if options.on_sources then options.on_sources(built.sources) end
   local ok
   ok, err = add_archives(self, built.archives)
   if ok then ok, err = add_builds(self, built.builds) end
@@ -353,6 +354,7 @@ end
 ---@field uses goloader.Module[]|nil  loaded modules that bring packages which this one imports: it shares their types
 ---  and variables, and they can't be unloaded before it
 ---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
+---@field on_sources nil|fun(sources: goloader.Sources)  hears what was read, as soon as it is compiled
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
 ---@param paths string|string[]  a directory, or Go files of one directory
@@ -385,6 +387,9 @@ end
 
 ---@class goloader.ShipOptions: goloader.BuildOptions
 ---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
+---@field godebug false|nil  false: of package main, too, only functions are meant; it gets no settings for GODEBUG
+---@field pause nil|fun()  as host:build's
+---@field on_sources nil|fun(sources: goloader.Sources)  likewise
 
 -- Objects that are there already, in the shape of a build's.
 local function already_built(paths)
@@ -425,7 +430,8 @@ function Host:ship(paths, out, options)
     built, err = compile(self, paths, options, judges_of(self, "ship", options.imports))
     if not built then return fail(err) end
   end
-  local settings = built.name == "main" and build.default_godebug(self:toolchain(), paths, options) or ""
+  local is_program = built.name == "main" and options.godebug ~= false
+  local settings = is_program and build.default_godebug(self:toolchain(), paths, options) or ""
   local ok
   ok, err = try_with_all_it_needs(self, {
     ndeps = #built.files - 1, twice = options.private and "other" or "refuse",

@@ -19,7 +19,7 @@ local app ---@type goloader.Router|nil
 local request, reply
 local failure ---@type string|nil  why there are no routes
 
----@class goloader.nginx.Options: goloader.HostOptions
+---@class goloader.nginx.Options: goloader.HostOptions, goloader.nginx.WorkerOptions
 ---@field [1] string  the routes file; below nginx's prefix, unless it starts with a slash
 ---@field root string|nil  where modules lie; nil: beside the routes file
 
@@ -40,20 +40,22 @@ local function start(options)
   require("goloader.nginx.wake").start(host.core)
   request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
 
-  local made = require("goloader.router").new {
-    host = host,
-    root = options.root and absolute(options.root),
-    clock = ngx.now,
-    log = log_error,
-    condition = require("goloader.nginx.condition").new,
-    background = function(run) return ngx.timer.at(0, run) end,
-    sleep = ngx.sleep,
-    stores = { shared = require("goloader.nginx.shared_store").open },
-  }
+  local workers = require "goloader.nginx.workers"
+  local router_options = workers.router_options(host, options)
+  router_options.host = host
+  router_options.root = options.root and absolute(options.root)
+  router_options.clock = ngx.now
+  router_options.log = log_error
+  router_options.condition = require("goloader.nginx.condition").new
+  router_options.background = function(run) return ngx.timer.at(0, run) end
+  router_options.sleep = ngx.sleep
+  router_options.stores = { shared = require("goloader.nginx.shared_store").open }
+  local made = require("goloader.router").new(router_options)
   local ok
   ok, message = made:load(absolute(options[1]))
   if not ok then return nil, message end
   app = made
+  workers.start(host, made)
   return true
 end
 

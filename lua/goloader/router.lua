@@ -28,10 +28,8 @@ local config = require "goloader.routes.config"
 local declare = require "goloader.routes.declare"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
-local identity = require "goloader.routes.identity"
+local modules = require "goloader.routes.modules"
 local nearest = require "goloader.routes.nearest"
-local slots = require "goloader.routes.slot"
-local watch = require "goloader.routes.watch"
 
 local M = {}
 
@@ -105,9 +103,14 @@ local M = {}
 ---@field host? goloader.Host what compiles and loads modules; needed where a routes file declares one
 ---@field root? string folder that module paths start from (default: the routes file's)
 ---@field clock? fun(): number seconds, for caches and for the times that on_change hears
+---@field stopwatch? fun(): number seconds, for those times alone, where the clock is not of the finest
 ---@field encode? fun(value: any): string makes JSON (default: lua-cjson)
 ---@field log? fun(line: string) where failures are told (default: stderr)
 ---@field on_change? fun(change: goloader.Change) hears of modules loaded, swapped, kept and unloaded
+---@field versions? goloader.Versions where modules' versions are kept and shared with other processes; nil: each router
+---compiles for itself
+---@field view? fun(module: goloader.Module): table what `ready` functions get in a module's place
+---@field pausing? fun(): fun()|nil what lets others go on while a module is compiled that is new, if that can be
 ---@field condition? fun(): goloader.Condition how a request waits for another's page (default: it yields)
 ---@field background? fun(run: fun()): any, any runs something besides this request; nil and why, if it can't
 ---@field sleep? fun(seconds: number) waits, where pages are made by one of several processes
@@ -131,10 +134,6 @@ local Router = {}
 Router.__index = Router
 
 -- ---- modules --------------------------------------------------------------------------------------------------------
-
----@class goloader.ModuleSpec: goloader.BuildOptions
----@field [1] string a Go file, a folder with a package, or an object
----@field ready? fun(module: goloader.Module): any, any prepares each new version before it takes over
 
 ---Does a new version still have what is called of it? What is found out about that is kept with the calls.
 ---@param slot goloader.Slot
@@ -161,45 +160,6 @@ function Router:swapped(slot)
     local store = route.cached and route.cached.store
     if store and store.tables then store:purge(slot) end
   end
-end
-
--- Declares a module for a draft, or for the router itself.
-local function declare_module(draft, spec)
-  if type(spec) == "string" then spec = { spec } end
-  if type(spec) ~= "table" or type(spec[1]) ~= "string" then
-    error("module: the name of a Go file or folder expected", 3)
-  end
-  local host, name = draft.options.host, spec[1]
-  if not host then error("module: the router was made without a host", 3) end
-  local path = name
-  if path:sub(1, 1) ~= "/" and draft.root then path = draft.root .. "/" .. path end
-  for _, slot in ipairs(draft.slots) do
-    if slot.path == path then return slot end
-  end
-
-  local owner = draft.owner
-  local watched = watch.new(path)
-  local slot, err = slots.new {
-    name = name,
-    clock = draft.options.clock,
-    ready = spec.ready,
-    on_change = draft.options.on_change,
-    load = identity.noting(watched, function(pause)
-      if path:find "%.[oa]$" then return host:load(path) end
-      local options = { pause = pause }
-      for key, value in pairs(spec) do
-        if type(key) == "string" and key ~= "ready" then options[key] = value end
-      end
-      return host:build(path, options)
-    end),
-    check = function(changed, version) return owner:fits(changed, version) end,
-    refers = function(module, export) return handler.kind_of(owner.options, module, export) ~= nil end,
-    on_swap = function(changed) owner:swapped(changed) end,
-  }
-  if not slot then return nil, err end
-  slot.path, slot.watched = path, watched
-  table.insert(draft.slots, slot)
-  return slot
 end
 
 local specs = setmetatable({}, { __mode = "k" }) ---@type table<goloader.Slot, table> how slots were declared
@@ -237,7 +197,7 @@ function Router.declare_module(_, draft, spec)
     end
   end
   local count = #draft.slots
-  local slot, err = declare_module(draft, spec)
+  local slot, err = modules.declare(draft, spec)
   if not slot then return errors.fail(err) end
   if #draft.slots > count then
     draft.made[#draft.made + 1] = slot
@@ -256,7 +216,8 @@ end
 ---@return goloader.Error? err
 function Router:module(spec)
   local before = #self.slots
-  local slot, err = declare_module({ options = self.options, root = self.root, slots = self.slots, owner = self }, spec)
+  local draft = { options = self.options, root = self.root, slots = self.slots, owner = self }
+  local slot, err = modules.declare(draft, spec)
   if not slot then return errors.fail(err) end
   if #self.slots > before then table.insert(self.units[1].slots, slot) end
   return slot
@@ -393,7 +354,7 @@ end
 function Router:poll(pause)
   local swapped, failed = 0, {}
   for _, slot in ipairs(self.slots) do
-    if slot.version and not slot.loading and slot.watched:changed() then
+    if slot.version and not slot.loading and slot.source:due() then
       local ok, _, err = slot:reload(pause)
       if ok then swapped = swapped + 1 else failed[slot] = err end
     end

@@ -65,6 +65,7 @@ int binding_jobs_listen(lua_State *L);
 int binding_jobs_accept(lua_State *L);
 int binding_jobs_ring(lua_State *L);
 int binding_jobs_step(lua_State *L);
+int binding_jobs_poll(lua_State *L);
 int binding_jobs_ready(lua_State *L);
 int binding_jobs_set_timer(lua_State *L);
 int binding_clock(lua_State *L);

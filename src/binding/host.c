@@ -413,6 +413,7 @@ void binding_open_host(lua_State *L)
 		{ "jobs_accept", binding_jobs_accept },
 		{ "jobs_ring", binding_jobs_ring },
 		{ "jobs_step", binding_jobs_step },
+		{ "jobs_poll", binding_jobs_poll },
 		{ "jobs_ready", binding_jobs_ready },
 		{ "jobs_set_timer", binding_jobs_set_timer },
 		{ "__gc", host_gc },

@@ -219,6 +219,25 @@ int binding_jobs_ready(lua_State *L)
 	return 1;
 }
 
+/* host:jobs_poll(fd, other fd|nil) -> a job that is done when one of them can be read from */
+int binding_jobs_poll(lua_State *L)
+{
+	struct binding_host *host = binding_check_host(L, 1);
+	int fds[2] = { (int)luaL_checkinteger(L, 2), (int)luaL_optinteger(L, 3, -1) };
+	struct gl_error err;
+	struct binding_job *j = lua_newuserdata(L, sizeof(*j));
+
+	*j = (struct binding_job){ .mark = job_mark, .host = host };
+	luaL_getmetatable(L, JOB);
+	lua_setmetatable(L, -2);
+	lua_newtable(L); /* the user value keeps the host */
+	lua_pushvalue(L, 1);
+	lua_rawseti(L, -2, 1);
+	lua_setuservalue(L, -2);
+	j->job = gl_job_poll(host->caller, fds, &err);
+	return j->job != NULL ? 1 : binding_fail(L, &err);
+}
+
 /* host:jobs_set_timer(seconds|nil) -> true */
 int binding_jobs_set_timer(lua_State *L)
 {

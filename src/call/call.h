@@ -79,6 +79,13 @@ void gl_plan_use_general_road(struct gl_plan *plan);
 struct gl_job;
 /* Calls the function like gl_plan_call, but does not wait for its end. Raises what gl_plan_call raises of arguments. */
 struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first);
+/* A job of C's: run(arg) in a thread that gets no signals. name is a literal. */
+struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, void (*run)(void *), void *arg,
+				   struct gl_error *err);
+/* One that is done when a file descriptor can be read from, one of these two; they must stay open till then. -1 is
+ * none.
+ */
+struct gl_job *gl_job_poll(struct gl_caller *caller, const int fds[2], struct gl_error *err);
 /* Lua has no more use for it. It runs on. */
 void gl_job_drop(struct gl_job *shared);
 bool gl_job_is_done(struct gl_job *job);

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <math.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -39,6 +40,10 @@ struct job {
 	struct gl_plan *plan;
 	bool done, dropped, watched;
 	const uint64_t *at; /* what Lua has not read yet of the results; NULL: all of them */
+	/* a thread's: there is no plan, nor anything of Go's */
+	const char *name;
+	void (*run)(void *arg);
+	void *arg;
 };
 
 struct slab {
@@ -167,6 +172,7 @@ static struct job *take_job(struct jobs *jobs)
 	jobs->free = job->next;
 	job->done = job->dropped = job->watched = false;
 	job->at = NULL;
+	job->run = NULL;
 	job->next = NULL;
 	job->shared.cancel = 0;
 	job->shared.jobs = &jobs->shared;
@@ -230,9 +236,11 @@ static void finish(struct jobs *jobs, struct job *job)
 	job->done = true;
 	jobs->under_way--;
 	jobs->finished++;
-	plan->jobs--;
-	plan->counters.panics += job->shared.status == GL_CALL_PANICKED;
-	plan->counters.bytes_out += out->len * sizeof(*out->p);
+	if (plan != NULL) {
+		plan->jobs--;
+		plan->counters.panics += job->shared.status == GL_CALL_PANICKED;
+		plan->counters.bytes_out += out->len * sizeof(*out->p);
+	}
 	if (job->dropped) {
 		give_job(jobs, job);
 	} else if (job->watched) {
@@ -360,6 +368,93 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
 	return &job->shared;
 }
 
+/* Puts the job on the list, as the Go half does (src/host/jobs.go, post). */
+static void post(struct job *job)
+{
+	struct jobs *jobs = (struct jobs *)job->shared.jobs;
+	uintptr_t last = __atomic_load_n(&jobs->shared.done, __ATOMIC_ACQUIRE);
+
+	do {
+		if (last == GL_JOBS_CLOSED) {
+			if (__atomic_sub_fetch(&jobs->shared.left, 1, __ATOMIC_ACQ_REL) == 0) {
+				release(&jobs->shared);
+			}
+			return;
+		}
+		job->shared.next = last;
+	} while (!__atomic_compare_exchange_n(&jobs->shared.done, &last, (uintptr_t)job, false, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+	if (__atomic_load_n(&jobs->shared.armed, __ATOMIC_SEQ_CST) != 0 &&
+	    __atomic_exchange_n(&jobs->shared.armed, 0, __ATOMIC_SEQ_CST) != 0) {
+		wake(jobs);
+	}
+}
+
+static void *run_thread(void *arg)
+{
+	struct job *job = arg;
+
+	job->run(job->arg);
+	post(job);
+	return NULL;
+}
+
+struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, void (*run)(void *), void *arg,
+				   struct gl_error *err)
+{
+	struct jobs *jobs = jobs_of(caller, err);
+	struct job *job = jobs != NULL ? take_job(jobs) : NULL;
+	sigset_t all, before;
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (job == NULL) {
+		if (jobs != NULL) {
+			gl_out_of_memory(err, "starting %s", name);
+		}
+		return NULL;
+	}
+	job->name = name;
+	job->run = run;
+	job->arg = arg;
+	job->shared.status = GL_CALL_DONE;
+	jobs->under_way++;
+	/* signals are for the process's own threads */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	int why = pthread_create(&thread, &attr, run_thread, job);
+	pthread_attr_destroy(&attr);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (why != 0) {
+		jobs->under_way--;
+		give_job(jobs, job);
+		gl_fail(err, GL_EIO, "no thread for %s: %s", name, strerror(why));
+		return NULL;
+	}
+	return &job->shared;
+}
+
+/* Both descriptors are in the pointer. */
+static void wait_for_input(void *arg)
+{
+	uint64_t both = (uintptr_t)arg;
+	struct pollfd p[2] = { { .fd = (int32_t)(uint32_t)both, .events = POLLIN },
+			       { .fd = (int32_t)(uint32_t)(both >> 32), .events = POLLIN } };
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR) {
+	}
+}
+
+struct gl_job *gl_job_poll(struct gl_caller *caller, const int fds[2], struct gl_error *err)
+{
+	uint64_t both = (uint32_t)fds[0] | (uint64_t)(uint32_t)fds[1] << 32;
+
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): numbers, on their way to the thread */
+	return gl_job_start_thread(caller, "poll", wait_for_input, (void *)(uintptr_t)both, err);
+}
+
 void gl_job_drop(struct gl_job *shared)
 {
 	struct job *job = (struct job *)shared;
@@ -400,6 +495,10 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 {
 	struct job *job = (struct job *)shared;
 
+	if (job->run != NULL) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
 	if (shared->status != GL_CALL_DONE) {
 		gl_push_failure(L, job->plan->caller, job->plan, job->plan->name, shared->status, &shared->out);
 		return lua_error(L);
@@ -418,7 +517,12 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 
 bool gl_job_has_handles(const struct gl_job *shared) { return shared->out.nhandles > 0; }
 
-const char *gl_job_name(const struct gl_job *shared) { return ((const struct job *)shared)->plan->name; }
+const char *gl_job_name(const struct gl_job *shared)
+{
+	const struct job *job = (const struct job *)shared;
+
+	return job->run != NULL ? job->name : job->plan->name;
+}
 
 void gl_job_watch(struct gl_job *shared)
 {

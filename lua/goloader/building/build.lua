@@ -22,6 +22,7 @@ local flags = require "goloader.building.flags"
 local inputs = require "goloader.building.inputs"
 local places = require "goloader.building.places"
 local settings = require "goloader.building.settings"
+local sources = require "goloader.building.sources"
 local toolchain = require "goloader.building.toolchain"
 
 local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolchain.absolute
@@ -36,6 +37,7 @@ local build = {}
 ---  them than the host has: archives by import path
 ---@field name string  the package's name: "main"
 ---@field interface goloader.Interface
+---@field sources goloader.Sources  what it was made from
 ---@field package temporary string[]
 local Objects = {}
 Objects.__index = Objects
@@ -339,7 +341,7 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, importcfg, interface, is_generic, archives, builds)
+local function compiled(job, object, importcfg, interface, is_generic, archives, builds, read)
   return setmetatable({
     job = job,
     finish = function()
@@ -356,7 +358,7 @@ local function compiled(job, object, importcfg, interface, is_generic, archives,
       interface.archive = is_generic and read_file(object) or read_export_data(object)
       return setmetatable({
         files = files, archives = archives, builds = builds, name = interface.name, interface = interface,
-        temporary = { object },
+        sources = read, temporary = { object },
       }, Objects)
     end,
   }, Build)
@@ -428,7 +430,8 @@ local function compile_alone(tc, target, opts)
   local job, object, importcfg = start_compile(tc, target.dir, files, path, lang, archives, opts)
   if not job then return nil, object end
   local interface = { path = path, name = heads[1].name, archives = archives, dependencies = {} }
-  return compiled(job, object, importcfg, interface, has_generics(target.dir, files), {}, {})
+  return compiled(job, object, importcfg, interface, has_generics(target.dir, files), {}, {},
+    sources.of(tc, target))
 end
 
 -- Of a package's own files all counts but what functions do. A file that can't be read as far as its imports go is the
@@ -459,7 +462,7 @@ local function recompile(tc, target, opts, memory)
   local interface = { path = record.path, name = record.name, archives = record.archives,
     dependencies = record.dependencies }
   return compiled(job, object, importcfg, interface, has_generics(target.dir, record.files), record.third_party,
-    record.builds)
+    record.builds, record.sources)
 end
 
 local list_format = table.concat({
@@ -471,6 +474,7 @@ local list_format = table.concat({
   "{{with .Module}}{{if or .Main (and .Replace (not .Replace.Version))}}own{{end}}{{else}}own{{end}}",
   "{{join .Imports \"|\"}}",
   "{{with .Module}}{{.Path}}{{with .Version}}@{{.}}{{end}}{{end}}",
+  "{{join .EmbedFiles \"|\"}}",
 }, "\t")
 
 -- Reads what `go list` printed of packages, dependencies first. A third-party package that imports one of the module's
@@ -480,10 +484,10 @@ local function read_packages(output)
   for line in output:gmatch "[^\n]+" do
     local fields = {}
     for field in (line .. "\t"):gmatch "([^\t]*)\t" do fields[#fields + 1] = field end
-    if #fields == 10 then
+    if #fields == 11 then
       local package = { path = fields[1], name = fields[2], std = fields[3] == "true", file = fields[4],
         dir = fields[5], one = fields[6] == "one", files = fields[7], own = fields[8] == "own", version = fields[10],
-        fetched = fields[8] ~= "own", imports = {} }
+        fetched = fields[8] ~= "own", imports = {}, embedded = fields[11] }
       for import in fields[9]:gmatch "[^|]+" do
         package.own = package.own or own[import]
         table.insert(package.imports, import)
@@ -599,6 +603,7 @@ local function build_by_list(tc, target, opts, memory)
     local dependencies = { unpack(files, 1, #files - 1) }
     local _, lang = package_identity(tc, target, last.name)
     local others, newest = inputs.read_others(tc, target.dir, dirs)
+    local read = sources.of(tc, target, packages)
     -- of what was written meanwhile nobody knows whether the go command has seen it
     if memory and last.one and lang and is_plain(tc, opts) and is_told_by_dirs(packages) and own and others
       and newest < began then
@@ -623,10 +628,11 @@ local function build_by_list(tc, target, opts, memory)
         gcflags = opts.gcflags,
         tags = opts.tags,
         private = opts.private,
+        sources = read,
       }
     end
     return setmetatable({
-      files = files, archives = third_party, builds = builds, name = last.name, temporary = {},
+      files = files, archives = third_party, builds = builds, name = last.name, sources = read, temporary = {},
       interface = { path = path, name = last.name, archives = archives, dependencies = dependencies, file = last.file },
     }, Objects)
   end

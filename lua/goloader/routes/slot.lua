@@ -11,6 +11,11 @@
 --   * An old version is unloaded when the last visit that used it ends. If the loader refuses, because a goroutine is
 --     still in its code, it is asked again at the next `tidy`.
 --
+-- What a version has in memory that the next one wants (open connections, counters, a cache) is handed over when both
+-- say so: the old one's Release() returns it, the new one's Adopt(state) takes it. It is the last step before the swap,
+-- and nothing runs in between. When Adopt refuses, the old version goes on, and gets back what it gave, if it has an
+-- Adopt of its own. Requests that are under way in the old version then still see what it has given away.
+--
 -- Visits belong to coroutines. Both tables that know them are weak: a visit whose coroutine was dropped in the middle
 -- (the client hung up) must not hold a version for ever.
 
@@ -24,7 +29,7 @@ local MAIN = {} -- Lua 5.1 has no coroutine to name when the main one runs
 ---@class goloader.Version
 ---@field name string the slot's
 ---@field module table what host:load returned
----@field number integer 1, 2, …
+---@field number integer 1, 2, … or as `load` has numbered it
 ---@field package functions table<string, function> looked up once
 ---@field package referred table<string, boolean> variables that are named rather than read
 ---@field package kinds table<string, string> exports by name: "func" or "var"
@@ -49,6 +54,7 @@ Version.__index = Version
 ---@field package options goloader.slot.Options
 ---@field package refs table<string, goloader.Ref>
 ---@field package loading boolean
+---@field package closed? true
 ---@field [string] any upper case is Go's: functions of the version of the moment, and its variables
 local Slot = {}
 
@@ -59,13 +65,16 @@ local Ref = {}
 
 ---@class goloader.slot.Options
 ---@field name string
----@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits; or nil and an
----error, as Go functions or the loader's return it
+---@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits, and returns it
+---with its number, if it has one; or nil and an error, as Go functions or the loader's return it
 ---@field ready? fun(module: table): any, any, any prepares it; raises, or returns nil and an error, to refuse it
+---@field view? fun(module: table): table what `ready` is given in the module's place: it may yield in calls
+---@field finish? fun(ok: boolean, err: goloader.Error?) hears how it went on with what `load` was asked for
 ---@field check? fun(slot: goloader.Slot, version: goloader.Version): boolean?, any refuses a version that doesn't fit
 ---@field refers? fun(module: table, name: string): boolean is a variable to be named rather than read: an http.Handler
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
 ---@field on_change? fun(change: goloader.Change)
+---@field close? fun() the slot is closed; may be called again
 ---@field clock? fun(): number seconds
 
 ---@class goloader.Visit a run of one request: the versions it has settled on
@@ -221,6 +230,7 @@ function M.new(options)
   rawset(slot, "refs", {})
   rawset(slot, "old", {})
   rawset(slot, "made", 0)
+  rawset(slot, "loading", false)
   local ok, err = slot:try_reload()
   if not ok then return nil, err end
   return slot
@@ -235,8 +245,8 @@ local function tell(slot, change)
 end
 
 ---@return goloader.Version
-local function new_version(slot, module)
-  slot.made = slot.made + 1
+local function new_version(slot, module, number)
+  slot.made = number or slot.made + 1
   local kinds = {}
   for _, export in ipairs(module:exports()) do kinds[export.name] = kinds[export.name] or export.kind end
   return setmetatable({
@@ -250,13 +260,58 @@ local function new_version(slot, module)
   }, Version)
 end
 
----Runs `ready`, which may raise, or return nil and an error as Go functions do.
-local function make_ready(ready, module)
-  if not ready then return true end
-  local ok, result, message, err = pcall(ready, module)
+---Calls what may raise, or return nil and an error as Go functions do.
+---@return true? ok
+---@return any err or the result
+local function attempt(f, ...)
+  local ok, result, message, err = pcall(f, ...)
   if not ok then return nil, result end
-  if not result and message ~= nil then return nil, err or message end
-  return true
+  if result == nil and message ~= nil or result == false and message ~= nil then return nil, err or message end
+  return true, result
+end
+
+---Hands the state of the version that stands over to the one that takes its place.
+---@param from goloader.Version
+---@param to goloader.Version
+---@return true? ok
+---@return any err
+local function hand_over(from, to)
+  if from.kinds.Release ~= "func" or to.kinds.Adopt ~= "func" then return true end
+  local ok, state = attempt(from.module.Release)
+  if not ok then return nil, ("Release of version %d: %s"):format(from.number, tostring(state)) end
+  local err
+  ok, err = attempt(to.module.Adopt, state)
+  if ok then return true end
+  if from.kinds.Adopt == "func" then attempt(from.module.Adopt, state) end
+  return nil, ("Adopt of what version %d has released: %s"):format(from.number, tostring(err))
+end
+
+---Loads a version and sees to it that it can take over; beneath `try_reload`, in pcall's place.
+---@return goloader.Version? version
+---@return any err
+---@return table times seconds
+local function prepare(slot, pause)
+  local options, standing = slot.options, slot.version
+  local clock = options.clock or os.clock
+  local started = clock()
+  local called, module, message, err = pcall(options.load, pause)
+  local times = { load = clock() - started, ready = 0 }
+  if not called then return nil, module, times end
+  if not module then return nil, err or message, times end
+
+  started = clock()
+  local version = new_version(slot, module, type(message) == "number" and message or nil)
+  local ok = true
+  if options.check then ok, err = options.check(slot, version) end
+  if ok and options.ready then
+    ok, err = attempt(options.ready, options.view and options.view(module) or module)
+  end
+  if ok and standing and slot.version == standing then ok, err = hand_over(standing, version) end
+  times.ready = clock() - started
+  if ok then return version, nil, times end
+  -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
+  table.insert(slot.old, version)
+  return nil, err, times
 end
 
 ---What `reload` does, beneath the functions that users call.
@@ -268,31 +323,21 @@ function Slot:try_reload(pause)
   if self.loading then
     return nil, errors.object { code = "busy", message = self.name .. " is being loaded already" }
   end
-  local options, standing = self.options, self.version
+  local options = self.options
   local clock = options.clock or os.clock
-  local started = clock()
 
   self.loading = true
-  local called, module, message, err = pcall(options.load, pause)
+  local version, err, times = prepare(self, pause)
   self.loading = false
-  if not called then module, message, err = nil, module, nil end
-  err = err or message
-  local loaded = clock()
-
-  local version
-  if module then
-    version = new_version(self, module)
-    local ok = true
-    if options.check then ok, err = options.check(self, version) end
-    if ok then ok, err = make_ready(options.ready, module) end
-    if not ok then
-      -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
-      table.insert(self.old, version)
-      version = nil
-    end
+  if version and self.closed then
+    table.insert(self.old, version)
+    version, err = nil, { code = "closed", message = self.name .. ": the module is closed" }
   end
+
+  local standing = self.version
   if not version then
     err = errors.object(err)
+    if options.finish then options.finish(false, err) end
     local number, stays = standing and standing.number, standing and standing.module
     tell(self, { what = "kept", version = number, module = stays, err = err })
     self:tidy()
@@ -303,12 +348,13 @@ function Slot:try_reload(pause)
   self.version = version
   if standing then table.insert(self.old, standing) end
   if options.on_swap then options.on_swap(self) end
-  local swapped = clock()
+  times.swap = clock() - made_ready
+  if options.finish then options.finish(true) end
   tell(self, {
     what = standing and "swapped" or "loaded",
     version = version.number,
-    module = module,
-    times = { load = loaded - started, ready = made_ready - loaded, swap = swapped - made_ready },
+    module = version.module,
+    times = times,
   })
   self:tidy()
   return true
@@ -361,6 +407,8 @@ end
 ---Takes the module away. Calls from now on raise an error; visits that have settled on it may end.
 ---@return boolean gone false while an old version is still in use or busy; `tidy` tries again
 function Slot:close()
+  self.closed = true
+  if self.options.close then self.options.close() end
   if self.version then
     table.insert(self.old, self.version)
     self.version = nil

@@ -1,43 +1,96 @@
 -- Watching files: has what a module is made from changed since it was last looked at?
 --
--- A file's time and size answer that for next to nothing, but times are whole seconds here: an edit within the second
--- of the last look, with the same length, would never be seen. So a file that had been written just before the look is
--- compared by its bytes until its time has settled; which also spares a rebuild when a file was only touched.
+-- The kernel tells when something happens in the directories that matter (inotify.lua), and as long as nothing does,
+-- nothing is looked at. Where it can't tell, files are looked at each time: their times and sizes answer that for next
+-- to nothing, but times are whole seconds here: an edit within the second of the last look, with the same length, would
+-- never be seen. So a file that had been written just before the look is compared by its bytes until its time has
+-- settled; which also spares a rebuild when a file was only touched.
+--
+-- Which files matter is said by a build (building/sources.lua). Before the first one it is the file itself, or all of
+-- the folder and of the folders in it.
+
+local inotify = require "goloader.routes.inotify"
+local hash = require "goloader.core".hash
 
 local M = {}
 
 local has_lfs, lfs = pcall(require, "lfs")
 
 ---@class goloader.watch.File
----@field text? string its bytes; nil: it could not be read
+---@field sum? string a hash of its bytes; nil: it could not be read
 ---@field size? integer
 ---@field time? integer
 ---@field settled boolean its time can be trusted
 
 ---@class goloader.Watch
----@field private path string
+---@field private paths string[]
+---@field private sources? goloader.Sources
 ---@field private files table<string, goloader.watch.File>
+---@field package inotify? goloader.Inotify
+---@field private quiet boolean nothing has happened that was not looked at
+---@field private known boolean the kernel tells of all that matters
 local Watch = {}
 Watch.__index = Watch
 
 local function read(path)
   local file = io.open(path, "rb")
-  local text = file and file:read("*a")
+  local text = file and file:read("*a") -- a directory opens too
   if file then file:close() end
   return text
 end
 
----All files that may matter: the one, or those of a folder and of the folders in it. Names with a dot or an underscore
----in front don't, as for Go.
-local function list(path, found)
-  if not has_lfs or lfs.attributes(path, "mode") ~= "directory" then
-    found[#found + 1] = path
-    return found
-  end
+---Calls `each` with what is in a folder. Names with a dot or an underscore in front don't count, as for Go.
+local function entries(path, each)
+  if not has_lfs or lfs.attributes(path, "mode") ~= "directory" then return false end
   for entry in lfs.dir(path) do
-    if not entry:find("^[._]") then list(path .. "/" .. entry, found) end
+    if not entry:find "^[._]" then each(path .. "/" .. entry, entry) end
   end
-  return found
+  return true
+end
+
+---All files of a folder and of the folders in it, or the one.
+local function add_tree(path, files, dirs)
+  if entries(path, function(inner) add_tree(inner, files, dirs) end) then
+    dirs[#dirs + 1] = path
+  else
+    files[#files + 1] = path
+  end
+end
+
+---Those of a package: what Go compiles or links.
+local function add_package(path, files, dirs)
+  local foreign = require "goloader.building.inputs".foreign
+  dirs[#dirs + 1] = path
+  entries(path, function(file, name)
+    local extension = name:match "%.([^%.]*)$"
+    local counts = extension == "go" and not name:find "_test%.go$" or foreign[extension] or name == "default.pgo"
+    if counts then files[#files + 1] = file end
+  end)
+end
+
+local function folder_of(path)
+  local dir = path:match "^(.*)/[^/]*$"
+  return dir == "" and "/" or dir or "."
+end
+
+---The folder, or where it would appear.
+local function nearest(dir)
+  while has_lfs and lfs.attributes(dir, "mode") ~= "directory" and dir ~= "/" and dir ~= "." do dir = folder_of(dir) end
+  return dir
+end
+
+---All files that matter, and the folders in which they are or may appear.
+function Watch:list()
+  local files, dirs, sources = {}, {}, self.sources
+  if sources then
+    for _, dir in ipairs(sources.trees) do add_tree(dir, files, dirs) end
+    for _, dir in ipairs(sources.dirs) do add_package(dir, files, dirs) end
+    for _, file in ipairs(sources.files) do files[#files + 1] = file end
+  else
+    for _, path in ipairs(self.paths) do add_tree(path, files, dirs) end
+  end
+  for _, file in ipairs(files) do dirs[#dirs + 1] = folder_of(file) end
+  return files, dirs
 end
 
 ---@param path string
@@ -50,37 +103,89 @@ local function look(path, before)
   if before and before.settled and before.size == size and before.time == time then return before, true end
   local text = read(path)
   local now = {
-    text = text,
+    sum = text and hash(text),
     size = size,
     time = time,
     settled = time ~= nil and time < os.time() - 1,
   }
-  return now, before ~= nil and before.text == text
+  return now, before ~= nil and before.sum == now.sum
 end
 
 ---Starts watching.
----@param path string a file or a folder
+---@param paths string|string[] files or folders
 ---@return goloader.Watch
-function M.new(path)
-  local self = setmetatable({ path = path, files = {} }, Watch)
-  self:changed()
+function M.new(paths)
+  if type(paths) == "string" then paths = { paths } end
+  local self = setmetatable({ paths = paths, files = {}, quiet = false, known = false }, Watch)
+  self.inotify = inotify.listen()
+  self:look()
   return self
 end
 
----True once after each change: a file with other bytes, a file more, a file less.
----@return boolean
-function Watch:changed()
+---Says which files matter, as a build has found out; nil: those that were given at first. What is different now counts
+---as seen.
+---@param sources? goloader.Sources
+function Watch:set_sources(sources)
+  self.sources = sources
+  self:look()
+end
+
+---Looks at the files. The kernel is asked first to tell of what happens next.
+---@return boolean changed
+function Watch:look()
+  local list, dirs = self:list()
+  self.quiet = true
+  if self.inotify then
+    self.inotify:happened() -- before now: it is looked at now
+    for i, dir in ipairs(dirs) do dirs[i] = nearest(dir) end
+    self.known = self.inotify:watch(dirs)
+  end
   local files, changed = {}, false
-  for _, path in ipairs(list(self.path, {})) do
-    local same
-    files[path], same = look(path, self.files[path])
-    if not same then changed = true end
+  for _, path in ipairs(list) do
+    if not files[path] then
+      local same
+      files[path], same = look(path, self.files[path])
+      if not same then changed = true end
+    end
   end
   for path in pairs(self.files) do
     if not files[path] then changed = true end
   end
   self.files = files
   return changed
+end
+
+---Reads what the kernel has told.
+---@return boolean quiet nothing can have changed since the last look
+function Watch:is_quiet()
+  if not self.inotify or not self.known then return false end
+  if self.inotify:happened() then self.quiet = false end
+  return self.quiet
+end
+
+---True once after each change: a file with other bytes, a file more, a file less.
+---@return boolean
+function Watch:changed()
+  return not self:is_quiet() and self:look()
+end
+
+---What is in the files, as they were seen last, in one short text.
+---@return string
+function Watch:fingerprint()
+  local paths, parts = {}, {}
+  for path in pairs(self.files) do paths[#paths + 1] = path end
+  table.sort(paths)
+  for _, path in ipairs(paths) do
+    parts[#parts + 1] = path
+    parts[#parts + 1] = self.files[path].sum or "-"
+  end
+  return hash(table.concat(parts, "\0"))
+end
+
+---Ends it.
+function Watch:close()
+  if self.inotify then self.inotify:close() end
+  self.inotify = nil
 end
 
 return M

@@ -1,0 +1,213 @@
+--- What each of nginx's workers does beside answering: it looks after the modules.
+--
+-- Versions lie in a folder below nginx's prefix (routes/versions.lua): the worker that hears of an edit first compiles
+-- it, in a child process that it waits for by yielding, and ships it; all load it. A light thread does that, which
+-- sleeps until the kernel tells of something in a folder that matters: a job waits for the kernel (core's `jobs_poll`),
+-- and the event loop is woken as for any job. Where the kernel can't tell, files are looked at each second.
+--
+-- At `nginx -s quit` and `reload` a worker ends when its light threads have ended: this one does when it is woken by
+-- `inotify.wake`.
+
+local controls = require "goloader.nginx.control"
+local errors = require "goloader.errors"
+local inotify = require "goloader.routes.inotify"
+local versions = require "goloader.routes.versions"
+
+local ngx = ngx
+local exiting, sleep, timer_at = ngx.worker.exiting, ngx.sleep, ngx.timer.at
+
+local workers = {}
+
+local LOOK = 1 -- seconds
+local SOON = 0.05 -- seconds, where somebody else has the lock
+local DAY = 86400
+local PAUSE = 0.001
+
+---@class goloader.nginx.WorkerOptions
+---@field state string|false|nil  folder of versions, below the prefix; nil: "goloader"; false: each worker compiles for
+---  itself
+---@field keep integer|nil  how many versions of a module are kept
+---@field control false|nil  false: nothing listens to `goloader ctl`
+
+local core -- of the host
+local apps = {} ---@type goloader.Router[]
+local control ---@type goloader.nginx.Control|nil
+local job -- that waits for the kernel
+local waits = 0 -- for it
+local polled ---@type integer|nil  control's file descriptor, which it waits for too
+
+local function log(level, ...) ngx.log(level, "goloader: ", ...) end
+
+-- A message in one line.
+local function one_line(message)
+  return (tostring(message):gsub("\n\n.*", ""):gsub("%s*\n%s*", "; "))
+end
+
+local function milliseconds(seconds) return ("%.1f ms"):format(seconds * 1000) end
+
+-- ---- what is told --------------------------------------------------------------------------------------------------
+
+local tell = {}
+
+function tell.loaded(name, change)
+  log(ngx.NOTICE, name, ": version ", change.version, " loaded in ", milliseconds(change.times.load), ", ready in ",
+    milliseconds(change.times.ready))
+end
+
+function tell.swapped(name, change)
+  log(ngx.NOTICE, name, ": version ", change.version, " has taken over; made and loaded in ",
+    milliseconds(change.times.load), ", ready in ", milliseconds(change.times.ready))
+end
+
+function tell.kept(name, change)
+  if change.version then
+    log(ngx.ERR, name, ": version ", change.version, " stays: ", one_line(change.err))
+  else
+    log(ngx.ERR, name, ": ", one_line(change.err))
+  end
+end
+
+function tell.busy(name, change)
+  log(ngx.WARN, name, ": version ", change.version, " can't be unloaded yet: ", one_line(change.err))
+end
+
+function tell.unloaded(name, change)
+  log(ngx.INFO, name, ": version ", change.version, " unloaded in ", milliseconds(change.seconds))
+end
+
+---@param change goloader.Change
+local function on_change(change)
+  tell[change.what](change.slot.name, change)
+end
+
+-- ---- `ready` -------------------------------------------------------------------------------------------------------
+
+-- A Go function whose calls run as jobs where the phase allows it.
+local function waiting(fn)
+  return setmetatable({}, {
+    __call = function(_, ...)
+      if ngx.get_phase() ~= "timer" then return fn(...) end
+      return fn:async(...):wait()
+    end,
+    __index = function(_, method)
+      return function(_, ...) return fn[method](fn, ...) end
+    end,
+  })
+end
+
+--- A module whose functions let requests go on while they run: what `ready` is given.
+---@param module goloader.Module
+---@return table
+function workers.view(module)
+  local kinds = {}
+  for _, export in ipairs(module:exports()) do kinds[export.name] = kinds[export.name] or export.kind end
+  return setmetatable({}, {
+    __index = function(self, key)
+      local value = module[key]
+      if kinds[key] == "func" then
+        value = waiting(value)
+        rawset(self, key, value)
+      elseif type(key) == "string" and key:find "^%l" and type(value) == "function" then
+        return function(_, ...) return value(module, ...) end
+      end
+      return value
+    end,
+    __newindex = function(_, key, value) module[key] = value end,
+  })
+end
+
+-- ---- the folder of versions ----------------------------------------------------------------------------------------
+
+local function state_folder(state)
+  if state == nil then state = "goloader" end
+  return state:sub(1, 1) == "/" and state or ngx.config.prefix() .. state
+end
+
+--- What the router is to be made with (goloader.router.Options), so that its modules are compiled by one worker only.
+---@param host goloader.Host
+---@param options goloader.nginx.WorkerOptions|nil
+---@return table
+function workers.router_options(host, options)
+  options = options or {}
+  local made = { view = workers.view, on_change = on_change, stopwatch = require("goloader.core").clock }
+  if options.state == false then return made end
+  local folder = state_folder(options.state)
+  local store, err = versions.open { folder = folder, host = host, keep = options.keep }
+  if store then
+    made.versions = store
+    if options.control ~= false then control = control or controls.new(folder, apps) end
+  else
+    log(ngx.WARN, err.message, ": each worker compiles for itself (make ", folder, ", owned by nginx's user)")
+  end
+  return made
+end
+
+-- ---- the light thread ----------------------------------------------------------------------------------------------
+
+local function pause() sleep(PAUSE) end
+
+local function is_waiting(app)
+  for _, slot in ipairs(app.slots) do
+    local source = slot.source
+    if source and source.is_waiting and source:is_waiting() then return true end
+  end
+  return false
+end
+
+local function wait()
+  local seconds = inotify.next_timeout() or DAY
+  for _, app in ipairs(apps) do
+    if is_waiting(app) then seconds = SOON end
+    for _, slot in ipairs(app.slots) do
+      if #slot.old > 0 then seconds = math.min(seconds, LOOK) end
+    end
+  end
+  local fd, other = inotify.fd(), control and control.fd or nil
+  if other ~= polled then -- the job does not know of it
+    polled = other
+    if job and not job:done() then inotify.wake() end
+  end
+  if fd and (not job or job:done()) then job, waits = core:jobs_poll(fd, other), 0 end
+  if not job then return sleep(math.min(seconds, LOOK)) end
+  job:wait(seconds)
+  -- who waits for a job is remembered with it, also when he has given up
+  waits = waits + 1
+  if waits % 100 == 0 then inotify.wake() end
+end
+
+local function step(app_or_control, method, ...)
+  local ok, err = pcall(app_or_control[method], app_or_control, ...)
+  if not ok then log(ngx.ERR, one_line(errors.object(err))) end
+end
+
+local function run(premature)
+  while not premature and not exiting() do
+    if control then step(control, "step") end
+    for _, app in ipairs(apps) do
+      step(app, "poll", pause)
+    end
+    if control then step(control, "tell") end
+    if exiting() then break end
+    wait()
+  end
+  if control then control:close() end
+  control = nil
+end
+
+--- Looks after the modules of a router from now on, in this worker.
+---@param host goloader.Host
+---@param app goloader.Router
+function workers.start(host, app)
+  apps[#apps + 1] = app
+  if core then return end
+  core = host.core
+  assert(timer_at(0, run))
+  -- pending timers are run at once when the worker is told to end
+  local function listen(premature)
+    if premature then return inotify.wake() end
+    assert(timer_at(DAY, listen))
+  end
+  assert(timer_at(DAY, listen))
+end
+
+return workers

@@ -1,0 +1,187 @@
+--- Hearing of edits from the kernel (inotify(7)) instead of looking at files again and again.
+--
+-- Directories are watched, not files: editors write a new file and rename it, and then the old one's watch would hear
+-- nothing any more. What is heard is only that something in a directory may have changed; who wants to know whether it
+-- matters reads the files.
+--
+-- A user may have few instances (128), so a Lua state has one for all who listen: its file descriptor is what an event
+-- loop polls. By LuaJIT's FFI only: elsewhere `inotify.listen` returns nil, and so it does where there is no instance
+-- left.
+
+local clock = require "goloader.core".clock
+
+local inotify = {}
+
+local has_ffi, ffi = pcall(require, "ffi")
+local band, bor
+if has_ffi then
+  local bit = require "bit"
+  band, bor = bit.band, bit.bor
+  ffi.cdef [[
+    int inotify_init1(int flags);
+    int inotify_add_watch(int fd, const char *path, uint32_t mask);
+    int inotify_rm_watch(int fd, int wd);
+    struct goloader_inotify_event { int wd; uint32_t mask, cookie, len; char name[]; };
+    long read(int fd, void *buf, size_t count);
+    int close(int fd);
+  ]]
+end
+
+-- <sys/inotify.h>
+local IN_NONBLOCK, IN_CLOEXEC = 0x800, 0x80000
+local IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x8, 0x40, 0x80, 0x100, 0x200
+local IN_DELETE_SELF, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_IGNORED, IN_ONLYDIR, IN_ISDIR =
+  0x400, 0x800, 0x4000, 0x8000, 0x1000000, 0x40000000
+-- a write is told of when the file is closed: half of a file is nothing to compile
+local MASK = has_ffi
+  and bor(IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_MOVE_SELF, IN_ONLYDIR)
+
+local SIZE = 16384
+
+-- A file that was created counts when it is closed; a link never is, so it counts a little later.
+local GRACE = 0.05
+
+-- What a listener hears of.
+---@class goloader.Inotify
+---@field package dirs table<string, true>
+---@field package heard boolean
+---@field package created number|nil  when a file was created that has not been closed
+local Listener = {}
+Listener.__index = Listener
+
+---@type table<goloader.Inotify, true>
+local listeners = setmetatable({}, { __mode = "k" })
+local instance -- fd, buffer; paths by watch descriptors and back
+
+local function open()
+  if instance ~= nil then return instance end
+  local fd = has_ffi and ffi.C.inotify_init1(IN_NONBLOCK + IN_CLOEXEC) or -1
+  if fd < 0 then
+    instance = false
+    return false
+  end
+  instance = { fd = fd, buffer = ffi.new("char[?]", SIZE), paths = {}, watches = {},
+    guard = ffi.gc(ffi.new "int[1]", function() ffi.C.close(fd) end) } -- the state may end before the process
+  return instance
+end
+
+--- The file descriptor that can be read from when something has happened; nil where nobody listens.
+---@return integer|nil
+function inotify.fd()
+  return instance and instance.fd or nil
+end
+
+--- A new listener, who hears nothing yet; nil where the kernel can't be asked.
+---@return goloader.Inotify|nil
+function inotify.listen()
+  if not open() then return nil end
+  local listener = setmetatable({ dirs = {}, heard = false }, Listener)
+  listeners[listener] = true
+  return listener
+end
+
+local function add(dir)
+  if instance.watches[dir] then return true end
+  local wd = ffi.C.inotify_add_watch(instance.fd, dir, MASK)
+  if wd < 0 then return false end
+  local other = instance.paths[wd] -- the same directory by another name
+  if other then instance.watches[other] = nil end
+  instance.watches[dir], instance.paths[wd] = wd, dir
+  return true
+end
+
+local function drop_unused()
+  for dir, wd in pairs(instance.watches) do
+    local used = false
+    for listener in pairs(listeners) do used = used or listener.dirs[dir] end
+    if not used then
+      instance.watches[dir], instance.paths[wd] = nil, nil
+      ffi.C.inotify_rm_watch(instance.fd, wd)
+    end
+  end
+end
+
+--- Listens to these directories, and no others any more.
+---@param dirs string[]
+---@return boolean all  false: one of them can't be watched, because it is not there or there are too many
+function Listener:watch(dirs)
+  local before, all = self.dirs, true
+  self.dirs = {}
+  for _, dir in ipairs(dirs) do
+    if not self.dirs[dir] then
+      if add(dir) then self.dirs[dir] = true else all = false end
+    end
+  end
+  for dir in pairs(before) do
+    if not self.dirs[dir] then
+      drop_unused()
+      break
+    end
+  end
+  return all
+end
+
+local function tell(dir, created)
+  for listener in pairs(listeners) do
+    if not dir or listener.dirs[dir] then
+      if created then listener.created = listener.created or clock() else listener.heard = true end
+    end
+  end
+end
+
+-- Reads what has happened, for all listeners.
+local function read_events()
+  while true do
+    local n = tonumber(ffi.C.read(instance.fd, instance.buffer, SIZE))
+    if n <= 0 then return end
+    local at = 0
+    while at < n do
+      local event = ffi.cast("struct goloader_inotify_event *", instance.buffer + at)
+      local mask, dir = event.mask, instance.paths[event.wd]
+      if band(mask, IN_Q_OVERFLOW) ~= 0 then
+        tell(nil)
+      elseif dir then
+        tell(dir, band(mask, IN_CREATE) ~= 0 and band(mask, IN_ISDIR) == 0)
+        if band(mask, IN_IGNORED + IN_MOVE_SELF) ~= 0 then -- it has gone; the next `watch` finds another
+          instance.paths[event.wd], instance.watches[dir] = nil, nil
+          for listener in pairs(listeners) do listener.dirs[dir] = nil end
+        end
+      end
+      at = at + 16 + event.len
+    end
+  end
+end
+
+--- Has something happened since the last call?
+---@return boolean
+function Listener:happened()
+  read_events()
+  local heard = self.heard
+  if self.created and (heard or clock() - self.created >= GRACE) then heard, self.created = true, nil end
+  self.heard = false
+  return heard
+end
+
+--- Seconds till `happened` may answer otherwise though the kernel tells of nothing; nil: never.
+---@return number|nil
+function inotify.next_timeout()
+  for listener in pairs(listeners) do
+    if listener.created then return GRACE end
+  end
+end
+
+--- Has the file descriptor be readable though nothing has happened.
+function inotify.wake()
+  if not instance then return end
+  local C = ffi.C
+  -- a watch that ends is told of
+  C.inotify_rm_watch(instance.fd, C.inotify_add_watch(instance.fd, "/proc/self/fd", IN_DELETE_SELF))
+end
+
+--- Ends it.
+function Listener:close()
+  listeners[self] = nil
+  if instance and next(self.dirs) then drop_unused() end
+end
+
+return inotify
