@@ -51,8 +51,8 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak sanitize conformance \
-	conformance-all packages fuzz run-fuzz rock install clean
+.PHONY: all core host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
+	sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host
 
@@ -172,6 +172,12 @@ bench-nginx: deps
 	@.ci/deps test
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua spec/bench/nginx.lua $(FIGURES)
+
+SECONDS ?= 600
+soak-nginx: deps
+	@.ci/deps test
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/nginx_soak.lua $(SECONDS)
 
 CALLS ?= 1e9
 CYCLES ?= 20000
