@@ -36,11 +36,21 @@ int binding_host_start(lua_State *L)
 	if (h->caller == NULL) {
 		return binding_fail(L, &err);
 	}
+	h->state = binding_state_new();
+	if (h->state == NULL) {
+		gl_caller_free(h->caller);
+		h->caller = NULL;
+		gl_out_of_memory(&err, "starting %s", path);
+		return binding_fail(L, &err);
+	}
 	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
 	bool started = h->host != NULL && gl_caller_open(h->caller, h->host, &err) == 0;
 	if (started && profile >= 0) {
 		gl_host_profile_memory(h->host, (int64_t)profile);
+	}
+	if (started) {
+		binding_unload_leftovers();
 	}
 	gl_unlock();
 	if (!started) {
@@ -70,6 +80,8 @@ static int host_gc(lua_State *L)
 	/* The Go runtime stays: it can't be stopped. */
 	gl_caller_free(h->caller);
 	h->caller = NULL;
+	binding_state_leave(h->state, NULL, NULL);
+	h->state = NULL;
 	return 0;
 }
 
@@ -352,6 +364,7 @@ static int host_load(lua_State *L)
 	int at = lua_gettop(L);
 	prepare_failure(L, &outcome);
 	gl_lock();
+	binding_unload_leftovers();
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
 	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
 	int nresults = finish_outcome(L, failed);
