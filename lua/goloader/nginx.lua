@@ -55,7 +55,8 @@ local function start(options)
   ok, message = made:load(absolute(options[1]))
   if not ok then return nil, message end
   app = made
-  workers.start(host, made)
+  workers.start(host, made, absolute(options[1]))
+  require("goloader.nginx.metrics").start(made, host)
   return true
 end
 
@@ -111,6 +112,13 @@ function M.access()
   if not app then return unavailable() end
   local res = app:access(current())
   if res then return reply.send(res) end
+end
+
+--- Answers with figures, as Prometheus reads them or as JSON (nginx/metrics.lua): for content_by_lua of a location that
+--- not everybody may ask.
+function M.metrics()
+  if not app then return unavailable() end
+  return require("goloader.nginx.metrics").answer()
 end
 
 --- Answers the request by its route: for content_by_lua.

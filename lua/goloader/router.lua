@@ -28,6 +28,7 @@ local config = require "goloader.routes.config"
 local declare = require "goloader.routes.declare"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
+local metrics = require "goloader.routes.metrics"
 local modules = require "goloader.routes.modules"
 local nearest = require "goloader.routes.nearest"
 
@@ -128,6 +129,7 @@ local M = {}
 ---@field routes goloader.Route[]
 ---@field slots goloader.Slot[]
 ---@field root? string
+---@field measured goloader.Metrics
 ---@field package units goloader.Unit[] the program's own first, then those of routes files
 ---@field package leaving { conf: goloader.Configuration, slots: goloader.Slot[] }[] modules that no file has any more
 local Router = {}
@@ -336,7 +338,12 @@ end
 ---@param request goloader.Request|table|string method, path, query, headers, body; a text is the address of a GET
 ---@return goloader.Response
 function Router:handle(request)
-  return answer.handle(self, request)
+  local figures = self.measured
+  local started = figures.clock()
+  if type(request) == "string" then request = { path = request } end
+  local res = answer.handle(self, request)
+  figures:observe(request.route, request.module_version, res.status, figures.clock() - started)
+  return res
 end
 
 ---Runs the filters for a request that something else answers: a location of nginx with proxy_pass, or `handle`, which
@@ -371,6 +378,14 @@ function Router:close()
   for _, slot in ipairs(self.slots) do gone = slot:close() and gone end
   close_leaving(self)
   return gone and #self.leaving == 0
+end
+
+---Figures of this process (metrics.lua): requests, modules, calls, Go's memory.
+---@param format? "text"|"tree" as Prometheus reads them (default), or as tables, for JSON
+---@return string|table
+function Router:metrics(format)
+  local snapshot = self.measured:snapshot(self.options.host, self.slots)
+  return format == "tree" and metrics.tree(snapshot) or metrics.text(snapshot)
 end
 
 ---Takes pages out of the routes' caches: those of a tag, that of a key (path and query string, or what the route's own
@@ -424,6 +439,12 @@ function M.new(options)
   copy.encode = copy.encode or default_encode()
   copy.log = copy.log or function(line) io.stderr:write(line, "\n") end
   local router = setmetatable({ options = copy, root = copy.root, leaving = {} }, Router)
+  router.measured = metrics.new(copy.stopwatch)
+  local on_change = copy.on_change
+  function copy.on_change(change)
+    router.measured:change(change)
+    if on_change then on_change(change) end
+  end
   router.units = { config.unit() }
   use(router, config.new(router, router.units))
   return router
