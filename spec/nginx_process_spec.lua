@@ -128,3 +128,50 @@ describe("signals in a worker", function()
     assert.is_nil(server:log():find("exited on signal", 1, true))
   end)
 end)
+
+describe("the init phase", function()
+  local INIT = [[
+    init_by_lua_block {
+      local ok, message, err = require "goloader".host()
+      told = tostring(not not ok) .. " " .. tostring(err and err.code) .. " " .. tostring(message)
+    }
+    init_worker_by_lua_block { worker = assert(require "goloader".host()) }
+  ]]
+  local LOCATIONS = [[ location / { content_by_lua_block {
+    ngx.say(told)
+    ngx.say(worker:info().go_version)
+  } } ]]
+
+  local function told(options)
+    options.http, options.server = INIT, LOCATIONS
+    local server = nginx.start(options)
+    assert.is_true(support.eventually(function() return server:is_listening() end), server:log())
+    local _, body = server:get "/"
+    server:stop()
+    return body
+  end
+
+  it("is no place for Go, and the message says which is", function()
+    local body = told {}
+    assert.truthy(body:find("^false phase Go can't be started in nginx's init phase"), body)
+    assert.truthy(body:find("init_worker_by_lua_block { require(\"goloader\").host() }", 1, true), body)
+    assert.truthy(body:find "\ngo1%.", body) -- and the workers have theirs
+  end)
+
+  it("is one where nginx never forks", function()
+    assert.truthy(told { main = "master_process off;", no_wait = true }:find "^true nil nil\ngo1%.")
+  end)
+
+  it("is none when the master reads its configuration anew", function()
+    local server = nginx.start { http = INIT, server = LOCATIONS }
+    local before = server:workers()[1]
+    server:signal "HUP"
+    assert.is_true(support.eventually(function()
+      local now = server:workers()
+      return #now == 1 and now[1] ~= before
+    end), server:log())
+    local _, body = server:get "/"
+    assert.truthy(body:find "^false phase ", body)
+    server:stop()
+  end)
+end)

@@ -20,10 +20,10 @@ local function write(name, text)
 end
 
 -- Runs Lua as that user, with no variables but these.
-local function lua(script, variables)
+local function lua(script, variables, prefix)
   local file = write("user.lua", script)
   local command = ("cd / && %senv -i LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/lib/?.so;;' %s "
-    .. "/usr/bin/env luajit %s"):format(become(), root, root, root, variables or "", quote(file))
+    .. "%s /usr/bin/env luajit %s"):format(become(), root, root, root, variables or "", prefix or "", quote(file))
   return support.run { "sh", "-c", command }
 end
 
@@ -55,6 +55,17 @@ describe("another user", function()
   it("builds a file", function()
     local file = write("one.go", upper:format "one")
     check("ONE", lua(build:format(file)))
+  end)
+
+  it("is told when it may have no more threads, before Go would end the process", function()
+    local status, out, errors = lua([[
+      local host, message, err = require "goloader".host()
+      print(host, err.code, message)
+    ]], nil, "prlimit --nproc=3")
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.truthy(out:find "^nil\tlimit\tGo can't be started: %d+ threads more .* needs %d+: ", out)
+    assert.truthy(out:find("RLIMIT_NPROC (ulimit -u) is 3", 1, true), out)
   end)
 
   it("builds a module, and nobody compiles the standard library for it", function()

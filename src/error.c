@@ -39,6 +39,7 @@ const char *gl_code_name(enum gl_code code)
 	case GL_EUNSUPPORTED: return "unsupported";
 	case GL_ENOMEM: return "memory";
 	case GL_EHOST: return "host";
+	case GL_ELIMIT: return "limit";
 	case GL_EBUSY: return "busy";
 	case GL_EPANIC: return "panic";
 	case GL_ETYPE: return "type";

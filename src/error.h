@@ -17,6 +17,7 @@ enum gl_code {
 	GL_EUNSUPPORTED, /* a relocation, symbol kind or type that this version does not carry */
 	GL_ENOMEM,       /* memory, or address space near the host */
 	GL_EHOST,        /* the host could not be started, or lacks what is needed */
+	GL_ELIMIT,       /* a limit of the process under which Go would end it */
 	GL_EBUSY,        /* a module is still in use; the message says by whom */
 	GL_EPANIC,       /* Go code panicked; the message is the panic's, with its traceback */
 	GL_ETYPE,        /* a value does not fit the Go type it is meant for */

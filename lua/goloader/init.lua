@@ -23,6 +23,7 @@ local installed = require "goloader.installed"
 local jobs = require "goloader.jobs"
 local modules = require "goloader.module"
 local objects = require "goloader.objects"
+local phase = require "goloader.phase"
 local signals = require "goloader.signals"
 local toolchain = require "goloader.building.toolchain"
 
@@ -58,7 +59,9 @@ function goloader.host(options)
       type(profile) == "number" and tostring(profile) or type(profile))
   end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
-  local path, err = options.path and toolchain.absolute(options.path)
+  local allowed, err = phase.check(rawget(_G, "ngx"))
+  if not allowed then return fail(err) end
+  local path = options.path and toolchain.absolute(options.path)
   if not path then
     path, err = installed.chosen_host()
     if not path then return fail(err) end

@@ -28,6 +28,7 @@ local config = require "goloader.routes.config"
 local declare = require "goloader.routes.declare"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
+local metrics = require "goloader.routes.metrics"
 local modules = require "goloader.routes.modules"
 local nearest = require "goloader.routes.nearest"
 
@@ -117,8 +118,9 @@ local M = {}
 ---@field stores? table<string, fun(name: string): goloader.Store?, string?> kinds of stores for caches: "shared"
 ---@field check_only? boolean it is asked for no pages: `ready` functions are not run
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
+---@field release? fun(module: table): boolean? has what handlers and middlewares of a module were bound to let go of it;
+---false: it is needed still
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
----@field release? fun(module: table): boolean lets go of a module that is to be unloaded; false: it is needed still
 ---@field bind_middleware? goloader.router.Bind has a func(http.Handler) http.Handler filter: nil lets the request go on
 
 ---@alias goloader.router.Bind fun(module: table, name: string, options: table): (fun(req: goloader.Request): any)?, any
@@ -129,6 +131,7 @@ local M = {}
 ---@field routes goloader.Route[]
 ---@field slots goloader.Slot[]
 ---@field root? string
+---@field measured goloader.Metrics
 ---@field package units goloader.Unit[] the program's own first, then those of routes files
 ---@field package leaving { conf: goloader.Configuration, slots: goloader.Slot[] }[] modules that no file has any more
 local Router = {}
@@ -337,7 +340,12 @@ end
 ---@param request goloader.Request|table|string method, path, query, headers, body; a text is the address of a GET
 ---@return goloader.Response
 function Router:handle(request)
-  return answer.handle(self, request)
+  local figures = self.measured
+  local started = figures.clock()
+  if type(request) == "string" then request = { path = request } end
+  local res = answer.handle(self, request)
+  figures:observe(request.route, request.module_version, res.status, figures.clock() - started)
+  return res
 end
 
 ---Runs the filters for a request that something else answers: a location of nginx with proxy_pass, or `handle`, which
@@ -372,6 +380,14 @@ function Router:close()
   for _, slot in ipairs(self.slots) do gone = slot:close() and gone end
   close_leaving(self)
   return gone and #self.leaving == 0
+end
+
+---Figures of this process (metrics.lua): requests, modules, calls, Go's memory.
+---@param format? "text"|"tree" as Prometheus reads them (default), or as tables, for JSON
+---@return string|table
+function Router:metrics(format)
+  local snapshot = self.measured:snapshot(self.options.host, self.slots)
+  return format == "tree" and metrics.tree(snapshot) or metrics.text(snapshot)
 end
 
 ---Takes pages out of the routes' caches: those of a tag, that of a key (path and query string, or what the route's own
@@ -425,6 +441,12 @@ function M.new(options)
   copy.encode = copy.encode or default_encode()
   copy.log = copy.log or function(line) io.stderr:write(line, "\n") end
   local router = setmetatable({ options = copy, root = copy.root, leaving = {} }, Router)
+  router.measured = metrics.new(copy.stopwatch)
+  local on_change = copy.on_change
+  function copy.on_change(change)
+    router.measured:change(change)
+    if on_change then on_change(change) end
+  end
   router.units = { config.unit() }
   use(router, config.new(router, router.units))
   return router

@@ -131,7 +131,8 @@ end)
 figure("nginx.async.rate", "/s", "ngx.sleep", "≥ 0.85", rates("/go/sleep", "/lua/sleep", 1000))
 figure("nginx.p99", "ms", "nobody waits", "≤ 1.5", function(server)
   local idle = wrk(server, "/none", 8, 2).p99
-  local pipe = assert(io.popen(("wrk -t1 -c1000 -d6s --timeout 10s http://127.0.0.1:%d/go/sleep/long"):format(server.port)))
+  local pipe = assert(io.popen(("wrk -t1 -c1000 -d6s --timeout 10s http://127.0.0.1:%d/go/sleep/long"):format(
+    server.port)))
   os.execute "sleep 3" -- they have come all at once, and are spread by now
   local busy = wrk(server, "/none", 8, 2).p99
   pipe:read "*a"

@@ -18,8 +18,23 @@ void binding_new_class(lua_State *L, const char *name, const luaL_Reg *methods);
 struct binding_host {
 	struct gl_host *host;
 	struct gl_caller *caller;
-	size_t nmodules; /* loaded by this Lua state and not unloaded */
+	size_t nmodules;             /* loaded by this Lua state and not unloaded */
+	struct binding_state *state; /* NULL: finalized */
 };
+
+/* What a Lua state leaves behind (leftovers.c). */
+struct binding_state;
+struct binding_leftover;
+struct binding_state *binding_state_new(void); /* with its host's handle as its one user */
+/* A module handle more; NULL without memory. */
+struct binding_leftover *binding_state_join(struct binding_state *state);
+/* A handle less: a module's with what it got when it joined and the module, which is not the handle's any more; the
+ * host's with NULLs. */
+void binding_state_leave(struct binding_state *state, struct binding_leftover *leftover, struct gl_module *mod);
+/* Unloads what closed Lua states have left and nobody refers to. To be called under the lock, by whoever is about to
+ * load or unload. */
+void binding_unload_leftovers(void);
+
 struct binding_host *binding_check_host(lua_State *L, int idx);
 void binding_open_host(lua_State *L);
 int binding_host_start(lua_State *L);

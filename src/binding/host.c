@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../abi/abi.h"
+#include "../host/runtime.h"
 #include "../image/image.h"
 #include "../object/gom.h"
 #include "binding.h"
@@ -36,11 +37,21 @@ int binding_host_start(lua_State *L)
 	if (h->caller == NULL) {
 		return binding_fail(L, &err);
 	}
+	h->state = binding_state_new();
+	if (h->state == NULL) {
+		gl_caller_free(h->caller);
+		h->caller = NULL;
+		gl_out_of_memory(&err, "starting %s", path);
+		return binding_fail(L, &err);
+	}
 	gl_lock();
 	h->host = gl_host_start(path, desc, &err);
 	bool started = h->host != NULL && gl_caller_open(h->caller, h->host, &err) == 0;
 	if (started && profile >= 0) {
 		gl_host_profile_memory(h->host, (int64_t)profile);
+	}
+	if (started) {
+		binding_unload_leftovers();
 	}
 	gl_unlock();
 	if (!started) {
@@ -70,6 +81,8 @@ static int host_gc(lua_State *L)
 	/* The Go runtime stays: it can't be stopped. */
 	gl_caller_free(h->caller);
 	h->caller = NULL;
+	binding_state_leave(h->state, NULL, NULL);
+	h->state = NULL;
 	return 0;
 }
 
@@ -352,6 +365,7 @@ static int host_load(lua_State *L)
 	int at = lua_gettop(L);
 	prepare_failure(L, &outcome);
 	gl_lock();
+	binding_unload_leftovers();
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
 	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
 	int nresults = finish_outcome(L, failed);
@@ -398,6 +412,37 @@ static int host_stats(lua_State *L)
 	return 1;
 }
 
+/* host:runtime_stats() -> { heap_bytes =, … }, numbers of Go's runtime */
+static int host_runtime_stats(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	void (*fill)(struct gl_runtime_stats *) =
+		(void (*)(struct gl_runtime_stats *))gl_host_export(h->host, "goloader_runtime_stats");
+	struct gl_runtime_stats s = { 0 };
+	struct gl_error err;
+
+	if (gl_host_check(h->host, &err) != 0) {
+		return binding_fail(L, &err);
+	}
+	fill(&s);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} fields[] = {
+		{ "heap_bytes", s.heap_bytes },       { "heap_objects", s.heap_objects },
+		{ "system_bytes", s.system_bytes },   { "allocated_bytes", s.allocated_bytes },
+		{ "next_gc_bytes", s.next_gc_bytes }, { "gc_cycles", s.gc_cycles },
+		{ "gc_pause_ns", s.gc_pause_ns },     { "last_pause_ns", s.last_pause_ns },
+		{ "goroutines", s.goroutines },
+	};
+	lua_newtable(L);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		lua_pushnumber(L, (lua_Number)fields[i].value);
+		lua_setfield(L, -2, fields[i].name);
+	}
+	return 1;
+}
+
 void binding_open_host(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
@@ -408,6 +453,7 @@ void binding_open_host(lua_State *L)
 		{ "load", host_load },
 		{ "ship", host_ship },
 		{ "stats", host_stats },
+		{ "runtime_stats", host_runtime_stats },
 		{ "jobs_fd", binding_jobs_fd },
 		{ "jobs_listen", binding_jobs_listen },
 		{ "jobs_accept", binding_jobs_accept },

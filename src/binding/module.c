@@ -1,7 +1,8 @@
 /* Module handles.
  *
  * Unloading is explicit: a module that Lua forgets stays in the process, since other code of it, goroutines and values,
- * may be at work. A handle keeps its host's, and the handles of its functions keep it. */
+ * may be at work, until the Lua state is closed (leftovers.c). A handle keeps its host's, and the handles of its
+ * functions keep it. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 struct binding_module {
 	struct gl_module *mod;
 	struct binding_host *host;
+	struct binding_state *state;       /* the Lua state's that loaded it */
+	struct binding_leftover *leftover; /* what it becomes when that is closed */
 	const struct gl_export *exports;
 	size_t nexports;
 	struct gl_plan **plans;       /* by export, NULL where there is none yet */
@@ -153,9 +156,11 @@ int binding_fill_module(struct binding_module *m, struct gl_module *mod, const c
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
 	m->counters = calloc(m->nexports + 1, sizeof(*m->counters));
+	m->leftover = binding_state_join(m->host->state);
+	m->state = m->leftover != NULL ? m->host->state : NULL;
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
-	if (m->plans != NULL && m->counters != NULL && m->name != NULL) {
+	if (m->plans != NULL && m->counters != NULL && m->leftover != NULL && m->name != NULL) {
 		m->host->nmodules++;
 		return 0;
 	}
@@ -238,6 +243,7 @@ static int module_unload(lua_State *L)
 	free_group_plans(&group);
 	gl_caller_flush(m->host->caller);
 	gl_lock();
+	binding_unload_leftovers();
 	bool unloaded = gl_module_unload(m->mod, &how, &err) == 0;
 	gl_unlock();
 	if (!unloaded) {
@@ -263,12 +269,10 @@ static int module_gc(lua_State *L)
 	free(m->counters);
 	m->plans = NULL;
 	m->counters = NULL;
-	if (m->mod != NULL) {
-		gl_lock();
-		gl_module_free(m->mod);
-		gl_unlock();
-		m->mod = NULL;
-	}
+	binding_state_leave(m->state, m->leftover, m->mod);
+	m->state = NULL;
+	m->leftover = NULL;
+	m->mod = NULL;
 	free(m->name);
 	m->name = NULL;
 	return 0;

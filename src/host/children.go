@@ -307,6 +307,7 @@ func afterForkInChild() {
 	if left := uint64(children.left_alone); mask&left == left {
 		mask &^= left
 	}
+	mask &^= 1 << (syscall.SIGCHLD - 1)
 	const setMask = 2 // SIG_SETMASK
 	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&mask)), 0, unsafe.Sizeof(mask), 0, 0)
 	pid, _, _ := syscall.RawSyscall6(syscall.SYS_GETPID, 0, 0, 0, 0, 0, 0)

@@ -8,6 +8,7 @@
 
 #include "../disasm/slots.h"
 #include "../process/children.h"
+#include "../process/limits.h"
 #include "../process/replace.h"
 #include "../process/signals.h"
 
@@ -290,7 +291,12 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 		}
 	} else {
 		/* a process may be allowed less address space (ulimit -v) */
-		for (size_t size = arena_size; host->linker.arena == NULL; size /= 2) {
+		size_t room = arena_size;
+		if (gl_limits_check(&room, least_arena_size, err) != 0) {
+			return -1;
+		}
+		room &= -gl_page_size();
+		for (size_t size = room; host->linker.arena == NULL; size /= 2) {
 			host->linker.arena = gl_arena_reserve(size, err);
 			if (host->linker.arena == NULL && size / 2 < least_arena_size) {
 				return -1;

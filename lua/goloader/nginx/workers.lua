@@ -11,7 +11,9 @@
 local controls = require "goloader.nginx.control"
 local errors = require "goloader.errors"
 local inotify = require "goloader.routes.inotify"
+local jobs = require "goloader.jobs"
 local versions = require "goloader.routes.versions"
+local watch = require "goloader.routes.watch"
 
 local ngx = ngx
 local exiting, sleep, timer_at = ngx.worker.exiting, ngx.sleep, ngx.timer.at
@@ -31,10 +33,14 @@ local PAUSE = 0.001
 
 local core -- of the host
 local apps = {} ---@type goloader.Router[]
+local files = {} ---@type table<goloader.Router, { path: string, watched: goloader.Watch }>
 local control ---@type goloader.nginx.Control|nil
 local job -- that waits for the kernel
 local waits = 0 -- for it
 local polled ---@type integer|nil  control's file descriptor, which it waits for too
+
+local function pause() sleep(PAUSE) end
+local function can_sleep() return ngx.get_phase() == "timer" end
 
 local function log(level, ...) ngx.log(level, "goloader: ", ...) end
 
@@ -86,7 +92,7 @@ end
 local function waiting(fn)
   return setmetatable({}, {
     __call = function(_, ...)
-      if ngx.get_phase() ~= "timer" then return fn(...) end
+      if not can_sleep() then return fn(...) end
       return fn:async(...):wait()
     end,
     __index = function(_, method)
@@ -129,10 +135,18 @@ end
 ---@return table
 function workers.router_options(host, options)
   options = options or {}
-  local made = { view = workers.view, on_change = on_change, stopwatch = require("goloader.core").clock }
+  local made = {
+    view = workers.view, on_change = on_change, stopwatch = require("goloader.core").clock,
+    pausing = function() return can_sleep() and pause or nil end,
+  }
   if options.state == false then return made end
   local folder = state_folder(options.state)
-  local store, err = versions.open { folder = folder, host = host, keep = options.keep }
+  local store, err = versions.open {
+    folder = folder, host = host, keep = options.keep,
+    sleep = function(seconds) -- in init_worker nothing else can go on
+      if can_sleep() then sleep(seconds) else jobs.step(seconds) end
+    end,
+  }
   if store then
     made.versions = store
     if options.control ~= false then control = control or controls.new(folder, apps) end
@@ -143,8 +157,6 @@ function workers.router_options(host, options)
 end
 
 -- ---- the light thread ----------------------------------------------------------------------------------------------
-
-local function pause() sleep(PAUSE) end
 
 local function is_waiting(app)
   for _, slot in ipairs(app.slots) do
@@ -175,6 +187,18 @@ local function wait()
   if waits % 100 == 0 then inotify.wake() end
 end
 
+-- A routes file that was edited takes effect as a whole, or not at all.
+local function read_routes(app)
+  local file = files[app]
+  if not file or not file.watched:changed() then return end
+  local ok, message = app:load(file.path)
+  if ok then
+    log(ngx.NOTICE, file.path, " was read again")
+  else
+    log(ngx.ERR, file.path, ": the routes stay as they were: ", one_line(message))
+  end
+end
+
 local function step(app_or_control, method, ...)
   local ok, err = pcall(app_or_control[method], app_or_control, ...)
   if not ok then log(ngx.ERR, one_line(errors.object(err))) end
@@ -185,6 +209,7 @@ local function run(premature)
     if control then step(control, "step") end
     for _, app in ipairs(apps) do
       step(app, "poll", pause)
+      read_routes(app)
     end
     if control then step(control, "tell") end
     if exiting() then break end
@@ -197,7 +222,9 @@ end
 --- Looks after the modules of a router from now on, in this worker.
 ---@param host goloader.Host
 ---@param app goloader.Router
-function workers.start(host, app)
+---@param file string|nil  its routes file, which is read again when it changes
+function workers.start(host, app, file)
+  if file then files[app] = { path = file, watched = watch.new(file) } end
   apps[#apps + 1] = app
   if core then return end
   core = host.core

@@ -383,6 +383,7 @@ end
 ---@return boolean? list the body is a slice
 function handler.call(call, req)
   local version = call.slot:settle()
+  req.module_version = version.number -- of the one that has answered, in the end
   local plan = call.plans[version]
   if not plan then -- a version that came when this configuration was no longer the one of the moment
     local why

@@ -74,7 +74,8 @@ local Ref = {}
 ---@field refers? fun(module: table, name: string): boolean is a variable to be named rather than read: an http.Handler
 ---@field on_swap? fun(slot: goloader.Slot) a new version stands
 ---@field on_change? fun(change: goloader.Change)
----@field release? fun(module: table): boolean lets go of a module that is to be unloaded; false: it is needed still
+---@field release? fun(module: table): boolean? has others let go of what they have of it, before it is unloaded; false:
+---it is needed still
 ---@field close? fun() the slot is closed; may be called again
 ---@field clock? fun(): number seconds
 
@@ -376,7 +377,7 @@ function Slot:tidy()
   local old, clock, release = self.old, self.options.clock or os.clock, self.options.release
   for i = #old, 1, -1 do
     local version = old[i]
-    local is_free = version and next(version.users) == nil and (not release or release(version.module))
+    local is_free = version and next(version.users) == nil and not (release and release(version.module) == false)
     if is_free then -- who is told of one may have unloaded another
       local started = clock()
       local ok, _, err = version.module:unload()

@@ -41,7 +41,9 @@ return {
 
     location = /lua/sleep { content_by_lua_block { ngx.sleep(0.01) ngx.print "slept\n" } }
     location = /go/sleep { content_by_lua_block { ngx.print(require("bench.work").Sleep:async(10):wait()) } }
-    location = /go/sleep/long { content_by_lua_block { ngx.print(require("bench.work").Sleep:async(math.random(1000, 3000)):wait()) } }
+    location = /go/sleep/long { content_by_lua_block {
+      ngx.print(require("bench.work").Sleep:async(math.random(1000, 3000)):wait())
+    } }
 
     location / { content_by_lua_block { require("goloader.nginx").content() } }
   ]],

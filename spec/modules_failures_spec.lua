@@ -1,0 +1,115 @@
+-- Versions that fail or are slow, and workers that end at it, in nginx: the old version serves.
+
+local lfs = require "lfs"
+local nginx = require "spec.nginx"
+local sites = require "spec.sites"
+local support = require "spec.support"
+
+local all_answer, count, edit, source, start = sites.all_answer, sites.count, sites.edit, sites.source, sites.start
+
+teardown(function()
+  nginx.stop_all()
+  support.clean()
+end)
+
+describe("modules in nginx", function()
+  it("whose init function panics, whose `ready` fails or panics leave the old version where it is", function()
+    local server = start {
+      workers = 2,
+      routes = 'local page = module { "page.go", ready = function(m) return m.Open() end }\n'
+        .. 'get "/page" { page.Page }\n',
+      files = { ["conf/page.go"] = [[
+package main
+
+import "errors"
+
+var bad = false
+
+func Open() (bool, error) {
+	if bad {
+		return false, errors.New("x")
+	}
+	return true, nil
+}
+
+func Page() string { return "one" }
+]] },
+    }
+    local function broken(open, init)
+      return ("package main\n\nimport \"errors\"\n\nvar err = errors.New(\"no catalogue\")\n\n"
+        .. "func init() { %s }\n\nfunc Open() (bool, error) { %s }\n\nfunc Page() string { return \"two\" }\n")
+        :format(init or "", open)
+    end
+    for text, message in pairs {
+      [broken("return false, err")] = "no catalogue",
+      [broken('panic("in ready")')] = "in ready",
+      [broken("return true, nil", 'panic("in init")')] = "in init",
+    } do
+      edit(server, "page.go", text)
+      assert.is_true(support.eventually(function() return server:log():find("stays: [^\n]*" .. message) end),
+        server:log())
+      assert.equal(1, count(server:log(), "stays: [^\n]*" .. message))
+      assert.is_true(all_answer(server, "/page", "one"))
+    end
+    edit(server, "page.go", broken "return true, nil")
+    assert.is_true(all_answer(server, "/page", "two"), server:log())
+    assert.is_true(server:stop "QUIT")
+  end)
+
+  local SLOW = [[
+package main
+
+import "time"
+
+func Open() bool {
+	time.Sleep(%d * time.Millisecond)
+	return true
+}
+
+func Page() string { return "%s" }
+]]
+  local SLOW_ROUTES = 'local page = module { "page.go", ready = function(m) return m.Open() end }\n'
+    .. 'get "/page" { page.Page }\n'
+
+  it("get ready while requests go on", function()
+    local server = start { workers = 1, routes = SLOW_ROUTES, files = { ["conf/page.go"] = SLOW:format(0, "one") } }
+    edit(server, "page.go", SLOW:format(600, "two"))
+    local during, slowest = 0, 0
+    assert.is_true(support.eventually(function()
+      local _, body, time = server:get("/page", { args = { "-w", "\n%{time_total}" } })
+      body, time = body:match "^(.-)\n(%S+)$"
+      slowest = math.max(slowest, tonumber(time))
+      if body == "one" then during = during + 1 end
+      return body == "two"
+    end))
+    assert.is_true(during >= 3, "answered " .. during)
+    assert.is_true(slowest < 0.4, "a request took " .. slowest) -- it would be 0.6 if the worker were held
+    assert.is_true(server:stop "QUIT")
+  end)
+
+  -- Who holds the lock of the only module?
+  local function holder(server)
+    local root = server.prefix .. "/goloader/versions"
+    for place in lfs.dir(root) do
+      local inode = lfs.attributes(("%s/%s/lock"):format(root, place), "ino")
+      if place:sub(1, 1) ~= "." and inode then
+        local pid = support.read("/proc/locks"):match("POSIX +ADVISORY +WRITE (%d+) %x+:%x+:" .. inode .. " ")
+        return pid and tonumber(pid)
+      end
+    end
+  end
+
+  it("are made by another worker where one is killed at it", function()
+    local server = start { workers = 2, routes = SLOW_ROUTES, files = { ["conf/page.go"] = SLOW:format(0, "one") } }
+    edit(server, "page.go", SLOW:format(700, "two"))
+    local pid
+    assert.is_true(support.eventually(function()
+      pid = holder(server)
+      return pid
+    end))
+    os.execute "sleep 0.3"
+    server:signal("KILL", pid)
+    assert.is_true(all_answer(server, "/page", "two"), server:log())
+    assert.is_true(server:stop "QUIT")
+  end)
+end)

@@ -1,0 +1,125 @@
+-- Modules go with the Lua state that loaded them.
+local support = require "spec.support"
+
+teardown(support.clean)
+
+-- Runs a script that may open Lua states and close them: `state(chunk)` runs a chunk in one of its own; `loaded()` is
+-- how many modules the runtime knows, once what can go has gone.
+local HEAD = [[
+  local ffi = require "ffi"
+  ffi.cdef [=[
+    typedef struct lua_State lua_State;
+    lua_State *luaL_newstate(void);
+    void luaL_openlibs(lua_State *);
+    int luaL_loadstring(lua_State *, const char *);
+    int lua_pcall(lua_State *, int, int, int);
+    const char *lua_tolstring(lua_State *, int, size_t *);
+    void lua_close(lua_State *);
+  ]=]
+  local C = ffi.C
+  local START = ("package.path, package.cpath = %%q, %%q\n"):format(package.path, package.cpath)
+    .. 'local host = assert(require "goloader".host())\nlocal states = assert(host:load(%q))\n'
+  local function state(chunk)
+    local L = C.luaL_newstate()
+    C.luaL_openlibs(L)
+    if C.luaL_loadstring(L, START .. chunk) ~= 0 or C.lua_pcall(L, 0, 0, 0) ~= 0 then
+      error(ffi.string(C.lua_tolstring(L, -1, nil)))
+    end
+    C.lua_close(L)
+  end
+  local host = assert(require "goloader".host())
+  local function wait(seconds) local stop = os.clock() + seconds while os.clock() < stop do end end
+  local counter = assert(host:load(%q))
+  -- a module of its own is loaded and unloaded, by the way of which the others go
+  local function loaded()
+    assert(assert(host:load(%q)):unload())
+    return tonumber(counter.Count())
+  end
+  state "" -- what such modules share, and stays in the process
+  local before = loaded()
+]]
+
+local object, other, modules
+
+local function run(script)
+  local status, out, errors = support.lua(HEAD:format(object, modules, other) .. script, nil, "luajit")
+  assert.equal(0, status, errors)
+  return out
+end
+
+describe("a Lua state that is closed", function()
+  setup(function()
+    object = support.compile(support.read "spec/testdata/states/states.go", "states")
+    other = support.compile("package other\n\nfunc Word() string { return \"word\" }\n", "other")
+    modules = support.compile("spec/testdata/modules.go", "modules")
+  end)
+
+  it("takes its modules along, with handles, functions of every road and finished jobs", function()
+    assert.equal("0\n", run [[
+      for _ = 1, 20 do
+        state [=[
+          counter = states.New()
+          assert(counter:Add() == 1)
+          sum, sleep = states.Sum, states.Sleep
+          assert(sum(1, 2) == 3 and sum:road() == "pure")
+          job = states.Sleep:async(0)
+          assert(job:wait() == 0)
+          another = states.Sleep:async(0)
+        ]=]
+      end
+      print(loaded() - before)
+    ]])
+  end)
+
+  it("leaves one whose goroutine runs; it goes later", function()
+    assert.equal("true\t0\n", run [[
+      state "states.Linger(0.3)"
+      local stays = loaded() > before
+      wait(0.4)
+      for _ = 1, 70 do loaded() end
+      print(stays, loaded() - before)
+    ]])
+  end)
+
+  it("leaves one of which a job is under way; it goes later", function()
+    assert.equal("true\t0\n", run [[
+      state "job = states.Sleep:async(0.3)"
+      local stays = loaded() > before
+      wait(0.4)
+      for _ = 1, 70 do loaded() end
+      print(stays, loaded() - before)
+    ]])
+  end)
+
+  it("leaves one that others refer to", function()
+    assert.equal("true\n", run [[
+      state "states.Register 'states'"
+      for _ = 1, 10 do loaded() end
+      print(loaded() > before)
+    ]])
+  end)
+
+  it("takes nothing of another state's", function()
+    assert.equal("1\t2\t3\n", run(([[
+      local states = assert(host:load(%q))
+      local counter = states.New()
+      local a = counter:Add()
+      state "counter = states.New()"
+      loaded()
+      print(a, counter:Add(), counter:Add())
+    ]]):format(object)))
+  end)
+
+  it("takes a module that others of its modules use", function()
+    assert.equal("0\n", run(([[
+      for _ = 1, 5 do
+        state [=[
+          local again = assert(host:load(%q, { uses = { states } }))
+          assert(again.Word() == "word")
+        ]=]
+      end
+      loaded()
+      print(loaded() - before)
+    ]]):format(other)))
+  end)
+end)
