@@ -480,6 +480,34 @@ describe("goloader serve", function()
     server:await_end()
   end)
 
+  it("has a handler's newest version answer, unloads the one before, and counts what it has answered", function()
+    local site = 'package site\n\nimport "net/http"\n\n'
+      .. 'func Show(w http.ResponseWriter, r *http.Request) { w.Write([]byte("%s")) }\n'
+    local server = start({ ["site.go"] = site:format "one", ["routes.lua"] = 'get "/" { module("site.go").Show }\n',
+      ["main.lua"] = [[
+        local serve, app = require "goloader.serve"
+        assert(serve.run("routes.lua", { listen = "127.0.0.1:0", quiet = true, router = { on_change = function(change)
+          io.stderr:write(change.what, " ", change.version, "\n")
+          if change.what ~= "unloaded" then return end
+          for line in app:metrics():gmatch "[^\n]+" do
+            if line:find "requests_total{" then io.stderr:write(line, "\n") end
+          end
+        end } }, function(server)
+          app = server.app
+          io.stderr:write("on ", server:url(), "\n")
+        end))
+      ]] }, nil, ("luajit %s/spec/env.lua main.lua"):format(quote(lfs.currentdir())))
+    for _ = 1, 5 do assert.equal("one", select(2, server:get "/")) end
+    server:write("site.go", site:format "two")
+    await("the new version", function() return select(2, server:get "/") == "two" end)
+    await("the unload", function() return server:log():find "unloaded 1\n" end)
+    await("the figures", function() return server:log():find "requests_total" end)
+    assert.matches('requests_total{[^\n]*status="200"', server:log())
+    assert.is_true(tonumber(server:log():match "requests_total{[^\n]*} (%d+)") >= 5, server:log())
+    server:signal "TERM"
+    assert.equal(0, server:await_end())
+  end)
+
   it("is a library, on other Luas too", function()
     local root = lfs.currentdir()
     for _, lua in ipairs { "luajit", "lua5.4", "lua5.1" } do

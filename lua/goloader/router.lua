@@ -344,6 +344,7 @@ function Router:handle(request)
   local started = figures.clock()
   if type(request) == "string" then request = { path = request } end
   local res = answer.handle(self, request)
+  if res.served then return res end -- those who have served it count it
   figures:observe(request.route, request.module_version, res.status, figures.clock() - started)
   return res
 end

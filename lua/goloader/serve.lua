@@ -15,6 +15,7 @@ local errors = require "goloader.errors"
 local faults = require "goloader.serve.faults"
 local half = require "goloader.serve.half"
 local handlers = require "goloader.serve.handlers"
+local metrics = require "goloader.routes.metrics"
 local protect = require "goloader.routes.protect"
 local reload = require "goloader.serve.reload"
 local reply = require "goloader.serve.reply"
@@ -120,9 +121,7 @@ local function find_answer(self, req)
   local fault = self.reload:fault()
   if fault and wants_page(self, req) then return page(self, fault) end
   if self.reload.wrong and not self.reload.is_served then return response.plain(500) end
-  if req.length > req.max_body then
-    return response.plain(413, nil, { Connection = "close" })
-  end
+  req.may_be_known = not fault and self.reload.file ~= nil
   local res = self.app:handle(req)
   if req.is_too_large and not res.served then return response.plain(413, nil, { Connection = "close" }) end
   local failed = res.err ~= nil and res.status == 500 and not res.served
@@ -186,7 +185,11 @@ function serve.start(what, options)
   self.go, self.max_body = go, options.max_body or MAX_BODY
   self.reload = reload.new {
     go = go, log = log, file = type(what) == "string" and what or nil,
-    changed = function() if self.number then go.Changed(self.number) end end,
+    changed = function()
+      if not self.number then return end
+      go.Unlearn(self.number)
+      go.Changed(self.number)
+    end,
   }
   if type(what) == "string" then
     local more = { root = options.root, log = log }
@@ -196,7 +199,18 @@ function serve.start(what, options)
       if options.router and options.router.on_change then options.router.on_change(change) end
     end
     more.pausing = function() return self.reload:pausing() end
-    self.app = require("goloader.router").new(assert(serve.router_options(more)))
+    local hooks = assert(serve.router_options(more))
+    self.app = require("goloader.router").new(hooks)
+    local app_metrics = self.app.metrics -- what handlers answer, Go counts
+    local function count() hooks.count(go.Tallies(self.number) or {}, self.app.measured) end
+    function hooks.before_release()
+      go.Unlearn(self.number)
+      count()
+    end
+    function self.app.metrics(...)
+      count()
+      return app_metrics(...)
+    end
   else
     self.app = what
   end
@@ -206,6 +220,7 @@ function serve.start(what, options)
   local number, address = go.Listen {
     Address = options.listen or "127.0.0.1:8080", Cert = tls[1] or "", Key = tls[2] or "", Log = not options.quiet,
     Pages = not options.keep, Header = options.header_timeout or HEADER, Idle = options.idle_timeout or IDLE,
+    Bounds = metrics.BOUNDS,
   }
   if not number then return errors.fail { code = "io", message = tostring(address) } end
   self.number, self.address = number, address

@@ -13,6 +13,7 @@ local metrics = {}
 -- Upper bounds in seconds; above the last one there is +Inf.
 local BOUNDS = { 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10 }
 local NBOUNDS = #BOUNDS
+metrics.BOUNDS = BOUNDS
 local KEPT = 5 -- versions of a route that are told of
 
 ---@class goloader.metrics.Family
@@ -103,6 +104,21 @@ local function new_record(by_version, version)
     for i = 1, #numbers - KEPT do by_version[numbers[i]] = nil end
   end
   return record
+end
+
+--- Several requests were answered, which somebody else has counted, in about the same time each.
+---@param route goloader.Route
+---@param version integer|nil
+---@param status integer
+---@param bucket integer  the first of `BOUNDS` that is not less, or the number behind the last
+---@param count integer
+---@param seconds number  altogether
+function Metrics:add(route, version, status, bucket, count, seconds)
+  local by_version = self.routes[route] or new_records(self, route)
+  local record = by_version[version or false] or new_record(by_version, version or false)
+  record.n, record.sum = record.n + count, record.sum + seconds
+  record.buckets[bucket] = record.buckets[bucket] + count
+  record.statuses[status] = (record.statuses[status] or 0) + count
 end
 
 --- A request was answered.

@@ -48,11 +48,28 @@ function handlers.dispatch(event)
   end
 end
 
+-- Is it the address alone that has led a request to its handler? Then no filter, condition, share or page of a cache
+-- has had a say.
+local plain_routes = setmetatable({}, { __mode = "k" }) ---@type table<goloader.Configuration, boolean>
+
+local function is_decided(req)
+  local conf, route = req.conf, req.route
+  if not req.may_be_known or req.hops or req.arm or route.cached or #route.filters > 0 then return false end
+  local is_plain = plain_routes[conf]
+  if is_plain == nil then
+    is_plain = #conf.filters == 0 and not conf.paths
+    for _, other in ipairs(conf.routes) do is_plain = is_plain and not other.holds end
+    plain_routes[conf] = is_plain
+  end
+  return is_plain
+end
+
 --- What the router asks for (goloader.router.Options).
 ---@param go goloader.Module
 ---@return table
 function handlers.hooks(go)
   local hooks, registered = {}, setmetatable({}, { __mode = "k" })
+  local answered = {} -- by number of a handler: for which route
 
   local function note(module, number)
     registered[module] = registered[module] or {}
@@ -72,7 +89,9 @@ function handlers.hooks(go)
     note(module, number)
     return function(req)
       local cookie = req.set_cookie
-      local ok, failure = go.Handle(req.id, number, cookie and "Set-Cookie: " .. cookie or "")
+      answered[number] = answered[number] or { route = req.route, version = req.module_version }
+      local ok, failure = go.Handle(req.id, number, cookie and "Set-Cookie: " .. cookie or "",
+        not cookie and is_decided(req))
       if not ok then error(failure, 0) end
       return served()
     end
@@ -94,11 +113,25 @@ function handlers.hooks(go)
     end
   end
 
+  function hooks.before_release() end -- the server's
+
+  --- Adds what handlers have answered, of which the router knows nothing, to its figures.
+  ---@param tallies table[]
+  ---@param metrics goloader.Metrics
+  function hooks.count(tallies, metrics)
+    for _, tally in ipairs(tallies) do
+      local of = answered[tally.Handler]
+      if of then metrics:add(of.route, of.version, tally.Status, tally.Bucket, tally.Count, tally.Seconds) end
+    end
+  end
+
   -- Before a module is unloaded: nothing here may refer to its handlers any more.
   function hooks.release(module)
     local numbers = registered[module]
+    if numbers and numbers[1] then hooks.before_release() end
     for i = numbers and #numbers or 0, 1, -1 do
       if not go.Forget(numbers[i]) then return false end
+      answered[numbers[i]] = nil
       table.remove(numbers, i)
     end
     return true

@@ -23,6 +23,10 @@ end
 --- The whole body as a string; "" where there is none.
 function find_out.body(req)
   if req.length == 0 then return "" end
+  if req.length > req.max_body then
+    req.is_too_large = true
+    return ""
+  end
   local body, whole = req.go.Body:async(req.id, req.max_body):wait()
   if body == nil then error("the request's body: " .. tostring(whole), 0) end
   if not whole then req.is_too_large = true end

@@ -20,6 +20,8 @@ type exchange struct {
 	todo chan command
 	open int // rounds that wait for Lua, and the goroutine itself
 
+	handler int // the number of the one that answers; 0: it is Lua
+
 	mu      sync.Mutex
 	request *http.Request       // as the innermost middleware has left it
 	writer  http.ResponseWriter // as it has given it
@@ -105,9 +107,7 @@ func (s *server) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 	}
 	started := time.Now()
 	w := newWriter(raw, r)
-	x := &exchange{s: s, todo: make(chan command, 1)}
-	x.enlist()
-	defer x.delist()
+	handler := 0
 	defer func() {
 		p := recover()
 		if p != nil && p != http.ErrAbortHandler && p != any(errFailed) {
@@ -117,6 +117,9 @@ func (s *server) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 		if p != nil && !isBroken && p != http.ErrAbortHandler {
 			http.Error(w, "Internal server error", http.StatusInternalServerError)
 		}
+		if handler != 0 {
+			s.tallies.add(handler, w.count().result(), time.Since(started))
+		}
 		if s.log {
 			s.logRequest(r, w.count(), started)
 		}
@@ -124,6 +127,16 @@ func (s *server) ServeHTTP(raw http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler) // nobody is to take what was sent for the whole
 		}
 	}()
+	if t := s.known.find(r); t != nil {
+		defer t.leave()
+		handler = t.number
+		t.handler.ServeHTTP(w, r)
+		return
+	}
+	x := &exchange{s: s, todo: make(chan command, 1)}
+	x.enlist()
+	defer x.delist()
+	defer func() { handler = x.handler }()
 	x.round(w, r, isRequest)
 }
 
@@ -158,6 +171,7 @@ func (x *exchange) round(w http.ResponseWriter, r *http.Request, kind int) {
 			panic(errFailed)
 		case handle:
 			setHeaders(w.Header(), c.headers)
+			x.handler = c.target.number
 			defer c.target.leave()
 			c.handler.ServeHTTP(w, r)
 			return
@@ -285,8 +299,12 @@ func Fail(id int) {
 	do(id, command{what: fail})
 }
 
-// Handle has a handler answer; headers are set before.
-func Handle(id, number int, headers string) error {
+// Handle has a handler answer; headers are set before. If only the address has decided that, it is known from now on.
+func Handle(id, number int, headers string, decided bool) error {
+	if x, t := exchangeOf(id), targetOf(number); decided && x != nil && t != nil {
+		_, r := x.current()
+		x.s.known.add(r, t)
+	}
 	return enter(id, number, handle, headers)
 }
 

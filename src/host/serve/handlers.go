@@ -15,6 +15,7 @@ import (
 // target is a handler that requests name by its number, or a middleware's with our own as its next.
 type target struct {
 	handler http.Handler
+	number  int
 	running atomic.Int64
 }
 
@@ -43,11 +44,12 @@ func register(handler http.Handler) int {
 	if n := len(targets.free); n > 0 {
 		number := targets.free[n-1]
 		targets.free = targets.free[:n-1]
-		targets.all[number-1] = t
+		t.number, targets.all[number-1] = number, t
 		return number
 	}
 	targets.all = append(targets.all, t)
-	return len(targets.all)
+	t.number = len(targets.all)
+	return t.number
 }
 
 // Kind says what a value is good for: "handler", "middleware", or nothing.

@@ -4,6 +4,7 @@
 // Each request has a goroutine, net/http's own, and most of the time that waits for what Lua wants done (exchange.go).
 // Lua hears of requests by Next, many at a time, and tells each what to do: to send an answer that is there (Answer), a
 // piece of one (Begin, Write, End), to have an http.Handler answer (Handle), or a middleware look at it first (Wrap).
+// Where nothing but the address decides that a handler answers, Lua is asked once (known.go).
 // Handlers and middlewares run in the request's goroutine on net/http's own ResponseWriter: whatever they can do
 // natively, streams, WebSockets and trailers too, they can do here.
 package serve
@@ -28,6 +29,8 @@ type server struct {
 	listener net.Listener
 	log      bool // a line for each request
 	changes  *changes
+	known    known
+	tallies  tallies
 
 	mu       sync.Mutex
 	events   []Event
@@ -73,11 +76,12 @@ type Options struct {
 	Pages     bool // browsers are told when it is time to load a page again
 	Header    float64
 	Idle      float64
+	Bounds    []float64 // of times, for Tallies
 }
 
 // Listen starts a server, and returns its number and the address that it has in the end.
 func Listen(o Options) (number int, address string, err error) {
-	s := &server{log: o.Log, more: make(chan struct{}, 1)}
+	s := &server{log: o.Log, tallies: tallies{bounds: o.Bounds}, more: make(chan struct{}, 1)}
 	var config *tls.Config
 	if o.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(o.Cert, o.Key)

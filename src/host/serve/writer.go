@@ -18,6 +18,14 @@ type counter struct {
 	isTaken bool // the handler has the connection
 }
 
+// result is the status that the client gets.
+func (c *counter) result() int {
+	if c.status == 0 {
+		return http.StatusOK // what net/http sends where nobody has said anything
+	}
+	return c.status
+}
+
 // counting is a ResponseWriter that counts.
 type counting interface {
 	http.ResponseWriter
@@ -101,14 +109,10 @@ func (w *writer1) ReadFrom(r io.Reader) (int64, error) {
 
 // logRequest writes a line: method, address, status, bytes of the body, milliseconds.
 func (s *server) logRequest(r *http.Request, c *counter, started time.Time) {
-	status := c.status
-	if status == 0 {
-		status = http.StatusOK // what net/http sends where nobody has said anything
-	}
 	bytes := strconv.FormatInt(c.bytes, 10)
 	if c.isTaken {
 		bytes = "-"
 	}
-	fmt.Fprintf(os.Stderr, "%s %s %d %s %.1fms\n", r.Method, r.URL.RequestURI(), status, bytes,
+	fmt.Fprintf(os.Stderr, "%s %s %d %s %.1fms\n", r.Method, r.URL.RequestURI(), c.result(), bytes,
 		float64(time.Since(started).Microseconds())/1000)
 }
