@@ -7,6 +7,8 @@
 -- they are the same; to purge a tag is to count one up. A counter begins with the time, so that one that had to make
 -- room and begins again is never what it was. The dictionary drops what was not asked for the longest by itself.
 
+local cache = require "goloader.routes.cache"
+
 local ngx = ngx
 local now = ngx.now
 local concat, find, sub, gmatch = table.concat, string.find, string.sub, string.gmatch
@@ -65,12 +67,26 @@ local function wrap(dict, tags, value)
   return concat(lines) .. "\n" .. value
 end
 
-local function unwrap(dict, text)
+-- What was taken apart lately is not taken apart again: the same text is the same string.
+local apart = cache.new { size = 200, bytes = 8 * 2 ^ 20 }
+
+local function take_apart(text)
   local head = find(text, "\n\n", 1, true)
+  local parts = { value = sub(text, head + 2) }
   for count, tag in gmatch(sub(text, 1, head), "(%d+) ([^\n]*)\n") do
-    if dict:get(TAG .. tag) ~= tonumber(count) then return nil end
+    parts[#parts + 1] = TAG .. tag
+    parts[#parts + 1] = tonumber(count)
   end
-  return sub(text, head + 2)
+  apart:set(text, parts, { cost = #text })
+  return parts
+end
+
+local function unwrap(dict, text)
+  local parts = apart:get(text) or take_apart(text)
+  for i = 1, #parts, 2 do
+    if dict:get(parts[i]) ~= parts[i + 1] then return nil end
+  end
+  return parts.value
 end
 
 function Store:get(key)

@@ -17,7 +17,7 @@ local HOPS = 10 -- rewrites of one request
 
 -- From here on what the request uses of modules stays at one version.
 local function begin(conf, req)
-  if req.visit then return end
+  if req.visit or not conf.slots[1] then return end
   req.visit, req.visitor = slots.enter()
   conf.users[req.visit] = true
 end

@@ -111,7 +111,7 @@ local function has(list, word) return list ~= nil and tostring(list):lower():fin
 local function life_of(self, req, res)
   local life = self.lives[res.status]
   if not life or res.stream or res.exec or type(res.body) ~= "string" then return nil end
-  if not slots.is_current(req.visit) then return nil end
+  if req.visit and not slots.is_current(req.visit) then return nil end
   local headers = res.headers
   local control = headers["Cache-Control"] or headers["cache-control"]
   if headers["Set-Cookie"] or headers["set-cookie"] or has(control, "no-store") or has(control, "private") then
@@ -159,11 +159,12 @@ local function keep(self, conf, req, res, base, key, epoch)
     return nil
   end
   local kept, store = entry_of(self, res, life), self.store
+  local versions = req.visit and req.visit.versions or {} -- no visit: there are no modules
   local value = kept
   if store.tables then
-    for slot in pairs(req.visit.versions) do tags[#tags + 1] = slot end
+    for slot in pairs(versions) do tags[#tags + 1] = slot end
   else
-    for slot, version in pairs(req.visit.versions) do
+    for slot, version in pairs(versions) do
       local made_by = identity.of(version)
       if not made_by then return kept end -- nobody else could know whether it is still right
       kept.modules = kept.modules or {}

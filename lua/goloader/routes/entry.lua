@@ -76,7 +76,7 @@ local function parse(text)
 end
 
 -- What was read lately is not read again: the same text is the same string.
-local read = cache.new { size = 200 }
+local read = cache.new { size = 200, bytes = 8 * 2 ^ 20 }
 
 ---@param text string
 ---@return goloader.Entry? kept nil: it is none
@@ -84,7 +84,7 @@ function entry.unpack(text)
   local kept = read:get(text)
   if not kept then
     kept = parse(text)
-    if kept then read:set(text, kept, { cost = 0 }) end
+    if kept then read:set(text, kept, { cost = #text }) end
   end
   return kept
 end
