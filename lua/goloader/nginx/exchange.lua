@@ -140,8 +140,16 @@ local function set_field(i)
   end
 end
 
-local function status_of() return tonumber(io.status) end
-local function nfields() return tonumber(io.nfields) end
+-- What a compiled function has from a built-in one it must not return by a tail call.
+local function status_of()
+  local status = tonumber(io.status)
+  return status
+end
+
+local function nfields()
+  local n = tonumber(io.nfields)
+  return n
+end
 
 --- Gives nginx the answer's status and header.
 function exchange.set_head()
@@ -151,7 +159,8 @@ end
 
 local function read_field(i)
   local field, words = io.fields[i], io.words
-  return field.what, ffi_string(words + field.key, field.key_len), ffi_string(words + field.value, field.value_len)
+  local name, text = ffi_string(words + field.key, field.key_len), ffi_string(words + field.value, field.value_len)
+  return field.what, name, text
 end
 
 --- Calls a function with every field: what, name, value.
@@ -187,7 +196,10 @@ end
 
 --- The piece of the answer's body.
 ---@return string
-function exchange.data() return ffi_string(io.data, io.data_len) end
+function exchange.data()
+  local data = ffi_string(io.data, io.data_len)
+  return data
+end
 
 --- Tells the log what Go has to say.
 function exchange.log_note()

@@ -74,6 +74,7 @@ function handler.call(number, target)
   return bits
 end
 
+
 local function call(self)
   return not self.waits and handler.call(self.number, target_of(self)) or nil
 end
@@ -108,6 +109,9 @@ function Handler:serve()
   end
   return require("goloader.nginx.reply").send(res)
 end
+
+-- What these call is compiled, each for itself; all in one is more than a trace can be, and to try it costs.
+for _, fn in ipairs { handler.call, call, Handler.answer, Handler.serve } do jit.off(fn) end
 
 --- The same as a function of a request, for the router.
 ---@param module goloader.Module
