@@ -2,6 +2,7 @@
 #
 #   make [GO=GOROOT]          build everything into build/, for the Go given or found
 #   make run                  the example: a shop's category page
+#   make nginx [EXAMPLE=name] an example in nginx, in the foreground: listpage, gateway, handler
 #   make test                 every test; the last line is "N passed, N failed"
 #   make lint                 formatters and linters
 #   make fuzz [FUZZ_TIME=s]   hostile files for every reader, with clang's sanitizers
@@ -50,8 +51,8 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run test c-tests run-tests lint bench bench-nginx soak soak-nginx sanitize conformance \
-	conformance-all packages fuzz run-fuzz rock install clean
+.PHONY: all core host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
+	sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host
 
@@ -140,6 +141,12 @@ deps:
 run: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua examples/listpage/main.lua
+
+EXAMPLE ?= listpage
+nginx: deps
+	@.ci/deps test
+	@$(MAKE) --no-print-directory all
+	@examples/nginx.sh $(EXAMPLE) $(PORT)
 
 # ALSO: more Go roots; the specs run on their hosts too. SAMPLED: more of them; of Go's own programs a few run there.
 # CONFORMANCE=all: on the Go at hand all of those run.

@@ -24,6 +24,7 @@ local nginx = {}
 ---@class nginx.Server
 ---@field port integer
 ---@field prefix string  its folder
+---@field package output string|nil  where it logs to, if not there
 ---@field pid integer  of the master
 local Server = {}
 Server.__index = Server
@@ -135,6 +136,23 @@ function nginx.start(options)
   return server
 end
 
+--- Watches over an nginx that a command starts, which becomes its master; it is stopped as others are.
+---@param output string  the file that it logs to
+---@param command fun(output: string, port: integer, other_port: integer): string
+---@return nginx.Server
+function nginx.adopt(output, command)
+  local server = setmetatable({ port = free_port(), output = output }, Server)
+  server.pid = tonumber(first_line(("%s & echo $!"):format(command(output, server.port, free_port()))))
+  started[#started + 1] = server
+  local up = support.eventually(function() return server:is_listening() and #server:workers() > 0 end)
+  if not up then
+    local log = server:log()
+    server:stop()
+    error("nginx did not start:\n" .. log, 2)
+  end
+  return server
+end
+
 --- Writes its configuration anew, for a reload.
 ---@param text string
 function Server:configure(text)
@@ -161,7 +179,7 @@ end
 
 --- The text of its error log.
 function Server:log()
-  return read(self.prefix .. "/error.log") or ""
+  return read(self.output or self.prefix .. "/error.log") or ""
 end
 
 --- Sends a signal to the master, or to another process.

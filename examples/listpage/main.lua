@@ -291,5 +291,7 @@ for _, row in ipairs {
   say("  %s %s%s", left(row[1], 22), right(row[2], 14), row[3] and "   " .. row[3] or "")
 end
 say ""
+say("  The same routes in nginx, over HTTP, with an editor of yours: make nginx")
+say ""
 
 if versions > 0 or not closed then die("a module could not be unloaded") end

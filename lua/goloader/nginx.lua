@@ -16,7 +16,7 @@ local M = {}
 
 -- Nothing else is loaded before `start`: the file can be required in any phase.
 local app ---@type goloader.Router|nil
-local request, reply
+local request, reply, middleware
 local failure ---@type string|nil  why there are no routes
 
 ---@class goloader.nginx.Options: goloader.HostOptions, goloader.nginx.WorkerOptions
@@ -39,6 +39,8 @@ local function start(options)
   if not host then return nil, message end
   require("goloader.nginx.wake").start(host.core)
   request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
+  local handler = require "goloader.nginx.handler"
+  middleware = require "goloader.nginx.middleware"
 
   local workers = require "goloader.nginx.workers"
   local router_options = workers.router_options(host, options)
@@ -50,6 +52,8 @@ local function start(options)
   router_options.background = function(run) return ngx.timer.at(0, run) end
   router_options.sleep = ngx.sleep
   router_options.stores = { shared = require("goloader.nginx.shared_store").open }
+  router_options.kind_of, router_options.release = handler.kind_of, handler.release
+  router_options.bind_handler, router_options.bind_middleware = handler.bind, middleware.bind
   local made = require("goloader.router").new(router_options)
   local ok
   ok, message = made:load(absolute(options[1]))
@@ -125,6 +129,21 @@ end
 function M.content()
   if not app then return unavailable() end
   return reply.send(app:handle(current()))
+end
+
+--- Shows the answer's header to Go middlewares that want to see it: for header_filter_by_lua.
+function M.header_filter()
+  if middleware then middleware.header_filter() end
+end
+
+--- Shows them the answer's body, piece by piece: for body_filter_by_lua.
+function M.body_filter()
+  if middleware then middleware.body_filter() end
+end
+
+--- Lets them know that the answer is sent: for log_by_lua.
+function M.log()
+  if middleware then middleware.log() end
 end
 
 return M

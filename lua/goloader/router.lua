@@ -118,6 +118,7 @@ local M = {}
 ---@field stores? table<string, fun(name: string): goloader.Store?, string?> kinds of stores for caches: "shared"
 ---@field check_only? boolean it is asked for no pages: `ready` functions are not run
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
+---@field release? fun(module: table) has what handlers and middlewares of a module were bound to let go of it
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
 ---@field bind_middleware? goloader.router.Bind has a func(http.Handler) http.Handler filter: nil lets the request go on
 

@@ -1,5 +1,6 @@
 /* What happens from load to the first call: gl_module_load is the table of contents, one pass a line. Each pass is in
  * the room that does it. */
+#include "../process/children.h"
 #include "internal.h"
 
 #include <stdlib.h>
@@ -323,6 +324,9 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		return NULL;
 	}
 
+	if (!host->was_there) {
+		gl_children_watch(); /* what its init functions start, libraries that came since may reap */
+	}
 	/* ---- the link is over: others may load while this one's init functions run, with the lock let go ---- */
 
 	double start = now_ms();

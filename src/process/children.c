@@ -215,14 +215,27 @@ static int watch_library(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+static int count_loads(struct dl_phdr_info *info, size_t size, void *arg)
+{
+	(void)size;
+	*(unsigned long long *)arg = info->dlpi_adds;
+	return 1;
+}
+
 void gl_children_watch(void)
 {
+	static unsigned long long seen; /* libraries that had been loaded when this was last called */
+	unsigned long long loads = 0;
 	struct sigaction now;
 	int error = errno;
 
 	if (sigaction(SIGCHLD, NULL, &now) == 0 && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN) {
 		__atomic_store_n(&table.is_watched, 1, __ATOMIC_RELEASE);
 	}
-	dl_iterate_phdr(watch_library, NULL);
+	dl_iterate_phdr(count_loads, &loads);
+	if (loads != seen) {
+		dl_iterate_phdr(watch_library, NULL);
+		seen = loads;
+	}
 	errno = error;
 }

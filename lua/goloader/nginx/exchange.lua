@@ -33,10 +33,11 @@ local exchange = {}
 -- What there is to do: see src/host/bridge/exchange.go.
 exchange.HEAD, exchange.DATA, exchange.WANTS_BODY, exchange.WANTS_CONN = 1, 2, 4, 8
 exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.GOES_ON, exchange.WRAPPED = 16, 32, 64, 128, 256
-exchange.TRAILED = 512
+exchange.TRAILED, exchange.REPLACED = 512, 1024
 
 --- What a field is: see src/host/bridge/exchange.go.
-exchange.TRAILER = 8
+exchange.SET, exchange.ADD, exchange.SET_ASKED, exchange.ADD_ASKED, exchange.CLEAR_ASKED = 0, 1, 2, 3, 4
+exchange.METHOD, exchange.PATH, exchange.QUERY, exchange.TRAILER = 5, 6, 7, 8
 
 local HEAD_FIELDS = 2 -- of `what`: below it are those of the answer's header
 
@@ -150,6 +151,31 @@ function exchange.each_field(f)
     local field = fields[i]
     f(field.what, ffi_string(words + field.key, field.key_len), ffi_string(words + field.value, field.value_len))
   end
+end
+
+--- The answer's status and header, as a table.
+---@return { status: integer, headers: table<string, string|string[]> }
+function exchange.read_head()
+  local headers = {}
+  exchange.each_field(function(what, name, text)
+    if what == exchange.SET then
+      headers[name] = text
+    elseif what == exchange.ADD then
+      local have = headers[name]
+      if type(have) == "table" then have[#have + 1] = text else headers[name] = { have, text } end
+    end
+  end)
+  return { status = tonumber(io.status), headers = headers }
+end
+
+--- The header fields that follow the body, as lines.
+---@return string
+function exchange.read_trailers()
+  local lines = {}
+  exchange.each_field(function(what, name, text)
+    if what == exchange.TRAILER then lines[#lines + 1] = name .. ": " .. text .. "\r\n" end
+  end)
+  return table.concat(lines)
 end
 
 --- The piece of the answer's body.

@@ -1,108 +1,30 @@
 --- Go's http.Handlers in nginx, unchanged.
 --
 -- A handler that is declared never to wait (`waits = false`) answers within one call on the worker's thread. Any other
--- runs in a goroutine of its own, and the request's coroutine does for it what only nginx can: it sends what the
--- handler has written, and reads what the handler wants to read. Neither holds more than a piece of a body.
+-- runs in a goroutine of its own (answering.lua).
 
+local answering = require "goloader.nginx.answering"
 local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
-local sockets = require "goloader.nginx.sockets"
-local wake = require "goloader.nginx.wake"
+local exports = require "goloader.nginx.exports"
 
 local band = require("bit").band
 local address = exchange.address
+local DATA, ABORTED, NOTE, TRAILED = exchange.DATA, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
 local ngx = ngx
 
 local handler = {}
 
-local HEAD, DATA, WANTS_BODY, WANTS_CONN, DONE, ABORTED, NOTE, TRAILED = exchange.HEAD, exchange.DATA,
-  exchange.WANTS_BODY, exchange.WANTS_CONN, exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
-
-local go -- the bridge's module
-
-local function find_bridge()
-  if go then return true end
-  local message, err
-  go, message, err = bridge.get()
-  if not go then return nil, message, err end
-  return true
-end
-
--- ---- what a module has to offer ------------------------------------------------------------------------------------
-
-local HANDLER_FUNC = "func%([%w_]* ?net/http%.ResponseWriter, [%w_]* ?%*net/http%.Request%)$"
-local MIDDLEWARE = "^func%([%w_]* ?net/http%.Handler%) net/http%.Handler$"
-local MAKES_MIDDLEWARE = "^func%(%) func%([%w_]* ?net/http%.Handler%) net/http%.Handler$"
-
-local function export_of(module, name)
-  for _, export in ipairs(module:exports()) do
-    if export.name == name then return export end
-  end
-end
-
----@alias goloader.nginx.Kind "handler"|"constructor"|"middleware"
-
---- What an export is good for: a handler (an http.Handler, or a function as http.HandlerFunc has it), a function that
---- returns one, or a middleware (func(http.Handler) http.Handler, or a function that returns that).
----@param module goloader.Module
----@param name string
----@return goloader.nginx.Kind|nil
-function handler.kind_of(module, name)
-  local export = export_of(module, name)
-  if not export then return nil end
-  local signature = export.signature
-  if signature:find(MIDDLEWARE) or signature:find(MAKES_MIDDLEWARE) then return "middleware" end
-  if signature:find("^" .. HANDLER_FUNC) then return "handler" end
-  if export.kind == "var" then
-    -- numbers, strings and tables are none, and to ask for them may be to copy much
-    if not signature:find "^%*?[%a_][%w_/.-]*%.[%w_]+$" and not signature:find "^%*?[%u][%w_]*$" then return nil end
-    if not find_bridge() then return nil end
-    local ok, kind = pcall(function() return go.Kind(module[name]) end)
-    return ok and kind == "handler" and kind or nil
-  end
-  local returned = signature:match "^func%(%) (%S+)$" or signature:match "^func%(%) %((%S+), error%)$"
-  if returned and (returned:find "%.Handler$" or returned:find "^%*" or returned:find "%.HandlerFunc$") then
-    return "constructor"
-  end
-end
-
-local function code_address(module, name)
-  local suffix = "." .. name
-  for _, symbol in ipairs(module:symbols()) do
-    if symbol.name:sub(-#suffix) == suffix and not symbol.name:find("[%(%*]") and symbol.kind:lower() == "t" then
-      return tonumber(symbol.addr, 16)
-    end
-  end
-end
-
-local function register(module, name)
-  local export = export_of(module, name)
-  if not export then return nil, name .. " does not exist" end
-  local value
-  if export.kind == "var" then
-    value = module[name]
-  elseif export.signature:find("^" .. HANDLER_FUNC) then
-    local code = code_address(module, name)
-    if not code then return nil, name .. ": its code is not found" end
-    return go.RegisterFunc(code)
-  else
-    local err
-    value, err = module[name]()
-    if value == nil then return nil, ("%s: %s"):format(name, tostring(err or "it returned nil")) end
-  end
-  local number, err = go.Register(value)
-  if not number then return nil, ("%s: %s"):format(name, tostring(err)) end
-  return number
-end
-
 ---@class goloader.nginx.HandlerOptions
 ---@field waits boolean|nil  false: it never waits for anything, and is called on the worker's thread
 ---@field strip string|nil  a prefix that the handler's URL shall lack, as http.StripPrefix has it
+---@field timeout number|nil  seconds, within which it has to begin its answer
 
 ---@class goloader.nginx.Handler
----@field package number integer
----@field package waits boolean
----@field package strip string|nil
+---@field number integer
+---@field waits boolean
+---@field strip string|nil
+---@field timeout number|nil
 local Handler = {}
 Handler.__index = Handler
 
@@ -114,22 +36,13 @@ Handler.__index = Handler
 ---@return string|nil message
 function handler.mount(module, name, options)
   options = options or {}
-  local ok, message = find_bridge()
-  if not ok then return nil, message end
-  local number
-  number, message = register(module, name)
+  local number, message = exports.handler(module, name)
   if not number then return nil, message end
-  return setmetatable({ number = number, waits = options.waits ~= false, strip = options.strip }, Handler)
+  return setmetatable({ number = number, waits = options.waits ~= false, strip = options.strip,
+    timeout = options.timeout }, Handler)
 end
 
---- Has nothing more of the module's, once the requests that are under way have ended: before it is unloaded.
-function Handler:release()
-  if self.number then go.Forget(self.number) end
-  self.number = nil
-end
-
--- ---- answering -----------------------------------------------------------------------------------------------------
-
+-- What the handler's URL is, where that is not what the client asked for.
 local function target_of(self)
   local strip = self.strip
   if not strip then return nil end
@@ -139,106 +52,74 @@ local function target_of(self)
   return uri:sub(1, 1) == "/" and uri or "/" .. uri
 end
 
--- Who sends an answer by nginx: its status and header, pieces of its body, its end.
-local plain = { head = exchange.set_head, trailers = function() end, finish = function() end }
-
-function plain.send(_, piece)
-  if piece then return ngx.print(piece) end
-  return ngx.send_headers()
-end
-
--- Closes the connection, so that nobody takes what has been sent for all of it.
-function plain.break_off(is_sent) return ngx.exit(is_sent and ngx.ERROR or 444) end
-
--- The whole answer is there.
-local function send_all(bits)
-  if band(bits, NOTE) ~= 0 then exchange.log_note() end
-  if band(bits, ABORTED) ~= 0 then return plain.break_off(false) end
-  local sink = band(bits, TRAILED) ~= 0 and sockets.trailed() or plain
-  sink:head()
-  if sink ~= plain then sink:trailers() end
-  sink:send(band(bits, DATA) ~= 0 and exchange.data() or nil)
-  return sink:finish()
-end
-
----@class goloader.nginx.Exchange
----@field number integer|nil
----@field reader table|nil  of the request's body
-local Exchange = {}
-Exchange.__index = Exchange
-
-function Exchange:cancel()
-  local number = self.number
-  if number then
-    self.number = nil
-    go.Cancel(number)
+--- The request's body for a handler that never waits: "" where there is none, nil where it lies in a file.
+---@return string|nil
+function handler.whole_body()
+  local var = ngx.var
+  local length = var.content_length
+  if (length == nil or length == "" or length == "0") and not var.http_transfer_encoding
+    and ngx.req.http_version() < 2 then
+    return ""
   end
+  ngx.req.read_body()
+  return ngx.req.get_body_data() or not ngx.req.get_body_file() and "" or nil
 end
 
--- The next thing to do.
-local function take(self)
-  local bits = go.Take(self.number, address)
-  while bits == 0 do
-    go.Wait:async(self.number):wait()
-    bits = go.Take(self.number, address)
-  end
+-- Has the handler answer on this thread; nil where that is not possible.
+local function call(self)
+  if self.waits then return nil end
+  local body = handler.whole_body()
+  if not body then return nil end
+  exchange.write(target_of(self), body)
+  local bits = bridge.get().Serve(self.number, address)
   if band(bits, NOTE) ~= 0 then exchange.log_note() end
-  if band(bits, DONE) ~= 0 then self.number = nil end
   return bits
 end
 
--- What the handler writes, as it comes.
-local function stream(self)
-  local sink, is_sent = plain, false
-  while true do
-    local bits = take(self)
-    if band(bits, ABORTED) ~= 0 then
-      self:cancel()
-      return sink.break_off(is_sent)
-    end
-    local is_head, is_done = band(bits, HEAD) ~= 0, band(bits, DONE) ~= 0
-    local piece = band(bits, DATA) ~= 0 and exchange.data() or nil
-    if is_head then
-      if band(bits, TRAILED) ~= 0 then sink = sockets.trailed() or plain end
-      sink:head()
-      is_sent = true
-    end
-    if is_done and sink ~= plain then sink:trailers() end
-    -- Beyond this point others may use the struct.
-    if band(bits, WANTS_CONN) ~= 0 and sockets.hand_over(self, go, take) then return ngx.exit(ngx.OK) end
-    if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(self, go) end
-    if (is_head or piece) and not sink:send(piece) then return self:cancel() end
-    if is_done then return sink:finish() end
-    if is_sent and sink == plain and not ngx.flush(true) then return self:cancel() end
-  end
-end
-
-local function serve_waiting(self)
-  local x = setmetatable({}, Exchange)
+--- Has the handler answer, as a response that nginx or a cache can be given.
+---@return goloader.Response|nil
+---@return goloader.Error|nil err
+function Handler:answer()
+  local bits = call(self)
+  if bits then return answering.response(bits) end
   exchange.write(target_of(self), nil, true)
-  x.number = go.Start(self.number, address)
-  local watched = wake.watch_client(x)
-  stream(x)
-  watched[x] = nil
+  local x = answering.start(self.number)
+  local err
+  bits, err = answering.begin(x, self.timeout)
+  if not bits then return nil, err end
+  return answering.response(bits, x)
 end
 
-local function has_body()
-  local var = ngx.var
-  local length = var.content_length
-  return length ~= nil and length ~= "0" and length ~= "" or var.http_transfer_encoding ~= nil
-end
-
---- Answers the request: in the content phase.
+--- Answers the request: for content_by_lua, where nothing else has a part in it.
 function Handler:serve()
-  if self.waits then return serve_waiting(self) end
-  local body
-  if has_body() then
-    ngx.req.read_body()
-    body = ngx.req.get_body_data()
-    if not body and ngx.req.get_body_file() then return serve_waiting(self) end
+  local bits = call(self)
+  if bits and band(bits, ABORTED + TRAILED) == 0 then
+    exchange.set_head()
+    if band(bits, DATA) ~= 0 then ngx.print(exchange.data()) else ngx.send_headers() end
+    return
   end
-  exchange.write(target_of(self), body)
-  return send_all(go.Serve(self.number, address))
+  local res, err
+  if bits then res = answering.response(bits) else res, err = self:answer() end
+  if not res then
+    ngx.log(ngx.ERR, "goloader: ", tostring(err))
+    return ngx.exit(504)
+  end
+  return require("goloader.nginx.reply").send(res)
 end
+
+--- The same as a function of a request, for the router.
+---@param module goloader.Module
+---@param name string
+---@param options goloader.nginx.HandlerOptions|nil
+---@return nil|fun(): goloader.Response|nil, goloader.Error|nil
+---@return string|nil message
+function handler.bind(module, name, options)
+  local mounted, message = handler.mount(module, name, options)
+  if not mounted then return nil, message end
+  return function() return mounted:answer() end
+end
+
+handler.kind_of = exports.kind_of
+handler.release = exports.release
 
 return handler

@@ -16,9 +16,11 @@ local function send_stream(stream)
   ngx.eof()
 end
 
---- Sends a response, and ends the request; in the access phase too. With `exec` it goes on at another location.
+--- Sends a response, and ends the request; in the access phase too. With `exec` it goes on at another location, and
+--- with `send` the response has a way of its own.
 ---@param res goloader.Response
 function reply.send(res)
+  if res.send then return res.send() end
   if res.exec then return ngx.exec(res.exec, res.exec_args) end
   local status, body, header = res.status, res.body, ngx.header
   ngx.status = status

@@ -1,6 +1,7 @@
 --- The client's connection, as http.Handlers use it: bodies of requests, hijacked connections, and header fields after
 --- a body.
 
+local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
 
 local band = require("bit").band
@@ -56,13 +57,11 @@ end
 
 --- Begins to read a piece of the request's body for the handler, who gets it when it is there.
 ---@param x goloader.nginx.Exchange
----@param go goloader.Module
----@param is_kept boolean|nil  nginx shall have the body too, for whoever answers the request
-function sockets.read_body(x, go, is_kept)
-  x.reader = x.reader or is_kept and buffered() or open_body()
+function sockets.read_body(x)
+  x.reader = x.reader or x.keeps_body and buffered() or open_body()
   local function read()
     local piece, err = x.reader()
-    if x.number then go.Feed(x.number, piece or "", not piece and tostring(err) or "") end
+    if x.number then bridge.get().Feed(x.number, piece or "", not piece and tostring(err) or "") end
   end
   ngx.thread.spawn(read)
 end
@@ -87,25 +86,19 @@ function sockets.trailed()
   return setmetatable({ socket = socket }, Raw)
 end
 
---- What will be sent of the header, and of the trailers where all is there at once.
-function Raw:head()
-  local status = tonumber(exchange.io.status)
-  local lines = { ("HTTP/1.1 %d %s"):format(status, status == 200 and "OK" or "") }
-  lines[2] = "Date: " .. ngx.http_time(ngx.time())
-  exchange.each_field(function(what, name, value)
-    if what < exchange.TRAILER and not OURS[name] then lines[#lines + 1] = name .. ": " .. value end
-  end)
+--- What will be sent of the header.
+function Raw:head(head)
+  local lines = { ("HTTP/1.1 %d %s"):format(head.status, head.status == 200 and "OK" or "") }
+  if not head.headers.Date then lines[2] = "Date: " .. ngx.http_time(ngx.time()) end
+  for name, value in pairs(head.headers) do
+    if not OURS[name] then
+      for _, each in ipairs(type(value) == "table" and value or { value }) do
+        lines[#lines + 1] = name .. ": " .. each
+      end
+    end
+  end
   lines[#lines + 1] = "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
   self.pending = table.concat(lines, "\r\n")
-end
-
---- Takes notice of the trailers.
-function Raw:trailers()
-  local lines = {}
-  exchange.each_field(function(what, name, value)
-    if what == exchange.TRAILER then lines[#lines + 1] = name .. ": " .. value .. "\r\n" end
-  end)
-  self.fields = table.concat(lines)
 end
 
 function Raw:send(piece)
@@ -115,8 +108,8 @@ function Raw:send(piece)
   return text == "" or self.socket:send(text)
 end
 
-function Raw:finish()
-  self.socket:send(("0\r\n%s\r\n"):format(self.fields or ""))
+function Raw:finish(trailers)
+  self.socket:send(("%s0\r\n%s\r\n"):format(self.pending or "", trailers))
   return ngx.exit(ngx.OK)
 end
 
@@ -133,11 +126,9 @@ end
 --- Gives the handler the client's connection, and moves what goes over it until the handler closes it or the client has
 --- gone.
 ---@param x goloader.nginx.Exchange
----@param go goloader.Module
----@param take fun(x: goloader.nginx.Exchange): integer
 ---@return boolean is_over  false: there is none to be had, and the handler knows
-function sockets.hand_over(x, go, take)
-  local address = own_address()
+function sockets.hand_over(x)
+  local go, address = bridge.get(), own_address()
   local socket, err = ngx.req.socket(true)
   if not socket then
     go.Hijacked(x.number, "", err)
@@ -151,7 +142,7 @@ function sockets.hand_over(x, go, take)
     if x.number then go.Feed(x.number, piece or "", not piece and failure ~= "closed" and failure or "") end
   end
   while true do
-    local bits = take(x)
+    local bits = x:take()
     local piece = band(bits, exchange.DATA) ~= 0 and exchange.data()
     if band(bits, exchange.WANTS_BODY) ~= 0 then ngx.thread.spawn(read) end
     if piece and not socket:send(piece) then

@@ -150,6 +150,7 @@ function modules.declare(router, spec)
     ready = spec.ready,
     view = options.view,
     on_change = options.on_change,
+    release = options.release,
     load = identity.noting(source.watched, function(pause)
       return source:load(pause or options.pausing and options.pausing())
     end),

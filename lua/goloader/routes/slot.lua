@@ -67,6 +67,7 @@ local Ref = {}
 ---@field name string
 ---@field load fun(pause?: fun()): table?, any, any makes a new version, calling pause while it waits, and returns it
 ---with its number, if it has one; or nil and an error, as Go functions or the loader's return it
+---@field release? fun(module: table) has others let go of what they have of it, before it is unloaded
 ---@field ready? fun(module: table): any, any, any prepares it; raises, or returns nil and an error, to refuse it
 ---@field view? fun(module: table): table what `ready` is given in the module's place: it may yield in calls
 ---@field finish? fun(ok: boolean, err: goloader.Error?) hears how it went on with what `load` was asked for
@@ -377,6 +378,7 @@ function Slot:tidy()
     local version = old[i]
     if version and next(version.users) == nil then -- who is told of one may have unloaded another
       local started = clock()
+      if self.options.release then self.options.release(version.module) end
       local ok, _, err = version.module:unload()
       local change = { version = version.number, module = version.module }
       if ok then

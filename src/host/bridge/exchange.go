@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"runtime"
 	"strings"
@@ -12,16 +13,17 @@ import (
 
 // What there is for the server to do, as bits.
 const (
-	isHead    = 1 << iota // status and header are there
-	hasData               // a piece of the body is
-	wantsBody             // the handler reads, and has nothing left of the request's body
-	wantsConn             // the handler wants the connection for itself
-	isDone                // nothing more will come
-	isAborted             // the answer is of no use: the connection is to be closed
-	hasNote               // there are lines for the log
-	goesOn                // a middleware called next
-	isWrapped             // and wants to see the answer
-	isTrailed             // header fields follow the body
+	isHead     = 1 << iota // status and header are there
+	hasData                // a piece of the body is
+	wantsBody              // the handler reads, and has nothing left of the request's body
+	wantsConn              // the handler wants the connection for itself
+	isDone                 // nothing more will come
+	isAborted              // the answer is of no use: the connection is to be closed
+	hasNote                // there are lines for the log
+	goesOn                 // a middleware called next
+	isWrapped              // and wants to see the answer
+	isTrailed              // header fields follow the body
+	isReplaced             // the middleware has made another body for the request
 )
 
 // exchange is one request and its answer. What is beside the lock is its goroutine's, what is below it is both sides'.
@@ -32,7 +34,10 @@ type exchange struct {
 	request  *http.Request
 	response response
 	context  requestContext
-	asked    struct{ method, path, query, host string } // as it came
+	asked    struct { // as it came
+		method, path, query, host string
+		body                      io.ReadCloser
+	}
 
 	mu   sync.Mutex
 	cond sync.Cond // something below has changed
@@ -89,20 +94,20 @@ const (
 
 var blank http.Request
 
-func newExchange(io *wire, inline bool) *exchange {
+func newExchange(wire *wire, inline bool) *exchange {
 	x := &exchange{inline: inline}
 	x.cond.L = &x.mu
 	x.response.x, x.body.x, x.context.x = x, x, x
 	x.request = blank.WithContext(&x.context)
 	x.response.length = -1
-	if io.local.len > 0 {
-		x.context.local = string(append([]byte(nil), io.local.borrow()...))
+	if wire.local.len > 0 {
+		x.context.local = string(append([]byte(nil), wire.local.borrow()...))
 	}
 	if inline {
 		x.lent, x.out = lender{words: lent.words[:0], fields: lent.fields[:0]}, lent.data[:0]
 		lent = lender{}
 	}
-	if status := x.read(io); status != 0 {
+	if status := x.read(wire); status != 0 {
 		x.fail(status, "")
 	}
 	r := x.request
@@ -111,9 +116,10 @@ func newExchange(io *wire, inline bool) *exchange {
 	if r.ContentLength != 0 {
 		r.Body = &x.body
 		if inline {
-			x.body.in, x.body.isEnd = io.body.borrow(), true
+			x.body.in, x.body.isEnd = wire.body.borrow(), true
 		}
 	}
+	x.asked.body = r.Body
 	return x
 }
 
@@ -258,7 +264,7 @@ func (x *exchange) abandon() {
 
 // hasNews says whether the server has something to do; x.mu is held.
 func (x *exchange) hasNews() bool {
-	return x.isOver || x.isLeft || x.isFlushed && (len(x.out) > 0 || !x.headSent) || len(x.out) >= maxPiece ||
+	return x.isOver || x.isLeft || x.isFlushed && (len(x.out) > 0 || !x.headSent && x.response.wrote) || len(x.out) >= maxPiece ||
 		x.body.wants && !x.body.isAsked || x.conn != nil && x.conn.wants || x.onward.isCalled && !x.onward.isTold
 }
 
@@ -271,13 +277,13 @@ func (x *exchange) await() {
 }
 
 // deliver writes what there is to do where the server reads it.
-func (x *exchange) deliver(io *wire, l *lender) (bits int) {
+func (x *exchange) deliver(wire *wire, l *lender) (bits int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	w := &x.response
 	if x.onward.isCalled && !x.onward.isTold {
 		bits |= x.tellOnward()
-	} else if w.wrote && !x.headSent && x.hasNews() && x.conn == nil {
+	} else if w.wrote && !x.headSent && (x.hasNews() || x.onward.hasAnswer) && x.conn == nil {
 		w.completeHeader()
 		x.headSent = true
 		bits |= isHead
@@ -294,14 +300,14 @@ func (x *exchange) deliver(io *wire, l *lender) (bits int) {
 		bits |= wantsConn
 	}
 	if n := len(x.note); n > 0 {
-		io.note, io.noteLen = int64(len(x.lent.words)), int64(n)
+		wire.note, wire.noteLen = int64(len(x.lent.words)), int64(n)
 		x.lent.words = append(x.lent.words, x.note...)
 		x.note = nil
 		bits |= hasNote
 	}
-	if len(x.out) > 0 && (x.headSent || x.conn != nil) {
+	if len(x.out) > 0 && (x.headSent || x.conn != nil || x.onward.isReplaced) {
 		x.out, x.lent.data = x.lent.data[:0], x.out
-		io.data, io.dataLen = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.data))), int64(len(x.lent.data))
+		wire.data, wire.dataLen = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.data))), int64(len(x.lent.data))
 		bits |= hasData
 		x.isFlushed = false
 		x.cond.Broadcast()
@@ -320,9 +326,9 @@ func (x *exchange) deliver(io *wire, l *lender) (bits int) {
 		x.leave()
 	}
 	if bits&(isHead|goesOn|hasNote|isTrailed) != 0 {
-		io.words = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.words)))
-		io.fields, io.nfields = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.fields))), int64(len(x.lent.fields))
-		io.status, io.length = int64(w.status), w.length
+		wire.words = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.words)))
+		wire.fields, wire.nfields = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.fields))), int64(len(x.lent.fields))
+		wire.status, wire.length = int64(w.status), w.length
 	}
 	if x.inline {
 		*l = x.lent

@@ -39,7 +39,36 @@ func (onward) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if x == nil {
 		panic(errAlien)
 	}
+	if r.Body != nil && r.Body != x.asked.body && !x.replace(r.Body) {
+		http.Error(w, "Bad request", http.StatusBadRequest)
+		return
+	}
 	x.goOn(w, r)
+}
+
+// replace sends the server the body that a middleware has put in place of the request's own, and says whether it could
+// be read. A middleware that has looked at the body puts a copy there: nobody can tell that from another one.
+func (x *exchange) replace(body io.Reader) bool {
+	x.mu.Lock()
+	x.onward.isReplaced = true
+	x.mu.Unlock()
+	_, err := io.Copy(replacement{x}, body)
+	return err == nil || err == io.EOF
+}
+
+type replacement struct{ x *exchange }
+
+func (r replacement) Write(p []byte) (int, error) {
+	x := r.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if err := x.response.awaitRoom(); err != nil {
+		return 0, err
+	}
+	x.out = append(x.out, p...)
+	x.isFlushed = true
+	x.cond.Broadcast()
+	return len(p), nil
 }
 
 func (x *exchange) goOn(w http.ResponseWriter, r *http.Request) {
@@ -56,7 +85,6 @@ func (x *exchange) goOn(w http.ResponseWriter, r *http.Request) {
 		panic(errors.New("a middleware that is declared never to wait can't see the answer: it wraps the ResponseWriter"))
 	}
 	o.changed, o.isWrapped = r, !(isOwn && own == &x.response)
-	o.isReplaced = r.Body != x.request.Body && r.Body != nil && r.Body != http.NoBody
 	o.isCalled = true
 	x.cond.Broadcast()
 	if x.inline {
@@ -124,6 +152,9 @@ func (x *exchange) tellOnward() (bits int) {
 	o := &x.onward
 	o.isTold = true
 	bits = goesOn
+	if o.isReplaced {
+		bits |= isReplaced
+	}
 	l, r := &x.lent, o.changed
 	if o.isWrapped {
 		bits |= isWrapped
@@ -226,6 +257,8 @@ func Answer(number, status int, header string, patience int) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	o := &x.onward
+	x.lent.words, x.lent.fields = x.lent.words[:0], x.lent.fields[:0]
+	o.isReplaced = false
 	o.hasAnswer, o.status, o.answer = true, status, strings.Clone(header)
 	return x.settle(patience)
 }

@@ -1,0 +1,184 @@
+--- A request that a goroutine answers: nginx's half of it. The coroutine of the request does for the goroutine what
+-- only nginx can: it sends what the handler has written, and reads what the handler wants to read. Neither holds more
+-- than a piece of a body.
+
+local bridge = require "goloader.nginx.bridge"
+local errors = require "goloader.errors"
+local exchange = require "goloader.nginx.exchange"
+local response = require "goloader.routes.response"
+local sockets = require "goloader.nginx.sockets"
+local wake = require "goloader.nginx.wake"
+
+local band = require("bit").band
+local address = exchange.address
+local ngx = ngx
+
+local HEAD, DATA, WANTS_BODY, WANTS_CONN = exchange.HEAD, exchange.DATA, exchange.WANTS_BODY, exchange.WANTS_CONN
+local DONE, ABORTED, NOTE, TRAILED = exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
+
+local answering = {}
+
+---@class goloader.nginx.Exchange
+---@field number integer|nil  nil: it has ended
+---@field reader nil|fun(): string|nil, string|nil  of the request's body
+---@field keeps_body boolean|nil  nginx shall have the body too
+---@field package watched table
+---@field package proxy userdata
+local Exchange = {}
+Exchange.__index = Exchange
+
+--- Has a goroutine answer the request. What was written (`exchange.write`) is read meanwhile.
+---@param number integer  the handler's
+---@param keeps_body boolean|nil  nginx shall have the request's body too, for whoever answers
+---@return goloader.nginx.Exchange
+function answering.start(number, keeps_body)
+  local x = setmetatable({ number = bridge.get().Start(number, address), keeps_body = keeps_body }, Exchange)
+  -- a request that is killed in the middle tells nobody
+  x.proxy = newproxy(true)
+  local held = { x.number }
+  x.held = held
+  getmetatable(x.proxy).__gc = function()
+    if held[1] then bridge.get().Cancel(held[1]) end
+  end
+  x.watched = wake.watch_client(x)
+  x.watched[x] = true
+  return x
+end
+
+--- Nothing more is to be done for it.
+function Exchange:over()
+  self.number, self.held[1] = nil, nil
+  self.watched[self] = nil
+end
+
+--- Nobody waits for the answer any more.
+function Exchange:cancel()
+  local number = self.number
+  if not number then return end
+  self:over()
+  bridge.get().Cancel(number)
+end
+
+---@class goloader.nginx.Event  what there is to do next
+---@field bits integer
+---@field head table|nil
+---@field piece string|nil
+---@field trailers string|nil
+
+--- What there is to do now: bits, 0 for nothing.
+---@return integer bits
+function Exchange:poll()
+  local bits = bridge.get().Take(self.number, address)
+  if bits ~= 0 then
+    if band(bits, NOTE) ~= 0 then exchange.log_note() end
+    if band(bits, DONE) ~= 0 then self:over() end
+  end
+  return bits
+end
+
+--- The next thing to do, waiting for it.
+---@param timeout number|nil  seconds
+---@return integer|nil bits  nil: nothing in that time
+function Exchange:take(timeout)
+  local bits = self:poll()
+  while bits == 0 do
+    local _, err = bridge.get().Wait:async(self.number):wait(timeout)
+    if err and err.code == "timeout" then return nil end
+    if not self.number then return ABORTED end
+    bits = self:poll()
+  end
+  return bits
+end
+
+-- ---- how it is sent ------------------------------------------------------------------------------------------------
+
+-- By nginx.
+local plain = {}
+
+function plain.head(_, head)
+  ngx.status = head.status
+  local header = ngx.header
+  for name, value in pairs(head.headers) do header[name] = value end
+end
+
+function plain.send(_, piece)
+  if piece then return ngx.print(piece) end
+  return ngx.send_headers()
+end
+
+function plain.finish() end
+
+-- Closes the connection, so that nobody takes what has been sent for all of it.
+function plain.break_off(is_sent) return ngx.exit(is_sent and ngx.ERROR or 444) end
+
+answering.plain = plain
+
+-- Sends what the goroutine writes, as it comes. The first event has been taken already.
+local function stream(x, bits, head, piece, trailers)
+  local sink, is_sent = plain, false
+  while true do
+    if band(bits, ABORTED) ~= 0 then
+      x:cancel()
+      return sink.break_off(is_sent)
+    end
+    if band(bits, WANTS_CONN) ~= 0 and sockets.hand_over(x) then return ngx.exit(ngx.OK) end
+    if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(x) end
+    if head then
+      sink = band(bits, TRAILED) ~= 0 and sockets.trailed() or plain
+      sink:head(head)
+      is_sent = true
+    end
+    if (head or piece) and not sink:send(piece) then return x:cancel() end
+    if band(bits, DONE) ~= 0 then return sink:finish(trailers or "") end
+    if is_sent and sink == plain and not ngx.flush(true) then return x:cancel() end
+    bits = x:take()
+    head = band(bits, HEAD) ~= 0 and exchange.read_head() or nil
+    piece = band(bits, DATA) ~= 0 and exchange.data() or nil
+    trailers = band(bits, TRAILED) ~= 0 and exchange.read_trailers() or nil
+  end
+end
+
+--- Makes a response of what is there, read from the struct before anything else happens.
+---@param bits integer
+---@param x goloader.nginx.Exchange|nil  more is to come
+---@return goloader.Response
+function answering.response(bits, x)
+  local head = band(bits, HEAD) ~= 0 and exchange.read_head() or nil
+  local piece = band(bits, DATA) ~= 0 and exchange.data() or nil
+  if head and band(bits, DONE) ~= 0 and band(bits, TRAILED + ABORTED) == 0 then
+    head.body = piece or ""
+    return response.new(head)
+  end
+  local trailers = band(bits, TRAILED) ~= 0 and exchange.read_trailers() or nil
+  return response.new {
+    status = head and head.status, headers = head and head.headers, send = function()
+      return stream(x or setmetatable({ held = {}, watched = {} }, Exchange), bits, head, piece, trailers)
+    end,
+  }
+end
+
+local FIRST = HEAD + WANTS_CONN + ABORTED + exchange.GOES_ON
+
+--- Waits till the goroutine answers, wants the connection, or calls next.
+---@param x goloader.nginx.Exchange
+---@param timeout number|nil  seconds
+---@param on_piece nil|fun(piece: string)  takes what a middleware puts in place of the request's body
+---@return integer|nil bits
+---@return goloader.Error|nil err  code "timeout"
+function answering.begin(x, timeout, on_piece)
+  local deadline = timeout and ngx.now() + timeout
+  while true do
+    local bits = x:take(deadline and math.max(deadline - ngx.now(), 0))
+    if not bits then
+      x:cancel()
+      return nil, errors.object { code = "timeout", message = "the handler has not answered in time" }
+    end
+    if band(bits, FIRST) ~= 0 then return bits end
+    local piece = band(bits, DATA) ~= 0 and exchange.data()
+    if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(x) end
+    if piece then on_piece(piece) end
+    deadline = deadline and ngx.now() + timeout -- it is time to answer, not to read, that is limited
+  end
+end
+
+return answering
