@@ -18,6 +18,14 @@ init_worker_by_lua_block {
 }
 ]]
 
+local ROUTES = [[
+local site = module "site"
+mount "/" { site.Mux }
+mount "/quick" { site.QuickMux, waits = false }
+mount "/plain" { site.Plain }
+mount "/stripped" { site.Mux, strip = true }
+]]
+
 local SERVER = [[
 location / { content_by_lua_block { mounted.Mux:serve() } }
 location /quick/ { content_by_lua_block { mounted.QuickMux:serve() } }
@@ -28,13 +36,21 @@ package site
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"sync/atomic"
 	"time"
 )
 
 var Mux = http.NewServeMux()
+
+var Forever, Endless atomic.Int64
+var Late atomic.Value
+
+func Plain(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "plain 1") }
 
 func QuickMux() http.Handler { return Mux }
 
@@ -59,6 +75,48 @@ func init() {
 			time.Sleep(50 * time.Millisecond)
 		}
 	})
+	Mux.HandleFunc("/panic", func(w http.ResponseWriter, r *http.Request) { panic("out of luck") })
+	Mux.HandleFunc("/half", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		fmt.Fprint(w, "not a hundred")
+		w.(http.Flusher).Flush()
+	})
+	Mux.HandleFunc("/abort", func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) })
+	Mux.HandleFunc("/twice", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(202)
+		w.WriteHeader(500)
+	})
+	Mux.HandleFunc("/forever", func(w http.ResponseWriter, r *http.Request) {
+		Forever.Store(1)
+		<-r.Context().Done()
+		Forever.Store(2)
+	})
+	Mux.HandleFunc("/endless", func(w http.ResponseWriter, r *http.Request) {
+		piece := make([]byte, 10000)
+		Endless.Store(1)
+		for {
+			if _, err := w.Write(piece); err != nil {
+				Endless.Store(2)
+				return
+			}
+		}
+	})
+	Mux.HandleFunc("/deadline", func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+		_, err := io.ReadAll(r.Body)
+		fmt.Fprint(w, errors.Is(err, os.ErrDeadlineExceeded))
+	})
+	Mux.HandleFunc("/state", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, Forever.Load(), Endless.Load())
+	})
+	Mux.HandleFunc("/late", func(w http.ResponseWriter, r *http.Request) {
+		go func() {
+			time.Sleep(20 * time.Millisecond)
+			_, err := w.Write([]byte("too late"))
+			Late.Store(err.Error())
+		}()
+	})
+	Mux.HandleFunc("/was", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, Late.Load()) })
 	Mux.HandleFunc("/trailed", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum")
 		fmt.Fprint(w, "body")
@@ -140,6 +198,67 @@ describe("an http.Handler in nginx", function()
     assert.matches("over to you\ngot hello\n$", output)
   end)
 
+  for name, path in pairs { ["one that may wait"] = "/json", ["one that never waits"] = "/quick/json" } do
+    it("answers HEAD: " .. name, function()
+      local status, output, headers = server:get(path, { method = "HEAD" })
+      assert.equal(200, status)
+      assert.matches("\r\n\r\n$", output) -- curl prints the header
+      assert.is_true(tonumber(headers["content-length"]) > 50)
+    end)
+  end
+
+  it("is a 500 and one line in the log when it panics", function()
+    local status, body = server:get "/panic"
+    assert.equal(500, status)
+    assert.equal("Internal Server Error\n", body)
+    local _, lines = server:log():gsub("goloader: panic: out of luck in example.com/site", "")
+    assert.equal(1, lines)
+  end)
+
+  it("breaks off what it can't finish", function()
+    local log = #server:log()
+    local status = server:get "/abort"
+    assert.equal(0, status)
+    local _, body, headers = server:get "/half"
+    assert.equal("100", headers["content-length"])
+    assert.equal("not a hundred", body)
+    assert.is_nil(server:log():sub(log):find "%[error%]")
+  end)
+
+  it("hears that it sets a status twice", function()
+    assert.equal(202, (server:get "/twice"))
+    assert.matches("superfluous response.WriteHeader call from site.go:%d+", server:log())
+  end)
+
+  it("can't write after its end", function()
+    assert.equal(200, (server:get "/late"))
+    assert.is_true(support.eventually(function()
+      return select(2, server:get "/was") == "http: Write after the handler has returned"
+    end))
+  end)
+
+  it("sets deadlines", function()
+    local _, output = support.run({ "bash", "-c", ([[
+      exec 3<>/dev/tcp/127.0.0.1/%d
+      printf 'POST /deadline HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\n' >&3
+      timeout 5 cat <&3
+    ]]):format(server.port) })
+    assert.matches("true$", output)
+  end)
+
+  it("hears that the client has left", function()
+    for i, path in ipairs { "/forever", "/endless" } do
+      support.run({ "bash", "-c", ([[
+        exec 3<>/dev/tcp/127.0.0.1/%d
+        printf 'GET %s HTTP/1.1\r\nHost: x\r\n\r\n' >&3
+        sleep 0.2
+      ]]):format(server.port, path) })
+      assert.is_true(support.eventually(function()
+        return select(2, server:get "/state"):match(i == 1 and "^%d" or "%d$") == "2"
+      end), path)
+    end
+  end)
+
   it("streams", function()
     local status, body = server:get "/slow"
     assert.equal(200, status)
@@ -147,5 +266,36 @@ describe("an http.Handler in nginx", function()
     status, body = server:get "/large"
     assert.equal(200, status)
     assert.equal(10000000, #body)
+  end)
+end)
+
+describe("a routes file", function()
+  it("names http.Handlers, whose modules are swapped and unloaded", function()
+    local server = nginx.start { user = "root",
+      http = [[lua_check_client_abort on; init_worker_by_lua_block { require("goloader.nginx").start "routes.lua" }]],
+      server = [[location / {
+        access_by_lua_block { require("goloader.nginx").access() }
+        content_by_lua_block { require("goloader.nginx").content() }
+      }]],
+      files = { ["site/site.go"] = SITE, ["site/go.mod"] = "module example.com/site\n\ngo 1.21\n",
+        ["routes.lua"] = ROUTES } }
+    for path, seen in pairs { ["/json"] = "/json", ["/quick/json"] = "/quick/json", ["/stripped/json"] = "/json" } do
+      local status, body = server:get(path)
+      assert.equal(200, status, server:log())
+      assert.matches('"path":"' .. seen .. '"', body)
+      assert.matches('"uri":"' .. path .. '"', body)
+    end
+    assert.equal("plain 1", (select(2, server:get "/plain")))
+    assert.equal("0\n1\n2\n", (select(2, server:get "/slow")))
+
+    local file = assert(io.open(server.prefix .. "/site/site.go", "w"))
+    file:write((SITE:gsub("plain 1", "plain 2")))
+    file:close()
+    assert.is_true(support.eventually(function() return select(2, server:get "/plain") == "plain 2" end), server:log())
+    assert.is_true(support.eventually(function()
+      server:get "/json"
+      return server:log():find "site: version 1 unloaded" ~= nil
+    end), server:log())
+    assert.equal(200, (server:get "/quick/json"))
   end)
 end)

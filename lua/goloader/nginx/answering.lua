@@ -119,6 +119,11 @@ local function stream(x, bits, head, piece, trailers)
   while true do
     if band(bits, ABORTED) ~= 0 then
       x:cancel()
+      if head and sink == plain then
+        sink:head(head)
+        is_sent = true
+      end
+      if piece and is_sent and sink:send(piece) and sink == plain then ngx.flush(true) end
       return sink.break_off(is_sent)
     end
     if band(bits, WANTS_CONN) ~= 0 and sockets.hand_over(x) then return ngx.exit(ngx.OK) end

@@ -52,6 +52,7 @@ type exchange struct {
 	isOver    bool // the handler has returned, and a connection that it took is closed
 	isLeft    bool // the client, or the server, waits for nothing more
 	isAborted bool
+	isShort   bool // the body is not as long as the handler has declared
 	onward    onwardState
 }
 
@@ -223,7 +224,7 @@ func (x *exchange) end() {
 			w.writeHeader(http.StatusOK)
 		}
 		if w.length >= 0 && w.written < w.length && !w.isBodiless() {
-			x.isAborted = true // what follows on the connection would be taken for the rest
+			x.isAborted, x.isShort = true, true // what follows on the connection would be taken for the rest
 		}
 		x.over()
 	}
@@ -283,7 +284,7 @@ func (x *exchange) deliver(wire *wire, l *lender) (bits int) {
 	w := &x.response
 	if x.onward.isCalled && !x.onward.isTold {
 		bits |= x.tellOnward()
-	} else if w.wrote && !x.headSent && (x.hasNews() || x.onward.hasAnswer) && x.conn == nil {
+	} else if w.wrote && !x.headSent && (!x.isAborted || x.isShort || x.isFlushed) && (x.hasNews() || x.onward.hasAnswer) && x.conn == nil {
 		w.completeHeader()
 		x.headSent = true
 		bits |= isHead
