@@ -305,6 +305,8 @@ function Draft:make_route(entry)
   return route
 end
 
+local OF_FILTERS = { before = true, when = true, from = true, timeout = true, waits = true, max_body = true }
+
 -- A filter for paths, whatever answers there.
 function Draft:make_path_filter(entry)
   local spec, levels = entry.spec, around(entry.level)
@@ -315,8 +317,8 @@ function Draft:make_path_filter(entry)
   if not pattern then return end
   local read = options.read(spec, false, wrong)
   for name in pairs(spec) do
-    if name ~= "before" and name ~= "max_body" and name ~= "when" and name ~= "from" and name ~= "timeout" then
-      wrong(("a filter has no %s: it has before, when, from, timeout and max_body"):format(
+    if not OF_FILTERS[name] then
+      wrong(("a filter has no %s: it has before, when, from, timeout, waits and max_body"):format(
         type(name) == "number" and "handler" or tostring(name)))
     end
   end
