@@ -324,7 +324,9 @@ function Draft:make_path_filter(entry)
   end
   local host
   for _, level in ipairs(levels) do host = level.hosts or host end
-  local merged = options.merge { read }
+  local around_it, merged = merge(levels, {}), options.merge { read }
+  merged.timeout = merged.timeout or around_it.timeout
+  merged.from = options.merge({ { from = around_it.from }, { from = read.from } }).from
   local place, before = self:place(what, {}, merged), {}
   for i = 1, #(read.before or {}) do
     before[i] = { filter = read.before[i], where = entry.where, index = i, own = true }
