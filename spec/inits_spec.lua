@@ -215,3 +215,63 @@ func Text() string { return other.Text }
     assert(other:unload())
   end)
 end)
+
+describe("a shipped module that is loaded by another thread", function()
+  local goloader = require "goloader"
+
+  local function ship(name, text)
+    local dir = module(name, { ["main.go"] = text })
+    local file = dir .. "/" .. name .. ".gom"
+    assert(support.host():ship(dir, file, { godebug = false }))
+    return file
+  end
+
+  it("lets others go on while its init functions run", function()
+    local file = ship("sleeps", [[
+package main
+
+import "time"
+
+var n int
+
+func init() {
+	time.Sleep(200 * time.Millisecond)
+	n = 7
+}
+
+func N() int { return n }
+]])
+    local loaded
+    goloader.spawn(function() loaded = assert(support.host():load(file, { wait = true })) end)
+    local steps = 0
+    while not loaded and steps < 1000 do
+      goloader.step(0.01)
+      steps = steps + 1
+    end
+    assert.is_true(steps > 5, steps)
+    assert.equal(7, loaded.N())
+    assert(loaded:unload())
+  end)
+
+  it("fails as one that is loaded by this thread", function()
+    local file = ship("panics", "package main\n\nfunc init() { panic(\"in init\") }\n\nfunc N() int { return 1 }\n")
+    for _, wait in ipairs { false, true } do
+      local loaded, message, err = support.host():load(file, { wait = wait })
+      assert.is_nil(loaded)
+      assert.truthy(message:find("panic: in init", 1, true))
+      assert.equal("panic", err.code)
+    end
+    local broken = support.write("broken.gom", "no module at all")
+    local _, message = support.host():load(broken)
+    assert.equal(message, (select(2, support.host():load(broken, { wait = true }))))
+  end)
+
+  it("leaves nothing where it is loaded and unloaded again and again", function()
+    local file = ship("again", "package main\n\nfunc N() int { return 1 }\n")
+    for _ = 1, 100 do
+      local loaded = assert(support.host():load(file, { wait = true }))
+      assert.equal(1, loaded.N())
+      assert(loaded:unload())
+    end
+  end)
+end)

@@ -97,21 +97,23 @@ describe("a watch", function()
     assert.is_false(w:changed())
   end)
 
-  it("looks at nothing as long as the kernel tells of nothing", function()
-    local path = write("a.go", "one", 100)
-    local w = watch.new(path)
-    local looked, attributes = 0, lfs.attributes
-    lfs.attributes = function(...) -- luacheck: ignore
-      looked = looked + 1
-      return attributes(...)
-    end
-    local changed = w:changed()
-    lfs.attributes = attributes -- luacheck: ignore
-    assert.is_false(changed)
-    assert.equal(0, looked)
-    write("a.go", "two", 50)
-    assert.is_true(w:changed())
-  end)
+  if rawget(_G, "jit") then -- the kernel is asked by FFI
+    it("looks at nothing as long as the kernel tells of nothing", function()
+      local path = write("a.go", "one", 100)
+      local w = watch.new(path)
+      local looked, attributes = 0, lfs.attributes
+      lfs.attributes = function(...) -- luacheck: ignore
+        looked = looked + 1
+        return attributes(...)
+      end
+      local changed = w:changed()
+      lfs.attributes = attributes -- luacheck: ignore
+      assert.is_false(changed)
+      assert.equal(0, looked)
+      write("a.go", "two", 50)
+      assert.is_true(w:changed())
+    end)
+  end
 
   it("hears of an edit by an editor that writes a new file and renames it, again and again", function()
     local path = write("a.go", "one")
@@ -123,17 +125,19 @@ describe("a watch", function()
     end
   end)
 
-  it("does not take a file for whole that is still being written", function()
-    local path = write("a.go", "one")
-    local w = watch.new(path)
-    os.remove(path)
-    assert.is_true(w:changed())
-    local file = assert(io.open(path, "wb"))
-    assert.is_false(w:changed())
-    file:write "two"
-    file:close()
-    assert.is_true(w:changed())
-  end)
+  if rawget(_G, "jit") then -- the kernel is asked by FFI
+    it("does not take a file for whole that is still being written", function()
+      local path = write("a.go", "one")
+      local w = watch.new(path)
+      os.remove(path)
+      assert.is_true(w:changed())
+      local file = assert(io.open(path, "wb"))
+      assert.is_false(w:changed())
+      file:write "two"
+      file:close()
+      assert.is_true(w:changed())
+    end)
+  end
 
   it("hears of what appears in a folder that was not there", function()
     local w = watch.new(folder .. "/sub/a.go")

@@ -254,6 +254,8 @@ end
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 ---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
+---@field wait boolean|nil  true: a shipped module is loaded, and its init functions run, by another thread; meanwhile
+---  this call waits as `job:wait` does, which may suspend its coroutine
 ---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
 ---  of the standard library than the host has: with other flags for all packages, say
 
@@ -276,6 +278,14 @@ local function read_files(files, package)
   return list, table.concat(names, " ")
 end
 
+-- Loads a shipped module in a thread, and waits for that: whoever can be suspended lets others go on.
+local function load_waiting(self, file)
+  local job, pending = self.core:load_start(file)
+  if not job then return nil, pending end
+  job:wait()
+  return self.core:load_finish(pending)
+end
+
 --- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
 ---@param files string|(string|{ file: string, package: string|nil })[]
 ---@param options goloader.LoadOptions|nil
@@ -296,7 +306,11 @@ function Host:load(files, options)
   end
   local loaded
   loaded, err = add_builds(self, options.builds)
-  if loaded then loaded, err = load_files(self, list, options, uses, check) end
+  if loaded and options.wait and #uses == 0 and name:find "%.gom$" then
+    loaded, err = load_waiting(self, name)
+  elseif loaded then
+    loaded, err = load_files(self, list, options, uses, check)
+  end
   if not loaded then return fail(err) end
   return module.new(loaded, name, size_of(list))
 end

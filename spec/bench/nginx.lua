@@ -6,6 +6,7 @@
 
 local cjson = require "cjson"
 local luv = require "luv"
+local clock = require "spec.bench.clock"
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 
@@ -32,23 +33,27 @@ end
 ---@field rate number  requests per second
 ---@field p50 number  milliseconds
 ---@field p99 number
----@field failed integer
 
--- Asks one address as often as it can for some seconds.
+-- Asks one address as often as it can for some seconds: a path, or a whole address. No request may fail.
 ---@return bench.nginx.Load
-local function wrk(server, path, connections, seconds)
-  local status, out, errors = support.run {
+local function wrk(server, path, connections, seconds, header)
+  local words = {
     "wrk", "--latency", "-t1", "-c" .. connections, ("-d%gs"):format(seconds or 1),
-    ("http://127.0.0.1:%d%s"):format(server.port, path),
+    path:sub(1, 1) == "/" and ("http://127.0.0.1:%d%s"):format(server.port, path) or path,
   }
+  if header then
+    table.insert(words, 2, "-H")
+    table.insert(words, 3, header)
+  end
+  local status, out, errors = support.run(words)
   if status ~= 0 then error("wrk: " .. errors .. out, 0) end
   local failed = tonumber(out:match "Non%-2xx or 3xx responses: (%d+)" or 0)
   if out:match "Socket errors" then failed = failed + 1 end
+  if failed > 0 then error(("%s: %d requests failed\n%s"):format(path, failed, out), 0) end
   return {
     rate = tonumber(out:match "Requests/sec:%s+([%d.]+)"),
     p50 = milliseconds(out:match "50%%%s+(%S+)"),
     p99 = milliseconds(out:match "99%%%s+(%S+)"),
-    failed = failed,
   }
 end
 
@@ -140,6 +145,97 @@ figure("nginx.p99", "ms", "nobody waits", "≤ 1.5", function(server)
   return busy, idle
 end)
 
+-- ---- handlers and middlewares, beside a server of Go's own ----------------------------------------------------------
+
+-- The same package, linked into a server that nginx, or the client, asks.
+local upstream
+
+local function start_upstream(server)
+  if upstream then return upstream end
+  local program = support.tmpdir() .. "/upstream"
+  local tools = support.tools()
+  local ok, _, problem = assert(tools:go({ "build", "-o", program, "./upstream" }, { dir = here })):wait()
+  if not ok then error("upstream: " .. problem, 0) end
+  os.execute(("chmod 777 %s/plain.sock"):format(server.prefix))
+  local command = ("exec %s %s http://127.0.0.1:%d/open 2>%s.log"):format(program, server.prefix, server.port, program)
+  local pipe = assert(io.popen("echo $$; " .. command))
+  local pid = pipe:read "*l"
+  upstream = { pid = pid, pipe = pipe, port = pipe:read "*l", token = pipe:read "*l" }
+  return upstream
+end
+
+local function stop_upstream()
+  if not upstream then return end
+  os.execute("kill " .. upstream.pid)
+  upstream.pipe:close()
+end
+
+figure("nginx.handler", "/s", "nginx proxies to it, Unix socket, keepalive", "≥ 2.2", function(server)
+  start_upstream(server)
+  return wrk(server, "/handler/product?q=lamp", 32).rate, wrk(server, "/proxied/product?q=lamp", 32).rate
+end)
+figure("nginx.middleware", "/s", "a Go server in front that checks", "≥ 1.5", function(server)
+  local other = start_upstream(server)
+  local token = "Authorization: Bearer " .. other.token
+  return wrk(server, "/guarded", 32, 1, token).rate,
+    wrk(server, ("http://127.0.0.1:%s/"):format(other.port), 32, 1, token).rate
+end)
+figure("nginx.cache", "/s", "a static file of the same size", "≥ 0.9", rates("/cached", "/static"))
+
+-- ---- edits and swaps ------------------------------------------------------------------------------------------------
+
+local function write(path, text)
+  local file = assert(io.open(path .. ".new", "wb"))
+  file:write(text)
+  file:close()
+  assert(os.rename(path .. ".new", path))
+end
+
+local list_source = support.read "examples/listpage/list.go"
+local edition = 0
+
+local function edited()
+  edition = edition + 1
+  return ("%s\nfunc Version() string { return \"edition %d\" }\n"):format(list_source, edition)
+end
+
+-- From the edit to the first page that the new code has made.
+local function edit(server)
+  local source = edited()
+  local wanted = "edition " .. edition
+  local began = clock()
+  write(server.prefix .. "/conf/list.go", source)
+  repeat
+    local _, body = server:get "/version"
+    if clock() - began > 20000 then error("the edit is not served: " .. server:log():sub(-500), 0) end
+  until body:find(wanted, 1, true)
+  return clock() - began
+end
+
+local function compile(source)
+  support.compile(source, "main") -- the list of archives is written before it is timed
+  local began = clock()
+  support.compile(source, "main")
+  return clock() - began
+end
+
+figure("nginx.edit", "ms", "go tool compile of it alone", "≤ 1.3", function(server)
+  return edit(server), compile(edited())
+end)
+
+-- Two shipped versions take turns, ten times a second.
+figure("nginx.swap", "ms p99", "no swaps", "≤ 1.3", function(server)
+  local quiet = wrk(server, "/page", 8, 5)
+  local loop = ("while :; do for v in a b; do cp %s/$v.gom %s/conf/page.new; mv %s/conf/page.new %s/conf/page.gom; "
+    .. "sleep 0.1; done; done"):format(support.tmpdir(), server.prefix, server.prefix, server.prefix)
+  local pipe = assert(io.popen("echo $$; exec bash -c '" .. loop .. "'"))
+  local pid = pipe:read "*l"
+  local busy = wrk(server, "/page", 8, 5)
+  os.execute("kill " .. pid)
+  pipe:close()
+  return busy.p99, quiet.p99
+end)
+
 -- ---- running --------------------------------------------------------------------------------------------------------
 
 local function is_wanted(name)
@@ -168,7 +264,19 @@ configuration.workers = workers
 configuration.files = {
   ["conf/work.go"] = support.read(here .. "/work.go"),
   ["conf/routes.lua"] = support.read(here .. "/routes.lua"),
+  ["conf/site/site.go"] = support.read(here .. "/site/site.go"),
+  ["conf/go.mod"] = support.read(here .. "/go.mod"),
+  ["conf/list.go"] = edited(),
+  ["html/static.html"] = ("a page of eleven\n"):rep(250),
 }
+for _, version in ipairs { "a", "b" } do
+  local text = ("package page\n\nfunc Page() string { return %q }\n"):format(version)
+  local source = support.write(version .. "/page.go", text)
+  assert(support.host():ship(source, support.tmpdir() .. "/" .. version .. ".gom"))
+end
+configuration.files["conf/page.gom"] = support.read(support.tmpdir() .. "/a.gom")
+support.run { support.interpreter, "examples/listpage/catalogue.lua", support.tmpdir() .. "/products.json" }
+configuration.files["conf/products.json"] = support.read(support.tmpdir() .. "/products.json")
 local server = nginx.start(configuration)
 
 local function main()
@@ -196,6 +304,7 @@ local function main()
 end
 
 local ok, failure = pcall(main)
+stop_upstream()
 nginx.stop_all()
 support.clean()
 if not ok then

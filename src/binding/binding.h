@@ -73,6 +73,8 @@ int binding_push_ffi(lua_State *L, const struct gl_ffi_call *call);
 /* Pushes a new job userdata without a job, and returns where that goes; what it needs is kept by the user value of the
  * function at stack index func. */
 struct gl_job **binding_push_job(lua_State *L, struct binding_host *host, int func);
+/* The same of a job of C's, of the host at stack index host. */
+struct gl_job **binding_push_plain_job(lua_State *L, int host);
 void binding_open_job(lua_State *L);
 /* What a host has for jobs */
 int binding_jobs_fd(lua_State *L);

@@ -376,6 +376,109 @@ static int host_load(lua_State *L)
 	return 1;
 }
 
+/* ---- loading beside Lua ------------------------------------------------------------------------------------------ */
+
+/* A shipped module that is loaded, and initialised, by a thread. The thread and Lua both have it; who lets go last
+ * frees it. */
+struct beside {
+	int users;
+	struct gl_host *host;
+	struct gl_module *mod;
+	struct gl_error err;
+	char file[];
+};
+
+struct beside_ref {
+	struct beside *load; /* NULL once it was taken */
+};
+
+#define BESIDE "goloader.load"
+
+static void let_go(struct beside *load)
+{
+	if (__atomic_sub_fetch(&load->users, 1, __ATOMIC_ACQ_REL) == 0) {
+		free(load);
+	}
+}
+
+static void load_beside(void *arg)
+{
+	struct beside *load = arg;
+	const char *file = load->file, *package = NULL;
+	struct gl_load_options options = { .run_init = true };
+
+	gl_lock();
+	load->mod = gl_module_load(load->host, &file, &package, 1, &options, &load->err);
+	gl_unlock();
+	let_go(load);
+}
+
+/* What nobody asks for any more is loaded all the same, and stays: a Lua state that ends in the middle. */
+static int beside_gc(lua_State *L)
+{
+	struct beside_ref *ref = lua_touserdata(L, 1);
+
+	if (ref->load != NULL) {
+		let_go(ref->load);
+	}
+	ref->load = NULL;
+	return 0;
+}
+
+/* host:load_start(file) -> a job, and what host:load_finish takes when that is done */
+static int host_load_start(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	size_t len;
+	const char *file = luaL_checklstring(L, 2, &len);
+	struct gl_error err;
+	struct gl_job **job = binding_push_plain_job(L, 1);
+	struct beside_ref *ref = lua_newuserdata(L, sizeof(*ref));
+
+	ref->load = NULL;
+	luaL_getmetatable(L, BESIDE);
+	lua_setmetatable(L, -2);
+	struct beside *load = calloc(1, sizeof(*load) + len + 1);
+	if (load == NULL) {
+		return luaL_error(L, "out of memory");
+	}
+	*load = (struct beside){ .users = 2, .host = h->host };
+	memcpy(load->file, file, len + 1);
+	gl_lock();
+	binding_unload_leftovers();
+	gl_unlock();
+	*job = gl_job_start_thread(h->caller, "load", load_beside, load, &err);
+	if (*job == NULL) {
+		free(load);
+		return binding_fail(L, &err);
+	}
+	ref->load = load;
+	return 2;
+}
+
+/* host:load_finish(what load_start gave) -> module */
+static int host_load_finish(lua_State *L)
+{
+	struct beside_ref *ref = luaL_checkudata(L, 2, BESIDE);
+	struct beside *load = ref->load;
+	struct gl_error err;
+
+	luaL_argcheck(L, load != NULL, 2, "a load that is done expected");
+	lua_settop(L, 2);
+	struct binding_module *module = binding_push_module(L, 1);
+	if (load->mod != NULL && binding_fill_module(module, load->mod, load->file, &err) == 0) {
+		ref->load = NULL;
+		let_go(load);
+		return 1;
+	}
+	if (load->mod == NULL) {
+		err = load->err;
+	}
+	ref->load = NULL;
+	let_go(load);
+	return binding_fail(L, &err);
+}
+
 /* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse", library = file, godebug = settings,
  * strings = { { name, value }, … } }) -> true */
 static int host_ship(lua_State *L)
@@ -451,6 +554,8 @@ void binding_open_host(lua_State *L)
 		{ "add_build", host_add_build },
 		{ "add_library", host_add_library },
 		{ "load", host_load },
+		{ "load_start", host_load_start },
+		{ "load_finish", host_load_finish },
 		{ "ship", host_ship },
 		{ "stats", host_stats },
 		{ "runtime_stats", host_runtime_stats },
@@ -466,5 +571,8 @@ void binding_open_host(lua_State *L)
 		{ NULL, NULL },
 	};
 
+	static const luaL_Reg beside_methods[] = { { "__gc", beside_gc }, { NULL, NULL } };
+
 	binding_new_class(L, HOST, methods);
+	binding_new_class(L, BESIDE, beside_methods);
 }

@@ -219,23 +219,31 @@ int binding_jobs_ready(lua_State *L)
 	return 1;
 }
 
-/* host:jobs_poll(fd, other fd|nil) -> a job that is done when one of them can be read from */
-int binding_jobs_poll(lua_State *L)
+struct gl_job **binding_push_plain_job(lua_State *L, int host)
 {
-	struct binding_host *host = binding_check_host(L, 1);
-	int fds[2] = { (int)luaL_checkinteger(L, 2), (int)luaL_optinteger(L, 3, -1) };
-	struct gl_error err;
+	struct binding_host *h = binding_check_host(L, host);
 	struct binding_job *j = lua_newuserdata(L, sizeof(*j));
 
-	*j = (struct binding_job){ .mark = job_mark, .host = host };
+	*j = (struct binding_job){ .mark = job_mark, .host = h };
 	luaL_getmetatable(L, JOB);
 	lua_setmetatable(L, -2);
 	lua_newtable(L); /* the user value keeps the host */
-	lua_pushvalue(L, 1);
+	lua_pushvalue(L, host);
 	lua_rawseti(L, -2, 1);
 	lua_setuservalue(L, -2);
-	j->job = gl_job_poll(host->caller, fds, &err);
-	return j->job != NULL ? 1 : binding_fail(L, &err);
+	return &j->job;
+}
+
+/* host:jobs_poll(fd, other fd|nil) -> a job that is done when one of them can be read from */
+int binding_jobs_poll(lua_State *L)
+{
+	struct gl_caller *caller = check_caller(L);
+	int fds[2] = { (int)luaL_checkinteger(L, 2), (int)luaL_optinteger(L, 3, -1) };
+	struct gl_error err;
+	struct gl_job **job = binding_push_plain_job(L, 1);
+
+	*job = gl_job_poll(caller, fds, &err);
+	return *job != NULL ? 1 : binding_fail(L, &err);
 }
 
 /* host:jobs_set_timer(seconds|nil) -> true */

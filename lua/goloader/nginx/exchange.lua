@@ -18,7 +18,7 @@ struct goloader_field { uint32_t key, key_len, value, value_len, what; };
 struct goloader_exchange {
   struct goloader_text method, uri, target, proto, remote, port, local_, tls, body;
   const ngx_http_lua_ffi_table_elt_t *elements;
-  int64_t nelements;
+  int64_t nelements, has_body;
   int64_t status;
   const char *data;
   int64_t data_len;
@@ -110,6 +110,7 @@ function exchange.write(target, body, address)
   read_elements(r)
   hold(io.target, "target", target)
   hold(io.body, "body", body)
+  io.has_body = body and 1 or 0
   local own
   if address then
     local port = ngx.var.server_port
@@ -130,27 +131,42 @@ local function set_header(r, key, key_len, text, len, override)
   if rc ~= 0 and rc ~= -5 then ngx.log(ngx.ERR, "goloader: a header can't be set: ", ffi_string(key, key_len)) end
 end
 
+-- Functions of their own, since LuaJIT compiles those whoever calls them, and no loops of a few turns: to interpret
+-- what they do with FFI takes several times as long.
+local function set_field(i)
+  local field, words = io.fields[i], io.words
+  if field.what < HEAD_FIELDS then
+    set_header(get_request(), words + field.key, field.key_len, words + field.value, field.value_len, 1 - field.what)
+  end
+end
+
+-- What a compiled function has from a built-in one it must not return by a tail call.
+local function status_of()
+  local status = tonumber(io.status)
+  return status
+end
+
+local function nfields()
+  local n = tonumber(io.nfields)
+  return n
+end
+
 --- Gives nginx the answer's status and header.
 function exchange.set_head()
-  ngx.status = tonumber(io.status)
-  local r = get_request()
-  local fields, words = io.fields, io.words
-  for i = 0, tonumber(io.nfields) - 1 do
-    local field = fields[i]
-    if field.what < HEAD_FIELDS then
-      set_header(r, words + field.key, field.key_len, words + field.value, field.value_len, 1 - field.what)
-    end
-  end
+  ngx.status = status_of()
+  for i = 0, nfields() - 1 do set_field(i) end
+end
+
+local function read_field(i)
+  local field, words = io.fields[i], io.words
+  local name, text = ffi_string(words + field.key, field.key_len), ffi_string(words + field.value, field.value_len)
+  return field.what, name, text
 end
 
 --- Calls a function with every field: what, name, value.
 ---@param f fun(what: integer, name: string, value: string)
 function exchange.each_field(f)
-  local fields, words = io.fields, io.words
-  for i = 0, tonumber(io.nfields) - 1 do
-    local field = fields[i]
-    f(field.what, ffi_string(words + field.key, field.key_len), ffi_string(words + field.value, field.value_len))
-  end
+  for i = 0, nfields() - 1 do f(read_field(i)) end
 end
 
 --- The answer's status and header, as a table.
@@ -165,7 +181,7 @@ function exchange.read_head()
       if type(have) == "table" then have[#have + 1] = text else headers[name] = { have, text } end
     end
   end)
-  return { status = tonumber(io.status), headers = headers }
+  return { status = status_of(), headers = headers }
 end
 
 --- The header fields that follow the body, as lines.
@@ -180,7 +196,10 @@ end
 
 --- The piece of the answer's body.
 ---@return string
-function exchange.data() return ffi_string(io.data, io.data_len) end
+function exchange.data()
+  local data = ffi_string(io.data, io.data_len)
+  return data
+end
 
 --- Tells the log what Go has to say.
 function exchange.log_note()

@@ -11,9 +11,12 @@ local exports = require "goloader.nginx.exports"
 local band = require("bit").band
 local address = exchange.address
 local DATA, ABORTED, NOTE, TRAILED = exchange.DATA, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
+local WANTS_BODY = exchange.WANTS_BODY
 local ngx = ngx
 
 local handler = {}
+
+local go ---@type goloader.Module|nil  the bridge
 
 ---@class goloader.nginx.HandlerOptions
 ---@field waits boolean|nil  false: it never waits for anything, and is called on the worker's thread
@@ -52,28 +55,28 @@ local function target_of(self)
   return uri:sub(1, 1) == "/" and uri or "/" .. uri
 end
 
---- The request's body for a handler that never waits: "" where there is none, nil where it lies in a file.
----@return string|nil
-function handler.whole_body()
-  local var = ngx.var
-  local length = var.content_length
-  if (length == nil or length == "" or length == "0") and not var.http_transfer_encoding
-    and ngx.req.http_version() < 2 then
-    return ""
+--- Has a handler answer on this thread; nil where that can't be, since the request's body lies in a file.
+---@param number integer
+---@param target string|nil  what its URL is, where that is not what the client asked for
+---@return integer|nil bits
+function handler.call(number, target)
+  go = go or bridge.get()
+  exchange.write(target)
+  local bits = go.Serve(number, address)
+  if bits == WANTS_BODY then
+    ngx.req.read_body()
+    local body = ngx.req.get_body_data()
+    if not body and ngx.req.get_body_file() then return nil end
+    exchange.write(target, body or "")
+    bits = go.Serve(number, address)
   end
-  ngx.req.read_body()
-  return ngx.req.get_body_data() or not ngx.req.get_body_file() and "" or nil
-end
-
--- Has the handler answer on this thread; nil where that is not possible.
-local function call(self)
-  if self.waits then return nil end
-  local body = handler.whole_body()
-  if not body then return nil end
-  exchange.write(target_of(self), body)
-  local bits = bridge.get().Serve(self.number, address)
   if band(bits, NOTE) ~= 0 then exchange.log_note() end
   return bits
+end
+
+
+local function call(self)
+  return not self.waits and handler.call(self.number, target_of(self)) or nil
 end
 
 --- Has the handler answer, as a response that nginx or a cache can be given.
@@ -106,6 +109,9 @@ function Handler:serve()
   end
   return require("goloader.nginx.reply").send(res)
 end
+
+-- What these call is compiled, each for itself; all in one is more than a trace can be, and to try it costs.
+for _, fn in ipairs { handler.call, call, Handler.answer, Handler.serve } do jit.off(fn) end
 
 --- The same as a function of a request, for the router.
 ---@param module goloader.Module

@@ -12,8 +12,7 @@ local exports = require "goloader.nginx.exports"
 local handler = require "goloader.nginx.handler"
 
 local band = require("bit").band
-local address = exchange.address
-local HEAD, DATA, DONE, NOTE = exchange.HEAD, exchange.DATA, exchange.DONE, exchange.NOTE
+local HEAD, DATA, DONE = exchange.HEAD, exchange.DATA, exchange.DONE
 local GOES_ON, WRAPPED, REPLACED = exchange.GOES_ON, exchange.WRAPPED, exchange.REPLACED
 local ngx = ngx
 
@@ -70,11 +69,8 @@ end
 
 -- On the worker's thread; false where the body is not at hand.
 local function call(number)
-  local body = handler.whole_body()
-  if not body then return false end
-  exchange.write(nil, body)
-  local bits = bridge.get().Serve(number, address)
-  if band(bits, NOTE) ~= 0 then exchange.log_note() end
+  local bits = handler.call(number)
+  if not bits then return false end
   if band(bits, GOES_ON) == 0 then return true, answering.response(bits) end
   if band(bits, REPLACED) ~= 0 then
     local replaced = band(bits, DATA) ~= 0 and exchange.data() or ""

@@ -305,6 +305,8 @@ function Draft:make_route(entry)
   return route
 end
 
+local OF_FILTERS = { before = true, when = true, from = true, timeout = true, waits = true, max_body = true }
+
 -- A filter for paths, whatever answers there.
 function Draft:make_path_filter(entry)
   local spec, levels = entry.spec, around(entry.level)
@@ -315,14 +317,16 @@ function Draft:make_path_filter(entry)
   if not pattern then return end
   local read = options.read(spec, false, wrong)
   for name in pairs(spec) do
-    if name ~= "before" and name ~= "max_body" and name ~= "when" and name ~= "from" and name ~= "timeout" then
-      wrong(("a filter has no %s: it has before, when, from, timeout and max_body"):format(
+    if not OF_FILTERS[name] then
+      wrong(("a filter has no %s: it has before, when, from, timeout, waits and max_body"):format(
         type(name) == "number" and "handler" or tostring(name)))
     end
   end
   local host
   for _, level in ipairs(levels) do host = level.hosts or host end
-  local merged = options.merge { read }
+  local around_it, merged = merge(levels, {}), options.merge { read }
+  merged.timeout = merged.timeout or around_it.timeout
+  merged.from = options.merge({ { from = around_it.from }, { from = read.from } }).from
   local place, before = self:place(what, {}, merged), {}
   for i = 1, #(read.before or {}) do
     before[i] = { filter = read.before[i], where = entry.where, index = i, own = true }

@@ -312,9 +312,11 @@ local function make(self, pause)
   return number
 end
 
-local function load_file(self, number)
+local function load_file(self, number, pause)
   local file = ("%s/%d.gom"):format(self.folder, number)
-  local module, message, err = self.store.host:load(file, { imports = self.options.imports, uses = self.options.uses })
+  local module, message, err = self.store.host:load(file, {
+    imports = self.options.imports, uses = self.options.uses, wait = pause ~= nil,
+  })
   if not module then return nil, message, err end
   self.loading = number
   return module, number
@@ -354,14 +356,14 @@ function Place:load(pause)
     if not ok then return errors.fail(why) end
   end
   if self.wanted ~= 0 then
-    local module, number, err = load_file(self, self.wanted)
+    local module, number, err = load_file(self, self.wanted, pause)
     if module or not is_first or not self:lock() then return module, number, err end
     self.wanted = 0 -- a file that can't be read
   end
   local number, err = make(self, pause)
-  if number then return load_file(self, number) end
+  if number then return load_file(self, number, pause) end
   if is_first and self.state.serve then
-    local module, served = load_file(self, self.state.serve)
+    local module, served = load_file(self, self.state.serve, pause)
     if module then
       self.failed_first = errors.object(err)
       return module, served

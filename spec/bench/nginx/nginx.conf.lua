@@ -1,6 +1,12 @@
 -- The configuration that the figures of nginx are measured with: each location beside the same without Go.
 return {
   http = [[
+    upstream handler { server unix:handler.sock; keepalive 64; }
+    upstream plain { server unix:plain.sock; keepalive 64; }
+    server {
+      listen unix:plain.sock;
+      location / { return 200 "let through\n"; }
+    }
     keepalive_requests 1000000000;
     lua_check_client_abort on;
     init_worker_by_lua_block {
@@ -45,6 +51,23 @@ return {
       ngx.print(require("bench.work").Sleep:async(math.random(1000, 3000)):wait())
     } }
 
+    location /proxied/ {
+      proxy_pass http://handler/handler/;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
+    location = /guarded {
+      access_by_lua_block { require("goloader.nginx").access() }
+      proxy_pass http://plain/;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
+    location /open {
+      proxy_pass http://plain/;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+    }
+    location = /static { default_type "text/html; charset=utf-8"; try_files /static.html =404; }
     location / { content_by_lua_block { require("goloader.nginx").content() } }
   ]],
 }

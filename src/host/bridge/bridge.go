@@ -149,10 +149,14 @@ func Running() int {
 }
 
 // Serve answers a request on this thread: see struct goloader_exchange in lua/goloader/nginx/exchange.lua for what lies
-// at the address. Returns what there is for the server to do.
+// at the address. Returns what there is for the server to do. If that is only to read the request's body, which must be
+// there as a whole, the handler has not been called.
 func Serve(handler int, address uintptr) int {
 	io := (*wire)(*(*unsafe.Pointer)(unsafe.Pointer(&address)))
 	x := newExchange(io, true)
+	if x.request.ContentLength != 0 && io.hasBody == 0 {
+		return wantsBody
+	}
 	x.run(handlerOf(handler))
 	return x.deliver(io, &lent)
 }

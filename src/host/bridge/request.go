@@ -38,6 +38,7 @@ type wire struct {
 	body                       text // all of it, for Serve
 	elements                   *element
 	nelements                  int64
+	hasBody                    int64 // it is here, be it empty
 
 	status  int64
 	data    uintptr // a piece of the body
