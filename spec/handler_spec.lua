@@ -1,4 +1,5 @@
 -- http.Handlers of ordinary Go modules, unchanged, in a real nginx.
+local lfs = require "lfs"
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 
@@ -297,5 +298,26 @@ describe("a routes file", function()
       return server:log():find "site: version 1 unloaded" ~= nil
     end), server:log())
     assert.equal(200, (server:get "/quick/json"))
+  end)
+end)
+
+describe("an application on chi, with gorilla's WebSocket", function()
+  it("runs in nginx", function()
+    local dir = lfs.currentdir() .. "/spec/testdata/handlers"
+    support.fetch_modules(dir)
+    local server = nginx.start { user = "root",
+      http = [[lua_check_client_abort on; init_worker_by_lua_block { require("goloader.nginx").start "routes.lua" }]],
+      server = [[location / { content_by_lua_block { require("goloader.nginx").content() } }]],
+      files = { ["routes.lua"] = ("local app = module %q\nmount '/' { app.App }\n"):format(dir) } }
+    local status, body, headers = server:get("/items/7", { args = { "--compressed" } })
+    assert.equal(200, status, server:log())
+    assert.equal("item 7", body)
+    assert.equal("gzip", headers["content-encoding"])
+    local client = assert(support.host():build(dir))
+    local texts = {}
+    for i = 1, 50 do texts[i] = ("x"):rep(i * 2000) end
+    local answer, err = client.Talk(("ws://127.0.0.1:%d/ws"):format(server.port), texts)
+    assert.equal("echo " .. texts[50], answer, tostring(err))
+    assert(client:unload())
   end)
 end)
