@@ -150,7 +150,7 @@ static int func_async(lua_State *L)
 	struct gl_job **job = binding_push_job(L, binding_module_host(f->module), 1);
 
 	lua_insert(L, 2);
-	*job = gl_job_start(L, plan, 3);
+	gl_job_start(L, plan, 3, job);
 	lua_settop(L, 2);
 	return 1;
 }

@@ -329,7 +329,7 @@ void gl_jobs_close(struct gl_caller *caller)
 
 /* ---- one job ----------------------------------------------------------------------------------------------------- */
 
-struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
+void gl_job_start(lua_State *L, struct gl_plan *plan, int first, struct gl_job **owner)
 {
 	struct gl_caller *caller = plan->caller;
 	struct gl_error err;
@@ -341,7 +341,7 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
 	if (job == NULL) {
 		gl_buffer_give(&caller->in, &in);
 		luaL_error(L, "%s", jobs == NULL ? err.message : "no memory for a job");
-		return NULL; /* not reached */
+		return; /* not reached */
 	}
 	plan->counters.calls++;
 	plan->counters.crossings++;
@@ -358,14 +358,14 @@ struct gl_job *gl_job_start(lua_State *L, struct gl_plan *plan, int first)
 	 * that it was not even started. */
 	bool started = gl_go_start_job(caller, &job->shared);
 	gl_buffer_give(&caller->in, &in);
+	*owner = &job->shared;
 	if (!started) {
 		plan->jobs--;
 		jobs->under_way--;
+		job->done = true; /* the owner gives it back, also where there is no memory to say what was wrong */
 		gl_push_failure(L, caller, plan, plan->name, job->shared.status, &job->shared.out);
-		give_job(jobs, job);
 		lua_error(L);
 	}
-	return &job->shared;
 }
 
 /* Puts the job on the list, as the Go half does (src/host/jobs.go, post). */
