@@ -7,15 +7,15 @@ local toolchain = require "goloader.building.toolchain"
 local quote, read = toolchain.quote, toolchain.read_file
 
 -- Starts an example on free ports; what it prints and logs is in `server:log()`.
----@return nginx.Server server
----@return string conf  the folder of its files
+---@return nginx.Server server  `conf` is the folder of its files
 local function start(name)
   local prefix = support.tmpdir() .. "/" .. name
   local server = nginx.adopt(prefix .. ".log", function(output, port, upstream)
     return ("PREFIX=%s exec examples/nginx.sh %s %d %d >%s 2>&1 </dev/null"):format(quote(prefix), name, port, upstream,
       quote(output))
   end)
-  return server, prefix .. "/conf"
+  server.conf = prefix .. "/conf"
+  return server
 end
 
 teardown(function()
@@ -24,9 +24,9 @@ teardown(function()
 end)
 
 describe("the list page in nginx", function()
-  local server, conf
+  local server
 
-  setup(function() server, conf = start "listpage" end)
+  setup(function() server = start "listpage" end)
   teardown(function() server:stop() end)
 
   it("is what its configuration says", function()
@@ -58,10 +58,10 @@ describe("the list page in nginx", function()
   it("is another after an edit", function()
     local address = "/list/phones?brand=Halden"
     local _, before = server:get(address)
-    local old = read(conf .. "/list.go")
+    local old = read(server.conf .. "/list.go")
     local new = old:gsub('"Best rated"', '"Most loved"')
     assert.is_true(new ~= old)
-    local file = assert(io.open(conf .. "/list.go", "wb"))
+    local file = assert(io.open(server.conf .. "/list.go", "wb"))
     file:write(new)
     file:close()
     assert.matches("Best rated", before, 1, true)
@@ -73,5 +73,168 @@ describe("the list page in nginx", function()
 
   it("ends when it is told to", function()
     assert.is_true(server:stop "QUIT")
+  end)
+end)
+
+describe("the gateway", function()
+  local server, token
+
+  setup(function()
+    support.fetch_modules "examples/gateway"
+    server = start "gateway"
+    token = select(2, server:get "/token?user=ann&roles=buyer")
+  end)
+  teardown(function() server:stop() end)
+
+  local function ask(path, options)
+    options = options or {}
+    options.headers = options.headers or {}
+    options.headers.Authorization = "Bearer " .. (options.token or token)
+    return server:get(path, options)
+  end
+
+  it("lets nobody in without a token that it has signed", function()
+    local status, body, headers = server:get "/api/orders"
+    assert.same({ 401, "no token present in request\n", "Bearer" }, { status, body, headers["www-authenticate"] })
+    assert.equal(401, (ask("/api/orders", { token = token:sub(1, -5) .. "aaaa" })))
+    assert.equal(401, (ask("/api/orders", { token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ." })))
+  end)
+
+  it("tells the service who asks, whatever the client says", function()
+    local status, body = ask("/api/orders?x=1", { headers = { ["X-User"] = "root", Cookie = "canary=c1" } })
+    assert.same({ 200, "GET /api/orders?x=1, for ann, by the stable version\n" }, { status, body })
+  end)
+
+  it("asks the policy", function()
+    local cookie = { Cookie = "canary=c1" }
+    local status, body = ask("/api/orders/1", { method = "DELETE", headers = cookie })
+    assert.same({ 403, "ann may not do that\n" }, { status, body })
+    local _, admin = server:get "/token?user=eve&roles=buyer,admin"
+    status, body = ask("/api/orders/1", { method = "DELETE", token = admin, headers = cookie })
+    assert.same({ 200, "DELETE /api/orders/1, for eve, by the stable version\n" }, { status, body })
+  end)
+
+  it("has Coraza look at addresses, bodies and the head of answers", function()
+    assert.equal(403, (ask "/api/orders?id=1'%20or%20'1'='1"))
+    assert.equal(403, (ask "/api/files?name=/etc/passwd"))
+    local form = { ["Content-Type"] = "application/x-www-form-urlencoded" }
+    local attack = "note=<script>alert(document.cookie)</script>"
+    assert.equal(403, (ask("/api/orders", { method = "POST", headers = form, body = attack })))
+    assert.equal(200, (ask("/api/orders", { method = "POST", headers = form, body = "note=two lamps" })))
+    local status, body, headers = ask "/api/inside"
+    assert.same({ 502, "" }, { status, body })
+    assert.is_nil(headers["x-debug"])
+    assert.matches("rule 104: Upstream talks about itself", server:log(), 1, true)
+  end)
+
+  it("rewrites addresses, whose filters run all the same", function()
+    assert.equal(401, (server:get "/v1/orders"))
+    local cookie = { Cookie = "canary=c1" }
+    local status, body = ask("/v1/orders/a%20b%25%2B?x=1", { headers = cookie })
+    assert.same({ 200, "GET /api/orders/a%20b%25+?x=1, for ann, by the stable version\n" }, { status, body })
+    local moved, _, headers = server:get "/orders?page=2"
+    assert.same({ 308, "/api/orders?page=2" }, { moved, (headers.location:gsub("^http://[^/]*", "")) })
+    assert.equal(404, (server:get "/elsewhere"))
+  end)
+
+  it("gives a share of the visitors the new version, and remembers whom", function()
+    os.execute "sleep 1" -- there is a limit
+    local _, _, headers = ask "/api/orders"
+    local cookie = headers["set-cookie"]:match "^canary=%w+"
+    local seen = {}
+    for i = 1, 6 do
+      local _, body = ask("/api/orders", { headers = { Cookie = i % 2 == 0 and cookie or "canary=c2" } })
+      local version = body:match "by the (%a+) version"
+      seen[i % 2] = seen[i % 2] or version
+      assert.equal(seen[i % 2], version)
+    end
+    assert.equal("canary", seen[1])
+  end)
+
+  it("limits how often somebody may ask", function()
+    -- over one connection, so that it is one worker who counts
+    local address = ("http://127.0.0.1:%d/token?n=[1-60]"):format(server.port)
+    local _, statuses = support.run { "curl", "-s", "-o", "/dev/null", "-w", "%{http_code} ", address }
+    assert.matches("^200 .*429 ", statuses)
+    os.execute "sleep 1.1"
+    assert.equal(200, (server:get "/token"))
+  end)
+
+  it("follows an edit of its policy", function()
+    local path = server.conf .. "/auth/policy.cel"
+    local policy = assert(read(path))
+    local file = assert(io.open(path, "wb"))
+    file:write((policy:gsub('method == "GET"', 'method == "GET" && user != "ann"')))
+    file:close()
+    assert.is_true(support.eventually(function()
+      os.execute "sleep 0.1"
+      return ask "/api/orders" == 403
+    end), server:log())
+    assert.is_true(server:stop "QUIT")
+  end)
+end)
+
+-- Sends text over a connection, and returns what comes back within a second.
+local function talk(server, text)
+  local script = ("exec 3<>/dev/tcp/127.0.0.1/%d; cat >&3; timeout 1 cat <&3"):format(server.port)
+  local _, heard = support.run({ "bash", "-c", script }, nil, text)
+  return heard
+end
+
+-- A frame from a client to a WebSocket; its mask is all zeros.
+local function frame(text) return "\x81" .. string.char(128 + #text) .. "\0\0\0\0" .. text end
+
+describe("the application of net/http", function()
+  local server
+
+  setup(function()
+    support.fetch_modules "examples/handler"
+    server = start "handler"
+  end)
+
+  it("shows pages of its templates, with what it knows of the visitor", function()
+    local status, page, headers = server:get "/"
+    assert.same({ 200, "text/html; charset=utf-8" }, { status, headers["content-type"] })
+    assert.matches("You are 127%.0%.0%.1:%d+, and ask 127%.0%.0%.1:" .. server.port, page)
+    assert.matches("<h1>Hello, &lt;you&gt;!</h1>", select(2, server:get "/hello/%3Cyou%3E"), 1, true)
+    assert.equal(404, (server:get "/nowhere"))
+  end)
+
+  it("has files, whole and in part", function()
+    local status, text, headers = server:get "/static/site.css"
+    assert.same({ 200, "text/css; charset=utf-8" }, { status, headers["content-type"] })
+    assert.equal(support.read "examples/handler/site/static/site.css", text)
+    local part
+    status, part = server:get("/static/site.css", { headers = { Range = "bytes=5-9" } })
+    assert.same({ 206, text:sub(6, 10) }, { status, part })
+  end)
+
+  it("sends events till the visitor leaves", function()
+    local _, events = server:get("/clock", { args = { "-N", "-m", "0.9" } })
+    local _, n = events:gsub("data: %d+:%d+:%d+%.%d\n\n", "")
+    assert.is_true(n >= 3 and n <= 6, events)
+  end)
+
+  it("reads a body piece by piece", function()
+    local text = ("twenty bytes of text"):rep(500000)
+    local _, sum = server:get("/sum", { body = text })
+    local _, known = support.run({ "sha256sum", support.write("body", text) })
+    assert.equal(known:match "^%x+" .. "  10000000 bytes\n", sum)
+  end)
+
+  it("has a chat over WebSockets", function()
+    local heard = talk(server, table.concat {
+      "GET /chat?name=ann HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", frame "a lamp, please",
+    })
+    assert.matches("^HTTP/1.1 101 Switching Protocols\r\n", heard)
+    assert.matches("Sec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", heard, 1, true)
+    assert.matches("\129\11ann is here\129\19ann: a lamp, please", heard, 1, true)
+  end)
+
+  it("leaves nothing in the log but what nginx says", function()
+    assert.is_true(server:stop "QUIT")
+    assert.is_nil(server:log():match "%[error%][^\n]*")
+    assert.is_nil(server:log():match "%[alert%][^\n]*")
   end)
 end)

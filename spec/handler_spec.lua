@@ -36,6 +36,7 @@ local SITE = [[
 package site
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -118,6 +119,22 @@ func init() {
 		}()
 	})
 	Mux.HandleFunc("/was", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, Late.Load()) })
+	Mux.HandleFunc("/seen", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		fmt.Fprint(w, r.Proto, " ", r.Host, " ", len(body), " ", r.ContentLength, " ", err)
+		if r.TLS != nil {
+			fmt.Fprint(w, " ", r.TLS.Version == tls.VersionTLS12, " ", r.TLS.CipherSuite != 0, " ", r.TLS.ServerName)
+			for _, certificate := range r.TLS.PeerCertificates {
+				fmt.Fprint(w, " ", certificate.Subject)
+			}
+		}
+	})
+	Mux.HandleFunc("/events", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		fmt.Fprint(w, "data: first\n\n")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	})
 	Mux.HandleFunc("/trailed", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Trailer", "X-Sum")
 		fmt.Fprint(w, "body")
@@ -154,7 +171,20 @@ describe("an http.Handler in nginx", function()
   local server
 
   setup(function()
-    server = nginx.start { user = "root", http = HTTP, server = SERVER,
+    local dir = support.tmpdir()
+    assert.equal(0, (support.run { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+      "-keyout", dir .. "/key.pem", "-out", dir .. "/cert.pem", "-subj", "/CN=localhost" }))
+    local secure = ([[
+      server {
+        listen unix:$/secure.sock ssl http2;
+        ssl_certificate $/cert.pem;
+        ssl_certificate_key $/key.pem;
+        ssl_protocols TLSv1.2;
+        ssl_verify_client optional_no_ca;
+        location / { content_by_lua_block { mounted.Mux:serve() } }
+      }
+    ]]):gsub("%$", dir)
+    server = nginx.start { user = "root", http = HTTP .. secure, server = SERVER,
       files = { ["site/site.go"] = SITE, ["site/go.mod"] = "module example.com/site\n\ngo 1.21\n" } }
   end)
 
@@ -236,6 +266,31 @@ describe("an http.Handler in nginx", function()
     assert.is_true(support.eventually(function()
       return select(2, server:get "/was") == "http: Write after the handler has returned"
     end))
+  end)
+
+  it("is told what the client saw, by TLS and HTTP/2 too", function()
+    local dir = support.tmpdir()
+    local body = ("x"):rep(100000)
+    for _, protocol in ipairs { "HTTP/1.1", "HTTP/2.0" } do
+      local _, seen = server:get("https://localhost/seen", { body = body, args = {
+        "-k", protocol == "HTTP/2.0" and "--http2" or "--http1.1", "--unix-socket", dir .. "/secure.sock",
+        "--cert", dir .. "/cert.pem", "--key", dir .. "/key.pem" } })
+      assert.equal(protocol .. " localhost 100000 100000 <nil> true true localhost CN=localhost", seen)
+    end
+  end)
+
+  it("reads a body of unknown length, and one that the client holds back", function()
+    local body = ("x"):rep(100000)
+    local host = "127.0.0.1:" .. server.port
+    local _, seen = server:get("/seen", { body = body, headers = { ["Transfer-Encoding"] = "chunked" } })
+    assert.equal("HTTP/1.1 " .. host .. " 100000 -1 <nil>", seen)
+    _, seen = server:get("/seen", { body = body, headers = { Expect = "100-continue" } })
+    assert.equal("HTTP/1.1 " .. host .. " 100000 100000 <nil>", seen)
+  end)
+
+  it("sends events as they happen", function()
+    local _, output = support.run { "curl", "-sN", "-m", "1", ("http://127.0.0.1:%d/events"):format(server.port) }
+    assert.equal("data: first\n\n", output)
   end)
 
   it("sets deadlines", function()

@@ -227,6 +227,10 @@ describe("a routes file", function()
     ]]
     local at = asking(app)
     assert.equal("all old new /list a b c", at "/shop/a%20b?x=c")
+    -- the same where the filters of the first address have run before, as in nginx's access phase
+    local req = { path = "/shop/a?x=c" }
+    assert.is_nil(app:access(req))
+    assert.equal("all old new /list a c", app:handle(req).body)
     assert.equal(404, at "/lost")
     assert.equal(500, at "/loop")
     assert.truthy(logged[1]:find("rewritten 10 times", 1, true))
@@ -236,11 +240,15 @@ describe("a routes file", function()
     local app = load [[
       get "/a/:id" { exec = "/internal/:id" }
       any "/b" { exec = "@upstream" }
+      rewrite "/old/*rest" "/b"
       get "/c" { function() return response { exec = "/x", exec_args = "y=1" } end }
     ]]
     local res = app:handle "/a/7?q=1"
     assert.same({ "/internal/7", "q=1" }, { res.exec, res.exec_args })
+    assert.is_nil(res.exec_path)
     assert.equal("@upstream", app:handle { method = "PUT", path = "/b" }.exec)
+    res = app:handle "/old/x?q=1"
+    assert.same({ "@upstream", "/b", "q=1" }, { res.exec, res.exec_path, res.exec_args })
     assert.same({ "/x", "y=1" }, { app:handle("/c").exec, app:handle("/c").exec_args })
   end)
 

@@ -16,7 +16,7 @@ local M = {}
 
 -- Nothing else is loaded before `start`: the file can be required in any phase.
 local app ---@type goloader.Router|nil
-local request, reply, middleware
+local request, reply, middleware, carried
 local failure ---@type string|nil  why there are no routes
 
 ---@class goloader.nginx.Options: goloader.HostOptions, goloader.nginx.WorkerOptions
@@ -39,6 +39,7 @@ local function start(options)
   if not host then return nil, message end
   require("goloader.nginx.wake").start(host.core)
   request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
+  carried = require "goloader.nginx.carried"
   local handler = require "goloader.nginx.handler"
   middleware = require "goloader.nginx.middleware"
 
@@ -102,6 +103,7 @@ end
 
 -- The visit of a request ends in `content`, or where the client leaves in the middle, when its coroutine is collected.
 local function current()
+  carried.restore()
   local ctx = ngx.ctx
   local req = ctx.goloader_request
   if not req then
@@ -133,17 +135,23 @@ end
 
 --- Shows the answer's header to Go middlewares that want to see it: for header_filter_by_lua.
 function M.header_filter()
-  if middleware then middleware.header_filter() end
+  if not middleware then return end
+  carried.restore()
+  middleware.header_filter()
 end
 
 --- Shows them the answer's body, piece by piece: for body_filter_by_lua.
 function M.body_filter()
-  if middleware then middleware.body_filter() end
+  if not middleware then return end
+  carried.restore()
+  middleware.body_filter()
 end
 
 --- Lets them know that the answer is sent: for log_by_lua.
 function M.log()
-  if middleware then middleware.log() end
+  if not middleware then return end
+  carried.restore()
+  middleware.log()
 end
 
 return M

@@ -187,7 +187,6 @@ local function show_header(x)
   else
     -- it waits for the body: nginx can't
     ngx.header["Content-Length"], ngx.header.ETag, ngx.header["Accept-Ranges"] = nil, nil, nil
-    ngx.log(ngx.WARN, "goloader: a middleware writes its header after the body has begun: nginx's own is sent")
   end
 end
 
@@ -209,7 +208,12 @@ local function show_piece(x, piece, is_last)
     give_up(x, "a piece of an answer")
     return nil
   end
-  return before .. collect(x)
+  local written, head = collect(x)
+  if head and head.status ~= ngx.status then
+    ngx.log(ngx.WARN, "goloader: a middleware would answer ", head.status, ", but only now that status ", ngx.status,
+      " has been sent")
+  end
+  return before .. written
 end
 
 --- Shows them a piece of the body, which becomes what they make of it: for body_filter_by_lua.

@@ -1,5 +1,7 @@
 --- Sending a route's response by nginx.
 
+local carried = require "goloader.nginx.carried"
+
 local ngx = ngx
 local type = type
 
@@ -16,12 +18,27 @@ local function send_stream(stream)
   ngx.eof()
 end
 
+-- Has another location of nginx answer. One with a name gets the request's address as it is, or as it was rewritten.
+local function go_on_at(res)
+  carried.keep()
+  for name, value in pairs(res.headers) do ngx.header[name] = value end -- a split's cookie
+  if res.exec:sub(1, 1) ~= "@" then return ngx.exec(res.exec, res.exec_args) end
+  -- a path is written here as in an address (nginx/request.lua), and kept by nginx decoded
+  if res.exec_path then
+    ngx.req.set_uri(ngx.unescape_uri((res.exec_path:gsub("%+", "%%2B"))))
+    ngx.req.set_uri_args(res.exec_args or "")
+  elseif (ngx.var.args or "") ~= (res.exec_args or "") then
+    ngx.req.set_uri_args(res.exec_args or "")
+  end
+  return ngx.exec(res.exec)
+end
+
 --- Sends a response, and ends the request; in the access phase too. With `exec` it goes on at another location, and
 --- with `send` the response has a way of its own.
 ---@param res goloader.Response
 function reply.send(res)
   if res.send then return res.send() end
-  if res.exec then return ngx.exec(res.exec, res.exec_args) end
+  if res.exec then return go_on_at(res) end
   local status, body, header = res.status, res.body, ngx.header
   ngx.status = status
   for name, value in pairs(res.headers) do header[name] = value end

@@ -205,7 +205,8 @@ function answer.again(req)
   if req.hops > HOPS then
     error(("rewritten %d times, at last to %s"):format(HOPS, req.path), 0)
   end
-  req.arm = nil
+  -- those of the new address have not run yet, where those of the old one have
+  req.arm, req.filtered = nil, nil
   return dispatch(req.conf, req)
 end
 

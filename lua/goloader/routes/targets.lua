@@ -146,7 +146,8 @@ function COMPILE.exec(place, spec, options)
     kind = "exec", text = "nginx's location " .. spec.exec, early = true,
     run = function(req)
       local path, query = address(fill(req), req, options.query ~= false)
-      return response.new { exec = path, exec_args = query ~= "" and query or nil }
+      return response.new { exec = path, exec_args = query ~= "" and query or nil,
+        exec_path = req.hops and req.path or nil }
     end,
   }
 end

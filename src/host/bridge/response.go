@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -304,11 +305,36 @@ func (w *response) SetWriteDeadline(deadline time.Time) error {
 // EnableFullDuplex is granted: reading and writing are always independent of each other here.
 func (w *response) EnableFullDuplex() error { return nil }
 
-// Hijack gives the handler the client's connection.
+// Hijack gives the handler the client's connection. One that has said before that protocols are switched (WriteHeader
+// with status 101, as some write WebSockets) finds that said there.
 func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	head := w.takeSwitching()
 	c, err := w.x.hijack()
 	if err != nil {
 		return nil, nil, err
 	}
+	if head != nil {
+		if _, err := c.Write(head); err != nil {
+			return nil, nil, err
+		}
+	}
 	return c, bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c)), nil
+}
+
+// takeSwitching takes back an answer with status 101 that has not been sent, and returns how it reads; nil: there is
+// none.
+func (w *response) takeSwitching() []byte {
+	x := w.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !w.wrote || w.status != http.StatusSwitchingProtocols || x.headSent || x.conn != nil || w.isEnded {
+		return nil
+	}
+	w.wrote, w.status = false, 0
+	x.lent.words, x.lent.fields = x.lent.words[:0], x.lent.fields[:0]
+	var head bytes.Buffer
+	head.WriteString("HTTP/1.1 101 Switching Protocols\r\n")
+	w.header.Write(&head)
+	head.WriteString("\r\n")
+	return head.Bytes()
 }
