@@ -118,7 +118,9 @@ describe("a routes file", function()
           return tostring(n)
         end },
         Late = { "ctx context.Context", "string, error", function()
-          return nil, require("goloader.errors").object { code = "go", message = "get: context deadline exceeded" }
+          return nil, require("goloader.errors").object {
+            code = "go", message = "context deadline exceeded", type = "context.deadlineExceededError",
+          }
         end },
       }
       local app = load([[
