@@ -245,6 +245,24 @@ describe("goloader.nginx", function()
     assert.is_true(other:stop "QUIT")
   end)
 
+  it("reads routes again that could not be read at the start", function()
+    local other = nginx.start {
+      http = [[init_worker_by_lua_block { require("goloader.nginx").start "conf/routes.lua" }]],
+      server = [[location / { content_by_lua_block { require("goloader.nginx").content() } }]],
+      files = {
+        ["conf/routes.lua"] = 'get "/" { module("a.go").A }',
+        ["conf/a.go"] = "package a\n\nfunc A() string { return x }\n",
+      },
+    }
+    assert.equal(500, (other:get "/"))
+    assert.matches("a.go:3:%d+: undefined: x", other:log())
+    local file = assert(io.open(other.prefix .. "/conf/a.go", "wb"))
+    file:write "package a\n\nfunc A() string { return \"mended\" }\n"
+    file:close()
+    assert.is_true(support.eventually(function() return select(2, other:get "/") == "mended" end))
+    assert.is_true(other:stop "QUIT")
+  end)
+
   it("says where it belongs, and lives without routes", function()
     local other = nginx.start {
       http = [[init_by_lua_block { said = select(2, pcall(require("goloader.nginx").start, "conf/routes.lua")) }

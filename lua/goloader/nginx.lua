@@ -19,6 +19,8 @@ local app ---@type goloader.Router|nil
 local request, reply, middleware, carried
 local failure ---@type string|nil  why there are no routes
 
+local AGAIN = 1 -- seconds between two looks at a folder whose routes could not be read
+
 ---@class goloader.nginx.Options: goloader.HostOptions, goloader.nginx.WorkerOptions
 ---@field [1] string  the routes file; below nginx's prefix, unless it starts with a slash
 ---@field root string|nil  where modules lie; nil: beside the routes file
@@ -27,6 +29,31 @@ local function log_error(line) ngx.log(ngx.ERR, "goloader: ", line) end
 
 local function absolute(path)
   return path:sub(1, 1) == "/" and path or ngx.config.prefix() .. path
+end
+
+-- Routes that could not be read at the start are read again when something in their folder has changed.
+---@param load fun(): true|nil, string|nil
+---@param file string  the routes file
+local function try_again(load, file)
+  local watched = require("goloader.routes.watch").new(file:match "^(.*)/" or ".")
+  local function look(premature)
+    if premature then return end
+    if watched:changed() then
+      local called, ok, message = pcall(load)
+      if not called then ok, message = nil, ok end
+      if ok then
+        failure = nil
+        ngx.log(ngx.NOTICE, "goloader: ", file, " is served")
+        return
+      end
+      if tostring(message) ~= failure then
+        failure = tostring(message)
+        log_error(failure)
+      end
+    end
+    ngx.timer.at(AGAIN, look)
+  end
+  ngx.timer.at(AGAIN, look)
 end
 
 -- Sorts the options: those of the host, and those of the router.
@@ -56,17 +83,23 @@ local function start(options)
   router_options.kind_of, router_options.release = handler.kind_of, handler.release
   router_options.bind_handler, router_options.bind_middleware = handler.bind, middleware.bind
   local made = require("goloader.router").new(router_options)
+  local file = absolute(options[1])
+  local function load()
+    local ok, why = made:load(file)
+    if not ok then return nil, why end
+    app = made
+    workers.start(host, made, file)
+    require("goloader.nginx.metrics").start(made, host)
+    return true
+  end
   local ok
-  ok, message = made:load(absolute(options[1]))
-  if not ok then return nil, message end
-  app = made
-  workers.start(host, made, absolute(options[1]))
-  require("goloader.nginx.metrics").start(made, host)
-  return true
+  ok, message = load()
+  if not ok then try_again(load, file) end
+  return ok, message
 end
 
 --- Starts Go in this worker and reads the routes: for init_worker_by_lua. What is wrong with them is told to the error
---- log and to whoever asks for a page, as status 500; the worker lives.
+--- log and to whoever asks for a page, as status 500; the worker lives, and reads them again when they have changed.
 ---@param options string|goloader.nginx.Options  the routes file
 ---@return true|nil ok
 ---@return string|nil message

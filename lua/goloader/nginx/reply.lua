@@ -51,7 +51,8 @@ function reply.send(res)
     if body ~= "" or ngx.req.get_method() ~= "HEAD" then header["Content-Length"] = #body end
     ngx.print(body)
   end
-  return ngx.exit(ngx.HTTP_OK) -- the status has been set; this only ends the phases
+  -- The status has been set; this ends the phases, and light threads that still read the request's body.
+  return ngx.exit(ngx.HTTP_OK)
 end
 
 return reply
