@@ -135,11 +135,19 @@ function loop.wait(job, seconds)
   end
   give_back(done, job)
   if clients then clients[job] = nil end
-  if exiting() and not anything_waited_for() then ring() end
   return job:done()
 end
 
 -- ---- the light thread -----------------------------------------------------------------------------------------------
+
+-- The worker is to end: those who still wait are looked after at short intervals, since nobody rings for a request that
+-- is killed.
+local function finish_waits()
+  while anybody_waits() do
+    sleep(POLL)
+    step()
+  end
+end
 
 -- Reads from the socket until the worker ends; returns nil and why when there can be none, or it was lost.
 local function read_rings()
@@ -152,7 +160,7 @@ local function read_rings()
   ok, err = host:jobs_accept()
   if not ok then return nil, tostring(err) end
   is_rung, is_running = true, true
-  while not exiting() or anybody_waits() do
+  while not exiting() do
     -- what has happened while nobody read has been written to the socket
     local got, failure = socket:receive(RING_BYTES)
     if not got and failure ~= "timeout" then
@@ -160,21 +168,22 @@ local function read_rings()
       return nil, failure
     end
     step()
-    if exiting() and anything_waited_for() then socket:settimeouts(1000, 1000, 100) end -- milliseconds
   end
-  socket:close()
   is_rung = false
+  finish_waits()
+  socket:close()
   return true
 end
 
 local function poll()
   is_running = true
-  while not exiting() or anybody_waits() do
+  while not exiting() do
     -- the semaphore can't tell of the worker's end: what is posted outside of the event loop is noticed by its next
     -- event
     if anything_waited_for() then sleep(POLL) else idle:wait(SECOND) end
     step()
   end
+  finish_waits()
 end
 
 local function run(premature)
