@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x9b6eee1a7e988e3c)
+#define GL_HOST_PROTOCOL UINT64_C(0x58a77954cbcf49b4)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -213,8 +213,9 @@ struct gl_retired {
 	char *word_name;       /* what it leads to, where that has no symbol; to be freed by the caller */
 };
 
-/* What goloader_runtime_stats tells: bytes and objects of Go's heap, memory that it has from the system, bytes allocated
- * since the start, the size at which the next collection begins, collections and the time they have stopped the world. */
+/* What goloader_runtime_stats tells: bytes and objects of Go's heap, memory that it has from the system, bytes
+ * allocated since the start, the size at which the next collection begins, collections and the time they have stopped
+ * the world. */
 struct gl_runtime_stats {
 	uint64_t heap_bytes, heap_objects, system_bytes, allocated_bytes, next_gc_bytes;
 	uint64_t gc_cycles, gc_pause_ns, last_pause_ns, goroutines;

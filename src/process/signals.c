@@ -29,8 +29,8 @@ void gl_signals_hold(struct gl_signals *before, struct gl_children *children)
 	}
 	pthread_sigmask(SIG_BLOCK, &held, &before->mask);
 	pthread_sigmask(SIG_BLOCK, NULL, &now);
-	/* SIGCHLD even where it was blocked before, as the Lua module of nginx does that has ngx.pipe: a Go program starts
-	 * others that take it */
+	/* SIGCHLD even where it was blocked before, as the Lua module of nginx does that has ngx.pipe: a Go program
+	 * starts others that take it */
 	children->left_alone = (bits_of(&now) & ~bits_of(&before->mask)) | UINT64_C(1) << (SIGCHLD - 1);
 	before->pipe_is_ignored = sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_IGN;
 }
