@@ -25,6 +25,7 @@ void gl_go_set_up(struct gl_caller *caller)
 	caller->call_fast.near = s.call_fast;
 	caller->many.near = s.many;
 	caller->handle.near = s.handle;
+	caller->job_start.near = s.job_start;
 	for (int i = 0; i < GL_FFI_SORTS; i++) {
 		caller->call_ffi[i].near = s.ffi[i];
 	}
@@ -66,7 +67,8 @@ void gl_go_or_raise(lua_State *L, struct gl_caller *caller, const struct gl_entr
 
 bool gl_go_start_job(const struct gl_caller *caller, struct gl_job *job)
 {
-	return can_enter(caller) && caller->job_start(job) == 0;
+	job->refused = 1; /* also in a process where nobody is asked */
+	return gl_go(caller, &caller->job_start, job) && job->refused == 0;
 }
 
 void gl_go_free_plan(const struct gl_caller *caller, uint64_t plan)

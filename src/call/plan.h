@@ -69,9 +69,8 @@ struct gl_caller {
 	struct gl_entry get, set, ref, make;       /* take struct gl_call */
 	struct gl_entry class_of;                  /* takes struct gl_class_request */
 	struct gl_entry method, copy_plan;         /* take struct gl_method_request */
-	struct gl_entry job_cancel;                /* takes struct gl_job */
+	struct gl_entry job_start, job_cancel;     /* take struct gl_job */
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
-	int (*job_start)(struct gl_job *);
 	void (*plan_free)(uint64_t);
 	void (*release)(const uint64_t *, size_t);
 	size_t (*handle_count)(void);

@@ -4,6 +4,7 @@ package host
 #include <stdlib.h>
 #include "call.h"
 #include "enter.h"
+#include "job.h"
 #include "many.h"
 */
 import "C"
@@ -54,7 +55,7 @@ func goloader_enter_setup(s *C.struct_gl_enter_setup) {
 	s.enter = (*[0]byte)(enter.FromC())
 	s.forked = (*C.uint8_t)(unsafe.Pointer(enter.Forked()))
 	s.call, s.call_fast, s.many = funcValue(enterCall), funcValue(enterCallFast), funcValue(enterMany)
-	s.handle = funcValue(enterHandle)
+	s.handle, s.job_start = funcValue(enterHandle), funcValue(enterJobStart)
 	s.ffi[C.GL_FFI_ANY], s.ffi[C.GL_FFI_WORDS] = funcValue(ffiAny), funcValue(ffiWords)
 	s.ffi[C.GL_FFI_TEXT] = funcValue(ffiText)
 	s.ffi[C.GL_FFI_READ], s.ffi[C.GL_FFI_WRITE] = funcValue(ffiRead), funcValue(ffiWrite)
@@ -157,6 +158,7 @@ func beginSlice(mp unsafe.Pointer, lost bool) {
 func enterCall(p unsafe.Pointer)     { goloader_call((*C.struct_gl_call)(p)) }
 func enterMany(p unsafe.Pointer)     { goloader_many((*C.struct_gl_many)(p)) }
 func enterHandle(p unsafe.Pointer)   { goloader_handle((*C.struct_gl_handle_op)(p)) }
+func enterJobStart(p unsafe.Pointer) { goloader_job_start((*C.struct_gl_job)(p)) }
 func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_call)(p)) }
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------

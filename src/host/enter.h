@@ -29,9 +29,9 @@ struct gl_enter_setup {
 	/* out */
 	int (*enter)(void *arg, const void *func); /* enter.FromC; NULL: there is no short way */
 	uint8_t *forked; /* to be set in the child of a fork, where Go does not run: then enter does nothing */
-	/* functions to enter: goloader_call, goloader_call_fast, goloader_many, goloader_handle, and goloader_ffi, each
-	 * sort */
-	const void *call, *call_fast, *many, *handle, *ffi[GL_FFI_SORTS], *ffi_many;
+	/* functions to enter: goloader_call, goloader_call_fast, goloader_many, goloader_handle, goloader_job_start,
+	 * and goloader_ffi, each sort */
+	const void *call, *call_fast, *many, *handle, *job_start, *ffi[GL_FFI_SORTS], *ffi_many;
 };
 
 /* How one word of a call by FFI is carried. */

@@ -23,9 +23,11 @@ import (
 // Starting and finishing must be cheap beside the goroutine itself: jobs are taken from a pool, nothing is locked, and
 // nobody is woken who does not sleep.
 type job struct {
+	// where the function's code begins: first, as in a closure, so that a proof sees a job that has not yet begun (its
+	// module may have lost its Lua state, and C counts its jobs no more)
+	addr  unsafe.Pointer
 	c     *C.struct_gl_job
 	plan  *plan
-	addr  unsafe.Pointer
 	regs  enter.Regs
 	stack unsafe.Pointer
 	scope *scope
@@ -42,10 +44,10 @@ var cancels = struct {
 	m    map[uint64]context.CancelFunc
 }{m: map[uint64]context.CancelFunc{}}
 
-// goloader_job_start answers 0; or 1 when an argument is of no use, which status and out tell more of.
+// goloader_job_start has the job's call begin, unless it refuses an argument.
 //
 //export goloader_job_start
-func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
+func goloader_job_start(c *C.struct_gl_job) {
 	j := jobPool.Get().(*job)
 	defer func() {
 		if r := recover(); r != nil {
@@ -53,7 +55,6 @@ func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
 				j.scope.end()
 			}
 			ended(r, &c.status, &c.out)
-			failed = 1
 		}
 	}()
 	j.c, j.plan, j.addr = c, planOf(c.plan), c.addr
@@ -70,8 +71,8 @@ func goloader_job_start(c *C.struct_gl_job) (failed C.int) {
 		cancels.m[cancels.last] = j.scope.cancel
 		cancels.Unlock()
 	}
+	c.refused = 0
 	go j.run()
-	return 0
 }
 
 func (j *job) run() {
