@@ -29,6 +29,8 @@ local nginx = {}
 local Server = {}
 Server.__index = Server
 
+local STARTS = 60 -- seconds: what the workers begin with may have to be compiled
+
 local started = {}
 local number = 0
 
@@ -136,7 +138,7 @@ function nginx.start(options)
   if options.no_wait then return server end
   local up = support.eventually(function()
     return #server:workers() >= (options.workers or 1) and server:is_listening()
-  end)
+  end, STARTS)
   if not up then
     local log, output = server:log(), read(prefix .. "/output")
     server:stop()
@@ -153,7 +155,7 @@ function nginx.adopt(output, command)
   local server = setmetatable({ port = free_port(), output = output }, Server)
   server.pid = tonumber(first_line(("%s & echo $!"):format(command(output, server.port, free_port()))))
   started[#started + 1] = server
-  local up = support.eventually(function() return server:is_listening() and #server:workers() > 0 end)
+  local up = support.eventually(function() return server:is_listening() and #server:workers() > 0 end, STARTS)
   if not up then
     local log = server:log()
     server:stop()

@@ -4,7 +4,7 @@ teardown(support.clean)
 
 describe("nginx under load", function()
   it("loses no answer and mixes none while modules are edited, nginx is reloaded and workers are killed", function()
-    local seconds = os.getenv "GOLOADER_HOST" and 10 or 45 -- on hosts besides the default one a look is enough
+    local seconds = os.getenv "GOLOADER_HOST" and 5 or 30 -- on hosts besides the default one a look is enough
     local status, out, errors = support.run {
       support.interpreter, "spec/env.lua", "spec/bench/nginx_soak.lua", tostring(seconds),
     }

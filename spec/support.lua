@@ -179,9 +179,9 @@ function support.growth(rounds, round)
   return support.rss() - before
 end
 
---- Waits until `test` holds; false when it never does.
-function support.eventually(test)
-  for _ = 1, 200 do
+--- Waits until `test` holds; false when it never does, for ten seconds or so many.
+function support.eventually(test, seconds)
+  for _ = 1, (seconds or 10) * 100 do
     if test() then return true end
     os.execute "sleep 0.01"
   end
