@@ -162,8 +162,8 @@ local function run()
     early or 0, final))
   local faults = {}
   if wrong > 0 then faults[#faults + 1] = "wrong answers: " .. output:match "FIRST ([^\n]*)" end
-  -- A killed worker takes its connections along, and at a reload nginx closes those that are idle, while wrk may be about
-  -- to ask. wrk counts each once when it reads and once when it connects anew.
+  -- A killed worker takes its connections along, and at a reload nginx closes those that are idle, while wrk may be
+  -- about to ask. wrk counts each once when it reads and once when it connects anew.
   if broken > (kills + reloads) * CONNECTIONS * 2 then
     faults[#faults + 1] = "connections broken by others than killed and reloaded workers"
   end
