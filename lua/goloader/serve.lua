@@ -13,7 +13,7 @@ local goloader = require "goloader"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local faults = require "goloader.serve.faults"
-local half = require "goloader.serve.half"
+local halves = require "goloader.halves"
 local handlers = require "goloader.serve.handlers"
 local metrics = require "goloader.routes.metrics"
 local protect = require "goloader.routes.protect"
@@ -76,7 +76,7 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function serve.router_options(more)
-  local go, message, err = half.get()
+  local go, message, err = halves.get "serve"
   if not go then return nil, message, err end
   local options = handlers.hooks(go)
   options.host = goloader.host()
@@ -180,7 +180,7 @@ function serve.start(what, options)
   options = options or {}
   local log = options.log or function(line) io.stderr:write(line, "\n") end
   local self = setmetatable({ options = options, log = log, is_closed = false }, Server)
-  local go, message, err = half.get()
+  local go, message, err = halves.get "serve"
   if not go then return nil, message, err end
   self.go, self.max_body = go, options.max_body or MAX_BODY
   self.reload = reload.new {

@@ -1,61 +1,27 @@
---- What modules have to offer net/http: which of their exports are handlers and middlewares, and the numbers that the
---- bridge knows those by.
+--- The handlers and middlewares of modules as the bridge knows them: by numbers.
 
 local bridge = require "goloader.nginx.bridge"
+local nethttp = require "goloader.routes.nethttp"
 
 local exports = {}
 
-local HANDLER_FUNC = "func%([%w_]* ?net/http%.ResponseWriter, [%w_]* ?%*net/http%.Request%)$"
-local MIDDLEWARE = "^func%([%w_]* ?net/http%.Handler%) net/http%.Handler$"
-local MAKES_MIDDLEWARE = "^func%(%) func%([%w_]* ?net/http%.Handler%) net/http%.Handler$"
-
 local registered = setmetatable({}, { __mode = "k" }) -- numbers, by module
 
-local function export_of(module, name)
-  for _, export in ipairs(module:exports()) do
-    if export.name == name then return export end
-  end
+local function kind_of_value(value)
+  local go, message = bridge.get()
+  if not go then error(message, 0) end
+  return go.Kind(value)
 end
 
--- Variables are asked themselves, if it is possible by their types: those of numbers, strings, slices and maps are not
--- even copied.
-local function kind_of_variable(module, name, signature)
-  if not signature:find "^%*?[%w_/.-]+$" then return nil end
-  local go = bridge.get()
-  if not go then return nil end
-  local ok, kind = pcall(function() return go.Kind(module[name]) end)
-  return ok and kind ~= "" and kind or nil
-end
-
---- What an export is good for: "handler" (an http.Handler, a function as http.HandlerFunc has it, or one without
---- parameters that returns a handler), "middleware" (a func(http.Handler) http.Handler, or a function that returns
---- one).
+--- What an export is good for (routes/nethttp.lua).
 ---@param module goloader.Module
 ---@param name string
 ---@return "handler"|"middleware"|nil
-function exports.kind_of(module, name)
-  local export = export_of(module, name)
-  if not export then return nil end
-  local signature = export.signature
-  if signature:find(MIDDLEWARE) or signature:find(MAKES_MIDDLEWARE) then return "middleware" end
-  if signature:find("^" .. HANDLER_FUNC) then return "handler" end
-  if export.kind == "var" then return kind_of_variable(module, name, signature) end
-  local returned = signature:match "^func%(%) (%S+)$" or signature:match "^func%(%) %((%S+), error%)$"
-  if returned and (returned:find "Handler$" or returned:find "HandlerFunc$" or returned:find "%.ServeMux$") then
-    return "handler"
-  end
-end
+function exports.kind_of(module, name) return nethttp.kind_of(module, name, kind_of_value) end
 
-local function code_address(module, name)
-  local suffix = "." .. name
-  for _, symbol in ipairs(module:symbols()) do
-    if symbol.kind == "T" and symbol.name:sub(-#suffix) == suffix and not symbol.name:find "[%(%*]" then
-      return tonumber(symbol.addr, 16)
-    end
-  end
-end
-
-local function keep(module, number)
+-- Notes a number, to be forgotten with its module.
+local function keep(module, name, number, err)
+  if not number then return nil, ("%s: %s"):format(name, tostring(err)) end
   local list = registered[module]
   if not list then
     list = {}
@@ -63,14 +29,6 @@ local function keep(module, number)
   end
   list[#list + 1] = number
   return number
-end
-
--- The value of a variable, or what a function without parameters returns.
-local function value_of(module, name, export)
-  local value, err
-  if export.kind == "var" then value = module[name] else value, err = module[name]() end
-  if value == nil then return nil, ("%s: %s"):format(name, tostring(err or "it is nil")) end
-  return value
 end
 
 --- Has the bridge know a handler, by a number.
@@ -81,18 +39,10 @@ end
 function exports.handler(module, name)
   local go, message = bridge.get()
   if not go then return nil, message end
-  local export = export_of(module, name)
-  if not export then return nil, name .. " does not exist" end
-  if export.kind == "func" and export.signature:find("^" .. HANDLER_FUNC) then
-    local code = code_address(module, name)
-    if not code then return nil, name .. ": its code is not found" end
-    return keep(module, go.RegisterFunc(code))
-  end
-  local value, why = value_of(module, name, export)
-  if not value then return nil, why end
-  local number, err = go.Register(value)
-  if not number then return nil, ("%s: %s"):format(name, tostring(err)) end
-  return keep(module, number)
+  local value, code, why = nethttp.handler_of(module, name)
+  if code then return keep(module, name, go.RegisterFunc(code)) end
+  if value == nil then return nil, why or name .. ": it is nil" end
+  return keep(module, name, go.Register(value))
 end
 
 --- The same for what a middleware makes of nginx's own answer.
@@ -103,17 +53,9 @@ end
 function exports.middleware(module, name)
   local go, message = bridge.get()
   if not go then return nil, message end
-  local export = export_of(module, name)
-  if not export then return nil, name .. " does not exist" end
-  local make = module[name]
-  if not export.signature:find(MIDDLEWARE) then
-    local why
-    make, why = value_of(module, name, export)
-    if not make then return nil, why end
-  end
-  local made, err = make(go.Onward())
-  if made == nil then return nil, ("%s: %s"):format(name, tostring(err or "it returned no handler")) end
-  return keep(module, go.Register(made))
+  local value, why = nethttp.wrapped(module, name, go.Onward())
+  if value == nil then return nil, why end
+  return keep(module, name, go.Register(value))
 end
 
 --- Has nothing more of a module's, once the requests that are under way have ended: before it is unloaded.

@@ -31,7 +31,8 @@ function nethttp.kind_of(module, name, kind_of_value)
     return ok and (kind == "handler" or kind == "middleware") and kind or nil
   end
   local returned = signature:match "^func%(%) (%S+)$" or signature:match "^func%(%) %((%S+), error%)$"
-  if returned and (returned:find "%.Handler$" or returned:find "^%*" or returned:find "%.HandlerFunc$") then
+  -- of other results nobody knows before the call whether they answer requests, or are the answer
+  if returned and (returned:find "%.Handler$" or returned:find "%.HandlerFunc$" or returned:find "%.ServeMux$") then
     return "handler"
   end
 end

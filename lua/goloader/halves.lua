@@ -1,16 +1,16 @@
---- The Go half of `goloader serve` (src/host/serve), which each process loads once. For the default host it lies beside
---- it, ready to be loaded; for other hosts it is built from source.
+--- The Go halves of parts that are written in Lua: ordinary packages below src/host, which each process loads once. For
+--- the default host they lie beside it, ready to be loaded; for other hosts they are built from source.
 
 local goloader = require "goloader"
 local installed = require "goloader.installed"
 local toolchain = require "goloader.building.toolchain"
 
-local half = {}
+local halves = {}
 
-local loaded
+local loaded = {} -- by name
 
-local function load(host)
-  local shipped = host.path .. ".serve.gom"
+local function load(host, name)
+  local shipped = ("%s.%s.gom"):format(host.path, name)
   if toolchain.exists(shipped) then
     local made, message, err = host:load(shipped)
     if made then return made end
@@ -18,22 +18,20 @@ local function load(host)
   end
   local sources, err = installed.host_sources()
   if not sources then return nil, tostring(err), err end
-  return host:build(sources .. "/serve")
+  return host:build(sources .. "/" .. name)
 end
 
 --- The module.
+---@param name "bridge"|"serve"
 ---@return goloader.Module|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err
-function half.get()
-  if loaded then return loaded end
+function halves.get(name)
+  if loaded[name] then return loaded[name] end
   local host, message, err = goloader.host()
   if not host then return nil, message, err end
-  local made
-  made, message, err = load(host)
-  if not made then return nil, message, err end
-  loaded = made
-  return made
+  loaded[name], message, err = load(host, name)
+  return loaded[name], message, err
 end
 
-return half
+return halves
