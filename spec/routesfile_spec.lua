@@ -197,7 +197,7 @@ describe("a routes file", function()
           end
         end,
       }
-      local module = fakehost.module { Site = { "", "http.Handler", print }, Guard = { "", "http.Handler", print } }
+      local module = fakehost.module { Site = { "", "net/http.Handler", print }, Guard = { "", "net/http.Handler", print } }
       local app = new(fakehost.new(module), options)
       assert(app:load(temporary [[
         m = module "m.go"
@@ -211,11 +211,11 @@ describe("a routes file", function()
 
     it("no http.Handler without those", function()
       local told = mistakes('mount "/app" { module("m.go").Site }',
-        fakehost.module { Site = { "", "http.Handler", print } })
+        fakehost.module { Site = { "", "net/http.Handler", print } })
       assert.truthy(told:find("m.go.Site is an http.Handler, which needs nginx (goloader.nginx) or goloader serve", 1,
         true), told)
       told = mistakes('get "/" { print, before = { module("m.go").Guard } }',
-        fakehost.module { Guard = { "next http.Handler", "http.Handler", print } })
+        fakehost.module { Guard = { "next net/http.Handler", "net/http.Handler", print } })
       assert.truthy(told:find("m.go.Guard is a middleware", 1, true), told)
     end)
   end)

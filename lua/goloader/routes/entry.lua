@@ -7,6 +7,7 @@
 --     <html>…                         the body
 
 local cache = require "goloader.routes.cache"
+local add = require("goloader.routes.request").add
 local response = require "goloader.routes.response"
 
 local entry = {}
@@ -40,17 +41,6 @@ function entry.pack(kept)
   return table.concat(lines, "\n") .. "\n\n" .. kept.body
 end
 
-local function add_header(headers, name, value)
-  local have = headers[name]
-  if have == nil then
-    headers[name] = value
-  elseif type(have) == "table" then
-    have[#have + 1] = value
-  else
-    headers[name] = { have, value }
-  end
-end
-
 local function parse(text)
   local head = find(text, "\n\n", 1, true)
   local first = head and find(text, "\n", 1, true)
@@ -66,7 +56,7 @@ local function parse(text)
     else
       local name, value = line:match "^([^:]+): (.*)$"
       if not name then return nil end
-      add_header(headers, name, value)
+      add(headers, name, value)
     end
   end
   return response.new {

@@ -10,6 +10,7 @@
 -- error. A filter may also answer with a bool alone: whether the request goes on.
 
 local errors = require "goloader.errors"
+local nethttp = require "goloader.routes.nethttp"
 local nearest = require "goloader.routes.nearest"
 local requests = require "goloader.routes.request"
 
@@ -229,17 +230,7 @@ function handler.kind_of(hooks, module, name)
     local kind = hooks.kind_of(module, name)
     return kind ~= "func" and kind or nil
   end
-  local export = export_of(module, name)
-  local text = export and export.signature
-  if not text then return nil end
-  text = text:gsub("net/http%.", "http."):gsub("[%a_][%w_]* (%*?http%.)", "%1"):gsub("[()]", " ")
-  if export.kind == "var" then
-    if text:find "^%*?http%.%a+$" and (text:find "Handler" or text:find "ServeMux") then return "handler" end
-    return text:find "^func%s+http%.Handler%s+http%.Handler" and "middleware" or nil
-  end
-  if text:find "^func%s+http%.Handler%s+http%.Handler%s*$" then return "middleware" end
-  if text:find "^func%s+http%.ResponseWriter, %*http%.Request%s*$" then return "handler" end
-  return text:find "^func%s+%*?http%.Handler" and "handler" or text:find "^func%s+%*http%.ServeMux" and "handler" or nil
+  return nethttp.kind_of(module, name)
 end
 
 local LACKS = "needs nginx (goloader.nginx) or goloader serve"

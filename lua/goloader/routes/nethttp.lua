@@ -16,7 +16,7 @@ end
 --- What an export is good for; nil: it is nothing of net/http's.
 ---@param module goloader.Module
 ---@param name string
----@param kind_of_value fun(value: any): string  what Go says of a variable's value
+---@param kind_of_value nil|fun(value: any): string  what Go says of a variable's value; nil: its type has to do
 ---@return "handler"|"middleware"|nil
 function nethttp.kind_of(module, name, kind_of_value)
   local export = export_of(module, name)
@@ -24,7 +24,10 @@ function nethttp.kind_of(module, name, kind_of_value)
   if not signature then return nil end
   if signature:find(MIDDLEWARE) or signature:find(MAKES_MIDDLEWARE) then return "middleware" end
   if signature:find(HANDLER_FUNC) then return "handler" end
-  if export.kind == "var" then
+  if export.kind == "var" and not kind_of_value then
+    local is_handler = signature:find "^net/http%.Handler%w*$" or signature:find "^%*net/http%.ServeMux$"
+    return is_handler and "handler" or nil
+  elseif export.kind == "var" then
     -- numbers, strings and tables are none, and to ask for them may be to copy much
     if not signature:find "^%*?[%a_][%w_/.-]*%.[%w_]+$" and not signature:find "^%*?[%u][%w_]*$" then return nil end
     local ok, kind = pcall(function() return kind_of_value(module[name]) end)

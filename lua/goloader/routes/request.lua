@@ -10,21 +10,29 @@ local unescape = require("goloader.percent").decode
 
 local request = {}
 
+---Adds a value to those of a name: one is itself, of several there is a list.
+---@param values table<string, string|string[]>
+---@param name string
+---@param value string
+function request.add(values, name, value)
+  local have = values[name]
+  if have == nil then
+    values[name] = value
+  elseif type(have) == "table" then
+    have[#have + 1] = value
+  else
+    values[name] = { have, value }
+  end
+end
+local add = request.add
+
 ---Decodes a query string.
 ---@param query string
 ---@return table<string, string|string[]>
 function request.parse_query(query)
   local args = {}
   for name, value in query:gmatch "([^&=]+)=?([^&]*)" do
-    name, value = unescape((name:gsub("%+", " "))), unescape((value:gsub("%+", " ")))
-    local have = args[name]
-    if have == nil then
-      args[name] = value
-    elseif type(have) == "table" then
-      have[#have + 1] = value
-    else
-      args[name] = { have, value }
-    end
+    add(args, unescape((name:gsub("%+", " "))), unescape((value:gsub("%+", " "))))
   end
   return args
 end

@@ -1,5 +1,7 @@
 --- A request of the server's as routes see it. What costs something to find out is found out when it is looked at.
 
+local requests = require "goloader.routes.request"
+
 local request = {}
 
 local find_out = {}
@@ -8,14 +10,7 @@ local find_out = {}
 function find_out.headers(req)
   local headers = {}
   for name, value in req.go.Headers(req.id):gmatch "(%Z*)%z(%Z*)%z" do
-    local have = headers[name]
-    if have == nil then
-      headers[name] = value
-    elseif type(have) == "table" then
-      have[#have + 1] = value
-    else
-      headers[name] = { have, value }
-    end
+    requests.add(headers, name, value)
   end
   return headers
 end
