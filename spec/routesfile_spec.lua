@@ -197,7 +197,8 @@ describe("a routes file", function()
           end
         end,
       }
-      local module = fakehost.module { Site = { "", "net/http.Handler", print }, Guard = { "", "net/http.Handler", print } }
+      local handler = { "", "net/http.Handler", print }
+      local module = fakehost.module { Site = handler, Guard = handler }
       local app = new(fakehost.new(module), options)
       assert(app:load(temporary [[
         m = module "m.go"
