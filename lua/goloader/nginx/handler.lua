@@ -7,6 +7,7 @@ local answering = require "goloader.nginx.answering"
 local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
 local exports = require "goloader.nginx.exports"
+local response = require "goloader.routes.response"
 
 local band = require("bit").band
 local address = exchange.address
@@ -93,12 +94,21 @@ function Handler:answer()
   return answering.response(bits, x)
 end
 
+-- Sends what Go has answered, as long as it is in the struct.
+local function send_answer(bits)
+  exchange.set_head()
+  if band(bits, DATA) ~= 0 then return ngx.print(exchange.data()) end
+  return ngx.send_headers()
+end
+
+-- Is all of it there?
+local function is_whole(bits) return bits ~= nil and band(bits, ABORTED + TRAILED) == 0 end
+
 --- Answers the request: for content_by_lua, where nothing else has a part in it.
 function Handler:serve()
   local bits = call(self)
-  if bits and band(bits, ABORTED + TRAILED) == 0 then
-    exchange.set_head()
-    if band(bits, DATA) ~= 0 then ngx.print(exchange.data()) else ngx.send_headers() end
+  if is_whole(bits) then
+    send_answer(bits)
     return
   end
   local res, err
@@ -110,19 +120,34 @@ function Handler:serve()
   return require("goloader.nginx.reply").send(res)
 end
 
--- What these call is compiled, each for itself; all in one is more than a trace can be, and to try it costs.
-for _, fn in ipairs { handler.call, call, Handler.answer, Handler.serve } do jit.off(fn) end
+local answered -- bits of the answer that is in the struct
+local function send_answered() return send_answer(answered) end
+
+-- Does nobody between the handler and nginx look at the answer's header or body?
+local function is_sent_as_it_is(req)
+  local route = req.route
+  return route and not route.cached and not route.etag and not req.set_cookie and req.method ~= "HEAD"
+end
 
 --- The same as a function of a request, for the router.
 ---@param module goloader.Module
 ---@param name string
 ---@param options goloader.nginx.HandlerOptions|nil
----@return nil|fun(): goloader.Response|nil, goloader.Error|nil
+---@return nil|fun(req: goloader.Request): goloader.Response|nil, goloader.Error|nil
 ---@return string|nil message
 function handler.bind(module, name, options)
   local mounted, message = handler.mount(module, name, options)
   if not mounted then return nil, message end
-  return function() return mounted:answer() end
+  if mounted.waits then return function() return mounted:answer() end end
+  return function(req)
+    if not is_sent_as_it_is(req) then return mounted:answer() end
+    local bits = call(mounted)
+    if not bits then return mounted:answer() end
+    if not is_whole(bits) then return answering.response(bits) end
+    -- no table is made of the header: it goes from Go to nginx before anything else can be answered
+    answered = bits
+    return response.new { status = tonumber(exchange.io.status), send = send_answered }
+  end
 end
 
 handler.kind_of = exports.kind_of
