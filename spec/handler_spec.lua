@@ -336,8 +336,11 @@ describe("a routes file", function()
       files = { ["site/site.go"] = SITE, ["site/go.mod"] = "module example.com/site\n\ngo 1.21\n",
         ["routes.lua"] = ROUTES } }
     for path, seen in pairs { ["/json"] = "/json", ["/quick/json"] = "/quick/json", ["/stripped/json"] = "/json" } do
-      local status, body = server:get(path)
+      local status, body, headers = server:get(path)
       assert.equal(200, status, server:log())
+      assert.matches("^application/json", headers["content-type"])
+      assert.equal(tostring(#body), headers["content-length"])
+      assert.equal("", (select(2, server:get(path, { method = "HEAD" })):match '{.*' or ""))
       assert.matches('"path":"' .. seen .. '"', body)
       assert.matches('"uri":"' .. path .. '"', body)
     end
