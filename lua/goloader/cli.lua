@@ -1,5 +1,5 @@
 --- The command line: goloader run, build, test, serve, check, routes, nm, disasm, explain, host, describe, info, ctl,
---- version.
+--- doctor, help, version.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -188,6 +188,10 @@ function cli.version()
   return 0
 end
 
+function cli.doctor()
+  return exit_now(require "goloader.command.doctor".main(function(text) io.write(text) end))
+end
+
 local function parse(argv)
   local argparse = require "argparse"
   local parser = argparse("goloader", "Loads ordinary compiled Go into a running Lua process.")
@@ -228,7 +232,11 @@ local function parse(argv)
   parser:command("info", "Tell what a shipped module holds; without one, start the default host and tell what it is.")
     :argument("file", "A shipped module (.gom)."):args "?"
   parser:command("ctl", "Ask nginx's workers which versions of modules they serve; reload, roll back.")
+  parser:command("doctor", "Tell what is installed, and try to build, load, call and unload a module here.")
+  parser:command("help", "Tell what a command does, or which ones there are.")
+    :argument("about", "A command."):args "?"
   parser:command("version", "Tell the versions.")
+  parser:flag("--version", "Tell the versions.")
   return parser:parse(argv)
 end
 
@@ -236,6 +244,11 @@ end
 ---@param argv string[]
 ---@return integer status
 function cli.main(argv)
+  if argv[1] == "--version" then return cli.version() end
+  if argv[1] == "help" and (argv[2] or ""):sub(1, 1) ~= "-" then
+    -- commands that read their arguments themselves know what they take
+    return cli.main { argv[2] ~= "help" and argv[2] or "--help", argv[2] and "--help" }
+  end
   if argv[1] == "run" then return require "goloader.command.run".main { unpack(argv, 2) } end
   if argv[1] == "build" then return require "goloader.command.ship".main { unpack(argv, 2) } end
   if argv[1] == "host" then return cli.host { unpack(argv, 2) } end
