@@ -140,8 +140,14 @@ for _, lua in ipairs(PLAIN_LUAS) do
   end
 end
 
+-- What these ask depends on nginx, or on Lua, and on one Go as on another. They are the slow ones of that kind.
+local ON_ONE_GO = {
+  nginx_soak = true, nginx_pipe = true, nginxcache = true, nginxroutes = true, examples_nginx = true, check = true,
+}
+
 -- Specs that start a host name it; the others prove nothing new on another Go.
 local function needs_host(file)
+  if ON_ONE_GO[file:match "([^/]*)_spec%.lua$"] then return false end
   local text = toolchain.read_file(file)
   return text:find("goloader.host", 1, true) or text:find("spec.support", 1, true)
 end
