@@ -38,6 +38,14 @@ get "/slow" { gate.Slow, waits = true, timeout = "100ms" }
 any "/to/:id" { exec = "/inside/:id" }
 redirect "/old/:id" { "/new/:id", status = 301 }
 rewrite "/re/*rest" "/page/*rest"
+rewrite "/upstream/old/:id" { "/upstream/new/:id?by=rewrite", before = { function(req) req.seen = "old" end } }
+rewrite "/upstream/twice/:id" "/upstream/old/:id"
+rewrite "/upstream/round" "/upstream/round"
+rewrite "/upstream/closed" "/guarded/closed"
+rewrite "/upstream/away/:id" "/old/:id"
+get "/upstream/shared" {
+  split = { { rewrite = "/upstream/a" }, { rewrite = "/upstream/b" }, by = "cookie side" },
+}
 get "/page/:id" { function() return "beta" end, when = { cookie = { beta = "1" } } }
 get "/page/:id" { function(req) return req.path .. " " .. req.params.id .. " " .. (req.args.q or "") end, etag = true }
 host "b.test" { get "/page/:id" { function() return "b" end } }
@@ -59,6 +67,12 @@ describe("routes in nginx", function()
         location /guarded/ {
           access_by_lua_block { require("goloader.nginx").access() }
           proxy_pass http://127.0.0.1:$server_port/upstream;
+        }
+        location /upstream/ {
+          access_by_lua_block { require("goloader.nginx").access() }
+          proxy_pass http://127.0.0.1:$server_port;
+          proxy_set_header X-Proxied 1;
+          if ($http_x_proxied) { return 200 "$uri $args"; }
         }
         location /upstream { content_by_lua_block { ngx.print "upstream" } }
         location /inside/ { internal; content_by_lua_block { ngx.print(ngx.var.uri, " ", ngx.var.args or "") } }
@@ -87,6 +101,24 @@ describe("routes in nginx", function()
     assert.equal(301, got[1])
     assert.matches("/new/a%%20b%?q=1$", headers.location)
     assert.same({ 200, "/page/x x 2" }, get "/re/x?q=2")
+  end)
+
+  it("rewrites addresses before another location answers", function()
+    assert.same({ 200, "/upstream/new/7 by=rewrite&q=1" }, get "/upstream/old/7?q=1")
+    assert.same({ 200, "/upstream/new/a b by=rewrite" }, get "/upstream/twice/a%20b")
+    assert.same({ 200, "/upstream/plain q=1" }, get "/upstream/plain?q=1")
+    assert.same({ 401, "who?" }, get "/upstream/closed")
+    local got, headers = get "/upstream/away/7"
+    assert.equal(301, got[1])
+    assert.matches("/new/7$", headers.location)
+    assert.equal(500, get("/upstream/round")[1])
+  end)
+
+  it("has visitors of a split stay on their side before another location, too", function()
+    local got, headers = get "/upstream/shared"
+    local cookie = assert(headers["set-cookie"]):match "^side=[^;]+"
+    assert.matches("^/upstream/[ab] $", got[2])
+    for _ = 1, 5 do assert.same(got, get("/upstream/shared", { headers = { Cookie = cookie } })) end
   end)
 
   it("has hosts, conditions and ETags", function()

@@ -149,8 +149,10 @@ end
 --- Runs the filters of the address: for access_by_lua, before whatever answers in this location.
 function M.access()
   if not app then return unavailable() end
-  local res = app:access(current())
+  local req = current()
+  local res = app:access(req)
   if res then return reply.send(res) end
+  if req.hops or req.set_cookie then reply.go_on(req) end
 end
 
 --- Answers with figures, as Prometheus reads them or as JSON (nginx/metrics.lua): for content_by_lua of a location that

@@ -18,15 +18,28 @@ local function send_stream(stream)
   ngx.eof()
 end
 
+-- Gives nginx's request another address. A path is written here as in an address (nginx/request.lua), and kept by nginx
+-- decoded.
+local function readdress(path, query)
+  ngx.req.set_uri(ngx.unescape_uri((path:gsub("%+", "%%2B"))))
+  ngx.req.set_uri_args(query)
+end
+
+--- Has whatever answers the request see it as its filters have left it: at the address that it was rewritten to, and
+--- with the cookie of a split. For the access phase.
+---@param req goloader.Request
+function reply.go_on(req)
+  if req.hops then readdress(req.path, req.query) end
+  if req.set_cookie then ngx.header["Set-Cookie"] = req.set_cookie end
+end
+
 -- Has another location of nginx answer. One with a name gets the request's address as it is, or as it was rewritten.
 local function go_on_at(res)
   carried.keep()
   for name, value in pairs(res.headers) do ngx.header[name] = value end -- a split's cookie
   if res.exec:sub(1, 1) ~= "@" then return ngx.exec(res.exec, res.exec_args) end
-  -- a path is written here as in an address (nginx/request.lua), and kept by nginx decoded
   if res.exec_path then
-    ngx.req.set_uri(ngx.unescape_uri((res.exec_path:gsub("%+", "%%2B"))))
-    ngx.req.set_uri_args(res.exec_args or "")
+    readdress(res.exec_path, res.exec_args or "")
   elseif (ngx.var.args or "") ~= (res.exec_args or "") then
     ngx.req.set_uri_args(res.exec_args or "")
   end

@@ -197,16 +197,20 @@ local function dispatch(conf, req)
   return with_page(conf, route, req, res)
 end
 
----Answers a request whose address has been rewritten.
----@param req goloader.Request
----@return goloader.Response
-function answer.again(req)
+-- Counts rewrites. Filters of the new address have not run yet, where those of the old one have.
+local function hop(req)
   req.hops = (req.hops or 0) + 1
   if req.hops > HOPS then
     error(("rewritten %d times, at last to %s"):format(HOPS, req.path), 0)
   end
-  -- those of the new address have not run yet, where those of the old one have
   req.arm, req.filtered = nil, nil
+end
+
+---Answers a request whose address has been rewritten.
+---@param req goloader.Request
+---@return goloader.Response
+function answer.again(req)
+  hop(req)
   return dispatch(req.conf, req)
 end
 
@@ -240,18 +244,29 @@ function answer.handle(router, req)
   return res
 end
 
--- Runs the filters for a request that is answered elsewhere; within `protect`.
+-- Runs the filters for a request that is answered elsewhere, and what of the route is early; within `protect`. A
+-- rewrite leads to another route, or to none, of which the same is done: what answers in the end sees the new address.
 local function pass(conf, route, req)
+  local limit = limit_of(conf, route, req)
+  if limit and is_too_large(req, limit) then return "response", plain(413) end
   local answers, body, status, headers = filter_all(conf, route, req)
   if answers then return "filter", body, status, headers end
-  if route and route.target.early then return "handler", route.target.run(req) end
-  return nil
+  if not (route and route.target.early) then return nil end
+  local target = route.target.arm_of and route.target.arm_of(req) or route.target
+  if not target.early then return nil end
+  if not target.readdress then return "handler", target.run(req) end
+  target.readdress(req)
+  hop(req)
+  local found = config.find(conf, req)
+  if found then requests.direct(req, found) else req.route = nil end
+  return pass(conf, found, req)
 end
 
 local NO_ROUTE = { filters = {} }
 
 ---Runs the filters for one request, which something else answers: a location of nginx with proxy_pass, say, or
----`handle` later. Redirects and routes that lead to a location are answered here.
+---`handle` later. Redirects and routes that lead to a location are answered here, and where an address is rewritten,
+---`req` has the new one in the end, and `req.hops` says that it has.
 ---@param router goloader.Router
 ---@param req goloader.Request|table|string
 ---@return goloader.Response? res nil: the request may go on
@@ -266,12 +281,10 @@ function answer.access(router, req)
     route = nil
   else
     if route then requests.direct(req, route) end
-    local limit = limit_of(conf, route, req)
-    if limit and is_too_large(req, limit) then
-      res = plain(413)
-    elseif #conf.filters > 0 or conf.paths or route and (#route.filters > 0 or route.target.early) then
+    if #conf.filters > 0 or conf.paths or route and (#route.filters > 0 or route.target.early or route.max_body) then
       begin(conf, req)
       local went, first, body, status, headers, list = protect(pass, conf, route, req)
+      if req.hops then route = req.route end
       if not went or first then
         res = finished(conf, route or NO_ROUTE, req, went, first, body, status, headers, list)
       end

@@ -16,7 +16,9 @@ local targets = {}
 ---@field kind "lua"|"go"|"redirect"|"rewrite"|"exec"|"split"
 ---@field text string for people
 ---@field run fun(req: goloader.Request): any, any, table?, boolean?
----@field early? true it answers in nginx's access phase, too
+---@field early? true it, or an arm of it, has something to do in nginx's access phase already: it answers, or rewrites
+---@field readdress? fun(req: goloader.Request) of a rewrite: gives the request its new address
+---@field arm_of? fun(req: goloader.Request): goloader.Target of a split: what the visitor gets
 ---@field split? goloader.Split
 
 ---@class goloader.Place where in the configuration something is declared
@@ -127,10 +129,11 @@ function COMPILE.rewrite(place, spec, options)
   end
   local fill, err = template.compile(spec.rewrite, place.names)
   if not fill then return nil, "rewrite: " .. err end
+  local function readdress(req) requests.readdress(req, address(fill(req), req, options.query ~= false)) end
   return {
-    kind = "rewrite", text = "rewrite to " .. spec.rewrite,
+    kind = "rewrite", text = "rewrite to " .. spec.rewrite, early = true, readdress = readdress,
     run = function(req)
-      requests.readdress(req, address(fill(req), req, options.query ~= false))
+      readdress(req)
       return answer.again(req)
     end,
   }
@@ -183,18 +186,18 @@ function COMPILE.split(place, spec)
   if #arms < 2 then return nil, "split: two arms or more expected" end
   local made, err = split.new(arms, spec.split.by)
   if not made then return nil, err end
-  local texts, early = {}, true
+  local texts, early = {}, nil
   for i, arm in ipairs(arms) do
     texts[i] = ("%g × %s"):format(arm.weight, arm.target.text)
-    early = early and arm.target.early
+    early = early or arm.target.early
+  end
+  local function arm_of(req)
+    req.arm = req.arm or made.choose(req)
+    return req.arm.target
   end
   return {
-    kind = "split", text = "split: " .. table.concat(texts, ", "), split = made, early = early or nil,
-    run = function(req)
-      local arm = req.arm or made.choose(req)
-      req.arm = arm
-      return arm.target.run(req)
-    end,
+    kind = "split", text = "split: " .. table.concat(texts, ", "), split = made, early = early, arm_of = arm_of,
+    run = function(req) return arm_of(req).run(req) end,
   }
 end
 
