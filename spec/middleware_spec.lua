@@ -301,3 +301,36 @@ describe("a Go middleware in nginx", function()
     assert.equal(1, lines)
   end)
 end)
+
+describe("a Go middleware of a route", function()
+  it("changes what filters and handlers after it see of the request, whatever was looked at before", function()
+    local server = nginx.start {
+      http = [[ init_worker_by_lua_block { require("goloader.nginx").start "conf/routes.lua" } ]],
+      server = [[ location / { content_by_lua_block { require("goloader.nginx").content() } } ]],
+      files = {
+        ["conf/guard/guard.go"] = GUARD, ["conf/guard/go.mod"] = "module example.com/guard\n\ngo 1.21\n",
+        ["conf/routes.lua"] = [[
+local guard = module "guard"
+local function told(req)
+  return ("%s auth=%s user=%s cookie=%s body=%s id=%s\n"):format(req.path, req.headers.authorization or "-",
+    req.headers["x-user"] or "-", req.cookies.a or "-", req.body, req.params.id or "-")
+end
+local function look(req) told(req) end
+get "/auth/:id" { told, before = { look, guard.Auth } }
+get "/quick/:id" { told, before = { look, guard.QuickAuth }, waits = false }
+get "/moved/:id" { told, before = { look, guard.Moved } }
+post "/upper/:id" { told, before = { look, guard.Upper } }
+]],
+      },
+    }
+    local headers = { Authorization = "Bearer anna", Cookie = "a=1" }
+    local function get(path, options)
+      local _, body = server:get(path, options)
+      return body
+    end
+    assert.equal("/auth/7 auth=- user=anna cookie=1 body= id=7\n", get("/auth/7", { headers = headers }))
+    assert.equal("/quick/7 auth=- user=anna cookie=1 body= id=7\n", get("/quick/7", { headers = headers }))
+    assert.equal("/7 auth=- user=- cookie=- body= id=7\n", get "/moved/7")
+    assert.equal("/upper/7 auth=- user=- cookie=- body=TEXT id=7\n", get("/upper/7", { body = "text" }))
+  end)
+end)

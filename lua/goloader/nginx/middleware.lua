@@ -10,6 +10,7 @@ local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
 local exports = require "goloader.nginx.exports"
 local handler = require "goloader.nginx.handler"
+local request = require "goloader.nginx.request"
 
 local band = require("bit").band
 local HEAD, DATA, DONE = exchange.HEAD, exchange.DATA, exchange.DONE
@@ -49,12 +50,26 @@ apply[exchange.ADD_ASKED] = function(name, value)
 end
 apply[exchange.ADD] = function(name, value) ngx.header[name] = append(ngx.header[name], value) end
 
+-- What routes have found out of a request before, and is no longer so.
+local CHANGES = {
+  [exchange.SET_ASKED] = "headers", [exchange.CLEAR_ASKED] = "headers", [exchange.ADD_ASKED] = "headers",
+  [exchange.METHOD] = "method", [exchange.PATH] = "path", [exchange.QUERY] = "query",
+}
+
 -- Has the request go on as the middleware has left it.
-local function go_on()
+---@param req goloader.Request|nil
+---@param is_replaced boolean  the body
+local function go_on(req, is_replaced)
+  local changed = is_replaced and { body = true } or nil
   exchange.each_field(function(what, name, value)
     local change = apply[what]
     if change then change(name, value) end
+    if CHANGES[what] then
+      changed = changed or {}
+      changed[CHANGES[what]] = true
+    end
   end)
+  if req and changed then request.refresh(req, changed) end
 end
 
 local function add(list_name, x)
@@ -68,23 +83,23 @@ local function add(list_name, x)
 end
 
 -- On the worker's thread; false where the body is not at hand.
-local function call(number)
+local function call(number, req)
   local bits = handler.call(number)
   if not bits then return false end
   if band(bits, GOES_ON) == 0 then return true, answering.response(bits) end
   if band(bits, REPLACED) ~= 0 then
     local replaced = band(bits, DATA) ~= 0 and exchange.data() or ""
-    go_on()
+    go_on(req, true)
     ngx.req.read_body()
     ngx.req.set_body_data(replaced)
   else
-    go_on()
+    go_on(req, false)
   end
   return true
 end
 
 -- In a goroutine of its own.
-local function run(number, timeout)
+local function run(number, timeout, req)
   exchange.write(nil, nil, true)
   local x = answering.start(number, true)
   local has_piece = false
@@ -99,7 +114,7 @@ local function run(number, timeout)
   if not bits then return nil, err end
   if band(bits, GOES_ON) == 0 then return answering.response(bits, x) end
   local last = band(bits, DATA) ~= 0 and exchange.data()
-  go_on()
+  go_on(req, band(bits, REPLACED) ~= 0)
   if band(bits, REPLACED) ~= 0 then
     ngx.req.read_body()
     if not has_piece then
@@ -117,19 +132,19 @@ end
 ---@param module goloader.Module
 ---@param name string
 ---@param options goloader.nginx.MiddlewareOptions|nil
----@return nil|fun(): goloader.Response|nil, goloader.Error|nil
+---@return nil|fun(req: goloader.Request|nil): goloader.Response|nil, goloader.Error|nil
 ---@return string|nil message
 function middleware.bind(module, name, options)
   options = options or {}
   local number, message = exports.middleware(module, name)
   if not number then return nil, message end
   local waits, timeout = options.waits ~= false, options.timeout
-  return function()
+  return function(req)
     if not waits then
-      local is_called, res = call(number)
+      local is_called, res = call(number, req)
       if is_called then return res end
     end
-    return run(number, timeout)
+    return run(number, timeout, req)
   end
 end
 

@@ -53,14 +53,33 @@ function Request.__index(req, key)
   return value
 end
 
+-- The path that nginx has chosen the location by.
+local function path_of()
+  local path = ngx.var.uri
+  if find(path, "%", 1, true) then path = gsub(path, "%%", "%%25") end
+  return path
+end
+
 --- The request that is being answered. Its path is the one that nginx has chosen the location by: decoded and without
 --- `.`, `..` and doubled slashes, changed by rewrites; a percent sign in it is written as %25, since routes decode what
 --- they capture.
 ---@return goloader.Request
 function M.new()
-  local path = ngx.var.uri
-  if find(path, "%", 1, true) then path = gsub(path, "%%", "%%25") end
-  return setmetatable({ method = req_api.get_method(), path = path, ngx = true }, Request)
+  return setmetatable({ method = req_api.get_method(), path = path_of(), ngx = true }, Request)
+end
+
+--- Has the request be found out anew where a middleware has changed it. What the route's pattern has caught stays.
+---@param req goloader.Request
+---@param changed { method: boolean?, path: boolean?, query: boolean?, headers: boolean?, body: boolean? }
+function M.refresh(req, changed)
+  if changed.method then req.method = req_api.get_method() end
+  if changed.path then
+    local _ = req.params -- of the path before
+    req.path = path_of()
+  end
+  if changed.query then req.query, req.args = ngx.var.args or "", nil end
+  if changed.headers then req.headers, req.cookies, req.host = nil, nil, nil end
+  if changed.body then req.body = nil end
 end
 
 return M
