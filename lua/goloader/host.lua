@@ -3,6 +3,7 @@
 local lfs = require "lfs"
 local build = require "goloader.building.build"
 local cgo = require "goloader.building.cgo"
+local check_options = require "goloader.options"
 local errors = require "goloader.errors"
 local instance = require "goloader.building.instance"
 local module = require "goloader.module"
@@ -259,6 +260,11 @@ end
 ---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
 ---  of the standard library than the host has: with other flags for all packages, say
 
+local LOAD_OPTIONS = {
+  package = "string", run_init = "boolean", ndeps = "number", twice = "string", library = "string", uses = "table",
+  imports = "table function", wait = "boolean", builds = "table",
+}
+
 -- The files of a load as tables, and their names.
 local function read_files(files, package)
   if type(files) == "string" then files = { { file = files, package = package } } end
@@ -294,7 +300,7 @@ end
 ---@return goloader.Error|nil err
 function Host:load(files, options)
   check_self(self, "load")
-  options = options or {}
+  options = check_options("host:load", options, LOAD_OPTIONS)
   local list, name = read_files(files, options.package)
   local uses, err = read_uses("load", options.uses)
   if not uses then return fail(err) end
@@ -370,6 +376,12 @@ end
 ---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
 ---@field on_sources nil|fun(sources: goloader.Sources)  hears what was read, as soon as it is compiled
 
+local BUILD_OPTIONS = {
+  gcflags = "string", lang = "string", tags = "string", words = "table", plain = "boolean", private = "boolean",
+  notice = "function", run_init = "boolean", imports = "table function", uses = "table", pause = "function",
+  on_sources = "function",
+}
+
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
 ---@param paths string|string[]  a directory, or Go files of one directory
 ---@param options goloader.HostBuildOptions|nil
@@ -378,7 +390,7 @@ end
 ---@return goloader.Error|nil err  code "compile": the compiler's own message
 function Host:build(paths, options)
   check_self(self, "build")
-  options = options or {}
+  options = check_options("host:build", options, BUILD_OPTIONS)
   paths = read_paths("build", paths)
   local uses, err = read_uses("build", options.uses)
   if not uses then return fail(err) end
@@ -404,6 +416,11 @@ end
 ---@field godebug false|nil  false: of package main, too, only functions are meant; it gets no settings for GODEBUG
 ---@field pause nil|fun()  as host:build's
 ---@field on_sources nil|fun(sources: goloader.Sources)  likewise
+---@field imports goloader.Policy|nil  likewise
+
+-- Those of a build too, so that a module can be declared once, to be built or to be shipped.
+local SHIP_OPTIONS = { strings = "table", godebug = "boolean" }
+for name, types in pairs(BUILD_OPTIONS) do SHIP_OPTIONS[name] = types end
 
 -- Objects that are there already, in the shape of a build's.
 local function already_built(paths)
@@ -435,7 +452,7 @@ end
 ---@return goloader.Error|nil err
 function Host:ship(paths, out, options)
   check_self(self, "ship")
-  options = options or {}
+  options = check_options("host:ship", options, SHIP_OPTIONS)
   if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
   paths = read_paths("ship", paths)
   local built = already_built(paths)

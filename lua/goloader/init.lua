@@ -16,6 +16,7 @@ if not loads then
   error(not file and core or ("%s was built for another Lua than this one, %s, which has no %s: make it with "
     .. "LUA_INCDIR=<where this one's lua.h is>"):format(file, _VERSION, symbol), 0)
 end
+local check_options = require "goloader.options"
 local errors = require "goloader.errors"
 require "goloader.int64"
 local hosts = require "goloader.host"
@@ -45,18 +46,18 @@ local goloader = {
 
 local running
 
+local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = "number" }
+
 --- The process's Go runtime, started at the first call. A process can have one, for its whole life.
 ---@param options goloader.HostOptions|nil
 ---@return goloader.Host|nil host
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.host(options)
-  options = options or {}
-  if type(options) ~= "table" then misuse(2, "goloader.host: a table of options expected, got %s", type(options)) end
+  options = check_options("goloader.host", options, HOST_OPTIONS)
   local profile = options.memory_profile
-  if profile ~= nil and (type(profile) ~= "number" or profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
-    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
-      type(profile) == "number" and tostring(profile) or type(profile))
+  if profile and (profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
+    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s", tostring(profile))
   end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local allowed, err = phase.check(rawget(_G, "ngx"))
@@ -149,7 +150,7 @@ end
 ---@param options { reset: boolean|nil }|nil
 ---@return goloader.Stats
 function goloader.stats(options)
-  return modules.call_stats(options and options.reset or false)
+  return modules.call_stats(check_options("goloader.stats", options, { reset = "boolean" }).reset or false)
 end
 
 -- ---- jobs ---------------------------------------------------------------------------------------------------------

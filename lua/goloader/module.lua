@@ -3,6 +3,7 @@
 -- A module's fields that start with an upper-case letter are Go's exports; the loader's own methods start with a
 -- lower-case one, so that no names can clash.
 
+local check_options = require "goloader.options"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local explain = require "goloader.roads.explain"
@@ -57,6 +58,8 @@ local function collect_twice()
   return true
 end
 
+local UNLOAD_OPTIONS = { prove = "string", handles = "string" }
+
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out, Go stops for as long as a walk over its live heap takes. With `prove = "nothing"` there is no walk,
 --- for those who know.
@@ -73,7 +76,7 @@ end
 function Module:unload(options)
   local state = state_of(self, "unload")
   if not state.core:is_loaded() then return fail(unloaded_already(state)) end
-  options = options or {}
+  options = check_options("module:unload", options, UNLOAD_OPTIONS)
   if options.prove and options.prove ~= "all" and options.prove ~= "nothing" then
     misuse(2, "module:unload: prove is \"all\" or \"nothing\", not %s", tostring(options.prove))
   end

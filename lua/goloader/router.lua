@@ -30,7 +30,7 @@ local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
 local metrics = require "goloader.routes.metrics"
 local modules = require "goloader.routes.modules"
-local nearest = require "goloader.routes.nearest"
+local nearest = require "goloader.nearest"
 
 local M = {}
 

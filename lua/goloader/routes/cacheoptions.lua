@@ -1,6 +1,6 @@
 --- A route's option `cache`: "30s", or a table that says more.
 
-local nearest = require "goloader.routes.nearest"
+local nearest = require "goloader.nearest"
 local stores = require "goloader.routes.stores"
 local units = require "goloader.routes.units"
 

@@ -85,7 +85,7 @@ function conditions.read(when, list)
         return tests(req) and true or false
       end }
     elseif not READ[kind] then
-      local nearest = require "goloader.routes.nearest"(kind, READ)
+      local nearest = require "goloader.nearest"(kind, READ)
       return ("when: there is no condition %s; %s"):format(tostring(kind),
         nearest and "did you mean " .. nearest .. "?" or "there are header, cookie and query")
     elseif type(tests) ~= "table" then

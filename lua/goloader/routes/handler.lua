@@ -11,7 +11,7 @@
 
 local errors = require "goloader.errors"
 local nethttp = require "goloader.routes.nethttp"
-local nearest = require "goloader.routes.nearest"
+local nearest = require "goloader.nearest"
 local requests = require "goloader.routes.request"
 
 local huge = math.huge

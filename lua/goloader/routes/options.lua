@@ -2,7 +2,7 @@
 
 local conditions = require "goloader.routes.conditions"
 local handler = require "goloader.routes.handler"
-local nearest = require "goloader.routes.nearest"
+local nearest = require "goloader.nearest"
 local units = require "goloader.routes.units"
 
 local options = {}

@@ -3,7 +3,7 @@
 
 local answer = require "goloader.routes.answer"
 local handler = require "goloader.routes.handler"
-local nearest = require "goloader.routes.nearest"
+local nearest = require "goloader.nearest"
 local requests = require "goloader.routes.request"
 local response = require "goloader.routes.response"
 local slots = require "goloader.routes.slot"
