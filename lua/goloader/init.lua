@@ -46,7 +46,7 @@ local goloader = {
 
 local running
 
-local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = "number" }
+local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true }
 
 --- The process's Go runtime, started at the first call. A process can have one, for its whole life.
 ---@param options goloader.HostOptions|nil
@@ -56,8 +56,9 @@ local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = "numbe
 function goloader.host(options)
   options = check_options("goloader.host", options, HOST_OPTIONS)
   local profile = options.memory_profile
-  if profile and (profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
-    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s", tostring(profile))
+  if profile ~= nil and (type(profile) ~= "number" or profile < 0 or profile % 1 ~= 0 or profile > 2 ^ 53) then
+    misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
+      type(profile) == "number" and tostring(profile) or type(profile))
   end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local allowed, err = phase.check(rawget(_G, "ngx"))

@@ -6,7 +6,8 @@ local nearest = require "goloader.nearest"
 ---Raises an error where the caller's caller has given an option that is not there, or one of another type.
 ---@param call string as users write it: "host:build"
 ---@param options any what was given
----@param known table<string, string> types by name, as `type` says them; several are separated by spaces
+---@param known table<string, string|true> types by name, as `type` says them; several are separated by spaces. true: the
+---  caller looks at the value itself
 ---@param level? integer levels above the caller that the error is at; nil: 1
 ---@return table options empty where none were given
 return function(call, options, known, level)
@@ -22,7 +23,7 @@ return function(call, options, known, level)
       errors.misuse(level, "%s: there is no option %s%s", call, tostring(name),
         near and ("; did you mean %s?"):format(near) or "")
     end
-    if not (" " .. types .. " "):find(" " .. type(value) .. " ", 1, true) then
+    if types ~= true and not (" " .. types .. " "):find(" " .. type(value) .. " ", 1, true) then
       errors.misuse(level, "%s: %s: a %s expected, got %s", call, name, (types:gsub(" ", " or ")), type(value))
     end
   end
