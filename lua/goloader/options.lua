@@ -6,7 +6,7 @@ local nearest = require "goloader.nearest"
 ---Raises an error where the caller's caller has given an option that is not there, or one of another type.
 ---@param call string as users write it: "host:build"
 ---@param options any what was given
----@param known table<string, string|true> types by name, as `type` says them; several are separated by spaces. true: the
+---@param known table<string, string|true> types by name, as `type` says them, several separated by spaces; true: the
 ---  caller looks at the value itself
 ---@param level? integer levels above the caller that the error is at; nil: 1
 ---@return table options empty where none were given
