@@ -1,4 +1,5 @@
 local lfs = require "lfs"
+local inotify = require "goloader.routes.inotify"
 local watch = require "goloader.routes.watch"
 
 describe("a watch", function()
@@ -112,6 +113,22 @@ describe("a watch", function()
       assert.equal(0, looked)
       write("a.go", "two", 50)
       assert.is_true(w:changed())
+    end)
+  end
+
+  if inotify.listen() then
+    it("says when it is to be asked, where another one has read what the kernel told both", function()
+      for _ = 1, 2 do collectgarbage() end -- those of other tests are listening still
+      local path = write("a.go", "one", 100)
+      local first, second = watch.new(path), watch.new(path)
+      assert.is_nil(inotify.next_timeout())
+      write("a.go", "two")
+      assert.is_true(first:changed())
+      assert.is_number(inotify.next_timeout())
+      assert.is_true(second:changed())
+      assert.is_nil(inotify.next_timeout())
+      first:close()
+      second:close()
     end)
   end
 

@@ -127,7 +127,7 @@ end
 
 local function tell(dir, created)
   for listener in pairs(listeners) do
-    if not dir or listener.dirs[dir] then
+    if dir and listener.dirs[dir] or not dir and next(listener.dirs) then
       if created then listener.created = listener.created or clock() else listener.heard = true end
     end
   end
@@ -170,11 +170,13 @@ function Listener:happened()
   return heard
 end
 
---- Seconds till `happened` may answer otherwise though the kernel tells of nothing; nil: never.
+--- Seconds till `happened` is to be called though the file descriptor can't be read from; nil: never. One listener's
+--- call reads what has happened for all of them, so that the others would otherwise not hear of it till something else
+--- happens.
 ---@return number|nil
 function inotify.next_timeout()
   for listener in pairs(listeners) do
-    if listener.created then return GRACE end
+    if listener.created or listener.heard then return GRACE end
   end
 end
 
