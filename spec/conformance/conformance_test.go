@@ -470,6 +470,26 @@ func TestNativeResults(t *testing.T) {
 	check(results(), "good", nativeBuild, "", "", "")
 }
 
+func TestProfilesMayDifferAsSchedulesDo(t *testing.T) {
+	profile := func(lines string) []byte { return []byte(strings.ReplaceAll(lines, ", ", "\n")) }
+	natives := [][]byte{profile("mode: set, a 1, b 0, c 1"), profile("mode: set, a 1, b 1, c 1")}
+	for _, test := range []struct {
+		loaded          [][]byte
+		isNew, isMissed string
+	}{
+		{[][]byte{profile("mode: set, a 1, b 0, c 1")}, "", ""},
+		{[][]byte{profile("mode: set, a 1, b 1, c 1"), profile("mode: set, a 1, b 2, c 1")}, "", ""},
+		{[][]byte{profile("mode: set, a 0, b 1, c 1"), profile("mode: set, a 0, b 0, c 1")}, "a 0", "a 1"},
+		{[][]byte{profile("mode: set, a 1, b 1")}, "", "c 1"},
+		{[][]byte{profile("mode: set, a 1, b 1, c 1, d 1")}, "d 1", ""},
+	} {
+		isNew, isMissed := onlyIn(test.loaded, natives), onlyIn(natives, test.loaded)
+		if isNew != test.isNew || isMissed != test.isMissed {
+			t.Errorf("%q: %q and %q, want %q and %q", test.loaded, isNew, isMissed, test.isNew, test.isMissed)
+		}
+	}
+}
+
 func TestScoreboard(t *testing.T) {
 	cfg := fakeRunner(t, "")
 	stale := filepath.Join(cfg.root, "build", "conformance-go1.test", "old.txt")

@@ -78,6 +78,39 @@ func runNative(ctx context.Context, cfg *config, p *program) (native, error) {
 	}, ctx.Err()
 }
 
+// profiles runs the program profileRuns times, and returns the coverage profile of each run.
+func profiles(ctx context.Context, cfg *config, p *program, isNative bool) ([][]byte, error) {
+	dir, err := os.MkdirTemp(cfg.temp, "profiles-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	lim := cfg.limits
+	lim.time = nativeTimeLimit
+	pl, err := makePlan(ctx, cfg, p, dir, isNative)
+	if err != nil {
+		return nil, err
+	}
+	if st, out := pl.do(ctx, lim, pl.steps); st != nil {
+		return nil, fmt.Errorf("%s: %s", strings.Join(st.command, " "), firstLine(out.stderr, out.String()))
+	}
+	var made [][]byte
+	for run := 0; run < profileRuns; run++ {
+		if out := pl.run(ctx, lim, false); !out.ok() {
+			return nil, fmt.Errorf("run once more: %s", firstLine(out.stderr, out.String()))
+		}
+		if st, out := pl.do(ctx, lim, pl.after); st != nil {
+			return nil, fmt.Errorf("%s: %s", strings.Join(st.command, " "), firstLine(out.stderr, out.String()))
+		}
+		profile, err := os.ReadFile(pl.made)
+		if err != nil {
+			return nil, err
+		}
+		made = append(made, profile)
+	}
+	return made, nil
+}
+
 func firstError(out outcome, ctx context.Context) error {
 	if out.failed != nil {
 		return out.failed

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -61,10 +62,58 @@ func runLoaded(ctx context.Context, cfg *config, p *program, n native) result {
 			return result{fail, firstLine(failed.stderr, failed.String()), st.command, failed}
 		}
 		if pl.madeHash() != n.made {
-			verdict, reason = fail, filepath.Base(pl.made)+" differs from what the native run made"
+			reason, err = differs(ctx, cfg, p, &pl)
+			if err != nil {
+				reason = err.Error()
+			}
+			if reason != "" {
+				verdict = fail
+			}
 		}
 	}
 	return result{verdict, reason, pl.final, out}
+}
+
+// profileRuns is how often a program is run anew, each way, to learn which of its blocks a schedule may reach or miss.
+const profileRuns = 10
+
+// differs says how what the plan has made differs from what the native run made; "" if it does not matter.
+// A coverage profile tells of blocks that are reached or not as goroutines happen to be scheduled, natively too: what
+// counts is a line that all runs of one kind have, and none of the other.
+func differs(ctx context.Context, cfg *config, p *program, pl *plan) (string, error) {
+	name := filepath.Base(pl.made)
+	if !cfg.set.cover {
+		return name + " differs from what the native run made", nil
+	}
+	loaded, err := profiles(ctx, cfg, p, false)
+	if err != nil {
+		return "", err
+	}
+	natives, err := profiles(ctx, cfg, p, true)
+	if err != nil {
+		return "", err
+	}
+	if line := onlyIn(loaded, natives); line != "" {
+		return name + ": in no native run: " + line, nil
+	}
+	if line := onlyIn(natives, loaded); line != "" {
+		return name + ": in native runs only: " + line, nil
+	}
+	return "", nil
+}
+
+// onlyIn returns the first line that all of some texts have and none of the others.
+func onlyIn(texts, others [][]byte) string {
+	has := func(line string) func([]byte) bool {
+		return func(text []byte) bool { return slices.Contains(strings.Split(string(text), "\n"), line) }
+	}
+	for _, line := range strings.Split(string(texts[0]), "\n") {
+		inAll := !slices.ContainsFunc(texts, func(text []byte) bool { return !has(line)(text) })
+		if inAll && !slices.ContainsFunc(others, has(line)) {
+			return line
+		}
+	}
+	return ""
 }
 
 // What the runtime writes when it ends a program: runtime.fatalthrow, fatalpanic, sighandler, badsignal.
