@@ -38,11 +38,13 @@ local function host_of_another_go(folder, note)
   return to .. name
 end
 
--- A folder for PATH that has what the shell needs, and no Go.
+-- A folder for PATH that has what the shell needs, the C compiler that Go would start, which distributions call by
+-- longer names, and no Go.
 local function path_without_go()
   local dir = support.tmpdir() .. "/programs"
   if lfs.mkdir(dir) then
-    for _, name in ipairs { "sh", "mktemp", "rm", "cp", "xargs", "gcc", "as", "ld", "cat", "chmod" } do
+    local _, cc = support.run { support.tools().goroot .. "/bin/go", "env", "CC" }
+    for _, name in ipairs { "sh", "mktemp", "rm", "cp", "xargs", cc:match "%S+", "as", "ld", "cat", "chmod" } do
       local pipe = io.popen("command -v " .. name)
       local file = pipe:read "*l"
       pipe:close()
