@@ -9,12 +9,12 @@
 -- subtests, or with "*" all of a package's, which can't say the same by the nature of a host; "? PACKAGE TEST REASON"
 -- explains a difference that counts as one.
 --
--- Results are kept in build/packages; packages.md is the table of all of them, and says of a suite without a result
--- that it was not run. With names, only suites whose module or package ends so are run. Environment:
+-- Results are kept in build/packages; packages.md is the table of all of them. Where build/ has none, what the table says
+-- of the same suite, on the same Go, stays. With names, only suites whose module or package ends so are run. Environment:
 --
 --     GOROOT_DIR   the Go to use
 --     FLAGS        how the packages are built: trimpath, nocgo, …, of the list `sets` below; each set has its own table
---     RESUME=1     leave out the suites that have a result; AGAIN=1 runs natively again what has been run
+--     RESUME=1     leave out the suites that have a result, or are in the table; AGAIN=1 runs natively again what has been run
 --     LIMIT        seconds that a suite may take on either side (default: 1,200)
 --     JOBS         suites at a time (default: 1)
 
@@ -338,18 +338,62 @@ local function notes(title, reasons)
   return #lines > 0 and ("\n%s:\n\n%s"):format(title, table.concat(lines)) or ""
 end
 
+local TABLE = "spec/conformance/packages.md"
+local NOT_RUN = "not run"
+
+-- What a row begins with says which suite was run, and by which Go.
+local function row_key(suite)
+  local what = suite.module == "std" and "" or table.concat(suite.packages, " ")
+  local of = suite.module == "std" and "standard" or suite.version
+  return ("| %s | %s | %s | %s | "):format(suite.title, of, version, what)
+end
+
+local function heading_of(of_set)
+  return of_set.name == "" and "" or ("\n## Built with %s\n"):format(of_set.environment .. of_set.flags)
+end
+
+-- The rows of the table as it is, by heading.
+local function read_rows()
+  local by_heading, rows = {}, {}
+  by_heading[""] = rows
+  for line in (read_file(TABLE) or ""):gmatch "[^\n]+" do
+    if line:find "^## " then
+      rows = {}
+      by_heading["\n" .. line .. "\n"] = rows
+    elseif line:find "^| " then
+      rows[#rows + 1] = line
+    end
+  end
+  return by_heading
+end
+
+local known_rows = read_rows()
+
+-- What the table says of a suite that was run elsewhere; nil: nothing.
+---@return string|nil row
+---@return string|nil verdict
+local function known_row(suite, of_set)
+  local key = row_key(suite)
+  for _, row in ipairs(known_rows[heading_of(of_set)] or {}) do
+    if row:sub(1, #key) == key then
+      local word = row:match "| ([^|]*) |$"
+      if word ~= NOT_RUN then return row, word end
+    end
+  end
+end
+
 -- The rows of one set of flags, how many suites have the same verdict, and how many were run.
 local function rows_of(of_set)
   local rows, same, ran = {}, 0, 0
   for _, suite in ipairs(list) do
     local result = load_result(result_file(suite, of_set, "result"))
     if result then except_again(result) end
-    local word = result and verdict(result) or "not run"
+    local known, word = known_row(suite, of_set)
+    if result then word = verdict(result) end
+    word = word or NOT_RUN
     if word:find "^same" then same = same + 1 end
-    if result then ran = ran + 1 end
-    local what = suite.module == "std" and "" or table.concat(suite.packages, " ")
-    rows[#rows + 1] = ("| %s | %s | %s | %s | %s | %s | %s |"):format(suite.title,
-      suite.module == "std" and "standard" or suite.version, version, what, result and result.native or "",
+    if word ~= NOT_RUN then ran = ran + 1 end
+    rows[#rows + 1] = not result and known or ("%s%s | %s | %s |"):format(row_key(suite), result and result.native or "",
       result and result.loaded or "", word)
     for i, line in ipairs(result and result.different or {}) do
       if i > 5 then break end
@@ -365,7 +409,7 @@ local columns = [[
 ]]
 
 local function write_table()
-  local f = assert(io.open("spec/conformance/packages.md", "w"))
+  local f = assert(io.open(TABLE, "w"))
   f:write [[
 # Packages' own tests, through goloader
 
@@ -377,7 +421,7 @@ counted as pass / fail / skip; "same" means that each one of them said the same.
     local rows, same, ran = rows_of(of_set)
     if of_set == set then own_same, own_ran = same, ran end
     if ran > 0 then
-      f:write(of_set.name == "" and "" or ("\n## Built with %s\n"):format((of_set.environment .. of_set.flags)),
+      f:write(heading_of(of_set),
         ("\n%d of %d suites that were run have the same verdict; %d were not run.\n\n"):format(same, ran, #rows - ran),
         columns, table.concat(rows, "\n"), "\n")
     end
@@ -393,7 +437,8 @@ end
 local function is_wanted(suite)
   local wanted = #arg == 0
   for _, name in ipairs(arg) do wanted = wanted or suite.title == name or suite.title:sub(-#name - 1) == "/" .. name end
-  return wanted and not (is_set "RESUME" and exists(result_file(suite, set, "result")))
+  if not wanted then return false end
+  return not is_set "RESUME" or not exists(result_file(suite, set, "result")) and known_row(suite, set) == nil
 end
 
 -- Runs a suite and tells of it in one write, as others may be telling of theirs.
