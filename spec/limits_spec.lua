@@ -74,3 +74,42 @@ describe("a value that shares its parts", function()
       message(limits.Shared, 40))
   end)
 end)
+
+if rawget(_G, "jit") then -- elsewhere nothing of Lua's runs while an argument is read
+  describe("an error of Lua's while arguments are read", function()
+    local function resident() return tonumber(support.read("/proc/self/status"):match "VmRSS:%s*(%d+)") / 1024 end
+
+    -- Calls with a megabyte of arguments that were read before the error.
+    local function fail(call)
+      local list = {}
+      for i = 1, 1000 do list[i] = ("x"):rep(1000) .. i end
+      local number = require("ffi").new("int64_t", 7)
+      for i = 1, 200 do
+        debug.sethook(function()
+          if not debug.getinfo(2, "S").source:find "int64" then return end
+          debug.sethook()
+          error "enough"
+        end, "c")
+        local ok, err = pcall(call, list, number)
+        debug.sethook()
+        assert(not ok and tostring(err):find "enough", tostring(err))
+        if i % 10 == 0 then collectgarbage() end
+      end
+    end
+
+    for name, call in pairs {
+      ["a call"] = function(list, number) return limits.Both(list, number) end,
+      ["a job"] = function(list, number) return limits.Both:async(list, number) end,
+      ["many calls"] = function(list, number) return limits.Both:map({ list, list }, { 1, number }) end,
+      ["a variable"] = function(list, number) limits.Stored = { List = list, Number = number } end,
+      ["a field"] = function(list, number) limits.Held().Stored = { List = list, Number = number } end,
+    } do
+      it("leaves nothing of " .. name .. " behind", function()
+        fail(call)
+        local before = resident()
+        fail(call)
+        assert.is_true(resident() - before < 40, ("%.0f MB, then %.0f"):format(before, resident()))
+      end)
+    end
+  end)
+end

@@ -73,7 +73,7 @@ function support.run(argv, environment, input)
   local words = {}
   for i, word in ipairs(argv) do words[i] = toolchain.quote(word) end
   local out, err = os.tmpname(), os.tmpname()
-  local command = ("%s timeout -k 5 120 %s <%s >%s 2>%s; echo $?"):format(environment or "", table.concat(words, " "),
+  local command = ("%s timeout -k 5 300 %s <%s >%s 2>%s; echo $?"):format(environment or "", table.concat(words, " "),
     input and toolchain.quote(support.write("input", input)) or "/dev/null", out, err)
   local pipe = assert(io.popen(command))
   local status = tonumber(pipe:read "*a")

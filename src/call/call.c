@@ -358,21 +358,20 @@ static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs
 	struct gl_caller *caller = plan->caller;
 	uint32_t functions = caller->functions.n;
 	struct gl_reading *r = gl_reading_begin(L, caller);
-	struct gl_buffer in = gl_buffer_take(&caller->in);
-	struct encoder e = { .L = L, .plan = plan, .in = &in };
+	struct encoder e = { .L = L, .plan = plan, .in = &r->in };
 	encode_arguments(&e, first, nargs);
 	struct gl_call call = { .plan = plan->handle,
 				.addr = (void *)plan->export->addr,
-				.in = &in,
+				.in = &r->in,
 				.out = &r->out,
 				.caller = caller,
 				.keep = keep,
 				.handle = closure };
-	count_call(plan, in.len);
+	count_call(plan, r->in.len);
 	gl_plan_enter(L, plan, &caller->call, &call);
 	caller->functions.inside = functions;
 	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
-	gl_buffer_give(&caller->in, &in);
+	gl_buffer_give(&caller->in, &r->in);
 	gl_plan_check_call(L, plan, call.status, &r->out);
 	gl_functions_cut(L, caller, functions);
 
@@ -424,15 +423,16 @@ static int call(lua_State *L, struct gl_plan *plan, int first, bool keep, uint64
 	return plan->fast && !keep ? call_fast(L, plan, first) : call_general(L, plan, first, nargs, keep, closure);
 }
 
-void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in)
+struct gl_reading *gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job)
 {
 	int nargs = lua_gettop(L) - first + 1;
 
 	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
-	*in = gl_buffer_take(&plan->caller->in);
-	struct encoder e = { .L = L, .plan = plan, .in = in, .is_job = is_job };
+	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	struct encoder e = { .L = L, .plan = plan, .in = &r->in, .is_job = is_job };
 	encode_arguments(&e, first, nargs);
+	return r;
 }
 
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first) { return call(L, plan, first, false, 0); }
@@ -476,15 +476,17 @@ void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 {
 	gl_plan_check(L, plan);
-	struct gl_buffer in = gl_buffer_take(&plan->caller->in);
-	struct encoder e = { .L = L, .plan = plan, .in = &in };
+	idx = lua_absindex(L, idx);
+	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	struct encoder e = { .L = L, .plan = plan, .in = &r->in };
 
-	gl_encode(&e, lua_absindex(L, idx), plan->places[0].type, NULL);
-	struct gl_buffer out = gl_buffer_take(&plan->caller->out);
-	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .in = &in, .out = &out };
-	count_call(plan, in.len);
+	gl_encode(&e, idx, plan->places[0].type, NULL);
+	struct gl_call call = {
+		.plan = plan->handle, .addr = (void *)plan->export->addr, .in = &r->in, .out = &r->out
+	};
+	count_call(plan, r->in.len);
 	gl_plan_enter(L, plan, &plan->caller->set, &call);
-	gl_buffer_give(&plan->caller->in, &in);
-	gl_plan_check_call(L, plan, call.status, &out);
-	gl_buffer_give(&plan->caller->out, &out);
+	gl_buffer_give(&plan->caller->in, &r->in);
+	gl_plan_check_call(L, plan, call.status, &r->out);
+	gl_reading_end(L, r);
 }

@@ -1,5 +1,5 @@
 /* Handles, for the binding: userdata that stand for values which stay in Go. All of these raise what goes wrong; idx is
- * the stack index of a handle. */
+ * the stack index of a handle. Stack indices are absolute ones. */
 #ifndef GL_CALL_HANDLE_H
 #define GL_CALL_HANDLE_H
 

@@ -333,31 +333,30 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, struct gl_job *
 {
 	struct gl_caller *caller = plan->caller;
 	struct gl_error err;
-	struct gl_buffer in;
 
-	gl_plan_encode(L, plan, first, true, &in);
+	struct gl_reading *r = gl_plan_encode(L, plan, first, true);
 	struct jobs *jobs = jobs_of(caller, &err);
 	struct job *job = jobs != NULL ? take_job(jobs) : NULL;
 	if (job == NULL) {
-		gl_buffer_give(&caller->in, &in);
+		gl_reading_end(L, r);
 		luaL_error(L, "%s", jobs == NULL ? err.message : "no memory for a job");
 		return; /* not reached */
 	}
 	plan->counters.calls++;
 	plan->counters.crossings++;
-	plan->counters.bytes_in += in.len * sizeof(*in.p);
+	plan->counters.bytes_in += r->in.len * sizeof(*r->in.p);
 	plan->refs++;
 	job->plan = plan;
 	job->shared.plan = plan->handle;
 	job->shared.addr = (void *)plan->export->addr;
-	job->shared.in = &in;
+	job->shared.in = &r->in;
 	job->shared.status = GL_CALL_DONE;
 	plan->jobs++;
 	jobs->under_way++;
 	/* When it returns the job may be done, and then its status is the call's: what is wrong with an argument says
 	 * that it was not even started. */
 	bool started = gl_go_start_job(caller, &job->shared);
-	gl_buffer_give(&caller->in, &in);
+	gl_reading_end(L, r);
 	*owner = &job->shared;
 	if (!started) {
 		plan->jobs--;

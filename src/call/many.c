@@ -108,24 +108,23 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 	gl_plan_check(L, plan);
 	size_t n = check_arrays(L, plan, first);
 	luaL_checkstack(L, (int)plan->nresults + 8, NULL);
-	struct gl_buffer in = gl_buffer_take(&caller->in);
-	struct encoder e = { .L = L, .plan = plan, .in = &in };
-	encode_all(&e, first, n);
 	struct gl_reading *r = gl_reading_begin(L, caller);
+	struct encoder e = { .L = L, .plan = plan, .in = &r->in };
+	encode_all(&e, first, n);
 	struct gl_many many = { .call = { .plan = plan->handle,
 					  .addr = (void *)plan->export->addr,
-					  .in = &in,
+					  .in = &r->in,
 					  .out = &r->out,
 					  .caller = caller },
 				.n = n,
 				.discard = discard };
 	plan->counters.crossings++;
-	plan->counters.bytes_in += in.len * sizeof(*in.p);
+	plan->counters.bytes_in += r->in.len * sizeof(*r->in.p);
 	gl_plan_enter(L, plan, &caller->many, &many);
 	caller->functions.inside = functions;
 	plan->counters.calls += many.done + (many.call.status != GL_CALL_DONE);
 	plan->counters.bytes_out += r->out.len * sizeof(*r->out.p);
-	gl_buffer_give(&caller->in, &in);
+	gl_buffer_give(&caller->in, &r->in);
 	gl_plan_check_call(L, plan, many.call.status, &r->out);
 	gl_functions_cut(L, caller, functions);
 

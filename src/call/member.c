@@ -17,22 +17,19 @@ static void read_value(lua_State *L, int idx, struct gl_handle_op *op, const str
 	gl_reading_end(L, r);
 }
 
-static struct encoder encoder_of(lua_State *L, struct gl_class *class, struct gl_buffer *in, const char *name)
+static struct encoder encoder_of(lua_State *L, struct gl_class *class, struct gl_reading *r, const char *name)
 {
 	class->export.name = name;
-	return (struct encoder){ .L = L, .plan = &class->plan, .in = in };
+	return (struct encoder){ .L = L, .plan = &class->plan, .in = &r->in };
 }
 
-static void write_value(lua_State *L, int idx, struct gl_handle_op *op, struct gl_buffer *in)
+/* Does it with what was written. */
+static void write_value(lua_State *L, int idx, struct gl_handle_op *op, struct gl_reading *r)
 {
-	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
-	struct gl_buffer out = gl_buffer_take(&caller->out);
-
-	op->in = in;
-	op->out = &out; /* cppcheck-suppress autoVariables ; for the time of the call */
+	op->in = &r->in;
+	op->out = &r->out;
 	gl_handle_do(L, idx, op);
-	gl_buffer_give(&caller->in, in);
-	gl_buffer_give(&caller->out, &out);
+	gl_reading_end(L, r);
 }
 
 void gl_handle_field(lua_State *L, int idx, size_t i)
@@ -45,11 +42,11 @@ void gl_handle_field(lua_State *L, int idx, size_t i)
 void gl_handle_set_field(lua_State *L, int idx, size_t i, int value)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
-	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
-	struct encoder e = encoder_of(L, class, &in, class->fields[i].name);
+	struct gl_reading *r = gl_reading_begin(L, class->plan.caller);
+	struct encoder e = encoder_of(L, class, r, class->fields[i].name);
 
-	gl_encode(&e, lua_absindex(L, value), class->fields[i].type, NULL);
-	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET_FIELD, .n = i }, &in);
+	gl_encode(&e, value, class->fields[i].type, NULL);
+	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET_FIELD, .n = i }, r);
 }
 
 void gl_handle_index(lua_State *L, int idx, uint64_t i)
@@ -62,11 +59,11 @@ void gl_handle_index(lua_State *L, int idx, uint64_t i)
 void gl_handle_set_index(lua_State *L, int idx, uint64_t i, int value)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
-	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
-	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_reading *r = gl_reading_begin(L, class->plan.caller);
+	struct encoder e = encoder_of(L, class, r, class->name);
 
-	gl_encode(&e, lua_absindex(L, value), class->elem, &(struct path){ .index = (int)i + 1 });
-	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET_INDEX, .n = i }, &in);
+	gl_encode(&e, value, class->elem, &(struct path){ .index = (int)i + 1 });
+	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET_INDEX, .n = i }, r);
 }
 
 /* An element of a map; nil where the key is not there. */
@@ -74,15 +71,12 @@ void gl_handle_key(lua_State *L, int idx, int key)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
 	struct gl_caller *caller = class->plan.caller;
-	key = lua_absindex(L, key);
 	struct gl_reading *r = gl_reading_begin(L, caller);
-	struct gl_buffer in = gl_buffer_take(&caller->in);
-	struct encoder e = encoder_of(L, class, &in, class->name);
-	struct gl_handle_op op = { .op = GL_OP_KEY, .in = &in, .out = &r->out };
+	struct encoder e = encoder_of(L, class, r, class->name);
+	struct gl_handle_op op = { .op = GL_OP_KEY, .in = &r->in, .out = &r->out };
 
 	gl_encode(&e, key, class->key, &(struct path){ .key = key });
 	gl_handle_do(L, idx, &op);
-	gl_buffer_give(&caller->in, &in);
 	if (op.result != 0) {
 		gl_decode_kept(L, gl_reading_at(r), class->elem, false);
 	} else {
@@ -94,17 +88,15 @@ void gl_handle_key(lua_State *L, int idx, int key)
 void gl_handle_set_key(lua_State *L, int idx, int key, int value)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
-	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
-	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_reading *r = gl_reading_begin(L, class->plan.caller);
+	struct encoder e = encoder_of(L, class, r, class->name);
 	bool is_nil = lua_isnil(L, value);
 
-	key = lua_absindex(L, key);
-	value = lua_absindex(L, value);
 	gl_encode(&e, key, class->key, &(struct path){ .key = key });
 	if (!is_nil) {
 		gl_encode(&e, value, class->elem, &(struct path){ .key = key });
 	}
-	write_value(L, idx, &(struct gl_handle_op){ .op = is_nil ? GL_OP_DELETE_KEY : GL_OP_SET_KEY }, &in);
+	write_value(L, idx, &(struct gl_handle_op){ .op = is_nil ? GL_OP_DELETE_KEY : GL_OP_SET_KEY }, r);
 }
 
 void gl_handle_get(lua_State *L, int idx)
@@ -117,11 +109,11 @@ void gl_handle_get(lua_State *L, int idx)
 void gl_handle_set(lua_State *L, int idx, int value)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
-	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
-	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_reading *r = gl_reading_begin(L, class->plan.caller);
+	struct encoder e = encoder_of(L, class, r, class->name);
 
-	gl_encode(&e, lua_absindex(L, value), class->value, NULL);
-	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET }, &in);
+	gl_encode(&e, value, class->value, NULL);
+	write_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_SET }, r);
 }
 
 int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n)
@@ -152,14 +144,14 @@ void gl_handle_text(lua_State *L, int idx)
 enum gl_chan gl_handle_send(lua_State *L, int idx, int value, double seconds)
 {
 	struct gl_class *class = gl_handle_open(L, idx);
-	struct gl_buffer in = gl_buffer_take(&class->plan.caller->in);
-	struct encoder e = encoder_of(L, class, &in, class->name);
+	struct gl_reading *r = gl_reading_begin(L, class->plan.caller);
+	struct encoder e = encoder_of(L, class, r, class->name);
 	struct gl_handle_op op = { .op = GL_OP_SEND, .seconds = seconds };
 
 	if (class->shape == GL_SHAPE_CHAN) {
-		gl_encode(&e, lua_absindex(L, value), class->elem, NULL);
+		gl_encode(&e, value, class->elem, NULL);
 	}
-	write_value(L, idx, &op, &in);
+	write_value(L, idx, &op, r);
 	return (enum gl_chan)op.result;
 }
 

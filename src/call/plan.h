@@ -52,8 +52,8 @@ struct gl_functions {
 /* A stream from Go that Lua reads (reading.c). */
 struct gl_reading {
 	struct gl_caller *caller;
-	struct gl_buffer out;
-	const uint64_t *at; /* what comes next; NULL: all of it */
+	struct gl_buffer in, out;
+	const uint64_t *at; /* what comes next of out; NULL: all of it */
 	int idx;            /* where on the Lua stack this is */
 	bool is_used;
 };
@@ -190,9 +190,9 @@ void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer);
 /* Raises the error of an argument; what it says is formatted as by lua_pushfstring. */
 int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...);
 
-/* Checks that the function can be called with the arguments from stack index first up, and appends them to in. Raises
- * where it can't. */
-void gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job, struct gl_buffer *in);
+/* Checks that the function can be called with the arguments from stack index first up, and writes them: they are the
+ * reading's `in`. Raises where it can't be. */
+struct gl_reading *gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job);
 /* Raises where the plan can't be followed. */
 void gl_plan_check(lua_State *L, const struct gl_plan *plan);
 /* Calls Go for L, which Go may call back. */
@@ -224,7 +224,8 @@ void gl_jobs_close(struct gl_caller *caller);
 
 /* ---- reading (reading.c) ----------------------------------------------------------------------------------------- */
 
-/* Pushes a reading, whose buffer Go is to write to. To be begun before Go is entered: it may raise. */
+/* Pushes a reading: arguments are written to its `in`, Go is to write to its `out`. To be begun before Go is entered,
+ * as it may raise; stack indices from the top have another meaning afterwards. */
 struct gl_reading *gl_reading_begin(lua_State *L, struct gl_caller *caller);
 /* Where the reading stands: at the beginning of what Go wrote. What is moved on over a handle has been given to Lua. */
 const uint64_t **gl_reading_at(struct gl_reading *r);

@@ -1,8 +1,7 @@
-/* Streams that Lua reads. An error of Lua's may end the reading anywhere: memory is short, a table nests too deep, a
- * function that the loader was given raises. What was read by then is in Lua's tables; the rest of the stream, and the
- * handles in it that Lua never got to see, would stay for ever if nobody had them. So a userdata has them, which lies
- * on the Lua stack while the stream is read. A caller keeps one to be used again: to make one takes longer than a call.
- */
+/* The streams of a call: arguments that are written, results that are read. An error of Lua's may end either anywhere:
+ * memory is short, a table nests too deep, a function that the loader was given raises. The streams' memory, and the
+ * handles among results that Lua never got to see, would stay for ever if nobody had them. So a userdata has them,
+ * which lies on the Lua stack meanwhile. A caller keeps one to be used again: to make one takes longer than a call. */
 #include <stdlib.h>
 
 #include "plan.h"
@@ -28,6 +27,7 @@ static int reading_gc(lua_State *L)
 	if (r->caller != NULL) {
 		gl_release_unread(r->caller, &r->out, r->at);
 		free(r->out.p);
+		free(r->in.p);
 		gl_caller_drop(r->caller);
 		r->caller = NULL;
 	}
@@ -75,6 +75,7 @@ struct gl_reading *gl_reading_begin(lua_State *L, struct gl_caller *caller)
 	r->is_used = true;
 	r->at = NULL;
 	r->idx = lua_gettop(L);
+	r->in = gl_buffer_take(&caller->in);
 	r->out = gl_buffer_take(&caller->out);
 	return r;
 }
@@ -87,6 +88,7 @@ const uint64_t **gl_reading_at(struct gl_reading *r)
 
 void gl_reading_end(lua_State *L, struct gl_reading *r)
 {
+	gl_buffer_give(&r->caller->in, &r->in);
 	gl_buffer_give(&r->caller->out, &r->out);
 	r->is_used = false;
 	lua_remove(L, r->idx);

@@ -37,3 +37,24 @@ var (
 type plugin struct{}
 
 func (plugin) Name() string { return "plugin" }
+
+// Store has a list, and behind it a number.
+type Store struct {
+	List   []string
+	Number int64
+}
+
+// Stored is a variable of Lua's.
+var Stored Store
+
+// Both takes a list, and behind it a number.
+func Both(list []string, number int64) int { return len(list) + int(number) }
+
+// Holder has methods, so that it stays in Go.
+type Holder struct{ Stored Store }
+
+// Held is a holder.
+func (h *Holder) Held() *Holder { return h }
+
+// Held returns a holder.
+func Held() *Holder { return &Holder{} }
