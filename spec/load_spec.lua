@@ -65,6 +65,16 @@ describe("an object as go list -export writes it", function()
   end)
 end)
 
+describe("Go's runtime", function()
+  it("is not loaded a second time", function()
+    local archives = assert(support.tools():std_archives { "runtime" })
+    local module, message, err = support.host():load(archives.runtime)
+    assert.is_nil(module)
+    assert.equal(archives.runtime .. " is Go's runtime, of which a process has one: the host's", message)
+    assert.equal("unsupported", err.code)
+  end)
+end)
+
 describe("a loaded module", function()
   local shop
 

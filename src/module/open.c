@@ -37,6 +37,15 @@ static int check_package(struct link *l, const struct lpkg *p)
 	return 0;
 }
 
+/* A second scheduler and collector in one process would work on goroutines and memory of the first. */
+static int refuse_runtime(struct link *l, const struct lpkg *p)
+{
+	return strcmp(p->path, "runtime") != 0 ?
+		       0 :
+		       gl_fail(l->err, GL_EUNSUPPORTED, "%s is Go's runtime, of which a process has one: the host's",
+			       p->file);
+}
+
 /* Makes the packages of the modules that this one uses known, before its own: a file that is given of one of those
  * packages is not the module's own, but supplies what the used module itself had no need of. */
 static int tie_uses(struct link *l)
@@ -101,7 +110,7 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 		if (taken) {
 			lpkg_close(p);
 			l->npackages--;
-		} else if (link_tie_own(l, p) != 0) {
+		} else if (refuse_runtime(l, p) != 0 || link_tie_own(l, p) != 0) {
 			return -1;
 		} else {
 			find_library(l, p);
