@@ -3,7 +3,7 @@
 
 local fakehost = require "spec.fakehost"
 local router = require "goloader.router"
-local slots = require "goloader.routes.slot"
+local visits = require "goloader.reload.visits"
 
 local fake_host, fake_module = fakehost.new, fakehost.module
 local unpack = rawget(table, "unpack") or unpack
@@ -735,10 +735,10 @@ end)
 
 describe("a visit", function()
   it("within another one is another one", function()
-    local outer, key = slots.enter()
-    local inner, inner_key = slots.enter()
+    local outer, key = visits.enter()
+    local inner, inner_key = visits.enter()
     assert.not_equal(outer, inner)
-    slots.leave(inner, inner_key)
-    slots.leave(outer, key)
+    visits.leave(inner, inner_key)
+    visits.leave(outer, key)
   end)
 end)

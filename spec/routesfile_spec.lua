@@ -3,7 +3,7 @@
 local fakehost = require "spec.fakehost"
 local routesfile = require "spec.routesfile"
 local split = require "goloader.routes.split"
-local units = require "goloader.routes.units"
+local units = require "goloader.units"
 
 local asking, load, mistakes, new, temporary, write =
   routesfile.asking, routesfile.load, routesfile.mistakes, routesfile.new, routesfile.temporary, routesfile.write

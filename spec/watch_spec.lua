@@ -1,6 +1,6 @@
 local lfs = require "lfs"
-local inotify = require "goloader.routes.inotify"
-local watch = require "goloader.routes.watch"
+local inotify = require "goloader.reload.inotify"
+local watch = require "goloader.reload.watch"
 
 describe("a watch", function()
   local folder

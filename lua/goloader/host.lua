@@ -411,6 +411,21 @@ function Host:build(paths, options)
     instance_loader(self, loaded, built.interface, options, twice))
 end
 
+--- Loads a module as `host:build` does, or `host:load` where it was compiled already, and loads it again whenever it is
+--- edited: what is returned stands for the version of the moment. "plugins/*": each Go file and each folder there is a
+--- module of its own, which appears, changes and goes.
+---@param paths string|string[]
+---@param options goloader.WatchOptions|nil
+---@return goloader.Slot|goloader.Plugins|nil watched
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:watch(paths, options)
+  check_self(self, "watch")
+  read_paths("watch", paths)
+  if type(options) == "table" then judges_of(self, "watch", options.imports) end
+  return require("goloader.reload").watch(self, paths, options, BUILD_OPTIONS)
+end
+
 ---@class goloader.ShipOptions: goloader.BuildOptions
 ---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
 ---@field godebug false|nil  false: of package main, too, only functions are meant; it gets no settings for GODEBUG

@@ -183,6 +183,38 @@ function jobs.step(timeout)
   return finished
 end
 
+--- Has a step call a function after some seconds.
+---@param seconds number
+---@param fn fun()
+---@return table timer  for `jobs.forget`
+function jobs.after(seconds, fn)
+  local wait = { fn = fn, deadline = clock() + seconds }
+  push_timer(wait)
+  if timers[1] == wait then set_timer() end
+  return wait
+end
+
+--- The function of a timer is not called any more.
+---@param timer table
+function jobs.forget(timer)
+  if not timer.over then end_wait(timer) end
+end
+
+--- Suspends a coroutine that `spawn` has started.
+---@param seconds number
+---@param co thread  it, where something within it yields that is handed on (reload/protect.lua)
+function jobs.sleep(seconds, co)
+  local wait = { coroutine = co, deadline = clock() + seconds }
+  push_timer(wait)
+  if timers[1] == wait then set_timer() end
+  while not wait.over do yield() end
+end
+
+--- A job that is done when a file descriptor can be read from.
+---@param fd integer
+---@return goloader.Job|nil
+function jobs.poll(fd) return host:jobs_poll(fd) end
+
 --- Seconds to the next deadline of a wait, nil where there is none: for an event loop that does not poll `fd`.
 ---@return number|nil
 function jobs.next_timeout()

@@ -35,7 +35,7 @@ end
 ---@param load fun(): true|nil, string|nil
 ---@param file string  the routes file
 local function try_again(load, file)
-  local watched = require("goloader.routes.watch").new(file:match "^(.*)/" or ".")
+  local watched = require("goloader.reload.watch").new(file:match "^(.*)/" or ".")
   local function look(premature)
     if premature then return end
     if watched:changed() then

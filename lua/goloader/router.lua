@@ -11,7 +11,7 @@
 --   group "/api" { … }, host "*.example.com" { … }       levels with a prefix, hosts, filters and options of their own
 --   before, defaults, on_error, error_page               what holds for a level, or for all
 --   filter "/admin/*rest" { before = { … } }             filters for paths, whatever answers there
---   module, root, response                               a Go module (see slot.lua); its folder; an answer made by hand
+--   module, root, response                               a Go module (reload/slot.lua); its folder; an answer by hand
 --
 -- A Go function is a handler as it is. Its parameters are filled by their names: Render(category, query string) gets
 -- the :category of the address and the whole query string; a parameter `page int` gets the query string's page=…, and
@@ -365,11 +365,8 @@ end
 function Router:poll(pause)
   local swapped, failed = 0, {}
   for _, slot in ipairs(self.slots) do
-    if slot.version and not slot.loading and slot.source:due() then
-      local ok, _, err = slot:reload(pause)
-      if ok then swapped = swapped + 1 else failed[slot] = err end
-    end
-    slot:tidy()
+    local new, err = slot:poll(pause)
+    swapped, failed[slot] = swapped + new, err
   end
   close_leaving(self)
   return swapped, failed

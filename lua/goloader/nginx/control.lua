@@ -5,13 +5,13 @@
 -- such sockets with mode 0666), and one that a killed master has left behind keeps the next from starting. So one of
 -- the workers listens, whichever gets the lock, and another one when that is gone.
 --
--- The versions of all workers are in files (routes/versions.lua): whoever answers changes those, and all follow. What a
+-- The versions of all workers are in files (reload/versions.lua): whoever answers changes those, and all follow. What a
 -- worker has loaded it writes into a file of its own beside them, for `status`.
 --
 -- A question is a JSON array in a line, `["rollback","list.go",3]`; the answer a JSON object.
 
 local socket = require "goloader.routes.socket"
-local inotify = require "goloader.routes.inotify"
+local inotify = require "goloader.reload.inotify"
 local toolchain = require "goloader.building.toolchain"
 local lfs = require "lfs"
 

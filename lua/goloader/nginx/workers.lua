@@ -1,6 +1,6 @@
 --- What each of nginx's workers does beside answering: it looks after the modules.
 --
--- Versions lie in a folder below nginx's prefix (routes/versions.lua): the worker that hears of an edit first compiles
+-- Versions lie in a folder below nginx's prefix (reload/versions.lua): the worker that hears of an edit first compiles
 -- it, in a child process that it waits for by yielding, and ships it; all load it. A light thread does that, which
 -- sleeps until the kernel tells of something in a folder that matters: a job waits for the kernel (core's `jobs_poll`),
 -- and the event loop is woken as for any job. Where the kernel can't tell, files are looked at each second.
@@ -10,10 +10,10 @@
 
 local controls = require "goloader.nginx.control"
 local errors = require "goloader.errors"
-local inotify = require "goloader.routes.inotify"
+local inotify = require "goloader.reload.inotify"
 local jobs = require "goloader.jobs"
-local versions = require "goloader.routes.versions"
-local watch = require "goloader.routes.watch"
+local versions = require "goloader.reload.versions"
+local watch = require "goloader.reload.watch"
 
 local ngx = ngx
 local exiting, sleep, timer_at = ngx.worker.exiting, ngx.sleep, ngx.timer.at
@@ -171,7 +171,7 @@ local function wait()
   for _, app in ipairs(apps) do
     if is_waiting(app) then seconds = SOON end
     for _, slot in ipairs(app.slots) do
-      if #slot.old > 0 then seconds = math.min(seconds, LOOK) end
+      seconds = math.min(seconds, slot:next_timeout() or DAY)
     end
   end
   local fd, other = inotify.fd(), control and control.fd or nil

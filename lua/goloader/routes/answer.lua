@@ -4,10 +4,10 @@ local cached = require "goloader.routes.cached"
 local config = require "goloader.routes.config"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
-local protect = require("goloader.routes.protect").run
+local protect = require("goloader.reload.protect").run
 local requests = require "goloader.routes.request"
 local response = require "goloader.routes.response"
-local slots = require "goloader.routes.slot"
+local visits = require "goloader.reload.visits"
 
 local answer = {}
 
@@ -18,14 +18,14 @@ local HOPS = 10 -- rewrites of one request
 -- From here on what the request uses of modules stays at one version.
 local function begin(conf, req)
   if req.visit or not conf.slots[1] then return end
-  req.visit, req.visitor = slots.enter()
+  req.visit, req.visitor = visits.enter()
   conf.users[req.visit] = true
 end
 
 local function leave(conf, req)
   if not req.visit then return end
   conf.users[req.visit] = nil
-  slots.leave(req.visit, req.visitor)
+  visits.leave(req.visit, req.visitor)
   req.visit, req.visitor = nil, nil
 end
 

@@ -8,7 +8,7 @@
 -- Entries form a ring around a sentinel, the most recently used first, so that a hit moves one entry and allocates
 -- nothing.
 
-local units = require "goloader.routes.units"
+local units = require "goloader.units"
 
 local ceil, floor, huge = math.ceil, math.floor, math.huge
 

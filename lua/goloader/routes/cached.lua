@@ -11,10 +11,10 @@ local core = require "goloader.core"
 local entry = require "goloader.routes.entry"
 local flight = require "goloader.routes.flight"
 local identity = require "goloader.routes.identity"
-local protect = require("goloader.routes.protect").run
+local protect = require("goloader.reload.protect").run
 local requests = require "goloader.routes.request"
 local response = require "goloader.routes.response"
-local slots = require "goloader.routes.slot"
+local visits = require "goloader.reload.visits"
 
 local cached = {}
 
@@ -111,7 +111,7 @@ local function has(list, word) return list ~= nil and tostring(list):lower():fin
 local function life_of(self, req, res)
   local life = self.lives[res.status]
   if not life or res.stream or res.exec or type(res.body) ~= "string" then return nil end
-  if req.visit and not slots.is_current(req.visit) then return nil end
+  if req.visit and not visits.is_current(req.visit) then return nil end
   local headers = res.headers
   local control = headers["Cache-Control"] or headers["cache-control"]
   if headers["Set-Cookie"] or headers["set-cookie"] or has(control, "no-store") or has(control, "private") then

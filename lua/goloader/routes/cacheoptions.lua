@@ -2,7 +2,7 @@
 
 local nearest = require "goloader.nearest"
 local stores = require "goloader.routes.stores"
-local units = require "goloader.routes.units"
+local units = require "goloader.units"
 
 local options = {}
 

@@ -6,7 +6,7 @@
 -- The one who makes it may be dropped in the middle: its client hangs up, and its coroutine is never resumed. The
 -- others see that when the collector has taken the coroutine away, and at the latest when their patience is at an end.
 
-local can_yield = require("goloader.routes.protect").can_yield
+local can_yield = require("goloader.reload.protect").can_yield
 
 local flight = {}
 

@@ -8,16 +8,16 @@
 --     module "list.o", module "list.a"      an object as Go's compiler wrote it
 --     module "list.gom"                     a shipped module
 --
--- Where the router was given a folder for versions (versions.lua), each edit is compiled there, by one process for all.
--- Otherwise the router does so itself.
+-- Where the router was given a folder for versions (reload/versions.lua), each edit is compiled there, by one process
+-- for all. Otherwise the router does so itself.
 
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
 local identity = require "goloader.routes.identity"
-local slots = require "goloader.routes.slot"
+local slots = require "goloader.reload.slot"
+local source_of = require("goloader.reload.source").new
 local sources = require "goloader.building.sources"
 local toolchain = require "goloader.building.toolchain"
-local watch = require "goloader.routes.watch"
 
 local modules = {}
 
@@ -84,35 +84,6 @@ local function build_options(spec)
   return options
 end
 
--- ---- where versions come from --------------------------------------------------------------------------------------
-
--- One process by itself: what goloader.Place does for many.
----@class goloader.modules.Source
----@field due fun(self): boolean
----@field load fun(self, pause?: fun()): goloader.Module|nil, any, any
----@field finish nil|fun(self, ok: boolean, err: goloader.Error|nil)
----@field close fun(self)
-
----@return goloader.modules.Source
-local function own_source(host, paths, options)
-  local source = { watched = watch.new(paths) }
-  local path = paths[2] and paths or paths[1]
-  function source:due() return self.watched:changed() end
-  function source:close() self.watched:close() end
-  function source:load(pause)
-    if type(path) == "string" and (path:find "%.[oa]$" or path:find "%.gom$") then
-      return host:load(path, next(options) and { imports = options.imports } or nil)
-    end
-    local read
-    local all = { pause = pause, on_sources = function(found) read = found end }
-    for key, value in pairs(options) do all[key] = value end
-    local module, message, err = host:build(path, all)
-    if read then self.watched:set_sources(read) end
-    return module, module and nil or message, err
-  end
-  return source
-end
-
 -- ---- declaring -----------------------------------------------------------------------------------------------------
 
 --- Declares a module; raises when the declaration makes no sense.
@@ -141,7 +112,7 @@ function modules.declare(router, spec)
     source, err = options.versions:place(name, paths, build_options(spec))
     if not source then return nil, err end
   else
-    source = own_source(host, paths, build_options(spec))
+    source = source_of(host, paths, build_options(spec))
   end
   local slot
   slot, err = slots.new {
@@ -153,6 +124,7 @@ function modules.declare(router, spec)
     load = identity.noting(source.watched, function(pause)
       return source:load(pause or options.pausing and options.pausing())
     end),
+    due = function() return source:due() end,
     close = function() source:close() end,
     release = options.release,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,

@@ -3,7 +3,7 @@
 local conditions = require "goloader.routes.conditions"
 local handler = require "goloader.routes.handler"
 local nearest = require "goloader.nearest"
-local units = require "goloader.routes.units"
+local units = require "goloader.units"
 
 local options = {}
 

@@ -6,7 +6,7 @@ local handler = require "goloader.routes.handler"
 local nearest = require "goloader.nearest"
 local requests = require "goloader.routes.request"
 local response = require "goloader.routes.response"
-local slots = require "goloader.routes.slot"
+local slots = require "goloader.reload.slot"
 local split = require "goloader.routes.split"
 local template = require "goloader.routes.template"
 

@@ -1,20 +1,16 @@
 --- Looking after what a server serves: edits of Go files and of the routes file are loaded while requests go on.
 --
--- It is a coroutine of its own, which waits for the kernel to tell of an edit (routes/inotify.lua), or where it can't
--- looks ten times a second; while the compiler works it sleeps a little, again and again.
+-- They are noticed by whatever else is watched in this Lua state (reload/loop.lua).
 
-local goloader = require "goloader"
 local errors = require "goloader.errors"
 local faults = require "goloader.serve.faults"
-local inotify = require "goloader.routes.inotify"
-local protect = require "goloader.routes.protect"
+local inotify = require "goloader.reload.inotify"
+local loop = require "goloader.reload.loop"
+local protect = require "goloader.reload.protect"
 local toolchain = require "goloader.building.toolchain"
-local watch = require "goloader.routes.watch"
+local watch = require "goloader.reload.watch"
 
-local PAUSE, LOOK, LONG = 0.01, 0.1, 3600 -- seconds
-
--- Where pcall lets nothing yield (Lua 5.1), requests wait for the compiler.
-local can_pause = rawget(_G, "jit") ~= nil or _VERSION ~= "Lua 5.1"
+local LOOK = 0.1 -- seconds, where the kernel can't tell of edits
 
 ---@class goloader.serve.Reload
 ---@field app goloader.Router
@@ -23,6 +19,8 @@ local can_pause = rawget(_G, "jit") ~= nil or _VERSION ~= "Lua 5.1"
 ---@field log fun(line: string)
 ---@field changed fun()  what is served, or what is wrong with it, is not what it was
 ---@field is_busy boolean
+---@field package pause nil|fun()  lets others go on while the compiler works
+---@field package is_stopped boolean
 ---@field package is_served boolean  a routes file has been loaded
 ---@field package wrong goloader.Error|nil  with the routes file
 ---@field package kept table<goloader.Slot, goloader.Error>  with the newest edits of modules
@@ -141,50 +139,42 @@ local function look(self, pause)
   self.app:poll(pause)
 end
 
-local job, waits
+--- Loads what was edited (goloader.loop.Member).
+---@param pause fun()
+function Reload:poll(pause)
+  if self.is_stopped then return end
+  self.is_busy, self.pause = true, pause
+  local ok, failure = protect.run(look, self, pause)
+  self.is_busy = false
+  if not ok then self.log(tostring(failure.raised) .. failure.traceback) end
+end
 
--- Waits for something that may be an edit.
-local function wait(self)
-  local seconds = inotify.next_timeout() or LONG
+---@return number|nil
+function Reload:next_timeout()
+  local seconds = inotify.next_timeout() or not inotify.fd() and LOOK or nil
   for _, slot in ipairs(self.app.slots) do
-    if #slot.old > 0 then seconds = math.min(seconds, LOOK) end
+    local other = slot:next_timeout()
+    if other and (not seconds or other < seconds) then seconds = other end
   end
-  if self.app.leaving[1] then seconds = math.min(seconds, LOOK) end
-  local fd = inotify.fd()
-  if not fd then return self.go.Sleep:async(LOOK):wait() end
-  if not job or job:done() then job, waits = assert(goloader.host()).core:jobs_poll(fd), 0 end
-  if not job then return self.go.Sleep:async(LOOK):wait() end
-  job:wait(seconds)
-  -- who waits for a job is remembered with it, also when he has given up
-  waits = waits + 1
-  if waits % 100 == 0 then inotify.wake() end
+  if self.app.leaving[1] and (not seconds or LOOK < seconds) then seconds = LOOK end
+  return seconds
 end
 
---- Looks after everything from now on, in a coroutine.
-function Reload:start()
-  local function pause() self.go.Sleep:async(PAUSE):wait() end
-  goloader.spawn(function()
-    while not self.is_stopped do
-      self.is_busy = true
-      local ok, failure = protect.run(look, self, can_pause and pause or nil)
-      self.is_busy = false
-      if not ok then self.log(tostring(failure.raised) .. failure.traceback) end
-      if self.is_stopped then break end
-      wait(self)
-    end
-  end)
-end
+---@return boolean
+function Reload:is_over() return self.is_stopped end
+
+--- Looks after everything from now on.
+function Reload:start() loop.add(self) end
 
 function Reload:stop()
   self.is_stopped = true
-  inotify.wake()
+  loop.reschedule()
 end
 
 --- What lets others go on while a module is compiled that is new (goloader.router.Options).
 ---@return (fun())|nil
 function Reload:pausing()
-  local can = can_pause and protect.can_yield() and self.is_busy
-  return can and function() self.go.Sleep:async(PAUSE):wait() end or nil
+  return self.is_busy and protect.can_yield() and self.pause or nil
 end
 
 ---@param options table  go, file, log, changed

@@ -133,11 +133,19 @@ local function tell(dir, created)
   end
 end
 
+local on_read = function() end
+
+--- Has a function called when something was read: what others wait for may not be readable any more.
+---@param fn fun()
+function inotify.on_read(fn) on_read = fn end
+
 -- Reads what has happened, for all listeners.
 local function read_events()
+  local has_read = false
   while true do
     local n = tonumber(ffi.C.read(instance.fd, instance.buffer, SIZE))
-    if n <= 0 then return end
+    if n <= 0 then break end
+    has_read = true
     local at = 0
     while at < n do
       local event = ffi.cast("struct goloader_inotify_event *", instance.buffer + at)
@@ -158,6 +166,7 @@ local function read_events()
       at = at + 16 + event.len
     end
   end
+  if has_read then on_read() end
 end
 
 --- Has something happened since the last call?
@@ -174,9 +183,14 @@ end
 --- call reads what has happened for all of them, so that the others would otherwise not hear of it till something else
 --- happens.
 ---@return number|nil
+function Listener:next_timeout() return (self.created or self.heard) and GRACE or nil end
+
+--- The same of all listeners.
+---@return number|nil
 function inotify.next_timeout()
   for listener in pairs(listeners) do
-    if listener.created or listener.heard then return GRACE end
+    local seconds = listener:next_timeout()
+    if seconds then return seconds end
   end
 end
 

@@ -3,7 +3,7 @@
 -- A handler may yield, and pcall must let it. Lua 5.1's own does not; there the handler gets a coroutine of its own,
 -- whose yields are handed on.
 
-local slots = require "goloader.routes.slot"
+local visits = require "goloader.reload.visits"
 
 local function raised(err) return { raised = err, traceback = debug.traceback("", 2) } end
 
@@ -19,6 +19,10 @@ protect.can_yield = coroutine.isyieldable or function()
   local thread, is_main = coroutine.running()
   return thread ~= nil and not is_main
 end
+
+---The coroutine that what runs here yields to the resumer of.
+---@type fun(): thread
+protect.coroutine = coroutine.running
 
 local can_yield = rawget(_G, "jit") ~= nil -- nginx lets nobody make a coroutine while a worker starts
 if not can_yield then
@@ -39,15 +43,19 @@ else
   end
   local MAIN = {}
   local outer = setmetatable({}, { __mode = "kv" }) ---@type table<thread, thread|table> who has started it
-  function protect.can_yield()
+  function protect.coroutine()
     local thread = coroutine.running()
     while outer[thread or MAIN] do thread = outer[thread] end
+    return thread
+  end
+  function protect.can_yield()
+    local thread = protect.coroutine()
     return thread ~= nil and thread ~= MAIN
   end
   function protect.run(f, ...)
-    local thread = coroutine.create(f)
+    local thread = coroutine.create(function(...) return f(...) end) -- Lua 5.1 takes nothing but functions in Lua
     outer[thread] = coroutine.running() or MAIN
-    slots.follow(thread)
+    visits.follow(thread)
     return go_on(thread, coroutine.resume(thread, ...))
   end
 end

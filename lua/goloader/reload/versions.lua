@@ -15,10 +15,10 @@
 local lfs = require "lfs"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
-local inotify = require "goloader.routes.inotify"
+local inotify = require "goloader.reload.inotify"
 local sources = require "goloader.building.sources"
 local toolchain = require "goloader.building.toolchain"
-local watch = require "goloader.routes.watch"
+local watch = require "goloader.reload.watch"
 
 local read_file = toolchain.read_file
 

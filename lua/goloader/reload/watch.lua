@@ -9,7 +9,7 @@
 -- Which files matter is said by a build (building/sources.lua). Before the first one it is the file itself, or all of
 -- the folder and of the folders in it.
 
-local inotify = require "goloader.routes.inotify"
+local inotify = require "goloader.reload.inotify"
 local hash = require "goloader.core".hash
 
 local M = {}
@@ -161,6 +161,14 @@ function Watch:is_quiet()
   if not self.inotify or not self.known then return false end
   if self.inotify:happened() then self.quiet = false end
   return self.quiet
+end
+
+---Seconds till `changed` is to be asked though the kernel tells of nothing; nil: never.
+---@param interval number where the kernel can't tell of all that matters
+---@return number?
+function Watch:next_timeout(interval)
+  if not self.inotify or not self.known then return interval end
+  return self.inotify:next_timeout()
 end
 
 ---True once after each change: a file with other bytes, a file more, a file less.

@@ -11,20 +11,24 @@
 --   * An old version is unloaded when the last visit that used it ends. If the loader refuses, because a goroutine is
 --     still in its code, it is asked again at the next `tidy`.
 --
--- What a version has in memory that the next one wants (open connections, counters, a cache) is handed over when both
--- say so: the old one's Release() returns it, the new one's Adopt(state) takes it. It is the last step before the swap,
--- and nothing runs in between. When Adopt refuses, the old version goes on, and gets back what it gave, if it has an
--- Adopt of its own. Requests that are under way in the old version then still see what it has given away.
+-- What a version has in memory that the next one wants (open connections, counters, a cache) is handed over as the last
+-- step before the swap (handover.lua), and nothing runs in between.
 --
--- Visits belong to coroutines. Both tables that know them are weak: a visit whose coroutine was dropped in the middle
--- (the client hung up) must not hold a version for ever.
+-- Which visit a coroutine is on is known in visits.lua. The table of a version's visits is weak: one whose coroutine
+-- was dropped in the middle (the client hung up) must not hold a version for ever.
 
 local errors = require "goloader.errors"
+local handover = require "goloader.reload.handover"
+local inotify = require "goloader.reload.inotify"
+local protect = require "goloader.reload.protect"
+local visits = require "goloader.reload.visits"
+
+local attempt, current_visit = handover.attempt, visits.current
+
+-- Seconds between two attempts to unload what can't go yet. An attempt costs a walk over Go's live heap.
+local FIRST_RETRY, LAST_RETRY = 0.1, 2
 
 local M = {}
-
-local running = coroutine.running
-local MAIN = {} -- Lua 5.1 has no coroutine to name when the main one runs
 
 ---@class goloader.Version
 ---@field name string the slot's
@@ -38,18 +42,35 @@ local MAIN = {} -- Lua 5.1 has no coroutine to name when the main one runs
 local Version = {}
 Version.__index = Version
 
----@class goloader.Change what `on_change` hears
----@field what "loaded"|"swapped"|"kept"|"unloaded"|"busy"
+---@class goloader.Change what `on_change` hears; prints as a line
+---@field what "loaded"|"swapped"|"kept"|"unloaded"|"busy"|"gone"
+---@field name string the slot's
 ---@field slot goloader.Slot
 ---@field version? integer the version that was loaded, kept, unloaded or is busy
 ---@field module? table
 ---@field err? goloader.Error why the old version was kept, or can't be unloaded yet
 ---@field times? {load: number, ready: number, swap: number} seconds
 ---@field seconds? number an unload took
+local Change = {}
+Change.__index = Change
+
+local SAID = {
+  loaded = "version %d", swapped = "version %d", kept = "version %d stays", busy = "version %d can't be unloaded yet",
+  unloaded = "version %d is unloaded", gone = "version %d is closed: what it was made from has gone",
+}
+
+function Change.__tostring(change)
+  local line = change.version and SAID[change.what]:format(change.version)
+  local times = change.times
+  if times then line = ("%s, %.0f ms"):format(line, (times.load + times.ready + times.swap) * 1000) end
+  if not change.err then return change.name .. ": " .. line end
+  return ("%s: %s%s"):format(change.name, line and line .. ": " or "", change.err.message)
+end
 
 ---@class goloader.Slot
 ---@field name string as it was declared
 ---@field version goloader.Version? the one that new visits get
+---@field err goloader.Error? why the newest edit is not what stands
 ---@field package old goloader.Version[] waiting to be unloaded
 ---@field package options goloader.slot.Options
 ---@field package refs table<string, goloader.Ref>
@@ -77,61 +98,22 @@ local Ref = {}
 ---@field release? fun(module: table): boolean? has others let go of what they have of it, before it is unloaded; false:
 ---it is needed still
 ---@field close? fun() the slot is closed; may be called again
+---@field due? fun(): boolean is there something new to be loaded?
+---@field later? fun() `next_timeout` may answer otherwise now
+---@field next_timeout? fun(): number? seconds till `due` is to be asked though nobody tells of anything
+---@field adopt? false|fun(new: table, old: table): any, any, any hands state over, in the place of Release and Adopt
+---@field unload? table options of module:unload for old versions
 ---@field clock? fun(): number seconds
-
----@class goloader.Visit a run of one request: the versions it has settled on
----@field versions table<goloader.Slot, goloader.Version>
----@field package outer? goloader.Visit the one it runs within
-
----@type table<thread|table, goloader.Visit>
-local visits = setmetatable({}, { __mode = "k" })
-
----Begins a visit on this coroutine: from now on each slot it touches stays at one version.
----@param thread? thread the coroutine that the visit will run on, if not this one
----@return goloader.Visit visit
----@return thread|table key for `leave`; the visit itself must not know its coroutine, or neither would be collected
-function M.enter(thread)
-  local key = thread or running() or MAIN
-  local visit = { versions = {}, outer = visits[key] }
-  visits[key] = visit
-  return visit, key
-end
-
----Ends a visit; versions that only it had held are unloaded.
----@param visit goloader.Visit
----@param key thread|table
-function M.leave(visit, key)
-  visits[key] = visit.outer
-  for slot, version in pairs(visit.versions) do
-    version.users[visit] = nil
-    if slot.version ~= version then slot:tidy() end
-  end
-end
-
----Has another coroutine go on with the visit of this one.
----@param thread thread
-function M.follow(thread)
-  visits[thread] = visits[running() or MAIN]
-end
-
----True while all that a visit has used is what a new visit would get too.
----@param visit goloader.Visit
-function M.is_current(visit)
-  for slot, version in pairs(visit.versions) do
-    if slot.version ~= version then return false end
-  end
-  return true
-end
 
 -- ---- functions and variables ----------------------------------------------------------------------------------------
 
 ---The version that this visit stays with; outside of a visit, the one of the moment.
 ---@return goloader.Version
 function Slot:settle()
-  local visit = visits[running() or MAIN]
+  local visit = current_visit()
   local version = visit and visit.versions[self]
   if version then return version end
-  version = self.version or error(self.name .. ": the module is closed", 3)
+  version = self.version or error(self.name .. (self.closed and ": the module is closed" or ": nothing is loaded"), 3)
   if visit then
     visit.versions[self] = version
     version.users[visit] = true
@@ -221,28 +203,40 @@ end
 
 -- ---- versions -------------------------------------------------------------------------------------------------------
 
----Declares a slot and loads its first version.
+---Declares a slot in which no version stands yet.
 ---@param options goloader.slot.Options
----@return goloader.Slot? slot
----@return goloader.Error? err
-function M.new(options)
+---@return goloader.Slot slot
+function M.declare(options)
   local slot = setmetatable({}, Slot)
   rawset(slot, "name", options.name)
   rawset(slot, "options", options)
   rawset(slot, "refs", {})
   rawset(slot, "old", {})
   rawset(slot, "made", 0)
+  rawset(slot, "retry", FIRST_RETRY)
   rawset(slot, "loading", false)
+  return slot
+end
+
+---Declares a slot and loads its first version.
+---@param options goloader.slot.Options
+---@return goloader.Slot? slot
+---@return goloader.Error? err
+function M.new(options)
+  local slot = M.declare(options)
   local ok, err = slot:try_reload()
   if not ok then return nil, err end
   return slot
 end
 
-local function tell(slot, change)
-  local on_change = slot.options.on_change
+---Tells of a change.
+---@package
+---@param change goloader.Change
+function Slot:tell(change)
+  local on_change = self.options.on_change
   if on_change then
-    change.slot = slot
-    on_change(change)
+    change.slot, change.name = self, self.name
+    on_change(setmetatable(change, Change))
   end
 end
 
@@ -262,32 +256,6 @@ local function new_version(slot, module, number)
   }, Version)
 end
 
----Calls what may raise, or return nil and an error as Go functions do.
----@return true? ok
----@return any err or the result
-local function attempt(f, ...)
-  local ok, result, message, err = pcall(f, ...)
-  if not ok then return nil, result end
-  if result == nil and message ~= nil or result == false and message ~= nil then return nil, err or message end
-  return true, result
-end
-
----Hands the state of the version that stands over to the one that takes its place.
----@param from goloader.Version
----@param to goloader.Version
----@return true? ok
----@return any err
-local function hand_over(from, to)
-  if from.kinds.Release ~= "func" or to.kinds.Adopt ~= "func" then return true end
-  local ok, state = attempt(from.module.Release)
-  if not ok then return nil, ("Release of version %d: %s"):format(from.number, tostring(state)) end
-  local err
-  ok, err = attempt(to.module.Adopt, state)
-  if ok then return true end
-  if from.kinds.Adopt == "func" then attempt(from.module.Adopt, state) end
-  return nil, ("Adopt of what version %d has released: %s"):format(from.number, tostring(err))
-end
-
 ---Loads a version and sees to it that it can take over; beneath `try_reload`, in pcall's place.
 ---@return goloader.Version? version
 ---@return any err
@@ -296,9 +264,9 @@ local function prepare(slot, pause)
   local options, standing = slot.options, slot.version
   local clock = options.clock or os.clock
   local started = clock()
-  local called, module, message, err = pcall(options.load, pause)
+  local called, module, message, err = protect.run(options.load, pause)
   local times = { load = clock() - started, ready = 0 }
-  if not called then return nil, module, times end
+  if not called then return nil, module.raised, times end
   if not module then return nil, err or message, times end
 
   started = clock()
@@ -308,7 +276,11 @@ local function prepare(slot, pause)
   if ok and options.ready then
     ok, err = attempt(options.ready, options.view and options.view(module) or module)
   end
-  if ok and standing and slot.version == standing then ok, err = hand_over(standing, version) end
+  if ok and standing and slot.version == standing then
+    ok, err = handover.run(standing.module, module, {
+      adopt = options.adopt, kinds = { standing.kinds, version.kinds }, title = "version " .. standing.number,
+    })
+  end
   times.ready = clock() - started
   if ok then return version, nil, times end
   -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
@@ -331,6 +303,7 @@ function Slot:try_reload(pause)
   self.loading = true
   local version, err, times = prepare(self, pause)
   self.loading = false
+  self.err = err and errors.object(err)
   if version and self.closed then
     table.insert(self.old, version)
     version, err = nil, { code = "closed", message = self.name .. ": the module is closed" }
@@ -341,7 +314,7 @@ function Slot:try_reload(pause)
     err = errors.object(err)
     if options.finish then options.finish(false, err) end
     local number, stays = standing and standing.number, standing and standing.module
-    tell(self, { what = "kept", version = number, module = stays, err = err })
+    self:tell({ what = "kept", version = number, module = stays, err = err })
     self:tidy()
     return nil, err
   end
@@ -352,7 +325,7 @@ function Slot:try_reload(pause)
   if options.on_swap then options.on_swap(self) end
   times.swap = clock() - made_ready
   if options.finish then options.finish(true) end
-  tell(self, {
+  self:tell({
     what = standing and "swapped" or "loaded",
     version = version.number,
     module = version.module,
@@ -371,6 +344,36 @@ function Slot:reload(pause)
   return errors.returned(self:try_reload(pause))
 end
 
+---Looks after the slot: loads what is new, and unloads the old versions that are free.
+---@param pause? fun()
+---@return integer swapped 1 when a new version stands now
+---@return goloader.Error? err why an edit is not what stands
+function Slot:poll(pause)
+  local swapped, err = 0, nil
+  local due = self.options.due
+  if due and not self.closed and not self.loading and due() then
+    local ok
+    ok, err = self:try_reload(pause)
+    if ok then swapped = 1 end
+  else
+    self:tidy()
+  end
+  return swapped, err
+end
+
+---Seconds till `poll` is to be called though nobody tells of anything; nil: never.
+---@return number?
+function Slot:next_timeout()
+  local next_timeout = self.options.next_timeout
+  local seconds = next_timeout and not self.closed and next_timeout() or nil
+  if self.old[1] and (not seconds or self.retry < seconds) then return self.retry end
+  return seconds
+end
+
+---A file descriptor that can be read from when `poll` may have something to do; nil where the kernel can't be asked.
+---@return integer?
+function Slot.fd() return inotify.fd() end
+
 ---Unloads the old versions that no visit uses.
 ---@return integer waiting how many are left
 function Slot:tidy()
@@ -380,21 +383,27 @@ function Slot:tidy()
     local is_free = version and next(version.users) == nil and not (release and release(version.module) == false)
     if is_free then -- who is told of one may have unloaded another
       local started = clock()
-      local ok, _, err = version.module:unload()
+      local ok, _, err = version.module:unload(self.options.unload)
       local change = { version = version.number, module = version.module }
       if ok then
         table.remove(old, i)
         change.what, change.seconds = "unloaded", clock() - started
-        tell(self, change)
+        self:tell(change)
       elseif not version.refused then
         version.refused = true
         change.what, change.err = "busy", err
-        tell(self, change)
+        self:tell(change)
       end
     end
   end
+  self.retry = old[1] and math.min(self.retry * 2, LAST_RETRY) or FIRST_RETRY
+  if self.options.later then self.options.later() end
   return #old
 end
+
+---Is it closed, and all that stood there gone?
+---@return boolean
+function Slot:is_over() return self.closed ~= nil and not self.old[1] and not self.loading end
 
 ---How many visits go on with old versions, and how many versions those are.
 ---@return integer visits
