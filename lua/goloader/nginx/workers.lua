@@ -12,6 +12,7 @@ local controls = require "goloader.nginx.control"
 local errors = require "goloader.errors"
 local inotify = require "goloader.reload.inotify"
 local jobs = require "goloader.jobs"
+local loop = require "goloader.reload.loop"
 local versions = require "goloader.reload.versions"
 local watch = require "goloader.reload.watch"
 
@@ -37,6 +38,7 @@ local files = {} ---@type table<goloader.Router, { path: string, watched: goload
 local control ---@type goloader.nginx.Control|nil
 local job -- that waits for the kernel
 local waits = 0 -- for it
+local is_asleep = false -- it is waited for
 local polled ---@type integer|nil  control's file descriptor, which it waits for too
 
 local function pause() sleep(PAUSE) end
@@ -167,7 +169,7 @@ local function is_waiting(app)
 end
 
 local function wait()
-  local seconds = inotify.next_timeout() or DAY
+  local seconds = math.min(inotify.next_timeout() or DAY, loop.next_timeout() or DAY)
   for _, app in ipairs(apps) do
     if is_waiting(app) then seconds = SOON end
     for _, slot in ipairs(app.slots) do
@@ -181,7 +183,9 @@ local function wait()
   end
   if fd and (not job or job:done()) then job, waits = core:jobs_poll(fd, other), 0 end
   if not job then return sleep(math.min(seconds, LOOK)) end
+  is_asleep = true
   job:wait(seconds)
+  is_asleep = false
   -- who waits for a job is remembered with it, also when he has given up
   waits = waits + 1
   if waits % 100 == 0 then inotify.wake() end
@@ -199,10 +203,12 @@ local function read_routes(app)
   end
 end
 
-local function step(app_or_control, method, ...)
-  local ok, err = pcall(app_or_control[method], app_or_control, ...)
+local function try(f, ...)
+  local ok, err = pcall(f, ...)
   if not ok then log(ngx.ERR, one_line(errors.object(err))) end
 end
+
+local function step(app_or_control, method, ...) try(app_or_control[method], app_or_control, ...) end
 
 local function run(premature)
   while not premature and not exiting() do
@@ -211,6 +217,7 @@ local function run(premature)
       step(app, "poll", pause)
       read_routes(app)
     end
+    try(loop.poll, pause) -- what the program itself watches
     if control then step(control, "tell") end
     if exiting() then break end
     wait()
@@ -228,6 +235,10 @@ function workers.start(host, app, file)
   apps[#apps + 1] = app
   if core then return end
   core = host.core
+  loop.drive(function()
+    if is_asleep then inotify.wake() end
+    is_asleep = false
+  end)
   assert(timer_at(0, run))
   -- pending timers are run at once when the worker is told to end
   local function listen(premature)

@@ -24,6 +24,7 @@ local job ---@type goloader.Job|nil  that waits for the kernel
 local timer ---@type table|nil
 local is_woken = false -- the job is to end
 local is_running = false
+local driver ---@type nil|fun()
 
 local begin_round
 
@@ -43,33 +44,42 @@ local function wait_for_kernel()
   end)
 end
 
+--- Seconds till `poll` is to be called though nobody tells of anything; nil: never.
+---@return number|nil
+function loop.next_timeout()
+  local seconds
+  for i = #members, 1, -1 do
+    if members[i]:is_over() then
+      table.remove(members, i)
+    else
+      seconds = sooner(seconds, members[i]:next_timeout())
+    end
+  end
+  return seconds
+end
+
 --- What is to be waited for may not be what it was.
 function loop.reschedule()
   if is_running then return end -- it ends with this
-  for i = #members, 1, -1 do
-    if members[i]:is_over() then table.remove(members, i) end
-  end
+  if driver then return driver() end
   if timer then jobs.forget(timer) end
-  timer = nil
-  if not members[1] then
-    if job and not is_woken then inotify.wake() end -- so that nobody waits for a job that never ends
-    is_woken = true
-    return
-  end
-  if not job then wait_for_kernel() end
-  local seconds
-  for _, member in ipairs(members) do seconds = sooner(seconds, member:next_timeout()) end
-  if not seconds then return end
-  timer = jobs.after(seconds, function()
+  local seconds = loop.next_timeout()
+  timer = seconds and jobs.after(seconds, function()
     timer = nil
     begin_round()
   end)
+  if not members[1] then
+    if job and not is_woken then inotify.wake() end -- so that nobody waits for a job that never ends
+    is_woken = true
+  elseif not job then
+    wait_for_kernel()
+  end
 end
 
-local function pause() jobs.sleep(PAUSE, protect.coroutine()) end
-
--- An error that a round ends with is raised by the step that it runs in, after all others had their turn.
-local function round()
+--- Polls each thing that is watched. What fails is raised when all others have had their turn.
+---@param pause nil|fun()  called again and again while the compiler works; it may yield
+function loop.poll(pause)
+  is_running = true
   local all, failed = {}, nil
   for i, member in ipairs(members) do all[i] = member end
   for _, member in ipairs(all) do
@@ -77,14 +87,29 @@ local function round()
     if not ok then failed = failed or failure end
   end
   is_running = false
-  loop.reschedule()
   if failed then error(failed.raised, 0) end
 end
 
+local function pause() jobs.sleep(PAUSE, protect.coroutine()) end
+
+local function round()
+  local ok, failure = protect.run(loop.poll, pause)
+  loop.reschedule()
+  if not ok then error(failure.raised, 0) end
+end
+
 function begin_round()
-  if is_running or not members[1] then return end
-  is_running = true
+  if is_running or driver or not members[1] then return end
   jobs.spawn(round)
+end
+
+--- Has somebody else call `poll`, who is awake at the right times by other means than jobs.
+---@param changed fun()  something may be to be done before `next_timeout` had said
+function loop.drive(changed)
+  driver = changed
+  inotify.on_read(loop.reschedule)
+  if timer then jobs.forget(timer) end
+  timer = nil
 end
 
 --- Looks after something from now on.
