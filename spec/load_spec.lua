@@ -33,7 +33,7 @@ describe("the host", function()
     local host = support.host()
     assert.error_matches(function() host:load() end, "host:load: a file name or a list of them expected, got nil")
     assert.error_matches(function() host:load {} end, "got an empty list")
-    assert.error_matches(function() host:build(7) end, "host:build: a directory or Go files expected, got number")
+    assert.error_matches(function() host:build(7) end, "host:build: a directory, Go files or an import path expected, got number")
   end)
 end)
 

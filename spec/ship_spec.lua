@@ -465,7 +465,7 @@ describe("misuse", function()
   it("raises", function()
     local host = support.host()
     assert.error_matches(function() host:ship(source) end, "host:ship: the name of a file to write expected, got nil")
-    assert.error_matches(function() host:ship(nil, "x.gom") end, "host:ship: a directory or Go files expected, got nil")
+    assert.error_matches(function() host:ship(nil, "x.gom") end, "host:ship: a directory, Go files or an import path expected, got nil")
     assert.error_matches(function() host:load { "a.gom", "b.o" } end, "host:load: a%.gom: a shipped module comes alone")
   end)
 

@@ -326,7 +326,7 @@ end
 local function read_paths(method, paths)
   if type(paths) == "string" then paths = { paths } end
   if type(paths) ~= "table" or type(paths[1]) ~= "string" then
-    misuse(3, "host:%s: a directory or Go files expected, got %s", method, type(paths))
+    misuse(3, "host:%s: a directory, Go files or an import path expected, got %s", method, type(paths))
   end
   return paths
 end
@@ -383,7 +383,8 @@ local BUILD_OPTIONS = {
 }
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
----@param paths string|string[]  a directory, or Go files of one directory
+---@param paths string|string[]  a directory, Go files of one directory, or an import path: "net/url",
+---  "github.com/yuin/goldmark", "github.com/yuin/goldmark@v1.8.2"
 ---@param options goloader.HostBuildOptions|nil
 ---@return goloader.Module|nil module
 ---@return string|nil message
@@ -459,7 +460,7 @@ end
 
 --- Compiles what changed of a package, then writes one file with its object code and that of all it needs beyond this
 --- host. `host:load` takes the file on any machine that has the same host: nothing else has to be there.
----@param paths string|string[]  a directory, or Go files of one directory; or objects, the package meant last
+---@param paths string|string[]  as host:build's; or objects, the package meant last
 ---@param out string  the file to write: "shop.gom"
 ---@param options goloader.ShipOptions|nil
 ---@return goloader.Manifest|nil manifest
@@ -477,7 +478,7 @@ function Host:ship(paths, out, options)
     if not built then return fail(err) end
   end
   local is_program = built.name == "main" and options.godebug ~= false
-  local settings = is_program and build.default_godebug(self:toolchain(), paths, options) or ""
+  local settings = is_program and build.default_godebug(self:toolchain(), built.target, options) or ""
   local ok
   ok, err = try_with_all_it_needs(self, {
     ndeps = #built.files - 1, twice = options.private and "other" or "refuse",

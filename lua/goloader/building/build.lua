@@ -23,6 +23,7 @@ local inputs = require "goloader.building.inputs"
 local places = require "goloader.building.places"
 local settings = require "goloader.building.settings"
 local sources = require "goloader.building.sources"
+local targets = require "goloader.building.target"
 local toolchain = require "goloader.building.toolchain"
 
 local read_file, exists, absolute = toolchain.read_file, toolchain.exists, toolchain.absolute
@@ -38,6 +39,7 @@ local build = {}
 ---@field name string  the package's name: "main"
 ---@field interface goloader.Interface
 ---@field sources goloader.Sources  what it was made from
+---@field target goloader.Target
 ---@field package temporary string[]
 local Objects = {}
 Objects.__index = Objects
@@ -163,43 +165,6 @@ for word in ([[aix android darwin dragonfly freebsd hurd illumos ios js linux na
   windows zos 386 amd64 amd64p32 arm armbe arm64 arm64be loong64 mips mipsle mips64 mips64le mips64p32 mips64p32le ppc
   ppc64 ppc64le riscv riscv64 s390 s390x sparc sparc64 wasm]]):gmatch "%S+" do
   suffixes[word] = true
-end
-
----@class goloader.Target
----@field dir string
----@field files string[]|nil  base names; nil: whatever files the directory has
----@field args string[]  for the go command, run in dir
----@field key string  tells it from any other
-
----@param paths string[]
----@return goloader.Target|nil
----@return goloader.Error|nil
-local function target_of(paths)
-  local mode, why = lfs.attributes(paths[1], "mode")
-  if not mode then
-    -- "cannot obtain information from file 'x': No such file or directory"
-    return nil, { code = "io", message = ("%s: %s"):format(paths[1], why:match ": ([^:]*)$" or why) }
-  end
-  if mode == "directory" then
-    if paths[2] then
-      return nil, { code = "io", message = "one directory, or Go files of one: " .. table.concat(paths, " ") }
-    end
-    return { dir = paths[1], args = { "." }, key = absolute(paths[1]) }
-  end
-  local dir = paths[1]:match "^(.*)/[^/]*$" or "."
-  if dir == "" then dir = "/" end
-  local files = {}
-  for i, path in ipairs(paths) do
-    if (path:match "^(.*)/[^/]*$" or ".") ~= dir and dir ~= "/" then
-      local format = "named files must all be in one directory; have %s and %s"
-      return nil, { code = "io", message = format:format(paths[1], path) }
-    end
-    if not exists(path) then return nil, { code = "io", message = path .. ": No such file or directory" } end
-    files[i] = path:match "[^/]*$"
-  end
-  local args = {}
-  for i, file in ipairs(files) do args[i] = "./" .. file end
-  return { dir = dir, files = files, args = args, key = absolute(dir) .. "\0" .. table.concat(files, "\0") }
 end
 
 -- The files of a directory; nil where only `go list` can say which of them count.
@@ -341,7 +306,7 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, importcfg, interface, is_generic, archives, builds, read)
+local function compiled(job, object, importcfg, target, interface, is_generic, archives, builds, read)
   return setmetatable({
     job = job,
     finish = function()
@@ -358,7 +323,7 @@ local function compiled(job, object, importcfg, interface, is_generic, archives,
       interface.archive = is_generic and read_file(object) or read_export_data(object)
       return setmetatable({
         files = files, archives = archives, builds = builds, name = interface.name, interface = interface,
-        sources = read, temporary = { object },
+        sources = read, target = target, temporary = { object },
       }, Objects)
     end,
   }, Build)
@@ -430,7 +395,7 @@ local function compile_alone(tc, target, opts)
   local job, object, importcfg = start_compile(tc, target.dir, files, path, lang, archives, opts)
   if not job then return nil, object end
   local interface = { path = path, name = heads[1].name, archives = archives, dependencies = {} }
-  return compiled(job, object, importcfg, interface, has_generics(target.dir, files), {}, {},
+  return compiled(job, object, importcfg, target, interface, has_generics(target.dir, files), {}, {},
     sources.of(tc, target))
 end
 
@@ -461,7 +426,7 @@ local function recompile(tc, target, opts, memory)
   if not job then return nil, object end
   local interface = { path = record.path, name = record.name, archives = record.archives,
     dependencies = record.dependencies }
-  return compiled(job, object, importcfg, interface, has_generics(target.dir, record.files), record.third_party,
+  return compiled(job, object, importcfg, target, interface, has_generics(target.dir, record.files), record.third_party,
     record.builds, record.sources)
 end
 
@@ -575,7 +540,9 @@ local function build_by_list(tc, target, opts, memory)
     local ok, err = check_listed(tc, target, opts)
     if not ok then return nil, err end
   end
-  local own, began = inputs.read_own(target.dir, head_text), os.time()
+  -- what is not of the main module is compiled by the go command alone
+  local own = not target.import and inputs.read_own(target.dir, head_text)
+  local began = os.time()
   tc:fill_cache()
   local job, why = list(tc, target, opts, "-export", not has_toolexec(tc, opts) and tell_of_std or nil)
   if not job then return nil, why end
@@ -584,6 +551,7 @@ local function build_by_list(tc, target, opts, memory)
     local packages = read_packages(output)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
+    targets.claim(target, packages)
 
     local files, third_party, dirs, all, archives = {}, {}, {}, {}, {}
     local builds = tc:other_builds(packages)
@@ -632,7 +600,8 @@ local function build_by_list(tc, target, opts, memory)
       }
     end
     return setmetatable({
-      files = files, archives = third_party, builds = builds, name = last.name, sources = read, temporary = {},
+      files = files, archives = third_party, builds = builds, name = last.name, sources = read, target = target,
+      temporary = {},
       interface = { path = path, name = last.name, archives = archives, dependencies = dependencies, file = last.file },
     }, Objects)
   end
@@ -651,9 +620,9 @@ end
 ---@field notice nil|fun(message: string)  is told that the standard library is being compiled, which takes a while:
 ---  with flags that concern all packages, the first time; nil: standard error is
 
---- Starts building a package: a directory, or Go files of one directory.
+--- Starts building a package.
 ---@param tc goloader.Toolchain
----@param paths string|string[]
+---@param paths string|string[]  a directory, Go files of one, or an import path (goloader.building.target)
 ---@param opts goloader.BuildOptions|nil
 ---@param memory table|nil  what earlier builds have learnt, for the next
 ---@return goloader.Build|nil build
@@ -661,13 +630,13 @@ end
 function build.start(tc, paths, opts, memory)
   if type(paths) == "string" then paths = { paths } end
   opts = opts or {}
-  local target, err = target_of(paths)
+  local target, err = targets.find(tc, paths)
   if not target then return nil, err end
   local given = settings.goflags(tc)
   for _, word in ipairs(opts.words or { "-gcflags=" .. (opts.gcflags or "") }) do given[#given + 1] = word end
   local why_not = flags.find_sanitizer(given)
   if why_not then return nil, { code = "unsupported", message = why_not } end
-  for _, try in ipairs { compile_alone, recompile, build_by_list } do
+  for _, try in ipairs(target.import and { build_by_list } or { compile_alone, recompile, build_by_list }) do
     local started, why = try(tc, target, opts, memory)
     if started or why then return started, why end
   end
@@ -680,8 +649,8 @@ end
 ---@param opts goloader.BuildOptions
 ---@return goloader.Build|nil build  nil: only the go command can build it, or say why it can't be
 function build.start_alone(tc, paths, opts)
-  local target = target_of(paths)
-  local files = target and (target.files or plain_files(target.dir))
+  local target = targets.find(tc, paths)
+  local files = target and not target.import and (target.files or plain_files(target.dir))
   local heads = files and files[1] and read_heads(target.dir, files)
   if not heads or heads[1].name ~= "main" or settings.get(tc, "GOFIPS140") ~= "" then return nil end
   local _, lang = package_identity(tc, target, "main")
@@ -698,16 +667,15 @@ end
 --- What `go build` links into a program as its settings for GODEBUG: those of //go:debug lines, of go.mod, and of the
 --- Go version that go.mod names.
 ---@param tc goloader.Toolchain
----@param paths string|string[]  a directory, or Go files of one
+---@param target goloader.Target  what was built
 ---@param opts goloader.BuildOptions|nil
 ---@return string settings  "" for what is no program
-function build.default_godebug(tc, paths, opts)
-  local target = target_of(type(paths) == "string" and { paths } or paths)
+function build.default_godebug(tc, target, opts)
   local args = { "list", "-e", "-f", "{{.DefaultGODEBUG}}", unpack(tc.flags) }
   for _, word in ipairs(opts and opts.words or {}) do args[#args + 1] = word end
   args[#args + 1] = "--"
-  for _, arg in ipairs(target and target.args or {}) do args[#args + 1] = arg end
-  local job = target and tc:go(args, { dir = target.dir })
+  for _, arg in ipairs(target.args) do args[#args + 1] = arg end
+  local job = tc:go(args, { dir = target.dir })
   return job and select(2, job:wait()):gsub("%s+$", "") or ""
 end
 

@@ -49,7 +49,7 @@ end
 
 --- What a build of a package reads.
 ---@param tc goloader.Toolchain
----@param target { dir: string, files: string[]|nil }
+---@param target goloader.Target
 ---@param packages { dir: string, std: boolean, embedded: string }[]|nil  that `go list` told of, the one built last;
 ---  nil: it needs none but those of the standard library
 ---@return goloader.Sources
@@ -59,12 +59,12 @@ function sources.of(tc, target, packages)
   local trees, add_tree = new_list()
   local dir = clean(target.dir)
   for _, file in ipairs(target.files or {}) do add_file(dir .. "/" .. file) end
-  if not target.files then add_dir(dir) end
+  if not target.files and not target.import then add_dir(dir) end
   add_module_files(tc, dir, add_file)
   for i, package in ipairs(packages or {}) do
     if not package.std and not inputs.is_fetched(package.dir) then
       local at = clean(package.dir)
-      if i < #packages then
+      if i < #packages or target.import then
         add_dir(at)
         add_module_files(tc, at, add_file)
       end

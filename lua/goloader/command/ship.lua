@@ -5,7 +5,7 @@ local unpack = rawget(table, "unpack") or unpack
 local ship = {}
 
 local usage = [[
-usage: goloader build [-o FILE.gom] [-private] [BUILD FLAGS] FILE.go…|DIR|FILE.o…
+usage: goloader build [-o FILE.gom] [-private] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…
 Build flags are those of go build, such as -tags, -gcflags, -trimpath, -cover, -ldflags=-X=main.name=value.
 ]]
 
@@ -38,8 +38,9 @@ local function read_arguments(arguments)
   return paths, options, output
 end
 
--- As go build names a program: after the directory, or the first file.
+-- As go build names a program: after the directory, the last element of an import path, or the first file.
 local function output_name(path)
+  path = path:gsub("@.*", ""):gsub("/v%d+$", "")
   local parts = {}
   for part in require "goloader.building.toolchain".absolute(path):gmatch "[^/]+" do
     if part == ".." then
