@@ -65,6 +65,34 @@ describe("an object as go list -export writes it", function()
   end)
 end)
 
+describe("an object that is written while it is loaded", function()
+  it("is loaded, or refused: a file that shrinks does not end the process", function()
+    local good = support.compile('package main\n\nfunc Text() string { return "' .. ("x"):rep(4000000) .. '" }\n', "main")
+    local file = support.tmpdir() .. "/written.o"
+    local status, out, errors = support.run({ "sh", "-c", ([[
+      %s spec/env.lua %s & reader=$!
+      while kill -0 $reader 2>/dev/null; do cp %s %s; : >%s; done
+      wait $reader]]):format(support.interpreter, support.write("loads.lua", ([[
+        local host = require("spec.support").host()
+        local loaded, refused = 0, 0
+        for _ = 1, 300 do
+          local module, message, err = host:load(%q)
+          if module then
+            assert(#module.Text() == 4000000)
+            assert(module:unload())
+            loaded = loaded + 1
+          else
+            assert(err.code == "format" or err.code == "io", message)
+            refused = refused + 1
+          end
+        end
+        print(loaded + refused)
+      ]]):format(file)), good, file, file) })
+    assert.equal("300\n", out, errors)
+    assert.equal(0, status)
+  end)
+end)
+
 describe("Go's runtime", function()
   it("is not loaded a second time", function()
     local archives = assert(support.tools():std_archives { "runtime" })

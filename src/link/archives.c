@@ -139,7 +139,7 @@ struct lpkg *link_open_other_archive(struct link *l, const char *import_path, co
 		link_out_of_memory(l);
 		return NULL;
 	}
-	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
+	if (p->pkg == NULL && link_map_archive(l, p) != 0) {
 		l->failed = true;
 		return NULL;
 	}
@@ -190,7 +190,7 @@ struct lpkg *link_open_archive(struct link *l, struct gl_str path)
 	if (p->pkg == NULL && access(p->file, R_OK) != 0) {
 		return NULL;
 	}
-	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
+	if (p->pkg == NULL && link_map_archive(l, p) != 0) {
 		l->failed = true;
 		return NULL;
 	}

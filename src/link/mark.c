@@ -129,7 +129,7 @@ uint32_t link_root_export(struct link *l, struct lpkg *p, const char *remote)
 
 void link_root_go_exports(struct link *l, struct lpkg *p)
 {
-	if (p->pkg == NULL && link_open_package(l, p, p->file, p->path) != 0) {
+	if (p->pkg == NULL && link_map_archive(l, p) != 0) {
 		l->failed = true;
 		return;
 	}

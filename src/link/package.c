@@ -140,6 +140,11 @@ int link_open_package(struct link *l, struct lpkg *p, const char *file, const ch
 	return link_take_package(l, p, gl_package_open(file, import_path, l->linker->abi, l->err));
 }
 
+int link_map_archive(struct link *l, struct lpkg *p)
+{
+	return link_take_package(l, p, gl_package_map(p->file, p->path, l->linker->abi, l->err));
+}
+
 const uint8_t *lpkg_fingerprint(const struct lpkg *p)
 {
 	for (uint32_t o = 0; o < p->nobjs; o++) {

@@ -72,8 +72,9 @@ struct resident_package {
 	UT_hash_handle hh;
 };
 
-/* Opens a package, or takes one that is open already. */
+/* Opens a package of the module's, one of those that archives are known of, or takes one that is open already. */
 int link_open_package(struct link *l, struct lpkg *p, const char *file, const char *import_path);
+int link_map_archive(struct link *l, struct lpkg *p);
 int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */

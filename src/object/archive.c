@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "goobj.h"
 
 static const char ar_magic[8] = AR_MAGIC;
@@ -238,9 +239,19 @@ int package_map(struct gl_package *pkg, int flags, struct gl_error *err)
 	return 0;
 }
 
-/* bytes: NULL to map the file. */
-static struct gl_package *package_open(const char *path, const uint8_t *bytes, size_t size, const char *import_path,
-				       const struct gl_abi *abi, struct gl_error *err)
+static int package_read(struct gl_package *pkg, struct gl_error *err)
+{
+	if (file_read(pkg->file, &pkg->copy, &pkg->size, err) != 0) {
+		return -1;
+	}
+	pkg->map = pkg->copy;
+	return pkg->size == 0 ? gl_fail(err, GL_EFORMAT, "%s is empty", pkg->file) : 0;
+}
+
+enum source { READ, MAPPED, BORROWED };
+
+static struct gl_package *package_open(enum source source, const char *path, const uint8_t *bytes, size_t size,
+				       const char *import_path, const struct gl_abi *abi, struct gl_error *err)
 {
 	struct gl_package *pkg = calloc(1, sizeof(*pkg));
 
@@ -250,9 +261,11 @@ static struct gl_package *package_open(const char *path, const uint8_t *bytes, s
 	}
 	pkg->map = bytes;
 	pkg->size = size;
-	pkg->borrowed = bytes != NULL;
-	/* all of it is going to be read */
-	if ((!pkg->borrowed && package_map(pkg, MAP_POPULATE, err) != 0) || package_read_members(pkg, abi, err) != 0) {
+	pkg->borrowed = source == BORROWED;
+	/* all of a mapped file is going to be read */
+	if ((source == READ && package_read(pkg, err) != 0) ||
+	    (source == MAPPED && package_map(pkg, MAP_POPULATE, err) != 0) ||
+	    package_read_members(pkg, abi, err) != 0) {
 		goto fail;
 	}
 	if (pkg->nobjects == 0) {
@@ -279,13 +292,19 @@ fail:
 struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
 				   struct gl_error *err)
 {
-	return package_open(path, NULL, 0, import_path, abi, err);
+	return package_open(READ, path, NULL, 0, import_path, abi, err);
+}
+
+struct gl_package *gl_package_map(const char *path, const char *import_path, const struct gl_abi *abi,
+				  struct gl_error *err)
+{
+	return package_open(MAPPED, path, NULL, 0, import_path, abi, err);
 }
 
 struct gl_package *gl_package_open_bytes(const char *name, const uint8_t *bytes, size_t size, const char *import_path,
 					 const struct gl_abi *abi, struct gl_error *err)
 {
-	return package_open(name, bytes, size, import_path, abi, err);
+	return package_open(BORROWED, name, bytes, size, import_path, abi, err);
 }
 
 void gl_package_close(struct gl_package *pkg)
@@ -299,9 +318,10 @@ void gl_package_close(struct gl_package *pkg)
 	free(pkg->objects);
 	free(pkg->foreigns);
 	gl_cgo_free(pkg->cgo);
-	if (pkg->map != NULL && !pkg->borrowed) {
+	if (pkg->map != NULL && pkg->copy == NULL && !pkg->borrowed) {
 		munmap((void *)pkg->map, pkg->size);
 	}
+	free(pkg->copy);
 	free(pkg->header);
 	free(pkg->path);
 	free(pkg->file);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "pool.h"
 
 static const char magic[] = "goloader module ", no_path[] = ".";
@@ -43,47 +44,6 @@ bool gl_gom_is(const char *file)
 		close(fd);
 	}
 	return is;
-}
-
-static int read_all(struct owned *own, struct gl_error *err)
-{
-	const char *file = own->gom.file;
-	struct stat st;
-	size_t used = 0;
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), ret = -1;
-
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
-		goto done;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		gl_fail(err, GL_EIO, "%s is not a regular file", file);
-		goto done;
-	}
-	own->gom.size = (size_t)st.st_size;
-	own->bytes = malloc(own->gom.size + 1);
-	if (own->bytes == NULL) {
-		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
-		goto done;
-	}
-	while (used < own->gom.size) {
-		ssize_t n = read(fd, own->bytes + used, own->gom.size - used);
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n <= 0) {
-			gl_fail(err, GL_EIO, "%s: %s", file, n < 0 ? strerror(errno) : "it shrank while it was read");
-			goto done;
-		}
-		used += (size_t)n;
-	}
-	ret = 0;
-
-done:
-	if (fd >= 0) {
-		close(fd);
-	}
-	return ret;
 }
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */
@@ -357,7 +317,7 @@ struct gl_gom *gl_gom_open(const char *file, struct gl_error *err)
 		gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
 		goto fail;
 	}
-	if (read_all(own, err) != 0) {
+	if (file_read(own->gom.file, &own->bytes, &own->gom.size, err) != 0) {
 		goto fail;
 	}
 	const uint8_t *content = check_content(own, err);

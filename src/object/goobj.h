@@ -75,6 +75,7 @@ struct gl_package {
 	char *header;
 	const uint8_t *map;
 	size_t size;
+	uint8_t *copy;          /* what map points to, where the file was read; NULL where it is mapped */
 	bool borrowed;          /* the bytes are the caller's */
 	const uint8_t *exports; /* export data, NULL where there is none */
 	size_t exports_size;

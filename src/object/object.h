@@ -115,10 +115,14 @@ struct gl_object;
 struct gl_package; /* an archive: one package, its members */
 
 /* Opens and checks the archive at path. Objects that were not compiled for the host whose abi this is (NULL: any will
- * do) are refused with GL_EMISMATCH and both sides named. The file stays mapped until gl_package_close. import_path
- * overrides the package path; NULL takes it from the object (its `-p`). */
+ * do) are refused with GL_EMISMATCH and both sides named. The file is read: what becomes of it later does not matter.
+ * import_path overrides the package path; NULL takes it from the object (its `-p`). */
 struct gl_package *gl_package_open(const char *path, const char *import_path, const struct gl_abi *abi,
 				   struct gl_error *err);
+/* The same of a file that nobody writes to, as those of Go's build cache and beside the host, whose names are sums of
+ * what is in them: it stays mapped until gl_package_close, so that processes share it. */
+struct gl_package *gl_package_map(const char *path, const char *import_path, const struct gl_abi *abi,
+				  struct gl_error *err);
 /* The same of an archive in memory, which must outlive the package; name is for messages. */
 struct gl_package *gl_package_open_bytes(const char *name, const uint8_t *bytes, size_t size, const char *import_path,
 					 const struct gl_abi *abi, struct gl_error *err);
