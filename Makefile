@@ -102,7 +102,10 @@ build/lib/libgoloader.a: $(LIB_OBJECTS)
 # does too, and another state finds it again.
 LINK_CORE = $(CC) $(CFLAGS) $(LTO) -fPIC -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS) $(LDFLAGS)
 
-build/lib/goloader/core.so: $(BINDING_OBJECTS) build/lib/libgoloader.a
+# Its symbols are hidden, but for the names that gdb looks up.
+GDB_OBJECT := build/obj/debug/gdb.c.o
+
+build/lib/goloader/core.so: $(BINDING_OBJECTS) $(GDB_OBJECT) build/lib/libgoloader.a
 	@mkdir -p $(@D)
 	$(LINK_CORE)
 
@@ -117,7 +120,7 @@ build/lua$(1)/obj/%.c.o: src/%.c Makefile
 	@mkdir -p $$(@D)
 	$$(CC) $$(GL_CFLAGS) -MMD -MP -c $$< -o $$@
 
-build/lua$(1)/goloader/core.so: $(call lua_object,$(1)) build/lib/libgoloader.a
+build/lua$(1)/goloader/core.so: $(call lua_object,$(1)) $(GDB_OBJECT) build/lib/libgoloader.a
 	@mkdir -p $$(@D)
 	$$(LINK_CORE)
 

@@ -43,10 +43,20 @@ local goloader = {
 ---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module
 ---  is loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as
 ---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
+---@field debug boolean|nil  gdb is told of loaded code: names, lines, frames, in a core file too. nil: as the variable
+---  GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is anyway
+---@field perf boolean|nil  names of loaded code are written to /tmp/perf-PID.map, for perf. nil: as GOLOADER_PERF says
 
 local running
 
-local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true }
+local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean", perf = "boolean" }
+
+-- Is it chosen by an option, or by a variable of the environment where the option says nothing?
+local function is_chosen(option, variable)
+  if option ~= nil then return option end
+  local value = os.getenv(variable)
+  return value ~= nil and value ~= "" and value ~= "0"
+end
 
 --- The process's Go runtime, started at the first call. A process can have one, for its whole life.
 ---@param options goloader.HostOptions|nil
@@ -69,7 +79,8 @@ function goloader.host(options)
     if not path then return fail(err) end
   end
   local started
-  started, err = core.host_start(path, options.desc, profile)
+  started, err = core.host_start(path, options.desc, profile, is_chosen(options.debug, "GOLOADER_DEBUG"),
+    is_chosen(options.perf, "GOLOADER_PERF"))
   if not started then return fail(err) end
   running = hosts.new(started, path, options.desc or path .. ".desc")
   jobs.set_host(started)

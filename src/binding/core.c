@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../call/layouts.h"
+#include "../debug/debug.h"
 #include "binding.h"
 
 int binding_fail(lua_State *L, const struct gl_error *err)
@@ -87,6 +88,15 @@ static int hash(lua_State *L)
 	crypto_generichash_final(&state, sum, sizeof(sum));
 	lua_pushstring(L, sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum)));
 	return 1;
+}
+
+/* For those who attach a debugger to a process and "call goloader_debug()": it learns of all loaded code. */
+__attribute__((visibility("default"))) void goloader_debug(void);
+void goloader_debug(void)
+{
+	gl_lock();
+	gl_debug_choose(true, false);
+	gl_unlock();
 }
 
 __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "../abi/abi.h"
+#include "../debug/debug.h"
 #include "../host/runtime.h"
 #include "../image/image.h"
 #include "../object/gom.h"
@@ -21,7 +22,7 @@ struct binding_host *binding_check_host(lua_State *L, int idx)
 	return h;
 }
 
-/* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil) -> host */
+/* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil, for gdb?, for perf?) -> host */
 int binding_host_start(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1), *desc = luaL_optstring(L, 2, NULL);
@@ -49,6 +50,9 @@ int binding_host_start(lua_State *L)
 	bool started = h->host != NULL && gl_caller_open(h->caller, h->host, &err) == 0;
 	if (started && profile >= 0) {
 		gl_host_profile_memory(h->host, (int64_t)profile);
+	}
+	if (started) {
+		gl_debug_choose(lua_toboolean(L, 4), lua_toboolean(L, 5));
 	}
 	if (started) {
 		binding_unload_leftovers();

@@ -6,6 +6,7 @@
  * keeps its place, and the arena looks for one above it. */
 #include "host.h"
 
+#include "../debug/debug.h"
 #include "../disasm/slots.h"
 #include "../process/children.h"
 #include "../process/limits.h"
@@ -365,6 +366,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 		goto fail;
 	}
 	find_exports(host);
+	gl_debug_begin(host->abi, host->linker.firstmoduledata);
 	if (share_children(host, err) != 0) {
 		goto fail;
 	}

@@ -2,6 +2,7 @@
 #ifndef GL_MODULE_INTERNAL_H
 #define GL_MODULE_INTERNAL_H
 
+#include "../debug/debug.h"
 #include "../object/pool.h"
 #include "../object/signature.h"
 #include "host.h"
@@ -44,6 +45,7 @@ struct gl_module {
 	uint8_t *base;
 	size_t size, text_pages, rodata_pages;
 	uintptr_t text, etext, moduledata;
+	struct gl_debug_code *debug; /* what debuggers know of its code */
 	uintptr_t strings, estrings; /* constant data */
 	struct clib *clib;           /* its packages' parts in C */
 

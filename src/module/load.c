@@ -198,12 +198,13 @@ static void note_profile_readers(struct load *ld)
 	}
 }
 
-static void publish_unit(struct load *ld, enum unit_id id)
+static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod)
 {
 	struct unit *u = &ld->link.units[id];
 
 	if (u->norder > 0) {
 		ld->host->publish((void *)u->moduledata, ld->itabs[id], u->nitabs);
+		mod->debug = gl_debug_add_module(u->moduledata, mod->name != NULL ? mod->name : "");
 		u->base = NULL; /* it is no longer the link's to give back */
 	}
 }
@@ -217,16 +218,16 @@ static void publish(struct load *ld)
 
 	clib_connect(l);
 	note_profile_readers(ld);
-	publish_unit(ld, UNIT_RESIDENT);
+	publish_unit(ld, UNIT_RESIDENT, ld->resident);
 	if (ld->resident != NULL) {
 		module_commit_resident(host, l, ld->resident);
 		link_keep_shipped_libraries(l);
 	}
-	publish_unit(ld, UNIT_USED);
+	publish_unit(ld, UNIT_USED, ld->extension);
 	if (ld->extension != NULL) {
 		module_commit_extension(ld->extended, ld->extension);
 	}
-	publish_unit(ld, UNIT_MODULE);
+	publish_unit(ld, UNIT_MODULE, mod);
 	module_reuse_itabs(host, l);
 	mod->loaded = true;
 	mod->clib = l->clib;

@@ -78,6 +78,8 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 		low = (uint8_t *)(mod->strings & ~(page - 1));
 		high = (uint8_t *)((mod->estrings + page - 1) & ~(page - 1));
 	}
+	gl_debug_remove(mod->debug);
+	mod->debug = NULL;
 	gl_arena_give(host->linker.arena, mod->base, mod->text_pages);
 	rest_between(host, rodata, low);
 	struct remains *kept = remains_of(low, high);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../abi/abi.h"
+#include "../../debug/debug.h"
 #include "../../memory/arena.h"
 #include "copy.h"
 #include "faults.h"
@@ -67,6 +68,26 @@ static int write_thunk(struct pure *p, const struct text *t, struct gl_error *er
 	return gl_arena_protect(code, THUNKS_SIZE, GL_PROT_READ_EXEC, err);
 }
 
+/* Breakpoints in the functions are wanted in their copies, too. */
+static void tell_debuggers(struct pure *p, const struct gl_proof *proof, const struct copy *c, size_t thunk_size)
+{
+	struct gl_debug_copy *copies = calloc(proof->nfuncs + 1, sizeof(*copies));
+	size_t n = 0;
+
+	for (size_t i = 0; copies != NULL && i < proof->nfuncs; i++) {
+		copies[n++] = (struct gl_debug_copy){ .addr = pure_address_in(c, c->funcs[i]),
+						      .size = proof->funcs[i].size,
+						      .entry = proof->funcs[i].addr };
+	}
+	if (copies != NULL) {
+		copies[n++] = (struct gl_debug_copy){ .addr = (uintptr_t)p->thunk_code,
+						      .size = thunk_size,
+						      .name = "goloader.pure_call" };
+		p->debug = gl_debug_add_copies(copies, n);
+	}
+	free(copies);
+}
+
 static int make(struct pure *p, const struct gl_proof *proof, const struct gl_pure_shape *shape, struct gl_error *err)
 {
 	struct text t = { .at = p->thunk_code };
@@ -100,6 +121,7 @@ static int make(struct pure *p, const struct gl_proof *proof, const struct gl_pu
 	p->region->guard_low = (uintptr_t)p->room->stack;
 	p->region->guard_high = (uintptr_t)p->room->stack + GUARD_SIZE;
 	pure_region_set(p->region, (uintptr_t)p->copy, (uintptr_t)p->copy + p->copy_size);
+	tell_debuggers(p, proof, &c, t.n);
 	ret = 0;
 done:
 	free(c.funcs);
@@ -113,6 +135,8 @@ static void give_copy(struct pure *p)
 		pure_region_clear(p->region);
 		p->region = NULL;
 	}
+	gl_debug_remove(p->debug);
+	p->debug = NULL;
 	if (p->copy != NULL) {
 		gl_arena_give(gl_host_arena(p->room->host), p->copy, p->copy_size);
 		p->copy = NULL;

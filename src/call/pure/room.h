@@ -57,6 +57,7 @@ struct pure {
 	uint8_t *copy;
 	size_t copy_size;
 	struct region *region;
+	struct gl_debug_code *debug; /* what debuggers know of the copy */
 	uint32_t keepers;
 	struct pure *next; /* of those unused */
 };

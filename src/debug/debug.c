@@ -1,0 +1,226 @@
+/* What there is to be known, and who knows it (see debug.h). */
+#include "debug.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../abi/abi.h"
+#include "gdb.h"
+#include "perf.h"
+#include "symfile.h"
+
+struct gl_debug_code {
+	struct gl_debug_code *next, **link; /* of the list of all, and what points to this one there */
+	uintptr_t moduledata;               /* 0: copies */
+	struct gl_debug_copy *copies;
+	size_t ncopies;
+	struct gdb_file *file; /* gdb's, or NULL */
+	bool is_mapped;        /* perf knows it */
+	char name[];
+};
+
+/* A process has one list of what debuggers know, and so has one of what they could. */
+static struct {
+	const struct gl_abi *abi;
+	uintptr_t firstmoduledata;
+	bool gdb, perf;
+	struct gl_debug_code *all; /* the youngest first */
+} known;
+
+/* The functions of some code, with what tables there are of them. */
+struct functions {
+	struct code *list;
+	size_t n;
+	struct functab *tabs; /* one for each moduledata of the process, or that of the code alone */
+};
+
+static size_t func_size(const struct func *f)
+{
+	struct pcvalue sp = func_values(f, VALUES_SP);
+
+	while (pcvalue_next(&sp)) {
+	}
+	/* what follows it up to the next function is padding */
+	size_t most = f->next - f->entry;
+	return sp.until > 0 && sp.until < most ? sp.until : most;
+}
+
+static bool list_module(const struct gl_debug_code *code, struct functions *found)
+{
+	found->tabs = malloc(sizeof(*found->tabs));
+	if (found->tabs == NULL) {
+		return false;
+	}
+	functab_open(found->tabs, known.abi, code->moduledata);
+	found->list = malloc((found->tabs->nfuncs + 1) * sizeof(*found->list));
+	for (size_t i = 0; found->list != NULL && i < found->tabs->nfuncs; i++) {
+		struct func f = functab_func(found->tabs, i);
+		found->list[found->n++] =
+			(struct code){ .addr = f.entry, .size = func_size(&f), .func = f, .name = func_name(&f) };
+	}
+	return found->list != NULL;
+}
+
+static uintptr_t next_moduledata(uintptr_t moduledata)
+{
+	uintptr_t next;
+
+	memcpy(&next, (const uint8_t *)moduledata + known.abi->moduledata.next, sizeof(next));
+	return next;
+}
+
+static bool list_copies(const struct gl_debug_code *code, struct functions *found)
+{
+	size_t ntabs = 0;
+
+	for (uintptr_t md = known.firstmoduledata; md != 0; md = next_moduledata(md)) {
+		ntabs++;
+	}
+	found->tabs = malloc((ntabs + 1) * sizeof(*found->tabs));
+	found->list = malloc((code->ncopies + 1) * sizeof(*found->list));
+	if (found->tabs == NULL || found->list == NULL) {
+		return false;
+	}
+	uintptr_t md = known.firstmoduledata;
+	for (size_t t = 0; t < ntabs; t++, md = next_moduledata(md)) {
+		functab_open(&found->tabs[t], known.abi, md);
+	}
+	for (size_t i = 0; i < code->ncopies; i++) {
+		const struct gl_debug_copy *copy = &code->copies[i];
+		struct code *c = &found->list[found->n];
+		*c = (struct code){ .addr = copy->addr, .size = copy->size, .name = copy->name };
+		for (size_t t = 0; t < ntabs && copy->entry != 0; t++) {
+			if (functab_find(&found->tabs[t], copy->entry, &c->func)) {
+				c->name = func_name(&c->func);
+				break;
+			}
+		}
+		found->n += c->name != NULL;
+	}
+	return true;
+}
+
+static bool list_functions(const struct gl_debug_code *code, struct functions *found)
+{
+	return code->moduledata != 0 ? list_module(code, found) : list_copies(code, found);
+}
+
+/* Those that have tables come first. */
+static size_t count_described(const struct functions *f)
+{
+	size_t n = 0;
+
+	while (n < f->n && f->list[n].func.p != NULL) {
+		n++;
+	}
+	return n;
+}
+
+static void tell_gdb(struct gl_debug_code *code, const struct functions *f)
+{
+	size_t size, n = count_described(f);
+	uint8_t *file = n > 0 ? symfile_write(code->name, f->list, n, &size) : NULL;
+
+	if (file != NULL) {
+		code->file = gdb_add(file, size);
+	}
+}
+
+static void tell(struct gl_debug_code *code)
+{
+	bool to_gdb = known.gdb && code->file == NULL, to_perf = known.perf && !code->is_mapped;
+	struct functions f = { 0 };
+
+	if ((to_gdb || to_perf) && list_functions(code, &f)) {
+		if (to_gdb) {
+			tell_gdb(code, &f);
+		}
+		if (to_perf) {
+			perf_add(f.list, f.n);
+			code->is_mapped = true;
+		}
+	}
+	free(f.list);
+	free(f.tabs);
+}
+
+static void tell_all(void)
+{
+	for (struct gl_debug_code *code = known.all; code != NULL; code = code->next) {
+		tell(code);
+	}
+}
+
+void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata)
+{
+	known.abi = abi;
+	known.firstmoduledata = firstmoduledata;
+}
+
+void gl_debug_choose(bool gdb, bool perf)
+{
+	known.gdb = known.gdb || gdb;
+	known.perf = known.perf || perf;
+	tell_all();
+}
+
+static void look_for_gdb(void)
+{
+	if (!known.gdb && gdb_is_there()) {
+		gl_debug_choose(true, false);
+	}
+}
+
+static struct gl_debug_code *add(uintptr_t moduledata, const char *name, const struct gl_debug_copy *copies, size_t n)
+{
+	size_t len = strlen(name);
+	struct gl_debug_code *code = malloc(sizeof(*code) + len + 1);
+	struct gl_debug_copy *own = n > 0 ? malloc(n * sizeof(*own)) : NULL;
+
+	if (code == NULL || (n > 0 && own == NULL)) {
+		free(code);
+		free(own);
+		return NULL;
+	}
+	*code = (struct gl_debug_code){
+		.next = known.all, .link = &known.all, .moduledata = moduledata, .copies = own, .ncopies = n
+	};
+	memcpy(code->name, name, len + 1);
+	if (n > 0) {
+		memcpy(own, copies, n * sizeof(*own));
+	}
+	if (known.all != NULL) {
+		known.all->link = &code->next;
+	}
+	known.all = code;
+	tell(code);
+	look_for_gdb();
+	return code;
+}
+
+struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name)
+{
+	return add(moduledata, name, NULL, 0);
+}
+
+struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n)
+{
+	return add(0, "pure", copies, n);
+}
+
+void gl_debug_remove(struct gl_debug_code *code)
+{
+	if (code == NULL) {
+		return;
+	}
+	if (code->file != NULL) {
+		gdb_remove(code->file);
+	}
+	*code->link = code->next;
+	if (code->next != NULL) {
+		code->next->link = code->link;
+	}
+	free(code->copies);
+	free(code);
+	look_for_gdb();
+}
