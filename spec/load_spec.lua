@@ -33,7 +33,8 @@ describe("the host", function()
     local host = support.host()
     assert.error_matches(function() host:load() end, "host:load: a file name or a list of them expected, got nil")
     assert.error_matches(function() host:load {} end, "got an empty list")
-    assert.error_matches(function() host:build(7) end, "host:build: a directory, Go files or an import path expected, got number")
+    assert.error_matches(function() host:build(7) end,
+      "host:build: a directory, Go files or an import path expected, got number")
   end)
 end)
 
@@ -67,7 +68,8 @@ end)
 
 describe("an object that is written while it is loaded", function()
   it("is loaded, or refused: a file that shrinks does not end the process", function()
-    local good = support.compile('package main\n\nfunc Text() string { return "' .. ("x"):rep(4000000) .. '" }\n', "main")
+    local text = ("x"):rep(4000000)
+    local good = support.compile(('package main\n\nfunc Text() string { return "%s" }\n'):format(text), "main")
     local file = support.tmpdir() .. "/written.o"
     local status, out, errors = support.run({ "sh", "-c", ([[
       %s spec/env.lua %s & reader=$!

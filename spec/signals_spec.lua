@@ -82,3 +82,84 @@ describe("the thread that starts the host", function()
     assert.equal("true\n", out)
   end)
 end)
+
+describe("a program that Go starts", function()
+  local SOURCE = [[
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+)
+
+func mask() string {
+	out, err := exec.Command("grep", "SigBlk", "/proc/self/status").Output()
+	return fmt.Sprintf("%s %v", strings.TrimSpace(strings.TrimPrefix(string(out), "SigBlk:")), err)
+}
+
+// Blocked returns the signals that children have blocked which the calling thread starts, and another one.
+func Blocked() (string, string) {
+	other := make(chan string)
+	go func() { other <- mask() }()
+	return mask(), <-other
+}
+
+// Ended says which signals end a child.
+func Ended() string {
+	var ends []string
+	for _, sig := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP, syscall.SIGUSR2} {
+		child := exec.Command("sleep", "60")
+		if err := child.Start(); err != nil {
+			return err.Error()
+		}
+		child.Process.Signal(sig)
+		ends = append(ends, fmt.Sprint(child.Wait()))
+	}
+	return strings.Join(ends, ", ")
+}
+
+func main() { fmt.Println(Blocked()); fmt.Println(Ended()) }
+]]
+  local ENDED = "signal: terminated, signal: interrupt, signal: hangup, signal: user defined signal 2"
+
+  local function children(before)
+    local status, out, errors = support.lua(([[
+      local ffi = require "ffi"
+      ffi.cdef [=[
+        typedef struct { unsigned long bits[16]; } set;
+        int sigprocmask(int, const set *, set *);
+      ]=]
+      local SETMASK, set = 2, ffi.new "set"
+      set.bits[0] = %d
+      assert(ffi.C.sigprocmask(SETMASK, set, nil) == 0)
+      local children = assert(assert(require "goloader".host()):build(%q))
+      print(children.Blocked())
+      print(children.Blocked:async():wait())
+      print(children.Ended())
+      print(children.Ended:async():wait())
+    ]]):format(before, support.write("children.go", SOURCE)), nil, "luajit")
+    assert.equal(0, status, errors)
+    return out
+  end
+
+  it("has no signal blocked, whichever thread starts it, and is ended by them", function()
+    local none = "0000000000000000 <nil>"
+    assert.equal(("%s\t%s\n%s\t%s\n%s\n%s\n"):format(none, none, none, none, ENDED, ENDED), children(0))
+  end)
+
+  it("has those blocked that the process has", function()
+    local USR1 = 2 ^ (10 - 1)
+    local blocked = ("%016x"):format(USR1)
+    local out = children(USR1)
+    for mask in out:gmatch "%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x" do assert.equal(blocked, mask) end
+  end)
+
+  it("has none blocked where a program is run by the command line", function()
+    local status, out, errors = support.run { "build/bin/goloader", "run", support.write("children.go", SOURCE) }
+    assert.equal(0, status, errors)
+    assert.equal(("0000000000000000 <nil> 0000000000000000 <nil>\n%s\n"):format(ENDED), out)
+  end)
+end)

@@ -27,7 +27,8 @@ var (
 	childHooks    [2]unsafe.Pointer
 	mOfG          uintptr // offsets, in bytes
 	sigmaskOfM    uintptr
-	inForkedChild *bool // runtime.inForkedChild
+	onlyHere      uint64 // signals, by bits, that Go's threads block and children of the process do not
+	inForkedChild *bool  // runtime.inForkedChild
 	pidfdWorks    func() error
 )
 
@@ -40,6 +41,7 @@ func goloader_children(table *C.struct_gl_children, replacements *C.uintptr_t) {
 	childHooks[0] = rt.clear_signal_handlers
 	clearHandlers = funcOf[func()](&childHooks[0])
 	mOfG, sigmaskOfM = uintptr(rt.g_m), uintptr(rt.m_sigmask)
+	onlyHere = uint64(children.left_alone) &^ neverBlocked()
 	inForkedChild = (*bool)(rt.in_forked_child)
 	runtime.KeepAlive(keptForChildren)
 	if rt.check_pidfd != nil {
@@ -80,17 +82,36 @@ func isIgnored(sig syscall.Signal) bool {
 	return (*[65]uintptr)(rt.fwd_sig)[sig] == ignored
 }
 
+const sigUnblock = 128 // runtime._SigUnblock
+
+// sigtable is runtime.sigtable.
+func sigtable() *[65]struct {
+	flags int32
+	name  string
+} {
+	return (*[65]struct {
+		flags int32
+		name  string
+	})(rt.sigtable)
+}
+
+// neverBlocked has the bits of the signals that the runtime lets no thread of Go's block, whatever was blocked where it
+// started (runtime.minitSignalMask).
+func neverBlocked() (mask uint64) {
+	for sig := 1; sig < len(sigtable()); sig++ {
+		if sigtable()[sig].flags&sigUnblock != 0 {
+			mask |= 1 << (sig - 1)
+		}
+	}
+	return mask
+}
+
 // leaveChildren makes them what a program's are that is Go's from its first instruction on.
 func leaveChildren() {
 	if children == nil {
 		return
 	}
-	const unblock = 128 // _SigUnblock
-	type entry struct {
-		flags int32
-		name  string
-	}
-	(*[65]entry)(rt.sigtable)[syscall.SIGCHLD].flags |= unblock // see early.c
+	sigtable()[syscall.SIGCHLD].flags |= sigUnblock // see early.c
 	*(*uint64)(rt.init_sigmask) &^= uint64(children.left_alone)
 	if isSignalIgnored(uint32(syscall.SIGPIPE)) {
 		signalEnable(uint32(syscall.SIGPIPE))
@@ -304,8 +325,8 @@ func afterForkInChild() {
 	m := *(*unsafe.Pointer)(unsafe.Add(enter.G(), mOfG))
 	// A program begins with the signals blocked that its parent blocks, less those that only Go's threads do.
 	mask := *(*uint64)(unsafe.Add(m, sigmaskOfM))
-	if left := uint64(children.left_alone); mask&left == left {
-		mask &^= left
+	if mask&onlyHere == onlyHere {
+		mask &^= onlyHere
 	}
 	mask &^= 1 << (syscall.SIGCHLD - 1)
 	const setMask = 2 // SIG_SETMASK
