@@ -133,6 +133,7 @@ static const struct symbol symbols[] = {
 	S(allm, "runtime.allm", REQUIRED),
 	S(allp, "runtime.allp", REQUIRED),
 	S(allspans, "runtime.mheap_", REQUIRED), /* to which the field's offset is added */
+	S(pages_in_use, "runtime.mheap_", REQUIRED),
 	S(traceback_cache, "runtime.traceback_cache", REQUIRED),
 	S(godebug_default, "runtime.godebugDefault", REQUIRED),
 	S(main_init_done, "runtime.mainInitDoneChan|runtime.main_init_done", REQUIRED),
@@ -246,6 +247,7 @@ static const struct field fields[] = {
 	F(g_sched_sp, "runtime.g", "sched", 0, REQUIRED),
 	F(g_sched_ctxt, "runtime.g", "sched", 0, REQUIRED),
 	F(g_panic, "runtime.g", "_panic", 8, REQUIRED),
+	F(g_waitreason, "runtime.g", "waitreason", 1, REQUIRED),
 	F(p_timers, "runtime.p", "timers", 0, REQUIRED), /* to which that of the slice in it is added */
 	F(g_m, "runtime.g", "m", 8, REQUIRED),
 	F(g_gopc, "runtime.g", "gopc", 8, REQUIRED),
@@ -305,6 +307,7 @@ static const struct {
 	N(status_scan, "runtime._Gscan", REQUIRED),
 	N(status_idle, "runtime._Gidle", REQUIRED),
 	N(status_dead, "runtime._Gdead", REQUIRED),
+	N(status_waiting, "runtime._Gwaiting", REQUIRED),
 	N(status_dead_extra, "runtime._Gdeadextra", OPTIONAL), /* since Go 1.26 */
 	N(span_in_use, "runtime.mSpanInUse", REQUIRED),
 	N(unwind_silent, "runtime.unwindSilentErrors", REQUIRED),
@@ -315,8 +318,25 @@ static const struct {
 	N(func_flag_asm, "FuncFlagAsm", REQUIRED),
 	N(kind_finalizer, "runtime._KindSpecialFinalizer", REQUIRED),
 	N(kind_cleanup, "runtime._KindSpecialCleanup", OPTIONAL), /* since Go 1.24 */
+	N(kind_weak, "runtime._KindSpecialWeakHandle", OPTIONAL), /* since Go 1.23 */
 #undef N
 };
+
+/* Why goroutines wait that are in a call which does nothing but wait: for each other, for the time, for the network. */
+static void fill_idle_reasons(const struct gl_abi *abi, struct gl_runtime *rt)
+{
+	static const char *const reasons[] = { "IOWait", "ChanReceive",   "ChanSend",     "Select",
+					       "Sleep",  "SelectNoCases", "SyncCondWait", "SyncWaitGroupWait" };
+	char name[64];
+
+	for (size_t i = 0; i < COUNT(reasons); i++) {
+		snprintf(name, sizeof(name), "runtime.waitReason%s", reasons[i]);
+		int64_t value = gl_abi_const(abi, name);
+		if (value >= 0 && value < 64) {
+			rt->idle_reasons |= UINT64_C(1) << value;
+		}
+	}
+}
 
 static void fill_numbers(const struct gl_abi *abi, struct gl_runtime *rt, struct lack *lack)
 {
@@ -498,6 +518,7 @@ static void fill_inner(const struct gl_runtime_names *names, struct gl_runtime *
 {
 	const struct gl_abi *abi = names->abi;
 	int32_t allspans = find_field(abi, "runtime.mheap", "allspans", 24, REQUIRED, lack);
+	int32_t pages_in_use = find_field(abi, "runtime.mheap", "pagesInUse", 8, REQUIRED, lack);
 	int32_t sched_g = find_field(abi, "runtime.gobuf", "g", 8, REQUIRED, lack);
 	int32_t sched_sp = find_field(abi, "runtime.gobuf", "sp", 8, REQUIRED, lack);
 	uint8_t *sched = (uint8_t *)find_symbol(names, "runtime.sched");
@@ -507,6 +528,7 @@ static void fill_inner(const struct gl_runtime_names *names, struct gl_runtime *
 	uint64_t size = 0;
 
 	rt->allspans = (uint8_t *)rt->allspans + allspans;
+	rt->pages_in_use = (uint8_t *)rt->pages_in_use + pages_in_use;
 	rt->g_sched_g += sched_g;
 	rt->g_sched_sp += sched_sp;
 	rt->g_sched_ctxt += find_field(abi, "runtime.gobuf", "ctxt", 8, REQUIRED, lack);
@@ -548,6 +570,7 @@ int gl_runtime_fill(const struct gl_runtime_names *names, struct gl_runtime *rt,
 	fill_symbols(names, vars, var_symbols, COUNT(var_symbols), &lack);
 	fill_fields(names->abi, rt, fields, COUNT(fields), &lack);
 	fill_numbers(names->abi, rt, &lack);
+	fill_idle_reasons(names->abi, rt);
 	check_layouts(names->abi, &lack);
 	check_walker(names->abi, rt, &lack);
 	fill_inner(names, rt, vars, &lack);

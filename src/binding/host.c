@@ -536,11 +536,19 @@ static int host_runtime_stats(lua_State *L)
 		const char *name;
 		uint64_t value;
 	} fields[] = {
-		{ "heap_bytes", s.heap_bytes },       { "heap_objects", s.heap_objects },
-		{ "system_bytes", s.system_bytes },   { "allocated_bytes", s.allocated_bytes },
-		{ "next_gc_bytes", s.next_gc_bytes }, { "gc_cycles", s.gc_cycles },
-		{ "gc_pause_ns", s.gc_pause_ns },     { "last_pause_ns", s.last_pause_ns },
+		{ "heap_bytes", s.heap_bytes },
+		{ "heap_objects", s.heap_objects },
+		{ "system_bytes", s.system_bytes },
+		{ "allocated_bytes", s.allocated_bytes },
+		{ "next_gc_bytes", s.next_gc_bytes },
+		{ "gc_cycles", s.gc_cycles },
+		{ "gc_pause_ns", s.gc_pause_ns },
+		{ "last_pause_ns", s.last_pause_ns },
 		{ "goroutines", s.goroutines },
+		{ "proofs_by_snapshot", s.proofs_by_snapshot },
+		{ "snapshots_failed", s.snapshots_failed },
+		{ "proofs_stopped", s.proofs_stopped },
+		{ "proof_pause_ns", s.proof_pause_ns },
 	};
 	lua_newtable(L);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {

@@ -33,8 +33,7 @@ type caches struct {
 	names   []int32  // of types that reflect has made, and which go
 
 	maps []*sync.Map
-	gone []entry // in those
-	more bool    // than there is room for in gone
+	used bool // somebody has used classes or plans that go, since an earlier openCaches
 
 	uniqueGone []uniqueEntry
 	unique     func(func(typ unsafe.Pointer, m any) bool)
@@ -48,10 +47,19 @@ type caches struct {
 	found      bool
 }
 
-// An entry is one that goes.
-type entry struct {
-	m          *sync.Map
-	key, value any
+// A goneEntry is an entry of a map that goes: the map, and the words of the interfaces that its key and its value are.
+type goneEntry struct {
+	m          uintptr
+	key, value [2]uintptr
+}
+
+// A use tells whether something has been used. It is written once in a long while, for all to read.
+type use struct{ atomic.Bool }
+
+func (u *use) note() {
+	if !u.Load() {
+		u.Store(true)
+	}
 }
 
 type uniqueEntry struct {
@@ -64,9 +72,6 @@ type cached struct{ at, w uintptr }
 
 // words are an interface's two.
 func words(x *any) [2]uintptr { return *(*[2]uintptr)(unsafe.Pointer(x)) }
-
-// lastGone is how many entries went the last time.
-var lastGone int
 
 // openCaches prepares for what follow does with the world stopped.
 func openCaches(going parts) *caches {
@@ -83,15 +88,9 @@ func openCaches(going parts) *caches {
 	c.openUnique()
 	c.each = func(key, value any) bool {
 		k, v := words(&key), words(&value)
-		if !c.t.leadsOut(k[0], k[1], v[0], v[1]) {
-			return true
+		if c.t.leadsOut(k[0], k[1], v[0], v[1]) {
+			c.t.gone.push(goneEntry{uintptr(unsafe.Pointer(c.at)), k, v})
 		}
-		n := len(c.gone)
-		if c.more = n == cap(c.gone); c.more {
-			return false
-		}
-		c.gone = c.gone[:n+1]
-		c.gone[n] = entry{c.at, key, value}
 		return true
 	}
 	c.eachUnique = func(typ unsafe.Pointer, m any) bool {
@@ -104,14 +103,6 @@ func openCaches(going parts) *caches {
 		return !c.found
 	}
 	return c
-}
-
-// makeRoom empties the list of entries that go, and makes room in it for more than were there the last time.
-func (c *caches) makeRoom() {
-	if c.more {
-		lastGone = 2 * cap(c.gone)
-	}
-	c.gone, c.more = make([]entry, 0, lastGone+64), false
 }
 
 // follow follows what is in the caches, and notes what goes. The world is stopped.
@@ -149,23 +140,42 @@ func (c *caches) unlock() {
 	for i := len(c.unlocks) - 1; i >= 0; i-- {
 		c.unlocks[i]()
 	}
+	c.unlocks = nil
 }
 
-// drop takes out what goes.
-func (c *caches) drop() {
+// drop takes out what goes. Of the maps' entries those are known that went when they were looked at. They are still
+// there, for nobody takes entries out but this. In the place of a list there may be a longer one since.
+func (c *caches) drop(gone []goneEntry) {
 	for _, drop := range c.drops {
 		drop()
 	}
-	for _, e := range c.gone {
-		c.addNames(reflect.ValueOf(e.value))
-		if rest := c.restOf(reflect.ValueOf(e.value)); rest != nil {
-			e.m.Store(e.key, rest)
-		} else {
-			e.m.Delete(e.key)
+	of := map[*sync.Map]map[goneEntry]bool{}
+	for _, m := range c.maps {
+		for _, e := range gone {
+			if e.m == uintptr(unsafe.Pointer(m)) {
+				if of[m] == nil {
+					of[m] = map[goneEntry]bool{}
+				}
+				of[m][e] = true
+			}
 		}
 	}
-	for _, m := range c.maps {
-		c.forgetDeleted(m)
+	for m, noted := range of {
+		m.Range(func(key, value any) bool {
+			v := reflect.ValueOf(value)
+			if !noted[goneEntry{uintptr(unsafe.Pointer(m)), words(&key), words(&value)}] &&
+				(v.Kind() != reflect.Slice || !mentions(v, c.going, 0)) {
+				return true
+			}
+			c.addNames(v)
+			if rest := c.restOf(v); rest != nil {
+				m.Store(key, rest)
+			} else {
+				m.Delete(key)
+			}
+			return true
+		})
+		forgetDeleted(m)
 	}
 }
 
@@ -188,20 +198,14 @@ func (c *caches) restOf(list reflect.Value) any {
 
 // forgetDeleted has a map forget deleted keys: up to Go 1.23 one stays in the half that is only read, until a new key makes
 // the map copy that.
-func (c *caches) forgetDeleted(m *sync.Map) {
-	for i := range c.gone {
-		if c.gone[i].m != m {
-			continue
+func forgetDeleted(m *sync.Map) {
+	m.Store(new(int), nil)
+	m.Range(func(key, value any) bool {
+		if _, ours := key.(*int); ours {
+			m.Delete(key)
 		}
-		m.Store(new(int), nil)
-		m.Range(func(key, value any) bool {
-			if _, ours := key.(*int); ours {
-				m.Delete(key)
-			}
-			return true
-		})
-		return
-	}
+		return true
+	})
 }
 
 func (c *caches) keep(at unsafe.Pointer, w unsafe.Pointer) {
@@ -224,6 +228,7 @@ func (c *caches) openClasses() {
 	for t, class := range classes.byType {
 		if typeMentions(t, c.going) {
 			gone = append(gone, class)
+			c.used = class.used.Swap(false) || c.used
 		} else {
 			c.keep(unsafe.Pointer(&classes), unsafe.Pointer(class))
 		}
@@ -232,6 +237,7 @@ func (c *caches) openClasses() {
 	for i, p := range plans.all {
 		if p != nil && p.borrowed && p.mentions(c.going) {
 			dropped = append(dropped, i)
+			c.used = p.used.Swap(false) || c.used
 		} else {
 			c.keep(unsafe.Pointer(&plans), unsafe.Pointer(p))
 		}

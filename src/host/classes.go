@@ -18,6 +18,7 @@ type class struct {
 	self      reflect.Type // of the values: *shop.Counter
 	typ       reflect.Type // of the variables that its handles stand for: shop.Counter
 	isPointer bool
+	used      use
 
 	opened           sync.Once
 	compiler         *compiler
@@ -53,6 +54,7 @@ func classOf(t reflect.Type) *class {
 	}
 	classes.last++
 	c = &class{id: classes.last, self: t, typ: t, isPointer: t.Kind() == reflect.Pointer}
+	c.used.Store(true)
 	if c.isPointer {
 		c.typ = t.Elem()
 	}
@@ -68,6 +70,7 @@ func classByID(id C.uint64_t) *class {
 	if c == nil {
 		panic(carryError("the module of this handle's type was unloaded"))
 	}
+	c.used.note()
 	return c
 }
 

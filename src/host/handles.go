@@ -24,6 +24,7 @@ type held struct {
 	p     unsafe.Pointer // to a variable of the type class.typ
 	gen   uint32
 	kind  heldKind
+	used  bool // somebody has asked for it since forgetUses
 }
 
 type heldKind uint8
@@ -67,6 +68,7 @@ func find(id uint64) (held, bool) {
 	handles.Lock()
 	defer handles.Unlock()
 	if i := uint32(id) - 1; i < uint32(len(handles.all)) {
+		handles.all[i].used = true
 		h := handles.all[i]
 		return h, h.gen == uint32(id>>32) && h.kind != heldNothing && h.kind != heldDropped
 	}

@@ -47,41 +47,60 @@ func (p *pile[T]) empty() { p.all = p.all[:0] }
 
 func (p *pile[T]) isShort() bool { return p.wanted > uintptr(cap(p.all)) }
 
-// memory is what a trace takes, of C.
+// memory is what a trace takes, of C. What it finds lies in a part of it that a copy of the process shares with the
+// process (snapshot.go).
 type memory struct {
-	base unsafe.Pointer
-	size uintptr
+	base, shared     unsafe.Pointer
+	size, sharedSize uintptr
+	verdict          *verdict
 
-	spans     pile[span]
-	pages     pile[uint32] // of the heap: 1 + number of the page's span
-	marks     pile[uint8]  // by object: reached
-	queue     pile[object] // reached, but not yet looked through
+	spans   pile[span]
+	pages   pile[uint32]  // of the heap: 1 + number of the page's span
+	marks   pile[uint8]   // by object: reached
+	queue   pile[object]  // reached, but not yet looked through
+	stay    pile[uintptr] // itabs
+	roots   pile[root]    // one goroutine's
+	objects pile[root]    // on its stack, reached by pointers only
+	reached pile[object]  // from one of Lua's handles
+
+	// what it finds
 	itabs     pile[deadItab]
-	stay      pile[uintptr] // itabs
-	roots     pile[root]    // one goroutine's
-	objects   pile[root]    // on its stack, reached by pointers only
 	questions pile[C.struct_gl_slot]
-	reached   pile[object] // from one of Lua's handles
-	drops     pile[int]    // handles to be dropped
+	drops     pile[drop]             // handles to be dropped
+	gone      pile[goneEntry]        // entries of caches that go
+	types     pile[unsafe.Pointer]   // spans of which the type is to be forgotten
+	cleanups  pile[cleanup]          // that are to do nothing any more
+	kept      pile[C.struct_gl_kept] // what stayed of others: is it still in use?
 }
 
 // A memorySize says for how much of each there is room.
-type memorySize struct{ spans, pages, marks, queue, itabs, stay, roots, objects, questions, reached, drops uintptr }
+type memorySize struct {
+	spans, pages, marks, queue, stay, roots, objects, reached uintptr
+	itabs, questions, drops, gone, types, cleanups, kept      uintptr
+}
 
 // lastSize is what sufficed for the last trace.
-var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, itabs: 256, stay: 2048, roots: 1024,
-	objects: 256, questions: 64, reached: 1 << 18, drops: 64}
+var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, stay: 2048, roots: 1024,
+	objects: 256, reached: 1 << 18, itabs: 256, questions: 64, drops: 64, gone: 256, types: 64, cleanups: 64, kept: 64}
 
 // newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with malloc.
 func newMemory(size memorySize) (m memory, ok bool) {
 	m.carve(size)
-	m.size = max(m.size, 1)
-	m.base = C.mmap(nil, C.size_t(m.size), C.PROT_READ|C.PROT_WRITE, C.MAP_PRIVATE|C.MAP_ANONYMOUS|C.MAP_NORESERVE, -1, 0)
-	if uintptr(m.base) == ^uintptr(0) {
+	if m.base, ok = mapped(m.size, C.MAP_PRIVATE|C.MAP_NORESERVE); !ok {
+		return memory{}, false
+	}
+	if m.shared, ok = mapped(m.sharedSize, C.MAP_SHARED); !ok {
+		C.munmap(m.base, C.size_t(m.size))
 		return memory{}, false
 	}
 	m.carve(size)
+	m.verdict = (*verdict)(m.shared)
 	return m, true
+}
+
+func mapped(size uintptr, how C.int) (unsafe.Pointer, bool) {
+	p := C.mmap(nil, C.size_t(size), C.PROT_READ|C.PROT_WRITE, C.MAP_ANONYMOUS|how, -1, 0)
+	return p, uintptr(p) != ^uintptr(0)
 }
 
 func (m *memory) carve(size memorySize) {
@@ -90,21 +109,31 @@ func (m *memory) carve(size memorySize) {
 	carve(&m.pages, &m.size, m.base, size.pages)
 	carve(&m.marks, &m.size, m.base, size.marks)
 	carve(&m.queue, &m.size, m.base, size.queue)
-	carve(&m.itabs, &m.size, m.base, size.itabs)
 	carve(&m.stay, &m.size, m.base, size.stay)
 	carve(&m.roots, &m.size, m.base, size.roots)
 	carve(&m.objects, &m.size, m.base, size.objects)
-	carve(&m.questions, &m.size, m.base, size.questions)
 	carve(&m.reached, &m.size, m.base, size.reached)
-	carve(&m.drops, &m.size, m.base, size.drops)
+	var v pile[verdict]
+	m.sharedSize = 0
+	carve(&v, &m.sharedSize, m.shared, 1)
+	carve(&m.itabs, &m.sharedSize, m.shared, size.itabs)
+	carve(&m.questions, &m.sharedSize, m.shared, size.questions)
+	carve(&m.drops, &m.sharedSize, m.shared, size.drops)
+	carve(&m.gone, &m.sharedSize, m.shared, size.gone)
+	carve(&m.types, &m.sharedSize, m.shared, size.types)
+	carve(&m.cleanups, &m.sharedSize, m.shared, size.cleanups)
+	carve(&m.kept, &m.sharedSize, m.shared, size.kept)
 }
 
-func (m *memory) free() { C.munmap(m.base, C.size_t(m.size)) }
+func (m *memory) free() {
+	C.munmap(m.base, C.size_t(m.size))
+	C.munmap(m.shared, C.size_t(m.sharedSize))
+}
 
 func (m *memory) isShort() bool {
-	return m.spans.isShort() || m.pages.isShort() || m.marks.isShort() || m.queue.isShort() || m.itabs.isShort() ||
-		m.stay.isShort() || m.roots.isShort() || m.objects.isShort() || m.questions.isShort() || m.reached.isShort() ||
-		m.drops.isShort()
+	return m.spans.isShort() || m.pages.isShort() || m.marks.isShort() || m.queue.isShort() || m.stay.isShort() ||
+		m.roots.isShort() || m.objects.isShort() || m.reached.isShort() || m.itabs.isShort() || m.questions.isShort() ||
+		m.drops.isShort() || m.gone.isShort() || m.types.isShort() || m.cleanups.isShort() || m.kept.isShort()
 }
 
 // wanted is what the next trace should have room for: twice what this one would have needed, for the world goes on between
@@ -119,9 +148,11 @@ func (m *memory) wanted() memorySize {
 	return memorySize{
 		spans: room(m.spans.wanted, cap(m.spans.all)), pages: room(m.pages.wanted, cap(m.pages.all)),
 		marks: room(m.marks.wanted, cap(m.marks.all)), queue: room(m.queue.wanted, cap(m.queue.all)),
-		itabs: room(m.itabs.wanted, cap(m.itabs.all)), stay: room(m.stay.wanted, cap(m.stay.all)),
-		roots: room(m.roots.wanted, cap(m.roots.all)), objects: room(m.objects.wanted, cap(m.objects.all)),
-		questions: room(m.questions.wanted, cap(m.questions.all)), reached: room(m.reached.wanted, cap(m.reached.all)),
-		drops: room(m.drops.wanted, cap(m.drops.all)),
+		stay: room(m.stay.wanted, cap(m.stay.all)), roots: room(m.roots.wanted, cap(m.roots.all)),
+		objects: room(m.objects.wanted, cap(m.objects.all)), reached: room(m.reached.wanted, cap(m.reached.all)),
+		itabs: room(m.itabs.wanted, cap(m.itabs.all)), questions: room(m.questions.wanted, cap(m.questions.all)),
+		drops: room(m.drops.wanted, cap(m.drops.all)), gone: room(m.gone.wanted, cap(m.gone.all)),
+		types: room(m.types.wanted, cap(m.types.all)), cleanups: room(m.cleanups.wanted, cap(m.cleanups.all)),
+		kept: room(m.kept.wanted, cap(m.kept.all)),
 	}
 }

@@ -16,7 +16,9 @@ import "C"
 import (
 	"bytes"
 	"fmt"
+	"math"
 	_ "plugin" // see above
+	"reflect"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -42,7 +44,7 @@ func goloader_protocol() C.uint64_t {
 //export goloader_init
 func goloader_init(table *C.struct_gl_runtime) {
 	rt = table
-	walkers[0].text, walkers[0].etext = rt.types_by_string, rt.types_by_string_end
+	walkers = findWalkers()
 	watchCrashes()
 }
 
@@ -162,7 +164,8 @@ const (
 	stillWalks
 	cantStop
 	noMemory
-	again // the trace was for nothing
+	again      // the trace was for nothing
+	noSnapshot // there is no copy of the process to be had
 )
 
 func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
@@ -216,9 +219,26 @@ func isRuntimes(pc uintptr) bool {
 	return f != nil && strings.HasPrefix(f.Name(), "runtime.") && f.Name() != "runtime.main"
 }
 
-// walkers is what walks over the types of all modules, by lists that it got at its beginning: reflect.typesByString. It
-// runs no code of theirs, and must not lose one on the way.
-var walkers = make(parts, 1)
+// walkers is what looks at types of all modules on its way, by lists that it got at its beginning: those of modules, and
+// those that reflect keeps of types which have something in common. It runs no code of theirs, and must not lose one on
+// the way.
+var walkers parts
+
+func findWalkers() parts {
+	found := make(parts, 1)
+	found[0].text, found[0].etext = rt.types_by_string, rt.types_by_string_end
+	for _, entry := range [...]uintptr{codeOf(reflect.FuncOf), codeOf(reflect.StructOf)} {
+		for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+			text, table := *wordAt(md, rt.moduledata_text), functab(md)
+			if i, is := functionAt(md, entry); entry >= text && is && i < len(table)-1 {
+				part := C.struct_gl_part{text: pointerTo(entry), etext: pointerTo(text + uintptr(table[i+1].entryoff))}
+				found = append(found, part)
+				break
+			}
+		}
+	}
+	return found
+}
 
 // An attempt is one to retire modules.
 type attempt struct {
@@ -227,80 +247,106 @@ type attempt struct {
 	self     uint64 // this goroutine
 	unwinder unsafe.Pointer
 	answers  []C.struct_gl_slot // what is known of words in frames
+	locked   bool               // nobody is to use what will be dropped while a snapshot is looked through
 
 	runner uint64  // out: a goroutine that runs their code
 	start  uintptr // and the function that it began with
 	user   holder  // out: who refers to them
 }
 
-// make takes the modules out of the runtime with the world stopped, if they may go. Until then nothing has happened.
+// make takes the modules out of the runtime, if they may go. Until then nothing has happened.
 func (a *attempt) make() (result int) {
+	proofs.pause.Store(0)
+	if a.snapshotIsBetter() {
+		result = a.makeBySnapshot()
+		if result != noSnapshot {
+			proofs.bySnapshot.Add(1)
+			return result
+		}
+		proofs.failed.Add(1)
+	}
+	proofs.stopped.Add(1)
+	return a.makeStopped()
+}
+
+// makeStopped does it with the world stopped all the time.
+func (a *attempt) makeStopped() (result int) {
 	handles.Lock()
 	defer handles.Unlock()
 	names := nameHandles()
 	c := openCaches(a.going)
-	var drops []int
+	var drops []drop
 	if a.r.prove == C.GL_PROVE_NOTHING {
 		drops = handlesOf(a.going)
 	}
 	// How much memory the trace takes, and what it must know of functions' code, turns out while the world is stopped. And
 	// there are those who walk over the types of all modules most of the time.
 	tries := 1000
+	var t *tracer
 	for result = again; result == again || result == stillWalks && tries > 0; tries-- {
 		if result == stillWalks {
 			time.Sleep(time.Duration(tries%16) * 10 * time.Microsecond)
 		}
-		result, drops = a.trace(c, drops)
+		if t != nil {
+			t.free()
+		}
+		if t = a.newTracer(c); t == nil {
+			result = noMemory
+			break
+		}
+		assertions := a.assertions()
+		if !stopBriefly(func() {
+			sweep(math.MaxInt)
+			if result = a.judge(t, assertions); result == retired {
+				result = a.commit(t, assertions)
+			}
+		}) {
+			result = cantStop
+		}
+		if result == again {
+			a.learn(t)
+		}
+	}
+	if t != nil {
+		defer t.free()
 	}
 	c.retired = result == retired
 	c.unlock()
 	switch result {
 	case retired:
-		c.drop()
-		dropHandles(drops, names)
-		forgetMade(a.going, c.names)
-		for i := range a.going {
-			forgetTypelinks(a.going[i].moduledata)
-		}
+		a.forget(t, c, append(drops, t.drops.all...), names)
 	case stillUsed:
 		a.user.name = names[a.user.handle]
 	}
 	return result
 }
 
-// trace stops the world once. drops are handles to be dropped, where they are known already.
-func (a *attempt) trace(c *caches, drops []int) (result int, dropped []int) {
+func (a *attempt) newTracer(c *caches) *tracer {
+	lastSize.kept = max(lastSize.kept, uintptr(a.r.nkept))
 	mem, ok := newMemory(lastSize)
 	if !ok {
-		return noMemory, drops
+		return nil
 	}
 	t := &tracer{memory: mem, going: a.going, module: a.going.around(), self: a.self, unwinder: a.unwinder,
 		weak: append(weakVariables(), c.weak...), caches: c, answers: a.answers, dropHandles: a.r.drop_handles != 0}
-	defer t.free()
 	t.keep(unsafe.Slice(a.r.kept, a.r.nkept))
-	c.makeRoom()
-	assertions := unsafe.Slice((*[2]unsafe.Pointer)(a.r.caches), a.r.ncaches)
-	if !withWorldStopped(func() { result = a.retire(t, assertions) }) {
-		return cantStop, drops
-	}
-	switch result {
-	case again:
-		lastSize = t.wanted()
-		a.ask(t.questions.all)
-	case retired:
-		if t.constants {
-			a.r.constants_stay = 1
-		}
-		drops = append(drops, t.drops.all...)
-		if a.r.prove == C.GL_PROVE_ALL {
-			report(a.r, t.itabs.all)
-		}
-	}
-	return result, drops
+	return t
 }
 
-// retire is what happens while the world is stopped. It allocates nothing on Go's heap.
-func (a *attempt) retire(t *tracer, assertions [][2]unsafe.Pointer) int {
+// assertions are caches of call sites, each with its empty value after it.
+func (a *attempt) assertions() [][2]unsafe.Pointer {
+	return unsafe.Slice((*[2]unsafe.Pointer)(a.r.caches), a.r.ncaches)
+}
+
+func emptyAssertions(assertions [][2]unsafe.Pointer) {
+	for _, c := range assertions {
+		*(*uintptr)(c[0]) = uintptr(c[1])
+	}
+}
+
+// judge finds out whether they may go. The world is stopped: nothing is allocated on Go's heap. In a copy of the process
+// what is written here stays in the copy, but for what is found: t's piles.
+func (a *attempt) judge(t *tracer, assertions [][2]unsafe.Pointer) int {
 	var found bool
 	if a.runner, a.start, found = runnerOf(a.going, a.self, a.unwinder); found {
 		return stillRuns
@@ -308,10 +354,8 @@ func (a *attempt) retire(t *tracer, assertions [][2]unsafe.Pointer) int {
 	if _, _, found = runnerOf(walkers, a.self, a.unwinder); found {
 		return stillWalks
 	}
-	for _, c := range assertions {
-		*(*uintptr)(c[0]) = uintptr(c[1])
-	}
-	dropUnique(a.going)
+	emptyAssertions(assertions)
+	t.dropUnique()
 	looked := a.r.prove != C.GL_PROVE_NOTHING
 	if looked {
 		a.user, found = t.userOf()
@@ -319,21 +363,57 @@ func (a *attempt) retire(t *tracer, assertions [][2]unsafe.Pointer) int {
 		t.findItabs()
 		t.findSpans()
 	}
+	if !t.isShort() && !found {
+		t.findTypes(looked)
+	}
 	switch {
-	case t.isShort() || t.caches.more:
+	case t.isShort():
 		return again
 	case found:
 		return stillUsed
 	case len(t.questions.all) > 0:
 		return again
 	}
-	t.forgetTypes(a.going, looked)
+	return retired
+}
+
+// commit takes them out of the runtime. The world is stopped.
+func (a *attempt) commit(t *tracer, assertions [][2]unsafe.Pointer) int {
+	if t.stay.need(*wordAt(*(*unsafe.Pointer)(rt.itab_table), rt.table_count)); t.stay.isShort() {
+		return again
+	}
+	emptyAssertions(assertions)
+	dropUniqueFuncs(a.going)
+	t.forgetTypes()
 	for i := range a.going {
 		unlink(a.going[i].moduledata)
 	}
 	t.purgeItabs()
 	purgePCs()
 	return retired
+}
+
+// learn is for the next attempt, when one was for nothing.
+func (a *attempt) learn(t *tracer) {
+	lastSize = t.wanted()
+	a.ask(t.questions.all)
+}
+
+// forget takes out of caches and tables what went. c's locks are let go, handles is locked.
+func (a *attempt) forget(t *tracer, c *caches, drops []drop, names map[int]string) {
+	if t.constants {
+		a.r.constants_stay = 1
+	}
+	copy(unsafe.Slice(a.r.kept, a.r.nkept), t.kept.all)
+	if a.r.prove == C.GL_PROVE_ALL {
+		report(a.r, t.itabs.all)
+	}
+	c.drop(t.gone.all)
+	dropHandles(drops, names)
+	forgetMade(a.going, c.names)
+	for i := range a.going {
+		forgetTypelinks(a.going[i].moduledata)
+	}
 }
 
 // ask has C find the answers to what a trace could not know of words in frames, in the functions' code.

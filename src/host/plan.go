@@ -31,6 +31,7 @@ type plan struct {
 	scoped          bool   // a parameter may hold what ends with the call (scope.go)
 	types           []*node
 	borrowed        bool // made for a class: it goes with what it mentions, whoever still has its number
+	used            use
 }
 
 // A place is how one parameter or result travels.
@@ -648,6 +649,9 @@ func planOf(handle C.uint64_t) *plan {
 	if p == gonePlan {
 		panic(carryError("the module whose types this call mentions was unloaded"))
 	}
+	if p.borrowed {
+		p.used.note()
+	}
 	return p
 }
 
@@ -716,6 +720,7 @@ func (c *compiler) describe(w *writer) {
 
 // addPlan gives a plan a number.
 func addPlan(p *plan) int {
+	p.used.Store(true)
 	plans.Lock()
 	defer plans.Unlock()
 	if n := len(plans.free); n > 0 {

@@ -15,6 +15,12 @@ import (
 // a handle that does is the reason to stay, and is named. It is not, where the handle may be dropped: what Lua is told
 // to do without, and the Go values behind error tables, which are still errors without them.
 
+// A drop is a handle that is to be dropped: its place in handles.all, and which of those that were there it is.
+type drop struct {
+	i   int
+	gen uint32
+}
+
 // findHandles looks for handles by which Lua holds what goes, once everything else has been traced. handles is locked.
 func (t *tracer) findHandles() (user holder, found bool) {
 	for _, errors := range [2]bool{false, true} {
@@ -28,9 +34,9 @@ func (t *tracer) findHandles() (user holder, found bool) {
 				continue
 			}
 			if !mayDrop {
-				return holder{kind: C.GL_HOLDER_HANDLE, handle: i}, true
+				return holder{kind: C.GL_HOLDER_HANDLE, handle: i, gen: h.gen}, true
 			}
-			t.drops.push(i)
+			t.drops.push(drop{i, h.gen})
 		}
 	}
 	return holder{}, false
@@ -71,12 +77,31 @@ func (t *tracer) leadsOut(a, b, c, d uintptr) bool {
 	return true
 }
 
-// dropHandles lets Lua's handles be without their values. handles is locked. Names are those of nameHandles.
-func dropHandles(drops []int, names map[int]string) {
-	for _, i := range drops {
-		h := &handles.all[i]
-		handles.dropped[uint32(i)] = names[i]
-		*h = held{gen: h.gen, kind: heldDropped}
+// dropHandles lets Lua's handles be without their values, those that Lua has not released since. handles is locked. Names
+// are those of nameHandles.
+func dropHandles(drops []drop, names map[int]string) {
+	for _, d := range drops {
+		if h := &handles.all[d.i]; h.gen == d.gen {
+			handles.dropped[uint32(d.i)] = names[d.i]
+			*h = held{gen: h.gen, kind: heldDropped}
+		}
+	}
+}
+
+// haveBeenUsed tells whether somebody has asked for what one of them stands for, since forgetUses. handles is locked.
+func haveBeenUsed(drops []drop) bool {
+	for _, d := range drops {
+		if h := &handles.all[d.i]; h.gen == d.gen && h.used {
+			return true
+		}
+	}
+	return false
+}
+
+// forgetUses is for haveBeenUsed. handles is locked.
+func forgetUses() {
+	for i := range handles.all {
+		handles.all[i].used = false
 	}
 }
 
@@ -93,12 +118,12 @@ func nameHandles() map[int]string {
 }
 
 // handlesOf are those whose types go, or whose variables are in what goes: all that can be said without a trace.
-func handlesOf(going parts) (drops []int) {
+func handlesOf(going parts) (drops []drop) {
 	for i := range handles.all {
 		h := &handles.all[i]
 		if h.class != nil && typeMentions(h.class.self, going) || h.p != nil && going.hold(uintptr(h.p)) ||
 			h.kind == heldError && typeMentions(reflect.TypeOf(*(*error)(h.p)), going) {
-			drops = append(drops, i)
+			drops = append(drops, drop{i, h.gen})
 		}
 	}
 	return drops

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x081a7c044c8f299a)
+#define GL_HOST_PROTOCOL UINT64_C(0x10f957e50ea45623)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -96,8 +96,11 @@ struct gl_runtime {
 	int32_t func_args, func_deferreturn, func_id, func_flag, func_name; /* of a _func */
 	int32_t func_id_async_preempt, func_id_debug_call, func_flag_asm;   /* values of those */
 	int32_t g_panic, g_sched_ctxt;
-	void *allp;                                                      /* []*p */
-	int32_t p_timers;                                                /* where a p has the slice of its timers */
+	int32_t g_waitreason;  /* why it waits, a byte */
+	uint64_t idle_reasons; /* a bit for each reason to wait that only calls for waiting have: channels, sleep, … */
+	void *pages_in_use;    /* uintptr, in mheap_: of spans in use */
+	void *allp;            /* []*p */
+	int32_t p_timers;      /* where a p has the slice of its timers */
 	int32_t reg_args_size;                                           /* of an abi.RegArgs */
 	int32_t stack_object_size, stack_object_ptrs, stack_object_mask; /* a stackObjectRecord, and fields of it */
 	void *no_return[GL_NO_RETURN];                                   /* throw, fatal, gopanic and the like */
@@ -115,6 +118,7 @@ struct gl_runtime {
 	void *unique_cleanup_mu, *unique_cleanup_funcs_mu, *unique_cleanup_funcs;
 	void *span_of_heap;                   /* func(uintptr) *mspan */
 	int32_t kind_finalizer, kind_cleanup; /* runtime._KindSpecial…; the latter is -1 before Go 1.24 */
+	int32_t kind_weak;                    /* what weak pointers are to an object; -1 before Go 1.23 */
 	int32_t special_kind;
 	int32_t cleanup_funcs;        /* words that a cleanup consists of: 1, since Go 1.26 3 */
 	int32_t unique_maps_indirect; /* Go 1.23: a pointer to the map */
@@ -122,7 +126,7 @@ struct gl_runtime {
 
 	/* states of a goroutine: while its stack is scanned, one of the others is added to the first; -1 where this Go
 	 * has no such state */
-	int32_t status_scan, status_idle, status_dead, status_dead_extra;
+	int32_t status_scan, status_idle, status_dead, status_dead_extra, status_waiting;
 	int32_t span_in_use;     /* a span's state */
 	int32_t page_shift;      /* spans consist of pages, of 2^page_shift bytes */
 	int32_t header_min;      /* larger objects have their type in front; -1 before Go 1.22 */
@@ -176,6 +180,9 @@ enum gl_holder {
 /* Is it looked for references to the module, or for goroutines that run its code only? */
 enum gl_prove { GL_PROVE_NOTHING, GL_PROVE_ALL };
 
+/* Where is it looked for them? In a process with the world stopped, or in a copy of it, beside the running world. */
+enum gl_where { GL_WHERE_BEST, GL_WHERE_STOPPED, GL_WHERE_SNAPSHOT };
+
 /* Memory of a module that went earlier, or of its C parts: it stays as long as somebody refers to it. */
 struct gl_kept {
 	void *low, *high;
@@ -198,6 +205,7 @@ struct gl_retired {
 	struct gl_kept *kept; /* by address */
 	size_t nkept;
 	enum gl_prove prove;
+	enum gl_where where;
 	int drop_handles;   /* Lua's handles of what goes are to stand for nothing */
 	int constants_stay; /* out, when it has gone: somebody refers to its constant strings, or types */
 	struct gl_itab
@@ -215,10 +223,12 @@ struct gl_retired {
 
 /* What goloader_runtime_stats tells: bytes and objects of Go's heap, memory that it has from the system, bytes
  * allocated since the start, the size at which the next collection begins, collections and the time they have stopped
- * the world. */
+ * the world; how often it was looked for who refers to a module in a copy of the process, in how many cases no copy
+ * could be had, how often with the world stopped, and the longest time that the last of these stopped the world. */
 struct gl_runtime_stats {
 	uint64_t heap_bytes, heap_objects, system_bytes, allocated_bytes, next_gc_bytes;
 	uint64_t gc_cycles, gc_pause_ns, last_pause_ns, goroutines;
+	uint64_t proofs_by_snapshot, snapshots_failed, proofs_stopped, proof_pause_ns;
 };
 
 #endif

@@ -70,8 +70,7 @@ type tracer struct {
 	heap     region         // around all spans
 
 	constants bool               // constant strings are in use
-	kept      []C.struct_gl_kept // what stayed of others: is it still in use?
-	keptIn    region             // around those
+	keptIn    region             // around what stayed of others
 	answers   []C.struct_gl_slot // what is known of words in frames
 
 	// for handles
@@ -98,7 +97,8 @@ type holder struct {
 	itab    unsafe.Pointer // which that is, where the runtime has made it
 	pc      uintptr        // where the frame goes on that it is in
 	through int            // objects that lie between the holder and the reference
-	handle  int            // number of Lua's handle
+	handle  int            // place of Lua's handle
+	gen     uint32         // and which of those that were there it is
 	name    string         // its type's
 	typ     unsafe.Pointer // of the object that has a finalizer: a pointer's
 }
@@ -115,6 +115,9 @@ func (t *tracer) userOf() (user holder, found bool) {
 	}
 	if !found {
 		user, found = t.caches.follow(t)
+	}
+	if !found {
+		user, found = t.keepWeak() // of what caches have
 	}
 	if !found {
 		user, found = t.ownCode()
@@ -142,21 +145,30 @@ func (t *tracer) ownCode() (holder, bool) {
 	return holder{}, false
 }
 
-// forgetTypes takes types that go out of the spans of large objects, which Go 1.22 and 1.23 read once more when they sweep
-// a dead object: in spans without pointers too, where it is what an earlier object has left there. A living object, known
-// where all have been looked for, keeps its type: that may stay, and without it the object's pointers aren't followed.
-func (t *tracer) forgetTypes(going parts, looked bool) {
+// findTypes finds types that go in the spans of large objects, which Go 1.22 and 1.23 read once more when they sweep a dead
+// object: in spans without pointers too, where it is what an earlier object has left there. A living object, known where
+// all have been looked for, keeps its type: that may stay, and without it the object's pointers aren't followed.
+func (t *tracer) findTypes(looked bool) {
 	if rt.mspan_large_type < 0 {
 		return
 	}
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
-		typ := wordAt(mspan, rt.mspan_large_type)
-		if !going.hold(*typ) {
+		if !t.going.hold(*wordAt(mspan, rt.mspan_large_type)) {
 			continue
 		}
 		s := t.spanOf(*wordAt(mspan, rt.mspan_start))
 		isObject := s != nil && s.mspan == mspan && s.count == 1 && !s.noscan
 		if !isObject || looked && t.marks.all[s.first] != markReached {
+			t.types.push(mspan)
+		}
+	}
+}
+
+// forgetTypes takes them out. What has a type that goes now, and had one before, has it of old: nobody can make such an
+// object any more.
+func (t *tracer) forgetTypes() {
+	for _, mspan := range t.types.all {
+		if typ := wordAt(mspan, rt.mspan_large_type); t.going.hold(*typ) {
 			*typ = 0
 		}
 	}
@@ -190,11 +202,20 @@ func indexAt(mspan unsafe.Pointer, offset C.int32_t) uintptr {
 	return *wordAt(mspan, offset)
 }
 
-// findSpans lists the spans in use. Who allocates sweeps spans (runtime/mcentral.go, cacheSpan; mheap.go, reclaim), and one
-// that has nothing left may be another one a moment later: sweeping must be over before they are looked at.
-func (t *tracer) findSpans() bool {
-	for sweepOne := funcOf[func() uintptr](&rt.sweep_one); sweepOne() != ^uintptr(0); {
+// sweep sweeps spans that the collector has left to be swept, so many at most; true: none is left. Who allocates sweeps
+// spans (runtime/mcentral.go, cacheSpan; mheap.go, reclaim), and one that has nothing left may be another one a moment
+// later: sweeping must be over before they are looked at.
+func sweep(most int) bool {
+	for sweepOne := funcOf[func() uintptr](&rt.sweep_one); sweepOne() != ^uintptr(0); most-- {
+		if most == 0 {
+			return false
+		}
 	}
+	return true
+}
+
+// findSpans lists the spans in use, all of them swept.
+func (t *tracer) findSpans() bool {
 	low, high, objects := ^uintptr(0), uintptr(0), uintptr(0)
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		size := *wordAt(mspan, rt.mspan_elemsize)
@@ -331,7 +352,9 @@ func (t *tracer) reach(w uintptr) {
 
 // keep is told what stayed of modules that went before: what nothing turns out to lead to is given back.
 func (t *tracer) keep(kept []C.struct_gl_kept) {
-	if t.kept = kept; len(kept) > 0 {
+	t.kept.take(uintptr(len(kept)))
+	copy(t.kept.all, kept)
+	if len(kept) > 0 {
 		low := uintptr(kept[0].low)
 		t.keptIn = region{low, uintptr(kept[len(kept)-1].high) - low}
 	}
@@ -342,9 +365,9 @@ func (t *tracer) noteKept(w uintptr) {
 	if !t.keptIn.holds(w) {
 		return
 	}
-	i := sort.Search(len(t.kept), func(i int) bool { return w < uintptr(t.kept[i].high) })
-	if w >= uintptr(t.kept[i].low) {
-		t.kept[i].is_used = 1
+	i := sort.Search(len(t.kept.all), func(i int) bool { return w < uintptr(t.kept.all[i].high) })
+	if i < len(t.kept.all) && w >= uintptr(t.kept.all[i].low) {
+		t.kept.all[i].is_used = 1
 	}
 }
 
@@ -628,7 +651,42 @@ func (t *tracer) trace() (user holder, found bool) {
 	if user, found = t.keepFinalized(); found {
 		return user, true
 	}
-	return t.drain()
+	if user, found = t.drain(); found {
+		return user, true
+	}
+	return t.keepWeak()
+}
+
+// keepWeak looks through objects that nobody has but weak pointers which somebody has: until they are collected, those
+// still lead to them. A weak pointer is a pointer to a word that has the object's address, and the runtime's note of the
+// object leads to that word (runtime/mheap.go, specialWeakHandle).
+func (t *tracer) keepWeak() (user holder, found bool) {
+	for more := rt.kind_weak >= 0; more; {
+		more = false
+		for n := range t.spans.all {
+			sp := &t.spans.all[n]
+			for s := *pointerAt(sp.mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
+				if int64(*(*uint8)(unsafe.Add(s, rt.special_kind))) != int64(rt.kind_weak) {
+					continue
+				}
+				at := sp.base + offsetOf(s)
+				if t.isReached(at) || !t.isReached(*wordAt(s, rt.special_size)) {
+					continue
+				}
+				more = true
+				t.reach(at)
+				if user, found = t.drain(); found {
+					return user, true
+				}
+			}
+		}
+	}
+	return user, false
+}
+
+func (t *tracer) isReached(p uintptr) bool {
+	s := t.spanOf(p)
+	return s != nil && t.marks.all[s.first+(p-s.base)/s.size] == markReached
 }
 
 // drain looks through what was reached, and all that is reached from there.

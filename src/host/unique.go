@@ -61,45 +61,76 @@ func (c *caches) openUnique() {
 
 // dropUnique has nothing called when unique values turn out to be garbage, of what is code that goes. The world is
 // stopped. Should the module stay, a dead value stays in its map until its place is needed.
-func dropUnique(going parts) {
-	if rt.unique_cleanup_funcs != nil {
-		funcs := (*[]func())(rt.unique_cleanup_funcs)
-		keep := (*funcs)[:0]
-		for _, f := range *funcs {
-			if !going.captured(*(*unsafe.Pointer)(unsafe.Pointer(&f)), 0) {
-				keep = append(keep, f)
-			}
-		}
-		clear((*funcs)[len(keep):])
-		*funcs = keep
-	}
+func (t *tracer) dropUnique() {
+	dropUniqueFuncs(t.going)
 	if rt.kind_cleanup < 0 {
 		return
 	}
 	for _, mspan := range *(*[]unsafe.Pointer)(rt.allspans) {
 		for s := *pointerAt(mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
-			if C.int32_t(*(*byte)(unsafe.Add(s, rt.special_kind))) == rt.kind_cleanup {
-				dropCleanup(going, unsafe.Slice((*unsafe.Pointer)(unsafe.Add(s, rt.special_size)), rt.cleanup_funcs))
+			if isCleanup(s) && dropCleanup(t.going, s) {
+				t.cleanups.push(cleanup{*wordAt(mspan, rt.mspan_start), s})
 			}
 		}
 	}
 }
 
-// dropCleanup makes a cleanup do nothing: a function, or since Go 1.26 an adapter that is called with a function and its
-// argument.
-func dropCleanup(going parts, funcs []unsafe.Pointer) {
+func dropUniqueFuncs(going parts) {
+	if rt.unique_cleanup_funcs == nil {
+		return
+	}
+	funcs := (*[]func())(rt.unique_cleanup_funcs)
+	keep := (*funcs)[:0]
+	for _, f := range *funcs {
+		if !going.captured(*(*unsafe.Pointer)(unsafe.Pointer(&f)), 0) {
+			keep = append(keep, f)
+		}
+	}
+	clear((*funcs)[len(keep):])
+	*funcs = keep
+}
+
+// A cleanup is what the runtime notes of an object that one belongs to: where the object's span begins, and the note.
+type cleanup struct {
+	span uintptr
+	note unsafe.Pointer
+}
+
+// isThere tells whether the note is still one: the cleanup has not been called, nor is it about to be.
+func (c cleanup) isThere() bool {
+	mspan := funcOf[func(uintptr) unsafe.Pointer](&rt.span_of_heap)(c.span)
+	if mspan == nil {
+		return false
+	}
+	for s := *pointerAt(mspan, rt.mspan_specials); s != nil; s = *pointerAt(s, rt.special_next) {
+		if s == c.note {
+			return isCleanup(s)
+		}
+	}
+	return false
+}
+
+func isCleanup(special unsafe.Pointer) bool {
+	return C.int32_t(*(*byte)(unsafe.Add(special, rt.special_kind))) == rt.kind_cleanup
+}
+
+// dropCleanup makes a cleanup do nothing where it is unique's, and theirs that go: a function, or since Go 1.26 an adapter
+// that is called with a function and its argument.
+func dropCleanup(going parts, special unsafe.Pointer) bool {
+	funcs := unsafe.Slice((*unsafe.Pointer)(unsafe.Add(special, rt.special_size)), rt.cleanup_funcs)
 	theirs, unique := false, false
 	for _, fn := range funcs {
 		theirs = theirs || going.captured(fn, 1)
 		unique = unique || isUnique(fn, 1)
 	}
 	if !theirs || !unique {
-		return
+		return false
 	}
 	nothing := func(_, _ unsafe.Pointer) {}
 	for i := range funcs {
 		*(*uintptr)(unsafe.Pointer(&funcs[i])) = *(*uintptr)(unsafe.Pointer(&nothing)) // no memory of the collector's
 	}
+	return true
 }
 
 // captured tells whether a function value is theirs: its code, or what it has captured, down to a depth.

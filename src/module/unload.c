@@ -202,11 +202,22 @@ static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, con
 
 /* ---- unload ----------------------------------------------------------------------------------------------------- */
 
+/* Where the walk takes place is for the Go half to choose, unless the environment says. */
+static enum gl_where chosen_place(void)
+{
+	const char *where = getenv("GOLOADER_UNLOAD");
+
+	if (where != NULL && strcmp(where, "stopped") == 0) {
+		return GL_WHERE_STOPPED;
+	}
+	return where != NULL && strcmp(where, "snapshot") == 0 ? GL_WHERE_SNAPSHOT : GL_WHERE_BEST;
+}
+
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
-	struct gl_retired r = { .prove = how->prove, .drop_handles = how->drop_handles };
+	struct gl_retired r = { .prove = how->prove, .where = chosen_place(), .drop_handles = how->drop_handles };
 	struct gl_part *parts = all_parts(mod, how, &r.nparts);
 	struct type_cache *caches = module_all_caches(host, mod, &r.ncaches);
 	struct gl_kept *kept = module_list_kept(mod, how, &r.nkept);
