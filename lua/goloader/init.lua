@@ -162,7 +162,9 @@ end
 ---@param options { reset: boolean|nil }|nil
 ---@return goloader.Stats
 function goloader.stats(options)
-  return modules.call_stats(check_options("goloader.stats", options, { reset = "boolean" }).reset or false)
+  local stats = modules.call_stats(check_options("goloader.stats", options, { reset = "boolean" }).reset or false)
+  stats.unloads = running and running.core:unload_stats()
+  return stats
 end
 
 -- ---- jobs ---------------------------------------------------------------------------------------------------------

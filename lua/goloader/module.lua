@@ -61,8 +61,9 @@ end
 local UNLOAD_OPTIONS = { prove = "string", handles = "string" }
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
---- find that out, Go stops for as long as a walk over its live heap takes. With `prove = "nothing"` there is no walk,
---- for those who know.
+--- find that out takes a walk over Go's live heap. The caller waits for it, goroutines don't: where it would take more
+--- than a millisecond or so it is made in a copy of the process, and Go stops only for the time that the kernel takes
+--- to make the copy (`goloader.stats().unloads`). With `prove = "nothing"` there is no walk, for those who know.
 ---
 --- A package that the module shares with others may remember its types for ever (JSON packages do, other than the
 --- standard library's). Then it stays: whoever has a type can make values of it and call its methods.
@@ -343,6 +344,13 @@ end
 
 ---@class goloader.Stats: goloader.Counters  of all modules that are loaded
 ---@field exports goloader.ExportCounters[]  those that were used
+---@field unloads goloader.UnloadStats|nil  of this process; nil without a host
+
+---@class goloader.UnloadStats  how it was found out whether modules may go, which nothing resets
+---@field snapshots integer  in a copy of the process, while the process went on
+---@field failed_snapshots integer  there was no copy to be had: then it was done as for small heaps
+---@field stops integer  with Go stopped
+---@field pause_ms number  for how long the last unload, or attempt at one, stopped Go at once, at most
 
 --- What was called and copied in all modules that are loaded.
 ---@param reset boolean  counting starts anew

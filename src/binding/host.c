@@ -536,25 +536,34 @@ static int host_runtime_stats(lua_State *L)
 		const char *name;
 		uint64_t value;
 	} fields[] = {
-		{ "heap_bytes", s.heap_bytes },
-		{ "heap_objects", s.heap_objects },
-		{ "system_bytes", s.system_bytes },
-		{ "allocated_bytes", s.allocated_bytes },
-		{ "next_gc_bytes", s.next_gc_bytes },
-		{ "gc_cycles", s.gc_cycles },
-		{ "gc_pause_ns", s.gc_pause_ns },
-		{ "last_pause_ns", s.last_pause_ns },
+		{ "heap_bytes", s.heap_bytes },       { "heap_objects", s.heap_objects },
+		{ "system_bytes", s.system_bytes },   { "allocated_bytes", s.allocated_bytes },
+		{ "next_gc_bytes", s.next_gc_bytes }, { "gc_cycles", s.gc_cycles },
+		{ "gc_pause_ns", s.gc_pause_ns },     { "last_pause_ns", s.last_pause_ns },
 		{ "goroutines", s.goroutines },
-		{ "proofs_by_snapshot", s.proofs_by_snapshot },
-		{ "snapshots_failed", s.snapshots_failed },
-		{ "proofs_stopped", s.proofs_stopped },
-		{ "proof_pause_ns", s.proof_pause_ns },
 	};
 	lua_newtable(L);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
 		lua_pushnumber(L, (lua_Number)fields[i].value);
 		lua_setfield(L, -2, fields[i].name);
 	}
+	return 1;
+}
+
+/* host:unload_stats() -> { snapshots =, … }, of all unloads of the process */
+static int host_unload_stats(lua_State *L)
+{
+	struct gl_unload_stats s = gl_host_unload_stats(binding_check_host(L, 1)->host);
+
+	lua_newtable(L);
+	lua_pushnumber(L, (lua_Number)s.snapshots);
+	lua_setfield(L, -2, "snapshots");
+	lua_pushnumber(L, (lua_Number)s.failed_snapshots);
+	lua_setfield(L, -2, "failed_snapshots");
+	lua_pushnumber(L, (lua_Number)s.stops);
+	lua_setfield(L, -2, "stops");
+	lua_pushnumber(L, (lua_Number)s.pause_ns / 1e6);
+	lua_setfield(L, -2, "pause_ms");
 	return 1;
 }
 
@@ -571,6 +580,7 @@ void binding_open_host(lua_State *L)
 		{ "ship", host_ship },
 		{ "stats", host_stats },
 		{ "runtime_stats", host_runtime_stats },
+		{ "unload_stats", host_unload_stats },
 		{ "jobs_fd", binding_jobs_fd },
 		{ "jobs_listen", binding_jobs_listen },
 		{ "jobs_accept", binding_jobs_accept },

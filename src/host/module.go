@@ -256,16 +256,14 @@ type attempt struct {
 
 // make takes the modules out of the runtime, if they may go. Until then nothing has happened.
 func (a *attempt) make() (result int) {
-	proofs.pause.Store(0)
 	if a.snapshotIsBetter() {
-		result = a.makeBySnapshot()
-		if result != noSnapshot {
-			proofs.bySnapshot.Add(1)
+		if result = a.makeBySnapshot(); result != noSnapshot {
+			a.r.snapshots++
 			return result
 		}
-		proofs.failed.Add(1)
+		a.r.failed_snapshots++
 	}
-	proofs.stopped.Add(1)
+	a.r.stops++
 	return a.makeStopped()
 }
 
@@ -295,7 +293,7 @@ func (a *attempt) makeStopped() (result int) {
 			break
 		}
 		assertions := a.assertions()
-		if !stopBriefly(func() {
+		if !a.stopWorld(func() {
 			sweep(math.MaxInt)
 			if result = a.judge(t, assertions); result == retired {
 				result = a.commit(t, assertions)

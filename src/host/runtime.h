@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x10f957e50ea45623)
+#define GL_HOST_PROTOCOL UINT64_C(0x2e9cdcd856c18a1d)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -211,6 +211,10 @@ struct gl_retired {
 	struct gl_itab
 		*itabs; /* out, when it has gone: those that nobody refers to any more; to be freed by the caller */
 	size_t nitabs;
+	/* out: how often it was looked for references in a copy of the process, how often there was no copy to be had,
+	 * how often with the world stopped; and the longest time that the world was stopped for it */
+	uint32_t snapshots, failed_snapshots, stops;
+	uint64_t pause_ns;
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
 	enum gl_holder holder;
@@ -223,12 +227,10 @@ struct gl_retired {
 
 /* What goloader_runtime_stats tells: bytes and objects of Go's heap, memory that it has from the system, bytes
  * allocated since the start, the size at which the next collection begins, collections and the time they have stopped
- * the world; how often it was looked for who refers to a module in a copy of the process, in how many cases no copy
- * could be had, how often with the world stopped, and the longest time that the last of these stopped the world. */
+ * the world. */
 struct gl_runtime_stats {
 	uint64_t heap_bytes, heap_objects, system_bytes, allocated_bytes, next_gc_bytes;
 	uint64_t gc_cycles, gc_pause_ns, last_pause_ns, goroutines;
-	uint64_t proofs_by_snapshot, snapshots_failed, proofs_stopped, proof_pause_ns;
 };
 
 #endif

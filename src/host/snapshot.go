@@ -16,8 +16,8 @@ import (
 )
 
 // A walk over a large heap takes longer than anybody may be stopped. So it is made in a copy of the process, by clone(2),
-// while the process itself goes on: the world is stopped for as long as the kernel takes to copy the page tables, and once
-// more for a moment when the verdict is there and the module goes.
+// while the process itself goes on: the world is stopped for as long as the kernel takes to copy the page tables
+// (hugepages.go), and once more for a moment when the verdict is there and the module goes.
 //
 // The copy is a process of one thread, the one that has stopped the world. It runs the same code as is run where no copy
 // can be had (judge), and that neither allocates nor waits for anybody; what it finds it writes into memory that both
@@ -65,12 +65,6 @@ type verdict struct {
 	start     uintptr
 }
 
-// proofs is for statistics.
-var proofs struct {
-	bySnapshot, failed, stopped atomic.Uint64
-	pause                       atomic.Int64 // the longest that the world was stopped for the last one, in ns
-}
-
 // costs of a stopped world, measured: of a page of heap, of a goroutine, and what is worth a copy, ns
 const (
 	pageCost, goroutineCost = 5000, 1700
@@ -85,13 +79,11 @@ func (a *attempt) snapshotIsBetter() bool {
 	return a.r.where == C.GL_WHERE_SNAPSHOT || pages*pageCost+uintptr(runtime.NumGoroutine())*goroutineCost > worthSnapshot
 }
 
-// stopBriefly stops the world, and takes the time.
-func stopBriefly(f func()) bool {
-	begin := time.Now()
+// stopWorld runs f with the world stopped, and takes the time.
+func (a *attempt) stopWorld(f func()) bool {
+	began := time.Now()
 	ok := withWorldStopped(f)
-	if took := int64(time.Since(begin)); took > proofs.pause.Load() {
-		proofs.pause.Store(took)
-	}
+	a.r.pause_ns = max(a.r.pause_ns, C.uint64_t(time.Since(began)))
 	return ok
 }
 
@@ -199,7 +191,7 @@ func (a *attempt) commitVerdict(t *tracer, ts *tables) (result int) {
 	assertions := a.assertions()
 	result = stillWalks
 	for tries := 1000; result == stillWalks && tries > 0; tries-- {
-		if !stopBriefly(func() { result = a.commitIfStill(t, assertions) }) {
+		if !a.stopWorld(func() { result = a.commitIfStill(t, assertions) }) {
 			result = cantStop
 		}
 		if result == stillWalks {
@@ -246,11 +238,12 @@ func isIdle(g unsafe.Pointer) bool {
 // clone makes the copy and has it find out.
 func (a *attempt) clone(t *tracer) (pid int, ok bool) {
 	assertions := a.assertions()
+	joinPages()
 	for tries := 0; pid == 0; tries++ {
 		growStack()
 		sweep(math.MaxInt) // as much as possible while the world still runs
 		var errno syscall.Errno
-		if !stopBriefly(func() {
+		if !a.stopWorld(func() {
 			const few = 256
 			if sweep(few) || tries > 8 && sweep(math.MaxInt) {
 				growStack()

@@ -23,8 +23,4 @@ func goloader_runtime_stats(out *C.struct_gl_runtime_stats) {
 		out.last_pause_ns = C.uint64_t(m.PauseNs[(m.NumGC+255)%256])
 	}
 	out.goroutines = C.uint64_t(runtime.NumGoroutine())
-	out.proofs_by_snapshot = C.uint64_t(proofs.bySnapshot.Load())
-	out.snapshots_failed = C.uint64_t(proofs.failed.Load())
-	out.proofs_stopped = C.uint64_t(proofs.stopped.Load())
-	out.proof_pause_ns = C.uint64_t(proofs.pause.Load())
 }

@@ -66,6 +66,7 @@ struct gl_host {
 
 	struct type_caches caches; /* of the host itself; found at the first unload */
 	uint64_t loads;            /* how many were tried */
+	struct gl_unload_stats unloads;
 
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);

@@ -47,6 +47,12 @@ const char *gl_host_path(const struct gl_host *host);
 void *gl_host_export(const struct gl_host *host, const char *name);
 /* Fails with GL_EHOST in a process that forked after the host was started: a Go runtime does not survive fork. */
 int gl_host_check(const struct gl_host *host, struct gl_error *err);
+/* How it was found out so far whether modules may go: in copies of the process; how often no copy could be made; with
+ * the world stopped. And for how long the last unload stopped the world at once, at most. */
+struct gl_unload_stats {
+	uint64_t snapshots, failed_snapshots, stops, pause_ns;
+};
+struct gl_unload_stats gl_host_unload_stats(const struct gl_host *host);
 /* Has a byte of the Go half's set to 1 in a process that forked. */
 void gl_host_note_forks(struct gl_host *host, uint8_t *forked);
 

@@ -213,6 +213,16 @@ static enum gl_where chosen_place(void)
 	return where != NULL && strcmp(where, "snapshot") == 0 ? GL_WHERE_SNAPSHOT : GL_WHERE_BEST;
 }
 
+static void count_walks(struct gl_unload_stats *stats, const struct gl_retired *r)
+{
+	stats->snapshots += r->snapshots;
+	stats->failed_snapshots += r->failed_snapshots;
+	stats->stops += r->stops;
+	stats->pause_ns = r->pause_ns;
+}
+
+struct gl_unload_stats gl_host_unload_stats(const struct gl_host *host) { return host->unloads; }
+
 /* Makes the runtime forget the module and gives its memory back; nothing has happened when it fails. */
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
@@ -228,6 +238,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		r.caches = caches;
 		r.kept = kept;
 		busy = r.nparts == 0 ? 0 : host->retire(&r);
+		count_walks(&host->unloads, &r);
 		if (busy == 0 && r.nparts > 0 && how->prove != GL_PROVE_NOTHING) {
 			module_settle_kept(mod, how, kept, r.nkept);
 		}

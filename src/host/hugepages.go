@@ -1,0 +1,76 @@
+package host
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// To copy a process is to copy its page tables, an entry for each page: for 1 GB of pages of 4 KB that takes tens of
+// milliseconds, for as much in pages of 2 MB half a millisecond. Where the kernel has not made huge pages of Go's heap by
+// itself, it is asked to before the copy is made, while the world runs: of pieces all of which are there, so that the heap
+// takes no more memory than before. What is written to while there is a copy falls apart again, the rest stays so.
+
+const hugePage = 2 << 20
+
+// noHugePages is set where the kernel can't, or may not.
+var noHugePages atomic.Bool
+
+// joinPages makes huge pages of the heap, where the heap is so large that it is worth it. What isn't done within the time
+// that the heap is worth is done the next time.
+func joinPages() {
+	const worthIt, worth = 128 << 20, 300 * time.Millisecond // the latter for each GB
+	const collapse = 25                                      // MADV_COLLAPSE, since Linux 6.1
+	heap := atomic.LoadUintptr((*uintptr)(rt.pages_in_use)) << uint(rt.page_shift)
+	if heap < worthIt || noHugePages.Load() {
+		return
+	}
+	if enabled, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/enabled"); err != nil ||
+		bytes.Contains(enabled, []byte("[never]")) {
+		noHugePages.Store(true)
+		return
+	}
+	end := time.Now().Add(worth * time.Duration(heap>>20) >> 10)
+	var isThere [hugePage >> 12]byte
+	for _, r := range heapRanges() {
+		for at := (r.low + hugePage - 1) &^ (hugePage - 1); at+hugePage <= r.low+r.size; at += hugePage {
+			if time.Now().After(end) {
+				return
+			}
+			pages := isThere[:hugePage/syscall.Getpagesize()]
+			_, _, errno := syscall.Syscall(syscall.SYS_MINCORE, at, hugePage, uintptr(unsafe.Pointer(&pages[0])))
+			if errno != 0 || bytes.IndexByte(pages, 0) >= 0 {
+				continue
+			}
+			if _, _, errno = syscall.Syscall(syscall.SYS_MADVISE, at, hugePage, collapse); errno == syscall.EINVAL {
+				noHugePages.Store(true)
+				return
+			}
+		}
+	}
+}
+
+// heapRanges are the places of the address space that Go's heap may lie in: the runtime begins at one address and goes on
+// from there (runtime/malloc.go, mallocinit). They may be something else's by the time that they are looked at: nothing
+// is changed there but how the kernel keeps it.
+func heapRanges() (ranges []region) {
+	const window = 38
+	here := uintptr(unsafe.Pointer(new([64]byte))) >> window
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil
+	}
+	for _, line := range bytes.Split(maps, []byte("\n")) {
+		var low, high, offset, inode uintptr
+		var rights, device string
+		n, _ := fmt.Sscanf(string(line), "%x-%x %s %x %s %d", &low, &high, &rights, &offset, &device, &inode)
+		if n == 6 && low>>window == here && rights == "rw-p" && inode == 0 {
+			ranges = append(ranges, region{low, high - low})
+		}
+	}
+	return ranges
+}
