@@ -23,7 +23,7 @@ var noHugePages atomic.Bool
 // joinPages makes huge pages of the heap, where the heap is so large that it is worth it. What isn't done within the time
 // that the heap is worth is done the next time.
 func joinPages() {
-	const worthIt, worth = 128 << 20, 300 * time.Millisecond // the latter for each GB
+	const worthIt, worth = 128 << 20, 500 * time.Millisecond // the latter for each GB
 	const collapse = 25                                      // MADV_COLLAPSE, since Linux 6.1
 	heap := atomic.LoadUintptr((*uintptr)(rt.pages_in_use)) << uint(rt.page_shift)
 	if heap < worthIt || noHugePages.Load() {

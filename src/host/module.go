@@ -310,6 +310,9 @@ func (a *attempt) makeStopped() (result int) {
 	}
 	c.retired = result == retired
 	c.unlock()
+	if t != nil && a.r.prove == C.GL_PROVE_ALL {
+		lastReached = t.count
+	}
 	switch result {
 	case retired:
 		a.forget(t, c, append(drops, t.drops.all...), names)

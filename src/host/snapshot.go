@@ -59,24 +59,32 @@ type verdict struct {
 	isThere   uint32
 	result    int
 	constants bool
+	count     uintptr
 	memory    memory // its piles, which lie behind this
 	user      holder
 	runner    uint64
 	start     uintptr
 }
 
-// costs of a stopped world, measured: of a page of heap, of a goroutine, and what is worth a copy, ns
+// What a walk costs, measured: an object that is reached, a goroutine; and how long the world may be stopped rather than be
+// copied, in ns. How many objects are reached nobody knows beforehand but from the last walk: of a heap of a few megabytes,
+// most of which may be garbage, that counts, and a larger one is taken to have as many as it can.
 const (
-	pageCost, goroutineCost = 5000, 1700
-	worthSnapshot           = 1000000
+	objectCost, goroutineCost = 60, 1700
+	worthSnapshot             = 1000000
+	mayBeGarbage              = 5 << 20
 )
+
+// lastReached is how many objects the last walk has reached.
+var lastReached uintptr
 
 func (a *attempt) snapshotIsBetter() bool {
 	if a.r.prove == C.GL_PROVE_NOTHING || a.r.where == C.GL_WHERE_STOPPED {
 		return false
 	}
-	pages := atomic.LoadUintptr((*uintptr)(rt.pages_in_use))
-	return a.r.where == C.GL_WHERE_SNAPSHOT || pages*pageCost+uintptr(runtime.NumGoroutine())*goroutineCost > worthSnapshot
+	heap := atomic.LoadUintptr((*uintptr)(rt.pages_in_use)) << uint(rt.page_shift)
+	return a.r.where == C.GL_WHERE_SNAPSHOT || heap > mayBeGarbage ||
+		lastReached*objectCost+uintptr(runtime.NumGoroutine())*goroutineCost > worthSnapshot
 }
 
 // stopWorld runs f with the world stopped, and takes the time.
@@ -143,7 +151,7 @@ func (a *attempt) trySnapshot() int {
 		return noSnapshot
 	}
 	v := t.verdict
-	t.memory, t.constants = v.memory, v.constants
+	t.memory, t.constants, t.count = v.memory, v.constants, v.count
 	a.user, a.runner, a.start = v.user, v.runner, v.start
 	if v.result == again {
 		a.learn(t)
@@ -151,6 +159,7 @@ func (a *attempt) trySnapshot() int {
 	if v.result != retired && v.result != stillUsed {
 		return v.result
 	}
+	lastReached = t.count
 	if !ts.areLocked {
 		ts = a.lockTables()
 	}
@@ -266,7 +275,7 @@ func (a *attempt) judgeInCopy(t *tracer, assertions [][2]unsafe.Pointer) {
 	syscall.RawSyscall6(syscall.SYS_PRCTL, setDumpable, 0, 0, 0, 0, 0)
 	v := t.verdict
 	v.result = a.judge(t, assertions)
-	v.memory, v.constants = t.memory, t.constants
+	v.memory, v.constants, v.count = t.memory, t.constants, t.count
 	v.user, v.runner, v.start = a.user, a.runner, a.start
 	atomic.StoreUint32(&v.isThere, 1)
 	for {
@@ -301,9 +310,10 @@ func cloneProcess() (pid int, errno syscall.Errno) {
 }
 
 // awaitCopy waits until the copy has ended; false: without a verdict. It does so by looking now and then: a thread that
-// waits in the kernel would be one more.
+// waits in the kernel would be one more. A copy that takes many times as long as any should is given up.
 func awaitCopy(pid int, v *verdict) bool {
-	const longest = 2 * time.Minute
+	heap := atomic.LoadUintptr((*uintptr)(rt.pages_in_use)) << uint(rt.page_shift)
+	longest := time.Minute * time.Duration(2+heap>>30)
 	began := time.Now()
 	pause := 50 * time.Microsecond
 	for {

@@ -70,6 +70,7 @@ type tracer struct {
 	heap     region         // around all spans
 
 	constants bool               // constant strings are in use
+	count     uintptr            // of objects that were reached
 	keptIn    region             // around what stayed of others
 	answers   []C.struct_gl_slot // what is known of words in frames
 
@@ -345,6 +346,7 @@ func (t *tracer) reach(w uintptr) {
 	t.marks.all[s.first+i] = markReached
 	o := object{t.pages.all[(w-t.heap.low)>>uint(rt.page_shift)] - 1, uint32(i)}
 	t.queue.push(o)
+	t.count++
 	if t.noteReached {
 		t.reached.push(o)
 	}
