@@ -280,6 +280,25 @@ describe("an error in a Lua function", function()
     assert.equal(2, callbacks.Apply(1, function(n) return n + 1 end))
   end)
 
+  it("is an error where a thread's stack is small", function()
+    local script = support.write("deep.lua", ([[
+      local host = require("spec.support").host()
+      local calls = assert(host:build(%q))
+      local depth = 0
+      local function nest(n)
+        depth = n
+        return calls.Call(nest, n + 1)
+      end
+      print(pcall(nest, 1))
+      print(depth > 10 and depth < 190, calls.Call(function(n) return n + 1 end, 5))
+    ]]):format(support.write("deep.go", "package main\n\nfunc Call(f func(int) int, n int) int { return f(n) }\n")))
+    local status, out, errors = support.run({ "sh", "-c", ("ulimit -s 128 && exec %s spec/env.lua %s"):format(
+      support.interpreter, script) }, "GOGC=1")
+    assert.equal(0, status, errors)
+    assert.matches("^false\t.*stack overflow: Lua and Go call each other until %d+ KB of the thread's stack are left\n"
+      .. "true\t6\n$", out)
+  end)
+
   it("comes of a yield", function()
     assert.matches("attempt to yield", message(coroutine.wrap(function()
       callbacks.Run(function() coroutine.yield() end)

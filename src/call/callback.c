@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../process/stack.h"
+
 #include "plan.h"
 
 /* What C knows of an entry of the table. */
@@ -25,8 +27,10 @@ struct function {
 enum { CALL = 1, KEEP = 2, FIRST = KEEP };
 
 /* Go that calls Lua that calls Go fills the thread's stack, which has no guard that Lua or Go would know of. PUC Lua
- * allows for about as many calls of C. */
-enum { MAX_DEPTH = 190 };
+ * allows for about as many calls of C. Threads may have small stacks: Go's scheduler and collector work on what is left
+ * of this one, and take it that there are 32 KB (runtime.callbackUpdateSystemStack); the Lua function needs some too.
+ */
+enum { MAX_DEPTH = 190, MIN_STACK = 48 * 1024 };
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
@@ -239,6 +243,12 @@ static int call_protected(lua_State *L)
 
 	if (caller->functions.depth > MAX_DEPTH) {
 		return luaL_error(L, "stack overflow: Lua and Go call each other more than %d deep", MAX_DEPTH);
+	}
+	size_t left = gl_stack_left();
+	if (left < MIN_STACK) {
+		return luaL_error(
+			L, "stack overflow: Lua and Go call each other until %d KB of the thread's stack are left",
+			(int)(left / 1024));
 	}
 	push_table(L, caller);
 	lua_rawgeti(L, -1, FIRST + (int)c->number);
