@@ -1,5 +1,6 @@
 -- Shipping a module: the file, what a process makes of it that has nothing else, and what can be wrong with it.
 local goloader = require "goloader"
+local lfs = require "lfs"
 local support = require "spec.support"
 local toolchain = require "goloader.building.toolchain"
 
@@ -465,7 +466,8 @@ describe("misuse", function()
   it("raises", function()
     local host = support.host()
     assert.error_matches(function() host:ship(source) end, "host:ship: the name of a file to write expected, got nil")
-    assert.error_matches(function() host:ship(nil, "x.gom") end, "host:ship: a directory, Go files or an import path expected, got nil")
+    assert.error_matches(function() host:ship(nil, "x.gom") end,
+      "host:ship: a directory, Go files or an import path expected, got nil")
     assert.error_matches(function() host:load { "a.gom", "b.o" } end, "host:load: a%.gom: a shipped module comes alone")
   end)
 
@@ -474,6 +476,38 @@ describe("misuse", function()
     assert.is_nil(manifest)
     assert.equal("io", err.code)
     assert.matches("nowhere/x%.gom: No such file or directory", err.message)
+  end)
+
+  it("of places that are no files is an error, and leaves them as they are", function()
+    local device = path_of "device"
+    assert(lfs.link("/dev/null", device, true))
+    local manifest, message, err = support.host():ship("spec/testdata/shop/shop.go", device)
+    assert.is_nil(manifest)
+    assert.equal("io", err.code)
+    assert.equal(device .. " is there, and is not a regular file", message)
+    assert.equal("char device", lfs.attributes(device, "mode"))
+  end)
+end)
+
+describe("a full disk", function()
+  it("is an error that says so, and leaves nothing behind", function()
+    local dir = path_of "full"
+    assert(lfs.mkdir(dir))
+    -- No file may grow, and the signal that tells of it is ignored: as when there is no room.
+    local shell = "(trap '' 25; ulimit -f 0; exec %s spec/env.lua %s) | cat"
+    local status, out, errors = support.run { "sh", "-c", shell:format(support.interpreter,
+      support.write("full.lua", ([[
+        local host = require("spec.support").host()
+        local shipped, message, err = host:ship("spec/testdata/shop/shop.go", %q)
+        print(shipped, err.code, message)
+        local module, message, err = host:build "spec/testdata/shop/shop.go"
+        print(module, err.code, message)
+      ]]):format(dir .. "/x.gom"))) }
+    assert.equal(0, status)
+    assert.equal("", errors)
+    for line in out:gmatch "[^\n]+" do assert.matches("^nil\t%w+\t.*%S", line) end
+    assert.equal(2, select(2, out:gsub("\n", "")))
+    for entry in lfs.dir(dir) do assert.matches("^%.%.?$", entry) end
   end)
 end)
 

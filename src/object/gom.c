@@ -414,28 +414,44 @@ static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 	gl_bytes_add(out, "\n", 1);
 }
 
+/* Opens a new file beside the one that is to be written, readable for whom the user's umask says. */
+static FILE *open_beside(const char *file, char *name, size_t size)
+{
+	int fd = -1;
+
+	for (unsigned int i = 0; fd < 0 && i < 1000; i++) {
+		int n = snprintf(name, size, "%s.%ld-%x", file, (long)getpid(), randombytes_random());
+		if (n < 0 || (size_t)n >= size) {
+			errno = ENAMETOOLONG;
+			return NULL;
+		}
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		if (fd < 0 && errno != EEXIST) {
+			return NULL;
+		}
+	}
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+	if (f == NULL && fd >= 0) {
+		close(fd);
+		unlink(name);
+	}
+	return f;
+}
+
 /* Whoever opens the file meanwhile sees the old one, or the new one whole. */
 static int write_all(const char *file, const char *first, const struct gl_bytes *body, struct gl_error *err)
 {
 	char name[4096];
-	int n = snprintf(name, sizeof(name), "%s.XXXXXX", file);
+	struct stat st;
 
-	if (n < 0 || (size_t)n >= sizeof(name)) {
-		return gl_fail(err, GL_EIO, "%s: %s", file, strerror(ENAMETOOLONG));
+	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode)) { /* a device would be replaced */
+		return gl_fail(err, GL_EIO, "%s is there, and is not a regular file", file);
 	}
-	int fd = mkstemp(name);
-	FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+	FILE *f = open_beside(file, name, sizeof(name));
 	if (f == NULL) {
-		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
-		if (fd >= 0) {
-			close(fd);
-			unlink(name);
-		}
-		return -1;
+		return gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
 	}
-	mode_t mask = umask(0);
-	umask(mask);
-	bool ok = fputs(first, f) >= 0 && fwrite(body->p, 1, body->n, f) == body->n && fchmod(fd, 0666 & ~mask) == 0;
+	bool ok = fputs(first, f) >= 0 && fwrite(body->p, 1, body->n, f) == body->n;
 	ok = fclose(f) == 0 && ok;
 	if (!ok || rename(name, file) != 0) {
 		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));

@@ -53,6 +53,7 @@ local exists = toolchain.exists
 
 -- A job is a command under way: what it prints is read when it is waited for, so that work can be done meanwhile.
 ---@class goloader.Job
+---@field package name string
 ---@field package pipe file*
 ---@field package output string  file that takes its standard output
 ---@field package errors string|nil  file that takes its standard error
@@ -75,6 +76,11 @@ function Job:wait(notice)
   os.remove(self.output)
   os.remove(self.output .. ".status")
   if self.errors then os.remove(self.errors) end
+  if status ~= "0" and output == "" and errors == "" then
+    local why = ("%s failed without a word; is %s full? (TMPDIR names another place)"):format(self.name,
+      places.temporary())
+    if self.errors then errors = why else output = why end
+  end
   return status == "0", output, errors
 end
 
@@ -99,12 +105,12 @@ function toolchain.start(argv, opts)
   if why then return nil, why end
   local cd = opts.dir and opts.dir ~= "." and "cd -- " .. quote(opts.dir) .. " && " or ""
   -- A file takes the output: a pipe that nobody reads until the end would stop a command that has much to say.
-  local command = ("(%s%s %s) </dev/null >%s 2>%s; printf %%d $? >%s"):format(cd, opts.env or "",
+  local command = ("(%s%s %s) </dev/null >%s 2>%s; { printf %%d $? >%s; } 2>/dev/null"):format(cd, opts.env or "",
     table.concat(words, " "), quote(output), errors and quote(errors) or "&1", quote(output .. ".status"))
   local pipe
   pipe, why = io.popen(command, "r")
   if not pipe then return nil, { code = "io", message = ("%s can't be run: %s"):format(argv[1], why) } end
-  return setmetatable({ pipe = pipe, output = output, errors = errors }, Job)
+  return setmetatable({ name = argv[1], pipe = pipe, output = output, errors = errors }, Job)
 end
 
 --- Runs a command to its end, with this process's streams.
