@@ -161,8 +161,8 @@ local function run()
   local _, crashes = log:gsub("exited on signal %d+", "")
   local stopped = server:stop "QUIT"
   print(("%d requests, %d wrong, %d connections broken, %d too late; %d edits, %d reloads, %d workers killed; "
-    .. "at most %.1f MB resident in the first quarter, %.1f in the last"):format(asked, wrong, broken, late, edits, reloads,
-    kills, early, last))
+    .. "at most %.1f MB resident in the first quarter, %.1f in the last"):format(asked, wrong, broken, late, edits,
+    reloads, kills, early, last))
   local faults = {}
   if wrong > 0 then faults[#faults + 1] = "wrong answers: " .. output:match "FIRST ([^\n]*)" end
   -- A killed worker takes its connections along, and at a reload nginx closes those that are idle, while wrk may be

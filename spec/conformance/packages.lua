@@ -9,12 +9,14 @@
 -- subtests, or with "*" all of a package's, which can't say the same by the nature of a host; "? PACKAGE TEST REASON"
 -- explains a difference that counts as one.
 --
--- Results are kept in build/packages; packages.md is the table of all of them. Where build/ has none, what the table says
--- of the same suite, on the same Go, stays. With names, only suites whose module or package ends so are run. Environment:
+-- Results are kept in build/packages; packages.md is the table of all of them. Where build/ has none, what the table
+-- says of the same suite, on the same Go, stays. With names, only suites whose module or package ends so are run.
+-- Environment:
 --
 --     GOROOT_DIR   the Go to use
 --     FLAGS        how the packages are built: trimpath, nocgo, …, of the list `sets` below; each set has its own table
---     RESUME=1     leave out the suites that have a result, or are in the table; AGAIN=1 runs natively again what has been run
+--     RESUME=1     leave out the suites that have a result, or are in the table
+--     AGAIN=1      runs natively again what has been run
 --     LIMIT        seconds that a suite may take on either side (default: 1,200)
 --     JOBS         suites at a time (default: 1)
 
@@ -394,8 +396,8 @@ local function rows_of(of_set)
     word = word or NOT_RUN
     if word:find "^same" then same = same + 1 end
     if word ~= NOT_RUN then ran = ran + 1 end
-    rows[#rows + 1] = not result and known or ("%s%s | %s | %s |"):format(row_key(suite), result and result.native or "",
-      result and result.loaded or "", word)
+    rows[#rows + 1] = not result and known or ("%s%s | %s | %s |"):format(row_key(suite),
+      result and result.native or "", result and result.loaded or "", word)
     for i, line in ipairs(result and result.different or {}) do
       if i > 5 then break end
       rows[#rows] = rows[#rows]:gsub(" |$", "<br>" .. line:gsub("|", "\\|"):gsub("%%", "%%%%") .. " |")
