@@ -520,7 +520,7 @@ describe("a file that is not as it was written", function()
   local function forge(name, content)
     local path = support.write(name .. ".body", content)
     local _, sum = support.run { "b2sum", "-l", "256", path }
-    return support.write(name, ("goloader module 1 %d %s\n%s"):format(#content, sum:match "^%x+", content))
+    return support.write(name, ("goloader module 2 %d %s\n%s"):format(#content, sum:match "^%x+", content))
   end
 
   local function refuses(file, code, pattern)
@@ -575,8 +575,8 @@ describe("a file that is not as it was written", function()
     forged("\n\n", "\nnonsense\n\n", "format", "corrupt: line %d+ of its manifest")
     forged("!<arch>", "!<arck>", "format", "is no Go object")
     forged("\nexport .*$", "", "format", "its manifest has no end")
-    refuses(support.write("version.gom", (text:gsub("^goloader module 1", "goloader module 2"))), "mismatch",
-      "version%.gom is of version 2 of its format, this goloader reads version 1")
+    refuses(support.write("version.gom", (text:gsub("^goloader module 2", "goloader module 3"))), "mismatch",
+      "version%.gom is of version 3 of its format, this goloader reads version 2")
   end)
 
   it("doesn't harm a file that is replaced while its module is loaded", function()

@@ -293,6 +293,7 @@ types["generic functions"] = function()
   assert.equal(4, shop["Max[int]"](3, 4))
   assert.same({ a = 1 }, shop:instantiate "Map[string, int]"({ "a" }, 1))
   assert.same({ N = 7 }, shop["Hide[int]"](1))
+  assert.equal(4, shop.Max(3, 4))
   assert.matches("not exported", (select(2, shop:instantiate "Unhide[int]")))
   assert(shop:unload())
   local no, _, err = handles:instantiate "Max[int]"
@@ -344,7 +345,17 @@ types["exported variables"] = function()
   local names = handles:ref "Names"
   names[1] = "changed"
   assert.same({ "changed", "y" }, handles.Names)
-  refuses("handles has no exported variable Nope", function() handles:ref "Nope" end)
+  refuses("has no exported variable Nope", function() handles:ref "Nope" end)
+end
+
+-- More of them: spec/exports_spec.lua
+types["constants"] = function()
+  local stock = assert(support.host():build "spec/testdata/exports/exports.go")
+  assert.equal(42, stock.Most)
+  assert.equal(2 ^ 70, stock.Power)
+  refuses("which no number here can hold", function() return stock.Odd end)
+  refuses("which no number here can hold", function() return stock.Googol end)
+  assert(stock:unload())
 end
 
 types["exported types"] = function()
@@ -352,7 +363,12 @@ types["exported types"] = function()
   assert.equal("new", counter.Name)
   assert.equal(1, counter:Add(1))
   assert.equal(0, handles:new("Point").X)
-  refuses("handles has no exported type Nope", function() handles:new "Nope" end)
+  refuses("has no exported type Nope; did you mean Node%?", function() handles:new "Nope" end)
+  refuses("handles has no exported type Nowhere", function() handles:new "Nowhere" end)
+  refuses("has no exported type Conuter; did you mean Counter%?", function() handles:new "Conuter" end)
+  assert.equal("new", is_handle("*handles.Counter", handles.Counter { Name = "new" }).Name)
+  assert.matches("^handles%.Point struct { X int; Y int", tostring(handles.Point))
+  assert.equal("struct", handles.Point.kind)
   refuses("has no exported field 'Nme'", function() handles:new("Counter", { Nme = 1 }) end)
 end
 

@@ -58,7 +58,7 @@ function cli.nm(arguments)
   objects:remove()
   if not symbols then return complain(err) end
   for _, symbol in ipairs(symbols) do
-    if symbol.export or not arguments.exports then
+    if arguments.exports and symbol.export or not arguments.exports and symbol.kind ~= "-" then
       local signature = symbol.signature and symbol.signature ~= "" and "  " .. symbol.signature or ""
       io.write(("%10d %s %s%s\n"):format(symbol.size, symbol.kind, symbol.name, signature))
     end

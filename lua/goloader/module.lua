@@ -7,9 +7,12 @@ local check_options = require "goloader.options"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local explain = require "goloader.roads.explain"
+local generic = require "goloader.generic"
 local instance = require "goloader.building.instance"
+local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local road = require "goloader.roads.road"
+local types = require "goloader.types"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 
@@ -18,7 +21,7 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field name string  for messages
 ---@field instances table<string, { core: userdata, fn: goloader.Func }>  of its generic functions, by their names
 ---@field load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  compiles and loads one of those
----@field variables table<string, true>  that it exports
+---@field kinds table<string, "func"|"var"|"const"|"type"|"generic">  of what it exports
 ---@field object_bytes integer
 ---@field forget fun()  lets go of its functions
 
@@ -28,7 +31,7 @@ local states = setmetatable({}, { __mode = "k" })
 local cores = setmetatable({}, { __mode = "k" })
 
 ---@class goloader.Module
----@field [string] any  exported functions and variables of the Go packages
+---@field [string] any  what the Go packages export
 local Module = {}
 
 local function is_export(name)
@@ -102,15 +105,32 @@ function Module:is_loaded()
   return state_of(self, "is_loaded").core:is_loaded()
 end
 
+-- What is said of a name that is not there: the nearest that is.
+local function suggest(name, names)
+  local near = nearest(name, names)
+  return near and ("; did you mean %s?"):format(near) or ""
+end
+
+local function of_kind(state, kind)
+  local names = {}
+  for name, is in pairs(state.kinds) do names[name] = is == kind or nil end
+  return names
+end
+
 --- A handle of an exported variable itself: what is set through it, is set for Go.
 ---@param name string
 ---@return userdata handle
 function Module:ref(name)
   if type(name) ~= "string" then misuse(2, "module:ref: a variable's name expected, got %s", type(name)) end
-  return state_of(self, "ref").core:ref(name)
+  local state = state_of(self, "ref")
+  if state.core:is_loaded() and state.kinds[name] ~= "var" then
+    misuse(2, "%s has no exported variable %s%s", state.name, name, suggest(name, of_kind(state, "var")))
+  end
+  return state.core:ref(name)
 end
 
---- A handle of a new variable of an exported type: `shop:new("Item", { Name = "lamp" })` is `&shop.Item{Name: "lamp"}`.
+--- A handle of a new variable of an exported type: `shop:new("Item", { Name = "lamp" })` is `&shop.Item{Name: "lamp"}`,
+--- and so is `shop.Item { Name = "lamp" }`.
 ---@param type_name string
 ---@param value any|nil  what it is set to; nil: the type's zero value
 ---@return userdata handle
@@ -118,6 +138,10 @@ function Module:new(type_name, value)
   local state = state_of(self, "new")
   if type(type_name) ~= "string" then misuse(2, "module:new: a type's name expected, got %s", type(type_name)) end
   if not is_export(type_name) then misuse(2, "module:new: %s is no exported type's name", type_name) end
+  local near = not state.kinds[type_name] and suggest(type_name, of_kind(state, "type"))
+  if near and near ~= "" and state.core:is_loaded() then
+    misuse(2, "%s has no exported type %s%s", state.name, type_name, near)
+  end
   return state.core:new(type_name, value)
 end
 
@@ -160,17 +184,24 @@ end
 ---@field name string
 ---@field type string  Go type: "map[string]main.P"
 
+---@class goloader.TypeParameter
+---@field name string  "K"
+---@field constraint string  "comparable", "~int | ~string", "any"
+
 ---@class goloader.Export
 ---@field name string
 ---@field package string  import path
----@field kind "func"|"var"
----@field signature string  "func(cat string) (string, error)", or a variable's type
----@field params goloader.Parameter[]
+---@field kind "func"|"var"|"const"|"type"
+---@field signature string  "func(cat string) (string, error)"; the type of a variable or a constant ("untyped int");
+---  what a type is ("struct { Name string }")
+---@field value string|nil  a constant's, as Go writes it; Lua's is module[name]
+---@field type_params goloader.TypeParameter[]|nil  of a generic function or type
+---@field params goloader.Parameter[]  of a generic function their types mention its type parameters
 ---@field results goloader.Parameter[]
 ---@field variadic boolean
 ---@field typed boolean  false: the object was compiled without the information (-dwarf=false)
 
---- The exported functions and variables.
+--- What the module exports. Of objects without export data (`compile -linkobj`) only functions and variables are known.
 ---@return goloader.Export[]
 function Module:exports()
   return state_of(self, "exports").core:exports()
@@ -263,8 +294,38 @@ end
 
 local function set_field(self, name, value)
   local state = states[self]
-  if not state.variables[name] then misuse(2, "%s has no exported variable %s", state.name, tostring(name)) end
+  local kind = state.kinds[name]
+  if kind and kind ~= "var" then
+    misuse(2, "%s: %s is no variable, but a %s", state.name, name, kind == "const" and "constant" or kind)
+  elseif not kind then
+    misuse(2, "%s has no exported variable %s%s", state.name, tostring(name), suggest(name, of_kind(state, "var")))
+  end
   return state.core:set(name, value)
+end
+
+-- Raises that there is no such field; at the caller's caller.
+local function raise_missing(state, field)
+  if is_export(field) then
+    state.core:func(field) -- which raises where the module was unloaded
+    misuse(3, "%s exports no %s%s", state.name, tostring(field), suggest(field, state.kinds))
+  end
+  local names = {}
+  for name in pairs(state.kinds) do names[name] = true end
+  for name in pairs(Module) do names[name] = true end
+  misuse(3, "a module has no method %s%s", tostring(field), suggest(field, names))
+end
+
+-- Integers beyond 64 bits, and numbers beyond all float64s, are only constants to Go, too.
+local function read_constant(state, name)
+  local value = state.core:constant(name)
+  if value == nil then
+    for _, export in ipairs(state.core:exports()) do
+      if export.name == name and export.value then
+        misuse(3, "%s: the constant %s is %s, which no number here can hold", state.name, name, export.value)
+      end
+    end
+  end
+  return value
 end
 
 local function describe(self)
@@ -282,13 +343,7 @@ local module = {}
 ---@return goloader.Module
 function module.new(loaded, name, object_bytes, load_instance)
   -- where packages of one module export the same name, the one that was built or given last has it: the first listed
-  local kinds, variables = {}, {}
-  for _, export in ipairs(loaded:exports()) do
-    if not kinds[export.name] then
-      kinds[export.name] = export.kind
-      variables[export.name] = export.kind == "var" or nil
-    end
-  end
+  local kinds = loaded:kinds()
   cores[loaded] = true
   -- A table of functions, and no function, finds them: that compiles to nothing in a trace.
   local state
@@ -300,16 +355,31 @@ function module.new(loaded, name, object_bytes, load_instance)
         functions[field] = fn
         return fn
       end
-      if not is_export(field) then return Module[field] end
-      if variables[field] then return loaded:get(field) end
-      local fn = loaded:func(field)
-      if fn then functions[field] = road.equip(fn) end
-      return fn
+      local kind = kinds[field]
+      if not kind then
+        local method = Module[field]
+        if method == nil then raise_missing(state, field) end
+        return method
+      end
+      if kind == "var" then return loaded:get(field) end
+      local value
+      if kind == "func" then
+        value = road.equip(loaded:func(field))
+      elseif kind == "const" then
+        value = read_constant(state, field)
+        if type(value) == "table" then return value end -- a complex number, which its owner may change
+      elseif kind == "type" then
+        value = types.new(loaded, field)
+      else
+        value = generic.new(loaded:generic(field), function(wanted) return instantiate(state, wanted) end)
+      end
+      functions[field] = value
+      return value
     end,
   })
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
   state = {
-    core = loaded, name = name, instances = {}, load_instance = load_instance, variables = variables,
+    core = loaded, name = name, instances = {}, load_instance = load_instance, kinds = kinds,
     object_bytes = object_bytes,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end

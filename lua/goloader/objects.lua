@@ -63,7 +63,8 @@ end
 ---@field packages goloader.ShippedPackage[]
 ---@field libraries { role: "own"|"shared", size: integer, packages: string[] }[]  their parts in C, linked
 ---@field imports { path: string, in_host: boolean, fingerprint: string }[]  imported, and not in the file
----@field exports { name: string, package: string, kind: "func"|"var", signature: string }[]
+---@field exports { name: string, package: string, kind: "func"|"var"|"const"|"type", signature: string,
+---  value: string|nil }[]
 
 --- What a shipped module is and holds, once its hash has been checked.
 ---@param file string
@@ -78,7 +79,10 @@ function objects.manifest(file)
     for path in library.packages:gmatch "%S+" do packages[#packages + 1] = percent.decode(path) end
     library.packages = packages
   end
-  for _, export in ipairs(manifest.exports) do export.package = percent.decode(export.package) end
+  for _, export in ipairs(manifest.exports) do
+    export.package = percent.decode(export.package)
+    if export.kind == "const" then export.signature, export.value = export.signature:match "^(.-) = (.*)$" end
+  end
   return manifest
 end
 
@@ -90,13 +94,14 @@ end
 
 ---@class goloader.ObjectSymbol
 ---@field name string
----@field kind string  as nm(1) prints it; U: defined elsewhere
+---@field kind string  as nm(1) prints it; U: defined elsewhere; -: exported, and no symbol: a constant, a type, a
+---  generic function
 ---@field size integer  bytes
 ---@field abi integer  0: assembly's, 1: Go's own
 ---@field export boolean
 ---@field signature string|nil
 
---- The symbols of an object.
+--- The symbols of an object, and what else it exports.
 ---@param file string
 ---@param desc string|nil  description of the host it is meant for; nil: the default host's
 ---@return goloader.ObjectSymbol[]|nil symbols

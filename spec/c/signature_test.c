@@ -120,12 +120,6 @@ static const struct gl_declaration *find(const struct gl_declarations *decls, co
 	return NULL;
 }
 
-static char *describe(const struct gl_declaration *decl)
-{
-	return decl->is_func ? gl_signature_string(&decl->signature) :
-			       strdup(decl->signature.typed ? decl->signature.params[0].type : "?");
-}
-
 /* Was the object compiled from that file, too? */
 static bool has_file(const struct gl_package *pkg, const char *base)
 {
@@ -144,7 +138,8 @@ static bool has_file(const struct gl_package *pkg, const char *base)
 struct want {
 	char name[64];
 	char text[1024];
-	bool hidden; /* DWARF alone may not tell it */
+	bool hidden;   /* DWARF alone may not tell it */
+	bool declared; /* it is no symbol: a constant, a type, a generic function */
 };
 
 /* The next "// want" line of the fixture; false at its end. */
@@ -153,13 +148,14 @@ static bool next_want(FILE *f, struct want *w)
 	char line[1024];
 
 	while (fgets(line, sizeof(line), f) != NULL) {
-		char kind[8];
+		char kind[16];
 		int at = 0;
-		if (sscanf(line, "// %7s %63s %n", kind, w->name, &at) < 2 || at == 0 ||
-		    (strcmp(kind, "want") != 0 && strcmp(kind, "hidden") != 0)) {
+		if (sscanf(line, " // %15s %63s %n", kind, w->name, &at) < 2 || at == 0 ||
+		    (strcmp(kind, "want") != 0 && strcmp(kind, "hidden") != 0 && strcmp(kind, "declared") != 0)) {
 			continue;
 		}
 		w->hidden = strcmp(kind, "hidden") == 0;
+		w->declared = strcmp(kind, "declared") == 0;
 		line[strcspn(line, "\n")] = '\0';
 		size_t n = 0;
 		for (const char *p = line + at; *p != '\0' && n < sizeof(w->text) - sizeof(prefix); p++) {
@@ -213,9 +209,10 @@ static void check_declared(const struct want *w, void *arg)
 		fail_msg("%s is not among the exports", w->name);
 		return;
 	}
-	char *got = describe(decl);
+	char *got = gl_declaration_string(decl);
 	assert_string_equal(got, w->text);
 	free(got);
+	assert_int_equal(decl->sym == UINT32_MAX, w->declared);
 	x->seen++;
 }
 
@@ -227,7 +224,7 @@ static void test_every_export_reads_as_declared(void **state)
 
 	(void)state;
 	each_want(pkg, check_declared, &x);
-	/* and nothing else is one: no method, instance, closure, constant or title-case letter */
+	/* and nothing else is one: no method, instance, closure or title-case letter */
 	assert_int_equal(decls->n, x.seen);
 	assert_true(x.seen > 30);
 	gl_declarations_free(decls);
@@ -270,11 +267,14 @@ static void test_each_export_has_its_symbol(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < decls->n; i++) {
 		char want[256];
+		if (decls->list[i].sym == UINT32_MAX) {
+			continue; /* a constant, a type, or a generic function */
+		}
 		struct gl_sym sym = gl_object_sym(gl_package_object(pkg, decls->list[i].object), decls->list[i].sym);
 		snprintf(want, sizeof(want), "%s.%s", prefix, decls->list[i].name);
 		assert_int_equal(sym.name.n, strlen(want));
 		assert_memory_equal(sym.name.p, want, sym.name.n);
-		if (decls->list[i].is_func) {
+		if (decls->list[i].kind == GL_DECLARES_FUNC) {
 			assert_int_equal(sym.type, env.abi->STEXT);
 			assert_int_equal(sym.abi, GL_ABIINTERNAL);
 		} else {
@@ -294,7 +294,7 @@ static void check_dwarf(const struct want *w, void *arg)
 	struct gl_error err;
 
 	assert_non_null(decl);
-	if (!decl->is_func) {
+	if (decl->kind != GL_DECLARES_FUNC || w->declared) {
 		return;
 	}
 	const struct gl_object *obj = gl_package_object(x->pkg, decl->object);
@@ -339,16 +339,16 @@ static void check_linkobj(const struct want *w, void *arg)
 	struct exports *x = arg;
 	const struct gl_declaration *decl = find(x->decls, w->name);
 
-	if (strcmp(w->name, "Asm") == 0) {
-		return; /* its body is in no object here */
+	if (w->declared || strcmp(w->name, "Asm") == 0) {
+		return; /* only export data tells it; its body is in no object here */
 	}
 	assert_non_null(decl);
 	x->seen++;
-	if (!decl->is_func) {
+	if (decl->kind != GL_DECLARES_FUNC) {
 		assert_true(decl->signature.typed);
 		assert_string_equal(decl->signature.params[0].type, w->text);
 	} else if (!w->hidden) {
-		char *got = describe(decl);
+		char *got = gl_declaration_string(decl);
 		assert_string_equal(got, w->text);
 		free(got);
 	}
@@ -379,7 +379,7 @@ static void test_neither_source_leaves_functions_untyped(void **state)
 	assert_non_null(decl);
 	assert_false(decl->signature.typed);
 	assert_int_equal(decl->signature.nparams, 0);
-	char *got = describe(decl);
+	char *got = gl_declaration_string(decl);
 	assert_string_equal(got, "func(…)");
 	free(got);
 	gl_declarations_free(decls);
@@ -424,6 +424,45 @@ static void test_corrupt_export_data_is_an_error(void **state)
 	gl_package_close(pkg);
 }
 
+/* Whatever byte of it is wrong: what is read then is something else, or an error. */
+static void test_no_corruption_of_export_data_is_more_than_an_error(void **state)
+{
+	static const uint8_t wrong[] = { 0x00, 0x01, 0x7f, 0xff };
+	static uint8_t file[1 << 22];
+	char path[PATH_MAX];
+	size_t size, failed = 0;
+	struct gl_error err;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/whole.a", env.dir);
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	size_t n = fread(file, 1, sizeof(file), f);
+	fclose(f);
+	struct gl_package *pkg = gl_package_open_bytes("whole.a", file, n, NULL, env.abi, &err);
+	assert_non_null(pkg);
+	const uint8_t *exports = gl_package_exports(pkg, &size);
+	uint8_t *at = memmem(file, n, exports, 256);
+	assert_non_null(at);
+	for (size_t i = 0; i < size; i += 11) {
+		uint8_t right = at[i];
+		struct gl_declarations *decls;
+		at[i] = wrong[i % sizeof(wrong)];
+		if (gl_declarations_read(pkg, env.abi, &decls, &err) != 0) {
+			assert_int_equal(err.code, GL_EFORMAT);
+			failed++;
+		} else {
+			for (uint32_t d = 0; d < decls->n; d++) {
+				free(gl_declaration_string(&decls->list[d]));
+			}
+			gl_declarations_free(decls);
+		}
+		at[i] = right;
+	}
+	assert_true(failed > 100);
+	gl_package_close(pkg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +474,7 @@ int main(void)
 		cmocka_unit_test(test_dwarf_types_an_object_without_export_data),
 		cmocka_unit_test(test_neither_source_leaves_functions_untyped),
 		cmocka_unit_test(test_corrupt_export_data_is_an_error),
+		cmocka_unit_test(test_no_corruption_of_export_data_is_more_than_an_error),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

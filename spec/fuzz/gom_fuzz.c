@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	crypto_generichash(sum, sizeof(sum), data, size, NULL, 0);
 	sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum));
-	snprintf(first, sizeof(first), "goloader module 1 %zu %s\n", size, hex);
+	snprintf(first, sizeof(first), "goloader module 2 %zu %s\n", size, hex);
 	read_file(first, data, size);
 	read_file("", data, size);
 	return 0;

@@ -119,7 +119,7 @@ static void touch_declarations(const struct gl_package *pkg)
 
 	if (gl_declarations_read(pkg, abi, &decls, &err) == 0) {
 		for (uint32_t i = 0; i < decls->n; i++) {
-			free(gl_signature_string(&decls->list[i].signature));
+			free(gl_declaration_string(&decls->list[i]));
 		}
 		gl_declarations_free(decls);
 	}

@@ -102,6 +102,9 @@ int binding_method_ffi(lua_State *L);
 int binding_field_ffi(lua_State *L);
 int binding_ffi_finish(lua_State *L);
 
+/* By enum gl_declaration_kind: what Lua calls it */
+extern const char *const binding_kind_names[];
+
 /* core.nm, core.manifest, core.cgo, core.disasm, and what module:disassemble does */
 int binding_nm(lua_State *L);
 int binding_manifest(lua_State *L);

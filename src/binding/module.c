@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../call/handle.h"
+#include "../object/signature.h"
 #include "binding.h"
 
 #define MODULE "goloader.module"
@@ -328,29 +329,176 @@ static void set_params(lua_State *L, const char *key, const struct gl_param *par
 	lua_setfield(L, -2, key);
 }
 
-/* module:exports() -> { { name =, package =, kind =, signature =, params =, results =, variadic =, typed = }, … } */
+/* The same of a generic function: what its types are, is not known to the process. */
+static void set_generic_params(lua_State *L, const char *key, const struct gl_sigparam *params, uint32_t n)
+{
+	lua_createtable(L, (int)n, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		lua_createtable(L, 0, 2);
+		set_string(L, "name", params[i].name);
+		set_string(L, "type", params[i].type);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, key);
+}
+
+static void set_type_params(lua_State *L, const struct gl_signature *sig)
+{
+	if (sig->ntype_params == 0) {
+		return;
+	}
+	lua_createtable(L, (int)sig->ntype_params, 0);
+	for (uint32_t i = 0; i < sig->ntype_params; i++) {
+		lua_createtable(L, 0, 2);
+		set_string(L, "name", sig->type_params[i].name);
+		set_string(L, "constraint", sig->type_params[i].constraint);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "type_params");
+}
+
+static void push_export(lua_State *L, const struct gl_export *export)
+{
+	const struct gl_signature *sig = &export->decl->signature;
+	bool is_func = export->decl->kind == GL_DECLARES_FUNC;
+	uint32_t nparams = is_func && export->typed ? sig->nparams : 0;
+	uint32_t nresults = is_func && export->typed ? sig->nresults : 0;
+
+	lua_createtable(L, 0, 8);
+	set_string(L, "name", export->name);
+	set_string(L, "package", export->package);
+	set_string(L, "kind", binding_kind_names[export->decl->kind]);
+	set_string(L, "signature", export->signature);
+	set_type_params(L, sig);
+	if (export->kind == GL_EXPORT_GENERIC) {
+		set_generic_params(L, "params", sig->params, nparams);
+		set_generic_params(L, "results", sig->params + nparams, nresults);
+	} else {
+		set_params(L, "params", export->params, nparams);
+		set_params(L, "results", export->params + nparams, nresults);
+	}
+	set_bool(L, "variadic", export->variadic);
+	set_bool(L, "typed", export->typed);
+	if (export->decl->constant != NULL) {
+		set_string(L, "value", export->decl->constant->text);
+	}
+}
+
+/* module:exports() -> { { name =, package =, kind =, signature =, params =, results =, variadic =, typed =, type_params
+ * =, value = }, … } */
 static int module_exports(lua_State *L)
 {
 	struct binding_module *m = check_loaded(L);
 
 	lua_createtable(L, (int)m->nexports, 0);
 	for (size_t i = 0; i < m->nexports; i++) {
-		const struct gl_export *export = &m->exports[i];
-		bool is_func = export->kind == GL_EXPORT_FUNC;
-		uint32_t nparams = is_func && export->typed ? export->nparams : 0;
-		uint32_t nresults = is_func && export->typed ? export->nresults : 0;
-
-		lua_createtable(L, 0, 8);
-		set_string(L, "name", export->name);
-		set_string(L, "package", export->package);
-		set_string(L, "kind", is_func ? "func" : "var");
-		set_string(L, "signature", export->signature);
-		set_params(L, "params", export->params, nparams);
-		set_params(L, "results", export->params + nparams, nresults);
-		set_bool(L, "variadic", export->variadic);
-		set_bool(L, "typed", export->typed);
+		push_export(L, &m->exports[i]);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
+	return 1;
+}
+
+/* module:kinds() -> "func", "var", "const", "type" or "generic" by name */
+static int module_kinds(lua_State *L)
+{
+	static const char *const names[] = { [GL_EXPORT_FUNC] = "func",
+					     [GL_EXPORT_VAR] = "var",
+					     [GL_EXPORT_CONST] = "const",
+					     [GL_EXPORT_TYPE] = "type",
+					     [GL_EXPORT_GENERIC] = "generic" };
+	struct binding_module *m = check_loaded(L);
+
+	lua_createtable(L, 0, (int)m->nexports);
+	for (size_t i = m->nexports; i-- > 0;) { /* of two with the same name the first listed has it */
+		set_string(L, m->exports[i].name, names[m->exports[i].kind]);
+	}
+	return 1;
+}
+
+static const struct gl_export *check_export(lua_State *L, enum gl_export_kind kind, const char *what)
+{
+	struct binding_module *m = check_loaded(L);
+	const char *name = luaL_checkstring(L, 2);
+	size_t i;
+
+	if (!find_export(m, name, kind, &i)) {
+		luaL_error(L, "%s has no exported %s %s", m->name, what, name);
+	}
+	return &m->exports[i];
+}
+
+/* module:generic(name) -> what module:exports says of a generic function */
+static int module_generic(lua_State *L)
+{
+	push_export(L, check_export(L, GL_EXPORT_GENERIC, "generic function"));
+	return 1;
+}
+
+/* module:constant(name) -> its value, or nothing where that is too large */
+static int module_constant(lua_State *L)
+{
+	const struct gl_constant *c = check_export(L, GL_EXPORT_CONST, "constant")->decl->constant;
+
+	switch (c->kind) {
+	case GL_CONSTANT_BOOL: lua_pushboolean(L, c->bits != 0); return 1;
+	case GL_CONSTANT_STRING: lua_pushlstring(L, c->string, c->size); return 1;
+	case GL_CONSTANT_INT: gl_lua_push_int(L, c->bits, false); return 1;
+	case GL_CONSTANT_UINT: gl_lua_push_int(L, c->bits, true); return 1;
+	case GL_CONSTANT_FLOAT: lua_pushnumber(L, c->re); return 1;
+	case GL_CONSTANT_COMPLEX:
+		lua_createtable(L, 2, 0);
+		lua_pushnumber(L, c->re);
+		lua_rawseti(L, -2, 1);
+		lua_pushnumber(L, c->im);
+		lua_rawseti(L, -2, 2);
+		return 1;
+	default: return 0;
+	}
+}
+
+static void set_fields(lua_State *L, const struct gl_typedecl *type)
+{
+	lua_createtable(L, (int)type->nfields, 0);
+	for (uint32_t i = 0; i < type->nfields; i++) {
+		lua_createtable(L, 0, 4);
+		set_string(L, "name", type->fields[i].name);
+		set_string(L, "type", type->fields[i].type);
+		set_string(L, "tag", type->fields[i].tag);
+		set_bool(L, "embedded", type->fields[i].is_embedded);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "fields");
+}
+
+static void set_methods(lua_State *L, const struct gl_typedecl *type)
+{
+	lua_createtable(L, (int)type->nmethods, 0);
+	for (uint32_t i = 0; i < type->nmethods; i++) {
+		lua_createtable(L, 0, 3);
+		set_string(L, "name", type->methods[i].name);
+		set_string(L, "signature", type->methods[i].signature);
+		set_bool(L, "by_pointer", type->methods[i].by_pointer);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_setfield(L, -2, "methods");
+}
+
+/* module:type(name) -> { name =, package =, signature =, underlying =, alias =, fields = { … }, methods = { … },
+ * type_params = { … } } */
+static int module_type(lua_State *L)
+{
+	const struct gl_export *export = check_export(L, GL_EXPORT_TYPE, "type");
+	const struct gl_typedecl *type = export->decl->type;
+
+	lua_createtable(L, 0, 8);
+	set_string(L, "name", export->name);
+	set_string(L, "package", export->package);
+	set_string(L, "signature", export->signature);
+	set_string(L, "underlying", type->underlying);
+	set_bool(L, "alias", type->is_alias);
+	set_fields(L, type);
+	set_methods(L, type);
+	set_type_params(L, &export->decl->signature);
 	return 1;
 }
 
@@ -570,7 +718,9 @@ void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
 		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
-		{ "exports", module_exports },   { "func", module_func },
+		{ "exports", module_exports },   { "kinds", module_kinds },
+		{ "constant", module_constant }, { "type", module_type },
+		{ "generic", module_generic },   { "func", module_func },
 		{ "get", module_get },           { "set", module_set },
 		{ "ref", module_ref },           { "new", module_new },
 		{ "symbols", module_symbols },   { "disassemble", module_disassemble },

@@ -12,6 +12,11 @@
 #include "../object/object.h"
 #include "binding.h"
 
+const char *const binding_kind_names[] = { [GL_DECLARES_FUNC] = "func",
+					   [GL_DECLARES_VAR] = "var",
+					   [GL_DECLARES_CONST] = "const",
+					   [GL_DECLARES_TYPE] = "type" };
+
 /* What C gives hangs on a userdata that frees it, since building tables of it can fail for want of memory. */
 struct held {
 	struct gl_abi *abi;
@@ -294,7 +299,7 @@ static void set_exports(lua_State *L, const struct gl_gom *gom)
 		lua_createtable(L, 0, 4);
 		set_string(L, "name", gom->exports[i].name);
 		set_string(L, "package", gom->exports[i].package);
-		set_string(L, "kind", gom->exports[i].is_func ? "func" : "var");
+		set_string(L, "kind", binding_kind_names[gom->exports[i].kind]);
 		set_string(L, "signature", gom->exports[i].signature);
 		lua_rawseti(L, -2, (int)i + 1);
 	}

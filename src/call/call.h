@@ -159,6 +159,8 @@ bool gl_plan_pure_place(const struct gl_plan *plan, size_t i, struct gl_pure_pla
 /* How integers beyond 2^53 become Lua values and back: make(low, high, unsigned) and split(value) -> low, high,
  * unsigned or nil, functions at the given indices. */
 void gl_lua_set_int64(lua_State *L, int make, int split);
+/* Pushes an integer of Go's: a number, or what those functions make of one beyond 2^53. */
+void gl_lua_push_int(lua_State *L, uint64_t bits, bool is_unsigned);
 /* How FFI arrays are known: array(cdata) -> Go type of its elements, their number, address; or nil. A function at that
  * index. */
 void gl_lua_set_array(lua_State *L, int array);

@@ -106,7 +106,7 @@ static void push_number(lua_State *L, uint64_t bits, bool is_unsigned)
 #endif
 }
 
-static void push_int(lua_State *L, uint64_t bits, bool is_unsigned)
+void gl_lua_push_int(lua_State *L, uint64_t bits, bool is_unsigned)
 {
 	if (is_number(bits, is_unsigned)) {
 		push_number(L, bits, is_unsigned);
@@ -138,7 +138,7 @@ static uint64_t extend(uint64_t word, const struct type *type)
 
 void gl_decode_int(lua_State *L, uint64_t word, const struct type *type)
 {
-	push_int(L, extend(word, type), type->kind == GL_KIND_UINT);
+	gl_lua_push_int(L, extend(word, type), type->kind == GL_KIND_UINT);
 }
 
 static double read_float(const uint64_t **at)
@@ -234,8 +234,8 @@ static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *call
 	switch ((enum gl_tag)tag) {
 	case GL_TAG_NIL: lua_pushnil(L); break;
 	case GL_TAG_BOOL: lua_pushboolean(L, *(*at)++ != 0); break;
-	case GL_TAG_INT: push_int(L, *(*at)++, false); break;
-	case GL_TAG_UINT: push_int(L, *(*at)++, true); break;
+	case GL_TAG_INT: gl_lua_push_int(L, *(*at)++, false); break;
+	case GL_TAG_UINT: gl_lua_push_int(L, *(*at)++, true); break;
 	case GL_TAG_FLOAT: lua_pushnumber(L, read_float(at)); break;
 	case GL_TAG_COMPLEX: push_complex(L, at); break;
 	case GL_TAG_STRING: push_string(L, at); break;
@@ -281,7 +281,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 	case GL_KIND_NONE: lua_pushnil(L); break; /* never called: its plan refuses */
 	case GL_KIND_BOOL: lua_pushboolean(L, *(*at)++ != 0); break;
 	case GL_KIND_INT:
-	case GL_KIND_UINT: push_int(L, *(*at)++, type->kind == GL_KIND_UINT); break;
+	case GL_KIND_UINT: gl_lua_push_int(L, *(*at)++, type->kind == GL_KIND_UINT); break;
 	case GL_KIND_FLOAT: lua_pushnumber(L, read_float(at)); break;
 	case GL_KIND_COMPLEX: push_complex(L, at); break;
 	case GL_KIND_STRING:

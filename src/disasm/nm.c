@@ -88,14 +88,41 @@ static int set_signature(struct owned *own, struct gl_nm_symbol *s, const struct
 			 struct gl_error *err)
 {
 	s->is_export = true;
-	if (!decl->signature.typed) {
+	if ((decl->kind == GL_DECLARES_FUNC || decl->kind == GL_DECLARES_VAR) && !decl->signature.typed) {
 		return 0;
 	}
-	char *text = decl->is_func ? gl_signature_string(&decl->signature) : NULL;
-	const char *from = decl->is_func ? text : decl->signature.params[0].type;
-	s->signature = from != NULL ? gl_pool_string(&own->pool, from, strlen(from)) : NULL;
+	char *text = gl_declaration_string(decl);
+	s->signature = text != NULL ? gl_pool_string(&own->pool, text, strlen(text)) : NULL;
 	free(text);
 	return s->signature != NULL ? 0 : gl_fail(err, GL_ENOMEM, "out of memory");
+}
+
+/* Adds the exports that are no symbols: constants, types and generic functions. */
+static int add_declared(struct owned *own, const struct gl_package *pkg, const struct gl_declarations *decls,
+			struct gl_error *err)
+{
+	for (uint32_t i = 0; decls != NULL && i < decls->n; i++) {
+		const struct gl_declaration *decl = &decls->list[i];
+		struct gl_text t = { 0 };
+		if (decl->sym != UINT32_MAX) {
+			continue;
+		}
+		gl_text_puts(&t, gl_package_path(pkg));
+		gl_text_puts(&t, ".");
+		gl_text_puts(&t, decl->name);
+		char *name = gl_text_take(&t);
+		struct gl_nm_symbol *s = NULL;
+		if (name == NULL) {
+			gl_fail(err, GL_ENOMEM, "out of memory");
+		} else {
+			s = add(own, (struct gl_str){ name, (uint32_t)strlen(name) }, '-', err);
+		}
+		free(name);
+		if (s == NULL || set_signature(own, s, decl, err) != 0) {
+			return -1;
+		}
+	}
+	return 0;
 }
 
 static int add_defined(struct owned *own, const struct gl_package *pkg, uint32_t o, const struct gl_declarations *decls,
@@ -213,6 +240,9 @@ static int list_package(struct owned *own, const struct gl_package *pkg, bool ha
 		if (ret == 0) {
 			ret = add_undefined(own, gl_package_object(pkg, o), abi, err);
 		}
+	}
+	if (ret == 0) {
+		ret = add_declared(own, pkg, decls, err);
 	}
 	gl_declarations_free(decls);
 	return ret;

@@ -1,4 +1,4 @@
-/* The symbols of a Go object, as nm(1) lists them. */
+/* The symbols of a Go object, as nm(1) lists them, and what it exports. */
 #ifndef GL_NM_H
 #define GL_NM_H
 
@@ -11,11 +11,13 @@
 struct gl_nm_symbol {
 	const char *name; /* "type:main.P"; nameless ones, which only other symbols point to, are left out */
 	char kind;      /* T text, R read-only data, D data, B zeroed data, U defined elsewhere; lower case: it is known
-			   in its own object only */
-	uint64_t size;  /* bytes; 0 for U */
+			   in its own object only; - for what is exported and no symbol: constants, types, generic
+			   functions */
+	uint64_t size;  /* bytes; 0 for U and - */
 	int abi;        /* of a function: 0 or 1 (ABIInternal), as in cmd/internal/obj; -1 for anything else */
 	bool is_export; /* Lua sees it as a field of the loaded module */
-	const char *signature; /* an export's Go type: "func(a int) error", "map[string]int"; NULL where unknown */
+	const char *signature; /* an export's Go type: "func(a int) error", "map[string]int", "untyped int = 10"; NULL
+				  where unknown */
 };
 
 struct gl_nm {

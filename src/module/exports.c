@@ -70,6 +70,29 @@ static void root_types(struct link *l, const struct lpkg *p)
 	}
 }
 
+static bool has_descriptor(const struct gl_declaration *decl)
+{
+	return decl->kind == GL_DECLARES_TYPE && decl->signature.ntype_params == 0;
+}
+
+/* Constants and what is generic have nothing in memory. */
+static void root_declaration(struct link *l, struct gl_pool *pool, const struct lpkg *p,
+			     const struct gl_declaration *decl)
+{
+	const struct gl_signature *sig = &decl->signature;
+
+	if (has_descriptor(decl)) {
+		root_type(l, pool, decl->type->name);
+	}
+	if (decl->sym == UINT32_MAX) {
+		return;
+	}
+	link_root_at(l, &p->objs[decl->object], decl->sym);
+	for (uint32_t k = 0; k < sig->nparams + sig->nresults; k++) {
+		root_type(l, pool, sig->params[k].type);
+	}
+}
+
 int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
@@ -85,23 +108,25 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 			return -1;
 		}
 		for (uint32_t d = 0; d < ex->decls[i]->n; d++) {
-			const struct gl_declaration *decl = &ex->decls[i]->list[d];
-			link_root_at(l, &l->packages[i].objs[decl->object], decl->sym);
-			for (uint32_t k = 0; k < decl->signature.nparams + decl->signature.nresults; k++) {
-				root_type(l, pool, decl->signature.params[k].type);
-			}
+			root_declaration(l, pool, &l->packages[i], &ex->decls[i]->list[d]);
 		}
 		root_types(l, &l->packages[i]);
 	}
 	return 0;
 }
 
+void module_free_declarations(struct gl_declarations **decls, uint32_t n)
+{
+	for (uint32_t i = 0; decls != NULL && i < n; i++) {
+		gl_declarations_free(decls[i]);
+	}
+	free(decls);
+}
+
 void module_free_exports(struct exports *ex, uint32_t n)
 {
-	for (uint32_t i = 0; ex->decls != NULL && i < n; i++) {
-		gl_declarations_free(ex->decls[i]);
-	}
-	free(ex->decls);
+	module_free_declarations(ex->decls, n);
+	ex->decls = NULL;
 }
 
 /* ---- exports ---------------------------------------------------------------------------------------------------- */
@@ -128,74 +153,121 @@ static uintptr_t type_address(struct link *l, const char *type)
 	return addr;
 }
 
-static int add_export(struct link *l, struct gl_module *mod, const struct lpkg *p, const struct gl_declaration *decl)
+/* A function or a variable. Its strings are the module's own: who has called it may speak of it after the unloading. */
+static int add_placed(struct link *l, struct gl_module *mod, const char *package, const struct gl_declaration *decl)
 {
 	char full[1024];
-	int n = snprintf(full, sizeof(full), "%s.%s", p->path, decl->name);
+	int n = snprintf(full, sizeof(full), "%s.%s", package, decl->name);
 	struct lsym *s = NULL;
 	const struct gl_signature *sig = &decl->signature;
+	bool is_func = decl->kind == GL_DECLARES_FUNC;
 
 	if (n > 0 && (size_t)n < sizeof(full)) {
 		HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], full, (size_t)n, s);
 	}
 	/* A variable of no size has no place in the module, as it has none in a program that Go links. */
-	bool is_empty = s != NULL && !decl->is_func && s->state == SYM_FIXED && s->addr == l->linker->zerobase;
+	bool is_empty = s != NULL && !is_func && s->state == SYM_FIXED && s->addr == l->linker->zerobase;
 	if (s == NULL || (!s->marked && !is_empty)) {
 		return 0; /* it is declared without a body, and implemented in another package */
 	}
 	struct gl_export *e = &mod->exports[mod->nexports];
 	uint32_t nparams = sig->nparams + sig->nresults;
-	struct gl_param *params = gl_pool_take(&mod->pool, (nparams + 1) * sizeof(*params));
-	*e = (struct gl_export){ .name = gl_pool_string(&mod->pool, decl->name, strlen(decl->name)),
-				 .package = gl_pool_string(&mod->pool, p->path, strlen(p->path)),
-				 .kind = decl->is_func ? GL_EXPORT_FUNC : GL_EXPORT_VAR,
+	struct gl_param *params = gl_pool_take(&mod->exports_pool, (nparams + 1) * sizeof(*params));
+	*e = (struct gl_export){ .name = gl_pool_string(&mod->exports_pool, decl->name, strlen(decl->name)),
+				 .package = package,
+				 .kind = is_func ? GL_EXPORT_FUNC : GL_EXPORT_VAR,
 				 .addr = s->addr,
 				 .params = params,
 				 .nparams = sig->nparams,
 				 .nresults = sig->nresults,
 				 .variadic = sig->variadic,
-				 .typed = sig->typed };
-	if (e->name == NULL || e->package == NULL || params == NULL) {
+				 .typed = sig->typed,
+				 .decl = decl };
+	if (e->name == NULL || params == NULL) {
 		return -1;
 	}
 	for (uint32_t k = 0; k < nparams; k++) {
 		const struct gl_sigparam *from = &sig->params[k];
-		params[k] = (struct gl_param){ .name = gl_pool_string(&mod->pool, from->name, strlen(from->name)),
-					       .type_name = gl_pool_string(&mod->pool, from->type, strlen(from->type)),
-					       .type = type_address(l, from->type),
-					       .is_result = from->is_result,
-					       .is_lent = from->is_lent };
+		params[k] =
+			(struct gl_param){ .name = gl_pool_string(&mod->exports_pool, from->name, strlen(from->name)),
+					   .type_name =
+						   gl_pool_string(&mod->exports_pool, from->type, strlen(from->type)),
+					   .type = type_address(l, from->type),
+					   .is_result = from->is_result,
+					   .is_lent = from->is_lent };
 		if (params[k].name == NULL || params[k].type_name == NULL || l->failed) {
 			return -1;
 		}
-	}
-	if (decl->is_func) {
-		char *text = gl_signature_string(sig);
-		e->signature = text == NULL ? NULL : gl_pool_string(&mod->pool, text, strlen(text));
-		free(text);
-	} else {
-		e->signature = sig->typed && nparams > 0 ? params[0].type_name : "?";
-	}
-	if (e->signature == NULL) {
-		return -1;
 	}
 	mod->nexports++;
 	return 0;
 }
 
-int module_add_exports(struct link *l, struct gl_module *mod, const struct exports *ex)
+/* What is no symbol of the package's. */
+static int add_declared(struct link *l, struct gl_module *mod, const char *package, const struct gl_declaration *decl)
+{
+	mod->exports[mod->nexports++] =
+		(struct gl_export){ .name = decl->name,
+				    .package = package,
+				    .kind = decl->kind == GL_DECLARES_TYPE  ? GL_EXPORT_TYPE :
+					    decl->kind == GL_DECLARES_CONST ? GL_EXPORT_CONST :
+									      GL_EXPORT_GENERIC,
+				    .addr = has_descriptor(decl) ? type_address(l, decl->type->name) : 0,
+				    .variadic = decl->signature.variadic,
+				    .typed = true,
+				    .decl = decl };
+	return l->failed ? -1 : 0;
+}
+
+/* The Go type, as Lua is told: a variable's or a constant's by its name alone. */
+static int set_signature(struct gl_module *mod, struct gl_export *e)
+{
+	if (e->kind == GL_EXPORT_VAR) {
+		e->signature = e->typed && e->nparams > 0 ? e->params[0].type_name : "?";
+		return 0;
+	}
+	if (e->kind == GL_EXPORT_CONST) {
+		e->signature = e->decl->signature.params[0].type;
+		return 0;
+	}
+	char *text = gl_declaration_string(e->decl);
+	e->signature = text == NULL ? NULL : gl_pool_string(&mod->exports_pool, text, strlen(text));
+	free(text);
+	return e->signature == NULL ? -1 : 0;
+}
+
+static int add_exports(struct link *l, struct gl_module *mod, const struct lpkg *p, const struct gl_declarations *decls)
+{
+	const char *package = gl_pool_string(&mod->exports_pool, p->path, strlen(p->path));
+
+	if (package == NULL) {
+		return -1;
+	}
+	for (uint32_t d = 0; d < decls->n; d++) {
+		size_t had = mod->nexports;
+		int ret = decls->list[d].sym == UINT32_MAX ? add_declared(l, mod, package, &decls->list[d]) :
+							     add_placed(l, mod, package, &decls->list[d]);
+		if (ret != 0 || (mod->nexports > had && set_signature(mod, &mod->exports[had]) != 0)) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int module_add_exports(struct link *l, struct gl_module *mod, struct exports *ex)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; ex->decls != NULL && i < l->npackages; i++) {
 		n += ex->decls[i] != NULL ? ex->decls[i]->n : 0;
 	}
-	mod->exports = gl_pool_take(&mod->pool, (n + 1) * sizeof(*mod->exports));
+	mod->decls = ex->decls;
+	mod->ndecls = l->npackages;
+	ex->decls = NULL;
+	mod->exports = gl_pool_take(&mod->exports_pool, (n + 1) * sizeof(*mod->exports));
 	bool ok = mod->exports != NULL;
-	for (uint32_t i = l->npackages; ex->decls != NULL && ok && i-- > 0;) {
-		for (uint32_t d = 0; ok && ex->decls[i] != NULL && d < ex->decls[i]->n; d++) {
-			ok = add_export(l, mod, &l->packages[i], &ex->decls[i]->list[d]) == 0;
-		}
+	for (uint32_t i = l->npackages; mod->decls != NULL && ok && i-- > 0;) {
+		ok = mod->decls[i] == NULL || add_exports(l, mod, &l->packages[i], mod->decls[i]) == 0;
 	}
 	return ok ? 0 : gl_out_of_memory(l->err, "noting exports");
 }

@@ -49,9 +49,12 @@ struct gl_module {
 	uintptr_t strings, estrings; /* constant data */
 	struct clib *clib;           /* its packages' parts in C */
 
-	struct gl_pool pool; /* names, exports, symbols */
+	struct gl_pool pool;         /* names, symbols, what is to be initialised: until the unloading */
+	struct gl_pool exports_pool; /* functions and variables, for those who have called them, until the shell goes */
 	struct gl_export *exports;
 	size_t nexports;
+	struct gl_declarations **decls; /* what exports are made of: a list of each package, NULL where there is none */
+	uint32_t ndecls;
 	struct gl_module_symbol *symbols; /* by address */
 	size_t nsymbols;
 	struct gl_module_stats stats;
@@ -81,8 +84,8 @@ void module_hand_over_wants(struct gl_host *host, struct link *l);
 
 /* ---- exports.c ------------------------------------------------------------------------------------------------- */
 
-/* The declarations that package i exports: read before resolve, which needs them as roots, and kept until each has its
- * address. */
+/* The declarations that package i exports: read before resolve, which needs them as roots; the module's own once each
+ * has its address. */
 struct exports {
 	struct gl_declarations **decls;
 	bool run; /* a program: nothing is exported, main.main is the root */
@@ -90,8 +93,10 @@ struct exports {
 /* pool keeps the names of types that exports mention. */
 int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex);
 void module_root_main(struct link *l);
-int module_add_exports(struct link *l, struct gl_module *mod, const struct exports *ex);
+/* Takes the declarations over. */
+int module_add_exports(struct link *l, struct gl_module *mod, struct exports *ex);
 void module_free_exports(struct exports *ex, uint32_t n);
+void module_free_declarations(struct gl_declarations **decls, uint32_t n);
 
 /* ---- uses.c: modules that use each other ----------------------------------------------------------------------- */
 

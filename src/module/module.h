@@ -17,6 +17,7 @@
 
 struct gl_abi;
 struct gl_arena;
+struct gl_declaration;
 struct gl_gom_string;
 struct gl_image;
 struct gl_host;
@@ -151,26 +152,34 @@ struct gl_param {
 	bool is_lent; /* the function neither keeps nor returns what this parameter points to, as far as is known */
 };
 
-enum gl_export_kind { GL_EXPORT_FUNC, GL_EXPORT_VAR };
+enum gl_export_kind {
+	GL_EXPORT_FUNC,
+	GL_EXPORT_VAR,
+	GL_EXPORT_CONST,
+	GL_EXPORT_TYPE,
+	GL_EXPORT_GENERIC /* a generic function, which has no code */
+};
 
 struct gl_export {
 	const char *name;    /* "Render" */
 	const char *package; /* import path */
 	enum gl_export_kind kind;
-	uintptr_t addr;        /* a function's entry (ABIInternal), a variable's address */
-	const char *signature; /* "func(cat string, ps []main.P) (map[string]main.P, error)", or the variable's type */
+	uintptr_t addr; /* a function's entry (ABIInternal), a variable's address, a type's descriptor; 0 for none */
+	const char *signature; /* "func(cat string, ps []main.P) (map[string]main.P, error)", the type of a variable or
+				  a constant, or what a type is: "struct { Name string }" */
 	const struct gl_param *params; /* a function's parameters, then its results; a variable's one type */
 	uint32_t nparams;
 	uint32_t nresults;
 	bool variadic;
 	bool typed; /* false: the object has no DWARF for it (-dwarf=false), params are unknown */
+	const struct gl_declaration *decl; /* all that its package says of it (object/signature.h), until the unload */
 };
 
-/* The exported functions and variables of all its packages, the last given first; valid until unload. */
+/* What its packages export, the last given first; valid until unload. */
 size_t gl_module_exports(const struct gl_module *mod, const struct gl_export **exports);
 
-/* Address of the descriptor of a type that one of the module's own packages declares, by its name: "Item"; 0 when there
- * is none. */
+/* Address of the descriptor of a type that one of the module's own packages declares or has an alias of, by its name:
+ * "Item"; 0 when there is none. */
 uintptr_t gl_module_type(const struct gl_module *mod, const char *name);
 
 struct gl_module_symbol {

@@ -15,9 +15,15 @@ static bool is_type_of(const char *symbol, const char *path, const char *name)
 	       strcmp(symbol + 5 + n + 1, name) == 0;
 }
 
-/* Only packages whose exports are the module's are looked at, for its dependencies may have types of that name, too. */
+/* Without export data only symbols tell of types. Only packages whose exports are the module's are looked at, for its
+ * dependencies may have types of that name, too. */
 uintptr_t gl_module_type(const struct gl_module *mod, const char *name)
 {
+	for (size_t i = 0; i < mod->nexports; i++) {
+		if (mod->exports[i].kind == GL_EXPORT_TYPE && strcmp(mod->exports[i].name, name) == 0) {
+			return mod->exports[i].addr;
+		}
+	}
 	for (uint32_t p = 0; p < mod->npackages; p++) {
 		for (size_t i = 0; mod->packages[p].is_root && i < mod->nsymbols; i++) {
 			if (is_type_of(mod->symbols[i].name, mod->packages[p].path, name)) {

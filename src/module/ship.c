@@ -216,16 +216,12 @@ static int add_exports(struct shipment *s, const struct exports *ex)
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		for (uint32_t d = 0; ex->decls[i] != NULL && d < ex->decls[i]->n; d++) {
 			const struct gl_declaration *decl = &ex->decls[i]->list[d];
-			const struct gl_signature *sig = &decl->signature;
-			char *text = decl->is_func ? gl_signature_string(sig) : NULL;
-			const char *type = decl->is_func                  ? text :
-					   sig->typed && sig->nparams > 0 ? sig->params[0].type :
-									    "?";
+			char *text = gl_declaration_string(decl);
 			struct gl_gom_export *e = &s->exports[s->gom.nexports++];
-			e->is_func = decl->is_func;
+			e->kind = decl->kind;
 			e->package = l->packages[i].path;
 			e->name = decl->name;
-			e->signature = type == NULL ? NULL : gl_pool_string(&s->pool, type, strlen(type));
+			e->signature = text == NULL ? NULL : gl_pool_string(&s->pool, text, strlen(text));
 			free(text);
 			if (e->signature == NULL) {
 				return out_of_memory(s);

@@ -22,7 +22,9 @@ void module_free(struct gl_module *mod)
 		HASH_CLEAR(hh, mod->names[0]);
 		HASH_CLEAR(hh, mod->names[1]);
 		free(mod->caches.list);
+		module_free_declarations(mod->decls, mod->ndecls);
 		gl_pool_free(&mod->pool);
+		gl_pool_free(&mod->exports_pool);
 		free(mod->name);
 		free(mod);
 	}
@@ -109,7 +111,11 @@ static void forget_module(struct gl_module *mod, enum what_stays stays)
 	mod->extensions = NULL;
 	module_drop_uses(mod);
 	mod->loaded = false;
-	mod->nexports = mod->nsymbols = 0;
+	mod->nexports = mod->nsymbols = mod->npackages = 0;
+	/* the shell stays until Lua collects it, which may be long: it is small */
+	module_free_declarations(mod->decls, mod->ndecls);
+	mod->decls = NULL;
+	gl_pool_free(&mod->pool);
 }
 
 /* ---- who holds it ----------------------------------------------------------------------------------------------- */

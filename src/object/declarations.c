@@ -72,7 +72,7 @@ struct exported {
 	const struct gl_object *obj;
 	uint32_t sym;
 	struct gl_str name;
-	bool is_func;
+	enum gl_declaration_kind kind;
 };
 
 /* Goes on to the next one; false after the last. */
@@ -87,7 +87,7 @@ static bool next_exported(const struct gl_package *pkg, const struct gl_abi *abi
 				continue;
 			}
 			e->name = exported_name(sym.name, e->path.p, e->path.n);
-			e->is_func = is_text(abi, sym.type);
+			e->kind = is_text(abi, sym.type) ? GL_DECLARES_FUNC : GL_DECLARES_VAR;
 			if (e->name.n > 0) {
 				return true;
 			}
@@ -118,24 +118,27 @@ static struct gl_declaration *find_declaration(struct owned_declarations *own, u
 	return NULL;
 }
 
-/* Gives each declaration its symbol, and drops those that have none here. */
+/* Functions that are not generic, and variables */
+static bool has_symbol(const struct gl_declaration *decl)
+{
+	return (decl->kind == GL_DECLARES_FUNC && decl->signature.ntype_params == 0) || decl->kind == GL_DECLARES_VAR;
+}
+
+/* Gives each function and variable its symbol, and drops those that have none here. */
 static void bind_symbols(struct owned_declarations *own, uint32_t n, const char *path, const struct gl_package *pkg,
 			 const struct gl_abi *abi)
 {
 	struct exported e = { .path = { path, (uint32_t)strlen(path) } };
 
-	for (uint32_t i = 0; i < n; i++) {
-		own->list[i].sym = UINT32_MAX;
-	}
 	while (next_exported(pkg, abi, &e)) {
 		struct gl_declaration *decl = find_declaration(own, n, e.name);
-		if (decl != NULL && decl->is_func == e.is_func) {
+		if (decl != NULL && has_symbol(decl) && decl->kind == e.kind) {
 			decl->object = e.object;
 			decl->sym = e.sym;
 		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (own->list[i].sym != UINT32_MAX) {
+		if (own->list[i].sym != UINT32_MAX || !has_symbol(&own->list[i])) {
 			own->list[own->decls.n++] = own->list[i];
 		}
 	}
@@ -184,12 +187,12 @@ static int read_from_symbols(struct owned_declarations *own, const struct gl_pac
 			return gl_fail(err, GL_ENOMEM, "out of memory");
 		}
 		struct gl_declaration *decl = &own->list[own->decls.n++];
-		*decl = (struct gl_declaration){ .is_func = e.is_func, .object = e.object, .sym = e.sym };
+		*decl = (struct gl_declaration){ .kind = e.kind, .object = e.object, .sym = e.sym };
 		decl->name = gl_pool_string(&own->pool, e.name.p, e.name.n);
 		if (decl->name == NULL) {
 			return gl_fail(err, GL_ENOMEM, "out of memory");
 		}
-		if (!e.is_func) {
+		if (e.kind == GL_DECLARES_VAR) {
 			if (read_variable(own, e.obj, decl, err) != 0) {
 				return -1;
 			}

@@ -15,7 +15,7 @@
 
 static const char magic[] = "goloader module ", no_path[] = ".";
 
-enum { VERSION = 1, HASH_BYTES = 32 };
+enum { VERSION = 2, HASH_BYTES = 32 };
 
 struct owned {
 	struct gl_gom gom;
@@ -225,6 +225,11 @@ static bool read_string(struct owned *own, char *rest, struct gl_gom_string *str
 	return 2 * size == strlen(rest);
 }
 
+static const char *const export_kinds[] = { [GL_DECLARES_FUNC] = "func",
+					    [GL_DECLARES_VAR] = "var",
+					    [GL_DECLARES_CONST] = "const",
+					    [GL_DECLARES_TYPE] = "type" };
+
 static bool read_export(char *rest, struct gl_gom_export *export)
 {
 	const char *kind = next_word(&rest);
@@ -235,8 +240,13 @@ static bool read_export(char *rest, struct gl_gom_export *export)
 	if (kind == NULL || export->package == NULL || export->name == NULL || *rest == '\0') {
 		return false;
 	}
-	export->is_func = strcmp(kind, "func") == 0;
-	return export->is_func || strcmp(kind, "var") == 0;
+	for (int i = 0; i <= GL_DECLARES_TYPE; i++) {
+		if (strcmp(kind, export_kinds[i]) == 0) {
+			export->kind = (enum gl_declaration_kind)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 static int read_lines(struct owned *own, struct gl_error *err)
@@ -404,7 +414,7 @@ static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 	}
 	for (size_t i = 0; i < gom->nexports; i++) {
 		const struct gl_gom_export *export = &gom->exports[i];
-		LINE(out, "export", export->is_func ? "func" : "var", export->package, export->name, export->signature);
+		LINE(out, "export", export_kinds[export->kind], export->package, export->name, export->signature);
 	}
 	for (size_t i = 0; i < gom->nlibraries; i++) {
 		const struct gl_gom_library *library = &gom->libraries[i];

@@ -2,7 +2,7 @@
  *
  * It begins with a manifest in lines of text, which `head` shows and which is all that says what the file is:
  *
- *     goloader module 1 1263871 9f86d081884c7d65…          bytes behind this line, and their BLAKE2b-256
+ *     goloader module 2 1263871 9f86d081884c7d65…          bytes behind this line, and their BLAKE2b-256
  *     go object linux amd64 go1.26.8 GOAMD64=v1 X:…         what its objects were made by, as each repeats
  *     host 5a3c9e… libgoloader_host.so                      the host it was resolved against (gl_host_id), its name
  *     godebug panicnil=1                                    of a program with //go:debug lines
@@ -12,6 +12,7 @@
  *     package shared 27e1… 51208 gopkg.in/yaml%2ev3 gopkg.in/yaml.v3@v3.0.1    and the version of a third party's
  *     import host 0b7e… fmt                                 imported, and not in this file
  *     export func example.com/shop Render func(cat string) (string, error)
+ *     export const example.com/shop Max untyped int = 10
  *
  *     library shared 16384 net os/user                      their parts in C, linked: a shared library
  *
@@ -25,6 +26,7 @@
 #define GL_GOM_H
 
 #include "object.h"
+#include "signature.h"
 #include "writer.h"
 
 enum gl_gom_role { GL_GOM_ROOT, GL_GOM_OWN, GL_GOM_SHARED };
@@ -45,8 +47,9 @@ struct gl_gom_import {
 };
 
 struct gl_gom_export {
-	bool is_func;
-	const char *package, *name, *signature; /* "?" for one whose type is not known */
+	enum gl_declaration_kind kind;
+	const char *package, *name;
+	const char *signature; /* its Go type, "?" where that is not known; a constant's value follows */
 };
 
 /* A string variable's value, given when the module was built. */

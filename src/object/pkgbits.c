@@ -143,20 +143,28 @@ bool pkgbits_is_string(struct elem *e, const char *s)
 	       memcmp(p, s, strlen(s)) == 0;
 }
 
-const char *pkgbits_string(struct elem *e, size_t *n)
+const uint8_t *pkgbits_bytes(struct elem *e, size_t *n)
 {
+	static const uint8_t nothing[1];
 	const uint8_t *p, *end;
 	uint32_t idx = pkgbits_ref(e, SEC_STRING);
 
 	*n = 0;
 	if (!elem_bytes(e->d, SEC_STRING, idx, &p, &end)) {
-		return "";
+		return nothing;
 	}
 	*n = (size_t)(end - p);
+	return p;
+}
+
+const char *pkgbits_string(struct elem *e, size_t *n)
+{
+	const uint8_t *p = pkgbits_bytes(e, n);
 	char *s = gl_pool_string(&e->d->temp, (const char *)p, *n);
 	if (s == NULL || memchr(s, '\0', *n) != NULL) {
 		e->d->nomem = e->d->nomem || s == NULL;
 		e->d->bad = true;
+		*n = 0;
 		return "";
 	}
 	return s;
@@ -201,6 +209,37 @@ const char *pkgbits_text(struct pkgbits *d, struct gl_text *t)
 		return "";
 	}
 	return s;
+}
+
+const char *pkgbits_keep(struct pkgbits *d, const char *s)
+{
+	char *kept = gl_pool_string(d->keep, s, strlen(s));
+
+	if (kept == NULL) {
+		d->bad = d->nomem = true;
+		return "";
+	}
+	return kept;
+}
+
+void pkgbits_add_quoted(struct gl_text *t, const uint8_t *s, size_t n)
+{
+	static const char plain[] = "\a\b\f\n\r\t\v\\\"", letters[] = "abfnrtv\\\"";
+
+	gl_text_puts(t, "\"");
+	for (size_t i = 0; i < n; i++) {
+		const char *found = memchr(plain, s[i], sizeof(plain) - 1);
+		char buf[8];
+		if (found != NULL) {
+			snprintf(buf, sizeof(buf), "\\%c", letters[found - plain]);
+		} else if (s[i] < ' ' || s[i] == 0x7f) {
+			snprintf(buf, sizeof(buf), "\\x%02x", s[i]);
+		} else {
+			snprintf(buf, sizeof(buf), "%c", s[i]);
+		}
+		gl_text_puts(t, buf);
+	}
+	gl_text_puts(t, "\"");
 }
 
 /* A package's path in symbol names; "builtin" for the universe. */

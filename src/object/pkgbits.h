@@ -45,6 +45,7 @@ enum {
 	VERSION_NO_LEGACY = 2,       /* "has init", "derived func instance" and "derived info needed" are gone */
 	VERSION_ALIAS_PARAMS = 2,    /* aliases have type parameters */
 	VERSION_GENERIC_METHODS = 4, /* a flag says that a function is one; dictionaries count receivers' parameters */
+	VERSION_METHOD_ORDER = 5,    /* a type's method is preceded by its place among all of them */
 	VERSION_KNOWN = 5
 };
 enum { FLAG_SYNC_MARKERS = 1 };
@@ -69,12 +70,21 @@ struct pkgbits {
 	bool nomem; /* and that was that memory is short */
 };
 
+struct type_use;
+
 /* Type parameters and what stands for them. A type that depends on them is named by its place in derived. */
 struct dict {
 	uint32_t nderived, *derived; /* elements of the type section */
 	uint32_t nparams;
+	struct type_use *bounds; /* of each type parameter */
 	uint32_t nargs;
 	const char **args;
+};
+
+/* Where a type is found: its number in derived, or its element. */
+struct type_use {
+	bool is_derived;
+	uint32_t idx;
 };
 
 struct elem {
@@ -100,7 +110,10 @@ bool pkgbits_bool(struct elem *e);
 /* The element that the next number refers to, through the list of references. */
 uint32_t pkgbits_ref(struct elem *e, enum pkgbits_section sec);
 bool pkgbits_is_string(struct elem *e, const char *s);
+/* A string that has no zero byte in it; "" where it isn't one. */
 const char *pkgbits_string(struct elem *e, size_t *n);
+/* The same of any bytes, which are the file's. */
+const uint8_t *pkgbits_bytes(struct elem *e, size_t *n);
 /* A package's path in symbol names; "builtin" for the universe. */
 const char *pkgbits_pkg(struct elem *e);
 void pkgbits_skip_pos(struct elem *e);
@@ -108,6 +121,10 @@ void pkgbits_skip_pos(struct elem *e);
 void pkgbits_skip_ident(struct elem *e);
 /* What a text became, kept with the data's other temporary strings. */
 const char *pkgbits_text(struct pkgbits *d, struct gl_text *t);
+/* A string of the caller's own. */
+const char *pkgbits_keep(struct pkgbits *d, const char *s);
+/* strconv.Quote, as far as struct tags go: what is no control character stays as it is. */
+void pkgbits_add_quoted(struct gl_text *t, const uint8_t *s, size_t n);
 
 extern const struct dict no_dict;
 

@@ -80,6 +80,18 @@ static void add_params(struct gl_text *t, const struct gl_sigparam *list, uint32
 	}
 }
 
+/* "[K comparable, V any]" */
+static void add_type_params(struct gl_text *t, const struct gl_signature *sig)
+{
+	for (uint32_t i = 0; i < sig->ntype_params; i++) {
+		gl_text_puts(t, i == 0 ? "[" : ", ");
+		gl_text_puts(t, sig->type_params[i].name);
+		gl_text_puts(t, " ");
+		gl_text_puts(t, sig->type_params[i].constraint);
+	}
+	gl_text_puts(t, sig->ntype_params > 0 ? "]" : "");
+}
+
 char *gl_signature_string(const struct gl_signature *sig)
 {
 	struct gl_text t = { 0 };
@@ -88,7 +100,9 @@ char *gl_signature_string(const struct gl_signature *sig)
 		gl_text_puts(&t, "func(…)");
 		return gl_text_take(&t);
 	}
-	gl_text_puts(&t, "func(");
+	gl_text_puts(&t, "func");
+	add_type_params(&t, sig);
+	gl_text_puts(&t, "(");
 	add_params(&t, sig->params, sig->nparams, sig->variadic);
 	gl_text_puts(&t, ")");
 	if (sig->nresults > 0) {
@@ -97,6 +111,28 @@ char *gl_signature_string(const struct gl_signature *sig)
 		gl_text_puts(&t, parens ? " (" : " ");
 		add_params(&t, results, sig->nresults, false);
 		gl_text_puts(&t, parens ? ")" : "");
+	}
+	return gl_text_take(&t);
+}
+
+char *gl_declaration_string(const struct gl_declaration *decl)
+{
+	struct gl_text t = { 0 };
+
+	switch (decl->kind) {
+	case GL_DECLARES_FUNC: return gl_signature_string(&decl->signature);
+	case GL_DECLARES_TYPE:
+		add_type_params(&t, &decl->signature);
+		gl_text_puts(&t, decl->signature.ntype_params > 0 ? " " : "");
+		gl_text_puts(&t, decl->type->is_alias ? "= " : "");
+		gl_text_puts(&t, decl->type->is_alias ? decl->type->name : decl->type->underlying);
+		break;
+	default: {
+		bool is_known = decl->signature.typed && decl->signature.nparams > 0;
+		gl_text_puts(&t, is_known ? decl->signature.params[0].type : "?");
+		gl_text_puts(&t, decl->constant != NULL ? " = " : "");
+		gl_text_puts(&t, decl->constant != NULL ? decl->constant->text : "");
+	}
 	}
 	return gl_text_take(&t);
 }

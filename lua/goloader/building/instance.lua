@@ -209,8 +209,10 @@ local function resolve(made, desc, imports, text)
   return signature, full
 end
 
--- Splits "int, map[string]int" at the commas that are in no brackets.
-local function split(list)
+--- Splits "int, map[string]int" at the commas that are in no brackets.
+---@param list string
+---@return string[]
+function instance.split(list)
   local parts, depth, from, at = {}, 0, 1, 1
   while at <= #list do
     local c = list:sub(at, at)
@@ -243,7 +245,7 @@ local function wrap(made, signature, full, imports)
   local function name_of(path) return import(imports, path) end
   local list = signature:match "^func(%b())"
   local results = signature:sub(#"func" + #list + 1):gsub("^%s+", "")
-  local params, args, hidden = split(list:sub(2, -2)), {}, find_hidden(list)
+  local params, args, hidden = instance.split(list:sub(2, -2)), {}, find_hidden(list)
   if hidden then
     return refuse(made, ("it takes a %s, which is not exported, in %s"):format(hidden, percent.decode(signature)))
   end
@@ -251,7 +253,7 @@ local function wrap(made, signature, full, imports)
     args[i] = "a" .. i .. (param:find "^%s*%.%.%." and "..." or "")
     params[i] = ("a%d %s"):format(i, replace_packages(param, name_of))
   end
-  local returned = results:find "^%b()$" and split(results:sub(2, -2)) or split(results)
+  local returned = results:find "^%b()$" and instance.split(results:sub(2, -2)) or instance.split(results)
   for i, result in ipairs(returned) do
     returned[i] = find_hidden(result) and "any" or replace_packages(result, name_of)
   end

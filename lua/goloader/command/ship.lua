@@ -96,7 +96,8 @@ function ship.text(manifest)
   for _, export in ipairs(manifest.exports) do
     -- "func(a int) error" reads as "func Add(a int) error"
     local text = export.kind == "func" and export.signature:gsub("^func", "func " .. export.name)
-      or ("var %s %s"):format(export.name, export.signature)
+      or ("%s %s %s%s"):format(export.kind, export.name, export.signature,
+        export.value and " = " .. export.value or "")
     add("%-8s %s: %s", "export", export.package, text)
   end
   return table.concat(lines, "\n")

@@ -184,6 +184,8 @@ function Slot.__index(slot, key)
       return ref
     end
     return version.module[key]
+  elseif kind then
+    return version.module[key] -- a constant, or a type, as this version has it
   end
   error(("%s exports no %s"):format(slot.name, key), 2)
 end

@@ -46,6 +46,17 @@ local function know_array(id, value)
   return known[id]
 end
 
+--- The Go type of an FFI array's elements; nil for anything that is no FFI array of numbers.
+---@param value any
+---@return string|nil
+function arrays.go_type(value)
+  if type(value) ~= "cdata" then return nil end
+  local id = tonumber(ffi.typeof(value))
+  local array = known[id]
+  if array == nil then array = know_array(id, value) end
+  return array and array[1] or nil
+end
+
 --- How many elements an FFI array has; nil for anything that is no FFI array of numbers, or not of those of a Go type:
 --- "float64", "uint8".
 ---@param value any

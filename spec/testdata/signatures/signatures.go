@@ -1,13 +1,15 @@
 // Package sigs declares functions in every way that a signature can be written. Each export is preceded by what a
 // reader of the compiled object must make of it: "want" and the name and signature, with PKG for this package's path
 // as symbols carry it. "hidden" instead of "want" marks functions that the compiler's DWARF does not tell in full in
-// one version of Go or another, so that only export data gives them.
+// one version of Go or another, so that only export data gives them; "declared" is what no symbol stands for: constants,
+// types and generic functions.
 package sigs
 
 import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"sync"
@@ -17,15 +19,26 @@ import (
 
 // ---- types that signatures name
 
+// declared P struct { A int }
 type P struct{ A int }
+
+// declared Pair [K comparable, V any] struct { Key K; Val V }
 type Pair[K comparable, V any] struct {
 	Key K
 	Val V
 }
+
+// declared Int = int
 type Int = int
+
+// declared Alias = map[string]PKG.Pair[int,*PKG.P]
 type Alias = map[string]Pair[Int, *P]
+
+// declared Stringer interface { String() string }
 type Stringer interface{ String() string }
 type hidden struct{ n int }
+
+// declared Reader interface { Error() string; Read([]uint8) (int, error); PKG.close() }
 type Reader interface {
 	io.Reader
 	error
@@ -203,10 +216,93 @@ func Ünïcode(größe int) int { return größe }
 // hidden Asm func(a int, _ string) int
 func Asm(a int, _ string) int
 
+// ---- what is generic
+
+// declared Instance func[T any](t T) T
+func Instance[T any](t T) T { return t }
+
+// declared Number interface { ~int | ~float64 }
+type Number interface{ ~int | ~float64 }
+
+// declared Ordered interface { String() string; comparable; ~int | PKG.P }
+type Ordered interface {
+	Stringer
+	comparable
+	~int | P
+}
+
+// declared Keys func[M ~map[K]V, K comparable, V any](m M) (keys []K)
+func Keys[M ~map[K]V, K comparable, V any](m M) (keys []K) { return nil }
+
+// declared Sum func[T PKG.Number, U *T, F interface { ~func(T) }, S interface { String() string; ~string }](F, ...T) PKG.Pair[T,U]
+func Sum[T Number, U *T, F interface{ ~func(T) }, S interface {
+	~string
+	String() string
+}](F, ...T) Pair[T, U] {
+	panic("")
+}
+
+// declared Tree [T interface { Less(T) bool }] struct { Left *PKG.Tree[T]; Value T; PKG.n int }
+type Tree[T interface{ Less(T) bool }] struct {
+	Left  *Tree[T]
+	Value T
+	n     int
+}
+
+func (t *Tree[U]) Insert(value U) *Tree[U] { return t }
+
+// ---- constants
+
+// declared Level uint8
+type Level uint8
+
+// declared Const untyped int = 1
+const Const = 1
+
+const (
+	// declared Yes untyped bool = true
+	Yes = true
+	// declared Text untyped string = "a\x00\"b\"\n\\ é"
+	Text = "a\x00\"b\"\n\\ é"
+	// declared Long untyped string = "0123456789012345678901234567890123456789012345678901234567890123456789é"…
+	Long = "0123456789012345678901234567890123456789012345678901234567890123456789éé"
+	// declared Least untyped int = -9223372036854775808
+	Least = -1 << 63
+	// declared Most uint64 = 18446744073709551615
+	Most uint64 = 1<<64 - 1
+	// declared Power untyped int = 1180591620717411303424
+	Power = 1 << 70
+	// declared Odd untyped int = -1180591620717411303425
+	Odd = -(1<<70 + 1)
+	// declared Letter untyped rune = 955
+	Letter = 'λ'
+	// declared High PKG.Level = 2
+	High Level = 2
+	// declared Wait time.Duration = 5000000000
+	Wait = 5 * time.Second
+	// declared Byte uint8 = 7
+	Byte byte = 7
+	// declared Tenth untyped float = 0.1
+	Tenth = 0.1
+	// declared Whole float64 = 2
+	Whole float64 = 2
+	// declared Pi untyped float = 3.141592653589793
+	Pi = math.Pi
+	// declared Tiny untyped float = 4.94065645841247e-324
+	Tiny = math.SmallestNonzeroFloat64
+	// declared Googol untyped float = 1e+400
+	Googol = 1e400
+	// declared Nothing untyped float = 0
+	Nothing = 1e-5000
+	// declared Turn untyped complex = (0.5 + -2i)
+	Turn = 0.5 - 2i
+	// declared Three complex64 = (3 + 0i)
+	Three complex64 = 3
+)
+
 // ---- what is no export
 
 func unexported(a int) int           { return a }
-func Instance[T any](t T) T          { return t }
 func ǅitle() int                     { return unexported(1) + Instance(2) }
 func 世界() int                        { return ǅitle() }
 func init()                          { 世界() }
@@ -237,8 +333,6 @@ var Mutex sync.Mutex
 var Generics Pair[string, int]
 
 var private = 1
-
-const Const = 1
 
 var kept []string
 

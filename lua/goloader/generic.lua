@@ -1,0 +1,87 @@
+--- Generic functions, as fields of the module that exports them.
+--
+-- They have no code: an instance of one has, which is compiled and loaded when somebody asks for it (instance.lua).
+-- Where the arguments tell its type arguments (infer.lua), a call does.
+--
+--     e.Max(1, 2.5)               -- what e["Max[float64]"](1, 2.5) is
+
+local errors = require "goloader.errors"
+local infer = require "goloader.building.infer"
+local nearest = require "goloader.nearest"
+
+local misuse = errors.misuse
+
+---@class goloader.Generic  called as a function
+local Generic = {}
+
+---@class goloader.GenericState
+---@field export goloader.Export
+---@field instantiate fun(name: string): goloader.Func|nil, goloader.Error|nil
+---@field prepared table|nil  what there is to infer, once somebody has called it
+
+---@type table<goloader.Generic, goloader.GenericState>
+local states = setmetatable({}, { __mode = "k" })
+
+-- The instance that the arguments of a call mean; an error at the caller's caller where they don't tell it.
+local function instance_for(self, many, ...)
+  local state = states[self]
+  local export = state.export
+  state.prepared = state.prepared or infer.prepare(export)
+  local arguments, why, known = infer.arguments(state.prepared, many, select("#", ...), ...)
+  if not arguments then
+    misuse(3, "%s is generic, %s, and %s: name it, module[\"%s[%s]\"]", export.name, export.signature, why, export.name,
+      table.concat(known, ", "))
+  end
+  local fn, err = state.instantiate(("%s[%s]"):format(export.name, table.concat(arguments, ",")))
+  if not fn then misuse(3, "%s", err.message) end
+  return fn
+end
+
+function Generic.__call(self, ...)
+  return instance_for(self, false, ...)(...)
+end
+
+-- What functions can do, for arguments that tell which function is meant.
+local methods = {}
+for name, many in pairs { async = false, keep = false, map = true, each = true } do
+  methods[name] = function(self, ...)
+    if not states[self] then misuse(2, "fn:%s: a function of a module expected, got %s", name, type(self)) end
+    local fn = instance_for(self, many, ...)
+    return fn[name](fn, ...)
+  end
+end
+
+-- What only an instance has.
+local OF_INSTANCES = { explain = true, road = true, stats = true }
+
+function Generic.__index(self, key)
+  if methods[key] then return methods[key] end
+  local export = states[self].export
+  if OF_INSTANCES[key] then
+    local names = {}
+    for i, each in ipairs(export.type_params) do names[i] = each.name end
+    misuse(2, "%s is generic, %s, and has no code: ask an instance, module[\"%s[%s]\"]:%s()", export.name,
+      export.signature, export.name, table.concat(names, ", "), key)
+  end
+  local near = nearest(key, methods)
+  misuse(2, "a function has no method %s%s", tostring(key), near and ("; did you mean %s?"):format(near) or "")
+end
+
+function Generic.__tostring(self)
+  local export = states[self].export
+  return ("%s.%s %s"):format(export.package:match "[^/]*$", export.name, export.signature)
+end
+
+local generic = {}
+
+--- A generic function.
+---@param export goloader.Export
+---@param instantiate fun(name: string): goloader.Func|nil, goloader.Error|nil
+---@return goloader.Generic
+function generic.new(export, instantiate)
+  local self = setmetatable({}, Generic)
+  states[self] = { export = export, instantiate = instantiate }
+  return self
+end
+
+return generic
