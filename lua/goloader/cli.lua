@@ -1,5 +1,5 @@
 --- The command line: goloader run, build, test, serve, check, routes, nm, disasm, explain, host, describe, info, ctl,
---- doctor, help, version.
+--- doctor, clean, help, version.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -192,6 +192,10 @@ function cli.doctor()
   return exit_now(require "goloader.command.doctor".main(function(text) io.write(text) end))
 end
 
+function cli.clean(arguments)
+  return require "goloader.command.clean".main(arguments.only_tell or false, function(text) io.write(text) end)
+end
+
 local function parse(argv)
   local argparse = require "argparse"
   local parser = argparse("goloader", "Loads ordinary compiled Go into a running Lua process.")
@@ -233,6 +237,8 @@ local function parse(argv)
     :argument("file", "A shipped module (.gom)."):args "?"
   parser:command("ctl", "Ask nginx's workers which versions of modules they serve; reload, roll back.")
   parser:command("doctor", "Tell what is installed, and try to build, load, call and unload a module here.")
+  parser:command("clean", "Remove what builds have left in the user's cache.")
+    :flag("-n --dry-run", "Only tell what would be removed."):target "only_tell"
   parser:command("help", "Tell what a command does, or which ones there are.")
     :argument("about", "A command."):args "?"
   parser:command("version", "Tell the versions.")

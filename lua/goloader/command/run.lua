@@ -88,8 +88,9 @@ local function number_space()
   return (lfs.symlinkattributes("/proc/self/ns/pid", "target") or ""):match "%d+" or "0"
 end
 
--- Removes what runs have left whose processes are gone, or run something else by now.
-local function sweep(parent)
+--- Removes what runs have left whose processes are gone, or run something else by now.
+---@param parent string  the directory of all that runs leave
+function run.sweep(parent)
   local space = number_space()
   for entry in lfs.dir(parent) do
     local of, number = entry:match "^(%d+)%-(%d+)%-%d+$"
@@ -108,7 +109,7 @@ end
 local function make_dir()
   local cache = places.cache()
   if cache and places.is_writable(cache .. "/programs") then
-    sweep(cache .. "/programs")
+    run.sweep(cache .. "/programs")
     local dir = ("%s/programs/%s-%s-%d"):format(cache, number_space(), process_number(), os.time())
     if lfs.mkdir(dir) then return dir end
   end
