@@ -136,6 +136,25 @@ describe("gdb", function()
     assert.equal(60, count(out, "\n#%d+  0x%x+ in main%.Label %(%) at [^\n]*main%.go:24\n#%d+  0x%x+ in goloader%.dev"))
   end)
 
+  -- Most calls take a way of their own into Go, those of the loader itself cgo's.
+  it("goes on to the frames of C behind those of Go", function()
+    local out = gdb(program "load().Label('x', 1)", "break goloader.dev/host.goloader_publish", "break main.stop",
+      "run", "bt", "continue", "bt")
+    local publish, stop = out:match "(hit Breakpoint 1.-)(hit Breakpoint 2.*)"
+    assert.matches("in runtime%.cgocallback %(%).- in crosscall2 %(%).-gl_module_load %(", publish)
+    assert.matches("in main%.Label %(%).- in goloader%.dev/host/internal/enter%.fromC %(%)", stop)
+    for _, text in ipairs { publish, stop } do
+      assert.matches("in lua_pcall %(%).-#%d+ +0x%x+ in main %(%)\n", text)
+      assert.not_matches("corrupt stack", text)
+    end
+  end)
+
+  it("walks through functions of Lua that Go has called", function()
+    local out = gdb(program "load().Each(function() os.execute 'true' return 1 end, 3)", "tbreak system", "run", "bt")
+    assert.matches("#0 .- in gl_callback_call %(.-<signal handler called>.- in runtime%.cgocall "
+      .. ".-#%d+ +0x%x+ in main%.Each %(%) at [^\n]*main%.go:34\n.-%.fromC %(%).- in main %(%)\n", out)
+  end)
+
   it("stops in the copies that the pure road calls", function()
     local text = "local m, s = load(), 0 for i = 1, 1000 do s = s + m.Add(i, 3) end " .. pause
       .. "for i = 1, 1000 do s = s + m.Add(i, 3) end"

@@ -68,7 +68,7 @@ func (h *host) linkLibrary(output string, kept []string) error {
 	if _, err := h.goCommand(h.temp, env, append(args, main)...); err != nil {
 		return fmt.Errorf("# %s\n%w", h.output, err)
 	}
-	return nil
+	return describeFrames(output)
 }
 
 // compileMain compiles the main package of a library.
