@@ -56,7 +56,7 @@ func (t *tracer) leads(h *held, mayDrop bool) bool {
 // whoever reaches that later does, too.
 func (t *tracer) leadsOut(a, b, c, d uintptr) bool {
 	t.dropped = false
-	t.queue.empty()
+	t.emptyQueue()
 	t.reached.empty()
 	t.noteReached = true
 	found := t.follow(a) || t.follow(b) || t.follow(c) || t.follow(d)

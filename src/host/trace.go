@@ -13,6 +13,8 @@ import (
 	"runtime"
 	"sort"
 	"unsafe"
+
+	"goloader.dev/host/internal/enter"
 )
 
 // Before a module's memory goes, nothing may refer to it any more. The collector can't tell, for that memory is none of
@@ -32,13 +34,20 @@ type region struct{ low, size uintptr }
 
 func (r region) holds(p uintptr) bool { return p-r.low < r.size }
 
-// A span is a runtime.mspan in use: equal objects, side by side.
+// A span is a runtime.mspan in use: equal objects, side by side. It has what is needed of the mspan, in one line of the
+// processor's cache.
 type span struct {
 	base, size, count uintptr
-	first             uintptr // number of its first object, over all spans
+	first             uintptr        // number of its first object, over all spans
+	allocated         unsafe.Pointer // a bit for each object
+	free              uint32         // objects before this one are allocated in any case
+	inverse           uint32         // of the size: 2^32 divided by it, 0 where there is one object
 	noscan            bool
 	mspan             unsafe.Pointer
 }
+
+// indexOf is the number of the object that p leads into, as runtime.(*mspan).divideByElemSize finds it.
+func (s *span) indexOf(p uintptr) uintptr { return uintptr(uint64(p-s.base) * uint64(s.inverse) >> 32) }
 
 // An object is known by its span's number and its own number there.
 type object struct{ span, i uint32 }
@@ -69,10 +78,13 @@ type tracer struct {
 	unwinder unsafe.Pointer // a runtime.unwinder
 	heap     region         // around all spans
 
-	constants bool               // constant strings are in use
-	count     uintptr            // of objects that were reached
-	keptIn    region             // around what stayed of others
-	answers   []C.struct_gl_slot // what is known of words in frames
+	constants  bool      // constant strings are in use
+	count      uintptr   // of objects that were reached
+	ahead      [8]object // a ring: out of the queue, and to be looked through next
+	nahead     int       // how many those are
+	firstAhead int
+	keptIn     region             // around what stayed of others
+	answers    []C.struct_gl_slot // what is known of words in frames
 
 	// for handles
 	dropHandles bool
@@ -139,7 +151,7 @@ func (t *tracer) userOf() (user holder, found bool) {
 // else refers to that, but it refers to the module, and can't be taken out of the runtime's list by anybody but its maker.
 func (t *tracer) ownCode() (holder, bool) {
 	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
-		if s := t.spanOf(uintptr(md)); s != nil && t.marks.all[s.first+(uintptr(md)-s.base)/s.size] == 0 {
+		if s := t.spanOf(uintptr(md)); s != nil && t.marks.all[s.first+s.indexOf(uintptr(md))] == 0 {
 			return holder{kind: C.GL_HOLDER_CODE, at: uintptr(md)}, true
 		}
 	}
@@ -226,6 +238,10 @@ func (t *tracer) findSpans() bool {
 		s := span{
 			base: *wordAt(mspan, rt.mspan_start), size: size, count: indexAt(mspan, rt.mspan_nelems), first: objects,
 			noscan: *(*uint8)(unsafe.Add(mspan, rt.mspan_class))&1 != 0, mspan: mspan,
+			allocated: *pointerAt(mspan, rt.mspan_alloc_bits), free: uint32(indexAt(mspan, rt.mspan_freeindex)),
+		}
+		if s.count > 1 {
+			s.inverse = ^uint32(0)/uint32(size) + 1
 		}
 		t.spans.push(s)
 		objects += s.count
@@ -253,8 +269,7 @@ func (t *tracer) findSpans() bool {
 
 // isAllocated is the opposite of runtime.(*mspan).isFree.
 func (s *span) isAllocated(i uintptr) bool {
-	bits := *pointerAt(s.mspan, rt.mspan_alloc_bits)
-	return i < indexAt(s.mspan, rt.mspan_freeindex) || *(*uint8)(unsafe.Add(bits, i/8))>>(i%8)&1 != 0
+	return i < uintptr(s.free) || *(*uint8)(unsafe.Add(s.allocated, i/8))>>(i%8)&1 != 0
 }
 
 // itabAt is the itab that the runtime has made for what goes, if a word is one's address.
@@ -332,24 +347,33 @@ func (t *tracer) spanOf(p uintptr) *span {
 	return nil
 }
 
-// reach marks the object that a word leads into, if it does, to be looked through later.
-func (t *tracer) reach(w uintptr) {
-	s := t.spanOf(w)
-	if s == nil {
-		return
+// reach marks the object that a word leads into, to be looked through later. false: it doesn't lead into a span.
+func (t *tracer) reach(w uintptr) bool {
+	if !t.heap.holds(w) {
+		return false
 	}
-	i := (w - s.base) / s.size
-	if i >= s.count || t.marks.all[s.first+i] != 0 || !s.isAllocated(i) {
-		t.dropped = t.dropped || i < s.count && t.marks.all[s.first+i] == markDropped
-		return
+	n := t.pages.all[(w-t.heap.low)>>uint(rt.page_shift)]
+	if n == 0 {
+		return false
 	}
-	t.marks.all[s.first+i] = markReached
-	o := object{t.pages.all[(w-t.heap.low)>>uint(rt.page_shift)] - 1, uint32(i)}
+	s := &t.spans.all[n-1]
+	i := s.indexOf(w)
+	if i >= s.count {
+		return true
+	}
+	mark := &t.marks.all[s.first+i]
+	if *mark != 0 || !s.isAllocated(i) {
+		t.dropped = t.dropped || *mark == markDropped
+		return true
+	}
+	*mark = markReached
+	o := object{n - 1, uint32(i)}
 	t.queue.push(o)
 	t.count++
 	if t.noteReached {
 		t.reached.push(o)
 	}
+	return true
 }
 
 // keep is told what stayed of modules that went before: what nothing turns out to lead to is given back.
@@ -375,23 +399,38 @@ func (t *tracer) noteKept(w uintptr) {
 
 // follow looks at a pointer: it marks what that leads to, or finds that it leads into what goes.
 func (t *tracer) follow(w uintptr) bool {
-	t.noteKept(w)
-	if t.module.holds(w) || t.around.holds(w) {
-		return t.refers(w, false)
+	if t.reach(w) {
+		return false // where a span is nothing else is
 	}
-	t.reach(w)
-	return false
+	t.noteKept(w)
+	return (t.module.holds(w) || t.around.holds(w)) && t.refers(w, false)
 }
 
-// next takes an object out of the queue, to be looked through.
+// next takes an object out of the queue, to be looked through. A few are on their way from there: the processor fetches them
+// from memory while others are looked through, which is what most of the time goes into.
 func (t *tracer) next() (s *span, i uintptr, found bool) {
-	last := len(t.queue.all) - 1
-	if last < 0 {
+	for t.nahead < len(t.ahead) && len(t.queue.all) > 0 {
+		last := len(t.queue.all) - 1
+		o := t.queue.all[last]
+		t.queue.all = t.queue.all[:last]
+		s := &t.spans.all[o.span]
+		enter.Prefetch(s.base + uintptr(o.i)*s.size)
+		t.ahead[(t.firstAhead+t.nahead)%len(t.ahead)] = o
+		t.nahead++
+	}
+	if t.nahead == 0 {
 		return nil, 0, false
 	}
-	o := t.queue.all[last]
-	t.queue.all = t.queue.all[:last]
+	o := t.ahead[t.firstAhead%len(t.ahead)]
+	t.firstAhead++
+	t.nahead--
 	return &t.spans.all[o.span], uintptr(o.i), true
+}
+
+// emptyQueue forgets what was to be looked through.
+func (t *tracer) emptyQueue() {
+	t.queue.empty()
+	t.nahead = 0
 }
 
 func (t *tracer) isWeak(at uintptr) bool {
@@ -463,7 +502,7 @@ func (t *tracer) eachPointer(r root, into region, do func(at, w uintptr) bool) b
 			at := r.low + i*word
 			w := load(at)
 			before := uintptr(0)
-			if r.mask != nil && i > 0 && !r.alone {
+			if r.mask != nil && i > 0 && !r.alone && !isPointer(r.mask, i-1) {
 				before = load(at - word)
 			}
 			leads, hasType := t.heap.holds(w) || into.holds(w), t.heap.holds(before) || into.holds(before)
@@ -476,6 +515,10 @@ func (t *tracer) eachPointer(r root, into region, do func(at, w uintptr) bool) b
 		}
 	}
 	return false
+}
+
+func isPointer(mask *uint8, i uintptr) bool {
+	return *(*uint8)(unsafe.Add(unsafe.Pointer(mask), i/8))>>(i%8)&1 != 0
 }
 
 // maskAt returns the mask's bits for 64 words of so many, from one on that is a multiple of 64.
@@ -504,29 +547,43 @@ func (t *tracer) rest() region {
 // eachIn calls do for every pointer of an object, as the collector finds them, and for the types in front of them, until
 // that says that it is done.
 func (t *tracer) eachIn(s *span, i uintptr, do func(w uintptr) bool) bool {
-	// runtime.typePointers, or before Go 1.22 runtime.heapBits
-	type iterator struct{ a, b, c, d uintptr }
-	var it iterator
-	at, object := uintptr(0), s.base+i*s.size
+	object := s.base + i*s.size
 	front := !s.holdsG(object)
-	if rt.type_pointers_of != nil {
-		it = funcOf[func(unsafe.Pointer, uintptr) iterator](&rt.type_pointers_of)(s.mspan, object)
-	} else {
-		it = funcOf[func(addr, size uintptr) iterator](&rt.heap_bits_for)(object, s.size)
-	}
-	for {
-		if rt.type_pointers_of != nil {
-			it, at = funcOf[func(iterator, uintptr) (iterator, uintptr)](&rt.next_pointer)(it, object+s.size)
-		} else {
-			it, at = funcOf[func(iterator) (iterator, uintptr)](&rt.next_pointer)(it)
-		}
+	it := s.pointersOf(object)
+	for last := uintptr(0); ; {
+		at := it.next(object + s.size)
 		if at == 0 {
 			return false
 		}
-		if do(load(at)) || front && at > object && t.isType(load(at-word)) && do(load(at-word)) {
+		if do(load(at)) || front && at > object && at-word != last && t.isType(load(at-word)) && do(load(at-word)) {
 			return true
 		}
+		last = at
 	}
+}
+
+// pointers walks over an object's pointers: runtime.typePointers, or before Go 1.22 runtime.heapBits.
+type pointers struct{ elem, addr, mask, typ uintptr }
+
+func (s *span) pointersOf(object uintptr) pointers {
+	if rt.type_pointers_of != nil {
+		return funcOf[func(unsafe.Pointer, uintptr) pointers](&rt.type_pointers_of)(s.mspan, object)
+	}
+	return funcOf[func(addr, size uintptr) pointers](&rt.heap_bits_for)(object, s.size)
+}
+
+// next is where the next pointer is, before an address; 0: there is none.
+func (it *pointers) next(limit uintptr) (at uintptr) {
+	switch {
+	case rt.type_pointers_of == nil:
+		*it, at = funcOf[func(pointers) (pointers, uintptr)](&rt.next_pointer)(*it)
+	case it.mask != 0: // (typePointers).nextFast
+		at = it.addr + uintptr(bits.TrailingZeros64(uint64(it.mask)))*word
+		it.mask &= it.mask - 1
+	case it.typ != 0:
+		*it, at = funcOf[func(pointers, uintptr) (pointers, uintptr)](&rt.next_pointer)(*it, limit)
+	}
+	return at
 }
 
 // holdsG tells whether an object is a runtime.g. In front of pointers those have stack pointers, dead ones of stacks that
@@ -663,6 +720,7 @@ func (t *tracer) trace() (user holder, found bool) {
 // still lead to them. A weak pointer is a pointer to a word that has the object's address, and the runtime's note of the
 // object leads to that word (runtime/mheap.go, specialWeakHandle).
 func (t *tracer) keepWeak() (user holder, found bool) {
+	t.emptyQueue()
 	for more := rt.kind_weak >= 0; more; {
 		more = false
 		for n := range t.spans.all {
@@ -688,7 +746,7 @@ func (t *tracer) keepWeak() (user holder, found bool) {
 
 func (t *tracer) isReached(p uintptr) bool {
 	s := t.spanOf(p)
-	return s != nil && t.marks.all[s.first+(p-s.base)/s.size] == markReached
+	return s != nil && t.marks.all[s.first+s.indexOf(p)] == markReached
 }
 
 // drain looks through what was reached, and all that is reached from there.
@@ -724,11 +782,25 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 			return typ, true
 		}
 	}
-	found = t.eachIn(s, i, func(w uintptr) bool {
-		word1 = w
-		return t.follow(w)
-	})
-	return word1, found
+	object := s.base + i*s.size
+	front := !s.holdsG(object)
+	it := s.pointersOf(object)
+	for last := uintptr(0); ; {
+		at := it.next(object + s.size)
+		if at == 0 {
+			return 0, false
+		}
+		if w := load(at); t.follow(w) {
+			return w, true
+		}
+		// as in eachIn, which is too slow here
+		if front && at > object && at-word != last {
+			if w := load(at - word); w != 0 && t.isType(w) && t.follow(w) {
+				return w, true
+			}
+		}
+		last = at
+	}
 }
 
 // rootOf finds out who keeps the object that refers to the module, by way of other objects; the object itself where
@@ -777,7 +849,7 @@ func roleOf(o region) (C.enum_gl_holder, uint64) {
 // visit has an object not be found by keeperOf again.
 func (t *tracer) visit(o region) {
 	if s := t.spanOf(o.low); s != nil {
-		t.marks.all[s.first+(o.low-s.base)/s.size] = 0
+		t.marks.all[s.first+s.indexOf(o.low)] = 0
 	}
 }
 
