@@ -1,4 +1,5 @@
 -- What a module takes it gives back; while something needs it, it stays.
+local goloader = require "goloader"
 local support = require "spec.support"
 
 local source = "spec/testdata/shop/shop.go"
@@ -37,6 +38,51 @@ describe("a module with a goroutine running in it", function()
     assert.equal("busy", err.code)
     assert.matches("shop%.spinHere", err.message)
     assert.is_true(support.eventually(function() return shop:unload() end))
+  end)
+end)
+
+describe("an unload that may wait", function()
+  local shop
+
+  before_each(function() shop = assert(host:load(object)) end)
+
+  it("takes place when what is under way has ended", function()
+    shop.Spin(300)
+    assert(shop:unload { wait = 60 })
+    assert.is_false(shop:is_loaded())
+  end)
+
+  it("is refused when its time is over", function()
+    shop.Block()
+    local began = os.time()
+    local ok, _, err = shop:unload { wait = 0.05 }
+    assert.is_nil(ok)
+    assert.equal("busy", err.code)
+    assert.is_true(os.time() - began < 30)
+    shop.Release()
+    assert(shop:unload { wait = 60 })
+  end)
+
+  it("lets other coroutines go on", function()
+    shop.Block()
+    local unloaded
+    goloader.spawn(function()
+      assert(shop:unload { wait = 60 })
+      unloaded = true
+    end)
+    assert.is_nil(unloaded)
+    shop.Release()
+    assert.is_true(support.eventually(function()
+      goloader.step(0.01)
+      return unloaded
+    end))
+  end)
+
+  it("waits for a number of seconds", function()
+    for _, wait in ipairs { -1, 0 / 0, "1" } do
+      assert.has_error(function() shop:unload { wait = wait } end)
+    end
+    assert(shop:unload())
   end)
 end)
 

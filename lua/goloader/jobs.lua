@@ -59,6 +59,7 @@ end
 ---@field can_wait fun(): boolean  may the coroutine that runs now be suspended?
 ---@field wait fun(job: goloader.Job, seconds: number|nil): boolean  suspends it until the job is done, then true,
 ---  or until the time is over
+---@field sleep fun(seconds: number)  suspends it
 
 --- Has waits that would block the thread suspend the coroutine at hand instead, as an event loop does it that knows
 --- the coroutines it has started.
@@ -208,6 +209,20 @@ function jobs.sleep(seconds, co)
   push_timer(wait)
   if timers[1] == wait then set_timer() end
   while not wait.over do yield() end
+end
+
+--- Waits for some seconds, as `job:wait` does: where the coroutine at hand can be suspended it is, else the thread is
+--- blocked, and who waits for jobs goes on meanwhile.
+---@param seconds number
+function jobs.pause(seconds)
+  local co = running()
+  if co and spawned[co] and is_yieldable() then return jobs.sleep(seconds, co) end
+  if event_loop and event_loop.can_wait() then return event_loop.sleep(seconds) end
+  local deadline = clock() + seconds
+  repeat
+    local left = math.max(deadline - clock(), 0)
+    jobs.step(left)
+  until left == 0
 end
 
 --- A job that is done when a file descriptor can be read from.

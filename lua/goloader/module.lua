@@ -9,6 +9,7 @@ local errors = require "goloader.errors"
 local explain = require "goloader.roads.explain"
 local generic = require "goloader.generic"
 local instance = require "goloader.building.instance"
+local jobs = require "goloader.jobs"
 local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local road = require "goloader.roads.road"
@@ -61,7 +62,20 @@ local function collect_twice()
   return true
 end
 
-local UNLOAD_OPTIONS = { prove = "string", handles = "string" }
+local function try_to_unload(state, options)
+  local along = {}
+  for _, made in pairs(state.instances) do along[#along + 1] = made.core end
+  local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
+  local ok, err, is_held_by_handle = unload()
+  if is_held_by_handle and collect_twice() then -- perhaps nobody in Lua uses that handle any more
+    if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by a finalizer
+    ok, err = unload()
+  end
+  return ok, err
+end
+
+local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "number" }
+local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out takes a walk over Go's live heap. The caller waits for it, goroutines don't: where it would take more
@@ -73,7 +87,10 @@ local UNLOAD_OPTIONS = { prove = "string", handles = "string" }
 ---
 --- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
 --- and every use of one raises an error from then on.
----@param options { prove: nil|"all"|"nothing", handles: nil|"keep"|"drop" }|nil
+---
+--- With `wait`, a number of seconds, it is tried again until then: calls and goroutines may end meanwhile. A coroutine
+--- of `goloader.spawn`, or a request of nginx's, is suspended between attempts.
+---@param options { prove: nil|"all"|"nothing", handles: nil|"keep"|"drop", wait: number|nil }|nil
 ---@return true|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err
@@ -87,17 +104,24 @@ function Module:unload(options)
   if options.handles and options.handles ~= "keep" and options.handles ~= "drop" then
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
   end
-  local along = {}
-  for _, made in pairs(state.instances) do along[#along + 1] = made.core end
-  local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
-  local ok, err, is_held_by_handle = unload()
-  if is_held_by_handle and collect_twice() then -- perhaps nobody in Lua uses that handle any more
-    if not state.core:is_loaded() then return fail(unloaded_already(state)) end -- by a finalizer
-    ok, err = unload()
+  local wait = options.wait or 0
+  if wait < 0 or wait ~= wait then misuse(2, "module:unload: wait is a number of seconds, not %s", tostring(wait)) end
+  local deadline = core.clock() + wait
+  local delay = SHORTEST
+  while true do
+    local began = core.clock()
+    local ok, err = try_to_unload(state, options)
+    local now = core.clock()
+    if ok or err.code ~= "busy" or now >= deadline then
+      if not ok then return fail(err) end
+      state.forget()
+      return true
+    end
+    -- an attempt may be work, and there should be more time without it than with it
+    jobs.pause(math.min(math.max(delay, now - began), deadline - now))
+    delay = math.min(2 * delay, LONGEST)
+    if not state.core:is_loaded() then return fail(unloaded_already(state)) end -- by somebody else
   end
-  if not ok then return fail(err) end
-  state.forget()
-  return true
 end
 
 ---@return boolean

@@ -123,6 +123,8 @@ local loop = {}
 
 function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false end
 
+loop.sleep = sleep
+
 function loop.wait(job, seconds)
   -- a handler for clients that leave is a coroutine more; without one nginx ends the request itself
   local clients = job:can_cancel() and HAS_CLIENT[get_phase()] and watch_client(job)
