@@ -17,6 +17,7 @@ local toolchain = require "goloader.building.toolchain"
 
 local SAMPLES = 7
 local EDITS = 5 -- building a plugin takes seconds
+local HEAPS = 3 -- some take a gigabyte
 local TIMES = 4 -- a program of code.native in one sample, the fastest of which counts
 
 local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
@@ -243,6 +244,26 @@ local function measure_all()
     return { times[1] }, { times[2] }
   end)
 
+  figure({ "unload.small" }, { "ms" }, SAMPLES, function()
+    return { loader("unload", dir .. "/list.o")[1] }, { plugin("open", dir .. "/list.so")[1] }
+  end)
+
+  -- `where` the walk over the heap is made; "": where it is best
+  local function heap(where, megabytes, goroutines)
+    return numbers(with_go("env", "GOLOADER_UNLOAD=" .. where, arg[-1], "spec/env.lua", "spec/bench/sample.lua",
+      "heap", dir .. "/calc.o", megabytes, goroutines))
+  end
+  figure({ "unload.pause.10m" }, { "ms" }, HEAPS, function()
+    return { heap("", "10", "0")[1] }, { heap("stopped", "10", "0")[1] }
+  end)
+  figure({ "unload.pause.g" }, { "ms" }, HEAPS, function()
+    return { heap("", "1", "10000")[1] }, { heap("stopped", "1", "10000")[1] }
+  end)
+  figure({ "unload.pause.1g", "unload.heap" }, { "ms", "ms" }, HEAPS, function()
+    local gap, unload, collection = unpack(heap("", "1000", "0"))
+    return { gap, unload }, { heap("stopped", "1000", "0")[1], collection }
+  end)
+
   figure({ "host.start", "host.rss" }, { "ms", "MB" }, SAMPLES, function()
     return loader("start", host), loader("dlopen", dir .. "/empty.so")
   end)
@@ -291,6 +312,11 @@ local beside = {
   ["load.bytes"] = "the plugin's file",
   ["load.scale"] = "0.1 MB of object code, instead of 10",
   ["unload"] = "loading the same",
+  ["unload.small"] = "plugin.Open and Lookup of the same source",
+  ["unload.pause.10m"] = "the largest gap of a goroutine with the world stopped, 10 MB live",
+  ["unload.pause.g"] = "the same with 10,000 goroutines",
+  ["unload.pause.1g"] = "the same with 1 GB live",
+  ["unload.heap"] = "runtime.GC() of that heap",
   ["host.start"] = "dlopen of an empty c-shared host, first call",
   ["host.rss"] = "the process with the empty host",
   ["edit.plugin"] = "go build -buildmode=plugin, plugin.Open, same answer",

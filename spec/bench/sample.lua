@@ -4,6 +4,9 @@
 --     load FILE.o                    milliseconds from the object to a callable function, the host being started
 --     scale WARM.o FILE.o…           milliseconds to load the files as one module, when another has been loaded before
 --     unload FILE.o                  milliseconds to unload and to load, medians of repeated pairs
+--     heap FILE.o MEGABYTES GOROUTINES   with so many megabytes of small objects alive and so many goroutines, the
+--                                    milliseconds that a goroutine did not run in an unload, that the unload took, and
+--                                    runtime.GC(): medians
 --     start HOST.so                  milliseconds from `require` to the first Go call; resident megabytes then
 --     dlopen LIBRARY.so              the same for an empty Go library
 --     edit FILE.go NEW.go CATALOGUE  milliseconds from the edit to the first answer of the new code; what it answered
@@ -71,6 +74,25 @@ function samples.unload(object)
     loads[i], unloads[i] = loaded - begin, now() - loaded
   end
   return median(unloads), median(loads)
+end
+
+function samples.heap(object, megabytes, goroutines)
+  local host = start()
+  local heap = assert(host:build "spec/bench/heap/heap.go")
+  heap.Fill(tonumber(megabytes))
+  heap.Start(tonumber(goroutines))
+  heap.Collect()
+  local gaps, unloads, collections = {}, {}, {}
+  for i = 1, 7 do
+    local module = assert(host:load(object))
+    collections[i] = heap.Collect()
+    heap.Watch()
+    local begin = now()
+    assert(module:unload())
+    unloads[i] = now() - begin
+    gaps[i] = heap.Gap()
+  end
+  return median(gaps), median(unloads), median(collections)
 end
 
 function samples.start(path)
