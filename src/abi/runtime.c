@@ -395,6 +395,11 @@ static void check_walker(const struct gl_abi *abi, const struct gl_runtime *rt, 
 	if (gl_abi_struct_size(abi, walker) != 32) {
 		note(lack, "%s of 32 bytes (it has %lld)", walker, (long long)gl_abi_struct_size(abi, walker));
 	}
+	if (rt->type_pointers_of != NULL &&
+	    (gl_abi_field(abi, walker, "addr") != 8 || gl_abi_field(abi, walker, "mask") != 16 ||
+	     gl_abi_field(abi, walker, "typ") != 24)) {
+		note(lack, "%s of four words: elem, addr, mask, typ", walker);
+	}
 	if (rt->type_pointers_of == NULL && rt->heap_bits_for == NULL) {
 		note(lack, "runtime.heapBitsForAddr");
 		lack->symbols = true;

@@ -11,17 +11,18 @@ import (
 )
 
 // To copy a process is to copy its page tables, an entry for each page: for 1 GB of pages of 4 KB that takes tens of
-// milliseconds, for as much in pages of 2 MB half a millisecond. Where the kernel has not made huge pages of Go's heap by
-// itself, it is asked to before the copy is made, while the world runs: of pieces all of which are there, so that the heap
-// takes no more memory than before. What is written to while there is a copy falls apart again, the rest stays so.
+// milliseconds, for as much in pages of 2 MB half a millisecond. Where the kernel has not made huge pages of Go's heap
+// by itself, it is asked to before the copy is made, while the world runs: of pieces all of which are there, so that
+// the heap takes no more memory than before. What is written to while there is a copy falls apart again, the rest stays
+// so.
 
 const hugePage = 2 << 20
 
 // noHugePages is set where the kernel can't, or may not.
 var noHugePages atomic.Bool
 
-// joinPages makes huge pages of the heap, where the heap is so large that it is worth it. What isn't done within the time
-// that the heap is worth is done the next time.
+// joinPages makes huge pages of the heap, where the heap is so large that it is worth it. What isn't done within the
+// time that the heap is worth is done the next time.
 func joinPages() {
 	const worthIt, worth = 128 << 20, 500 * time.Millisecond // the latter for each GB
 	const collapse = 25                                      // MADV_COLLAPSE, since Linux 6.1
@@ -35,18 +36,15 @@ func joinPages() {
 		return
 	}
 	end := time.Now().Add(worth * time.Duration(heap>>20) >> 10)
-	var isThere [hugePage >> 12]byte
 	for _, r := range heapRanges() {
 		for at := (r.low + hugePage - 1) &^ (hugePage - 1); at+hugePage <= r.low+r.size; at += hugePage {
 			if time.Now().After(end) {
 				return
 			}
-			pages := isThere[:hugePage/syscall.Getpagesize()]
-			_, _, errno := syscall.Syscall(syscall.SYS_MINCORE, at, hugePage, uintptr(unsafe.Pointer(&pages[0])))
-			if errno != 0 || bytes.IndexByte(pages, 0) >= 0 {
+			if !areThere(at) {
 				continue
 			}
-			if _, _, errno = syscall.Syscall(syscall.SYS_MADVISE, at, hugePage, collapse); errno == syscall.EINVAL {
+			if _, _, err := syscall.Syscall(syscall.SYS_MADVISE, at, hugePage, collapse); err == syscall.EINVAL {
 				noHugePages.Store(true)
 				return
 			}
@@ -54,9 +52,18 @@ func joinPages() {
 	}
 }
 
-// heapRanges are the places of the address space that Go's heap may lie in: the runtime begins at one address and goes on
-// from there (runtime/malloc.go, mallocinit). They may be something else's by the time that they are looked at: nothing
-// is changed there but how the kernel keeps it.
+// areThere tells whether all pages of a piece have memory: mincore(2).
+func areThere(at uintptr) bool {
+	var pages [hugePage >> 12]byte // of 4 KB, or larger ones
+	if _, _, err := syscall.Syscall(syscall.SYS_MINCORE, at, hugePage, uintptr(unsafe.Pointer(&pages))); err != 0 {
+		return false
+	}
+	return bytes.IndexByte(pages[:hugePage/syscall.Getpagesize()], 0) < 0
+}
+
+// heapRanges are the places of the address space that Go's heap may lie in: the runtime begins at one address and goes
+// on from there (runtime/malloc.go, mallocinit). They may be something else's by the time that they are looked at:
+// nothing is changed there but how the kernel keeps it.
 func heapRanges() (ranges []region) {
 	const window = 38
 	here := uintptr(unsafe.Pointer(new([64]byte))) >> window

@@ -15,44 +15,46 @@ import (
 	"unsafe"
 )
 
-// A walk over a large heap takes longer than anybody may be stopped. So it is made in a copy of the process, by clone(2),
-// while the process itself goes on: the world is stopped for as long as the kernel takes to copy the page tables
-// (hugepages.go), and once more for a moment when the verdict is there and the module goes.
+// A walk over a large heap takes longer than anybody may be stopped. So it is made in a copy of the process, by
+// clone(2), while the process itself goes on: the world is stopped for as long as the kernel takes to copy the page
+// tables (hugepages.go), and once more for a moment when the verdict is there and the module goes.
 //
-// The copy is a process of one thread, the one that has stopped the world. It runs the same code as is run where no copy
-// can be had (judge), and that neither allocates nor waits for anybody; what it finds it writes into memory that both
-// share, and exits. It shares the table of open files, so that what its parent closes is closed; it gets no signal, and
-// tells nobody of its end: without an exit signal there is no SIGCHLD, and wait(2) does not see it without __WALL. Its
-// parent looks for it now and then.
+// The copy is a process of one thread, the one that has stopped the world. It runs the same code as is run where no
+// copy can be had (judge), and that neither allocates nor waits for anybody; what it finds it writes into memory that
+// both share, and exits. It shares the table of open files, so that what its parent closes is closed; it gets no
+// signal, and tells nobody of its end: without an exit signal there is no SIGCHLD, and wait(2) does not see it without
+// __WALL. Its parent looks for it now and then.
 //
 // # Why the verdict holds
 //
-// What nobody can reach in the copy, nobody can reach in the process, now or later: who wants to reach something needs a
-// pointer to it, and gets it from something that he reaches already. New objects, goroutines and variables have nothing
-// but such pointers. The module's own entries are closed: its functions are called by the Lua state that waits here, and
-// by nobody else. That would be all, were it not for what leads to the module and yet is no reason for it to stay. For
-// each of those there is a reason why nobody comes in by it between the two stops, or a way to see that somebody did:
+// What nobody can reach in the copy, nobody can reach in the process, now or later: who wants to reach something needs
+// a pointer to it, and gets it from something that he reaches already. New objects, goroutines and variables have
+// nothing but such pointers. The module's own entries are closed: its functions are called by the Lua state that waits
+// here, and by nobody else. That would be all, were it not for what leads to the module and yet is no reason for it to
+// stay. For each of those there is a reason why nobody comes in by it between the two stops, or a way to see that
+// somebody did:
 //
-//   - Lua's handles that are dropped, classes and borrowed plans (caches.go): whoever asks for one leaves a mark. With a
-//     mark the verdict is void, and in the next attempt what they stand for stays locked until the module has gone.
-//   - Entries of type caches are found by a type of the module's, which nobody has. But who looks for a type by its hash
-//     or its name passes by others of the same hash or name: reflect.FuncOf, reflect.StructOf, and what walks over the
-//     types of all modules. When one of them is under way at the second stop, that stop is made again a moment later.
+//   - Lua's handles that are dropped, classes and borrowed plans (caches.go): whoever asks for one leaves a mark. With
+//     a mark the verdict is void, and in the next attempt what they stand for stays locked until the module has gone.
+//   - Entries of type caches are found by a type of the module's, which nobody has. But who looks for a type by its
+//     hash or its name passes by others of the same hash or name: reflect.FuncOf, reflect.StructOf, and what walks over
+//     the types of all modules. When one of them is under way at the second stop, that stop is made again a moment
+//     later.
 //   - The same goes for a goroutine that is in the module's code at the second stop, though none should be.
-//   - Maps of package unique are found by type as well. The cleanups of its values may be called any time: at the second
-//     stop each must be where it was in the copy, or the verdict is void.
-//   - Weak pointers lead to objects that nobody reaches otherwise, and finalizers get them: such objects count as reached
-//     (keepWeak, keepFinalized).
+//   - Maps of package unique are found by type as well. The cleanups of its values may be called any time: at the
+//     second stop each must be where it was in the copy, or the verdict is void.
+//   - Weak pointers lead to objects that nobody reaches otherwise, and finalizers get them: such objects count as
+//     reached (keepWeak, keepFinalized).
 //   - Call sites that remember the module's types compare them with types, and go on to what nobody has; the table of
 //     itabs is changed with the world stopped, and nobody is stopped while he walks over it.
 //   - What a frame has in a word that its function won't read any more (stacks.go) stays unread. In frames that were
 //     interrupted every word counts.
 //
-// A collection between the two stops frees what was unreachable in the copy, and its memory may be something else by the
-// second stop. So nothing is then taken from the copy by address that may have been freed: handles have numbers that
-// tell whether they are still the same, a note of a cleanup is looked for in its span's list, a span's type is forgotten
-// if it is one that goes, and entries of caches, which nobody else takes out, are compared with those that are there.
-// Itabs are in memory that is never given back, modules come and go under the lock that is held here.
+// A collection between the two stops frees what was unreachable in the copy, and its memory may be something else by
+// the second stop. So nothing is then taken from the copy by address that may have been freed: handles have numbers
+// that tell whether they are still the same, a note of a cleanup is looked for in its span's list, a span's type is
+// forgotten if it is one that goes, and entries of caches, which nobody else takes out, are compared with those that
+// are there. Itabs are in memory that is never given back, modules come and go under the lock that is held here.
 
 // A verdict is what a copy of the process says, in memory shared with the process itself.
 type verdict struct {
@@ -66,9 +68,9 @@ type verdict struct {
 	start     uintptr
 }
 
-// What a walk costs, measured: an object that is reached, a goroutine; and how long the world may be stopped rather than be
-// copied, in ns. How many objects are reached nobody knows beforehand but from the last walk: of a heap of a few megabytes,
-// most of which may be garbage, that counts, and a larger one is taken to have as many as it can.
+// What a walk costs, measured: an object that is reached, a goroutine; and how long the world may be stopped rather
+// than be copied, in ns. How many objects are reached nobody knows beforehand but from the last walk: of a heap of a
+// few megabytes, most of which may be garbage, that counts, and a larger one is taken to have as many as it can.
 const (
 	objectCost, goroutineCost = 60, 1700
 	worthSnapshot             = 1000000
@@ -175,8 +177,9 @@ func (a *attempt) trySnapshot() int {
 
 // nameUser completes what is known of who refers to the module. handles is locked.
 func (a *attempt) nameUser() int {
-	if typ := uintptr(a.user.typ); a.user.typ != nil && funcOf[func(uintptr) unsafe.Pointer](&rt.span_of_heap)(typ) != nil {
-		a.user.typ = nil // made at run time, and perhaps no more
+	isOnHeap := funcOf[func(uintptr) unsafe.Pointer](&rt.span_of_heap)(uintptr(a.user.typ)) != nil
+	if isOnHeap {
+		a.user.typ = nil // a type made at run time, which perhaps is none any more
 	}
 	if a.user.kind != C.GL_HOLDER_HANDLE {
 		return stillUsed
@@ -283,8 +286,8 @@ func (a *attempt) judgeInCopy(t *tracer, assertions [][2]unsafe.Pointer) {
 	}
 }
 
-// growStack sees to it that the copy's stack is large enough: it should not need a larger one, which is made under locks
-// that threads may hold which are not in the copy.
+// growStack sees to it that the copy's stack is large enough: it should not need a larger one, which is made under
+// locks that threads may hold which are not in the copy.
 //
 //go:noinline
 func growStack() {
@@ -298,15 +301,19 @@ func touch(room *[96 << 10]byte) { room[0], room[len(room)-1] = 1, 1 }
 // cloneProcess is fork(2) without a signal at the copy's end, and with the same open files. Signals are blocked in the
 // copy, and here until it is there. It must not grow the stack: both go on with what is on it.
 func cloneProcess() (pid int, errno syscall.Errno) {
-	const setMask, size = 2, 8 // SIG_SETMASK, of a set of signals
 	all, before := ^uint64(0), uint64(0)
-	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&before)),
-		size, 0, 0)
+	setSignalMask(&all, &before)
 	id, _, errno := syscall.RawSyscall6(syscall.SYS_CLONE, syscall.CLONE_FILES|syscall.CLONE_FS, 0, 0, 0, 0, 0)
 	if id != 0 || errno != 0 {
-		syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&before)), 0, size, 0, 0)
+		setSignalMask(&before, nil)
 	}
 	return int(id), errno
+}
+
+func setSignalMask(mask, before *uint64) {
+	const set = 2 // SIG_SETMASK
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, set, uintptr(unsafe.Pointer(mask)), uintptr(unsafe.Pointer(before)),
+		unsafe.Sizeof(*mask), 0, 0)
 }
 
 // awaitCopy waits until the copy has ended; false: without a verdict. It does so by looking now and then: a thread that
