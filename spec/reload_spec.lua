@@ -599,6 +599,6 @@ describe("host:watch", function()
     assert.equal('host:watch: poll: "soon" is not a duration such as "250ms", "30s", "5m" or "1h30m"',
       raised { poll = "soon" })
     local _, message = pcall(function() host:watch() end)
-    assert.matches("reload_spec%.lua:%d+: host:watch: a directory or Go files expected, got nil$", message)
+    assert.matches("reload_spec%.lua:%d+: host:watch: a directory, Go files or an import path expected, got nil$", message)
   end)
 end)

@@ -427,6 +427,30 @@ function Host:watch(paths, options)
   return require("goloader.reload").watch(self, paths, options, BUILD_OPTIONS)
 end
 
+--- Has a module become another one, in one step: it, and functions that were taken from it, stand for the new one from
+--- then on. Calls under way end in the old code, which is unloaded when nothing refers to it any more. When the new one
+--- can't be loaded, is refused by `ready`, or does not take over the state (`Release()` to `Adopt(state)`), nothing of it
+--- stays.
+---@param old goloader.Module
+---@param new goloader.Module|string|string[]  a module, which is the same as the old one then; or what one is made of
+---@param options goloader.ReplaceOptions|nil
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:replace(old, new, options)
+  check_self(self, "replace")
+  if not module.core_of(new) then read_paths("replace", new) end
+  if type(options) == "table" then judges_of(self, "replace", options.imports) end
+  return returned(require("goloader.reload.replace").run(self, old, new, options, BUILD_OPTIONS))
+end
+
+--- Unloads modules that were replaced, and could not be unloaded yet. `goloader.step` does so now and then, too.
+---@return integer waiting  how many are left
+function Host:tidy()
+  check_self(self, "tidy")
+  return require("goloader.reload.replace").tidy()
+end
+
 ---@class goloader.ShipOptions: goloader.BuildOptions
 ---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
 ---@field godebug false|nil  false: of package main, too, only functions are meant; it gets no settings for GODEBUG

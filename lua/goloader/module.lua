@@ -423,6 +423,39 @@ function module.core_of(value)
   if state then return state.core, state.name end
 end
 
+-- ---- replacing -----------------------------------------------------------------------------------------------------
+
+-- Finds the function that a name means now.
+local function finder(self, name)
+  return function()
+    local fn = self[name]
+    if type(fn) ~= "userdata" then misuse(3, "%s exports no function %s any more", states[self].name, name) end
+    return fn
+  end
+end
+
+--- Has a module, and the functions that were taken from it before, stand for what another one is from now on. Functions
+--- that the other lacks raise that when they are called.
+---@param self goloader.Module
+---@param other goloader.Module  both are the same module then
+---@return goloader.Module before  what the first has stood for
+function module.replace(self, other)
+  local meta, state = getmetatable(self), states[self]
+  for face, its in pairs(states) do -- one that was replaced itself has several
+    if its == state then
+      states[face] = states[other]
+      setmetatable(face, getmetatable(other))
+    end
+  end
+  local functions = meta.__index
+  for name, fn in pairs(functions) do
+    if road.forward(fn, finder(self, name)) then functions[name] = nil end
+  end
+  local before = setmetatable({}, meta)
+  states[before] = state
+  return before
+end
+
 -- ---- what was called -----------------------------------------------------------------------------------------------
 
 ---@class goloader.Counters

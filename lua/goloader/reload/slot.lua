@@ -8,8 +8,7 @@
 --     fails, the version that stood there stays, and nobody notices.
 --   * A request may rest in the middle (in nginx every wait is one) and go on after a swap. It must not see half of one
 --     version and half of another, so the first use of a slot within a visit settles the version for the whole visit.
---   * An old version is unloaded when the last visit that used it ends. If the loader refuses, because a goroutine is
---     still in its code, it is asked again at the next `tidy`.
+--   * An old version is unloaded when the last visit that used it ends, or later (leaving.lua).
 --
 -- What a version has in memory that the next one wants (open connections, counters, a cache) is handed over as the last
 -- step before the swap (handover.lua), and nothing runs in between.
@@ -20,13 +19,11 @@
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local inotify = require "goloader.reload.inotify"
+local leaving = require "goloader.reload.leaving"
 local protect = require "goloader.reload.protect"
 local visits = require "goloader.reload.visits"
 
 local attempt, current_visit = handover.attempt, visits.current
-
--- Seconds between two attempts to unload what can't go yet. An attempt costs a walk over Go's live heap.
-local FIRST_RETRY, LAST_RETRY = 0.1, 2
 
 local M = {}
 
@@ -38,7 +35,6 @@ local M = {}
 ---@field package referred table<string, boolean> variables that are named rather than read
 ---@field package kinds table<string, string> exports by name: "func" or "var"
 ---@field package users table<goloader.Visit, true> the visits that go on with this version; weak
----@field package refused? true it could not be unloaded yet, and this was told
 local Version = {}
 Version.__index = Version
 
@@ -71,7 +67,7 @@ end
 ---@field name string as it was declared
 ---@field version goloader.Version? the one that new visits get
 ---@field err goloader.Error? why the newest edit is not what stands
----@field package old goloader.Version[] waiting to be unloaded
+---@field package old goloader.Leaving those that are to be unloaded
 ---@field package options goloader.slot.Options
 ---@field package refs table<string, goloader.Ref>
 ---@field package loading boolean
@@ -213,9 +209,11 @@ function M.declare(options)
   rawset(slot, "name", options.name)
   rawset(slot, "options", options)
   rawset(slot, "refs", {})
-  rawset(slot, "old", {})
+  rawset(slot, "old", leaving.new {
+    clock = options.clock, unload = options.unload, release = options.release,
+    tell = function(change) slot:tell(change) end,
+  })
   rawset(slot, "made", 0)
-  rawset(slot, "retry", FIRST_RETRY)
   rawset(slot, "loading", false)
   return slot
 end
@@ -286,7 +284,7 @@ local function prepare(slot, pause)
   times.ready = clock() - started
   if ok then return version, nil, times end
   -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
-  table.insert(slot.old, version)
+  slot.old:add(version)
   return nil, err, times
 end
 
@@ -307,7 +305,7 @@ function Slot:try_reload(pause)
   self.loading = false
   self.err = err and errors.object(err)
   if version and self.closed then
-    table.insert(self.old, version)
+    self.old:add(version)
     version, err = nil, { code = "closed", message = self.name .. ": the module is closed" }
   end
 
@@ -323,7 +321,7 @@ function Slot:try_reload(pause)
 
   local made_ready = clock()
   self.version = version
-  if standing then table.insert(self.old, standing) end
+  if standing then self.old:add(standing) end
   if options.on_swap then options.on_swap(self) end
   times.swap = clock() - made_ready
   if options.finish then options.finish(true) end
@@ -368,7 +366,8 @@ end
 function Slot:next_timeout()
   local next_timeout = self.options.next_timeout
   local seconds = next_timeout and not self.closed and next_timeout() or nil
-  if self.old[1] and (not seconds or self.retry < seconds) then return self.retry end
+  local again = self.old:next_timeout()
+  if again and (not seconds or again < seconds) then return again end
   return seconds
 end
 
@@ -379,28 +378,9 @@ function Slot.fd() return inotify.fd() end
 ---Unloads the old versions that no visit uses.
 ---@return integer waiting how many are left
 function Slot:tidy()
-  local old, clock, release = self.old, self.options.clock or os.clock, self.options.release
-  for i = #old, 1, -1 do
-    local version = old[i]
-    local is_free = version and next(version.users) == nil and not (release and release(version.module) == false)
-    if is_free then -- who is told of one may have unloaded another
-      local started = clock()
-      local ok, _, err = version.module:unload(self.options.unload)
-      local change = { version = version.number, module = version.module }
-      if ok then
-        table.remove(old, i)
-        change.what, change.seconds = "unloaded", clock() - started
-        self:tell(change)
-      elseif not version.refused then
-        version.refused = true
-        change.what, change.err = "busy", err
-        self:tell(change)
-      end
-    end
-  end
-  self.retry = old[1] and math.min(self.retry * 2, LAST_RETRY) or FIRST_RETRY
+  local left = self.old:tidy()
   if self.options.later then self.options.later() end
-  return #old
+  return left
 end
 
 ---Is it closed, and all that stood there gone?
@@ -424,7 +404,7 @@ function Slot:close()
   self.closed = true
   if self.options.close then self.options.close() end
   if self.version then
-    table.insert(self.old, self.version)
+    self.old:add(self.version)
     self.version = nil
   end
   return self:tidy() == 0

@@ -60,6 +60,27 @@ function road.equip(fn, from)
   return fn
 end
 
+--- Has a function that somebody holds do from now on what another one does. Of anything else nothing happens.
+---@param fn goloader.Func|any
+---@param other fun(): goloader.Func  finds it; raises where there is none
+---@return boolean is_function
+function road.forward(fn, other)
+  if not roads[fn] then return false end
+  roads[fn], mappers[fn] = nil, nil
+  debug.setmetatable(fn, {
+    __call = function(_, ...) return other()(...) end,
+    __index = function(_, method)
+      local found = other()
+      local value = found[method]
+      if type(value) ~= "function" then return value end
+      return function(_, ...) return value(found, ...) end
+    end,
+    __tostring = function() return tostring(other()) end,
+    __gc = finalize,
+  })
+  return true
+end
+
 --- Raises that a method of functions was given something else: what is called with a dot may be given anything.
 ---@param fn any
 ---@param method string

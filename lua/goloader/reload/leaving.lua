@@ -1,0 +1,73 @@
+--- Old versions of a module that are to be unloaded as soon as that can be.
+---
+--- One waits while a visit (visits.lua) goes on with it, while whoever has bound something to it says that it is needed
+--- still, and while the loader refuses, because a goroutine is in its code or something refers to it. It is asked again
+--- at each `tidy`; that costs a walk over Go's live heap, so the intervals that `next_timeout` tells grow.
+
+local leaving = {}
+
+local FIRST, LAST = 0.1, 2 -- seconds
+
+---@class goloader.leaving.Options
+---@field clock? fun(): number seconds
+---@field unload? table options of module:unload
+---@field release? fun(module: table): boolean? has others let go of what they have of it; false: it is needed still
+---@field tell fun(change: table) hears of each that is "unloaded", and once of each that is "busy"
+
+---@class goloader.leaving.Version
+---@field module table
+---@field number integer
+---@field users? table<goloader.Visit, true>
+---@field package refused? true it could not be unloaded yet, and this was told
+
+---@class goloader.Leaving
+---@field [integer] goloader.leaving.Version
+---@field package options goloader.leaving.Options
+---@field package seconds number
+local Leaving = {}
+Leaving.__index = Leaving
+
+---@param options goloader.leaving.Options
+---@return goloader.Leaving
+function leaving.new(options)
+  return setmetatable({ options = options, seconds = FIRST }, Leaving)
+end
+
+---@param version goloader.leaving.Version
+function Leaving:add(version) table.insert(self, version) end
+
+local function is_free(self, version)
+  local release = self.options.release
+  return (not version.users or next(version.users) == nil) and not (release and release(version.module) == false)
+end
+
+---Unloads those that can be.
+---@return integer waiting how many are left
+function Leaving:tidy()
+  local clock = self.options.clock or os.clock
+  for i = #self, 1, -1 do
+    local version = self[i]
+    if version and is_free(self, version) then -- who is told of one may have unloaded another
+      local started = clock()
+      local ok, _, err = version.module:unload(self.options.unload)
+      local change = { version = version.number, module = version.module }
+      if ok or err.code == "closed" then
+        table.remove(self, i)
+        change.what, change.seconds = "unloaded", clock() - started
+        self.options.tell(change)
+      elseif not version.refused then
+        version.refused = true
+        change.what, change.err = "busy", err
+        self.options.tell(change)
+      end
+    end
+  end
+  self.seconds = self[1] and math.min(self.seconds * 2, LAST) or FIRST
+  return #self
+end
+
+---Seconds till `tidy` is to be called; nil: never.
+---@return number?
+function Leaving:next_timeout() return self[1] and self.seconds or nil end
+
+return leaving

@@ -1,0 +1,131 @@
+--- `host:replace(old, new)`: what a program has as one module becomes another one, in one step.
+---
+---   1. The new one is built or loaded, if it is not there already.
+---   2. It is made ready by the program, which may refuse it.
+---   3. The state of the old one is handed over (handover.lua).
+---   4. All that the program has of the old one stands for the new one: the module itself, and functions that were
+---      taken from it. Nothing of Lua's runs in between, so nobody sees half of it.
+---   5. Calls under way end in the old code. It is unloaded when it is proven free (leaving.lua).
+---
+--- Where one of the first three fails, the old one goes on, and the new one is unloaded. A module belongs to the Lua
+--- state that has loaded it: this is all of the process that can have it.
+
+local core = require "goloader.core"
+local check_options = require "goloader.options"
+local errors = require "goloader.errors"
+local handover = require "goloader.reload.handover"
+local leaving = require "goloader.reload.leaving"
+local loop = require "goloader.reload.loop"
+local modules = require "goloader.module"
+
+local misuse = errors.misuse
+
+local replace = {}
+
+---@class goloader.ReplaceOptions: goloader.HostBuildOptions  the build's, where the new module is built
+---@field ready nil|fun(new: goloader.Module, old: goloader.Module): any, any  prepares the new one before it takes
+---  over; raises, or returns nil and an error, to refuse it
+---@field adopt nil|false|fun(new: goloader.Module, old: goloader.Module): any, any  hands over what the old one has
+---  in memory, in the place of its Release and the new one's Adopt; may refuse likewise. false: nobody does
+---@field unload table|nil  options of module:unload for the old one: { handles = "drop" }
+
+local OPTIONS = { ready = "function", adopt = "function boolean", unload = "table" }
+
+---@class goloader.Replaced: goloader.loop.Member  a module that is to be unloaded
+---@field package list goloader.Leaving
+local Replaced = {}
+Replaced.__index = Replaced
+function Replaced:poll() self.list:tidy() end
+function Replaced:next_timeout() return self.list:next_timeout() end
+function Replaced:is_over() return not self.list[1] end
+
+local waiting = {} ---@type goloader.Replaced[]
+
+-- Unloads a module now, or when that can be.
+local function dismiss(module, options)
+  local list = leaving.new { clock = core.clock, unload = options, tell = function() end }
+  list:add { module = module, number = 0 }
+  if list:tidy() == 0 then return end
+  local replaced = setmetatable({ list = list }, Replaced)
+  waiting[#waiting + 1] = replaced
+  loop.add(replaced)
+end
+
+--- Unloads the replaced modules that can be.
+---@return integer waiting  how many are left
+function replace.tidy()
+  for i = #waiting, 1, -1 do
+    waiting[i]:poll()
+    if waiting[i]:is_over() then table.remove(waiting, i) end
+  end
+  return #waiting
+end
+
+local function kinds_of(module)
+  local kinds = {}
+  for _, export in ipairs(module:exports()) do kinds[export.name] = kinds[export.name] or export.kind end
+  return kinds
+end
+
+-- May the new one take the old one's place? The state has gone from one to the other then.
+local function prepare(old, new, name, options)
+  if options.ready then
+    local ok, err = handover.attempt(options.ready, new, old)
+    if not ok then return nil, err end
+  end
+  for _, each in ipairs { old, new } do
+    local _, its = modules.core_of(each)
+    if not each:is_loaded() then return nil, { code = "closed", message = its .. " was unloaded" } end
+  end
+  return handover.run(old, new, { adopt = options.adopt, kinds = { kinds_of(old), kinds_of(new) }, title = name })
+end
+
+local function read_options(options, build_options)
+  local known = {}
+  for key, types in pairs(build_options) do known[key] = types end
+  for key, types in pairs(OPTIONS) do known[key] = types end
+  local own, build = {}, {}
+  for key, value in pairs(check_options("host:replace", options, known, 2)) do
+    if OPTIONS[key] then own[key] = value else build[key] = value end
+  end
+  if own.adopt == true then misuse(3, "host:replace: adopt: a function or false expected, got true") end
+  return own, build
+end
+
+local function is_compiled(paths)
+  return type(paths) == "string" and (paths:find "%.[oa]$" or paths:find "%.gom$") ~= nil
+end
+
+---@param host goloader.Host
+---@param old goloader.Module
+---@param new goloader.Module|string|string[]  a module, or what `host:build` or `host:load` makes one of
+---@param options goloader.ReplaceOptions|nil
+---@param build_options table<string, string|true>  that `host:build` takes
+---@return true|nil
+---@return goloader.Error|nil err
+function replace.run(host, old, new, options, build_options)
+  local own, build = read_options(options, build_options)
+  local old_core, name = modules.core_of(old)
+  if not old_core then misuse(3, "host:replace: the old module expected, got %s", type(old)) end
+  local new_core = modules.core_of(new)
+  if new_core and new_core == old_core then misuse(3, "host:replace: the new module is the old one") end
+  if new_core and next(build) then misuse(3, "host:replace: %s: the new module is built already", next(build)) end
+  if not new_core then
+    local _, err
+    if is_compiled(new) then
+      new, _, err = host:load(new, next(build) and { imports = build.imports, uses = build.uses } or nil)
+    else
+      new, _, err = host:build(new, build)
+    end
+    if not new then return nil, err end
+  end
+  local ok, err = prepare(old, new, name, own)
+  if not ok then
+    if new:is_loaded() then dismiss(new) end
+    return nil, err
+  end
+  dismiss(modules.replace(old, new), own.unload)
+  return true
+end
+
+return replace
