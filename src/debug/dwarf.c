@@ -656,8 +656,11 @@ uint32_t dwarf_add(struct dwarf *d, const struct code *code)
 	const struct dwarf_name *name = name_of(d, code->name);
 
 	add_frame(d, code);
-	add_lines(d, code);
-	add_info(d, code, name != NULL ? name->at : 0);
+	/* code of the linker's own, which leads to a function of the same name, has no lines, and is none */
+	if (func_values(&code->func, VALUES_LINE).p != NULL) {
+		add_lines(d, code);
+		add_info(d, code, name != NULL ? name->at : 0);
+	}
 	return name != NULL ? name->at : 0;
 }
 
