@@ -397,6 +397,18 @@ uses["`h.Field = v`"] = function()
   assert.is_nil(counter.Next)
 end
 
+-- More of both: spec/methods_spec.lua
+uses['`h:map("Method", array, …)`, `h:each("Method", array, …)`'] = function()
+  local counter = handles.New "c"
+  assert.same({ 1, 3 }, counter:map("Add", { 1, 2 }))
+  assert.equal(2, counter:each("Add", { 1, 2 }))
+end
+
+uses['`h:async("Method", …)`'] = function()
+  local counter = handles.New "c"
+  assert.equal(3, counter:async("Add", 3):wait())
+end
+
 uses['`h:keep("Method", …)`'] = function()
   local counter = handles.New "c"
   local box = is_handle("handles.Box", counter:keep "Box2")

@@ -55,6 +55,11 @@ function jobs.set_host(started)
   host = started
 end
 
+--- Calls a method of a handle in a goroutine of its own: `h:async("Match", …)`.
+core.handle_class().methods.async = function(handle, method, ...)
+  return host:method_job(handle, method, ...)
+end
+
 ---@class goloader.EventLoop
 ---@field can_wait fun(): boolean  may the coroutine that runs now be suspended?
 ---@field wait fun(job: goloader.Job, seconds: number|nil): boolean  suspends it until the job is done, then true,

@@ -96,6 +96,7 @@ int binding_error_as(lua_State *L);
 int binding_error_unwrap(lua_State *L);
 int binding_handle_class(lua_State *L);
 int binding_set_method_maker(lua_State *L);
+int binding_method_job(lua_State *L); /* a method of a host's */
 int binding_handle_classes(lua_State *L);
 int binding_handle_members(lua_State *L);
 int binding_method_ffi(lua_State *L);

@@ -176,7 +176,38 @@ static int handle_call(lua_State *L)
 static int handle_keep(lua_State *L)
 {
 	check_handle(L);
-	return gl_handle_call_keeping(L);
+	return gl_plan_call_keeping(L, gl_handle_take_method(L, 1), 1);
+}
+
+/* handle:map(method, array, …) -> a table for each result, or nil and an error */
+static int handle_map(lua_State *L)
+{
+	check_handle(L);
+	return gl_plan_many(L, gl_handle_take_method(L, 1), 1, false);
+}
+
+/* handle:each(method, array, …) -> number of calls, or nil and an error */
+static int handle_each(lua_State *L)
+{
+	check_handle(L);
+	return gl_plan_many(L, gl_handle_take_method(L, 1), 1, true);
+}
+
+/* host:method_job(handle, method, arguments…) -> job */
+int binding_method_job(lua_State *L)
+{
+	if (gl_handle_at(L, 2) == NULL) {
+		return luaL_error(L, "a handle expected: its methods are called with a colon");
+	}
+	struct gl_job **job = binding_push_plain_job(L, 1);
+	lua_getuservalue(L, -1);
+	lua_pushvalue(L, 2);
+	lua_rawseti(L, -2, 2); /* the job keeps the handle, as any argument of a call that is under way */
+	lua_pop(L, 1);
+	lua_replace(L, 1);
+	gl_job_start(L, gl_handle_take_method(L, 2), 2, job);
+	lua_settop(L, 1);
+	return 1;
 }
 
 /* ---- channels --------------------------------------------------------------------------------------------------- */
@@ -430,16 +461,10 @@ void binding_open_handle(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg methods[] = {
-		{ "get", handle_get },
-		{ "set", handle_set },
-		{ "type", handle_type },
-		{ "copy", handle_copy },
-		{ "release", handle_release },
-		{ "send", handle_send },
-		{ "recv", handle_recv },
-		{ "close", handle_close },
-		{ "pairs", handle_pairs },
-		{ "keep", handle_keep },
+		{ "get", handle_get },   { "set", handle_set },         { "type", handle_type },
+		{ "copy", handle_copy }, { "release", handle_release }, { "send", handle_send },
+		{ "recv", handle_recv }, { "close", handle_close },     { "pairs", handle_pairs },
+		{ "keep", handle_keep }, { "map", handle_map },         { "each", handle_each },
 		{ NULL, NULL },
 	};
 
@@ -447,6 +472,8 @@ void binding_open_handle(lua_State *L)
 	gl_lua_setfuncs(L, metamethods);
 	lua_newtable(L);
 	gl_lua_setfuncs(L, methods);
+	lua_pushvalue(L, -1);
+	lua_setfield(L, -3, "methods"); /* Lua adds some */
 	lua_pushcclosure(L, handle_index, 1);
 	lua_setfield(L, -2, "__index");
 	lua_pushliteral(L, "goloader.handle");

@@ -576,6 +576,7 @@ void binding_open_host(lua_State *L)
 		{ "add_library", host_add_library },
 		{ "load", host_load },
 		{ "load_start", host_load_start },
+		{ "method_job", binding_method_job },
 		{ "load_finish", host_load_finish },
 		{ "ship", host_ship },
 		{ "stats", host_stats },

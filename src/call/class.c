@@ -409,24 +409,26 @@ static struct gl_plan *find_method(const struct gl_class *class, const char *nam
 	return NULL;
 }
 
-int gl_handle_call_keeping(lua_State *L)
+struct gl_plan *gl_handle_take_method(lua_State *L, int idx)
 {
 	size_t field;
 
-	luaL_checktype(L, 2, LUA_TSTRING);
-	if (gl_handle_member(L, 1, 2, &field) != GL_MEMBER_METHOD) {
-		return luaL_error(L, "%s has no method '%s'", gl_handle_type(L, 1), lua_tostring(L, 2));
+	if (lua_type(L, idx + 1) != LUA_TSTRING) {
+		luaL_error(L, "a method's name expected, got %s", luaL_typename(L, idx + 1));
 	}
-	struct gl_plan *plan = find_method(gl_handle_open(L, 1), lua_tostring(L, 2));
+	if (gl_handle_member(L, idx, idx + 1, &field) != GL_MEMBER_METHOD) {
+		luaL_error(L, "%s has no method '%s'", gl_handle_type(L, idx), lua_tostring(L, idx + 1));
+	}
+	struct gl_plan *plan = find_method(gl_handle_open(L, idx), lua_tostring(L, idx + 1));
 	if (plan == NULL) {
-		return luaL_error(L, "the Lua state is being closed");
+		luaL_error(L, "the Lua state is being closed");
 	}
 	lua_pop(L, 1);
-	lua_remove(L, 2);
-	if (gl_handle_at(L, 1)->id == 0) {
-		return gl_handle_fail_released(L, 1);
+	lua_remove(L, idx + 1);
+	if (gl_handle_at(L, idx)->id == 0) {
+		gl_handle_fail_released(L, idx);
 	}
-	return gl_plan_call_keeping(L, plan, 1);
+	return plan;
 }
 
 void gl_handle_set_maker(lua_State *L, int idx)

@@ -60,8 +60,9 @@ int gl_handle_next(lua_State *L, int idx, int most);
 
 /* A lua_CFunction's body: calls the function that the handle at 1 stands for, with the arguments above it. */
 int gl_handle_call(lua_State *L);
-/* Likewise: calls its method that the string at 2 names, and leaves the results in Go as gl_plan_call_keeping does. */
-int gl_handle_call_keeping(lua_State *L);
+/* The plan of its method that the string behind it names, which is taken from the stack: the receiver and the arguments
+ * stay, as calls, jobs and many calls want them. */
+struct gl_plan *gl_handle_take_method(lua_State *L, int idx);
 
 /* The function at idx, function(method) -> function, is asked for one to be used in place of each method of a handle.
  */

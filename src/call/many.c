@@ -1,5 +1,6 @@
 /* Many calls of one function in one crossing: fn:map and fn:each (lua/goloader/roads/road.lua). Arguments of all calls
- * are one stream, and so are their results; Go makes the calls in between, one after the other. */
+ * are one stream, and so are their results; Go makes the calls in between, one after the other. A method's receiver is
+ * the same in all of them. */
 #include "../host/many.h"
 
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 
 #include "plan.h"
 
+/* i: the parameter, as Lua counts them, from 0 */
 static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const char *fmt, ...)
 {
 	va_list args;
@@ -15,7 +17,7 @@ static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const ch
 	va_start(args, fmt);
 	const char *what = lua_pushvfstring(L, fmt, args);
 	va_end(args);
-	gl_push_argument(L, plan, (uint32_t)i, i + 1, "", what);
+	gl_push_argument(L, plan, (uint32_t)i + plan->receiver, i + 1, "", what);
 	lua_remove(L, -2);
 	lua_concat(L, 2);
 	lua_error(L);
@@ -25,19 +27,20 @@ static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const ch
 static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 {
 	const struct gl_export *export = plan->export;
-	int nargs = lua_gettop(L) - first + 1;
+	int nargs = lua_gettop(L) - first + 1, nparams = (int)(plan->nparams - plan->receiver);
 	size_t n = 0;
 
-	if (plan->nparams == 0) {
+	if (nparams == 0) {
 		luaL_error(L, "%s takes no arguments: there is nothing to map", export->name);
 	}
-	for (int i = 0; i < nargs || i < (int)plan->nparams; i++) {
-		if (i >= (int)plan->nparams) {
+	for (int i = 0; i < nargs || i < nparams; i++) {
+		if (i >= nparams) {
 			luaL_error(L, "bad argument #%d to '%s' (too many: an array for each parameter of %s)", i + 1,
 				   export->name, export->signature);
 		}
 		if (i >= nargs || !lua_istable(L, first + i)) {
-			fail_array(L, plan, i, "an array of %s expected, got %s", plan->places[i].type->name,
+			fail_array(L, plan, i, "an array of %s expected, got %s",
+				   plan->places[(uint32_t)i + plan->receiver].type->name,
 				   i < nargs ? luaL_typename(L, first + i) : "nothing");
 		}
 		if (i > 0 && lua_rawlen(L, first + i) != n) {
@@ -58,9 +61,14 @@ static void encode_all(struct encoder *e, int first, size_t n)
 		struct path at = { .index = (int)i };
 
 		for (e->param = 0; e->param < plan->nparams; e->param++) {
-			e->arg = (int)e->param + 1;
-			lua_rawgeti(L, first + (int)e->param, (int)i);
-			gl_encode(e, lua_gettop(L), plan->places[e->param].type, &at);
+			bool is_receiver = e->param < plan->receiver;
+			e->arg = (int)e->param + 1 - (int)plan->receiver;
+			if (is_receiver) {
+				lua_pushvalue(L, first);
+			} else {
+				lua_rawgeti(L, first + (int)e->param, (int)i);
+			}
+			gl_encode(e, lua_gettop(L), plan->places[e->param].type, is_receiver ? NULL : &at);
 			lua_pop(L, 1);
 		}
 	}
@@ -106,7 +114,7 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 	uint32_t functions = caller->functions.n;
 
 	gl_plan_check(L, plan);
-	size_t n = check_arrays(L, plan, first);
+	size_t n = check_arrays(L, plan, first + (int)plan->receiver);
 	luaL_checkstack(L, (int)plan->nresults + 8, NULL);
 	struct gl_reading *r = gl_reading_begin(L, caller);
 	struct encoder e = { .L = L, .plan = plan, .in = &r->in };

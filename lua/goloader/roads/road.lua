@@ -154,9 +154,15 @@ function Func:each(...)
   return self:many_discarded(as_tables(...))
 end
 
--- Without FFI there is nothing to be done that C does not do.
+-- Handles have both for their methods: h:map("Match", array). Without FFI there is nothing to be done that C does not
+-- do.
 if not has_ffi then
   Func.map, Func.each = Func.many, Func.many_discarded
+else
+  local methods = core.handle_class().methods
+  local many, many_discarded = methods.map, methods.each
+  function methods.map(handle, method, ...) return many(handle, method, as_tables(...)) end
+  function methods.each(handle, method, ...) return many_discarded(handle, method, as_tables(...)) end
 end
 
 return road
