@@ -239,6 +239,14 @@ local function measure_all()
       { loader("scale", warm, unpack(small.files))[1] / small.megabytes }
   end)
 
+  figure({ "load.debug" }, { "ms" }, SAMPLES, function()
+    local function scale(debug)
+      return numbers(with_go("env", "GOLOADER_DEBUG=" .. debug, arg[-1], "spec/env.lua", "spec/bench/sample.lua",
+        "scale", dir .. "/calc.o", unpack(large.files)))
+    end
+    return scale "1", scale ""
+  end)
+
   figure({ "unload" }, { "ms" }, SAMPLES, function()
     local times = loader("unload", dir .. "/list.o")
     return { times[1] }, { times[2] }
@@ -311,6 +319,7 @@ local beside = {
   ["load.plugin"] = "plugin.Open and Lookup of the same source",
   ["load.bytes"] = "the plugin's file",
   ["load.scale"] = "0.1 MB of object code, instead of 10",
+  ["load.debug"] = "the same 10 MB, without telling gdb of them",
   ["unload"] = "loading the same",
   ["unload.small"] = "plugin.Open and Lookup of the same source",
   ["unload.pause.10m"] = "the largest gap of a goroutine with the world stopped, 10 MB live",

@@ -13,8 +13,8 @@
 #include "abi/abi.h"
 #include "debug/symfile.h"
 
-/* main.outer is 20 bytes of code, of which the first pushes the frame pointer and the twelfth pops it. From 4 to 8 it is
- * main.inner, called at 3 and inlined, and there from 5 to 6 main.innermost, called at 4. */
+/* main.outer is 20 bytes of code, of which the first pushes the frame pointer and the twelfth pops it. From 4 to 8 it
+ * is main.inner, called at 3 and inlined, and there from 5 to 6 main.innermost, called at 4. */
 static const uint8_t code[20] = { 0x55 };
 static const char names[] = "\0main.outer\0main.inner\0main.innermost", files[] = "/src/outer.go\0/src/inner.go";
 static const uint32_t cutab[] = { 0, 14 };
