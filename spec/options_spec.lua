@@ -50,6 +50,58 @@ describe("options", function()
     assert.is_true(module:is_loaded())
   end)
 
+  it("are known where modules are watched and replaced", function()
+    assert.equal("host:watch: there is no option redy; did you mean ready?",
+      raised(function() host:watch(source, { redy = print }) end))
+    assert.equal('host:watch: poll: "soon" is not a duration such as "250ms", "30s", "5m" or "1h30m"',
+      raised(function() host:watch(source, { poll = "soon" }) end))
+    assert.equal("host:watch: adopt: a function or false expected, got true",
+      raised(function() host:watch(source, { adopt = true }) end))
+    assert.equal("host:replace: there is no option adpot; did you mean adopt?",
+      raised(function() host:replace(module, source, { adpot = print }) end))
+    assert.equal("host:replace: adopt: a function or false expected, got true",
+      raised(function() host:replace(module, source, { adopt = true }) end))
+    assert.equal("host:replace: the new module is the old one", raised(function() host:replace(module, module) end))
+  end)
+
+  it("are rules of a policy", function()
+    assert.equal("host:policy: there is no rule alow; did you mean allow?",
+      raised(function() host:policy { alow = { "os" } } end))
+    assert.equal("host:build: imports: there is no rule forbid: allow, deny",
+      raised(function() host:build(source, { imports = { forbid = { "os" } } }) end))
+  end)
+
+  it("are known where routes are served", function()
+    local serve, router = require "goloader.serve", require "goloader.router"
+    assert.equal("goloader.serve.run: there is no option lisen; did you mean listen?",
+      raised(function() serve.run("routes.lua", { lisen = ":80" }) end))
+    assert.equal('goloader.serve.start: grace: "long" is not a duration such as "250ms", "30s", "5m" or "1h30m"',
+      raised(function() serve.start("routes.lua", { grace = "long" }) end))
+    assert.equal('goloader.serve.start: max_body: "much" is not a size such as 1000, "512k", "1m" or "1g"',
+      raised(function() serve.start("routes.lua", { max_body = "much" }) end))
+    assert.equal("goloader.serve.run: tls: the files of a certificate and of its key expected",
+      raised(function() serve.run("routes.lua", { tls = { "cert.pem" } }) end))
+    assert.equal("goloader.serve.run: router: there is no option on_chang; did you mean on_change?",
+      raised(function() serve.run("routes.lua", { router = { on_chang = print } }) end))
+    assert.equal("goloader.serve.run: the path of a routes file or a router expected, got nil",
+      raised(function() serve.run() end))
+    assert.equal("goloader.router.new: there is no option hst; did you mean host?",
+      raised(function() router.new { hst = host } end))
+    assert.equal("purge: there is no option tags; did you mean tag?",
+      raised(function() router.new():purge { tags = { "x" }, all = true } end))
+  end)
+
+  it("are known where a module is declared", function()
+    local router = require "goloader.router"
+    local app = router.new { host = host }
+    assert.equal("module: there is no option redy; did you mean ready?",
+      raised(function() app:module { source, redy = print } end))
+    local file = support.write("routes.lua", ('\nmodule { %q, gcflag = "-N" }\n'):format(source))
+    local ok, message = app:load(file)
+    assert.is_nil(ok)
+    assert.matches("routes%.lua:2: module: there is no option gcflag; did you mean gcflags%?$", message)
+  end)
+
   it("of a build do for shipping, too", function()
     local options = { tags = "a,b", gcflags = "-N", private = true, imports = { deny = { "unsafe" } } }
     assert.equal(1, assert(host:build(source, options)).One())

@@ -117,6 +117,22 @@ describe("host:watch", function()
       assert.matches("shop%.go: version 2, %d+ ms$", tostring(changes[2]))
     end)
 
+    it("has constants, types and instances of generic functions as its version has them", function()
+      local more = "\nconst Limit = %d\n\ntype Item struct{ Name string }\n\n"
+        .. "func Show(i Item) string { return i.Name }\n"
+        .. "func Max[T int | string](a, b T) T { if a > b { return a }; return b }\n"
+      local w = watch(write("shop.go", shop "lamp" .. more:format(5)))
+      local max = w["Max[int]"]
+      assert.equal(5, w.Limit)
+      assert.equal("desk", w.Show(w.Item { Name = "desk" }))
+      assert.equal(3, max(3, 2))
+      write("shop.go", shop "chair" .. more:format(6))
+      assert.equal(1, (w:poll()))
+      assert.equal(6, w.Limit)
+      assert.equal("floor", w.Show(w.Item { Name = "floor" }))
+      assert.equal(4, max(3, 4))
+    end)
+
     it("tells what is wrong with an edit, and goes on with the old version", function()
       local w = watch(write("shop.go", shop "lamp"))
       local modules = support.runtime_modules()
@@ -599,6 +615,7 @@ describe("host:watch", function()
     assert.equal('host:watch: poll: "soon" is not a duration such as "250ms", "30s", "5m" or "1h30m"',
       raised { poll = "soon" })
     local _, message = pcall(function() host:watch() end)
-    assert.matches("reload_spec%.lua:%d+: host:watch: a directory, Go files or an import path expected, got nil$", message)
+    assert.matches("reload_spec%.lua:%d+: host:watch: a directory, Go files or an import path expected, got nil$",
+      message)
   end)
 end)

@@ -424,7 +424,8 @@ function Host:watch(paths, options)
   check_self(self, "watch")
   read_paths("watch", paths)
   if type(options) == "table" then judges_of(self, "watch", options.imports) end
-  return require("goloader.reload").watch(self, paths, options, BUILD_OPTIONS)
+  local watched, message, err = require("goloader.reload").watch(self, paths, options, BUILD_OPTIONS)
+  return watched, message, err -- no tail call: the levels of errors count this function
 end
 
 --- Has a module become another one, in one step: it, and functions that were taken from it, stand for the new one from
@@ -513,7 +514,11 @@ function Host:ship(paths, out, options)
   return returned(objects.manifest(out))
 end
 
-local host = {}
+-- What a module that is declared once, to be built or to be shipped, may be given.
+local host = { build_options = {} }
+for name, types in pairs(SHIP_OPTIONS) do
+  if name ~= "pause" and name ~= "on_sources" then host.build_options[name] = types end
+end
 
 --- The host that was started.
 ---@param started userdata

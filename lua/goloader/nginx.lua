@@ -19,6 +19,11 @@ local app ---@type goloader.Router|nil
 local request, reply, middleware, carried
 local failure ---@type string|nil  why there are no routes
 
+local OPTIONS = {
+  "string", path = "string", desc = "string", memory_profile = "number", root = "string", state = "string boolean",
+  keep = "number", control = "boolean",
+}
+
 local AGAIN = 1 -- seconds between two looks at a folder whose routes could not be read
 
 ---@class goloader.nginx.Options: goloader.HostOptions, goloader.nginx.WorkerOptions
@@ -108,6 +113,7 @@ function M.start(options)
   if type(options) ~= "table" or type(options[1]) ~= "string" then
     error("goloader.nginx.start: the path of a routes file expected, got " .. type(options), 2)
   end
+  options = require "goloader.options"("goloader.nginx.start", options, OPTIONS)
   local phase = ngx.get_phase()
   if phase ~= "init_worker" then
     error("goloader.nginx.start belongs into init_worker_by_lua_block, not into " .. phase

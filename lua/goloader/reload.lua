@@ -56,13 +56,13 @@ local function read_options(options, build_options)
   known.pause, known.on_sources = nil, nil -- they are ours
   for name, types in pairs(OPTIONS) do known[name] = types end
   local own, build = { on_change = tell_stderr }, {}
-  for name, value in pairs(check_options("host:watch", options, known, 2)) do
+  for name, value in pairs(check_options("host:watch", options, known, 3)) do
     if OPTIONS[name] then own[name] = value else build[name] = value end
   end
-  if own.adopt == true then misuse(3, "host:watch: adopt: a function or false expected, got true") end
+  if own.adopt == true then misuse(4, "host:watch: adopt: a function or false expected, got true") end
   if own.poll ~= false then
     local seconds, why = units.duration(own.poll == nil and LOOK or own.poll)
-    if not seconds then misuse(3, "host:watch: poll: %s", why) end
+    if not seconds then misuse(4, "host:watch: poll: %s", why) end
     own.interval = seconds
   end
   return own, build

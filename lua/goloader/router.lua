@@ -22,6 +22,7 @@
 -- is what users see; beneath it, in routes/, declare.lua reads declarations, config.lua puts them together, tree.lua
 -- finds the route of an address, handler.lua calls Go functions, answer.lua makes responses.
 
+local check_options = require "goloader.options"
 local answer = require "goloader.routes.answer"
 local cached = require "goloader.routes.cached"
 local config = require "goloader.routes.config"
@@ -119,6 +120,8 @@ local M = {}
 ---@field stores? table<string, fun(name: string): goloader.Store?, string?> kinds of stores for caches: "shared"
 ---@field check_only? boolean it is asked for no pages: `ready` functions are not run
 ---@field kind_of? fun(module: table, name: string): "handler"|"middleware"|"func"|nil what an export is to net/http
+---@field before_release? fun() is called before `release` lets go of something
+---@field count? fun(tallies: table, measured: goloader.Metrics) adds what others have answered
 ---@field release? fun(module: table): boolean? has what handlers and middlewares of a module were bound to let go of
 ---it; false: it is needed still
 ---@field bind_handler? goloader.router.Bind has an http.Handler answer
@@ -389,6 +392,8 @@ function Router:metrics(format)
   return format == "tree" and metrics.tree(snapshot) or metrics.text(snapshot)
 end
 
+local PURGE = { tag = "string table", key = true, all = "boolean", route = "string" }
+
 ---Takes pages out of the routes' caches: those of a tag, that of a key (path and query string, or what the route's own
 ---key function says), or all. Stores that other processes share lose them for all.
 ---@param what { tag?: string|string[], key?: any, all?: true, route?: string } route: of this one only, "GET /list/:id"
@@ -397,6 +402,7 @@ function Router:purge(what)
   if type(what) ~= "table" or what.tag == nil and what.key == nil and not what.all then
     error("purge: a table with tag, key or all expected", 2)
   end
+  check_options("purge", what, PURGE)
   local gone, seen = 0, {}
   for _, route in ipairs(self.conf.routes) do
     local self_route = what.route == nil or what.route == route.method .. " " .. route.pattern
@@ -432,11 +438,24 @@ local function default_encode()
   return cjson.encode
 end
 
+---What `new` takes.
+M.OPTIONS = {
+  host = "table", root = "string", clock = "function", stopwatch = "function", encode = "function", log = "function",
+  on_change = "function", versions = "table", view = "function", pausing = "function", condition = "function",
+  background = "function", sleep = "function", stores = "table", check_only = "boolean", kind_of = "function",
+  release = "function", before_release = "function", count = "function", bind_handler = "function",
+  bind_middleware = "function",
+}
+
+---Is it a router?
+---@param value any
+---@return boolean
+function M.is_one(value) return getmetatable(value) == Router end
+
 ---@param options? goloader.router.Options
 ---@return goloader.Router
 function M.new(options)
-  local copy = {}
-  for key, value in pairs(options or {}) do copy[key] = value end
+  local copy = check_options("goloader.router.new", options, M.OPTIONS)
   copy.encode = copy.encode or default_encode()
   copy.log = copy.log or function(line) io.stderr:write(line, "\n") end
   local router = setmetatable({ options = copy, root = copy.root, leaving = {} }, Router)

@@ -11,6 +11,7 @@
 
 local goloader = require "goloader"
 local core = require "goloader.core"
+local check_options = require "goloader.options"
 local errors = require "goloader.errors"
 local faults = require "goloader.serve.faults"
 local halves = require "goloader.halves"
@@ -22,6 +23,8 @@ local reply = require "goloader.serve.reply"
 local request = require "goloader.serve.request"
 local requests = require "goloader.routes.request"
 local response = require "goloader.routes.response"
+local routers = require "goloader.router"
+local units = require "goloader.units"
 
 local serve = {}
 
@@ -35,13 +38,19 @@ local ROUNDS = 8 -- of requests that are answered before others, who wait for jo
 ---@field quiet boolean|nil  no line for each request on standard error
 ---@field keep boolean|nil  browsers, too, are answered by the old version while the newest edit does not work
 ---@field watch boolean|nil  false: edits are not looked for
----@field max_body integer|nil  bytes of a request's body that is read as a whole; 10 MB
----@field grace number|nil  seconds that requests under way have when the server ends; 10
----@field header_timeout number|nil  seconds that a client has to send a request's header; 10
----@field idle_timeout number|nil  seconds that a connection stays without a request; 120
+---@field max_body integer|string|nil  bytes of a request's body that is read as a whole, or "10m", which is the default
+---@field grace number|string|nil  how long requests under way have when the server ends: seconds, or "10s"
+---@field header_timeout number|string|nil  how long a client has to send a request's header: "10s"
+---@field idle_timeout number|string|nil  how long a connection stays without a request: "2m"
 ---@field root string|nil  where modules lie; nil: beside the routes file
 ---@field log nil|fun(line: string)  where failures and new versions are told; nil: standard error
 ---@field router goloader.router.Options|nil  more for the router
+
+local OPTIONS = {
+  listen = "string", tls = "table", quiet = "boolean", keep = "boolean", watch = "boolean", max_body = "size",
+  grace = "duration", header_timeout = "duration", idle_timeout = "duration", root = "string", log = "function",
+  router = "table",
+}
 
 ---@class goloader.Server
 ---@field app goloader.Router
@@ -170,14 +179,21 @@ end
 
 -- ---- starting and ending --------------------------------------------------------------------------------------------
 
---- Starts serving. What is served is a routes file, or a router that was made with `serve.router_options`.
----@param what string|goloader.Router
----@param options goloader.serve.Options|nil
----@return goloader.Server|nil server
----@return string|nil message
----@return goloader.Error|nil err
-function serve.start(what, options)
-  options = options or {}
+-- Raises what is wrong with what a caller's caller was given.
+local function read_options(call, what, options)
+  if type(what) ~= "string" and not routers.is_one(what) then
+    errors.misuse(3, "%s: the path of a routes file or a router expected, got %s", call, type(what))
+  end
+  options = check_options(call, options, OPTIONS, 2)
+  local tls = options.tls
+  if tls and (type(tls[1]) ~= "string" or type(tls[2]) ~= "string") then
+    errors.misuse(3, "%s: tls: the files of a certificate and of its key expected", call)
+  end
+  if options.router then options.router = check_options(call .. ": router", options.router, routers.OPTIONS, 2) end
+  return options
+end
+
+local function start(what, options)
   local log = options.log or function(line) io.stderr:write(line, "\n") end
   local self = setmetatable({ options = options, log = log, is_closed = false }, Server)
   local go, message, err = halves.get "serve"
@@ -200,7 +216,7 @@ function serve.start(what, options)
     end
     more.pausing = function() return self.reload:pausing() end
     local hooks = assert(serve.router_options(more))
-    self.app = require("goloader.router").new(hooks)
+    self.app = routers.new(hooks)
     local app_metrics = self.app.metrics -- what handlers answer, Go counts
     local function count() hooks.count(go.Tallies(self.number) or {}, self.app.measured) end
     function hooks.before_release()
@@ -238,13 +254,26 @@ function serve.start(what, options)
   return self
 end
 
+--- Starts serving. What is served is a routes file, or a router that was made with `serve.router_options`.
+---@param what string|goloader.Router
+---@param options goloader.serve.Options|nil
+---@return goloader.Server|nil server
+---@return string|nil message
+---@return goloader.Error|nil err
+function serve.start(what, options)
+  options = read_options("goloader.serve.start", what, options)
+  return start(what, options)
+end
+
 --- Ends serving: no more requests are taken, those under way are answered.
----@param grace number|nil  seconds that they have
+---@param grace number|string|nil  how long they have: seconds, or "10s"
 ---@return goloader.Job done  when that has happened
 function Server:stop(grace)
+  local seconds, why = units.seconds(grace or self.options.grace or GRACE)
+  if not seconds then errors.misuse(2, "server:stop: %s", why) end
   if not self.ending then
     self.reload:stop()
-    self.ending = self.go.Shutdown:async(self.number, grace or self.options.grace or GRACE)
+    self.ending = self.go.Shutdown:async(self.number, seconds)
     self.ending:on_done(function() self.is_closed = true end)
   end
   return self.ending
@@ -267,7 +296,8 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function serve.run(what, options, started)
-  local self, message, err = serve.start(what, options)
+  options = read_options("goloader.serve.run", what, options)
+  local self, message, err = start(what, options)
   if not self then return nil, message, err end
   local signal = self.go.AwaitSignal:async()
   if started then started(self) end

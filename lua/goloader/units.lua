@@ -29,6 +29,15 @@ function units.duration(value)
   return nil, shown(value) .. " is not a duration such as \"250ms\", \"30s\", \"5m\" or \"1h30m\""
 end
 
+---Turns a time to wait, which may be none, into seconds.
+---@param value any 0, 30, "30s"
+---@return number? seconds
+---@return string? err
+function units.seconds(value)
+  if value == 0 then return 0 end
+  return units.duration(value)
+end
+
 ---Turns a size into bytes.
 ---@param value any 1000, "512k", "1m", "1.5g"
 ---@return integer? bytes

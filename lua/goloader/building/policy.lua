@@ -4,7 +4,11 @@
 -- standard packages make of each other. That a module's packages import each other needs no leave. What is refused is
 -- found before anything is compiled or loaded, and named with the chain of imports that leads to it.
 
+local nearest = require "goloader.nearest"
+
 local policy = {}
+
+local RULES = { allow = true, deny = true }
 
 ---@class goloader.PolicyRules
 ---@field allow string[]|nil  when given, nothing else may be imported
@@ -68,7 +72,10 @@ function policy.compile(rules)
   end
   if type(rules) ~= "table" then return nil, "a function or a table expected, got " .. type(rules) end
   for key in pairs(rules) do
-    if key ~= "allow" and key ~= "deny" then return nil, ("no rule is called %q: allow, deny"):format(tostring(key)) end
+    if not RULES[key] then
+      local near = nearest(key, RULES)
+      return nil, ("there is no rule %s%s"):format(tostring(key), near and ("; did you mean %s?"):format(near) or ": allow, deny")
+    end
   end
   local allow, deny, why
   allow, why = compile_patterns(rules, "allow")

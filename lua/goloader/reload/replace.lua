@@ -85,10 +85,10 @@ local function read_options(options, build_options)
   for key, types in pairs(build_options) do known[key] = types end
   for key, types in pairs(OPTIONS) do known[key] = types end
   local own, build = {}, {}
-  for key, value in pairs(check_options("host:replace", options, known, 2)) do
+  for key, value in pairs(check_options("host:replace", options, known, 3)) do
     if OPTIONS[key] then own[key] = value else build[key] = value end
   end
-  if own.adopt == true then misuse(3, "host:replace: adopt: a function or false expected, got true") end
+  if own.adopt == true then misuse(4, "host:replace: adopt: a function or false expected, got true") end
   return own, build
 end
 

@@ -121,7 +121,7 @@ end
 function Version:func(name)
   local f = self.functions[name]
   if not f then
-    if self.kinds[name] ~= "func" then
+    if self.kinds[name] ~= "func" and not name:find("[", 1, true) then
       error(("%s exports no function %s in version %d"):format(self.name, name, self.number), 3)
     end
     f = self.module[name]
@@ -182,6 +182,10 @@ function Slot.__index(slot, key)
     return version.module[key]
   elseif kind then
     return version.module[key] -- a constant, or a type, as this version has it
+  elseif key:find("[", 1, true) then -- an instance of a generic function
+    ref = setmetatable({ slot = slot, name = key }, Ref)
+    slot.refs[key] = ref
+    return ref
   end
   error(("%s exports no %s"):format(slot.name, key), 2)
 end

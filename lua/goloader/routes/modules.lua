@@ -11,8 +11,10 @@
 -- Where the router was given a folder for versions (reload/versions.lua), each edit is compiled there, by one process
 -- for all. Otherwise the router does so itself.
 
+local check_options = require "goloader.options"
 local errors = require "goloader.errors"
 local handler = require "goloader.routes.handler"
+local hosts = require "goloader.host"
 local identity = require "goloader.routes.identity"
 local slots = require "goloader.reload.slot"
 local source_of = require("goloader.reload.source").new
@@ -75,6 +77,18 @@ local function paths_of(router, spec)
   return paths
 end
 
+local OPTIONS = { ready = "function" }
+for name, types in pairs(hosts.build_options) do OPTIONS[name] = types end
+
+-- What of a declaration is no path.
+local function named(spec)
+  local options = {}
+  for key, value in pairs(spec) do
+    if type(key) ~= "number" then options[key] = value end
+  end
+  return options
+end
+
 -- What the module is built with: all of its declaration that is not for us.
 local function build_options(spec)
   local options = {}
@@ -96,6 +110,7 @@ function modules.declare(router, spec)
   local is_list = type(spec) == "table" and type(spec[1]) == "string"
   for _, name in ipairs(is_list and spec or {}) do is_list = is_list and type(name) == "string" end
   if not is_list then error("module: the name of a Go file, a folder or a package expected", 3) end
+  check_options("module", named(spec), OPTIONS, router.made and 3 or 2) -- a routes file has one more caller above
   local options = router.options
   local host, name = options.host, table.concat(spec, " ")
   if not host then error("module: the router was made without a host", 3) end
