@@ -37,10 +37,16 @@ func Add(a, b int) int {
 	return a + b // 28
 }
 
+func wait(end chan int) {
+	<-end // 32
+}
+
+func Start() { go wait(make(chan int)) }
+
 func Each(f func(int) int, n int) int {
 	sum := 0
 	for i := range make([]struct{}, n) {
-		sum += f(i) // 34
+		sum += f(i) // 40
 	}
 	return sum
 }
@@ -152,7 +158,16 @@ describe("gdb", function()
   it("walks through functions of Lua that Go has called", function()
     local out = gdb(program "load().Each(function() os.execute 'true' return 1 end, 3)", "tbreak system", "run", "bt")
     assert.matches("#0 .- in gl_callback_call %(.-<signal handler called>.- in runtime%.cgocall "
-      .. ".-#%d+ +0x%x+ in main%.Each %(%) at [^\n]*main%.go:34\n.-%.fromC %(%).- in main %(%)\n", out)
+      .. ".-#%d+ +0x%x+ in main%.Each %(%) at [^\n]*main%.go:40\n.-%.fromC %(%).- in main %(%)\n", out)
+  end)
+
+  it("lists goroutines, and shows where they are, by the script that comes with Go", function()
+    local script_of_go = support.tools().goroot .. "/src/runtime/runtime-gdb.py"
+    local text = "local m = load() for i = 1, 3 do m.Start() end os.execute 'sleep 0.2' m.Label('x', 1)"
+    local out = gdb(program(text), "break main.stop", "run", "source " .. script_of_go, "info goroutines",
+      "goroutine all bt")
+    assert.matches("\n%*? *%d+ running ", out)
+    assert.equal(3, count(out, "#%d+ +0x%x+ in main%.wait %(%) at [^\n]*main%.go:32\n"))
   end)
 
   it("stops in the copies that the pure road calls", function()
