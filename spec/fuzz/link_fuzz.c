@@ -383,7 +383,9 @@ static void root_all(struct link *l)
 			continue;
 		}
 		for (uint32_t d = 0; d < decls->n; d++) {
-			link_root_at(l, &p->objs[decls->list[d].object], decls->list[d].sym);
+			if (decls->list[d].sym != UINT32_MAX) {
+				link_root_at(l, &p->objs[decls->list[d].object], decls->list[d].sym);
+			}
 		}
 		gl_declarations_free(decls);
 		for (uint32_t o = 0; o < p->nobjs; o++) {

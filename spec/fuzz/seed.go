@@ -41,3 +41,23 @@ func Apply(f func(int) T, s Shape, _ chan<- Pair[string, []T]) (n int) {
 }
 
 func Shapes() []Shape { return []Shape{&T{A: 2, B: 3}} }
+
+const (
+	Yes    = true
+	Text   = "text\x00"
+	Large  = 1<<70 + 1
+	Tenth  = 0.1
+	Googol = 1e5000
+	Turn   = 0.5 - 2i
+)
+
+type Tree[T interface{ ~int | ~string }] struct {
+	Left, Right *Tree[T]
+	Value       T `tag:"value"`
+}
+
+func (t *Tree[T]) Insert(value T) *Tree[T] { return t }
+
+type Ints = Tree[int]
+
+func Keys[M ~map[K]V, K comparable, V any](m M) (keys []K) { return nil }
