@@ -74,7 +74,8 @@ function policy.compile(rules)
   for key in pairs(rules) do
     if not RULES[key] then
       local near = nearest(key, RULES)
-      return nil, ("there is no rule %s%s"):format(tostring(key), near and ("; did you mean %s?"):format(near) or ": allow, deny")
+      local hint = near and ("; did you mean %s?"):format(near) or ": allow, deny"
+      return nil, ("there is no rule %s%s"):format(tostring(key), hint)
     end
   end
   local allow, deny, why
