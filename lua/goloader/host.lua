@@ -430,8 +430,8 @@ end
 
 --- Has a module become another one, in one step: it, and functions that were taken from it, stand for the new one from
 --- then on. Calls under way end in the old code, which is unloaded when nothing refers to it any more. When the new one
---- can't be loaded, is refused by `ready`, or does not take over the state (`Release()` to `Adopt(state)`), nothing of it
---- stays.
+--- can't be loaded, is refused by `ready`, or does not take over the state (`Release()` to `Adopt(state)`), nothing of
+--- it stays.
 ---@param old goloader.Module
 ---@param new goloader.Module|string|string[]  a module, which is the same as the old one then; or what one is made of
 ---@param options goloader.ReplaceOptions|nil

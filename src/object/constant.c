@@ -235,7 +235,7 @@ static long double float_of(struct pkgbits *d, const struct scalar *s, double *n
 /* The shortest digits that read as the same number: "0.1". */
 static void add_float(struct gl_text *t, const struct scalar *s, double near, long double exact)
 {
-	char buf[64];
+	char buf[64] = "";
 
 	if (isinf(exact)) {
 		gl_text_add(t, (const char *)s->bytes, s->size); /* nothing else is that large */
