@@ -139,8 +139,8 @@ func main() { println(version, count) }
 
   it("has its functions as fields", function()
     assert.equal("hello, world", shop.Greet "world")
-    assert.is_nil(shop.NoSuchThing)
-    assert.is_nil(shop.add)
+    assert.error_matches(function() return shop.NoSuchThing end, "exports no NoSuchThing")
+    assert.error_matches(function() return shop.add end, "a module has no method add; did you mean Add%?")
   end)
 
   it("gives (T, error) as value and error", function()
