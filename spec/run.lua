@@ -144,7 +144,7 @@ end
 -- What these ask depends on nginx, or on Lua, and on one Go as on another. They are the slow ones of that kind.
 local ON_ONE_GO = {
   nginx_soak = true, nginx_pipe = true, nginxcache = true, nginxroutes = true, examples_nginx = true, check = true,
-  reload_nginx = true,
+  reload_nginx = true, modules_nginx = true, modules_failures = true, pluginsexample = true, clean = true,
 }
 
 -- Specs that start a host name it; the others prove nothing new on another Go.
