@@ -88,7 +88,9 @@ const uint64_t **gl_reading_at(struct gl_reading *r)
 
 void gl_reading_end(lua_State *L, struct gl_reading *r)
 {
-	gl_buffer_give(&r->caller->in, &r->in);
+	if (r->in.p != NULL) { /* else the call has given it back */
+		gl_buffer_give(&r->caller->in, &r->in);
+	}
 	gl_buffer_give(&r->caller->out, &r->out);
 	r->is_used = false;
 	lua_remove(L, r->idx);
