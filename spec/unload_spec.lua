@@ -64,18 +64,106 @@ describe("an unload that may wait", function()
   end)
 
   it("lets other coroutines go on", function()
-    shop.Block()
+    shop.Spin(300)
     local unloaded
     goloader.spawn(function()
       assert(shop:unload { wait = 60 })
       unloaded = true
     end)
     assert.is_nil(unloaded)
-    shop.Release()
     assert.is_true(support.eventually(function()
       goloader.step(0.01)
       return unloaded
     end))
+  end)
+
+  -- Calls by each road, in loops that LuaJIT has compiled, and whatever else would begin something.
+  local function uses()
+    local add, greet, render = shop.Add, shop.Greet, shop.Render
+    local function all()
+      for _ = 1, 200 do
+        if add(2, 3) ~= 5 or greet "Lua" ~= "hello, Lua" then error "wrong" end
+      end
+      return render()
+    end
+    local list = {
+      function() return add(2, 3) end, function() return greet "Lua" end, function() return render() end,
+      function() return add:map({ 1 }, { 2 }) end, function() return greet:async("Lua") end,
+      function() return shop.Add(1, 2) end, function() return shop.Opened end, function() shop.Greeting = "hello" end,
+      function() return shop:ref "Greeting" end, function() return shop:new("Product") end,
+      function() return shop.Product { Name = "lamp" } end,
+    }
+    return list, all, { add, greet, render }
+  end
+
+  local function roads(functions)
+    local names = {}
+    for i, fn in ipairs(functions) do names[i] = fn:road() end
+    return names
+  end
+
+  it("lets nothing begin meanwhile, and lets all in again when it is refused", function()
+    local list, all, functions = uses()
+    for _ = 1, 3 do all() end
+    local taken = roads(functions)
+    shop.Block()
+    local ended
+    goloader.spawn(function()
+      local ok, _, err = shop:unload { wait = 0.3 }
+      ended = { ok, err.code }
+    end)
+    assert.is_nil(ended)
+    for i, use in ipairs(list) do
+      local ok, err = pcall(use)
+      assert.is_false(ok, i)
+      assert.matches("module shop is being unloaded", tostring(err), 1, true)
+    end
+    assert.has_error(all)
+    assert.is_true(shop:is_loaded())
+    assert.is_true(support.eventually(function()
+      goloader.step(0.01)
+      return ended
+    end))
+    assert.same({ nil, "busy" }, ended)
+    for _ = 1, 3 do all() end
+    for _, use in ipairs(list) do use() end
+    collectgarbage()
+    assert.same(taken, roads(functions))
+    shop.Release()
+    assert(shop:unload { wait = 60 })
+  end)
+
+  it("lets what has begun go on: a job, and methods of what it has given", function()
+    local job = shop.Greet:async "job"
+    local product = shop:new("Product", { Name = "lamp" })
+    local unloaded
+    goloader.spawn(function()
+      assert(shop:unload { wait = 60 })
+      unloaded = true
+    end)
+    assert.equal("lamp", product.Name)
+    assert.equal("hello, job", job:wait(10))
+    assert.has_error(function() shop.Greet "Lua" end)
+    product:release()
+    assert.is_true(support.eventually(function()
+      goloader.step(0.01)
+      return unloaded
+    end))
+  end)
+
+  it("lets calls in again when its time is over, though nobody goes on with it", function()
+    shop.Block()
+    local co = coroutine.create(function()
+      return shop:unload { wait = 0.2 }
+    end)
+    require "goloader.jobs".set_event_loop { can_wait = function() return coroutine.running() == co end,
+      wait = error, sleep = coroutine.yield }
+    assert(coroutine.resume(co))
+    require "goloader.jobs".set_event_loop(nil)
+    assert.has_error(function() shop.Add(1, 2) end)
+    assert.is_true(support.eventually(function() return (pcall(shop.Add, 1, 2)) end))
+    shop.Release()
+    assert(shop:unload { wait = 60 })
   end)
 
   it("waits for a number of seconds", function()

@@ -62,9 +62,15 @@ local function collect_twice()
   return true
 end
 
-local function try_to_unload(state, options)
+-- The instances of its generic functions, which go with it.
+local function instances_of(state)
   local along = {}
   for _, made in pairs(state.instances) do along[#along + 1] = made.core end
+  return along
+end
+
+local function try_to_unload(state, options)
+  local along = instances_of(state)
   local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
   local ok, err, is_held_by_handle = unload()
   if is_held_by_handle and collect_twice() then -- perhaps nobody in Lua uses that handle any more
@@ -88,8 +94,10 @@ local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
 --- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
 --- and every use of one raises an error from then on.
 ---
---- With `wait`, a number of seconds, it is tried again until then: calls and goroutines may end meanwhile. A coroutine
---- of `goloader.spawn`, or a request of nginx's, is suspended between attempts.
+--- With `wait`, a number of seconds, it is tried again until then: calls and goroutines may end meanwhile, and new
+--- calls of its functions, uses of its variables and new values of its types raise "module shop is being unloaded".
+--- Methods of handles can still be called: who has begun something may end it. A coroutine of `goloader.spawn`, or a
+--- request of nginx's, is suspended between attempts. Where it is refused in the end, all is as it was.
 ---@param options { prove: nil|"all"|"nothing", handles: nil|"keep"|"drop", wait: number|nil }|nil
 ---@return true|nil
 ---@return string|nil message
@@ -108,12 +116,16 @@ function Module:unload(options)
   if wait < 0 or wait ~= wait then misuse(2, "module:unload: wait is a number of seconds, not %s", tostring(wait)) end
   local deadline = core.clock() + wait
   local delay = SHORTEST
+  if wait > 0 then state.core:close(deadline, instances_of(state)) end
   while true do
     local began = core.clock()
     local ok, err = try_to_unload(state, options)
     local now = core.clock()
     if ok or err.code ~= "busy" or now >= deadline then
-      if not ok then return fail(err) end
+      if not ok then
+        if state.core:is_loaded() then state.core:close(0, instances_of(state)) end
+        return fail(err)
+      end
       state.forget()
       return true
     end
@@ -179,6 +191,7 @@ local function instantiate(state, name)
   if not state.core:is_loaded() then return nil, { code = "closed", message = state.name .. " was unloaded" } end
   local made = state.instances[normal]
   if made then return made.fn end
+  if state.core:is_closed() then return nil, { code = "busy", message = state.name .. " is being unloaded" } end
   if not state.load_instance then
     return nil, { code = "unsupported", message = ("%s: no instances of what was not built from source by host:build")
       :format(state.name) }

@@ -50,7 +50,8 @@ void binding_open_module(lua_State *L);
 /* The module of the userdata at stack index idx; raises when it was unloaded. */
 struct gl_module *binding_check_module(lua_State *L, int idx);
 
-/* The plan of its export number i, compiled at the first use. Raises when the module was unloaded. */
+/* The plan of its export number i, compiled at the first use. Raises when the module was unloaded, or is
+ * about to be. */
 struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *module, size_t i);
 /* Pushes what module:explain gives of its export number i. */
 int binding_module_explain(lua_State *L, struct binding_module *module, size_t i);
@@ -86,6 +87,7 @@ int binding_jobs_poll(lua_State *L);
 int binding_jobs_ready(lua_State *L);
 int binding_jobs_set_timer(lua_State *L);
 int binding_clock(lua_State *L);
+double binding_now(void); /* what core.clock says: seconds since some time or other */
 
 /* The host of a module. */
 struct binding_host *binding_module_host(const struct binding_module *module);

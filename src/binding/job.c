@@ -259,12 +259,17 @@ int binding_jobs_set_timer(lua_State *L)
 }
 
 /* core.clock() -> seconds since some time */
-int binding_clock(lua_State *L)
+double binding_now(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	lua_pushnumber(L, (lua_Number)t.tv_sec + (lua_Number)t.tv_nsec * 1e-9);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int binding_clock(lua_State *L)
+{
+	lua_pushnumber(L, binding_now());
 	return 1;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../call/handle.h"
 #include "../object/signature.h"
@@ -23,6 +24,7 @@ struct binding_module {
 	size_t nexports;
 	struct gl_plan **plans;       /* by export, NULL where there is none yet */
 	struct gl_counters *counters; /* by export, of plans that were freed */
+	double closed_until;          /* on binding_now's clock: till then, calls are refused; 0: they are not */
 	char *name;
 };
 
@@ -61,6 +63,17 @@ static struct binding_module *check_loaded(lua_State *L)
 	return m;
 }
 
+/* Is an unload waiting for what is under way to end? Who has been waiting may be gone before his time is over (a
+ * request that nginx has dropped): then calls are let in again when it is. */
+static bool is_closed(const struct binding_module *m) { return m->closed_until > 0 && binding_now() < m->closed_until; }
+
+static void check_open(lua_State *L, const struct binding_module *m)
+{
+	if (is_closed(m)) {
+		luaL_error(L, "module %s is being unloaded", m->name);
+	}
+}
+
 /* Exports are listed by the last given package first, which wins where two have the same name. */
 static bool find_export(const struct binding_module *m, const char *name, enum gl_export_kind kind, size_t *i)
 {
@@ -84,6 +97,7 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 	if (!is_loaded(m)) {
 		raise_unloaded(L, m);
 	}
+	check_open(L, m);
 	if (m->plans[i] == NULL) {
 		m->plans[i] = gl_plan_new(m->host->caller, m->mod, &m->exports[i], &err);
 		if (m->plans[i] == NULL) {
@@ -258,6 +272,38 @@ static int module_unload(lua_State *L)
 		group.members[i]->host->nmodules--;
 	}
 	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* The faster roads of its functions end where the C API's is, which looks whether it may be taken. */
+static void close_roads(struct binding_module *m)
+{
+	for (size_t i = 0; i < m->nexports; i++) {
+		if (m->plans[i] != NULL) {
+			gl_plan_close_roads(m->plans[i]);
+		}
+	}
+}
+
+/* module:close(seconds, { module… }): until the core's clock says so, calls of it, and of those that go along, raise;
+ * with 0 they are let in again. What is under way goes on. */
+static int module_close(lua_State *L)
+{
+	struct group group;
+
+	read_group(L, check_loaded(L), 3, &group);
+	for (size_t i = 0; i < group.n; i++) {
+		group.members[i]->closed_until = luaL_checknumber(L, 2);
+		if (is_closed(group.members[i])) {
+			close_roads(group.members[i]);
+		}
+	}
+	return 0;
+}
+
+static int module_is_closed(lua_State *L)
+{
+	lua_pushboolean(L, is_closed(check_module(L)));
 	return 1;
 }
 
@@ -544,6 +590,7 @@ static int module_new(lua_State *L)
 	const char *name = luaL_checkstring(L, 2);
 	uintptr_t type = gl_module_type(m->mod, name);
 
+	check_open(L, m);
 	if (type == 0) {
 		return luaL_error(L, "%s has no exported type %s", m->name, name);
 	}
@@ -717,17 +764,30 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
-		{ "exports", module_exports },   { "kinds", module_kinds },
-		{ "constant", module_constant }, { "type", module_type },
-		{ "generic", module_generic },   { "func", module_func },
-		{ "get", module_get },           { "set", module_set },
-		{ "ref", module_ref },           { "new", module_new },
-		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
-		{ "explain", module_explain },   { "call_stats", module_call_stats },
-		{ "stats", module_stats },       { "set_string", module_set_string },
-		{ "run_main", module_run_main }, { "__tostring", module_tostring },
-		{ "__gc", module_gc },           { NULL, NULL },
+		{ "unload", module_unload },
+		{ "is_loaded", module_is_loaded },
+		{ "exports", module_exports },
+		{ "kinds", module_kinds },
+		{ "constant", module_constant },
+		{ "type", module_type },
+		{ "generic", module_generic },
+		{ "func", module_func },
+		{ "get", module_get },
+		{ "set", module_set },
+		{ "ref", module_ref },
+		{ "new", module_new },
+		{ "symbols", module_symbols },
+		{ "disassemble", module_disassemble },
+		{ "explain", module_explain },
+		{ "call_stats", module_call_stats },
+		{ "stats", module_stats },
+		{ "set_string", module_set_string },
+		{ "run_main", module_run_main },
+		{ "close", module_close },
+		{ "is_closed", module_is_closed },
+		{ "__tostring", module_tostring },
+		{ "__gc", module_gc },
+		{ NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

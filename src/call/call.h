@@ -47,6 +47,9 @@ struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mo
 /* To be freed before its module is unloaded: the Go half holds on to the types till then. */
 void gl_plan_free(struct gl_plan *plan);
 
+/* Has all calls ask for the plan first: compiled traces that know the way without it are told to come back. */
+void gl_plan_close_roads(struct gl_plan *plan);
+
 /* Calls the function with the arguments from stack index first up. Pushes the results and returns their number.
  * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
  * followed by Go's traceback. */

@@ -654,6 +654,13 @@ void gl_plan_clear(struct gl_plan *plan)
 	plan->refusal = NULL;
 }
 
+void gl_plan_close_roads(struct gl_plan *plan)
+{
+	gl_plan_counters(plan); /* which has what was counted there */
+	gl_ffi_close(plan);
+	gl_plan_pure_free(plan);
+}
+
 void gl_plan_free(struct gl_plan *plan)
 {
 	if (plan == NULL) {

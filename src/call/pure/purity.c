@@ -255,6 +255,8 @@ void gl_plan_pure_free(struct gl_plan *plan)
 	if (plan->pure != NULL) {
 		gl_pure_close(plan->pure);
 		gl_pure_drop(plan->pure);
+		plan->pure = NULL;
 	}
+	plan->pure_known = false;
 	free_reasons(&plan->pure_reasons);
 }
