@@ -7,6 +7,7 @@ local check_options = require "goloader.options"
 local errors = require "goloader.errors"
 local instance = require "goloader.building.instance"
 local module = require "goloader.module"
+local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local policy = require "goloader.building.policy"
 local toolchain = require "goloader.building.toolchain"
@@ -21,6 +22,7 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field package desc string  file
 ---@field package memory table  what builds have learnt
 ---@field package archives table<string, string>  named so far, by import path
+---@field package shared table<string, goloader.Module>  what `host:std` has given, by import path
 ---@field package judge nil|goloader.CompiledPolicy  of `host:policy`
 ---@field package tools goloader.Toolchain|nil
 local Host = {}
@@ -321,6 +323,68 @@ function Host:load(files, options)
   return module.new(loaded, name, size_of(list))
 end
 
+-- ---- the process's own packages ------------------------------------------------------------------------------------
+
+-- Where the declarations of a package are that the process has or could share.
+---@return string|nil archive
+---@return goloader.Error|nil err
+local function find_archive(self, path)
+  if ("/" .. path .. "/"):find("/internal/", 1, true) or path:find "^vendor/" then
+    return nil, { code = "unsupported", message = path .. ": nobody but Go's own library may import it" }
+  end
+  local listed = toolchain.read_archives(self.path)
+  local file = listed[path] or self.archives[path]
+  if file and lfs.attributes(file, "mode") then return file end
+  if file then
+    return nil, { code = "missing", packages = { path },
+      message = ("%s: its archive, %s, which belongs to the host, is not there"):format(path, file) }
+  end
+  if not next(listed) then
+    return nil, { code = "missing", packages = { path },
+      message = ("%s: what it exports is read from archives, and their list, %s.importcfg, is not there")
+        :format(path, self.path) }
+  end
+  local near = nearest(path, listed)
+  return nil, { code = "missing", packages = { path }, message = ("%s: neither this host nor Go's library has such a "
+    .. "package; %s"):format(path, near and ("did you mean %s?"):format(near) or "host:build takes import paths") }
+end
+
+-- Makes the function that loads instances of a shared package's generic functions.
+local function shared_instance_loader(self, path, archive)
+  local interface = { path = path, name = path:match "([^/]+)/v%d+$" or path:match "[^/]+$", archives = {},
+    dependencies = {}, file = archive }
+  return function(name)
+    local tools, err = tools_of(self)
+    if not tools then return nil, err end
+    return instance.build(tools, interface, name, self.desc, nil, function(files)
+      return load_files(self, { files[#files] }, {}, {})
+    end)
+  end
+end
+
+--- A package of the process itself, under the same face as a module: `host:std "io".EOF` is the one that all Go code
+--- here compares with. It is the host's own; a package of Go's library that the host was made without is brought by
+--- the first who asks, and so is a function that nobody in the host had a use for: all modules share them from then on.
+--- What they export is read from the archives beside the host. Nothing of it can be unloaded.
+---@param path string  import path: "io", "net/http"; packages that a host of your own has been made with, too
+---@return goloader.Module|nil module
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:std(path)
+  check_self(self, "std")
+  if type(path) ~= "string" then misuse(2, "host:std: an import path expected, got %s", type(path)) end
+  if self.shared[path] then return self.shared[path] end
+  local archive, err = find_archive(self, path)
+  if not archive then return fail(err) end
+  local loaded
+  loaded, err = try_with_all_it_needs(self, { is_shared = true },
+    function(options) return self.core:load({ { file = archive, package = path } }, options) end)
+  if not loaded then return fail(err) end
+  self.shared[path] = module.new(loaded, path, lfs.attributes(archive, "size"),
+    shared_instance_loader(self, path, archive), true)
+  return self.shared[path]
+end
+
 -- ---- building ------------------------------------------------------------------------------------------------------
 
 local function read_paths(method, paths)
@@ -526,7 +590,7 @@ end
 ---@param desc string
 ---@return goloader.Host
 function host.new(started, path, desc)
-  return setmetatable({ core = started, path = path, desc = desc, memory = {}, archives = {} }, Host)
+  return setmetatable({ core = started, path = path, desc = desc, memory = {}, archives = {}, shared = {} }, Host)
 end
 
 return host

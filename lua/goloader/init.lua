@@ -88,6 +88,23 @@ function goloader.host(options)
   return running
 end
 
+--- A package of the process itself, as `host:std` gives it, of the host that is running or of the default one. As
+--- `require` does, it raises where there is none.
+---
+---     local io = goloader.std "io"
+---     if err:is(io.EOF) then … end
+---@param path string
+---@return goloader.Module
+function goloader.std(path)
+  if type(path) ~= "string" then misuse(2, "goloader.std: an import path expected, got %s", type(path)) end
+  local host, message = running, nil
+  if not host then host, message = goloader.host() end
+  local package
+  if host then package, message = host:std(path) end
+  if not package then misuse(2, "goloader.std: %s", message) end
+  return package
+end
+
 --- Where the host is that `goloader.host` starts, or has started.
 ---@return string|nil path
 ---@return string|nil message

@@ -22,6 +22,7 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field name string  for messages
 ---@field instances table<string, { core: userdata, fn: goloader.Func }>  of its generic functions, by their names
 ---@field load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  compiles and loads one of those
+---@field is_shared boolean|nil  the process's own package, of `host:std`
 ---@field kinds table<string, "func"|"var"|"const"|"type"|"generic">  of what it exports
 ---@field object_bytes integer
 ---@field forget fun()  lets go of its functions
@@ -105,6 +106,9 @@ local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
 function Module:unload(options)
   local state = state_of(self, "unload")
   if not state.core:is_loaded() then return fail(unloaded_already(state)) end
+  if state.is_shared then
+    return fail { code = "unsupported", message = ("%s is the process's own package: it stays"):format(state.name) }
+  end
   options = check_options("module:unload", options, UNLOAD_OPTIONS)
   if options.prove and options.prove ~= "all" and options.prove ~= "nothing" then
     misuse(2, "module:unload: prove is \"all\" or \"nothing\", not %s", tostring(options.prove))
@@ -377,8 +381,9 @@ local module = {}
 ---@param name string  for messages
 ---@param object_bytes integer  what it was loaded from
 ---@param load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  for what was built from source
+---@param is_shared boolean|nil  it is the process's own, and stays
 ---@return goloader.Module
-function module.new(loaded, name, object_bytes, load_instance)
+function module.new(loaded, name, object_bytes, load_instance, is_shared)
   -- where packages of one module export the same name, the one that was built or given last has it: the first listed
   local kinds = loaded:kinds()
   cores[loaded] = true
@@ -417,7 +422,7 @@ function module.new(loaded, name, object_bytes, load_instance)
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
   state = {
     core = loaded, name = name, instances = {}, load_instance = load_instance, kinds = kinds,
-    object_bytes = object_bytes,
+    object_bytes = object_bytes, is_shared = is_shared,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end
       state.instances = {}

@@ -104,7 +104,7 @@ static struct gl_declarations *read_declarations(const struct gl_package *pkg)
 	struct gl_declarations *decls;
 	struct gl_error err;
 
-	if (gl_declarations_read(pkg, env.abi, &decls, &err) != 0) {
+	if (gl_declarations_read(pkg, env.abi, GL_DECLARATIONS_OWN, &decls, &err) != 0) {
 		fail_msg("%s", err.message);
 	}
 	return decls;
@@ -418,7 +418,7 @@ static void test_corrupt_export_data_is_an_error(void **state)
 	assert_int_equal(fwrite(file, 1, n, f), n);
 	fclose(f);
 	pkg = open_object("corrupt.a");
-	assert_int_equal(gl_declarations_read(pkg, env.abi, &decls, &err), -1);
+	assert_int_equal(gl_declarations_read(pkg, env.abi, GL_DECLARATIONS_OWN, &decls, &err), -1);
 	assert_int_equal(err.code, GL_EFORMAT);
 	assert_non_null(strstr(err.message, "corrupt.a: the export data is corrupt"));
 	gl_package_close(pkg);
@@ -448,7 +448,7 @@ static void test_no_corruption_of_export_data_is_more_than_an_error(void **state
 		uint8_t right = at[i];
 		struct gl_declarations *decls;
 		at[i] = wrong[i % sizeof(wrong)];
-		if (gl_declarations_read(pkg, env.abi, &decls, &err) != 0) {
+		if (gl_declarations_read(pkg, env.abi, GL_DECLARATIONS_OWN, &decls, &err) != 0) {
 			assert_int_equal(err.code, GL_EFORMAT);
 			failed++;
 		} else {

@@ -379,7 +379,7 @@ static void root_all(struct link *l)
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		const struct lpkg *p = &l->packages[i];
 		struct gl_declarations *decls;
-		if (!p->is_root || gl_declarations_read(p->pkg, abi, &decls, l->err) != 0) {
+		if (!p->is_root || gl_declarations_read(p->pkg, abi, GL_DECLARATIONS_OWN, &decls, l->err) != 0) {
 			continue;
 		}
 		for (uint32_t d = 0; d < decls->n; d++) {

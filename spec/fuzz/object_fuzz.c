@@ -117,7 +117,7 @@ static void touch_declarations(const struct gl_package *pkg)
 	struct gl_declarations *decls;
 	struct gl_error err;
 
-	if (gl_declarations_read(pkg, abi, &decls, &err) == 0) {
+	if (gl_declarations_read(pkg, abi, GL_DECLARATIONS_OWN, &decls, &err) == 0) {
 		for (uint32_t i = 0; i < decls->n; i++) {
 			free(gl_declaration_string(&decls->list[i]));
 		}

@@ -272,7 +272,9 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	options->run_init = lua_isnil(L, -1) || lua_toboolean(L, -1);
 	lua_getfield(L, idx, "ndeps");
 	options->ndeps = (size_t)lua_tonumber(L, -1);
-	lua_pop(L, 2);
+	lua_getfield(L, idx, "is_shared");
+	options->is_shared = lua_toboolean(L, -1);
+	lua_pop(L, 3);
 	options->library = string_field(L, idx, "library");
 	options->godebug = string_field(L, idx, "godebug");
 	lua_getfield(L, idx, "twice");
@@ -352,8 +354,7 @@ static int finish_outcome(lua_State *L, bool failed)
 }
 
 /* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… },
- * library = file }) ->
- * module (see struct gl_load_options) */
+ * library = file, is_shared = false }) -> module (see struct gl_load_options) */
 static int host_load(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);

@@ -393,27 +393,25 @@ static int64_t symbolize(const void *arg, uintptr_t addr, const char **name)
 	return gl_module_symbolize(arg, addr, name);
 }
 
-/* The function called that: by its symbol's whole name, or by an export's short one. */
-static const struct gl_module_symbol *find_function(const struct gl_module *mod, const char *name)
+/* The function called that: by an export's short name, or by a symbol's whole one. An export may lie in the host. */
+static bool find_function(const struct gl_module *mod, const char *name, struct gl_module_symbol *found)
 {
 	const struct gl_module_symbol *symbols;
 	const struct gl_export *exports;
 	size_t n = gl_module_symbols(mod, &symbols), nexports = gl_module_exports(mod, &exports);
-	uintptr_t addr = 0;
 
-	for (size_t i = 0; i < nexports && addr == 0; i++) {
+	for (size_t i = 0; i < nexports; i++) {
 		if (exports[i].kind == GL_EXPORT_FUNC && strcmp(exports[i].name, name) == 0) {
-			addr = exports[i].addr;
+			return gl_module_find_symbol(mod, exports[i].addr, found);
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		bool is_text = symbols[i].kind == 't' || symbols[i].kind == 'T';
-
-		if (is_text && (symbols[i].addr == addr || strcmp(symbols[i].name, name) == 0)) {
-			return &symbols[i];
+		if ((symbols[i].kind | 32) == 't' && strcmp(symbols[i].name, name) == 0) {
+			*found = symbols[i];
+			return true;
 		}
 	}
-	return NULL;
+	return false;
 }
 
 static void push_reasons(lua_State *L, const struct gl_reasons *why)
@@ -485,23 +483,23 @@ static int push_functions(lua_State *L, struct held *held, const struct gl_modul
  * functions = (with a remark at each instruction that forbids the pure path) } */
 int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan)
 {
-	const struct gl_module_symbol *sym = find_function(mod, name);
+	struct gl_module_symbol sym;
 	struct gl_error err;
 
-	if (sym == NULL) {
+	if (!find_function(mod, name, &sym)) {
 		gl_fail(&err, GL_EMISSING, "the module has no function %s", name);
 		return binding_fail(L, &err);
 	}
 	struct held *held = push_held(L);
 	gl_lock();
 	bool looked = plan != NULL ? gl_plan_explain(plan, &held->why, &err) == 0 :
-				     gl_code_explain(mod, sym->addr, &held->why, &err) == 0;
+				     gl_code_explain(mod, sym.addr, &held->why, &err) == 0;
 	gl_unlock();
 	if (!looked) {
 		return binding_fail(L, &err);
 	}
 	lua_createtable(L, 0, 5);
-	set_string(L, "name", sym->name);
+	set_string(L, "name", sym.name);
 	if (plan != NULL) {
 		set_string(L, "export", name);
 	}
@@ -521,18 +519,18 @@ int binding_explain(lua_State *L, const struct gl_module *mod, const char *name,
 /* module:disassemble(name) -> { { addr =, bytes =, mnemonic =, operands =, comment = }, … } */
 int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name)
 {
-	const struct gl_module_symbol *sym = find_function(mod, name);
+	struct gl_module_symbol sym;
 	const struct gl_abi *abi = gl_host_abi(gl_module_host(mod));
 	struct gl_error err;
 
-	if (sym == NULL) {
+	if (!find_function(mod, name, &sym)) {
 		gl_fail(&err, GL_EMISSING, "the module has no function %s", name);
 		return binding_fail(L, &err);
 	}
 	struct held *held = push_held(L);
 	gl_lock(); /* names come from everywhere */
-	bool listed = gl_disasm_memory(abi->goarch, sym->name, sym->addr, sym->size, symbolize, mod, &held->listings,
-				       &err) == 0;
+	bool listed =
+		gl_disasm_memory(abi->goarch, sym.name, sym.addr, sym.size, symbolize, mod, &held->listings, &err) == 0;
 	gl_unlock();
 	if (!listed) {
 		return binding_fail(L, &err);

@@ -233,7 +233,7 @@ static int list_package(struct owned *own, const struct gl_package *pkg, bool ha
 			struct gl_error *err)
 {
 	struct gl_declarations *decls = NULL;
-	int ret = has_exports ? gl_declarations_read(pkg, abi, &decls, err) : 0;
+	int ret = has_exports ? gl_declarations_read(pkg, abi, GL_DECLARATIONS_OWN, &decls, err) : 0;
 
 	for (uint32_t o = 0; ret == 0 && o < gl_package_nobjects(pkg); o++) {
 		ret = add_defined(own, pkg, o, decls, abi, err);

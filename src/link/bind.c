@@ -170,7 +170,8 @@ static bool bind_file(struct link *l, struct lsym *s, bool is_used, enum unit_id
 {
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		struct lpkg *p = &l->packages[i];
-		const struct ldef *def = p->is_used != is_used ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
+		bool is_asked = !p->is_shared && p->is_used == is_used;
+		const struct ldef *def = !is_asked ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
 		if (def != NULL) {
 			link_place(l, s, def->obj, def->idx, unit);
 			return s->state != SYM_ABSENT;

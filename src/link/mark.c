@@ -194,7 +194,7 @@ int link_resolve(struct link *l)
 		}
 	}
 	for (uint32_t i = 0; i < l->npackages && !l->failed; i++) {
-		if (!l->packages[i].is_used) {
+		if (!l->packages[i].is_used && !l->packages[i].is_shared) {
 			root_inittask(l, &l->packages[i]);
 			link_root_go_exports(l, &l->packages[i]);
 		}

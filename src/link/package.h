@@ -38,6 +38,7 @@ struct lpkg {
 	bool is_module; /* given as a file of the module at hand */
 	bool is_root;   /* its exports are kept; otherwise only what somebody refers to */
 	bool is_used;   /* a used module has this package already; the file is here for what it lacks of it */
+	bool is_shared; /* it stays the process's: the file declares its exports, and nothing of it is loaded */
 	bool checked;   /* of an archive: its imports have the versions that the process has */
 	bool gave;      /* of an archive: this load takes symbols from it into the resident store */
 	char *version;  /* of an archive, as its owner calls it, or NULL */

@@ -75,6 +75,21 @@ static bool has_descriptor(const struct gl_declaration *decl)
 	return decl->kind == GL_DECLARES_TYPE && decl->signature.ntype_params == 0;
 }
 
+/* A function or a variable of a package that stays the process's: by its name it is the host's, or what an earlier load
+ * has taken from the package's archive, or is taken from there now. */
+static void root_shared(struct link *l, struct gl_pool *pool, const struct lpkg *p, const struct gl_declaration *decl)
+{
+	size_t n = strlen(p->path) + 1 + strlen(decl->name);
+	char *name = gl_pool_take(pool, n + 1);
+
+	if (name == NULL) {
+		link_out_of_memory(l);
+		return;
+	}
+	snprintf(name, n + 1, "%s.%s", p->path, decl->name);
+	link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+}
+
 /* Constants and what is generic have nothing in memory. */
 static void root_declaration(struct link *l, struct gl_pool *pool, const struct lpkg *p,
 			     const struct gl_declaration *decl)
@@ -84,10 +99,14 @@ static void root_declaration(struct link *l, struct gl_pool *pool, const struct 
 	if (has_descriptor(decl)) {
 		root_type(l, pool, decl->type->name);
 	}
-	if (decl->sym == UINT32_MAX) {
+	if (!gl_declaration_has_symbol(decl)) {
 		return;
 	}
-	link_root_at(l, &p->objs[decl->object], decl->sym);
+	if (p->is_shared) {
+		root_shared(l, pool, p, decl);
+	} else {
+		link_root_at(l, &p->objs[decl->object], decl->sym);
+	}
 	for (uint32_t k = 0; k < sig->nparams + sig->nresults; k++) {
 		root_type(l, pool, sig->params[k].type);
 	}
@@ -104,7 +123,8 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 		if (!l->packages[i].is_root) {
 			continue;
 		}
-		if (gl_declarations_read(l->packages[i].pkg, l->linker->abi, &ex->decls[i], l->err) != 0) {
+		enum gl_which_declarations which = l->packages[i].is_shared ? GL_DECLARATIONS_ALL : GL_DECLARATIONS_OWN;
+		if (gl_declarations_read(l->packages[i].pkg, l->linker->abi, which, &ex->decls[i], l->err) != 0) {
 			return -1;
 		}
 		for (uint32_t d = 0; d < ex->decls[i]->n; d++) {
@@ -153,22 +173,37 @@ static uintptr_t type_address(struct link *l, const char *type)
 	return addr;
 }
 
-/* A function or a variable. Its strings are the module's own: who has called it may speak of it after the unloading. */
-static int add_placed(struct link *l, struct gl_module *mod, const char *package, const struct gl_declaration *decl)
+/* The symbol of a function or a variable that has a place; NULL of a function that is declared without a body, and
+ * implemented in another package. */
+static const struct lsym *find_placed(struct link *l, const struct lpkg *p, const struct gl_declaration *decl)
 {
 	char full[1024];
-	int n = snprintf(full, sizeof(full), "%s.%s", package, decl->name);
+	int n = snprintf(full, sizeof(full), "%s.%s", p->path, decl->name);
 	struct lsym *s = NULL;
-	const struct gl_signature *sig = &decl->signature;
-	bool is_func = decl->kind == GL_DECLARES_FUNC;
 
 	if (n > 0 && (size_t)n < sizeof(full)) {
 		HASH_FIND(hh, l->by_name[UNIT_MODULE][GL_ABIINTERNAL], full, (size_t)n, s);
 	}
+	if (s != NULL && s->alias != NO_SYM) {
+		s = link_sym(l, s->alias); /* in the resident store */
+	}
 	/* A variable of no size has no place in the module, as it has none in a program that Go links. */
-	bool is_empty = s != NULL && !is_func && s->state == SYM_FIXED && s->addr == l->linker->zerobase;
-	if (s == NULL || (!s->marked && !is_empty)) {
-		return 0; /* it is declared without a body, and implemented in another package */
+	bool is_empty =
+		s != NULL && decl->kind != GL_DECLARES_FUNC && s->state == SYM_FIXED && s->addr == l->linker->zerobase;
+	bool is_elsewhere = s != NULL && p->is_shared && s->state == SYM_FIXED;
+	return s != NULL && (s->marked || is_empty || is_elsewhere) ? s : NULL;
+}
+
+/* A function or a variable. Its strings are the module's own: who has called it may speak of it after the unloading. */
+static int add_placed(struct link *l, struct gl_module *mod, const struct lpkg *p, const char *package,
+		      const struct gl_declaration *decl)
+{
+	const struct lsym *s = find_placed(l, p, decl);
+	const struct gl_signature *sig = &decl->signature;
+	bool is_func = decl->kind == GL_DECLARES_FUNC;
+
+	if (s == NULL) {
+		return 0;
 	}
 	struct gl_export *e = &mod->exports[mod->nexports];
 	uint32_t nparams = sig->nparams + sig->nresults;
@@ -245,8 +280,9 @@ static int add_exports(struct link *l, struct gl_module *mod, const struct lpkg 
 	}
 	for (uint32_t d = 0; d < decls->n; d++) {
 		size_t had = mod->nexports;
-		int ret = decls->list[d].sym == UINT32_MAX ? add_declared(l, mod, package, &decls->list[d]) :
-							     add_placed(l, mod, package, &decls->list[d]);
+		const struct gl_declaration *decl = &decls->list[d];
+		int ret = gl_declaration_has_symbol(decl) ? add_placed(l, mod, p, package, decl) :
+							    add_declared(l, mod, package, decl);
 		if (ret != 0 || (mod->nexports > had && set_signature(mod, &mod->exports[had]) != 0)) {
 			return -1;
 		}

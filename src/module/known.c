@@ -12,7 +12,7 @@ int module_keep_packages(struct link *l, struct gl_module *mod)
 	for (uint32_t i = 0; mod->packages != NULL && i < l->npackages; i++) {
 		const struct lpkg *p = &l->packages[i];
 		const uint8_t *fingerprint = lpkg_fingerprint(p);
-		if (p->is_used) {
+		if (p->is_used || p->is_shared) {
 			continue;
 		}
 		struct known_package *kept = &mod->packages[mod->npackages++];

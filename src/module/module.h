@@ -87,6 +87,9 @@ struct gl_load_options {
 	bool run_init;       /* run the packages' init functions (false: only `goloader run`, which runs them on main's
 				goroutine) */
 	enum gl_twice twice;
+	/* The one file is the archive of a package that the process has, or that modules share: it stays that one. What
+	 * it exports is found where it is, and what nobody had a use for is taken from its archive, to be shared. */
+	bool is_shared;
 	/* Only gl_module_ship: settings of a program's //go:debug lines, or NULL; and values of string variables, which
 	 * are set before the module's init functions run (-ldflags=-X). */
 	const char *godebug;

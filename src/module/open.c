@@ -77,6 +77,19 @@ static void find_library(struct link *l, struct lpkg *p)
 	}
 }
 
+/* A package that stays the process's, which must be the one that the file declares. */
+static int check_shared(struct link *l, struct lpkg *p)
+{
+	const uint8_t *have = link_host_has(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) });
+	const uint8_t *given = lpkg_fingerprint(p);
+
+	p->is_shared = true;
+	return have == NULL || given == NULL || memcmp(have, given, 8) == 0 ?
+		       0 :
+		       gl_fail(l->err, GL_EVERSION, "%s is another version of package %s than the host %s has", p->file,
+			       p->path, gl_image_path(l->linker->image));
+}
+
 int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
 			 const struct gl_load_options *opts)
 {
@@ -107,7 +120,11 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 		    check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {
 			return -1;
 		}
-		if (taken) {
+		if (opts->is_shared) {
+			if (check_shared(l, p) != 0) {
+				return -1;
+			}
+		} else if (taken) {
 			lpkg_close(p);
 			l->npackages--;
 		} else if (refuse_runtime(l, p) != 0 || link_tie_own(l, p) != 0) {

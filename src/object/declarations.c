@@ -118,27 +118,27 @@ static struct gl_declaration *find_declaration(struct owned_declarations *own, u
 	return NULL;
 }
 
-/* Functions that are not generic, and variables */
-static bool has_symbol(const struct gl_declaration *decl)
+bool gl_declaration_has_symbol(const struct gl_declaration *decl)
 {
 	return (decl->kind == GL_DECLARES_FUNC && decl->signature.ntype_params == 0) || decl->kind == GL_DECLARES_VAR;
 }
 
-/* Gives each function and variable its symbol, and drops those that have none here. */
+/* Gives each function and variable its symbol, and drops those that have none here, unless all are wanted. */
 static void bind_symbols(struct owned_declarations *own, uint32_t n, const char *path, const struct gl_package *pkg,
-			 const struct gl_abi *abi)
+			 const struct gl_abi *abi, enum gl_which_declarations which)
 {
 	struct exported e = { .path = { path, (uint32_t)strlen(path) } };
 
 	while (next_exported(pkg, abi, &e)) {
 		struct gl_declaration *decl = find_declaration(own, n, e.name);
-		if (decl != NULL && has_symbol(decl) && decl->kind == e.kind) {
+		if (decl != NULL && gl_declaration_has_symbol(decl) && decl->kind == e.kind) {
 			decl->object = e.object;
 			decl->sym = e.sym;
 		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		if (own->list[i].sym != UINT32_MAX || !has_symbol(&own->list[i])) {
+		if (which == GL_DECLARATIONS_ALL || own->list[i].sym != UINT32_MAX ||
+		    !gl_declaration_has_symbol(&own->list[i])) {
 			own->list[own->decls.n++] = own->list[i];
 		}
 	}
@@ -209,8 +209,8 @@ static int read_from_symbols(struct owned_declarations *own, const struct gl_pac
 	return 0;
 }
 
-int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi, struct gl_declarations **out,
-			 struct gl_error *err)
+int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi, enum gl_which_declarations which,
+			 struct gl_declarations **out, struct gl_error *err)
 {
 	struct owned_declarations *own = calloc(1, sizeof(*own));
 	const char *path;
@@ -228,7 +228,7 @@ int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi,
 		if (n > 0) {
 			qsort(own->list, n, sizeof(*own->list), compare_names);
 		}
-		bind_symbols(own, n, path, pkg, abi);
+		bind_symbols(own, n, path, pkg, abi, which);
 	} else {
 		if (read_from_symbols(own, pkg, abi, err) != 0) {
 			goto fail;

@@ -100,7 +100,8 @@ struct gl_declaration {
 	const char *name; /* "Render" */
 	enum gl_declaration_kind kind;
 	uint32_t object; /* which of the package's objects defines it, and as which symbol */
-	uint32_t sym;    /* UINT32_MAX: a constant, a type, or a generic function, which are no symbols */
+	uint32_t sym;    /* UINT32_MAX: a constant, a type, or a generic function, which are no symbols; or a function
+			    that another package provides */
 	/* a variable's or a constant's type is its one parameter; a type has none, but perhaps type parameters */
 	struct gl_signature signature;
 	const struct gl_constant *constant; /* of a constant */
@@ -117,10 +118,16 @@ struct gl_declarations {
 	uint32_t n;
 };
 
-/* What pkg exports: no methods, and no function or variable that another package provides (go:linkname). Freed with
- * gl_declarations_free. */
-int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi, struct gl_declarations **out,
-			 struct gl_error *err);
+/* Is it a function that is not generic, or a variable? */
+bool gl_declaration_has_symbol(const struct gl_declaration *decl);
+
+/* Those that the package itself defines, or functions and variables too that another package provides for it by
+ * go:linkname: time.Sleep is the runtime's. */
+enum gl_which_declarations { GL_DECLARATIONS_OWN, GL_DECLARATIONS_ALL };
+
+/* What pkg exports, without methods. Freed with gl_declarations_free. */
+int gl_declarations_read(const struct gl_package *pkg, const struct gl_abi *abi, enum gl_which_declarations which,
+			 struct gl_declarations **out, struct gl_error *err);
 void gl_declarations_free(struct gl_declarations *decls);
 
 /* Is the identifier exported: does it start with an upper-case letter (unicode.IsUpper)? */

@@ -354,17 +354,28 @@ function toolchain.remove_dir(dir)
   lfs.rmdir(dir)
 end
 
---- The standard library's part of the host's importcfg. Files are named from where it lies.
----@param host string
----@return table<string, string> files  archives by import path
-function toolchain.read_importcfg(host)
-  local text, files = read_file(host .. ".importcfg") or "", {}
-  local dir = host:match "^.*/" or ""
-  local standard = text:sub(1, (text:find(linked_in_line, 1, true)))
-  for path, file in standard:gmatch "packagefile ([^=\n]+)=([^\n]+)" do
+-- The archives that lines of a host's importcfg name, by import path. Files are named from where it lies.
+local function read_packagefiles(text, host)
+  local files, dir = {}, host:match "^.*/" or ""
+  for path, file in text:gmatch "packagefile ([^=\n]+)=([^\n]+)" do
     files[path] = file:sub(1, 1) == "/" and file or dir .. file
   end
   return files
+end
+
+--- The standard library's part of the host's importcfg.
+---@param host string
+---@return table<string, string> files  archives by import path
+function toolchain.read_importcfg(host)
+  local text = read_file(host .. ".importcfg") or ""
+  return read_packagefiles(text:sub(1, (text:find(linked_in_line, 1, true))), host)
+end
+
+--- The archives of all that the host has, and of the whole standard library.
+---@param host string
+---@return table<string, string> files  by import path
+function toolchain.read_archives(host)
+  return read_packagefiles(read_file(host .. ".importcfg") or "", host)
 end
 
 --- The standard library's compiled packages, as the host has them: archive by import path. All of `wanted` that are
