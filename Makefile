@@ -14,7 +14,8 @@
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
 #                             packages' own tests, natively and through goloader test, into spec/conformance/packages.md
-#   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to
+#   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to, and SHAREDIR where the
+#                             manual page and what shells complete go
 #   make deps, make clean
 
 ifeq ($(GO),)
@@ -51,10 +52,10 @@ C_TESTS := $(patsubst spec/c/%.c,build/spec/%,$(wildcard spec/c/*_test.c))
 HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all core host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
+.PHONY: all core share host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
 	sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
 
-all: core default-host
+all: core default-host share
 
 core: build/lib/libgoloader.a build/lib/goloader/core.so build/bin/goloader
 
@@ -133,6 +134,20 @@ plain-luas: $(PLAIN_LUAS:%=build/lua%/goloader/core.so)
 build/bin/goloader: build/obj/cmd/goloader.c.o
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -rdynamic -o $@ $< $(LUA_LIBS) $(LDFLAGS)
+
+# The manual page, and what shells complete: of the table that the command line itself is made of.
+SHARED := man/man1/goloader.1 bash-completion/completions/goloader zsh/site-functions/_goloader \
+	fish/vendor_completions.d/goloader.fish
+build/share/man/%: SHARE := help --man
+build/share/bash-completion/%: SHARE := completion bash
+build/share/zsh/%: SHARE := completion zsh
+build/share/fish/%: SHARE := completion fish
+
+$(SHARED:%=build/share/%): $(wildcard lua/goloader/command/*.lua) lua/goloader/cli.lua | core
+	@mkdir -p $(@D)
+	build/bin/goloader $(SHARE) > $@
+
+share: $(SHARED:%=build/share/%)
 
 build/spec/%_test: spec/c/%_test.c build/lib/libgoloader.a Makefile
 	@mkdir -p $(@D)
@@ -275,8 +290,10 @@ lint:
 LUADIR ?= /usr/local/share/lua/5.1
 LIBDIR ?= /usr/local/lib/lua/5.1
 BINDIR ?= /usr/local/bin
+# LuaRocks has no place for the manual page.
+SHAREDIR ?= $(if $(findstring command,$(origin LUADIR)),,/usr/local/share)
 
-rock: build/lib/goloader/core.so build/bin/goloader default-host
+rock: build/lib/goloader/core.so build/bin/goloader default-host share
 
 install: rock
 	install -d $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
@@ -290,6 +307,8 @@ install: rock
 	cd src/host && find . -type f ! -name '*_test.go' ! -name '*.mk' \
 		-exec install -D -m 644 {} $(abspath $(DESTDIR)$(LIBDIR))/goloader/host/src/{} \;
 	install -m 755 lua/bin/goloader.lua $(DESTDIR)$(BINDIR)/goloader
+	$(if $(SHAREDIR),cd build/share && \
+		for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(SHAREDIR)/$$file || exit; done)
 
 clean:
 	rm -rf build

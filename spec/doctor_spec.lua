@@ -185,7 +185,7 @@ describe("goloader help", function()
   it("does not know what isn't there", function()
     local status, _, errors = support.cli("help", "nosuch")
     assert.equal(1, status)
-    assert.matches("unknown command 'nosuch'", errors)
+    assert.matches("^goloader: there is no command nosuch\n$", errors)
   end)
 
   it("--version is version", function()

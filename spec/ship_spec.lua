@@ -455,10 +455,10 @@ describe("the command line", function()
     assert.falsy(toolchain.exists(path_of "broken.gom"))
     status, _, errors = support.cli("build", "-x", file)
     assert.equal(2, status)
-    assert.matches("^goloader build: flag %-x is not known, or lacks its value\nusage: ", errors)
+    assert.matches("^goloader build: flag %-x is not known, or lacks its value\nUsage: ", errors)
     status, _, errors = support.cli "build"
     assert.equal(2, status)
-    assert.matches("^goloader build: nothing to build\nusage: ", errors)
+    assert.matches("^goloader build: nothing to build\nUsage: ", errors)
   end)
 end)
 

@@ -406,7 +406,10 @@ local function compile(self, paths, options, judges)
   local under_way, built
   under_way, err = build.start(tools, paths, build_options, self.memory)
   if not under_way then return nil, err end
-  while options.pause and not under_way:done() do options.pause() end
+  while options.pause and not under_way:done() do
+    options.pause()
+    under_way:update()
+  end
   built, err = under_way:wait()
   if not built then return nil, err end
   if options.on_sources then options.on_sources(built.sources) end
@@ -443,7 +446,7 @@ end
 local BUILD_OPTIONS = {
   gcflags = "string", lang = "string", tags = "string", words = "table", plain = "boolean", private = "boolean",
   notice = "function", run_init = "boolean", imports = "table function", uses = "table", pause = "function",
-  on_sources = "function",
+  on_sources = "function", progress = "function",
 }
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.

@@ -21,6 +21,7 @@ local unpack = rawget(table, "unpack") or unpack
 local flags = require "goloader.building.flags"
 local inputs = require "goloader.building.inputs"
 local places = require "goloader.building.places"
+local progress = require "goloader.building.progress"
 local settings = require "goloader.building.settings"
 local sources = require "goloader.building.sources"
 local targets = require "goloader.building.target"
@@ -279,7 +280,7 @@ local function start_compile(tc, dir, files, path, lang, archives, opts)
   args[#args + 1] = "--"
   for _, file in ipairs(files) do args[#args + 1] = "./" .. file end
   local job
-  job, err = tc:start_tool("compile", args, { dir = dir })
+  job, err = tc:start_tool("compile", args, { dir = dir, ticks = opts.progress ~= nil })
   if job then return job, object, importcfg end
   os.remove(object)
   os.remove(importcfg)
@@ -289,7 +290,8 @@ end
 -- A build under way.
 ---@class goloader.Build
 ---@field package job goloader.Job
----@field package finish fun(): goloader.Objects|nil, goloader.Error|nil
+---@field package report goloader.ProgressReport|nil
+---@field package finish fun(tick: fun()): goloader.Objects|nil, goloader.Error|nil
 local Build = {}
 Build.__index = Build
 
@@ -297,7 +299,14 @@ Build.__index = Build
 ---@return goloader.Objects|nil objects
 ---@return goloader.Error|nil err
 function Build:wait()
-  return self.finish()
+  local objects, err = self.finish(function() self:update() end)
+  if self.report then self.report:close() end
+  return objects, err
+end
+
+--- Tells the option `progress` how far it is, if that was given and it is time to. `wait` does so by itself.
+function Build:update()
+  if self.report then self.report:update() end
 end
 
 --- True when `wait` would not have to wait for the compiler.
@@ -306,11 +315,12 @@ function Build:done()
   return self.job:done()
 end
 
-local function compiled(job, object, importcfg, target, interface, is_generic, archives, builds, read)
+local function compiled(job, object, importcfg, target, interface, is_generic, archives, builds, read, tell)
   return setmetatable({
     job = job,
-    finish = function()
-      local ok, output = job:wait()
+    report = tell and progress.of_one(tell, interface.path),
+    finish = function(tick)
+      local ok, output = job:wait(nil, tick)
       os.remove(importcfg)
       if not ok then
         os.remove(object)
@@ -396,7 +406,7 @@ local function compile_alone(tc, target, opts)
   if not job then return nil, object end
   local interface = { path = path, name = heads[1].name, archives = archives, dependencies = {} }
   return compiled(job, object, importcfg, target, interface, has_generics(target.dir, files), {}, {},
-    sources.of(tc, target))
+    sources.of(tc, target), opts.progress)
 end
 
 -- Of a package's own files all counts but what functions do. A file that can't be read as far as its imports go is the
@@ -427,7 +437,7 @@ local function recompile(tc, target, opts, memory)
   local interface = { path = record.path, name = record.name, archives = record.archives,
     dependencies = record.dependencies }
   return compiled(job, object, importcfg, target, interface, has_generics(target.dir, record.files), record.third_party,
-    record.builds, record.sources)
+    record.builds, record.sources, opts.progress)
 end
 
 local list_format = table.concat({
@@ -485,20 +495,20 @@ local function compiler_flags(opts)
   return not opts.words and opts.gcflags and "-gcflags=" .. opts.gcflags or nil
 end
 
-local function list(tc, target, opts, ...)
-  local args = { "list", "-deps", "-f", list_format, ... }
+local function list(tc, target, opts, format, report, ...)
+  local args = { "list", "-deps", "-f", format, ... }
   for _, flag in ipairs(tc.flags) do args[#args + 1] = flag end
   for _, word in ipairs(opts.words or {}) do args[#args + 1] = word end
   if opts.tags and not opts.words then args[#args + 1] = "-tags=" .. opts.tags end
   args[#args + 1] = compiler_flags(opts)
   args[#args + 1] = "--"
   for _, arg in ipairs(target.args) do args[#args + 1] = arg end
-  return tc:go(args, { dir = target.dir })
+  return tc:go(args, { dir = target.dir, ticks = report ~= nil, compiles = report and report.file })
 end
 
 -- Has the policy judge what would be compiled, before it is.
 local function check_listed(tc, target, opts)
-  local job, why = list(tc, target, opts)
+  local job, why = list(tc, target, opts, list_format)
   if not job then return nil, why end
   local ok, output, errors = job:wait()
   local packages = read_packages(output)
@@ -544,10 +554,16 @@ local function build_by_list(tc, target, opts, memory)
   local own = not target.import and inputs.read_own(target.dir, head_text)
   local began = os.time()
   tc:fill_cache()
-  local job, why = list(tc, target, opts, "-export", not has_toolexec(tc, opts) and tell_of_std or nil)
+  local toolexec, report = not has_toolexec(tc, opts) and tell_of_std or nil, nil
+  if opts.progress and toolexec then
+    report = progress.of_list(opts.progress, function() return list(tc, target, opts, progress.stale_format) end)
+    toolexec = report and progress.toolexec or toolexec
+  end
+  local job, why = list(tc, target, opts, list_format, report, "-export", toolexec)
   if not job then return nil, why end
-  local function finish()
-    local ok, output, errors = job:wait(opts.notice and function() opts.notice(std_notice) end or complain_of_std)
+  local function finish(tick)
+    local tell_std = opts.notice and function() opts.notice(std_notice) end or complain_of_std
+    local ok, output, errors = job:wait(tell_std, tick)
     local packages = read_packages(output)
     local last = packages[#packages]
     if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
@@ -605,7 +621,7 @@ local function build_by_list(tc, target, opts, memory)
       interface = { path = path, name = last.name, archives = archives, dependencies = dependencies, file = last.file },
     }, Objects)
   end
-  return setmetatable({ job = job, finish = finish }, Build)
+  return setmetatable({ job = job, report = report, finish = finish }, Build)
 end
 
 ---@class goloader.BuildOptions
@@ -619,6 +635,8 @@ end
 ---  is asked before anything is compiled
 ---@field notice nil|fun(message: string)  is told that the standard library is being compiled, which takes a while:
 ---  with flags that concern all packages, the first time; nil: standard error is
+---@field progress nil|fun(progress: goloader.Progress)  is told, of a build that takes more than a second, what is
+---  compiled and how many packages are left; then `notice` is not called
 
 --- Starts building a package.
 ---@param tc goloader.Toolchain

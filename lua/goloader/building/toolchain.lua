@@ -62,12 +62,19 @@ Job.__index = Job
 
 --- Waits for the command to end.
 ---@param notice fun()|nil  is called once, when a command of go's writes to the file that $GOLOADER_NOTICE names
+---@param tick fun()|nil  is called now and then, of a command that was started with `ticks`
 ---@return boolean ok
 ---@return string output
 ---@return string errors  what it wrote to standard error; "" when that went into the output
-function Job:wait(notice)
-  if self.pipe:read "*l" and notice then notice() end -- else nothing but the end of the shell comes through
-  self.pipe:read "*a"
+function Job:wait(notice, tick)
+  for line in self.pipe:lines() do
+    if line == "tick" then
+      if tick then tick() end
+    elseif notice then
+      notice()
+      notice = nil
+    end
+  end
   self.pipe:close()
   local output = read_file(self.output) or ""
   local errors = self.errors and read_file(self.errors) or ""
@@ -90,9 +97,13 @@ function Job:done()
   return exists(self.output .. ".status")
 end
 
---- Starts a command. With `merge`, standard error goes into the output.
+-- Around a command: while it runs the shell says so, every now and then, to who waits for it.
+local WITH_TICKS = "while sleep 0.3; do echo tick; done 2>/dev/null & ticker=$!; %s; kill $ticker"
+
+--- Starts a command. With `merge`, standard error goes into the output; with `ticks`, who waits hears from time to time
+--- that it still runs.
 ---@param argv string[]
----@param opts { dir: string|nil, env: string|nil, merge: boolean|nil }|nil
+---@param opts { dir: string|nil, env: string|nil, merge: boolean|nil, ticks: boolean|nil }|nil
 ---@return goloader.Job|nil job
 ---@return goloader.Error|nil err
 function toolchain.start(argv, opts)
@@ -107,6 +118,7 @@ function toolchain.start(argv, opts)
   -- A file takes the output: a pipe that nobody reads until the end would stop a command that has much to say.
   local command = ("(%s%s %s) </dev/null >%s 2>%s; { printf %%d $? >%s; } 2>/dev/null"):format(cd, opts.env or "",
     table.concat(words, " "), quote(output), errors and quote(errors) or "&1", quote(output .. ".status"))
+  if opts.ticks then command = WITH_TICKS:format(command) end
   local pipe
   pipe, why = io.popen(command, "r")
   if not pipe then return nil, { code = "io", message = ("%s can't be run: %s"):format(argv[1], why) } end
@@ -235,13 +247,16 @@ end
 
 --- Starts `go ARGS…`.
 ---@param args string[]
----@param opts { dir: string|nil, merge: boolean|nil }|nil
+---@param opts { dir: string|nil, merge: boolean|nil, ticks: boolean|nil, compiles: string|nil }|nil  compiles: a file
+---  for goloader.building.progress
 ---@return goloader.Job|nil job
 ---@return goloader.Error|nil err
 function Toolchain:go(args, opts)
+  opts = opts or {}
+  local compiles = opts.compiles and ("GOLOADER_COMPILES=%s "):format(quote(opts.compiles)) or ""
   return toolchain.start({ self.goroot .. "/bin/go", unpack(args) },
-    { dir = opts and opts.dir, merge = opts and opts.merge,
-      env = ("%s%sGOLOADER_NOTICE=/proc/$$/fd/1 "):format(self.env, go_places(self)) })
+    { dir = opts.dir, merge = opts.merge, ticks = opts.ticks,
+      env = ("%s%s%sGOLOADER_NOTICE=/proc/$$/fd/1 "):format(self.env, go_places(self), compiles) })
 end
 
 -- Files of the cache's part beside the host: the archives first, then the entries that name them.
@@ -299,14 +314,16 @@ end
 --- Starts a tool of the toolchain.
 ---@param name string
 ---@param args string[]
----@param opts { dir: string|nil }|nil
+---@param opts { dir: string|nil, ticks: boolean|nil }|nil
 ---@return goloader.Job|nil job
 ---@return goloader.Error|nil err
 function Toolchain:start_tool(name, args, opts)
   local env = self.env
   -- the compiler runs for a fraction of a second: collecting less often is worth a tenth of that
   if not os.getenv "GOGC" then env = env .. "GOGC=800 " end
-  return toolchain.start({ self:tool(name), unpack(args) }, { dir = opts and opts.dir, merge = true, env = env })
+  return toolchain.start({ self:tool(name), unpack(args) }, {
+    dir = opts and opts.dir, ticks = opts and opts.ticks, merge = true, env = env,
+  })
 end
 
 -- Workers for one compiler: as the go command, no more than four, but no more than there are processors either.

@@ -4,14 +4,7 @@ local unpack = rawget(table, "unpack") or unpack
 
 local ctl = {}
 
-local usage = [[
-usage: goloader ctl [-p PREFIX] [--json] COMMAND
-  status                        what each module serves, what went wrong last, what each worker has loaded
-  versions [MODULE]             which versions are kept
-  reload [MODULE]               compile once more, though nothing has changed
-  rollback [MODULE] [VERSION]   serve an earlier version, until the source changes; the one before, if none is named
-PREFIX is nginx's (nginx -p), or its folder of versions; without it, the folder at hand.
-]]
+local function usage() return require "goloader.command.commands".hint "ctl" end
 
 local commands = { status = 0, versions = 1, reload = 1, rollback = 2 }
 
@@ -118,8 +111,8 @@ function ctl.main(arguments)
     elseif word == "--json" then
       as_json = true
     elseif word:find "^%-" then
-      io.stderr:write(word:find "^%-%-?h" and "" or ("goloader ctl: no flag %s\n"):format(word), usage)
-      return word:find "^%-%-?h" and 0 or 2
+      io.stderr:write(("goloader ctl: no flag %s\n"):format(word), usage())
+      return 2
     else
       words[#words + 1] = word
     end
@@ -127,7 +120,8 @@ function ctl.main(arguments)
   end
   local arity = commands[words[1]]
   if not arity or #words > arity + 1 then
-    io.stderr:write(words[1] and ("goloader ctl: %s: no such command\n"):format(table.concat(words, " ")) or "", usage)
+    local why = words[1] and ("goloader ctl: %s: no such command\n"):format(table.concat(words, " ")) or ""
+    io.stderr:write(why, usage())
     return 2
   end
   -- `rollback 3` means a version of the only module
@@ -135,7 +129,7 @@ function ctl.main(arguments)
   if words[1] == "rollback" and words[3] then
     words[3] = tonumber(words[3])
     if not words[3] then
-      io.stderr:write("goloader ctl: rollback: a version's number expected\n", usage)
+      io.stderr:write("goloader ctl: rollback: a version's number expected\n", usage())
       return 2
     end
   end

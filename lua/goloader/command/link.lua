@@ -226,10 +226,12 @@ local function identity(files)
   return table.concat(parts, "-")
 end
 
+-- What is compiled is noted for a line on the terminal, where somebody looks at one.
 local script = [[
 #!/bin/sh
 case "$1" in
 */link) shift; exec %s "$@" ;;
+*/compile) [ "$2" = -V=full ] || [ -z "$GOLOADER_COMPILES" ] || echo "$TOOLEXEC_IMPORTPATH" >>"$GOLOADER_COMPILES" ;;
 esac
 exec %s "$@"
 ]]

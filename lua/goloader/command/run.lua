@@ -22,10 +22,7 @@ local absolute, exists, read_file = toolchain.absolute, toolchain.exists, toolch
 
 local run = {}
 
-local usage = [[
-usage: goloader run [BUILD FLAGS] FILE.go…|DIR|PACKAGE|FILE.o…|FILE.gom [ARGS…]
-Build flags are those of go run, such as -tags, -gcflags, -trimpath, -cover, -C, -x, -ldflags=-X=main.name=value.
-]]
+local function usage() return require "goloader.command.commands".hint "run" end
 
 local function complain(err)
   io.stderr:write("goloader: ", type(err) == "table" and err.message or tostring(err), "\n")
@@ -143,6 +140,27 @@ local function place(paths)
   return ".", paths
 end
 
+-- Runs the go command, and shows after a second what it is compiling: by the shell, since this process waits for it.
+local function build_with_line(words, env, where, notes)
+  local script = [[
+    ( sleep 1
+      while :; do
+        if [ -s "$GOLOADER_COMPILES" ]; then
+          printf '\r\033[Kcompiling %s (%d done)' "$(tail -n 1 "$GOLOADER_COMPILES")" \
+            $(($(wc -l <"$GOLOADER_COMPILES") - 1))
+        fi
+        sleep 0.5
+      done >&2 ) &
+    line=$!
+    "$@"
+    status=$?
+    kill $line
+    [ ! -e "$GOLOADER_COMPILES" ] || printf '\r\033[K' >&2
+    exit $status]]
+  env = ("%s GOLOADER_COMPILES=%s "):format(env, toolchain.quote(notes))
+  return toolchain.execute({ "sh", "-c", script, "sh", unpack(words) }, { env = env, dir = where, input = "/dev/null" })
+end
+
 -- By the go command, with a linker of ours. With `exec` it starts the program, too, by that command; without it stops
 -- when the program is built.
 local function build_by_go(tools, dir, config, rest)
@@ -158,8 +176,12 @@ local function build_by_go(tools, dir, config, rest)
   for _, word in ipairs(given) do words[#words + 1] = word end
   for _, path in ipairs(paths) do words[#words + 1] = path end
   for _, word in ipairs(rest) do words[#words + 1] = word end
-  local input = not config.exec and "/dev/null" or nil
-  return toolchain.execute(words, { env = tools:go_environment(), dir = where, input = input })
+  if config.exec then return toolchain.execute(words, { env = tools:go_environment(), dir = where }) end
+  local env = tools:go_environment()
+  if not require "goloader.command.terminal".is_terminal(2) then
+    return toolchain.execute(words, { env = env, dir = where, input = "/dev/null" })
+  end
+  return build_with_line(words, env, where, dir .. "/compiles")
 end
 
 -- Keeps what a plain build has made.
@@ -185,11 +207,13 @@ end
 -- Compiles a plain program while its host starts. nil where that is not enough.
 local function build_plainly(tools, config)
   if config.plain == "no" then return nil end
+  local line = require "goloader.command.terminal".progress()
   local started = require "goloader.building.build".start_alone(tools, config.paths,
-    { gcflags = config.gcflags, lang = config.lang, private = true })
+    { gcflags = config.gcflags, lang = config.lang, private = true, progress = line.show })
   if not started then return nil end
   require "goloader".host { path = config.host } -- what is wrong with it is told when the program is loaded
   local objects = started:wait()
+  line.clear()
   if not objects then return nil end -- the go command says why
   return keep(objects, config.dir, config)
 end
@@ -259,7 +283,7 @@ end
 function run.main(arguments)
   local given, why = split(arguments)
   if not given then
-    io.stderr:write(why or "", usage)
+    io.stderr:write(why or "", usage())
     return why and 2 or 0
   end
   local options = given.options

@@ -4,10 +4,7 @@ local unpack = rawget(table, "unpack") or unpack
 
 local ship = {}
 
-local usage = [[
-usage: goloader build [-o FILE.gom] [-private] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…
-Build flags are those of go build, such as -tags, -gcflags, -trimpath, -cover, -ldflags=-X=main.name=value.
-]]
+local function usage() return require "goloader.command.commands".hint "build" end
 
 -- Our own flags may stand among those of go build.
 local function read_arguments(arguments)
@@ -58,13 +55,16 @@ end
 function ship.main(arguments)
   local paths, options, output = read_arguments(arguments)
   if not paths then
-    io.stderr:write(options and ("goloader build: %s\n"):format(options) or "", usage)
+    io.stderr:write(options and ("goloader build: %s\n"):format(options) or "", usage())
     return options and 2 or 0
   end
   local host, message, err = require "goloader".host()
   if host then
+    local line = require "goloader.command.terminal".progress()
+    options.progress = line.show
     local manifest
     manifest, message, err = host:ship(paths, output or output_name(paths[1]), options)
+    line.clear()
     if manifest then return 0 end
   end
   -- a compiler's message is not ours

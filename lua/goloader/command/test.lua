@@ -11,11 +11,6 @@ local toolchain = require "goloader.building.toolchain"
 
 local test = {}
 
-local usage = [[
-usage: goloader test [FLAGS] [PACKAGE…] [FLAGS OF THE TESTS]
-Compiles the packages' tests, runs them inside a host, and reports. Flags and packages are those of go test.
-]]
-
 local function complain(err)
   io.stderr:write("goloader test: ", type(err) == "table" and err.message or err, "\n")
   return 1
@@ -55,10 +50,6 @@ local function read_flags(arguments)
 end
 
 function test.main(arguments)
-  if arguments[1] == "-h" or arguments[1] == "--help" then
-    io.stderr:write(usage)
-    return 0
-  end
   local flags, fuzz = read_flags(arguments)
   if not flags then
     complain(fuzz)
