@@ -73,7 +73,8 @@ HALVES := $(HOST).bridge.gom $(HOST).serve.gom
 $(HOST).bridge.gom: $(wildcard src/host/bridge/*.go)
 $(HOST).serve.gom: $(wildcard src/host/serve/*.go)
 $(HALVES): $(HOST).%.gom: $(HOST_FILES) | core
-	GOLOADER_HOST=$(abspath $(HOST)) build/bin/goloader build -o $@ src/host/$*
+	GOLOADER_HOST=$(abspath $(HOST)) build/bin/goloader build -o $@ \
+		-gcflags='goloader.dev/host/...=-trimpath=$(CURDIR)/src/host=>goloader.dev/host' src/host/$*
 
 host: $(HOST_FILES) $(HALVES)
 

@@ -420,6 +420,26 @@ static void end_entry(struct gl_bytes *out, size_t begin)
 	}
 }
 
+/* The text before an object, but for its second line: the go command's hashes of what the package was made by, which
+ * differ from one folder to the next. */
+static void put_text(const struct gl_object *obj, struct gl_bytes *out)
+{
+	static const char build_id[] = "build id ";
+	size_t size = (size_t)(obj->base - obj->text);
+	const uint8_t *first = memchr(obj->text, '\n', size), *second;
+
+	if (first != NULL && size - (size_t)(first + 1 - obj->text) > sizeof(build_id) &&
+	    memcmp(first + 1, build_id, sizeof(build_id) - 1) == 0) {
+		second = memchr(first + 1, '\n', size - (size_t)(first + 1 - obj->text));
+		if (second != NULL) {
+			gl_bytes_add(out, obj->text, (size_t)(first - obj->text));
+			gl_bytes_add(out, second, (size_t)(obj->base - second));
+			return;
+		}
+	}
+	gl_bytes_add(out, obj->text, size);
+}
+
 int gl_package_write(const struct gl_package *pkg, const struct gl_keep *keep, struct gl_bytes *out,
 		     struct gl_error *err)
 {
@@ -439,7 +459,7 @@ int gl_package_write(const struct gl_package *pkg, const struct gl_keep *keep, s
 	for (uint32_t o = 0; o < gl_package_nobjects(pkg); o++) {
 		const struct gl_object *obj = gl_package_object(pkg, o);
 		size_t begin = begin_entry(out, gl_object_member(obj));
-		gl_bytes_add(out, obj->text, (size_t)(obj->base - obj->text));
+		put_text(obj, out);
 		write_object(obj, keep->symbols[o], keep, out);
 		end_entry(out, begin);
 	}

@@ -15,6 +15,9 @@ import (
 	"goloader.dev/host/internal/keep"
 )
 
+// libraryPath is what a library's main package is called, in it and by debuggers.
+const libraryPath = hostPath + "/mkhost/library"
+
 // The main package of a library; a file that keeps packages joins it.
 const librarySource = `package main
 
@@ -58,9 +61,9 @@ func (h *host) linkLibrary(output string, kept []string) error {
 	}
 	// The DWARF stays in: it is not mapped, debuggers want it, and the description is made from it.
 	flags := splitWords(h.ldflags)
-	id := sha256.Sum256([]byte(h.version() + text + strings.Join(append(kept, flags...), "\n")))
+	id := h.buildID(kept, runtime, user)
 	args := append([]string{"tool", "link", "-o", output, "-importcfg", importcfg, "-buildmode=c-shared",
-		"-buildid=" + hex.EncodeToString(id[:])}, linkerFlags(h.compiler(user), flags)...)
+		"-buildid=" + id}, linkerFlags(h.compiler(user), flags)...)
 	env := h.env
 	if h.trimsPaths() {
 		env = append(env[:len(env):len(env)], "GOROOT=")
@@ -69,6 +72,20 @@ func (h *host) linkLibrary(output string, kept []string) error {
 		return fmt.Errorf("# %s\n%w", h.output, err)
 	}
 	return describeFrames(output)
+}
+
+// buildID tells a library from all that are made of something else. Where its parts lie doesn't matter.
+func (h *host) buildID(kept []string, lists ...[]*pkg) string {
+	contents := map[string]string{}
+	for _, list := range lists {
+		for _, p := range list {
+			// what follows is the hash of the archive; before it is that of what it was made by
+			contents[p.ImportPath] = p.BuildID[strings.LastIndexByte(p.BuildID, '/')+1:]
+		}
+	}
+	id := sha256.Sum256([]byte(strings.Join([]string{h.version(), importcfgText(contents), h.buildInfo(lists[1]), h.ldflags,
+		strings.Join(h.compiler(lists[1]), " "), strings.Join(kept, "\n")}, "\n")))
+	return hex.EncodeToString(id[:])
 }
 
 // compileMain compiles the main package of a library.
@@ -86,7 +103,7 @@ func (h *host) compileMain(archives map[string]string, kept []string) (string, e
 		}
 	}
 	_, err = h.goCommand(h.temp, h.env, "tool", "compile", "-o", object, "-p", "main", "-complete", "-shared", "-pack",
-		"-importcfg", "importcfg", "main.go", "keep.go")
+		trimFlag(h.temp, libraryPath), "-importcfg", "importcfg", "main.go", "keep.go")
 	return object, err
 }
 
@@ -166,7 +183,7 @@ func (h *host) trimsPaths() bool {
 
 // buildInfo is what `go version -m` and runtime/debug tell of the library.
 func (h *host) buildInfo(user []*pkg) string {
-	info := debug.BuildInfo{Path: hostPath + "/mkhost/library"}
+	info := debug.BuildInfo{Path: libraryPath}
 	known := map[string]bool{}
 	for _, p := range user {
 		if p.Module != nil && !known[p.Module.Path] {

@@ -58,6 +58,10 @@ type host struct {
 }
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == toolWord {
+		fmt.Fprintln(os.Stderr, oneLine(runTool(os.Args[2:])))
+		os.Exit(1)
+	}
 	h := host{env: os.Environ()}
 	flag.StringVar(&h.goroot, "goroot", runtime.GOROOT(), "")
 	flag.StringVar(&h.sources, "sources", "", "")

@@ -18,6 +18,7 @@ type pkg struct {
 	Name       string
 	Dir        string
 	Export     string // its archive; "" of unsafe
+	BuildID    string // hashes of what made the archive, and of what is in it
 	Standard   bool
 	DepOnly    bool // not asked for, but needed
 	Match      []string
@@ -73,7 +74,7 @@ func (h *host) goCommand(dir string, env []string, args ...string) ([]byte, erro
 
 func (h *host) list(dir string, env, flags, patterns []string) ([]*pkg, error) {
 	args := append([]string{"list", "-export", "-deps",
-		"-json=ImportPath,Name,Dir,Export,Standard,DepOnly,Match,CXXFiles,Module"}, flags...)
+		"-json=ImportPath,Name,Dir,Export,BuildID,Standard,DepOnly,Match,CXXFiles,Module"}, flags...)
 	text, err := h.goCommand(dir, env, append(append(args, "--"), patterns...)...)
 	if err != nil {
 		return nil, err
@@ -101,7 +102,11 @@ func (h *host) listUser(flags []string, patterns []string) ([]*pkg, error) {
 func (h *host) listOwn(flags []string, patterns []string) ([]*pkg, error) {
 	env := append(h.env[:len(h.env):len(h.env)], "GOWORK=off", "GO111MODULE=on",
 		"GOFLAGS="+strings.Join(general(strings.Fields(h.setting("GOFLAGS"))), " "))
-	return h.list(h.sources, env, append(flags, general(h.flags)...), patterns)
+	trim, err := h.trimFlags()
+	if err != nil {
+		return nil, err
+	}
+	return h.list(h.sources, env, append(append(flags, general(h.flags)...), trim...), patterns)
 }
 
 // general leaves out the flags that are for one module or for the packages named on the command line.
