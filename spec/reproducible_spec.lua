@@ -54,6 +54,13 @@ describe("of two clones", function()
     for _, what in ipairs { "", ".desc", ".importcfg", ".goroot", ".archives" } do
       is_same(host .. what, other .. what)
     end
+    for shelf in lfs.dir(host .. ".archives") do
+      for entry in lfs.dir(host .. ".archives/" .. shelf) do
+        if entry:find "%-a$" then -- of Go's build cache, which notes there when it was made
+          assert.matches(" +0\n$", support.read(("%s.archives/%s/%s"):format(host, shelf, entry)))
+        end
+      end
+    end
   end)
 
   it("the Go halves of parts in Lua are the same", function()
