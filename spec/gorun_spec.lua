@@ -75,6 +75,26 @@ func main() {
     assert.equal("init true false\nmain true 1\n", (assert_same(dir, { ".", "lock" })))
   end)
 
+  it("has no goroutines but its own in a profile of those that leak", function()
+    local dir = program("leaks", [[
+import ("fmt"; "runtime/pprof"; "strings")
+
+func main() {
+	profile := pprof.Lookup("goroutineleak") // since Go 1.27
+	if profile == nil {
+		return
+	}
+	for leaks := 0; leaks < 2; leaks++ {
+		var text strings.Builder
+		profile.WriteTo(&text, 1)
+		fmt.Println(strings.SplitN(text.String(), "\n", 2)[0])
+		go func() { select {} }()
+	}
+}
+]])
+    assert_same(dir, { "." })
+  end)
+
   it("goes on when main ends its goroutine, locked or not", function()
     local dir = program("goexit", [[
 import ("os"; "runtime"; "time")

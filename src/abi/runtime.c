@@ -103,6 +103,7 @@ static const struct symbol symbols[] = {
 	S(start_the_world, "runtime.startTheWorldGC", REQUIRED),
 	S(do_init, "runtime.doInit1", REQUIRED),
 	S(schedule, "runtime.schedule", REQUIRED),
+	S(gopark, "runtime.gopark", REQUIRED),
 	S(unwinder_init, "runtime.(*unwinder).initAt", REQUIRED),
 	S(unwinder_next, "runtime.(*unwinder).next", REQUIRED),
 	S(get_stack_map, "runtime.(*stkframe).getStackMap", REQUIRED),

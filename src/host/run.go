@@ -296,5 +296,12 @@ func goloader_run_main(p *C.struct_gl_program) {
 	}
 	lockThread(gp)
 	close(program.begin)
-	select {}
+	waitForEver()
+}
+
+// waitForEver does what select{} does, but for no reason that the runtime knows: a goroutine at a select that nothing can
+// end would be in the program's profile of goroutines that leak (runtime/mgc.go, findGoroutineLeaks, since Go 1.26).
+func waitForEver() {
+	const noReason = 0 // runtime.waitReasonZero, runtime.traceBlockGeneric
+	funcOf[func(unlock, lock unsafe.Pointer, reason, traced uint8, skip int)](&rt.gopark)(nil, nil, noReason, noReason, 1)
 }

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x2e9cdcd856c18a1d)
+#define GL_HOST_PROTOCOL UINT64_C(0xc6fa66b5ff4965ad)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -42,10 +42,11 @@ struct gl_runtime {
 	void *stop_the_world, *start_the_world; /* …TheWorldGC: func(stwReason) worldStop, func(worldStop) */
 	void *do_init;                          /* doInit1: func(*initTask) */
 	void *schedule;                         /* func() */
-	void *setsig, *sighandler;              /* func(uint32, uintptr); the handler, which setsig takes */
-	void *clear_signal_handlers;            /* func() */
-	void *syscall6, *after_fork_in_child;   /* which src/host/children.go replaces */
-	void *unwinder_init, *unwinder_next;    /* (*unwinder).initAt and .next */
+	void *gopark; /* func(func(*g, unsafe.Pointer) bool, unsafe.Pointer, waitReason, traceBlockReason, int) */
+	void *setsig, *sighandler;            /* func(uint32, uintptr); the handler, which setsig takes */
+	void *clear_signal_handlers;          /* func() */
+	void *syscall6, *after_fork_in_child; /* which src/host/children.go replaces */
+	void *unwinder_init, *unwinder_next;  /* (*unwinder).initAt and .next */
 	/* an object's pointers: (*mspan).typePointersOfUnchecked, or before Go 1.22 heapBitsForAddr; then .next of what
 	 * it returns */
 	void *type_pointers_of, *heap_bits_for, *next_pointer;
