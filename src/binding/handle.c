@@ -296,6 +296,8 @@ static int next_pair(lua_State *L)
 		lua_replace(L, lua_upvalueindex(2));
 		lua_pushinteger(L, before);
 		lua_replace(L, lua_upvalueindex(4));
+		lua_pushinteger(L, given);
+		lua_replace(L, lua_upvalueindex(3));
 		if (n == 0) {
 			return 0;
 		}
@@ -316,7 +318,7 @@ static int next_pair(lua_State *L)
 }
 
 /* handle:pairs(): index and element, key and element, name and field, or number and value of what comes out of a
- * channel until it is closed */
+ * channel until it is closed; what a function to range over yields, with a number before it if that is one value */
 static int handle_pairs(lua_State *L)
 {
 	check_handle(L);
@@ -331,7 +333,7 @@ static int handle_pairs(lua_State *L)
 	for (int i = 0; i < 3; i++) {
 		lua_pushinteger(L, 0);
 	}
-	lua_pushinteger(L, shape == GL_SHAPE_CHAN ? 1 : CHUNK);
+	lua_pushinteger(L, shape >= GL_SHAPE_CHAN ? 1 : CHUNK);
 	lua_pushcclosure(L, next_pair, 5);
 	gl_handle_iterate(L, 1);
 	return 2;

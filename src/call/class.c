@@ -369,7 +369,7 @@ int gl_handle_call(lua_State *L)
 	if (h->id == 0) {
 		return gl_handle_fail_released(L, 1);
 	}
-	if (class->shape != GL_SHAPE_FUNC) {
+	if (class->shape < GL_SHAPE_FUNC) {
 		return luaL_error(L, "a handle of %s can't be called", class->name);
 	}
 	if (class->call == NULL) {

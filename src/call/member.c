@@ -211,7 +211,7 @@ int gl_handle_next(lua_State *L, int idx, int most)
 	gl_handle_do(L, idx, &op);
 	const uint64_t **at = gl_reading_at(r);
 	for (int64_t i = 0; i < op.result; i++) {
-		if (class->shape == GL_SHAPE_MAP) {
+		if (class->shape == GL_SHAPE_MAP || class->shape == GL_SHAPE_SEQ2) {
 			gl_decode_kept(L, at, class->key, false);
 			if (lua_isnil(L, -1)) {
 				lua_pop(L, 1);
@@ -220,7 +220,11 @@ int gl_handle_next(lua_State *L, int idx, int most)
 		} else {
 			lua_pushnil(L);
 		}
-		gl_decode_kept(L, at, class->elem, false);
+		if (class->shape == GL_SHAPE_SEQ) {
+			lua_pushnil(L);
+		} else {
+			gl_decode_kept(L, at, class->elem, false);
+		}
 	}
 	gl_reading_end(L, r);
 	return (int)op.result;

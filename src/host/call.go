@@ -374,7 +374,8 @@ func leave(r any, frame unsafe.Pointer) {
 	exits := forgetGoexit(frame)
 	if r != nil {
 		switch r.(type) {
-		case carryError, argumentError, goneError, *luaError: // an error in Lua has no place in Go
+		case carryError, argumentError, goneError, *luaError, // an error in Lua has no place in Go
+			panicked: // elsewhere, on a goroutine that was waited for
 			panic(r)
 		}
 		panic(panicked{r, traceback()})

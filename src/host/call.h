@@ -183,6 +183,9 @@ enum gl_shape {
 	GL_SHAPE_MAP,
 	GL_SHAPE_CHAN,
 	GL_SHAPE_FUNC,
+	GL_SHAPE_SEQ,  /* a function to range over, which yields nothing, */
+	GL_SHAPE_SEQ1, /* a value, */
+	GL_SHAPE_SEQ2, /* or two */
 };
 
 /* A class is what handles of one type have in common. The answer to a request for one comes in out:

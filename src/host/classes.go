@@ -93,6 +93,9 @@ func (c *class) shape() C.enum_gl_shape {
 	case reflect.Chan:
 		return C.GL_SHAPE_CHAN
 	case reflect.Func:
+		if n := valuesOf(c.typ); n >= 0 {
+			return C.GL_SHAPE_SEQ + C.enum_gl_shape(n)
+		}
 		return C.GL_SHAPE_FUNC
 	}
 	return C.GL_SHAPE_OTHER
@@ -109,11 +112,23 @@ func (c *class) open() {
 			c.key, c.elem = c.compiler.typ(c.typ.Key()), c.compiler.typ(c.typ.Elem())
 		case reflect.Slice, reflect.Array, reflect.Chan:
 			c.elem = c.compiler.typ(c.typ.Elem())
+		case reflect.Func:
+			c.openValues(valuesOf(c.typ))
 		}
 		// What is set as a whole is made of the table that an argument is made of.
 		c.value = c.compiler.typ(c.typ)
 		c.compiler.check()
 	})
+}
+
+// openValues compiles what a function to range over yields: the last of n values is the element.
+func (c *class) openValues(n int) {
+	if n == 2 {
+		c.key = c.compiler.typ(c.typ.In(0).In(0))
+	}
+	if n > 0 {
+		c.elem = c.compiler.typ(c.typ.In(0).In(n - 1))
+	}
 }
 
 func (c *class) openFields() {

@@ -108,14 +108,25 @@ func goloader_release(ids *C.uint64_t, n C.size_t) {
 }
 
 func release(ids []uint64) {
+	var ranged []*sequence
+	defer func() {
+		for _, s := range ranged {
+			s.leave()
+		}
+	}()
 	handles.Lock()
 	defer handles.Unlock()
 	for _, id := range ids {
 		i := uint32(id) - 1
 		h := &handles.all[i]
 		if h.gen == uint32(id>>32) && h.kind != heldNothing {
-			if h.kind == heldDropped {
+			switch h.kind {
+			case heldDropped:
 				delete(handles.dropped, i)
+			case heldIterator:
+				if s := (*iterator)(h.p).sequence; s != nil {
+					ranged = append(ranged, s)
+				}
 			}
 			*h = held{gen: h.gen + 1}
 			handles.free = append(handles.free, i)

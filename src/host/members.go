@@ -200,7 +200,7 @@ func (h *held) doKey(op C.enum_gl_op, r *reader, w *writer) C.int64_t {
 		if !v.IsValid() {
 			return 0
 		}
-		c.keepElem(w, v)
+		c.elem.keepValue(w, v)
 		return 1
 	}
 	if m.IsNil() {
@@ -219,19 +219,21 @@ func (h *held) doKey(op C.enum_gl_op, r *reader, w *writer) C.int64_t {
 	return 1
 }
 
-// keepElem writes an element that has no address: a map's, or one that was received. It gets a variable of its own.
-func (c *class) keepElem(w *writer, v reflect.Value) {
-	p := c.elem.alloc()
-	value(c.typ.Elem(), p).Set(v)
-	c.elem.keep(w, p, false)
+// keepValue writes a value that has no address: a map's, or one that was received or yielded. It gets a variable of its
+// own.
+func (n *node) keepValue(w *writer, v reflect.Value) {
+	p := n.alloc()
+	value(n.shape(), p).Set(v)
+	n.keep(w, p, false)
 }
 
-// An iterator goes through a list or a map, or through what comes out of a channel.
+// An iterator goes through a list or a map, or through what comes out of a channel or of a function to range over.
 type iterator struct {
-	of   held
-	at   int // of a list: how many were read
-	keys *reflect.MapIter
-	done bool
+	of       held
+	at       int // of a list: how many were read
+	keys     *reflect.MapIter
+	sequence *sequence
+	done     bool
 }
 
 func (h *held) iterate() uint64 {
@@ -244,13 +246,16 @@ func (h *held) iterate() uint64 {
 	case reflect.Chan:
 		checkChannel(v, reflect.RecvDir)
 	default:
-		panic(carryError("it can't be iterated over"))
+		if valuesOf(h.class.typ) < 0 {
+			panic(carryError("it can't be iterated over"))
+		}
+		it.sequence = newSequence(h.class.typ, *(*unsafe.Pointer)(h.p))
 	}
 	return hold(h.class, unsafe.Pointer(it), heldIterator)
 }
 
-// next writes up to max elements, with their keys before them if they have any; of what comes out of a channel one,
-// since the next may take long to come.
+// next writes up to max elements, with their keys before them if they have any; of what comes out of a channel or a
+// function one, since the next may take long to come.
 func (it *iterator) next(w *writer, max int) (n int) {
 	c := it.of.class
 	switch c.typ.Kind() {
@@ -259,14 +264,23 @@ func (it *iterator) next(w *writer, max int) (n int) {
 			if it.done = !it.keys.Next(); it.done {
 				break
 			}
-			p := c.key.alloc()
-			value(c.typ.Key(), p).Set(it.keys.Key())
-			c.key.keep(w, p, false)
-			c.keepElem(w, it.keys.Value())
+			c.key.keepValue(w, it.keys.Key())
+			c.elem.keepValue(w, it.keys.Value())
 		}
 	case reflect.Chan:
 		if v, ok := value(c.typ, it.of.p).Recv(); ok {
-			c.keepElem(w, v)
+			c.elem.keepValue(w, v)
+			n = 1
+		}
+	case reflect.Func:
+		if values, ok := it.sequence.next(); ok {
+			for i, v := range values {
+				if i < len(values)-1 {
+					c.key.keepValue(w, v)
+				} else {
+					c.elem.keepValue(w, v)
+				}
+			}
 			n = 1
 		}
 	default:
@@ -315,7 +329,7 @@ func (h *held) doChan(op *C.struct_gl_handle_op, r *reader, w *writer) C.int64_t
 		if !ok {
 			return C.GL_CHAN_CLOSED
 		}
-		h.class.keepElem(w, received)
+		h.class.elem.keepValue(w, received)
 	}
 	return result
 }

@@ -169,6 +169,10 @@ const (
 )
 
 func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
+	settleSequences()
+	if ranging.Load() > 0 {
+		r.ranges = 1
+	}
 	modules.Lock()
 	defer modules.Unlock()
 	going := parts(unsafe.Slice(r.parts, r.nparts))

@@ -224,6 +224,7 @@ struct gl_retired {
 	size_t holder_through; /* objects on the way from there to the reference */
 	uintptr_t holder_word; /* the reference */
 	char *word_name;       /* what it leads to, where that has no symbol; to be freed by the caller */
+	int ranges;            /* Lua ranges over functions: goroutines that wait for it are in the middle of those */
 };
 
 /* What goloader_runtime_stats tells: bytes and objects of Go's heap, memory that it has from the system, bytes

@@ -263,9 +263,10 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		return gl_fail(err, GL_EHOST, "module %s can't be unloaded: this Go's worldStop has an unknown size",
 			       mod->name);
 	}
-	/* a finalizer's object may be one that Lua alone still holds */
+	/* a finalizer's object may be one that Lua alone still holds, and a goroutine in the middle of a function may
+	 * wait for Lua, which has left the loop over it */
 	how->held_by_handle = busy > 0 && (r.holder == GL_HOLDER_HANDLE || r.holder == GL_HOLDER_FINALIZER ||
-					   r.holder == GL_HOLDER_FINALIZED);
+					   r.holder == GL_HOLDER_FINALIZED || r.ranges != 0);
 	if (busy > 0) {
 		refuse_unload(mod, how, &r, err);
 		free(r.reason);
