@@ -248,6 +248,18 @@ types["`func(…) …`"] = function()
     handles.Apply, handles.SameFunc(function(n) return n end), 5)
 end
 
+types["`func(yield func(K, V) bool)`, as `iter.Seq`"] = function()
+  local up_to = is_handle("func(func(int) bool)", handles.UpTo(3))
+  local sum = 0
+  for i, value in up_to:pairs() do sum = sum + 10 * i + value end
+  assert.equal(63, sum)
+  up_to(function(value)
+    sum = sum - value
+    return true
+  end)
+  assert.equal(60, sum)
+end
+
 types["`context.Context`"] = function()
   local ctx = is_handle("*context.valueCtx", handles.With(nil, "key", 5))
   assert.equal(5, ctx:Value "key")

@@ -119,8 +119,14 @@ func PairOf(a any) [2]any       { return [2]any{a, nil} }
 func Ints() []int               { return nil }
 func SeenPairs() map[[2]any]int { return map[[2]any]int{{int64(1), int64(2)}: 3} }
 
-func Closed() chan int             { c := make(chan int); close(c); return c }
-func Channel(n int) chan string    { return make(chan string, n) }
+func Closed() chan int          { c := make(chan int); close(c); return c }
+func Channel(n int) chan string { return make(chan string, n) }
+func UpTo(n int) func(func(int) bool) {
+	return func(yield func(int) bool) {
+		for i := 0; i < n && yield(i); i++ {
+		}
+	}
+}
 func OnlyOut(n int) <-chan int     { c := make(chan int, n); c <- 5; return c }
 func TakesOut(c <-chan string) int { return len(c) }
 func Later(c chan<- string, ms int, s string) {
