@@ -26,7 +26,7 @@ describe("a panic in a goroutine that a module started", function()
   end
 
   it("ends the process, which says what module it was, where and why", function()
-    local errors = ends_by("crash.Panic 'no way'", " in crash%.panicHere %([^\n]*/crash%.go:18%)", "panic: no way")
+    local errors = ends_by("crash.Panic 'no way'", " in crash%.panicHere %([^\n]*/crash%.go:19%)", "panic: no way")
     assert.matches("goroutine %d+ .-crash%.panicHere%(", errors)
     assert.matches("created by crash%.Panic", errors)
   end)
@@ -45,6 +45,17 @@ describe("a panic in a goroutine that a module started", function()
   it("says so of Go's fatal errors", function()
     ends_by("crash.Writes()", "", "fatal error: concurrent map writes")
     ends_by("crash.Overflow()", "", "goroutine stack exceeds")
+  end)
+
+  it("says which functions of Lua have called it", function()
+    local errors = ends_by([[
+      local function unlocks() crash.Unlock() end -- 5
+      local function visits() local _ = unlocks() return 1 end -- 6
+      crash.Calls(visits) -- 7
+    ]], "", "fatal error: sync: unlock of unlocked mutex")
+    assert.matches("\ngoloader: it was called by Lua:\n"
+      .. "\t%[C%]: in function '[^\n]*'\n\t[^\n]*:4: in function 'unlocks'\n"
+      .. "\t[^\n]*:5: in function <[^\n]*>\n\t[^\n]*:6: in main chunk\n", errors)
   end)
 
   it("says so when there is to be no traceback", function()

@@ -23,6 +23,7 @@ local core = require "goloader.core"
 ---@field bare true|nil  with code "compile": the message lacks the heading that the go command writes
 ---@field packages string[]|nil  import paths that have no archive, when code is "missing"
 ---@field other_version true|nil  the process has another version of a package that the module shares
+---@field traceback string|nil  with code "panic": Go's; with code "lua": Lua's, where Lua code of the user's raised it
 ---@field type string|nil  Go type of the error, when code is "go"
 local Error = {}
 Error.__index = Error
@@ -65,7 +66,17 @@ function errors.object(err)
   if type(err) ~= "table" or type(err.message) ~= "string" then
     err = { code = "lua", message = tostring(err) }
   end
+  if err.code == "panic" and not err.traceback then err.traceback = err.message:match "\n\n(goroutine .+)" end
   if not getmetatable(err) then setmetatable(err, Error) end
+  return err
+end
+
+--- Makes an error object of what Lua code of the user's raised.
+---@param failure { raised: any, traceback: string }  as protect.run returns it
+---@return goloader.Error
+function errors.raised(failure)
+  local err = errors.object(failure.raised)
+  err.traceback = err.traceback or failure.traceback:match "^%s*(.*)$"
   return err
 end
 

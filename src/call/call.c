@@ -46,6 +46,7 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 
 	plan->calls++;
 	caller->calling = L;
+	caller->thread = pthread_self();
 	bool was_there = gl_go(caller, entry, call);
 	caller->calling = NULL;
 	plan->calls--;
@@ -66,9 +67,10 @@ static void push_argument(lua_State *L, const struct gl_plan *plan, const uint64
 	lua_remove(L, -2);
 }
 
-void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
-		     enum gl_status status, const struct gl_buffer *out)
+struct gl_frames *gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
+				  enum gl_status status, const struct gl_buffer *out)
 {
+	struct gl_frames *frames = NULL;
 	const uint64_t *at = out->p;
 	size_t len;
 	const char *s;
@@ -82,11 +84,11 @@ void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_pla
 		s = gl_read_string(&at, &len);
 		lua_pushlstring(L, s, len);
 		lua_pushliteral(L, "\n\n");
-		s = gl_read_string(&at, &len);
-		lua_pushlstring(L, s, len);
+		gl_frames_push_panic(L, caller, at);
 		lua_concat(L, 4);
+		gl_callback_note_panic(L, caller);
 		break;
-	case GL_CALL_LUA: gl_push_lua_error(L, caller, at); break;
+	case GL_CALL_LUA: frames = gl_push_lua_error(L, caller, at); break;
 	case GL_CALL_TYPE:
 		s = gl_read_string(&at, &len);
 		lua_pushliteral(L, ": ");
@@ -113,16 +115,17 @@ void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_pla
 		lua_concat(L, 3);
 		break;
 	}
+	return frames;
 }
 
 static void check(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
 		  enum gl_status status, struct gl_buffer *out)
 {
 	if (status != GL_CALL_DONE) {
-		gl_push_failure(L, caller, plan, name, status, out);
+		struct gl_frames *frames = gl_push_failure(L, caller, plan, name, status, out);
 		gl_functions_cut(L, caller, caller->functions.inside);
 		gl_buffer_give(&caller->out, out);
-		lua_error(L);
+		gl_frames_raise(L, frames);
 	}
 }
 

@@ -18,13 +18,15 @@
 
 /* What C knows of an entry of the table. */
 struct function {
-	struct gl_plan *plan;    /* which takes it */
-	const struct type *type; /* NULL: an error value */
-	uint64_t serial;         /* of an error value: no other one has it */
+	struct gl_plan *plan;     /* which takes it */
+	const struct type *type;  /* NULL: an error value */
+	uint64_t serial;          /* of an error value: no other one has it */
+	struct gl_frames *frames; /* of an error value: what was unwound for it, or NULL */
 };
 
-/* Entries of the table before those of functions */
-enum { CALL = 1, KEEP = 2, FIRST = KEEP };
+/* Entries of the table before those of functions: C functions, and the last panic that became an error in a function
+ * that Go has called */
+enum { CALL = 1, KEEP = 2, TAKE = 3, PANIC = 4, FIRST = PANIC };
 
 /* Go that calls Lua that calls Go fills the thread's stack, which has no guard that Lua or Go would know of. PUC Lua
  * allows for about as many calls of C. Threads may have small stacks: Go's scheduler and collector work on what is left
@@ -34,8 +36,8 @@ enum { MAX_DEPTH = 190, MIN_STACK = 48 * 1024 };
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
 
-static int call_protected(lua_State *L);
 static int keep_error(lua_State *L);
+static int take_frames(lua_State *L);
 
 /* Pushes the table; nothing where there is none yet, which takes no memory. */
 static bool push_table(lua_State *L, struct gl_caller *caller)
@@ -54,10 +56,13 @@ static void push_or_make_table(lua_State *L, struct gl_caller *caller)
 		return;
 	}
 	lua_newtable(L);
-	lua_pushcfunction(L, call_protected);
+	lua_pushcfunction(L, gl_callback_protected);
 	lua_rawseti(L, -2, CALL);
 	lua_pushcfunction(L, keep_error);
 	lua_rawseti(L, -2, KEEP);
+	lua_pushlightuserdata(L, caller);
+	lua_pushcclosure(L, take_frames, 1);
+	lua_rawseti(L, -2, TAKE);
 	lua_pushvalue(L, -1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &caller->functions);
 }
@@ -100,6 +105,7 @@ void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n)
 		return;
 	}
 	for (; f->n > n; f->n--) {
+		gl_frames_free(f->list[f->n - 1].frames);
 		lua_pushnil(L);
 		lua_rawseti(L, -2, FIRST + (int)f->n);
 	}
@@ -108,6 +114,9 @@ void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n)
 
 void gl_functions_free(struct gl_caller *caller)
 {
+	for (uint32_t i = 0; i < caller->functions.n; i++) {
+		gl_frames_free(caller->functions.list[i].frames);
+	}
 	free(caller->functions.list);
 	caller->functions = (struct gl_functions){ 0 };
 }
@@ -234,8 +243,7 @@ int gl_callback_fail(struct encoder *e, const char *way, const char *what)
 	return luaL_error(e->L, "result %d%s of %s: %s", (int)e->param + 1, way, lua_tostring(e->L, -1), what);
 }
 
-/* Calls the function; run protected, with the gl_callback as a light userdata. */
-static int call_protected(lua_State *L)
+int gl_callback_protected(lua_State *L)
 {
 	struct gl_callback *c = lua_touserdata(L, 1);
 	struct gl_caller *caller = c->caller;
@@ -273,7 +281,9 @@ static int keep_error(lua_State *L)
 	push_table(L, caller);
 	lua_pushvalue(L, 1);
 	uint64_t serial = ++caller->functions.serial;
-	uint64_t number = add_function(L, caller, (struct function){ .serial = serial });
+	uint64_t number =
+		add_function(L, caller, (struct function){ .serial = serial, .frames = caller->border->frames });
+	caller->border->frames = NULL;
 	gl_encode_raw(&e, number);
 	gl_encode_raw(&e, serial);
 	if (!lua_isstring(L, 1) && luaL_callmeta(L, 1, "__tostring") && lua_isstring(L, -1)) {
@@ -286,6 +296,30 @@ static int keep_error(lua_State *L)
 	lua_tostring(L, 1);
 	gl_encode(&e, 1, &string_type, NULL);
 	return 0;
+}
+
+/* The message handler. The text of a panic has its frames already. */
+static int take_frames(lua_State *L)
+{
+	struct gl_caller *caller = lua_touserdata(L, lua_upvalueindex(1));
+
+	push_table(L, caller);
+	lua_rawgeti(L, -1, PANIC);
+	if (!lua_rawequal(L, 1, -1)) {
+		gl_frames_free(caller->border->frames);
+		caller->border->frames = gl_frames_take(L);
+	}
+	lua_settop(L, 1);
+	return 1;
+}
+
+void gl_callback_note_panic(lua_State *L, struct gl_caller *caller)
+{
+	if (caller->border != NULL && push_table(L, caller)) {
+		lua_pushvalue(L, -2);
+		lua_rawseti(L, -2, PANIC);
+		lua_pop(L, 1);
+	}
 }
 
 /* What is left to say when there is no memory, or no stack, to keep the error: its text, if it has one. */
@@ -327,38 +361,47 @@ void gl_callback_call(struct gl_callback *c)
 	/* Nothing here needs memory, or the error for want of it would unwind Go's frames. The call into Go was made by
 	 * a C function, which has slots enough. */
 	int top = lua_gettop(L);
+	struct gl_border border = { .L = L, .up = caller->border };
+	caller->border = &border;
 	caller->calling = NULL;
 	caller->functions.depth++;
 	push_table(L, caller);
-	lua_rawgeti(L, -1, CALL);
+	lua_rawgeti(L, top + 1, TAKE);
+	lua_rawgeti(L, top + 1, CALL);
 	lua_pushlightuserdata(L, c);
 	c->status = GL_CALLBACK_DONE;
-	if (lua_pcall(L, 1, 0, 0) != 0) {
+	if (lua_pcall(L, 1, 0, top + 2) != 0) {
 		c->status = GL_CALLBACK_ERROR;
 		lua_rawgeti(L, top + 1, KEEP);
-		lua_pushvalue(L, top + 2);
+		lua_pushvalue(L, top + 3);
 		lua_pushlightuserdata(L, c);
 		if (lua_pcall(L, 2, 0, 0) != 0) {
-			put_text(c, L, top + 2);
+			put_text(c, L, top + 3);
 		}
+		gl_frames_free(border.frames);
 	}
 	lua_settop(L, top);
 	caller->functions.depth--;
+	caller->border = border.up;
 	caller->calling = L;
 }
 
-void gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at)
+struct gl_frames *gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at)
 {
 	uint64_t number = *at++, serial = *at++;
 	size_t len;
 	const struct gl_functions *f = &caller->functions;
+	const char *text = gl_read_string(&at, &len);
 
 	if (number != 0 && number <= f->n && f->list[number - 1].serial == serial && push_table(L, caller)) {
+		struct function *error = &f->list[number - 1];
+		struct gl_frames *frames = error->frames;
 		lua_rawgeti(L, -1, FIRST + (int)number);
 		lua_remove(L, -2);
-		return;
+		error->frames = NULL;
+		return gl_frames_add_go(frames, at);
 	}
 	/* Go has kept it longer than the call lasted that it crossed. */
-	const char *text = gl_read_string(&at, &len);
 	lua_pushlstring(L, text, len);
+	return NULL;
 }

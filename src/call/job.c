@@ -362,8 +362,7 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, struct gl_job *
 		plan->jobs--;
 		jobs->under_way--;
 		job->done = true; /* the owner gives it back, also where there is no memory to say what was wrong */
-		gl_push_failure(L, caller, plan, plan->name, job->shared.status, &job->shared.out);
-		lua_error(L);
+		gl_frames_raise(L, gl_push_failure(L, caller, plan, plan->name, job->shared.status, &job->shared.out));
 	}
 }
 
@@ -499,8 +498,8 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 		return 1;
 	}
 	if (shared->status != GL_CALL_DONE) {
-		gl_push_failure(L, job->plan->caller, job->plan, job->plan->name, shared->status, &shared->out);
-		return lua_error(L);
+		return gl_frames_raise(L, gl_push_failure(L, job->plan->caller, job->plan, job->plan->name,
+							  shared->status, &shared->out));
 	}
 	/* Handles are given once. */
 	const uint64_t *again = shared->out.p, **at = &again;

@@ -17,7 +17,7 @@
 static int caller_set_up(struct gl_host *host, struct gl_error *err)
 {
 	void (*set_up)(struct gl_call_setup *) = gl_host_export(host, "goloader_call_setup");
-	struct gl_call_setup setup = { .callback = gl_callback_call };
+	struct gl_call_setup setup = { .callback = gl_callback_call, .tell_stack = gl_frames_write };
 
 	if (gl_runtime_fill_call(gl_host_names(host), &setup, err) != 0) {
 		return -1;
@@ -51,6 +51,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_error *err)
 	caller->reading_ref = reading_ref;
 	caller->users = 1;
 	gl_reading_own(reading, caller);
+	gl_frames_add_caller(caller);
 	return caller;
 }
 
@@ -140,6 +141,7 @@ void gl_caller_drop(struct gl_caller *caller)
 {
 	if (--caller->users == 0) {
 		gl_caller_flush(caller);
+		gl_frames_drop_caller(caller);
 		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);
 		luaL_unref(caller->own, LUA_REGISTRYINDEX, caller->own_ref);

@@ -2,6 +2,8 @@
 #ifndef GL_CALL_PLAN_H
 #define GL_CALL_PLAN_H
 
+#include <pthread.h>
+
 #include "../host/call.h"
 #include "../host/callback.h"
 #include "../host/job.h"
@@ -49,6 +51,13 @@ struct gl_functions {
 	uint64_t serial;
 };
 
+/* Go has called Lua: the innermost such call knows of those around it. */
+struct gl_border {
+	lua_State *L;             /* that runs the function; it has called Go, too */
+	struct gl_frames *frames; /* what the error has unwound that ended it */
+	struct gl_border *up;
+};
+
 /* A stream from Go that Lua reads (reading.c). */
 struct gl_reading {
 	struct gl_caller *caller;
@@ -77,9 +86,12 @@ struct gl_caller {
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
 	uint64_t (*pin)(void);
 	void (*unpin)(uint64_t), (*drop)(uint64_t);
-	lua_State *calling; /* whose call into Go is the innermost; NULL while Lua runs */
+	lua_State *calling;     /* whose call into Go is the innermost; NULL while Lua runs */
+	pthread_t thread;       /* that it runs on */
+	struct gl_caller *next; /* of the list of all (frames.c) */
 	struct gl_functions functions;
-	struct jobs *jobs; /* NULL till the first is started */
+	struct gl_border *border; /* the innermost, or NULL */
+	struct jobs *jobs;        /* NULL till the first is started */
 	/* Handles that Lua has no use for any more: Go is told of many at once. */
 	uint64_t released[64];
 	size_t nreleased;
@@ -205,22 +217,45 @@ int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const uint64_t **at
 void gl_push_argument(lua_State *L, const struct gl_plan *plan, uint32_t param, int arg, const char *way,
 		      const char *what);
 /* Pushes the message of a call that is not done but ended all the same; name is whose it was. plan: of what was called
- * with arguments, or NULL */
-void gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
-		     enum gl_status status, const struct gl_buffer *out);
+ * with arguments, or NULL. Returns the frames that an error in Lua has lost, for gl_frames_raise. */
+struct gl_frames *gl_push_failure(lua_State *L, struct gl_caller *caller, const struct gl_plan *plan, const char *name,
+				  enum gl_status status, const struct gl_buffer *out);
 /* Raises what is wrong with a result of a Lua function: way, the way to the value in it, and what. */
 int gl_callback_fail(struct encoder *e, const char *way, const char *what);
 /* What Go calls Lua by. */
 void gl_callback_call(struct gl_callback *callback);
+/* What calls the function for that: a C function, run protected, with the gl_callback as a light userdata. */
+int gl_callback_protected(lua_State *L);
+/* The message on the top is that of a panic: should it leave a function that Go has called, its text tells its way. */
+void gl_callback_note_panic(lua_State *L, struct gl_caller *caller);
 /* Forgets all but the n oldest functions. */
 void gl_functions_cut(lua_State *L, struct gl_caller *caller, uint32_t n);
 void gl_functions_free(struct gl_caller *caller);
-/* Pushes the error value that a stream of GL_CALL_LUA tells of. */
-void gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at);
+/* Pushes the error value that a stream of GL_CALL_LUA tells of. Returns what it has unwound on its way, or NULL. */
+struct gl_frames *gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at);
 /* Drops one reference. */
 void gl_plan_release(struct gl_plan *plan);
 /* Forgets the jobs of a Lua state that ends. Those under way run on. */
 void gl_jobs_close(struct gl_caller *caller);
+
+/* ---- frames of tracebacks (frames.c) ----------------------------------------------------------------------------- */
+
+/* To be called by a message handler: the functions from the one that has failed to the one that Go has called; NULL
+ * when memory is short. */
+struct gl_frames *gl_frames_take(lua_State *L);
+/* Adds those of Go that a stream of GL_CALL_LUA has at `at`; NULL stays NULL. */
+struct gl_frames *gl_frames_add_go(struct gl_frames *frames, const uint64_t *at);
+/* Raises the value on the top, with the frames on the stack; NULL: without. They are freed. */
+int gl_frames_raise(lua_State *L, struct gl_frames *frames);
+void gl_frames_free(struct gl_frames *frames);
+/* Lua states that gl_frames_write knows. */
+void gl_frames_add_caller(struct gl_caller *caller);
+void gl_frames_drop_caller(struct gl_caller *caller);
+/* Writes to standard error which functions of Lua have led to the call of Go that this thread is in, if it was made by
+ * the C API; needs no memory. */
+void gl_frames_write(void);
+/* Pushes the traceback of a panic in Go that L has called; the parts that Go has of it are at `at`. */
+void gl_frames_push_panic(lua_State *L, const struct gl_caller *caller, const uint64_t *at);
 
 /* ---- reading (reading.c) ----------------------------------------------------------------------------------------- */
 

@@ -8,8 +8,7 @@ import "C"
 import (
 	"fmt"
 	"reflect"
-	"runtime/debug"
-	"strings"
+	"runtime"
 	"unsafe"
 
 	"goloader.dev/host/internal/enter"
@@ -33,7 +32,8 @@ var setup struct {
 
 	code [7]unsafe.Pointer // what the functions above point to: closures that are nothing but code
 
-	callback *[0]byte // C's void (*)(struct gl_callback *)
+	callback  *[0]byte // C's void (*)(struct gl_callback *)
+	tellStack *[0]byte // C's void (*)(void)
 
 	gPanic, panicLink, panicGoexit                int
 	typeSize, typePtrBytes, typeGCData, typeBytes uintptr
@@ -50,7 +50,7 @@ func goloader_call_setup(s *C.struct_gl_call_setup) {
 	} {
 		*(*unsafe.Pointer)(f) = unsafe.Pointer(&setup.code[i])
 	}
-	setup.callback = s.callback
+	setup.callback, setup.tellStack = s.callback, s.tell_stack
 	setup.gPanic, setup.panicLink, setup.panicGoexit = int(s.g_panic), int(s.panic_link), int(s.panic_goexit)
 	setup.typeSize, setup.typePtrBytes = uintptr(s.type_size), uintptr(s.type_ptrbytes)
 	setup.typeGCData, setup.typeBytes = uintptr(s.type_gcdata), uintptr(s.type_bytes)
@@ -374,11 +374,13 @@ func leave(r any, frame unsafe.Pointer) {
 	exits := forgetGoexit(frame)
 	if r != nil {
 		switch r.(type) {
-		case carryError, argumentError, goneError, *luaError, // an error in Lua has no place in Go
+		case carryError, argumentError, goneError, // these have no place in Go
 			panicked: // elsewhere, on a goroutine that was waited for
 			panic(r)
+		case *luaError: // Lua knows where it has happened, but not what of Go it has come through
+			panic(panicked{value: r, frames: callersOfLua()})
 		}
-		panic(panicked{r, traceback()})
+		panic(panicked{value: r, parts: traceback()})
 	}
 	if exits {
 		panic(exited{})
@@ -401,10 +403,11 @@ func forgetGoexit(frame unsafe.Pointer) (forgotten bool) {
 	return forgotten
 }
 
-// panicked is a panic's value with the traceback of the place where it happened.
+// panicked is a panic's value with the place where it happened: parts of a traceback, or frames (traceback.go).
 type panicked struct {
-	value     any
-	traceback string
+	value  any
+	parts  []string
+	frames []runtime.Frame
 }
 
 // caught is deferred by what C calls, and tells C how the call ended.
@@ -437,16 +440,20 @@ func ended(r any, status *C.enum_gl_status, out *C.struct_gl_buffer) {
 		w.word(v.number)
 		w.word(v.serial)
 		w.string(v.text)
+		w.frames(p.frames)
 	case goneError:
 		*status = C.GL_CALL_GONE
 		w.string(string(v))
 	default:
 		*status = C.GL_CALL_PANICKED
 		if !ok {
-			p.traceback = traceback()
+			p.parts = traceback()
 		}
 		w.string(panicText(p.value))
-		w.string(p.traceback)
+		w.word(uint64(len(p.parts)))
+		for _, part := range p.parts {
+			w.string(part)
+		}
 	}
 }
 
@@ -476,26 +483,4 @@ func panicText(v any) (text string) {
 		return fmt.Sprintf("%T(%q)", v, v)
 	}
 	return fmt.Sprintf("%T(%+v)", v, v)
-}
-
-// traceback describes the stack of the panic that the caller's deferred function handles: from where it happened down
-// to the function that C called, without the runtime's and this package's own frames.
-func traceback() string {
-	lines := strings.Split(strings.TrimSuffix(string(debug.Stack()), "\n"), "\n")
-	kept := lines[:1:1]
-	panicking := false
-	for i := 1; i+1 < len(lines); i += 2 {
-		switch name := lines[i]; {
-		case strings.HasPrefix(name, "panic("):
-			kept, panicking = kept[:1], true
-		case !panicking, strings.HasPrefix(name, "runtime."):
-		case strings.HasPrefix(name, "goloader.dev/host.(*luaFunc)."), strings.HasPrefix(name, "reflect.callReflect("),
-			strings.HasPrefix(name, "reflect.makeFuncStub("): // a Lua function that Go calls
-		case strings.HasPrefix(name, "goloader.dev/host."), strings.HasPrefix(name, "goloader.dev/host/internal/enter."):
-			return strings.Join(kept, "\n")
-		default:
-			kept = append(kept, name, lines[i+1])
-		}
-	}
-	return strings.Join(kept, "\n")
 }

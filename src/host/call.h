@@ -76,9 +76,11 @@ enum gl_tag {
 
 enum gl_status {
 	GL_CALL_DONE,
-	GL_CALL_PANICKED, /* the stream holds two strings: message and traceback */
+	GL_CALL_PANICKED, /* the stream holds the message, a string; a number of parts of a traceback, and their texts
+			   */
 	GL_CALL_EXITED,   /* the function called runtime.Goexit */
-	GL_CALL_LUA,      /* a Lua function that it called has failed; the stream is that of GL_CALLBACK_ERROR */
+	GL_CALL_LUA,      /* a Lua function that it called has failed; the stream is that of GL_CALLBACK_ERROR, then a
+			   * number of frames, and of each its function, file and line */
 	GL_CALL_TYPE,     /* the stream holds a string: which value could not be carried and why */
 	GL_CALL_ARGUMENT, /* the stream holds the number of a parameter, and a string: what is wrong with it */
 	GL_CALL_GONE,     /* the stream holds a string: the type of a handle whose module has gone, or "" */
@@ -254,6 +256,7 @@ struct gl_handle_op {
 /* What the Go half needs to know of the runtime that only C can find out. */
 struct gl_call_setup {
 	void (*callback)(struct gl_callback *); /* calls a Lua function */
+	void (*tell_stack)(void);               /* writes which functions of Lua have called Go on this thread */
 	/* functions' code (ABIInternal) */
 	void *reflectcall, *unsafe_New, *unsafe_NewArray;
 	void *exported_methods;                           /* internal/abi.(*Type).ExportedMethods */

@@ -22,7 +22,8 @@ import (
 // the first word of a dying process (runtime.panicking counts its threads that die) the hook adds a line of its own. That
 // is a bad place: it runs on a system stack, perhaps without a P, with locks held. So it allocates nothing but for a panic,
 // which is raised by code in good health (gopanic makes sure that it neither allocated just then nor held locks), and
-// stores no pointers.
+// stores no pointers. What Lua has to do with it C tells: the thread's own stack, which has room for it, is the one that it
+// runs on.
 var crash struct {
 	told     atomic.Bool
 	unwinder unsafe.Pointer
@@ -57,12 +58,14 @@ func tellCrash(isPanic bool) {
 	if dying == nil || g != *pointerAt(m, rt.m_g0) {
 		return // a signal has hit it: where it is, only the runtime knows
 	}
-	if eachFrame(crash.unwinder, dying, func(_ unsafe.Pointer, pc uintptr) bool {
+	if !eachFrame(crash.unwinder, dying, func(_ unsafe.Pointer, pc uintptr) bool {
 		return tellModule(" in ", pc, isPanic)
 	}) {
-		return
+		tellModule(" by a goroutine started in ", *wordAt(dying, rt.g_gopc), isPanic)
 	}
-	tellModule(" by a goroutine started in ", *wordAt(dying, rt.g_gopc), isPanic)
+	if setup.tellStack != nil {
+		enter.CallC(unsafe.Pointer(setup.tellStack))
+	}
 }
 
 // tellModule says that it was the code at pc, if that is a module's.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 	"unsafe"
@@ -102,7 +103,7 @@ func (s *sequence) end() {
 		if s.failure = recover(); s.failure == nil {
 			s.failure = exited{}
 		} else {
-			s.failure = panicked{s.failure, traceback()}
+			s.failure = panicked{value: s.failure, parts: traceback()}
 		}
 	}
 	if !s.left {
@@ -112,7 +113,7 @@ func (s *sequence) end() {
 	// A panic has nobody left to go to.
 	if p, ok := s.failure.(panicked); ok {
 		fmt.Fprintf(os.Stderr, "goloader: a function that Lua has left the loop over: panic: %s\n\n%s\n",
-			panicText(p.value), p.traceback)
+			panicText(p.value), strings.Join(p.parts, "\n"))
 	}
 	leaving.Add(-1)
 }

@@ -4,12 +4,13 @@
 -- handed over. When Adopt refuses, the old version goes on, and gets back what it gave, if it has an Adopt of its own.
 -- Calls that are under way in the old version then still see what it has given away.
 
+local errors = require "goloader.errors"
 local protect = require "goloader.reload.protect"
 
 local handover = {}
 
 local function results(ok, result, message, err)
-  if not ok then return nil, result.raised end
+  if not ok then return nil, errors.raised(result) end
   if result == nil and message ~= nil or result == false and message ~= nil then return nil, err or message end
   return true, result
 end

@@ -270,7 +270,7 @@ local function prepare(slot, pause)
   local started = clock()
   local called, module, message, err = protect.run(options.load, pause)
   local times = { load = clock() - started, ready = 0 }
-  if not called then return nil, module.raised, times end
+  if not called then return nil, errors.raised(module), times end
   if not module then return nil, err or message, times end
 
   started = clock()

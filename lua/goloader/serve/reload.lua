@@ -106,7 +106,7 @@ end
 function Reload:load()
   self.failed = nil
   local called, ok, message, err = protect.run(self.app.load, self.app, self.file)
-  if not called then ok, err = nil, errors.object(ok.raised) end
+  if not called then ok, err = nil, errors.raised(ok) end
   if self.others then self.others:close() end
   self.others = nil
   local was_wrong = self.wrong

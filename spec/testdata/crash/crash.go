@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -52,6 +53,13 @@ func Writes() {
 	}
 	forever()
 }
+
+var mu sync.Mutex
+
+// Unlock ends the process while Lua waits for it.
+func Unlock() { mu.Unlock() }
+
+func Calls(f func() int) int { return f() }
 
 func Overflow() {
 	go overflow(0)

@@ -49,3 +49,6 @@ func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)
 
 // G returns the current goroutine's descriptor, a *runtime.g.
 func G() unsafe.Pointer
+
+// CallC calls a function of C's, void (*)(void), on the stack that this runs on: that of a thread, not a goroutine's.
+func CallC(fn unsafe.Pointer)

@@ -193,3 +193,14 @@ TEXT ·G(SB), NOSPLIT, $0-8
 	MOVQ	(TLS), AX
 	MOVQ	AX, ret+0(FP)
 	RET
+
+// func CallC(fn unsafe.Pointer)
+TEXT ·CallC(SB), NOSPLIT, $0-8
+	MOVQ	fn+0(FP), AX
+	MOVQ	SP, BX		// C keeps it
+	MOVQ	SP, R8
+	ANDQ	$~15, R8
+	MOVQ	R8, SP
+	CALL	AX
+	MOVQ	BX, SP
+	RET
