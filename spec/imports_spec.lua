@@ -85,6 +85,13 @@ setup(function()
       ["words/words.go"] = 'package words\n\nvar (\n\tHello = "Hello"\n\tCount int\n)\n',
     }))
   end
+  assert(publisher.Publish(proxy, "example.test/rootless", "v1.0.0", {
+    ["go.mod"] = "module example.test/rootless\n\ngo 1.21\n",
+    ["a/a.go"] = "package a\n",
+    ["internal/b/b.go"] = "package b\n",
+    ["c/c.go"] = "package c\n",
+    ["tested/a_test.go"] = "package tested\n",
+  }))
   site = support.tmpdir() .. "/site"
   for name, text in pairs {
     ["go.mod"] = "module example.test/site\n\ngo 1.21\n\nrequire example.test/greet v1.0.0\n\n"
@@ -206,6 +213,17 @@ describe("a package by its import path", function()
     assert.equal("nil\tio\tno path: there is no such file, and it is no import path\n", refusal(site, "no path"))
     assert.equal("nil\tio\t./nosuch: No such file or directory\n", refusal(site, "./nosuch"))
     assert.equal("nil\tio\tnosuch.go: No such file or directory\n", refusal(site, "nosuch.go"))
+  end)
+
+  it("is refused by what is in it, where that is no package to build", function()
+    assert.equal("nil\tmissing\texample.test/rootless@v1.0.0: there is no package of that name, but within it: "
+      .. "example.test/rootless/a, example.test/rootless/c, example.test/rootless/tested\n",
+      refusal(site, "example.test/rootless@v1.0.0"))
+    assert.matches("^nil\tmissing\texample.test/rootless/tested: no non%-test Go files in /.*/tested\n$",
+      refusal(site, "example.test/rootless/tested@v1.0.0"))
+    support.write("tested/go.mod", "module example.test/tested\n")
+    local dir = support.write("tested/a_test.go", "package tested\n"):match "^(.*)/"
+    assert.matches("^nil\tmissing\texample.test/tested: no non%-test Go files in /", refusal(dir, "."))
   end)
 
   it("is built by the command line, and named after it", function()

@@ -566,7 +566,11 @@ local function build_by_list(tc, target, opts, memory)
     local ok, output, errors = job:wait(tell_std, tick)
     local packages = read_packages(output)
     local last = packages[#packages]
-    if not ok or not last or last.file == "" then return nil, compiler_error(errors) end
+    if not ok or not last then return nil, compiler_error(errors) end
+    if last.file == "" then -- it is there, but nothing of it is compiled: then go list has no complaint
+      if errors:find "%S" then return nil, compiler_error(errors) end
+      return nil, { code = "missing", message = ("%s: no non-test Go files in %s"):format(last.path, last.dir) }
+    end
     targets.claim(target, packages)
 
     local files, third_party, dirs, all, archives = {}, {}, {}, {}, {}

@@ -113,6 +113,22 @@ local function versioned(tc, path, version)
   return dir
 end
 
+-- Those that others may import.
+local function public(found)
+  local list = {}
+  for _, package in ipairs(found or {}) do
+    if not ("/" .. package.path .. "/"):find("/internal/", 1, true) then list[#list + 1] = package end
+  end
+  return list
+end
+
+-- The first packages of a list, as a part of a line; nil: there are none.
+local function name_some(found)
+  local names = {}
+  for i = 1, math.min(#found, 8) do names[i] = found[i].path end
+  return names[1] and table.concat(names, ", ") .. (found[9] and ", …" or "")
+end
+
 ---@return goloader.Target|nil
 ---@return goloader.Error|nil err
 local function of_import(tc, text)
@@ -128,15 +144,17 @@ local function of_import(tc, text)
   end
   local found, why = look_up(tc, path, dir)
   if not found or not found[1] then
+    local inside = name_some(public(look_up(tc, path .. "/...", dir)))
+    if inside then
+      return failure("missing", "%s: there is no package of that name, but within it: %s", text, inside)
+    end
     local hint = why and why:find "^no required module" and (", and no version is named: %s@latest"):format(path) or ""
     return failure("missing", "%s: there is no such file, and no such package: %s%s", text, why or "nothing matches",
       hint)
   end
   if found[2] then
-    local names = {}
-    for i = 1, math.min(#found, 8) do names[i] = found[i].path end
-    return failure("missing", "%s: a module is one package, with what that imports; this means %d: %s%s", text, #found,
-      table.concat(names, ", "), found[9] and ", …" or "")
+    return failure("missing", "%s: a module is one package, with what that imports; this means %d: %s", text, #found,
+      name_some(found))
   end
   local package = found[1]
   if package.main then return of_directory(package.dir) end
