@@ -15,6 +15,23 @@
 
 local core = require "goloader.core"
 
+---@class goloader.Step  of the way that keeps a module in the process: who it begins with, objects, the reference
+---@field kind string  the first: "variable", "stack", "goroutine record", "timer", "finalizer", "finalized" (an object
+---  that a finalizer will be called with), "code at run time", "unknown", and where there are no others "handle",
+---  "goroutine" (in its code), "call", "job", "library", "module"; then "object", in the end "reference"
+---@field name string|nil  a variable's, a reference's, a job's function, a module's; what of C holds a library
+---@field type string|nil  as far as it is known: of objects up to 512 bytes, or before Go 1.22, the runtime knows none;
+---  it is known where an interface, or a field of a type that is known, leads to it
+---@field field string|nil  which leads on: ".list", "[3].Next"
+---@field offset integer|nil  of the pointer that leads on, in bytes
+---@field size integer|nil  of an object, in bytes
+---@field address string|nil  hexadecimal
+---@field func string|nil  of a frame, with file and line
+---@field file string|nil
+---@field line integer|nil
+---@field goroutine integer|nil
+---@field omitted integer|nil  so many objects before this one are not told: the way is long
+
 ---@class goloader.Error
 ---@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",
 ---  "panic", "type", "closed", "timeout", "phase", "limit"; "compile", "toolchain", "policy"; "go" for an error that a
@@ -25,6 +42,7 @@ local core = require "goloader.core"
 ---@field other_version true|nil  the process has another version of a package that the module shares
 ---@field traceback string|nil  with code "panic": Go's; with code "lua": Lua's, where Lua code of the user's raised it
 ---@field type string|nil  Go type of the error, when code is "go"
+---@field path goloader.Step[]|nil  of an unload that was refused: from who keeps the module to what of it he refers to
 local Error = {}
 Error.__index = Error
 Error.__tostring = function(err) return err.message end

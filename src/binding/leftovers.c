@@ -98,6 +98,7 @@ static bool try_each(void)
 			gone = true;
 			continue;
 		}
+		gl_way_free(&how.way);
 		this->refused++;
 		this->patience = this->refused < 6 ? 1U << this->refused : MOST;
 		link = &this->next;

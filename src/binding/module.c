@@ -126,12 +126,13 @@ static bool is_called(const struct binding_module *m)
 }
 
 /* Says which functions have jobs under way, if any have; name is that of the module to be unloaded. */
-static bool has_jobs(const struct binding_module *m, const char *name, struct gl_error *err)
+static bool has_jobs(const struct binding_module *m, const char *name, struct gl_unload *how, struct gl_error *err)
 {
 	for (size_t i = 0; i < m->nexports; i++) {
 		uint32_t n = m->plans[i] == NULL ? 0 : gl_plan_jobs(m->plans[i]);
 
 		if (n > 0) {
+			gl_way_tell(&how->way, "job", m->exports[i].name);
 			gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %u %s of %s under way", name, n,
 				n == 1 ? "job" : "jobs", m->exports[i].name);
 			return true;
@@ -183,6 +184,7 @@ int binding_fill_module(struct binding_module *m, struct gl_module *mod, const c
 	gl_lock();
 	gl_module_unload(mod, &how, err);
 	gl_unlock();
+	gl_way_free(&how.way);
 	m->nexports = 0;
 	return gl_out_of_memory(err, "making the functions of %s", name);
 }
@@ -214,16 +216,17 @@ static void read_group(lua_State *L, struct binding_module *m, int idx, struct g
 }
 
 /* Is a call or a job under way, which the stacks of Go may not show? */
-static bool is_group_busy(const struct group *group, struct gl_error *err)
+static bool is_group_busy(const struct group *group, struct gl_unload *how, struct gl_error *err)
 {
 	for (size_t i = 0; i < group->n; i++) {
 		if (is_called(group->members[i])) {
+			gl_way_tell(&how->way, "call", NULL);
 			gl_fail(err, GL_EBUSY,
 				"module %s can't be unloaded: called from its own code, by this Lua state",
 				group->members[0]->name);
 			return true;
 		}
-		if (has_jobs(group->members[i], group->members[0]->name, err)) {
+		if (has_jobs(group->members[i], group->members[0]->name, how, err)) {
 			return true;
 		}
 	}
@@ -237,8 +240,63 @@ static void free_group_plans(const struct group *group)
 	}
 }
 
-/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or nil, the error, and whether
- * a handle of Lua's is what holds it */
+static void set_text(lua_State *L, const char *key, const char *value)
+{
+	if (value != NULL) {
+		lua_pushstring(L, value);
+		lua_setfield(L, -2, key);
+	}
+}
+
+static void set_count(lua_State *L, const char *key, lua_Integer value, bool is_known)
+{
+	if (is_known) {
+		lua_pushinteger(L, value);
+		lua_setfield(L, -2, key);
+	}
+}
+
+/* A list of steps: { kind =, name =, type =, field =, func =, file =, line =, goroutine =, address =, size =, offset =,
+ * omitted = } */
+static void push_way(lua_State *L, const struct gl_way *way)
+{
+	lua_createtable(L, (int)way->n, 0);
+	for (size_t i = 0; i < way->n; i++) {
+		const struct gl_way_step *s = &way->steps[i];
+		char address[24];
+
+		lua_createtable(L, 0, 6);
+		set_text(L, "kind", s->kind);
+		set_text(L, "name", s->name);
+		set_text(L, "type", s->type);
+		set_text(L, "field", s->field);
+		set_text(L, "func", s->function);
+		set_text(L, "file", s->file);
+		set_count(L, "line", s->line, s->line > 0);
+		set_count(L, "goroutine", (lua_Integer)s->goroutine, s->goroutine > 0);
+		set_count(L, "size", (lua_Integer)s->size, s->size > 0);
+		set_count(L, "offset", (lua_Integer)s->offset, s->offset >= 0);
+		set_count(L, "omitted", (lua_Integer)s->omitted, s->omitted > 0);
+		snprintf(address, sizeof(address), "%" PRIxPTR, s->address);
+		set_text(L, "address", s->address != 0 ? address : NULL);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+/* nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it */
+static int push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how)
+{
+	binding_fail(L, err);
+	if (how->way.n > 0) {
+		push_way(L, &how->way);
+		lua_setfield(L, -2, "path");
+	}
+	gl_way_free(&how->way);
+	lua_pushboolean(L, how->held_by_handle);
+	return 3;
+}
+
+/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or what push_refusal pushes */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "all", NULL };
@@ -251,8 +309,11 @@ static int module_unload(lua_State *L)
 	read_group(L, m, 4, &group);
 	how.along = group.along;
 	how.nalong = group.n - 1;
-	if (gl_host_check(m->host->host, &err) != 0 || is_group_busy(&group, &err)) {
+	if (gl_host_check(m->host->host, &err) != 0) {
 		return binding_fail(L, &err);
+	}
+	if (is_group_busy(&group, &how, &err)) {
+		return push_refusal(L, &err, &how);
 	}
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	free_group_plans(&group);
@@ -262,9 +323,7 @@ static int module_unload(lua_State *L)
 	bool unloaded = gl_module_unload(m->mod, &how, &err) == 0;
 	gl_unlock();
 	if (!unloaded) {
-		binding_fail(L, &err);
-		lua_pushboolean(L, how.held_by_handle);
-		return 3;
+		return push_refusal(L, &err, &how);
 	}
 	gl_handle_forget_classes(L, m->host->caller);
 	for (size_t i = 0; i < group.n; i++) {

@@ -62,6 +62,7 @@ type memory struct {
 	roots   pile[root]    // one goroutine's
 	objects pile[root]    // on its stack, reached by pointers only
 	reached pile[object]  // from one of Lua's handles
+	parents pile[uint32]  // by object: 1 + number of the one by way of which it was reached; 0: it was from elsewhere
 
 	// what it finds
 	itabs     pile[deadItab]
@@ -71,12 +72,13 @@ type memory struct {
 	types     pile[unsafe.Pointer]   // spans of which the type is to be forgotten
 	cleanups  pile[cleanup]          // that are to do nothing any more
 	kept      pile[C.struct_gl_kept] // what stayed of others: is it still in use?
+	hops      pile[hop]              // from the reference to who keeps it (path.go)
 }
 
 // A memorySize says for how much of each there is room.
 type memorySize struct {
-	spans, pages, marks, queue, stay, roots, objects, reached uintptr
-	itabs, questions, drops, gone, types, cleanups, kept      uintptr
+	spans, pages, marks, queue, stay, roots, objects, reached, parents uintptr
+	itabs, questions, drops, gone, types, cleanups, kept, hops         uintptr
 }
 
 // lastSize is what sufficed for the last trace.
@@ -113,6 +115,7 @@ func (m *memory) carve(size memorySize) {
 	carve(&m.roots, &m.size, m.base, size.roots)
 	carve(&m.objects, &m.size, m.base, size.objects)
 	carve(&m.reached, &m.size, m.base, size.reached)
+	carve(&m.parents, &m.size, m.base, size.parents)
 	var v pile[verdict]
 	m.sharedSize = 0
 	carve(&v, &m.sharedSize, m.shared, 1)
@@ -123,6 +126,7 @@ func (m *memory) carve(size memorySize) {
 	carve(&m.types, &m.sharedSize, m.shared, size.types)
 	carve(&m.cleanups, &m.sharedSize, m.shared, size.cleanups)
 	carve(&m.kept, &m.sharedSize, m.shared, size.kept)
+	carve(&m.hops, &m.sharedSize, m.shared, size.hops)
 }
 
 func (m *memory) free() {
@@ -133,7 +137,8 @@ func (m *memory) free() {
 func (m *memory) isShort() bool {
 	return m.spans.isShort() || m.pages.isShort() || m.marks.isShort() || m.queue.isShort() || m.stay.isShort() ||
 		m.roots.isShort() || m.objects.isShort() || m.reached.isShort() || m.itabs.isShort() || m.questions.isShort() ||
-		m.drops.isShort() || m.gone.isShort() || m.types.isShort() || m.cleanups.isShort() || m.kept.isShort()
+		m.drops.isShort() || m.gone.isShort() || m.types.isShort() || m.cleanups.isShort() || m.kept.isShort() ||
+		m.parents.isShort() || m.hops.isShort()
 }
 
 // wanted is what the next trace should have room for: twice what this one would have needed, for the world goes on between
@@ -153,6 +158,7 @@ func (m *memory) wanted() memorySize {
 		itabs: room(m.itabs.wanted, cap(m.itabs.all)), questions: room(m.questions.wanted, cap(m.questions.all)),
 		drops: room(m.drops.wanted, cap(m.drops.all)), gone: room(m.gone.wanted, cap(m.gone.all)),
 		types: room(m.types.wanted, cap(m.types.all)), cleanups: room(m.cleanups.wanted, cap(m.cleanups.all)),
-		kept: room(m.kept.wanted, cap(m.kept.all)),
+		kept: room(m.kept.wanted, cap(m.kept.all)), parents: room(m.parents.wanted, cap(m.parents.all)),
+		hops: room(m.hops.wanted, cap(m.hops.all)),
 	}
 }

@@ -184,6 +184,7 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 	// at it may be done by the time he is asked; but new ones may come for ever.
 	collections, waits := 4, 1000
 	for {
+		a.notesPath = collections == 0
 		switch result := a.make(); {
 		case result == retired:
 			return 0
@@ -197,9 +198,10 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 			time.Sleep(time.Millisecond) // finalizers are run by another goroutine
 			continue
 		case result == stillUsed:
-			a.user.tell(r)
+			a.user.tell(r, a.hops)
 			return 1
 		case result == stillRuns:
+			r.goroutine = C.uint64_t(a.runner)
 			if a.runner == asks {
 				r.reason = C.CString("called from its own code, by this goroutine")
 				return 1
@@ -256,6 +258,9 @@ type attempt struct {
 	runner uint64  // out: a goroutine that runs their code
 	start  uintptr // and the function that it began with
 	user   holder  // out: who refers to them
+	hops   []hop   // and by way of what, the last first
+
+	notesPath bool // the way is to be told
 }
 
 // make takes the modules out of the runtime, if they may go. Until then nothing has happened.
@@ -322,6 +327,7 @@ func (a *attempt) makeStopped() (result int) {
 		a.forget(t, c, append(drops, t.drops.all...), names)
 	case stillUsed:
 		a.user.name = names[a.user.handle]
+		a.hops = append([]hop(nil), t.hops.all...)
 	}
 	return result
 }
@@ -333,7 +339,8 @@ func (a *attempt) newTracer(c *caches) *tracer {
 		return nil
 	}
 	t := &tracer{memory: mem, going: a.going, module: a.going.around(), self: a.self, unwinder: a.unwinder,
-		weak: append(weakVariables(), c.weak...), caches: c, answers: a.answers, dropHandles: a.r.drop_handles != 0}
+		weak: append(weakVariables(), c.weak...), caches: c, answers: a.answers, dropHandles: a.r.drop_handles != 0,
+		notesPath: a.notesPath}
 	t.keep(unsafe.Slice(a.r.kept, a.r.nkept))
 	return t
 }

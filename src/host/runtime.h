@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x7cd9843def0cca9f)
+#define GL_HOST_PROTOCOL UINT64_C(0x4e47b42dc6eb9153)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -197,6 +197,15 @@ struct gl_itab {
 	int32_t is_made; /* out, of goloader_make_itabs: the memory is in use again */
 };
 
+/* An object on the way to a module that can't go (src/host/path.go). */
+struct gl_step {
+	uintptr_t address;
+	size_t size;
+	int64_t offset; /* of the pointer that leads on; -1: its type is what is referred to */
+	char *type;     /* as far as that is known, or NULL; what comes first is an array's: "[]shop.Item" */
+	char *field;    /* which has that pointer: "[3].Next", or NULL */
+};
+
 /* What goes at once: a module, and what others have added to it. */
 struct gl_retired {
 	struct gl_part *parts;
@@ -225,6 +234,21 @@ struct gl_retired {
 	uintptr_t holder_word; /* the reference */
 	char *word_name;       /* what it leads to, where that has no symbol; to be freed by the caller */
 	int ranges;            /* Lua ranges over functions: goroutines that wait for it are in the middle of those */
+	/* the same of all this: the objects on the way, from the holder on, how many in their middle were left out, and
+	 * what a message says of them */
+	struct gl_step *path;
+	size_t npath, omitted;
+	char *way;
+	uint64_t goroutine;    /* a stack's, or the one that the runtime notes something of */
+	char *function, *file; /* where the frame goes on, or NULL */
+	int line;
+	char *holder_type;  /* a variable's, as far as it is known; what has the finalizer, or the handle */
+	char *holder_field; /* of the variable, or NULL */
+	/* finds the symbol that an address is in, and where in it; NULL when nobody knows */
+	const char *(*symbol)(void *symbols, uintptr_t addr, uintptr_t *offset);
+	/* finds the type's descriptor of the variable that an address is in, and where in it; 0 when nobody knows */
+	uintptr_t (*variable_type)(void *symbols, uintptr_t addr, uintptr_t *offset);
+	void *symbols;
 };
 
 /* What goloader_runtime_stats tells: bytes and objects of Go's heap, memory that it has from the system, bytes

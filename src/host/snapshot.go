@@ -166,6 +166,7 @@ func (a *attempt) trySnapshot() int {
 		ts = a.lockTables()
 	}
 	if v.result == stillUsed {
+		a.hops = append([]hop(nil), t.hops.all...)
 		return a.nameUser()
 	}
 	if !a.locked && (ts.used || haveBeenUsed(t.drops.all)) {

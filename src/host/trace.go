@@ -92,6 +92,11 @@ type tracer struct {
 
 	stopAtConstants bool // a constant string is a reason to stay, too
 	dropped         bool // it reached an object that one to be dropped has
+
+	// where the way to the reference is to be told (path.go)
+	notesPath bool
+	from      uint32 // 1 + number of the object that is looked through; 0: of none
+	taken     int    // out of the queue
 }
 
 // An object's mark
@@ -114,6 +119,9 @@ type holder struct {
 	gen     uint32         // and which of those that were there it is
 	name    string         // its type's
 	typ     unsafe.Pointer // of the object that has a finalizer: a pointer's
+	omitted int            // objects between them that there are no hops of
+	leads   uintptr        // where the holder's own pointer leads
+	front   uintptr        // and the word in front of it, if that is no pointer
 }
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped, handles is locked.
@@ -138,8 +146,8 @@ func (t *tracer) userOf() (user holder, found bool) {
 	if !found {
 		user, found = t.findHandles()
 	}
-	if found && user.kind == C.GL_HOLDER_OBJECT {
-		user = t.rootOf(user)
+	if found && (user.kind == C.GL_HOLDER_OBJECT || user.kind == C.GL_HOLDER_FINALIZED) {
+		user = t.findPath(user)
 	}
 	if found {
 		user.itab = t.itabAt(user.word)
@@ -255,6 +263,10 @@ func (t *tracer) findSpans() bool {
 	t.queue.need(objects)
 	t.reached.need(objects)
 	t.pages.take(t.heap.size >> uint(rt.page_shift))
+	if t.notesPath && objects < 1<<32 {
+		t.parents.take(objects)
+		t.hops.need(mostHops)
+	}
 	if t.isShort() {
 		return false
 	}
@@ -367,6 +379,9 @@ func (t *tracer) reach(w uintptr) bool {
 		return true
 	}
 	*mark = markReached
+	if t.notesPath {
+		t.noteParent(s.first + i)
+	}
 	o := object{n - 1, uint32(i)}
 	t.queue.push(o)
 	t.count++
@@ -409,10 +424,15 @@ func (t *tracer) follow(w uintptr) bool {
 // next takes an object out of the queue, to be looked through. A few are on their way from there: the processor fetches them
 // from memory while others are looked through, which is what most of the time goes into.
 func (t *tracer) next() (s *span, i uintptr, found bool) {
-	for t.nahead < len(t.ahead) && len(t.queue.all) > 0 {
+	for t.nahead < len(t.ahead) && len(t.queue.all) > t.taken {
 		last := len(t.queue.all) - 1
 		o := t.queue.all[last]
-		t.queue.all = t.queue.all[:last]
+		if t.notesPath { // the nearest first
+			o = t.queue.all[t.taken]
+			t.taken++
+		} else {
+			t.queue.all = t.queue.all[:last]
+		}
 		s := &t.spans.all[o.span]
 		enter.Prefetch(s.base + uintptr(o.i)*s.size)
 		t.ahead[(t.firstAhead+t.nahead)%len(t.ahead)] = o
@@ -430,7 +450,7 @@ func (t *tracer) next() (s *span, i uintptr, found bool) {
 // emptyQueue forgets what was to be looked through.
 func (t *tracer) emptyQueue() {
 	t.queue.empty()
-	t.nahead = 0
+	t.nahead, t.taken = 0, 0
 }
 
 func (t *tracer) isWeak(at uintptr) bool {
@@ -544,24 +564,6 @@ func (t *tracer) rest() region {
 	return region{low, high - low}
 }
 
-// eachIn calls do for every pointer of an object, as the collector finds them, and for the types in front of them, until
-// that says that it is done.
-func (t *tracer) eachIn(s *span, i uintptr, do func(w uintptr) bool) bool {
-	object := s.base + i*s.size
-	front := !s.holdsG(object)
-	it := s.pointersOf(object)
-	for last := uintptr(0); ; {
-		at := it.next(object + s.size)
-		if at == 0 {
-			return false
-		}
-		if do(load(at)) || front && at > object && at-word != last && t.isType(load(at-word)) && do(load(at-word)) {
-			return true
-		}
-		last = at
-	}
-}
-
 // pointers walks over an object's pointers: runtime.typePointers, or before Go 1.22 runtime.heapBits.
 type pointers struct{ elem, addr, mask, typ uintptr }
 
@@ -668,7 +670,9 @@ func (t *tracer) keepFinalized() (user holder, found bool) {
 				continue
 			}
 			i := offsetOf(s) / sp.size
-			if user.word, found = t.lookThrough(sp, i); found {
+			t.from = uint32(sp.first+i) + 1
+			user.word, found = t.lookThrough(sp, i)
+			if t.from = 0; found {
 				user.kind, user.at, user.size = C.GL_HOLDER_FINALIZED, sp.base+i*sp.size, sp.size
 				user.typ = specialRoot(s).typ
 				return user, true
@@ -752,11 +756,13 @@ func (t *tracer) isReached(p uintptr) bool {
 // drain looks through what was reached, and all that is reached from there.
 func (t *tracer) drain() (user holder, found bool) {
 	for s, i, more := t.next(); more && !found; s, i, more = t.next() {
+		t.from = uint32(s.first+i) + 1
 		if user.word, found = t.lookThrough(s, i); found {
 			user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, s.base+i*s.size, s.size
 			break
 		}
 	}
+	t.from = 0
 	return user, found
 }
 
@@ -793,7 +799,7 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 		if w := load(at); t.follow(w) {
 			return w, true
 		}
-		// as in eachIn, which is too slow here
+		// as in hopAt, which is too slow here
 		if front && at > object && at-word != last {
 			if w := load(at - word); w != 0 && t.isType(w) && t.follow(w) {
 				return w, true
@@ -801,35 +807,6 @@ func (t *tracer) lookThrough(s *span, i uintptr) (word1 uintptr, found bool) {
 		}
 		last = at
 	}
-}
-
-// rootOf finds out who keeps the object that refers to the module, by way of other objects; the object itself where
-// that would lead too far.
-func (t *tracer) rootOf(user holder) holder {
-	const farthest = 40
-	target := region{user.at, user.size}
-	t.visit(target)
-	for through := 1; through <= farthest; through++ {
-		var keeper holder
-		if t.eachRoot(func(r root) bool {
-			return t.eachPointer(r, region{}, func(at, w uintptr) bool {
-				keeper = holder{kind: r.kind, at: at, goid: r.goid, pc: r.pc, typ: r.typ, word: user.word, through: through}
-				return target.holds(w)
-			})
-		}) {
-			return keeper
-		}
-		if kind, goid := roleOf(target); kind != C.GL_HOLDER_OBJECT {
-			return holder{kind: kind, at: target.low, goid: goid, word: user.word, through: through}
-		}
-		next, found := t.keeperOf(target)
-		if !found {
-			break
-		}
-		t.visit(next)
-		target = next
-	}
-	return user
 }
 
 // roleOf tells of an object that keeps others whether it is one of the runtime's that has a better name than the variable
@@ -844,26 +821,6 @@ func roleOf(o region) (C.enum_gl_holder, uint64) {
 		}
 	}
 	return C.GL_HOLDER_OBJECT, 0
-}
-
-// visit has an object not be found by keeperOf again.
-func (t *tracer) visit(o region) {
-	if s := t.spanOf(o.low); s != nil {
-		t.marks.all[s.first+s.indexOf(o.low)] = 0
-	}
-}
-
-// keeperOf finds a reached object that refers to one in target.
-func (t *tracer) keeperOf(target region) (region, bool) {
-	for n := range t.spans.all {
-		s := &t.spans.all[n]
-		for i := uintptr(0); i < s.count && !s.noscan; i++ {
-			if t.marks.all[s.first+i] != 0 && t.eachIn(s, i, target.holds) {
-				return region{s.base + i*s.size, s.size}, true
-			}
-		}
-	}
-	return region{}, false
 }
 
 func (ps parts) hasCode(w uintptr) bool {
@@ -894,7 +851,7 @@ func (ps parts) around() region {
 }
 
 // tell writes down who it is, for C to name. The module is still there.
-func (h holder) tell(r *C.struct_gl_retired) {
+func (h holder) tell(r *C.struct_gl_retired, hops []hop) {
 	r.holder = h.kind
 	r.holder_at = C.uintptr_t(h.at)
 	r.holder_size = C.size_t(h.size)
@@ -926,6 +883,7 @@ func (h holder) tell(r *C.struct_gl_retired) {
 	if text != "" {
 		r.reason = C.CString(text)
 	}
+	h.tellPath(r, hops)
 }
 
 // placeOf says in which function a return address is, and where.

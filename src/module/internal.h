@@ -140,6 +140,12 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void module_free(struct gl_module *mod); /* may be NULL */
 
+/* ---- way.c: why a module stays ----------------------------------------------------------------------------------- */
+
+/* The one that the Go half has found, from the holder, who may have a name, to what of the module he refers to. */
+void module_tell_found_way(struct gl_way *way, struct gl_retired *r, const char *name, const char *reference);
+void module_free_found_way(struct gl_retired *r);
+
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */
 
 /* What others still refer to of a module that goes. */

@@ -122,12 +122,35 @@ size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, b
  * with who else refers to what prove says: a variable, an object on the heap, a stack, a finalizer (src/host/trace.go).
  * The module is as before then. To prove it costs a walk over the live heap with the world stopped.
  * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
+struct gl_way_step {
+	const char *kind; /* "variable", "stack", …, "object", "reference" */
+	char *name;       /* a variable's or a reference's, a module's, a file's of C parts */
+	char *type, *field;
+	char *function, *file;
+	int line;
+	uint64_t goroutine;
+	uintptr_t address;
+	size_t size;    /* bytes; 0: not known */
+	int64_t offset; /* of the pointer that leads on, or -1 */
+	size_t omitted; /* steps before this one, of a way that is too long to be told */
+};
+
+/* From who keeps a module to what of it he refers to. */
+struct gl_way {
+	struct gl_way_step *steps;
+	size_t n;
+};
+/* Makes it one step, of which a name is known, or NULL. */
+void gl_way_tell(struct gl_way *way, const char *kind, const char *name);
+void gl_way_free(struct gl_way *way);
+
 struct gl_unload {
 	enum gl_prove prove;
 	bool drop_handles;        /* Lua's handles of its values stand for nothing then, and do not hold it */
 	struct gl_module **along; /* modules that go with it, all or none: they may use it */
 	size_t nalong;
 	bool held_by_handle; /* out: with GL_EBUSY, whether a handle is the reason */
+	struct gl_way way;   /* out: with GL_EBUSY, the reason; the caller frees it */
 };
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded,

@@ -163,9 +163,44 @@ static const char *name_reference(const struct gl_module *mod, const struct gl_u
 	return name != NULL ? name : "memory of it that has no name";
 }
 
+/* The symbol that an address is in, of any module's, of the resident store's or the host's. */
+static const char *find_symbol(void *arg, uintptr_t addr, uintptr_t *offset)
+{
+	const struct gl_module *mod = arg;
+	const char *name = NULL;
+	int64_t at = gl_module_symbolize(mod, addr, &name);
+
+	for (const struct gl_module *m = mod->host->modules; at < 0 && m != NULL; m = m->next) {
+		at = gl_module_symbolize(m, addr, &name);
+		for (const struct gl_module *e = m->extensions; at < 0 && e != NULL; e = e->next) {
+			at = gl_module_symbolize(e, addr, &name);
+		}
+	}
+	*offset = at < 0 ? 0 : (uintptr_t)at;
+	return at < 0 ? NULL : name;
+}
+
+/* The same of an exported variable's type, of any module's. */
+static uintptr_t find_variable_type(void *arg, uintptr_t addr, uintptr_t *offset)
+{
+	const struct gl_module *mod = arg;
+	struct gl_module_symbol sym;
+
+	for (const struct gl_module *m = mod->host->modules; m != NULL; m = m->next) {
+		for (size_t i = 0; i < m->nexports; i++) {
+			const struct gl_export *e = &m->exports[i];
+			if (e->kind == GL_EXPORT_VAR && e->typed && e->addr <= addr &&
+			    gl_module_find_symbol(m, e->addr, &sym) && addr - e->addr < sym.size) {
+				*offset = addr - e->addr;
+				return e->params[0].type;
+			}
+		}
+	}
+	return 0;
+}
+
 /* Says who holds on to the module. */
-static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, const struct gl_retired *r,
-			 struct gl_error *err)
+static int refuse_unload(struct gl_module *mod, struct gl_unload *how, struct gl_retired *r, struct gl_error *err)
 {
 	static const char *const whats[GL_HOLDER_HANDLE + 1] = {
 		[GL_HOLDER_FINALIZER] = "a finalizer or cleanup",
@@ -176,6 +211,9 @@ static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, con
 	const char *name = NULL, *what = whats[r->holder] != NULL ? whats[r->holder] : "somebody";
 	char holder[1100], through[60] = "";
 
+	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE || r->holder == GL_HOLDER_CODE) {
+		module_tell_found_way(&how->way, r, NULL, NULL);
+	}
 	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE) {
 		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
 			       r->reason != NULL ? r->reason : "a goroutine is in its code");
@@ -191,8 +229,8 @@ static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, con
 		what = holder;
 	}
 	if (r->holder_through > 0) {
-		snprintf(through, sizeof(through), ", by way of %zu object%s", r->holder_through,
-			 r->holder_through == 1 ? "" : "s");
+		snprintf(through, sizeof(through), ", by way of %zu object%s%s", r->holder_through,
+			 r->holder_through == 1 ? "" : "s", r->way != NULL ? ": " : "");
 	}
 	if (r->word_name != NULL) {
 		name = r->word_name;
@@ -201,9 +239,12 @@ static int refuse_unload(struct gl_module *mod, const struct gl_unload *how, con
 	}
 	/* a goroutine's text ends in its traceback */
 	const char *text = r->reason != NULL ? r->reason : what, *line = strchr(text, '\n');
-	return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %.*s refers to %s%s%s", mod->name,
+	uintptr_t offset = 0;
+	const char *variable = r->holder == GL_HOLDER_VARIABLE ? find_symbol(mod, r->holder_at, &offset) : NULL;
+	module_tell_found_way(&how->way, r, variable, name);
+	return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %.*s refers to %s%s%s%s", mod->name,
 		       line != NULL ? (int)(line - text) : (int)strlen(text), text, name, through,
-		       line != NULL ? line : "");
+		       r->holder_through > 0 && r->way != NULL ? r->way : "", line != NULL ? line : "");
 }
 
 /* ---- unload ----------------------------------------------------------------------------------------------------- */
@@ -233,7 +274,12 @@ struct gl_unload_stats gl_host_unload_stats(const struct gl_host *host) { return
 int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	struct gl_host *host = mod->host;
-	struct gl_retired r = { .prove = how->prove, .where = chosen_place(), .drop_handles = how->drop_handles };
+	struct gl_retired r = { .prove = how->prove,
+				.where = chosen_place(),
+				.drop_handles = how->drop_handles,
+				.symbol = find_symbol,
+				.variable_type = find_variable_type,
+				.symbols = mod };
 	struct gl_part *parts = all_parts(mod, how, &r.nparts);
 	struct type_cache *caches = module_all_caches(host, mod, &r.ncaches);
 	struct gl_kept *kept = module_list_kept(mod, how, &r.nkept);
@@ -269,8 +315,7 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 					   r.holder == GL_HOLDER_FINALIZED || r.ranges != 0);
 	if (busy > 0) {
 		refuse_unload(mod, how, &r, err);
-		free(r.reason);
-		free(r.word_name);
+		module_free_found_way(&r);
 		return -1;
 	}
 	module_note_itabs(mod, r.itabs, r.nitabs);
@@ -293,6 +338,15 @@ static bool goes_along(const struct gl_unload *how, const struct gl_module *mod)
 	return false;
 }
 
+/* What a refusal's message says behind "module … can't be unloaded: ". */
+static const char *reason_in(const struct gl_error *err)
+{
+	static const char end[] = "unloaded: ";
+	const char *at = strstr(err->message, end);
+
+	return at != NULL ? at + strlen(end) : err->message;
+}
+
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	if (!mod->loaded) {
@@ -303,16 +357,19 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 	}
 	for (const struct gl_module *m = mod->host->modules; mod->nusers > 0 && m != NULL; m = m->next) {
 		if (module_is_using(m, mod) && !goes_along(how, m)) {
+			gl_way_tell(&how->way, "module", m->name);
 			return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: module %s uses it", mod->name,
 				       m->name);
 		}
 	}
 	for (size_t i = 0; how->prove != GL_PROVE_NOTHING && i < how->nalong; i++) {
 		if (module_check_library(how->along[i], mod, err) != 0) {
+			gl_way_tell(&how->way, "library", reason_in(err));
 			return -1;
 		}
 	}
 	if (how->prove != GL_PROVE_NOTHING && module_check_library(mod, mod, err) != 0) {
+		gl_way_tell(&how->way, "library", reason_in(err));
 		return -1;
 	}
 	int ret = module_retire(mod, how, err);
