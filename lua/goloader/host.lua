@@ -512,11 +512,19 @@ function Host:replace(old, new, options)
   return returned(require("goloader.reload.replace").run(self, old, new, options, BUILD_OPTIONS))
 end
 
---- Unloads modules that were replaced, and could not be unloaded yet. `goloader.step` does so now and then, too.
+--- Unloads modules that were replaced, or are to go in the background, and could not be unloaded yet. `goloader.step`
+--- does so now and then, too.
 ---@return integer waiting  how many are left
 function Host:tidy()
   check_self(self, "tidy")
-  return require("goloader.reload.replace").tidy()
+  return require("goloader.reload.dismissed").tidy()
+end
+
+--- What is loaded in this process, by all its Lua states; which of it is to go, and why it can't yet.
+---@return goloader.LoadedModule[]
+function Host:modules()
+  check_self(self, "modules")
+  return require("goloader.inventory").list(self.core)
 end
 
 ---@class goloader.ShipOptions: goloader.BuildOptions

@@ -26,9 +26,14 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field kinds table<string, "func"|"var"|"const"|"type"|"generic">  of what it exports
 ---@field object_bytes integer
 ---@field forget fun()  lets go of its functions
+---@field functions table<string, any>  those that were taken from it
+---@field refusal { err: goloader.Error, times: integer, at: number }|nil  how unloads of it have ended
+---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
 
 ---@type table<goloader.Module, goloader.ModuleState>
 local states = setmetatable({}, { __mode = "k" })
+-- What a program calls a module that is known by more than one table since it was replaced.
+local faces = setmetatable({}, { __mode = "kv" })
 -- What is below all modules. Functions keep it alive when their module is forgotten, and their calls count on.
 local cores = setmetatable({}, { __mode = "k" })
 
@@ -81,8 +86,44 @@ local function try_to_unload(state, options)
   return ok, err
 end
 
-local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "number" }
 local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
+
+-- Tries until the time is over.
+local function unload_within(state, options, wait)
+  local deadline = core.clock() + wait
+  local delay = SHORTEST
+  if wait > 0 and not state.is_given_up then state.core:close(deadline, instances_of(state)) end
+  while true do
+    local began = core.clock()
+    local ok, err = try_to_unload(state, options)
+    local now = core.clock()
+    if ok then
+      state.forget()
+      return true
+    end
+    local is_loaded = state.core:is_loaded()
+    if err.code == "busy" then
+      local times = state.refusal and state.refusal.times or 0
+      state.refusal = { err = errors.object(err), times = times + 1, at = os.time() }
+    end
+    if err.code ~= "busy" or now >= deadline then
+      if is_loaded then state.core:close(state.is_given_up and math.huge or 0, instances_of(state)) end
+      return nil, err
+    end
+    -- an attempt may be work, and there should be more time without it than with it
+    jobs.pause(math.min(math.max(delay, now - began), deadline - now))
+    delay = math.min(2 * delay, LONGEST)
+    if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by somebody else
+  end
+end
+
+---@class goloader.UnloadOptions
+---@field prove nil|"all"|"nothing"
+---@field handles nil|"keep"|"drop"
+---@field wait number|nil  seconds
+---@field background boolean|nil
+
+local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "number", background = "boolean" }
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out takes a walk over Go's live heap. The caller waits for it, goroutines don't: where it would take more
@@ -99,10 +140,12 @@ local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
 --- calls of its functions, uses of its variables and new values of its types raise "module shop is being unloaded".
 --- Methods of handles can still be called: who has begun something may end it. A coroutine of `goloader.spawn`, or a
 --- request of nginx's, is suspended between attempts. Where it is refused in the end, all is as it was.
----@param options { prove: nil|"all"|"nothing", handles: nil|"keep"|"drop", wait: number|nil }|nil
+--- With `background = true` a module that can't go yet goes later: it is asked again within `goloader.step`, by nginx's
+--- workers, and by `host:tidy()`, and no call of it is let in any more. What keeps it `host:modules()` tells.
+---@param options goloader.UnloadOptions|nil
 ---@return true|nil
 ---@return string|nil message
----@return goloader.Error|nil err
+---@return goloader.Error|nil err  code "busy": its path tells the whole way from who keeps it
 function Module:unload(options)
   local state = state_of(self, "unload")
   if not state.core:is_loaded() then return fail(unloaded_already(state)) end
@@ -118,26 +161,15 @@ function Module:unload(options)
   end
   local wait = options.wait or 0
   if wait < 0 or wait ~= wait then misuse(2, "module:unload: wait is a number of seconds, not %s", tostring(wait)) end
-  local deadline = core.clock() + wait
-  local delay = SHORTEST
-  if wait > 0 then state.core:close(deadline, instances_of(state)) end
-  while true do
-    local began = core.clock()
-    local ok, err = try_to_unload(state, options)
-    local now = core.clock()
-    if ok or err.code ~= "busy" or now >= deadline then
-      if not ok then
-        if state.core:is_loaded() then state.core:close(0, instances_of(state)) end
-        return fail(err)
-      end
-      state.forget()
-      return true
-    end
-    -- an attempt may be work, and there should be more time without it than with it
-    jobs.pause(math.min(math.max(delay, now - began), deadline - now))
-    delay = math.min(2 * delay, LONGEST)
-    if not state.core:is_loaded() then return fail(unloaded_already(state)) end -- by somebody else
+  local ok, err = unload_within(state, options, wait)
+  if ok then return true end
+  if options.background and err.code == "busy" and not state.is_given_up then
+    state.is_given_up = true
+    local later = { prove = options.prove, handles = options.handles }
+    ok, err = require("goloader.reload.dismissed").add(self, later)
+    if ok then return true end
   end
+  return fail(err)
 end
 
 ---@return boolean
@@ -421,14 +453,14 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared)
   })
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
   state = {
-    core = loaded, name = name, instances = {}, load_instance = load_instance, kinds = kinds,
+    core = loaded, name = name, functions = functions, instances = {}, load_instance = load_instance, kinds = kinds,
     object_bytes = object_bytes, is_shared = is_shared,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end
       state.instances = {}
     end,
   }
-  states[self] = state
+  states[self], faces[state] = state, self
   return self
 end
 
@@ -439,6 +471,17 @@ end
 function module.core_of(value)
   local state = states[value]
   if state then return state.core, state.name end
+end
+
+-- ---- what is there ------------------------------------------------------------------------------------------------
+
+--- Calls a function with each module that this Lua state has loaded and still knows: what is below it, what Lua sees of
+--- it, and what is known of it.
+---@param visit fun(core: userdata, module: goloader.Module, state: goloader.ModuleState)
+function module.each(visit)
+  for _, state in pairs(states) do
+    if faces[state] and state.core:is_loaded() then visit(state.core, faces[state], state) end
+  end
 end
 
 -- ---- replacing -----------------------------------------------------------------------------------------------------
@@ -470,7 +513,7 @@ function module.replace(self, other)
     if road.forward(fn, finder(self, name)) then functions[name] = nil end
   end
   local before = setmetatable({}, meta)
-  states[before] = state
+  states[before], faces[state], faces[states[self]] = state, before, self
   return before
 end
 

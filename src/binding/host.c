@@ -568,6 +568,41 @@ static int host_unload_stats(lua_State *L)
 	return 1;
 }
 
+static void set_figure(lua_State *L, const char *key, double value)
+{
+	lua_pushnumber(L, (lua_Number)value);
+	lua_setfield(L, -2, key);
+}
+
+/* host:modules() -> { { name =, number =, since =, bytes =, users = }, … }, of all modules of the process */
+static int host_modules(lua_State *L)
+{
+	const struct gl_host *host = binding_check_host(L, 1)->host;
+	struct gl_module_info *list = NULL;
+	size_t there = 0, n = 0;
+
+	/* Lua's memory, which may be short, is not asked for under the lock. */
+	do {
+		n = there;
+		list = lua_newuserdata(L, (n + 1) * sizeof(*list));
+		gl_lock();
+		there = gl_host_modules(host, list, n);
+		gl_unlock();
+	} while (there > n);
+	lua_createtable(L, (int)there, 0);
+	for (size_t i = 0; i < there; i++) {
+		lua_createtable(L, 0, 5);
+		lua_pushstring(L, list[i].name);
+		lua_setfield(L, -2, "name");
+		set_figure(L, "number", (double)list[i].number);
+		set_figure(L, "since", (double)list[i].since);
+		set_figure(L, "bytes", (double)list[i].bytes);
+		set_figure(L, "users", (double)list[i].users);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	return 1;
+}
+
 void binding_open_host(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
@@ -583,6 +618,7 @@ void binding_open_host(lua_State *L)
 		{ "stats", host_stats },
 		{ "runtime_stats", host_runtime_stats },
 		{ "unload_stats", host_unload_stats },
+		{ "modules", host_modules },
 		{ "jobs_fd", binding_jobs_fd },
 		{ "jobs_listen", binding_jobs_listen },
 		{ "jobs_accept", binding_jobs_accept },

@@ -390,6 +390,18 @@ static int module_is_loaded(lua_State *L)
 	return 1;
 }
 
+/* module:number() -> as host:modules has it; nil of one that was unloaded */
+static int module_number(lua_State *L)
+{
+	struct binding_module *m = check_module(L);
+
+	if (!is_loaded(m)) {
+		return 0;
+	}
+	lua_pushnumber(L, (lua_Number)gl_module_number(m->mod));
+	return 1;
+}
+
 static int module_tostring(lua_State *L)
 {
 	struct binding_module *m = check_module(L);
@@ -844,6 +856,7 @@ void binding_open_module(lua_State *L)
 		{ "run_main", module_run_main },
 		{ "close", module_close },
 		{ "is_closed", module_is_closed },
+		{ "number", module_number },
 		{ "__tostring", module_tostring },
 		{ "__gc", module_gc },
 		{ NULL, NULL },

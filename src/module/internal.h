@@ -2,6 +2,8 @@
 #ifndef GL_MODULE_INTERNAL_H
 #define GL_MODULE_INTERNAL_H
 
+#include <time.h>
+
 #include "../debug/debug.h"
 #include "../object/pool.h"
 #include "../object/signature.h"
@@ -30,6 +32,7 @@ struct gl_module {
 	bool loaded;
 	char *name;   /* what the runtime calls it */
 	uint64_t age; /* number of its load */
+	time_t since; /* when that was */
 
 	struct gl_module *extensions; /* what modules that use this one have added to it; they go when it goes */
 	struct gl_module **uses;      /* the modules this one can't be without */

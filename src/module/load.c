@@ -230,6 +230,7 @@ static void publish(struct load *ld)
 	publish_unit(ld, UNIT_MODULE, mod);
 	module_reuse_itabs(host, l);
 	mod->loaded = true;
+	mod->since = time(NULL);
 	mod->clib = l->clib;
 	mod->has_c = l->clib != NULL || l->nwanted_clibs > 0;
 	l->clib = NULL;

@@ -234,4 +234,16 @@ struct gl_module_stats {
 };
 void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats);
 
+/* A module that is loaded, whoever has loaded it. */
+struct gl_module_info {
+	char name[256];
+	uint64_t number; /* of its load; no other has it */
+	int64_t since;   /* seconds since 1970 */
+	size_t bytes;    /* memory taken from the arena */
+	size_t users;    /* modules that use it */
+};
+uint64_t gl_module_number(const struct gl_module *mod);
+/* Fills in n of them at most, those that were loaded last; returns how many there are. */
+size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, size_t n);
+
 #endif

@@ -1,6 +1,7 @@
 /* What a module holds: exports, symbols, types, figures. */
 #include "internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 bool gl_module_is_loaded(const struct gl_module *mod) { return mod->loaded; }
@@ -47,6 +48,24 @@ size_t gl_module_symbols(const struct gl_module *mod, const struct gl_module_sym
 }
 
 void gl_module_stats(const struct gl_module *mod, struct gl_module_stats *stats) { *stats = mod->stats; }
+
+uint64_t gl_module_number(const struct gl_module *mod) { return mod->age; }
+
+size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, size_t n)
+{
+	size_t count = 0;
+
+	for (const struct gl_module *m = host->modules; m != NULL; m = m->next, count++) {
+		if (count < n) {
+			struct gl_module_info *info = &list[count];
+			*info = (struct gl_module_info){
+				.number = m->age, .since = m->since, .bytes = m->stats.bytes, .users = m->nusers
+			};
+			snprintf(info->name, sizeof(info->name), "%s", m->name);
+		}
+	}
+	return count;
+}
 
 const struct gl_module_symbol *find_own_symbol(const struct gl_module *mod, uintptr_t addr)
 {

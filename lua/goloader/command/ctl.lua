@@ -81,8 +81,9 @@ function show.status(answer)
   for _, worker in ipairs(answer.workers) do
     local words = {}
     for _, module in ipairs(worker.modules) do
+      local why = module.why_old and ": " .. module.why_old or ""
       local old = module.old_versions > 0
-        and (" (%d old, %d requests in them)"):format(module.old_versions, module.visits_in_old) or ""
+        and (" (%d old, %d requests in them%s)"):format(module.old_versions, module.visits_in_old, why) or ""
       words[#words + 1] = ("%s %s%s"):format(module.name, tostring(module.version or "none"), old)
     end
     io.write(("worker %d: %s\n"):format(worker.pid, table.concat(words, ", ")))

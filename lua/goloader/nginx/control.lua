@@ -59,9 +59,10 @@ local function own_file(self) return ("%s/workers/%d"):format(self.folder, ngx.w
 function Control:tell()
   local modules = {}
   each_slot(self, function(slot)
-    local visits, old = slot:waiting()
+    local visits, old, why = slot:waiting()
     modules[#modules + 1] = {
       name = slot.name, version = slot.version and slot.version.number, old_versions = old, visits_in_old = visits,
+      why_old = why,
     }
   end)
   local text = json.encode { pid = ngx.worker.pid(), started = self.started, modules = modules }

@@ -18,7 +18,8 @@ local FIRST, LAST = 0.1, 2 -- seconds
 ---@field module table
 ---@field number integer
 ---@field users? table<goloader.Visit, true>
----@field package refused? true it could not be unloaded yet, and this was told
+---@field refusal? goloader.Error why it could not be unloaded when that was tried last
+---@field package told? true that it could not be unloaded was told
 
 ---@class goloader.Leaving
 ---@field [integer] goloader.leaving.Version
@@ -27,10 +28,25 @@ local FIRST, LAST = 0.1, 2 -- seconds
 local Leaving = {}
 Leaving.__index = Leaving
 
+local lists = setmetatable({}, { __mode = "k" }) -- those that somebody still looks after
+
 ---@param options goloader.leaving.Options
 ---@return goloader.Leaving
 function leaving.new(options)
-  return setmetatable({ options = options, seconds = FIRST }, Leaving)
+  local list = setmetatable({ options = options, seconds = FIRST }, Leaving)
+  lists[list] = true
+  return list
+end
+
+---The version that a module is, if it is to be unloaded.
+---@param module table
+---@return goloader.leaving.Version?
+function leaving.find(module)
+  for list in pairs(lists) do
+    for _, version in ipairs(list) do
+      if version.module == module then return version end
+    end
+  end
 end
 
 ---@param version goloader.leaving.Version
@@ -55,8 +71,10 @@ function Leaving:tidy()
         table.remove(self, i)
         change.what, change.seconds = "unloaded", clock() - started
         self.options.tell(change)
-      elseif not version.refused then
-        version.refused = true
+      elseif version.told then
+        version.refusal = err
+      else
+        version.told, version.refusal = true, err
         change.what, change.err = "busy", err
         self.options.tell(change)
       end

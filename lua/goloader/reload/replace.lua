@@ -5,17 +5,15 @@
 ---   3. The state of the old one is handed over (handover.lua).
 ---   4. All that the program has of the old one stands for the new one: the module itself, and functions that were
 ---      taken from it. Nothing of Lua's runs in between, so nobody sees half of it.
----   5. Calls under way end in the old code. It is unloaded when it is proven free (leaving.lua).
+---   5. Calls under way end in the old code. It is unloaded when it is proven free (dismissed.lua).
 ---
 --- Where one of the first three fails, the old one goes on, and the new one is unloaded. A module belongs to the Lua
 --- state that has loaded it: this is all of the process that can have it.
 
-local core = require "goloader.core"
 local check_options = require "goloader.options"
+local dismissed = require "goloader.reload.dismissed"
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
-local leaving = require "goloader.reload.leaving"
-local loop = require "goloader.reload.loop"
 local modules = require "goloader.module"
 
 local misuse = errors.misuse
@@ -30,36 +28,6 @@ local replace = {}
 ---@field unload table|nil  options of module:unload for the old one: { handles = "drop" }
 
 local OPTIONS = { ready = "function", adopt = "function boolean", unload = "table" }
-
----@class goloader.Replaced: goloader.loop.Member  a module that is to be unloaded
----@field package list goloader.Leaving
-local Replaced = {}
-Replaced.__index = Replaced
-function Replaced:poll() self.list:tidy() end
-function Replaced:next_timeout() return self.list:next_timeout() end
-function Replaced:is_over() return not self.list[1] end
-
-local waiting = {} ---@type goloader.Replaced[]
-
--- Unloads a module now, or when that can be.
-local function dismiss(module, options)
-  local list = leaving.new { clock = core.clock, unload = options, tell = function() end }
-  list:add { module = module, number = 0 }
-  if list:tidy() == 0 then return end
-  local replaced = setmetatable({ list = list }, Replaced)
-  waiting[#waiting + 1] = replaced
-  loop.add(replaced)
-end
-
---- Unloads the replaced modules that can be.
----@return integer waiting  how many are left
-function replace.tidy()
-  for i = #waiting, 1, -1 do
-    waiting[i]:poll()
-    if waiting[i]:is_over() then table.remove(waiting, i) end
-  end
-  return #waiting
-end
 
 local function kinds_of(module)
   local kinds = {}
@@ -121,10 +89,10 @@ function replace.run(host, old, new, options, build_options)
   end
   local ok, err = prepare(old, new, name, own)
   if not ok then
-    if new:is_loaded() then dismiss(new) end
+    if new:is_loaded() then dismissed.add(new) end
     return nil, err
   end
-  dismiss(modules.replace(old, new), own.unload)
+  dismissed.add(modules.replace(old, new), own.unload)
   return true
 end
 

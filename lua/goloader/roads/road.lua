@@ -81,6 +81,11 @@ function road.forward(fn, other)
   return true
 end
 
+--- The road that a function's calls take; nil of anything else.
+---@param fn any
+---@return "pure"|"ffi"|"capi"|nil
+function road.of(fn) return roads[fn] end
+
 --- Raises that a method of functions was given something else: what is called with a dot may be given anything.
 ---@param fn any
 ---@param method string

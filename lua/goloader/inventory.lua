@@ -1,0 +1,55 @@
+--- `host:modules()`: what is loaded, what of it is to go, and why it can't.
+
+local leaving = require "goloader.reload.leaving"
+local modules = require "goloader.module"
+local road = require "goloader.roads.road"
+
+local inventory = {}
+
+---@class goloader.LoadedModule
+---@field name string  as messages call it
+---@field number integer  which load of the process it was: no other has that number
+---@field since integer  when it was loaded, as os.time says it
+---@field bytes integer  memory that it takes, other than the Go heap's
+---@field users integer  modules that use it, and can't be without it
+---@field path string|nil  what it was built or loaded from, where this Lua state has loaded it
+---@field module goloader.Module|nil  likewise; nil of other Lua states' modules, and of what Lua has forgotten
+---@field roads table<string, "pure"|"ffi"|"capi">|nil  by functions that were taken from it
+---@field leaving boolean|nil  it is to go: it was replaced, or unloaded in the background, and is asked again
+---@field refusal goloader.Error|nil  why it could not go when that was tried last
+---@field refused integer|nil  how often that was so
+---@field refused_at integer|nil  and when, as os.time says it
+
+local function roads_of(state)
+  local roads = {}
+  for name, value in pairs(state.functions) do roads[name] = road.of(value) end
+  return roads
+end
+
+--- All modules of the process, those that were loaded first at the beginning. Instances of generic functions are their
+--- module's.
+---@param core userdata  the host
+---@return goloader.LoadedModule[]
+function inventory.list(core)
+  local known, instances = {}, {}
+  modules.each(function(module_core, face, state)
+    known[module_core:number()] = { face = face, state = state }
+    for _, made in pairs(state.instances) do
+      if made.core:is_loaded() then instances[made.core:number()] = true end
+    end
+  end)
+  local list = {}
+  for _, entry in ipairs(core:modules()) do
+    local ours = known[entry.number]
+    if not instances[entry.number] then table.insert(list, 1, entry) end
+    if ours then
+      entry.path, entry.module, entry.roads = ours.state.name, ours.face, roads_of(ours.state)
+      entry.leaving = leaving.find(ours.face) ~= nil
+      local refusal = ours.state.refusal
+      if refusal then entry.refusal, entry.refused, entry.refused_at = refusal.err, refusal.times, refusal.at end
+    end
+  end
+  return list
+end
+
+return inventory
