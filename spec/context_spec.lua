@@ -20,7 +20,7 @@ describe("a context", function()
   end)
 
   it("has a timeout", function()
-    for _, ctx in ipairs { 60, { timeout = 60 } } do
+    for _, ctx in ipairs { 60, "1m", { timeout = 60 }, { timeout = "1m" } } do
       local left = contexts.Left(ctx)
       assert.is_true(left > 50 and left <= 60)
     end
@@ -131,11 +131,14 @@ describe("a context", function()
       assert.equal("bad argument #1 to 'Left' (parameter 'ctx'" .. expected .. ")",
         (message(contexts.Left, ctx):gsub("^[^ ]-:%d+: ", "")))
     end
-    refuses(": context.Context expected (nil, a timeout in seconds, a table or a handle), got string", "1")
-    refuses(": context.Context expected (nil, a timeout in seconds, a table or a handle), got boolean", true)
-    refuses(": a number of seconds expected, got nan", 0 / 0)
-    refuses(".timeout: a number of seconds expected, got string", { timeout = "1" })
-    refuses(".deadline: a number of seconds expected, got table", { deadline = {} })
+    local example = 'is not a duration such as "250ms", "30s", "5m" or "1h30m"'
+    refuses(': "1" ' .. example, "1")
+    refuses(": context.Context expected (nil, a timeout, a table or a handle), got boolean", true)
+    refuses(': seconds, or a text such as "30s", expected, got nan', 0 / 0)
+    refuses('.timeout: "1" ' .. example, { timeout = "1" })
+    refuses('.timeout: seconds, or a text such as "30s", expected, got boolean', { timeout = true })
+    refuses(".deadline: a number of seconds since 1970 expected, got table", { deadline = {} })
+    refuses(".deadline: a number of seconds since 1970 expected, got string", { deadline = "30s" })
     refuses(": context.Context is given by timeout, deadline and values, got the key 'time'", { time = 1 })
     refuses(": context.Context is given by timeout, deadline and values, got the key 'number'", { 1 })
     refuses(".values: a table expected, got number", { values = 1 })

@@ -199,9 +199,20 @@ describe("a wait with a timeout", function()
     assert.equal(1, job:wait(10))
   end)
 
-  it("is refused where it is no number", function()
+  it("is said as a text, too", function()
+    local job = jobs.Block:async(1)
+    local start = clock()
+    assert.equal("timeout", select(2, job:wait "50ms").code)
+    assert.is_true(clock() - start >= 0.05 and clock() - start < 2)
+    jobs.Release()
+    assert.equal(1, job:wait "10s")
+  end)
+
+  it("is refused where it is neither", function()
     local job = jobs.Sleep:async(0.05)
-    assert.error_matches(function() job:wait "1" end, "a timeout in seconds expected, got string")
+    assert.error_matches(function() job:wait {} end, 'job:wait: seconds, or a text such as "30s", expected, got table')
+    assert.error_matches(function() job:wait(0 / 0) end, "expected, got nan")
+    assert.error_matches(function() job:wait "1" end, '^job:wait: "1" is not a duration such as "250ms", "30s"')
     job:wait()
   end)
 end)
@@ -217,7 +228,9 @@ describe("a job with a context", function()
   end)
 
   it("ends by its timeout", function()
-    assert.equal("context deadline exceeded", select(2, jobs.UntilCancelled:async(0.02, 60):wait(20)).message)
+    for _, timeout in ipairs { 0.02, "20ms" } do
+      assert.equal("context deadline exceeded", select(2, jobs.UntilCancelled:async(timeout, 60):wait "20s").message)
+    end
   end)
 
   it("has a context of its own", function()
@@ -343,23 +356,46 @@ describe("a coroutine that goloader.spawn started", function()
   end)
 
   it("gets panics where it waits", function()
-    assert.error_matches(function()
+    local _, err = pcall(function()
       local co = goloader.spawn(function() jobs.Panic:async("no way"):wait() end) -- may be done when it waits
       while coroutine.status(co) ~= "dead" do goloader.step(5) end
-    end, "panic: no way")
+    end)
+    assert.matches("panic: no way", err)
   end)
 
   it("has its errors raised by whoever lets it run", function()
-    assert.error_matches(function() goloader.spawn(function() error "at once" end) end, "at once")
+    local _, err = pcall(goloader.spawn, function() error "at once" end)
+    assert.matches("^[^\n]*jobs_spec.lua:%d+: at once\n", err)
     goloader.spawn(function()
       jobs.Add:async(1, 2):wait()
       jobs.Sleep:async(0.01):wait()
       error "later"
     end)
-    assert.error_matches(function()
+    _, err = pcall(function()
       for _ = 1, 100 do goloader.step(0.1) end
-    end, "later")
+    end)
+    assert.matches("^[^\n]*jobs_spec.lua:%d+: later\n", err)
     goloader.step() -- once
+  end)
+
+  it("has the lines where it was in what they say, and objects stay objects", function()
+    local function deep()
+      jobs.Sleep:async(0.01):wait()
+      error "deep down"
+    end
+    goloader.spawn(function()
+      deep()
+      return 1
+    end)
+    local _, err = pcall(function()
+      for _ = 1, 100 do goloader.step "100ms" end
+    end)
+    local line = debug.getinfo(deep, "S").linedefined
+    assert.matches(("^[^\n]*jobs_spec.lua:%d: deep down\nstack traceback:.*in .*deep.*jobs_spec.lua:%d: in")
+      :format(line + 2, line + 5), err)
+    local object = { code = "mine" }
+    _, err = pcall(goloader.spawn, function() error(object) end)
+    assert.equal(object, err)
   end)
 
   it("waits for one job like others do", function()
@@ -415,7 +451,8 @@ describe("goloader.step", function()
     end
     assert.is_true(waited >= 0.03 and waited < 0.15, waited)
     job:wait()
-    assert.error_matches(function() goloader.step "x" end, "a timeout in seconds expected, got string")
+    assert.error_matches(function() goloader.step "x" end, '^goloader.step: "x" is not a duration such as "250ms"')
+    assert.equal(0, goloader.step "1ms")
   end)
 end)
 

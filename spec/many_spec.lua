@@ -1,4 +1,5 @@
 -- Many calls in one crossing: fn:map and fn:each, on every road.
+local goloader = require "goloader"
 local support = require "spec.support"
 
 local has_jit = support.interpreter == "luajit"
@@ -41,6 +42,41 @@ describe("many calls", function()
     each_road("Even", function(road) assert.same({ true, false, true }, roads.Even:map { 0, -1, -2 }, road) end)
     each_road("Turn", function(road) assert.same({ "ba", "", "bacd" }, roads.Turn:map { "ab", "", "cdba" }, road) end)
     assert.same({ { "a", "b", "a", "b" }, {} }, roads.Repeat:map({ { "a", "b" }, { "c" } }, { 2, 0 }))
+  end)
+
+  it("may have arguments that are the same in all", function()
+    local same = goloader.same
+    each_road("Add", function(road)
+      assert.same({ 11, 12, 13 }, roads.Add:map({ 1, 2, 3 }, same(10)), road)
+      assert.same({ 11, 12, 13 }, roads.Add:map(same(10), { 1, 2, 3 }), road)
+      assert.same({}, roads.Add:map({}, same(10)), road)
+      assert.equal(3, roads.Add:each({ 1, 2, 3 }, same(10)), road)
+    end)
+    assert.same({ { "a", "a" }, {} }, roads.Repeat:map(same { "a" }, { 2, 0 }))
+    local strings, slices = goloader.std "strings", goloader.std "slices"
+    assert.same({ true, false }, strings.Contains:map({ "go(x)", "x" }, same "go("))
+    assert.same({ 2, -1 }, strings.Index:map({ "xxy", "z" }, same "y"))
+    assert.same({ true, false }, slices.Contains:map({ { 1, 2 }, { 3 } }, same(2)))
+    local builder = strings.Builder()
+    assert.equal(2, builder:each("WriteString", { "a", "b" }))
+    local values = goloader.std "net/url".Values { page = { "1" } }
+    values:each("Add", same "page", { "2", "3" })
+    assert.equal("page=1&page=2&page=3", values:Encode())
+  end)
+
+  it("have an array that says how many there are", function()
+    local function refuses(pattern, fn)
+      local ok, err = pcall(fn)
+      assert.is_false(ok)
+      assert.matches(pattern, err)
+    end
+    local message = "Add: no array says how many calls to make: all arguments are the same in each"
+    refuses(message, function() roads.Add:map(goloader.same(1), goloader.same(2)) end)
+    refuses(message, function() roads.Add:each(goloader.same(1), goloader.same(2)) end)
+    refuses("bad argument #2 to 'Add' %(parameter 'b'.-: int expected, got string%)",
+      function() roads.Add:map({ 1 }, goloader.same "x") end)
+    refuses("bad argument #2 to 'Add' %(parameter 'b': int expected, got userdata%)",
+      function() roads.Add(1, goloader.same(1)) end)
   end)
 
   it("give an array for each result", function()

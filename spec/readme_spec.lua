@@ -26,9 +26,9 @@ describe("the README's example", function()
   end)
 end)
 
-for _, file in ipairs { "README.md", "src/README.md", "examples/calls/README.md", "examples/listpage/README.md",
-  "examples/ownhost/README.md", "examples/embed/README.md", "examples/plugins/README.md", "examples/nginx.md",
-  "examples/debugging.md" } do
+for _, file in ipairs { "README.md", "src/README.md", "examples/calls/README.md", "examples/jobs/README.md",
+  "examples/listpage/README.md", "examples/ownhost/README.md", "examples/embed/README.md", "examples/plugins/README.md",
+  "examples/nginx.md", "examples/debugging.md" } do
   describe(file, function()
     it("links to what is there", function()
       local dir, seen = file:match "^(.*/)" or "", 0

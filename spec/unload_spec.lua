@@ -170,7 +170,7 @@ describe("an unload that may wait", function()
     for _, wait in ipairs { -1, 0 / 0, "1" } do
       assert.has_error(function() shop:unload { wait = wait } end)
     end
-    assert(shop:unload())
+    assert(shop:unload { wait = "1s" })
   end)
 end)
 

@@ -229,6 +229,10 @@ end
 
 types["`time.Duration`"] = function()
   assert.equal("1970-01-01T01:00:00Z", values.Later(0, 3600e9))
+  assert.equal("1970-01-01T01:30:00Z", values.Later(0, "1h30m"))
+  assert.equal("1970-01-01T00:00:00.25Z", values.Later(0, "250ms"))
+  refuses('parameter \'d\': "5x" is not a duration such as', values.Later, 0, "5x")
+  refuses("3000000h is out of range for time.Duration", values.Later, 0, "3000000h")
 end
 
 types["`func(…) …`"] = function()
@@ -266,10 +270,10 @@ types["`context.Context`"] = function()
   assert.equal(5, handles.ContextValue(ctx, "key"))
   assert.equal(6, handles.ContextValue({ timeout = 1, values = { key = 6 } }, "key"))
   assert.is_nil(handles.ContextValue(1, "key"))
+  assert.is_nil(handles.ContextValue("1s", "key"))
   assert.is_nil(handles.NilContext())
   refuses("context.Context expected, got a handle of func%(int%) int", handles.ContextValue, handles.Adder(1), "key")
-  refuses("context.Context expected %(nil, a timeout in seconds, a table or a handle%), got string",
-    handles.ContextValue, "1", "key")
+  refuses('"1" is not a duration such as "250ms"', handles.ContextValue, "1", "key")
 end
 
 types["`chan T`, `<-chan T`, `chan<- T`"] = function()
@@ -530,26 +534,32 @@ uses["`h(…)`"] = function()
   refuses("a handle of %*handles.Node can't be called", function() handles.NewNode(1)() end)
 end
 
-uses["`h:send(v[, seconds])`"] = function()
+uses["`h:send(v[, timeout])`"] = function()
   local channel = handles.Channel(1)
   assert.is_true(channel:send "x")
   local sent, why = channel:send("y", 0.01)
   assert.is_nil(sent)
   assert.equal("timeout", why)
   assert.equal("timeout", select(2, channel:send("y", 0)))
+  assert.equal("timeout", select(3, channel:send("y", "1ms")).code)
+  refuses("bad argument #2.*seconds, or a text such as \"30s\", expected, got table", function()
+    channel:send("y", {})
+  end)
   channel:recv()
   channel:close()
   assert.equal("closed", select(2, channel:send "z"))
   refuses("string expected, got number", function() channel:send(1) end)
 end
 
-uses["`h:recv([seconds])`"] = function()
+uses["`h:recv([timeout])`"] = function()
   local channel = handles.Channel(1)
   assert.equal("timeout", select(2, channel:recv(0.01)))
+  assert.equal("timeout", select(3, channel:recv "10ms").code)
   assert.equal("timeout", select(2, channel:recv(0)))
   channel:send "x"
   assert.equal("x", channel:recv())
   assert.equal("closed", select(2, handles.Closed():recv()))
+  assert.equal("closed", select(3, handles.Closed():recv()).code)
 end
 
 uses["`h:close()`"] = function()

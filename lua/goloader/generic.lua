@@ -8,6 +8,7 @@
 local errors = require "goloader.errors"
 local infer = require "goloader.building.infer"
 local nearest = require "goloader.nearest"
+local same = require "goloader.roads.same"
 
 local misuse = errors.misuse
 
@@ -46,6 +47,8 @@ local methods = {}
 for name, many in pairs { async = false, keep = false, map = true, each = true } do
   methods[name] = function(self, ...)
     if not states[self] then misuse(2, "fn:%s: a function of a module expected, got %s", name, type(self)) end
+    local length = many and same.count(...)
+    if length then return self[name](self, same.expand(length, ...)) end
     local fn = instance_for(self, many, ...)
     return fn[name](fn, ...)
   end

@@ -184,6 +184,14 @@ function goloader.stats(options)
   return stats
 end
 
+--- Stands in the place of an array where many calls are made at once, `fn:map(lines, goloader.same "go(")`: that
+--- parameter is the same in all of them.
+---@param value any
+---@return userdata
+function goloader.same(value)
+  return core.same(value)
+end
+
 -- ---- jobs ---------------------------------------------------------------------------------------------------------
 
 local function check_host(name)
@@ -201,15 +209,16 @@ end
 
 --- Takes notice of jobs that have finished: resumes the coroutines and calls the functions that wait for them. Without
 --- a timeout it does not block.
----@param timeout number|nil  seconds to wait for something to do; a negative one has no end while a job is under way
+---@param timeout number|string|nil  seconds, or "50ms", to wait for something to do; a negative number has no end while
+---  a job is under way
 ---@return integer finished  jobs, since the last step
 function goloader.step(timeout)
   check_host "step"
-  jobs.check_timeout(timeout, "goloader.step", 2)
-  return jobs.step(timeout)
+  return jobs.step(jobs.read_timeout(timeout, "goloader.step", 2))
 end
 
---- Starts a coroutine in which `job:wait` yields, until `goloader.step` resumes it.
+--- Starts a coroutine in which `job:wait` yields, until `goloader.step` resumes it. An error in it is raised by whoever
+--- lets it run, this function or the step, and a message has the coroutine's own traceback.
 ---@param fn function
 ---@return thread
 function goloader.spawn(fn, ...)

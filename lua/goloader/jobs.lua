@@ -10,6 +10,7 @@
 
 local core = require "goloader.core"
 local errors = require "goloader.errors"
+local units = require "goloader.units"
 
 local clock = core.clock
 local create, resume, running, status, yield =
@@ -32,14 +33,23 @@ local function check(job, method)
   end
 end
 
---- Raises what is wrong with a timeout; nil is none.
----@param timeout any
+-- Timeouts of contexts and of channels are read the same way.
+core.set_seconds(units.seconds)
+
+--- Reads a timeout, or raises what is wrong with it.
+---@param timeout any  nil is none
 ---@param method string
 ---@param level integer
-function jobs.check_timeout(timeout, method, level)
-  if timeout == nil or type(timeout) == "number" and timeout == timeout then return end
+---@return number|nil seconds
+function jobs.read_timeout(timeout, method, level)
+  if timeout == nil or type(timeout) == "number" and timeout == timeout then return timeout end
+  if type(timeout) == "string" then
+    local seconds, why = units.seconds(timeout)
+    if seconds then return seconds end
+    error(("%s: %s"):format(method, why), level + 1)
+  end
   local got = type(timeout) == "number" and "nan" or type(timeout)
-  error(("%s: a timeout in seconds expected, got %s"):format(method, got), level + 1)
+  error(("%s: seconds, or a text such as \"30s\", expected, got %s"):format(method, got), level + 1)
 end
 
 local host -- the userdata of the process's host
@@ -135,6 +145,11 @@ local function add_wait(job, wait)
   if list then list[#list + 1] = wait else waiting[key] = { wait } end
 end
 
+-- Says where it was in the coroutine that failed: who resumed it was elsewhere.
+local function with_traceback(co, err)
+  return type(err) == "string" and debug.traceback(co, err) or err
+end
+
 -- Lets the one who waits go on. What fails in him is the first of `raised`.
 local function go_on(wait, raised)
   if wait.over then return end
@@ -144,6 +159,7 @@ local function go_on(wait, raised)
     ok, err = pcall(wait.fn, wait.job)
   elseif status(wait.coroutine) == "suspended" then
     ok, err = resume(wait.coroutine)
+    if not ok then err = with_traceback(wait.coroutine, err) end
   else
     return
   end
@@ -252,15 +268,15 @@ function jobs.fd()
   return fd
 end
 
---- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run: this function, or
---- the step that resumes it.
+--- Starts a coroutine in which `job:wait` yields. An error in it is raised by whoever lets it run, this function or the
+--- step that resumes it, and a message has the coroutine's own traceback.
 ---@param fn function
 ---@return thread
 function jobs.spawn(fn, ...)
   local co = create(fn)
   spawned[co] = true
   local ok, err = resume(co, ...)
-  if not ok then error(err, 0) end
+  if not ok then error(with_traceback(co, err), 0) end
   return co
 end
 
@@ -310,11 +326,11 @@ end
 
 --- What the function gave, as a direct call would have given it: its results, nil and an error, or an error raised. The
 --- error is an object as those of calls are, and so is that of a wait whose time is over.
----@param timeout number|nil  seconds; after them nil, and an error with the code "timeout"
+---@param timeout number|string|nil  seconds, or "30s"; after them nil, and an error with the code "timeout"
 ---@return any ...
 function Job:wait(timeout)
   check(self, "wait")
-  jobs.check_timeout(timeout, "job:wait", 2)
+  timeout = jobs.read_timeout(timeout, "job:wait", 2)
   if not self:done() then
     local deadline = timeout and clock() + timeout
     local co = running()
@@ -331,8 +347,9 @@ function Job:wait(timeout)
   return self:results()
 end
 
---- Has a step call fn(job) when the job is done; the next one, if it is already.
----@param fn fun(job: goloader.Job)
+--- Has a step call fn(job) when the job is done; the next one, if it is already. There `job:wait()` returns at once:
+--- the results, nil and an error, or a panic raised.
+---@param fn fun(job: goloader.Job)  an error in it is raised by the step
 ---@return goloader.Job
 function Job:on_done(fn)
   check(self, "on_done")

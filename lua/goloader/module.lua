@@ -120,10 +120,10 @@ end
 ---@class goloader.UnloadOptions
 ---@field prove nil|"all"|"nothing"
 ---@field handles nil|"keep"|"drop"
----@field wait number|nil  seconds
+---@field wait number|string|nil  seconds, or "5s"
 ---@field background boolean|nil
 
-local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "number", background = "boolean" }
+local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "duration", background = "boolean" }
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out takes a walk over Go's live heap. The caller waits for it, goroutines don't: where it would take more
@@ -136,10 +136,10 @@ local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "number", 
 --- Handles of its values hold it, too, unless Lua has no use for them any more. With `handles = "drop"` they do not,
 --- and every use of one raises an error from then on.
 ---
---- With `wait`, a number of seconds, it is tried again until then: calls and goroutines may end meanwhile, and new
---- calls of its functions, uses of its variables and new values of its types raise "module shop is being unloaded".
---- Methods of handles can still be called: who has begun something may end it. A coroutine of `goloader.spawn`, or a
---- request of nginx's, is suspended between attempts. Where it is refused in the end, all is as it was.
+--- With `wait`, seconds or "5s", it is tried again until then: calls and goroutines may end meanwhile, and new calls of
+--- its functions, uses of its variables and new values of its types raise "module shop is being unloaded". Methods of
+--- handles can still be called: who has begun something may end it. A coroutine of `goloader.spawn`, or a request of
+--- nginx's, is suspended between attempts. Where it is refused in the end, all is as it was.
 --- With `background = true` a module that can't go yet goes later: it is asked again within `goloader.step`, by nginx's
 --- workers, and by `host:tidy()`, and no call of it is let in any more. What keeps it `host:modules()` tells.
 ---@param options goloader.UnloadOptions|nil
@@ -160,7 +160,6 @@ function Module:unload(options)
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
   end
   local wait = options.wait or 0
-  if wait < 0 or wait ~= wait then misuse(2, "module:unload: wait is a number of seconds, not %s", tostring(wait)) end
   local ok, err = unload_within(state, options, wait)
   if ok then return true end
   if options.background and err.code == "busy" and not state.is_given_up then

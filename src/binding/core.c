@@ -53,6 +53,36 @@ static int set_array(lua_State *L)
 	return 0;
 }
 
+/* core.same(value) -> what stands in the place of an array of that value */
+static int make_same(lua_State *L)
+{
+	luaL_checkany(L, 1);
+	lua_settop(L, 1);
+	gl_lua_make_same(L);
+	return 1;
+}
+
+/* core.same_value(value) -> whether it is that, and the value in it */
+static int same_value(lua_State *L)
+{
+	bool is_same = gl_lua_push_same(L, 1);
+
+	lua_pushboolean(L, is_same);
+	if (!is_same) {
+		return 1;
+	}
+	lua_insert(L, -2);
+	return 2;
+}
+
+/* core.set_seconds(function(text) -> seconds, or nil and why not) */
+static int set_seconds(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	gl_lua_set_seconds(L, 1);
+	return 0;
+}
+
 /* core.set_error_metatable(table) */
 static int set_error_metatable(lua_State *L)
 {
@@ -117,6 +147,9 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "layouts", layouts },
 		{ "statuses", statuses },
 		{ "set_array", set_array },
+		{ "set_seconds", set_seconds },
+		{ "same", make_same },
+		{ "same_value", same_value },
 		{ "set_error_metatable", set_error_metatable },
 		{ "error_is", binding_error_is },
 		{ "error_as", binding_error_as },

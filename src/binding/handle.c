@@ -214,21 +214,26 @@ int binding_method_job(lua_State *L)
 
 static int chan_failed(lua_State *L, enum gl_chan why)
 {
+	const char *code = why == GL_CHAN_CLOSED ? "closed" : "timeout";
+
 	lua_pushnil(L);
-	lua_pushstring(L, why == GL_CHAN_CLOSED ? "closed" : "timeout");
-	return 2;
+	lua_pushstring(L, code);
+	gl_lua_push_error(L, code, code, strlen(code));
+	return 3;
 }
 
 /* Below 0 it is for ever. */
 static double check_seconds(lua_State *L, int arg)
 {
-	double seconds = luaL_optnumber(L, arg, -1);
+	double seconds = -1;
 
-	luaL_argcheck(L, seconds == seconds, arg, "a number of seconds expected, got nan");
+	if (!lua_isnoneornil(L, arg) && !gl_lua_seconds(L, arg, &seconds)) {
+		luaL_argerror(L, arg, lua_tostring(L, -1));
+	}
 	return seconds;
 }
 
-/* handle:send(value[, seconds]) -> true; or nil and "closed" or "timeout" */
+/* handle:send(value[, timeout]) -> true; or nil, "closed" or "timeout", and the error of that code */
 static int handle_send(lua_State *L)
 {
 	check_handle(L);
@@ -241,7 +246,7 @@ static int handle_send(lua_State *L)
 	return 1;
 }
 
-/* handle:recv([seconds]) -> value; or nil and "closed" or "timeout" */
+/* handle:recv([timeout]) -> value; or what handle:send fails with */
 static int handle_recv(lua_State *L)
 {
 	check_handle(L);
@@ -249,7 +254,7 @@ static int handle_recv(lua_State *L)
 	return received == GL_CHAN_DONE ? 1 : chan_failed(L, received);
 }
 
-/* handle:close() -> true; or nil and "closed" */
+/* handle:close() -> true; or nil, "closed" and the error */
 static int handle_close(lua_State *L)
 {
 	check_handle(L);

@@ -59,6 +59,10 @@ int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
  * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
  * does. */
 int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
+/* Replaces the value on the top by what stands in the place of an array there: that value, for each element. */
+void gl_lua_make_same(lua_State *L);
+/* Is that what is at idx? Then the value is pushed. */
+bool gl_lua_push_same(lua_State *L, int idx);
 /* The same; results stay in Go as handles, but for errors, nil, booleans, numbers and strings. */
 int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first);
 /* Pushes a handle of the variable. */
@@ -167,6 +171,11 @@ void gl_lua_push_int(lua_State *L, uint64_t bits, bool is_unsigned);
 /* How FFI arrays are known: array(cdata) -> Go type of its elements, their number, address; or nil. A function at that
  * index. */
 void gl_lua_set_array(lua_State *L, int array);
+/* How times are said: seconds(text) -> a number of seconds, or nil and what is wrong with the text. A function at that
+ * index. */
+void gl_lua_set_seconds(lua_State *L, int seconds);
+/* Reads a time at idx, a number of seconds or a text such as "30s"; false, and what is wrong is pushed. */
+bool gl_lua_seconds(lua_State *L, int idx, double *seconds);
 /* The metatable of error tables, at idx. */
 void gl_lua_set_error_metatable(lua_State *L, int idx);
 /* Pushes a table of message and code, with that metatable where there is one. */

@@ -193,6 +193,26 @@ static void push_value(lua_State *L, struct integer v)
 	lua_pushstring(L, digits);
 }
 
+/* A duration that is said: "30s". */
+static bool read_duration(struct encoder *e, int idx, const struct type *type, const struct path *path,
+			  struct integer *v)
+{
+	double seconds;
+
+	if (strcmp(type->name, "time.Duration") != 0) {
+		return false;
+	}
+	if (!gl_lua_seconds(e->L, idx, &seconds)) {
+		gl_encode_fail(e, path, "%s", lua_tostring(e->L, -1));
+	}
+	double ns = round(seconds * 1e9);
+	if (ns >= two63) {
+		gl_encode_fail(e, path, "%s is out of range for %s", lua_tostring(e->L, idx), type->name);
+	}
+	*v = (struct integer){ .bits = (uint64_t)(int64_t)ns };
+	return true;
+}
+
 static void read_integer(struct encoder *e, int idx, const struct type *type, const struct path *path,
 			 struct integer *v)
 {
@@ -219,7 +239,7 @@ static void read_integer(struct encoder *e, int idx, const struct type *type, co
 	case LUA_TSTRING: {
 		size_t len;
 		const char *s = lua_tolstring(L, idx, &len);
-		if (parse_digits(s, len, v)) {
+		if (parse_digits(s, len, v) || read_duration(e, idx, type, path, v)) {
 			return;
 		}
 		break;

@@ -23,12 +23,54 @@ static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const ch
 	lua_error(L);
 }
 
+/* ---- what is the same in all of them ---------------------------------------------------------------------------- */
+
+#define SAME "goloader.same"
+
+void gl_lua_make_same(lua_State *L)
+{
+	lua_newuserdata(L, 1);
+	lua_createtable(L, 1, 0);
+	lua_pushvalue(L, -3);
+	lua_rawseti(L, -2, 1);
+	lua_setuservalue(L, -2);
+	luaL_newmetatable(L, SAME);
+	lua_setmetatable(L, -2);
+	lua_remove(L, -2);
+}
+
+static bool is_same(lua_State *L, int idx)
+{
+	if (lua_type(L, idx) != LUA_TUSERDATA || !lua_getmetatable(L, idx)) {
+		return false;
+	}
+	luaL_getmetatable(L, SAME);
+	bool is = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return is;
+}
+
+bool gl_lua_push_same(lua_State *L, int idx)
+{
+	luaL_checkstack(L, 4, NULL);
+	if (!is_same(L, idx)) {
+		return false;
+	}
+	lua_getuservalue(L, idx);
+	lua_rawgeti(L, -1, 1);
+	lua_remove(L, -2);
+	return true;
+}
+
+/* ---- arguments -------------------------------------------------------------------------------------------------- */
+
 /* Number of calls that the arrays from stack index first up are the arguments of. */
 static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 {
 	const struct gl_export *export = plan->export;
 	int nargs = lua_gettop(L) - first + 1, nparams = (int)(plan->nparams - plan->receiver);
 	size_t n = 0;
+	int counted = 0; /* arrays, so far */
 
 	if (nparams == 0) {
 		luaL_error(L, "%s takes no arguments: there is nothing to map", export->name);
@@ -38,16 +80,23 @@ static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 			luaL_error(L, "bad argument #%d to '%s' (too many: an array for each parameter of %s)", i + 1,
 				   export->name, export->signature);
 		}
+		if (i < nargs && is_same(L, first + i)) {
+			continue;
+		}
 		if (i >= nargs || !lua_istable(L, first + i)) {
 			fail_array(L, plan, i, "an array of %s expected, got %s",
 				   plan->places[(uint32_t)i + plan->receiver].type->name,
 				   i < nargs ? luaL_typename(L, first + i) : "nothing");
 		}
-		if (i > 0 && lua_rawlen(L, first + i) != n) {
+		if (counted++ > 0 && lua_rawlen(L, first + i) != n) {
 			fail_array(L, plan, i, "%d elements, but %d in the first array", (int)lua_rawlen(L, first + i),
 				   (int)n);
 		}
 		n = lua_rawlen(L, first + i);
+	}
+	if (counted == 0) {
+		luaL_error(L, "%s: no array says how many calls to make: all arguments are the same in each",
+			   export->name);
 	}
 	return n;
 }
@@ -63,12 +112,13 @@ static void encode_all(struct encoder *e, int first, size_t n)
 		for (e->param = 0; e->param < plan->nparams; e->param++) {
 			bool is_receiver = e->param < plan->receiver;
 			e->arg = (int)e->param + 1 - (int)plan->receiver;
+			bool is_one = is_receiver || gl_lua_push_same(L, first + (int)e->param);
 			if (is_receiver) {
 				lua_pushvalue(L, first);
-			} else {
+			} else if (!is_one) {
 				lua_rawgeti(L, first + (int)e->param, (int)i);
 			}
-			gl_encode(e, lua_gettop(L), plan->places[e->param].type, is_receiver ? NULL : &at);
+			gl_encode(e, lua_gettop(L), plan->places[e->param].type, is_one ? NULL : &at);
 			lua_pop(L, 1);
 		}
 	}

@@ -10,6 +10,7 @@
 
 local arrays = require "goloader.roads.arrays"
 local core = require "goloader.core"
+local same = require "goloader.roads.same"
 
 ---@class goloader.Func  a Go function: called as one
 local Func = core.func_class()
@@ -136,17 +137,19 @@ local function equally_long(n, ...)
 end
 
 --- Calls the function for each element of an array, or of several side by side, one for each parameter, and returns
---- an array for each result. Go is entered once for all of them. The first error that the function returns ends it: nil
---- and that error, whose index tells the element.
+--- an array for each result. Go is entered once for all of them. What is the same in all calls is given as
+--- `goloader.same(value)`. The first error that the function returns ends it: nil and that error, whose index tells the
+--- element.
 ---@param ... any[]
 ---@return any[]|nil ...
 ---@return goloader.Error|nil err
 function Func:map(...)
   road.check(self, "map")
   local mapper, first = mappers[self], ...
-  if mapper and type(first) == "table" and select("#", ...) == mapper.count and equally_long(#first, ...) then
-    return mapper.map(self, ...)
-  end
+  local n = mapper and type(first) == "table" and #first or 0
+  if n > 0 and select("#", ...) == mapper.count and equally_long(n, ...) then return mapper.map(self, ...) end
+  local length = mapper and same.count(...)
+  if length and length > 0 then return self:map(same.expand(length, ...)) end
   return self:many(as_tables(...))
 end
 
