@@ -218,6 +218,80 @@ func main() {
   end)
 end)
 
+describe("a shipped module", function()
+  local dir -- a copy of the example
+
+  local function ship(host, package, name)
+    local status, _, errors = support.run({ "build/bin/goloader", "build", "-o", host_path(name), package },
+      "GOLOADER_HOST=" .. quote(host))
+    assert.equal(0, status, errors)
+    return host_path(name)
+  end
+
+  local function load_twice(host, file, script)
+    local status, out, errors = lua_in(host, dir, ([[
+      for _ = 1, 2 do
+        local module, message, err = host:load %q
+        if module then %s assert(module:unload()) else print(err.code, message) break end
+      end
+    ]]):format(file, script))
+    assert.equal(0, status, errors)
+    return out
+  end
+
+  setup(function()
+    support.run { "cp", "-r", "examples/ownhost", support.tmpdir() .. "/shipping" }
+    dir = support.tmpdir() .. "/shipping"
+    write_all("shipping/complex", { ["complex.go"] = [[
+package complex
+
+import "slices"
+
+// No package of the default host has this instance.
+func Sorted(n int) []complex64 {
+	all := make([]complex64, n)
+	for i := range all {
+		all[i] = complex(float32(i), 1)
+	}
+	slices.SortFunc(all, func(a, b complex64) int { return int(real(b)) - int(real(a)) })
+	return all
+}
+
+func First(n int) float64 { return float64(real(Sorted(n)[0])) }
+]] })
+  end)
+
+  local default = toolchain.absolute(support.host().path)
+
+  it("made for one host loads into another, which has what it uses, and shares that", function()
+    local till = ship(default, "examples/ownhost/till/plain", "till.gom") -- with the stock in it
+    assert.equal("3\n6\n", load_twice(kiosk, till, 'module.Deliver("ice cream", 3) print(module.Stock()[1].Pieces)'))
+    assert.equal("3\n3\n", load_twice(default, till, 'module.Deliver("ice cream", 3) print(module.Stock()[1].Pieces)'))
+  end)
+
+  it("is refused by a host that lacks a package, or has another version of it, and both are named", function()
+    local till = ship(kiosk, "examples/ownhost/till/plain", "kiosktill.gom")
+    local out = load_twice(default, till, "")
+    assert.matches("^missing\t[^\n]*example%.test/kiosk/stock%.Sell [^\n]*\n$", out)
+    assert.is_truthy(out:find("kiosktill.gom was made for the host kiosk.so, and this one is " .. default
+      .. ", which lacks example.test/kiosk/stock\n", 1, true), out)
+    out = load_twice(kiosk, ship(default, dir .. "/till/plain", "newtill.gom"), "") -- compiled elsewhere
+    assert.matches("^mismatch\t[^\n]*newtill%.gom has another version of package example%.test/kiosk/stock than", out)
+    assert.is_truthy(out:find(kiosk, 1, true), out)
+  end)
+
+  it("brings instances of generic functions that only the other host had", function()
+    support.write("shipping/kept/kept.go", 'package kept\n\nimport "example.test/kiosk/complex"\n\n'
+      .. "func First() float64 { return complex.First(1) }\n")
+    local host = made(dir, "generic.so", "--minimal ./kept slices")
+    write_all("shipping/again", { ["again.go"] = support.read(dir .. "/complex/complex.go"):gsub("package complex",
+      "package again", 1) })
+    local file = ship(host, dir .. "/again", "again.gom")
+    assert.equal("2\n2\n", load_twice(host, file, "print(module.First(3))"))
+    assert.equal("2\n2\n", load_twice(default, file, "print(module.First(3))"))
+  end)
+end)
+
 describe("goloader host", function()
   local dir
 

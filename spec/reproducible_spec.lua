@@ -64,12 +64,13 @@ describe("of two clones", function()
   end)
 
   it("the Go halves of parts in Lua are the same", function()
-    for _, name in ipairs { "bridge", "serve" } do
-      local file = ("%s.%s.gom"):format(other, name)
-      run("env", "GOLOADER_HOST=" .. other, "build/bin/goloader", "build", "-o", file,
-        ("-gcflags=goloader.dev/host/...='-trimpath=%s=>goloader.dev/host'"):format(sources), sources .. "/" .. name)
-      is_same(("%s.%s.gom"):format(host, name), file)
+    local function ship(name, into, from)
+      local file = ("%s/%s.gom"):format(elsewhere, name)
+      run("env", "GOLOADER_HOST=" .. into, "build/bin/goloader", "build", "-o", file,
+        ("-gcflags=goloader.dev/host/...='-trimpath=%s=>goloader.dev/host'"):format(from), from .. "/bridge")
+      return file
     end
+    is_same(ship("bridge", host, toolchain.absolute "src/host"), ship("other", other, sources))
   end)
 
   it("a module shipped with -trimpath is the same, with C parts and assembly too, and loads into the other's host",
@@ -84,7 +85,8 @@ describe("of two clones", function()
         is_same(here, there)
       end
       local status, out, errors = support.lua(([[
-        local module = assert(assert(require "goloader".host()):load %q)
+        local host = assert(require "goloader".host())
+        local module = assert(host:load %q)
         io.write(assert(module.Report()))
         assert(module:unload())
       ]]):format(support.tmpdir() .. "/ship.gom"), "GOLOADER_HOST=" .. quote(other))
@@ -94,7 +96,8 @@ describe("of two clones", function()
 
   it("debuggers know the host's functions by name and line, and show its source where they are told of it", function()
     local status, out = support.run { "gdb", "-nx", "-batch", "-ex", "info line goloader.dev/host.enterCall",
-      "-ex", "set substitute-path goloader.dev/host '" .. sources .. "'", "-ex", "list goloader.dev/host.goloader_call", other }
+      "-ex", "set substitute-path goloader.dev/host '" .. sources .. "'",
+      "-ex", "list goloader.dev/host.goloader_call", other }
     assert.equal(0, status, out)
     assert.matches('Line %d+ of "goloader%.dev/host/enter%.go"', out)
     assert.is_truthy(out:find("//export goloader_call\n", 1, true), out)

@@ -1,5 +1,5 @@
---- The Go halves of parts that are written in Lua: ordinary packages below src/host, which each process loads once. For
---- the default host they lie beside it, ready to be loaded; for other hosts they are built from source.
+--- The Go halves of parts that are written in Lua: ordinary packages below src/host, which each process loads once.
+--- They lie beside the default host, ready to be loaded into any that has what they use; for others they are built.
 
 local goloader = require "goloader"
 local installed = require "goloader.installed"
@@ -9,12 +9,16 @@ local halves = {}
 
 local loaded = {} -- by name
 
+local OF_ANOTHER_HOST = { mismatch = true, missing = true }
+
 local function load(host, name)
-  local shipped = ("%s.%s.gom"):format(host.path, name)
-  if toolchain.exists(shipped) then
-    local made, message, err = host:load(shipped)
-    if made then return made end
-    if err.code ~= "mismatch" then return nil, message, err end
+  for _, path in ipairs { host.path, (installed.default_host()) } do
+    local shipped = ("%s.%s.gom"):format(path, name)
+    if toolchain.exists(shipped) then
+      local made, message, err = host:load(shipped)
+      if made then return made end
+      if not OF_ANOTHER_HOST[err.code] then return nil, message, err end
+    end
   end
   local sources, err = installed.host_sources()
   if not sources then return nil, tostring(err), err end

@@ -559,7 +559,8 @@ local function read_strings(values)
 end
 
 --- Compiles what changed of a package, then writes one file with its object code and that of all it needs beyond this
---- host. `host:load` takes the file on any machine that has the same host: nothing else has to be there.
+--- host. `host:load` takes the file on any machine, into any host of the same Go that has what the module uses: nothing
+--- else has to be there.
 ---@param paths string|string[]  as host:build's; or objects, the package meant last
 ---@param out string  the file to write: "shop.gom"
 ---@param options goloader.ShipOptions|nil

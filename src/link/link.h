@@ -115,6 +115,7 @@ struct link {
 	uint32_t nunlinked, cap_unlinked;
 
 	bool shipping;    /* nothing is loaded: what others brought to the resident store isn't there */
+	bool other_host;  /* the shipped module was made for another host than this one */
 	bool has_far;     /* C symbols are referred to, which may be out of reach */
 	bool has_library; /* the C parts of the module's packages are linked: clib_bind will open them */
 	bool failed;      /* in the middle of a pass, most often for want of memory; err is set */
@@ -151,6 +152,8 @@ struct clib *link_shipped_own_library(struct link *l);
 struct clib *link_shipped_library(struct link *l, const struct lpkg *p);
 /* Lets the libraries stay, once what they serve is published. */
 void link_keep_shipped_libraries(struct link *l);
+/* A load has failed: if a shipped module was made for another host, what differs may be why, and the error says so. */
+void link_name_hosts(struct link *l);
 /* A fingerprint of 8 bytes in hexadecimal digits. */
 void link_hex(char out[17], const uint8_t fingerprint[8]);
 

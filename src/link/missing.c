@@ -78,7 +78,7 @@ int link_report_missing(struct link *l)
 		struct gl_str path = link_package_of(sym->name);
 		struct lpkg *p = NULL;
 
-		if (path.n > 0 && link_tie(l, sym->name) == TIE_NONE) {
+		if (l->gom == NULL && path.n > 0 && link_tie(l, sym->name) == TIE_NONE) {
 			p = link_archive(l, path);
 			if (p == NULL || (p->pkg == NULL && access(p->file, R_OK) != 0)) {
 				link_note_missing_package(l, path);

@@ -93,5 +93,7 @@ struct lpkg *link_open_build(struct link *l, const struct lobj *by, struct gl_st
 /* Fails with GL_EVERSION, naming both, when a package was compiled against another version of one than this process
  * has, or will have: its types would not be what the compiler took them for. */
 int link_check_imports(struct link *l, struct lpkg *p);
+/* The fingerprint of the package that import i of an object was bound to: the host's or an archive's. */
+const uint8_t *link_bound_fingerprint(struct link *l, const struct gl_object *obj, uint32_t i);
 
 #endif

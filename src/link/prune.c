@@ -6,7 +6,9 @@
  * it anew, and finds what was found now, or what another module has brought to the resident store meanwhile;
  *   - the object's own business, which no name leads to: content-addressable and file-local symbols, function tables,
  *     and read-only data that is copied to whoever needs it. It must lie in the object itself, though the same may have
- *     been taken from another one now;
+ *     been taken from another one now. So must what the compiler repeats in each object that needs it (DUPOK: instances
+ *     of generic functions, type descriptors): another host may lack what this one has only because its own packages
+ *     need the same;
  *   - a function that was inlined: of it, tracebacks want to know what it was. */
 #include "../grow.h"
 #include "link.h"
@@ -67,8 +69,8 @@ static void keep(struct pruner *p, const struct lobj *obj, uint32_t idx, uint8_t
 	p->tasks[p->ntasks++] = (struct task){ .obj = obj, .idx = idx, .how = how };
 }
 
-/* Is the symbol, defined in the object, out of a name's reach, or copied whatever its name? Variables without size are
- * never placed, and so aren't marked (resolve.c). */
+/* Is the symbol, defined in the object, out of a name's reach, or repeated wherever it is needed? Variables without
+ * size are never placed, and so aren't marked (resolve.c). */
 static bool is_own_business(const struct link *l, const struct lobj *obj, uint32_t idx)
 {
 	struct gl_sym sym = gl_object_sym(obj->obj, idx);
@@ -76,8 +78,7 @@ static bool is_own_business(const struct link *l, const struct lobj *obj, uint32
 	bool unique = link_is_unique(sym.name);
 
 	return sym.name.n == 0 || sym.abi == GL_ABISTATIC || (gl_object_is_hashed(obj->obj, idx) && !unique) ||
-	       ((sym.flag & GL_SYM_DUPOK) != 0 && section == SEC_RODATA && !unique) ||
-	       (sym.size == 0 && section > SEC_RODATA);
+	       (sym.flag & GL_SYM_DUPOK) != 0 || (sym.size == 0 && section > SEC_RODATA);
 }
 
 /* What the kept symbol of an object refers to. */

@@ -1,7 +1,12 @@
 /* Opening a shipped module (object/gom.h) in place of objects: its own packages are the load's, and its archives serve
- * what those need. */
+ * what those need.
+ *
+ * The host may be another than the one that it was made for. Everything is bound anew, by name, as in a load of
+ * objects: the same Go has compiled both (the objects' header), each package that the module uses has to be the one
+ * that it was compiled against (versions.c), and each symbol has to be somewhere (missing.c). */
 #include "link.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +23,7 @@ void link_hex(char out[17], const uint8_t fingerprint[8])
 
 static int check_host(struct link *l, const struct gl_gom *gom)
 {
-	const char *want = l->linker->abi->object_header, *path = gl_image_path(l->linker->image);
+	const char *want = l->linker->abi->object_header;
 	char id[GL_IMAGE_ID_SIZE];
 
 	if (strcmp(gom->header, want) != 0) {
@@ -28,11 +33,40 @@ static int check_host(struct link *l, const struct gl_gom *gom)
 	if (gl_image_id(l->linker->image, id, l->err) != 0) {
 		return -1;
 	}
-	if (strcmp(gom->host_id, id) != 0) {
-		return gl_fail(l->err, GL_EMISMATCH, "%s was made for the host %s (%s), but this host is %s (%s)",
-			       gom->file, gom->host_id, gom->host_name, id, path);
-	}
+	l->other_host = strcmp(gom->host_id, id) != 0;
 	return 0;
+}
+
+static void add_text(struct gl_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add_text(struct gl_error *err, const char *fmt, ...)
+{
+	size_t n = strlen(err->message);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(err->message + n, sizeof(err->message) - n, fmt, args);
+	va_end(args);
+}
+
+void link_name_hosts(struct link *l)
+{
+	const struct gl_gom *gom = l->gom;
+	bool lacks = false;
+
+	if (gom == NULL || !l->other_host || (l->err->code != GL_EMISSING && l->err->code != GL_EVERSION)) {
+		return;
+	}
+	add_text(l->err, "; %s was made for the host %s, and this one is %s", gom->file, gom->host_name,
+		 gl_image_path(l->linker->image));
+	for (size_t i = 0; l->err->code == GL_EMISSING && i < gom->nimports; i++) {
+		const char *path = gom->imports[i].path;
+		struct gl_str name = { path, (uint32_t)strlen(path) };
+		if (gom->imports[i].in_host && link_host_has(l, name) == NULL) {
+			add_text(l->err, lacks ? ", %s" : ", which lacks %s", path);
+			lacks = true;
+		}
+	}
 }
 
 /* Opens one package out of the file. */
@@ -80,8 +114,30 @@ static int open_shared(struct link *l, const struct gl_gom_package *from)
 	return open_package(l, p, from);
 }
 
+/* A package of the module's own that this host has, though the one it was made for had not: the host's serves, as it
+ * would for objects (module/open.c), and what the host has dropped of it comes from the file. */
+static int open_own_of_host(struct link *l, const struct gl_gom_package *from, const uint8_t *have)
+{
+	char hex[17];
+
+	link_hex(hex, have);
+	if (strcmp(hex, from->fingerprint) != 0) {
+		return gl_fail(l->err, GL_EVERSION, "%s has another version of package %s than the host", l->gom->file,
+			       from->path);
+	}
+	return open_shared(l, from);
+}
+
 static int open_own(struct link *l, const struct gl_gom_package *from)
 {
+	struct gl_str path = { from->path, (uint32_t)strlen(from->path) };
+	const uint8_t *have =
+		l->other_host && from->role == GL_GOM_OWN && !str_is(path, "main") ? link_host_has(l, path) : NULL;
+
+	if (have != NULL) {
+		return open_own_of_host(l, from, have);
+	}
+
 	struct lpkg *p = &l->packages[l->npackages++];
 
 	for (const struct lpkg *other = l->packages; from->path[0] != '\0' && other < p; other++) {

@@ -102,6 +102,22 @@ static int check_import(struct link *l, const struct lpkg *p, struct gl_str path
 					       archive->offered);
 }
 
+const uint8_t *link_bound_fingerprint(struct link *l, const struct gl_object *obj, uint32_t i)
+{
+	char buf[3 * LONGEST_IMPORT + 1];
+	struct gl_str path = link_import_path(obj, i, buf);
+	const uint8_t *have = link_host_has(l, path);
+	struct tied_package *t = NULL;
+	struct lpkg *archive = NULL;
+
+	HASH_FIND(hh, l->ties, path.p, path.n, t);
+	if (t == NULL && have == NULL) {
+		HASH_FIND(hh, link_archives(l), path.p, path.n, archive);
+		have = archive == NULL || archive->pkg == NULL ? NULL : lpkg_fingerprint(archive);
+	}
+	return t != NULL || have == NULL ? gl_object_autolib_fingerprint(obj, i) : have;
+}
+
 int link_check_imports(struct link *l, struct lpkg *p)
 {
 	for (uint32_t o = 0; o < p->nobjs; o++) {

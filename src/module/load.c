@@ -307,6 +307,7 @@ static struct gl_module *link_module(struct gl_host *host, const char *const *fi
 	return ld.mod;
 
 wants:
+	link_name_hosts(&ld.link);
 	module_hand_over_wants(host, &ld.link);
 fail:
 	undo(&ld);

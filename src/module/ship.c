@@ -3,7 +3,7 @@
  * nobody needs, and runs the whole of the load: so it can meet a process that has other modules in it.
  *
  *     ship:    open > read > resolve > prune > write
- *     load:    check hash, Go and host (link/shipped.c) > read > resolve > … (load.c) */
+ *     load:    check hash and Go (link/shipped.c) > read > resolve > … (load.c) */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,16 @@ static struct gl_str name_of(void *arg, const struct gl_object *obj, struct gl_s
 	return link_ref_name(s->l, &at, ref);
 }
 
+/* The module may have been compiled against another build of the standard library, with other flags (link/builds.c),
+ * and bound to the host's: where there is no Go, nobody can tell any more that a package is of the standard library. So
+ * the file says what its imports were bound to. */
+static const uint8_t *fingerprint_of(void *arg, const struct gl_object *obj, uint32_t i)
+{
+	struct shipment *s = arg;
+
+	return link_bound_fingerprint(s->l, obj, i);
+}
+
 /* What is kept of an object; nothing of one that resolve never came to. */
 static const uint8_t *kept_symbols(const struct shipment *s, const struct lobj *obj)
 {
@@ -48,9 +58,12 @@ static int add_package(struct shipment *s, const struct lpkg *p, enum gl_gom_rol
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): symbols is an array of pointers */
 	const uint8_t **symbols = gl_pool_take(&s->pool, (p->nobjs + 1) * sizeof(*symbols));
-	struct gl_keep keep = {
-		.abi = s->l->linker->abi, .symbols = symbols, .exports = role == GL_GOM_ROOT, .name = name_of, .arg = s
-	};
+	struct gl_keep keep = { .abi = s->l->linker->abi,
+				.symbols = symbols,
+				.exports = role == GL_GOM_ROOT,
+				.name = name_of,
+				.fingerprint = fingerprint_of,
+				.arg = s };
 	size_t start = s->payload.n;
 
 	if (symbols == NULL) {
@@ -153,7 +166,7 @@ static int add_import(struct shipment *s, const struct gl_object *obj, uint32_t 
 		return out_of_memory(s);
 	}
 	if (lib.n > 0 && strpbrk(import.path, " \n") == NULL && !is_shipped(s, import.path)) {
-		link_hex(import.fingerprint, gl_object_autolib_fingerprint(obj, i));
+		link_hex(import.fingerprint, link_bound_fingerprint(s->l, obj, i));
 		s->imports[s->gom.nimports++] = import;
 	}
 	return 0;

@@ -325,8 +325,9 @@ static void put_packages(struct writer *w)
 	}
 	for (uint32_t i = 0; i < w->obj->nautolib; i++) {
 		put_str(w, &w->blocks[BLK_AUTOLIB], gl_object_autolib(w->obj, i));
-		gl_bytes_add(&w->blocks[BLK_AUTOLIB], gl_object_autolib_fingerprint(w->obj, i),
-			     AUTOLIB_SIZE - STRINGREF_SIZE);
+		const uint8_t *fingerprint = w->how->fingerprint != NULL ? w->how->fingerprint(w->how->arg, w->obj, i) :
+									   gl_object_autolib_fingerprint(w->obj, i);
+		gl_bytes_add(&w->blocks[BLK_AUTOLIB], fingerprint, AUTOLIB_SIZE - STRINGREF_SIZE);
 	}
 }
 

@@ -29,6 +29,8 @@ struct gl_keep {
 	bool exports;                  /* its export data too */
 	/* The name of another package's symbol; n is 0 when nobody knows. */
 	struct gl_str (*name)(void *arg, const struct gl_object *obj, struct gl_symref ref);
+	/* The fingerprint that import i shall have; NULL: as it is. */
+	const uint8_t *(*fingerprint)(void *arg, const struct gl_object *obj, uint32_t i);
 	void *arg;
 };
 
