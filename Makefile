@@ -10,6 +10,8 @@
 #   make bench [FIGURES=name] figures, into build/bench.json
 #   make soak [CALLS=1e9] [CYCLES=20000]
 #                             calls of every kind, and loads and unloads; fails when resident memory grows
+#   make soak-unload [UNLOADS=100000] [SEED=n]
+#                             unloads amidst random graphs of what holds modules, from three threads
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
@@ -53,7 +55,7 @@ HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all core share host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
-	sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
+	soak-unload sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host share
 
@@ -207,6 +209,11 @@ soak: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua spec/bench/cycles.lua $(CYCLES)
 	@$(LUAJIT) spec/env.lua spec/bench/soak.lua $(CALLS)
+
+UNLOADS ?= 100000
+soak-unload: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/truth.lua $(UNLOADS) $(SEED)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host

@@ -32,9 +32,9 @@ local prelude = ([[
 
 local way -- where it is looked for references
 
-local function run(script)
+local function run(script, more)
   local program = prelude:format(support.compile(thing, "thing")) .. script
-  local status, output, errors = support.lua(program, environment .. way)
+  local status, output, errors = support.lua(program, (more or "") .. environment .. way)
   assert.equal(0, status, output:sub(-2000) .. errors:sub(1, 4000))
   return output
 end
@@ -100,6 +100,23 @@ for _, place in ipairs { "stopped", "snapshot" } do
           end
         end
         assert.matches("\nend\n$", output)
+      end)
+
+      it("stays while a job that has not begun has it", function()
+        -- with one processor the job's goroutine begins after the one that looks
+        assert.equal("end\n", run([[
+          for round = 1, 5 do
+            local module = load()
+            local value = module.New:keep(round)
+            local job = keeper.Later:async(value, 100)
+            value:release()
+            local said = refusal(module)
+            if not said then print "WENT" end
+            if job:wait() ~= "a T of " .. round then print "SAID" end
+            goes(module)
+          end
+          print "end"
+        ]], "GOMAXPROCS=1 "))
       end)
 
       it("goes though goroutines that wait had it", function()

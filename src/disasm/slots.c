@@ -3,7 +3,7 @@
  * A Go function moves its stack pointer in its first and last instructions only, and what the compiler spills it stores
  * to and loads from a place named by the stack pointer and a number. So the paths from pc on are followed, each until
  *
- *   1. it loads from the word: the answer is yes;
+ *   1. it loads the word, with others perhaps: the answer is yes;
  *   2. it stores a whole word there, or leaves the function: this path says no;
  *   3. it comes to an instruction that an earlier path has come to: that path says it.
  *
@@ -97,6 +97,11 @@ static enum outcome look_at_memory(const struct search *s, int64_t sp)
 		/* an index may lead anywhere behind */
 		int64_t low = sp + op->mem.disp, high = op->mem.index != X86_REG_INVALID ? INT64_MAX : low + op->size;
 		if (high <= s->slot->offset || low >= s->slot->offset + 8) {
+			continue;
+		}
+		/* Pointers are loaded as a whole. A flag may lie in a word of which the rest was never overwritten. */
+		bool is_part = op->mem.index == X86_REG_INVALID && op->size > 0 && op->size < 8;
+		if (is_part) {
 			continue;
 		}
 		if (i != 0 || !is_store(s->insn->id)) {

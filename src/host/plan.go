@@ -479,8 +479,9 @@ func (a *assigner) typ(t reflect.Type, off uintptr) bool {
 	case reflect.String:
 		return a.int(off, word, stepPointer) && a.int(off+word, word, stepInt)
 	case reflect.Interface:
-		// The first word is a type or an itab, which the collector does not need to see.
-		return a.int(off, word, stepInt) && a.int(off+word, word, stepPointer)
+		// The first word is a type or an itab, which the collector does not need to see. Who unloads modules does: of a
+		// job that has not begun, nobody else has its arguments' types.
+		return a.int(off, word, stepPointer) && a.int(off+word, word, stepPointer)
 	case reflect.Slice:
 		return a.int(off, word, stepPointer) && a.int(off+word, word, stepInt) && a.int(off+2*word, word, stepInt)
 	case reflect.Array:
