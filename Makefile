@@ -68,12 +68,13 @@ HOST_FILES := $(addprefix $(HOST),.desc .importcfg .goroot) $(HOST)
 
 include src/host/host.mk
 
-# The Go halves of serving: http.Handlers in nginx (src/host/bridge), and goloader serve (src/host/serve); made here, so
+# The Go halves of http.Handlers in nginx (src/host/bridge), goloader serve and goloader.profile, made here, so
 # that where goloader is installed no Go is needed for them.
-HALVES := $(HOST).bridge.gom $(HOST).serve.gom
+HALVES := $(HOST).bridge.gom $(HOST).serve.gom $(HOST).profile.gom
 
 $(HOST).bridge.gom: $(wildcard src/host/bridge/*.go)
 $(HOST).serve.gom: $(wildcard src/host/serve/*.go)
+$(HOST).profile.gom: $(wildcard src/host/profile/*.go)
 $(HALVES): $(HOST).%.gom: $(HOST_FILES) | core
 	GOLOADER_HOST=$(abspath $(HOST)) build/bin/goloader build -o $@ \
 		-gcflags='goloader.dev/host/...=-trimpath=$(CURDIR)/src/host=>goloader.dev/host' src/host/$*

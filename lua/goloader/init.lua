@@ -192,6 +192,34 @@ function goloader.same(value)
   return core.same(value)
 end
 
+--- Profiles of Go's runtime/pprof, for `go tool pprof`. "cpu", "block" and "mutex" begin here, and end with
+--- `profile:stop(file)`; "heap", "allocs", "goroutine" and "threadcreate" are taken at once. Without a file the bytes
+--- are returned.
+---
+---     local profile = goloader.profile "cpu"
+---     …
+---     profile:stop "cpu.prof"
+---     goloader.profile("heap", "heap.prof")
+---@param kind "cpu"|"block"|"mutex"|"heap"|"allocs"|"goroutine"|"threadcreate"
+---@param file string|nil  of a profile that is taken at once
+---@return goloader.Profile|string|true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.profile(kind, file)
+  local profiles = require "goloader.profile"
+  if type(kind) ~= "string" or profiles.kinds[kind] == nil then
+    misuse(2, 'goloader.profile: "cpu", "block", "mutex", "heap", "allocs", "goroutine" or "threadcreate" expected, '
+      .. "got %s", type(kind) == "string" and ("%q"):format(kind) or type(kind))
+  end
+  if file ~= nil and (type(file) ~= "string" or profiles.kinds[kind]) then
+    misuse(2, profiles.kinds[kind] and "goloader.profile: the file is an argument of profile:stop"
+      or "goloader.profile: a file's name expected, got " .. type(file))
+  end
+  local half, message, err = require("goloader.halves").get "profile"
+  if not half then return nil, message, err end
+  return profiles.take(half, kind, file)
+end
+
 -- ---- jobs ---------------------------------------------------------------------------------------------------------
 
 local function check_host(name)

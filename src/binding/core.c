@@ -1,4 +1,5 @@
 /* What `require "goloader.core"` returns. */
+#include <stdio.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -129,6 +130,44 @@ void goloader_debug(void)
 	gl_unlock();
 }
 
+/* core.keep_names(): addresses of what is unloaded are known to find_code, too */
+static int keep_names(lua_State *L)
+{
+	(void)L;
+	gl_lock();
+	gl_debug_keep_names();
+	gl_unlock();
+	return 0;
+}
+
+/* core.find_code(address) -> the module, then function, file, line and first line of each function that the code there
+ * is of, the innermost first, each followed by a zero byte; or nil where it is no loaded code */
+static int find_code(lua_State *L)
+{
+	enum { MOST = 16 };
+	struct gl_debug_frame frames[MOST];
+	char label[200], text[MOST * 600];
+	size_t at = 0;
+
+	gl_lock();
+	size_t n = gl_debug_find((uintptr_t)luaL_checknumber(L, 1), label, sizeof(label), frames, MOST);
+	if (n > 0) {
+		at = (size_t)snprintf(text, sizeof(text), "%s", label) + 1;
+	}
+	for (size_t i = 0; i < n && at + 550 < sizeof(text); i++) {
+		const char *file = frames[i].file != NULL ? frames[i].file : "";
+		at += (size_t)snprintf(text + at, 550, "%.200s%c%.300s%c%d%c%d", frames[i].function, 0, file, 0,
+				       (int)frames[i].line, 0, (int)frames[i].first_line) +
+		      1;
+	}
+	gl_unlock();
+	if (n == 0) {
+		return 0;
+	}
+	lua_pushlstring(L, text, at);
+	return 1;
+}
+
 __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 {
 	static const luaL_Reg functions[] = {
@@ -141,6 +180,8 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
 		{ "use_signal_stacks", use_signal_stacks },
+		{ "keep_names", keep_names },
+		{ "find_code", find_code },
 		{ "clock", binding_clock },
 		{ "func_class", binding_func_class },
 		{ "set_int64", set_int64 },

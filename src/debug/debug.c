@@ -1,11 +1,13 @@
 /* What there is to be known, and who knows it (see debug.h). */
 #include "debug.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../abi/abi.h"
 #include "gdb.h"
+#include "names.h"
 #include "perf.h"
 #include "symfile.h"
 
@@ -16,6 +18,7 @@ struct gl_debug_code {
 	size_t ncopies;
 	struct gdb_file *file; /* gdb's, or NULL */
 	bool is_mapped;        /* perf knows it */
+	unsigned long number;  /* of what was loaded in this process */
 	char name[];
 };
 
@@ -23,7 +26,8 @@ struct gl_debug_code {
 static struct {
 	const struct gl_abi *abi;
 	uintptr_t firstmoduledata;
-	bool gdb, perf;
+	bool gdb, perf, keeps_names;
+	unsigned long loads;
 	struct gl_debug_code *all; /* the youngest first */
 } known;
 
@@ -182,9 +186,12 @@ static struct gl_debug_code *add(uintptr_t moduledata, const char *name, const s
 		free(own);
 		return NULL;
 	}
-	*code = (struct gl_debug_code){
-		.next = known.all, .link = &known.all, .moduledata = moduledata, .copies = own, .ncopies = n
-	};
+	*code = (struct gl_debug_code){ .next = known.all,
+					.link = &known.all,
+					.moduledata = moduledata,
+					.copies = own,
+					.ncopies = n,
+					.number = moduledata != 0 ? ++known.loads : 0 };
 	memcpy(code->name, name, len + 1);
 	if (n > 0) {
 		memcpy(own, copies, n * sizeof(*own));
@@ -208,10 +215,125 @@ struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, si
 	return add(0, "pure", copies, n);
 }
 
+static const struct gl_debug_code *module_at(uintptr_t addr, struct functab *tab)
+{
+	for (const struct gl_debug_code *code = known.all; code != NULL; code = code->next) {
+		if (code->moduledata != 0) {
+			functab_open(tab, known.abi, code->moduledata);
+			if (addr >= tab->text && addr < tab->end) {
+				return code;
+			}
+		}
+	}
+	return NULL;
+}
+
+/* Copies are of functions of a module, or of the host. */
+static void write_label(const struct gl_debug_code *code, char *label, size_t size)
+{
+	struct functab tab;
+
+	for (size_t i = 0; i < code->ncopies && code->moduledata == 0; i++) {
+		const struct gl_debug_code *module = module_at(code->copies[i].entry, &tab);
+		if (module != NULL) {
+			code = module;
+			break;
+		}
+	}
+	if (code->moduledata != 0) {
+		snprintf(label, size, "%s@%lu", code->name, code->number);
+	} else {
+		snprintf(label, size, "%s", code->name);
+	}
+}
+
+static size_t find_copy(const struct functions *f, uintptr_t addr, struct gl_debug_frame *frames, size_t most)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct code *c = &f->list[i];
+		if (addr - c->addr >= c->size) {
+			continue;
+		}
+		if (c->func.p != NULL) {
+			return names_of(&c->func, (uint32_t)(addr - c->addr), frames, most);
+		}
+		frames[0] = (struct gl_debug_frame){ .function = c->name };
+		return 1;
+	}
+	return 0;
+}
+
+static size_t find_function(const struct functab *tab, uintptr_t addr, struct gl_debug_frame *frames, size_t most)
+{
+	for (size_t i = 0; i < tab->nfuncs; i++) {
+		struct func f = functab_func(tab, i);
+		if (addr >= f.entry && addr < f.next) {
+			return names_of(&f, (uint32_t)(addr - f.entry), frames, most);
+		}
+	}
+	return 0;
+}
+
+static bool has_copy_at(const struct gl_debug_code *code, uintptr_t addr)
+{
+	for (size_t i = 0; i < code->ncopies; i++) {
+		if (addr - code->copies[i].addr < code->copies[i].size) {
+			return true;
+		}
+	}
+	return false;
+}
+
+size_t gl_debug_find(uintptr_t addr, char *label, size_t label_size, struct gl_debug_frame *frames, size_t most)
+{
+	struct functab tab;
+	const struct gl_debug_code *code = module_at(addr, &tab);
+
+	if (code != NULL) {
+		write_label(code, label, label_size);
+		return find_function(&tab, addr, frames, most);
+	}
+	for (code = known.all; code != NULL; code = code->next) {
+		struct functions f = { 0 };
+		if (!has_copy_at(code, addr) || !list_functions(code, &f)) {
+			continue;
+		}
+		write_label(code, label, label_size);
+		size_t n = find_copy(&f, addr, frames, most);
+		free(f.list);
+		free(f.tabs);
+		return n;
+	}
+	const char *kept;
+	size_t n = names_find(addr, &kept, frames, most);
+	if (n > 0) {
+		snprintf(label, label_size, "%s", kept);
+	}
+	return n;
+}
+
+void gl_debug_keep_names(void) { known.keeps_names = true; }
+
+static void keep_names(const struct gl_debug_code *code)
+{
+	struct functions f = { 0 };
+	char label[256];
+
+	if (list_functions(code, &f)) {
+		write_label(code, label, sizeof(label));
+		names_keep(label, f.list, f.n);
+	}
+	free(f.list);
+	free(f.tabs);
+}
+
 void gl_debug_remove(struct gl_debug_code *code)
 {
 	if (code == NULL) {
 		return;
+	}
+	if (known.keeps_names) {
+		keep_names(code);
 	}
 	if (code->file != NULL) {
 		gdb_remove(code->file);

@@ -41,6 +41,20 @@ struct gl_debug_copy {
 /* The same for copies; those of functions lie beside each other. */
 struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n);
 
+/* From now on the names and lines of what goes are kept, so that addresses of it can be found, too; some 16 MB of them
+ * at most. */
+void gl_debug_keep_names(void);
+
+struct gl_debug_frame {
+	const char *function;
+	const char *file; /* "" or NULL: there is none */
+	int32_t line, first_line;
+};
+/* Which functions the code at an address is of, the innermost first; their number is 0 where it is or was no loaded
+ * code. label: the module and, as `name@3`, which of the process's loads brought it; what it and frames point to is
+ * there until something is loaded or unloaded. */
+size_t gl_debug_find(uintptr_t addr, char *label, size_t label_size, struct gl_debug_frame *frames, size_t most);
+
 /* Before its memory goes; NULL is nothing. */
 void gl_debug_remove(struct gl_debug_code *code);
 

@@ -204,7 +204,7 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 
 	if (u->norder > 0) {
 		ld->host->publish((void *)u->moduledata, ld->itabs[id], u->nitabs);
-		mod->debug = gl_debug_add_module(u->moduledata, mod->name != NULL ? mod->name : "");
+		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages");
 		u->base = NULL; /* it is no longer the link's to give back */
 	}
 }
