@@ -326,7 +326,9 @@ func (a *attempt) makeStopped() (result int) {
 	case retired:
 		a.forget(t, c, append(drops, t.drops.all...), names)
 	case stillUsed:
-		a.user.name = names[a.user.handle]
+		if a.user.kind == C.GL_HOLDER_HANDLE {
+			a.user.name = names[a.user.handle]
+		}
 		a.hops = append([]hop(nil), t.hops.all...)
 	}
 	return result
