@@ -4,10 +4,12 @@ local support = require "spec.support"
 
 describe("the path of a refusal", function()
   local host, paths, object, thing, value
+  local bystander -- the first handle of all, with which nothing here has to do
 
   setup(function()
     host = support.host()
     paths = assert(host:build "spec/testdata/paths/paths.go")
+    bystander = paths:new "Entry"
     object = support.compile("spec/testdata/retention/thing/thing.go", "thing")
   end)
 
@@ -22,6 +24,7 @@ describe("the path of a refusal", function()
   end)
 
   teardown(function()
+    bystander:release()
     assert(paths:unload())
     support.clean()
   end)

@@ -30,6 +30,23 @@ describe("third-party packages", function()
     assert(left:unload())
   end)
 
+  it("keep a module that they remember something of, and the message says what helps", function()
+    local left = assert(support.host():build(source .. "/left"))
+    left.KeepOwn(true)
+    local ok, message, err = left:unload()
+    assert.is_nil(ok)
+    assert.matches("variable example%.com/money%.kept refers to .*left%.own.* "
+      .. "%(with private = true the module gets its own example%.com/money%)$", message)
+    assert.equal(message, err.message)
+    assert.equal("example.com/money", err.path[1].shared)
+    left.KeepOwn(false)
+    assert(left:unload())
+
+    left = assert(support.host():build(source .. "/left", { private = true }))
+    left.KeepOwn(true)
+    assert(left:unload())
+  end)
+
   it("are part of a module that wants its own", function()
     local left = assert(support.host():build(source .. "/left", { private = true }))
     assert.equal(100, left.Made())

@@ -20,6 +20,7 @@ local core = require "goloader.core"
 ---  that a finalizer will be called with), "code at run time", "unknown", and where there are no others "handle",
 ---  "goroutine" (in its code), "call", "job", "library", "module"; then "object", in the end "reference"
 ---@field name string|nil  a variable's, a reference's, a job's function, a module's; what of C holds a library
+---@field shared string|nil  the third-party package that has the variable, where modules share it
 ---@field type string|nil  as far as it is known: of objects up to 512 bytes, or before Go 1.22, the runtime knows none;
 ---  it is known where an interface, or a field of a type that is known, leads to it
 ---@field field string|nil  which leads on: ".list", "[3].Next"

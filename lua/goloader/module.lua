@@ -168,6 +168,10 @@ function Module:unload(options)
     ok, err = require("goloader.reload.dismissed").add(self, later)
     if ok then return true end
   end
+  local shared = err.path and err.path[1].shared
+  if shared then
+    err.message = ("%s (with private = true the module gets its own %s)"):format(err.message, shared)
+  end
   return fail(err)
 end
 

@@ -256,7 +256,7 @@ static void set_count(lua_State *L, const char *key, lua_Integer value, bool is_
 	}
 }
 
-/* A list of steps: { kind =, name =, type =, field =, func =, file =, line =, goroutine =, address =, size =, offset =,
+/* A list of steps: { kind =, name =, shared =, type =, field =, func =, file =, line =, goroutine =, address =, size =, offset =,
  * omitted = } */
 static void push_way(lua_State *L, const struct gl_way *way)
 {
@@ -268,6 +268,7 @@ static void push_way(lua_State *L, const struct gl_way *way)
 		lua_createtable(L, 0, 6);
 		set_text(L, "kind", s->kind);
 		set_text(L, "name", s->name);
+		set_text(L, "shared", s->shared);
 		set_text(L, "type", s->type);
 		set_text(L, "field", s->field);
 		set_text(L, "func", s->function);

@@ -134,6 +134,11 @@ void module_set_strings(struct gl_module *mod);
 void module_drop_inits(struct gl_module *mod);
 int module_run_inits(struct gl_module *mod, struct gl_error *err);
 
+/* ---- query.c --------------------------------------------------------------------------------------------------- */
+
+/* The symbol of this module alone that an address is in; NULL: none is. */
+const struct gl_module_symbol *module_find_own_symbol(const struct gl_module *mod, uintptr_t addr);
+
 /* ---- caches.c -------------------------------------------------------------------------------------------------- */
 
 struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n);
@@ -146,7 +151,8 @@ void module_free(struct gl_module *mod); /* may be NULL */
 /* ---- way.c: why a module stays ----------------------------------------------------------------------------------- */
 
 /* The one that the Go half has found, from the holder, who may have a name, to what of the module he refers to. */
-void module_tell_found_way(struct gl_way *way, struct gl_retired *r, const char *name, const char *reference);
+void module_tell_found_way(const struct gl_host *host, struct gl_way *way, struct gl_retired *r, const char *name,
+			   const char *reference);
 void module_free_found_way(struct gl_retired *r);
 
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */

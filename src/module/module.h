@@ -125,6 +125,7 @@ size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, b
 struct gl_way_step {
 	const char *kind; /* "variable", "stack", …, "object", "reference" */
 	char *name;       /* a variable's or a reference's, a module's, a file's of C parts */
+	char *shared;     /* the import path of the third-party package that has the variable: modules share it */
 	char *type, *field;
 	char *function, *file;
 	int line;

@@ -67,7 +67,7 @@ size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, 
 	return count;
 }
 
-const struct gl_module_symbol *find_own_symbol(const struct gl_module *mod, uintptr_t addr)
+const struct gl_module_symbol *module_find_own_symbol(const struct gl_module *mod, uintptr_t addr)
 {
 	size_t low = 0, high = mod->nsymbols;
 
@@ -91,10 +91,10 @@ const struct gl_module_symbol *find_own_symbol(const struct gl_module *mod, uint
 
 static const struct gl_module_symbol *find_symbol_whole(const struct gl_module *mod, uintptr_t addr)
 {
-	const struct gl_module_symbol *s = find_own_symbol(mod, addr);
+	const struct gl_module_symbol *s = module_find_own_symbol(mod, addr);
 
 	for (const struct gl_module *m = mod->extensions; s == NULL && m != NULL; m = m->next) {
-		s = find_own_symbol(m, addr);
+		s = module_find_own_symbol(m, addr);
 	}
 	return s;
 }
@@ -108,7 +108,7 @@ bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct g
 		s = find_symbol_whole(mod->uses[i], addr);
 	}
 	for (const struct gl_module *m = mod->host->resident; s == NULL && m != NULL; m = m->next) {
-		s = find_own_symbol(m, addr);
+		s = module_find_own_symbol(m, addr);
 	}
 	if (s != NULL) {
 		*sym = *s;

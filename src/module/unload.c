@@ -212,7 +212,7 @@ static int refuse_unload(struct gl_module *mod, struct gl_unload *how, struct gl
 	char holder[1100], through[60] = "";
 
 	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE || r->holder == GL_HOLDER_CODE) {
-		module_tell_found_way(&how->way, r, NULL, NULL);
+		module_tell_found_way(mod->host, &how->way, r, NULL, NULL);
 	}
 	if (r->holder == GL_HOLDER_NONE || r->holder == GL_HOLDER_HANDLE) {
 		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", mod->name,
@@ -241,7 +241,7 @@ static int refuse_unload(struct gl_module *mod, struct gl_unload *how, struct gl
 	const char *text = r->reason != NULL ? r->reason : what, *line = strchr(text, '\n');
 	uintptr_t offset = 0;
 	const char *variable = r->holder == GL_HOLDER_VARIABLE ? find_symbol(mod, r->holder_at, &offset) : NULL;
-	module_tell_found_way(&how->way, r, variable, name);
+	module_tell_found_way(mod->host, &how->way, r, variable, name);
 	return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %.*s refers to %s%s%s%s", mod->name,
 		       line != NULL ? (int)(line - text) : (int)strlen(text), text, name, through,
 		       r->holder_through > 0 && r->way != NULL ? r->way : "", line != NULL ? line : "");

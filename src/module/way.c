@@ -1,6 +1,7 @@
 /* Who keeps a module that was to go, and by way of what: for programs what the message of a refused unload is for
  * people. */
 #include "internal.h"
+#include "../link/names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@ void gl_way_free(struct gl_way *way)
 	for (size_t i = 0; i < way->n; i++) {
 		struct gl_way_step *s = &way->steps[i];
 		free(s->name);
+		free(s->shared);
 		free(s->type);
 		free(s->field);
 		free(s->function);
@@ -50,7 +52,34 @@ static const char *kind_of(const struct gl_retired *r)
 	return kinds[r->holder];
 }
 
-void module_tell_found_way(struct gl_way *way, struct gl_retired *r, const char *name, const char *reference)
+/* The import path of the package that a variable belongs to, if that is none of the standard library's and lies where
+ * modules share it; the caller frees it. */
+static char *find_shared_package(const struct gl_host *host, uintptr_t addr)
+{
+	const struct gl_module_symbol *s = NULL;
+
+	for (const struct gl_module *m = host->resident; s == NULL && m != NULL; m = m->next) {
+		s = module_find_own_symbol(m, addr);
+	}
+	if (s == NULL) {
+		return NULL;
+	}
+	struct gl_str package = link_package_of((struct gl_str){ s->name, strlen(s->name) });
+	const char *slash = memchr(package.p, '/', package.n);
+	/* the first element of a path that is not the standard library's has a dot (cmd/go,
+	 * modload.isStandardImportPath) */
+	if (slash == NULL || memchr(package.p, '.', (size_t)(slash - package.p)) == NULL) {
+		return NULL;
+	}
+	char *path = malloc(package.n + 1);
+	if (path != NULL) {
+		link_plain_path(package, path);
+	}
+	return path;
+}
+
+void module_tell_found_way(const struct gl_host *host, struct gl_way *way, struct gl_retired *r, const char *name,
+			   const char *reference)
 {
 	bool has_reference = reference != NULL;
 	struct gl_way_step *step = make(way, 1 + r->npath + has_reference);
@@ -60,6 +89,7 @@ void module_tell_found_way(struct gl_way *way, struct gl_retired *r, const char 
 	}
 	*step++ = (struct gl_way_step){ .kind = kind_of(r),
 					.name = copy(name),
+					.shared = find_shared_package(host, r->holder_at),
 					.type = copy(r->holder_type),
 					.field = copy(r->holder_field),
 					.function = copy(r->function),

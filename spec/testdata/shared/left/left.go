@@ -22,6 +22,17 @@ func Get(name string) string {
 	return "a stranger"
 }
 
+type own struct{ n int }
+
+// KeepOwn has the third-party package remember a type of this one, or forget it.
+func KeepOwn(keep bool) {
+	if keep {
+		money.Keep(&own{})
+	} else {
+		money.Keep(nil)
+	}
+}
+
 func Made() int { return money.Made }
 
 func Asked() int { return price.Asked }

@@ -16,6 +16,12 @@ var Made int
 
 func init() { Made = 100 }
 
+// kept is what Keep was given last.
+var kept any
+
+// Keep stands for a package that remembers something of each type it meets.
+func Keep(v any) { kept = v }
+
 // Of makes an amount of units.
 func Of(units float64) *Amount {
 	Made++
