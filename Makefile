@@ -12,6 +12,8 @@
 #                             calls of every kind, and loads and unloads; fails when resident memory grows
 #   make soak-unload [UNLOADS=100000] [SEED=n]
 #                             unloads amidst random graphs of what holds modules, from three threads
+#   make soak-swaps [SECONDS=600]
+#                             modules swapped ten times a second while three Lua states call them
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
@@ -55,7 +57,7 @@ HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all core share host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
-	soak-unload sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
+	soak-unload soak-swaps sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
 
 all: core default-host share
 
@@ -215,6 +217,10 @@ UNLOADS ?= 100000
 soak-unload: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua spec/bench/truth.lua $(UNLOADS) $(SEED)
+
+soak-swaps: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/swaps.lua $(SECONDS)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host
