@@ -170,7 +170,9 @@ describe("help", function()
   it("--man is the same as a manual page, which formatters take without a word", function()
     local status, page, errors = support.cli("help", "--man")
     assert.equal(0, status, errors)
-    for _, command in ipairs(commands) do assert.is_truthy(page:find('.Ss "goloader ' .. command[1] .. '"', 1, true)) end
+    for _, command in ipairs(commands) do
+      assert.is_truthy(page:find('.Ss "goloader ' .. command[1] .. '"', 1, true))
+    end
     local file = support.write("goloader.1", page)
     local shown
     status, shown, errors = support.run { "man", "--warnings=w", "-E", "UTF-8", "-l", file }

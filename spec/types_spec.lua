@@ -1,95 +1,159 @@
--- Go's types across the loader: one function of spec/testdata/types for each thing that can go wrong.
+-- Definitions for editors: goloader types, and the option `types` of builds. They are read by the grammar of the
+-- language server's annotations, strictly: spec/luals.lua.
+local lfs = require "lfs"
+local definitions = require "goloader.definitions"
+local luals = require "spec.luals"
 local support = require "spec.support"
 
-local expected = {
-  Print = "(1;2) {A:3 B:[x] C:map[k:true]} (4;5) types.plain map[types.point][]types.plain",
-  Switch = "nil,integer,integer,string s,square,*rect,error EOF,stringer (7;8),ints 2,map 1,func 21,other",
-  Shapes = 20,
-  Failed = "interface conversion: types.square is not fmt.Stringer: missing method String",
-  Errors = "truelamptrue trueopenfalse true",
-  Generics = "6 3.5 [(2;2) (1;1)]1s*types.list[types.point]",
-  Maps = "700 498805 7 (3;4) 5runtime error: hash of unhashable type []int",
-  Channels = "ABC",
-  Select = "timeout,context canceled,default",
-  Atomics = "100 (1;1) (9;9)",
-  Defer = "8 6 trouble 3|true runtime error: index out of range [8] with length 0"
-    .. "|runtime error: invalid memory address or nil pointer dereference|second first",
-  Methods = "11promotedbaseinner0",
-  JSON = '[{"name":"a","tags":["x"],"extra":{"p":"(1;2)"}}][{a [x]}]',
-  Reflect = "types.Item 4typesname(6;7) [(0;0)] true true",
-  Identity = "true true true true true",
-  Closures = "[6765 0 1 3]",
-  Variables = "3.14159 81 2.5 18446744073709551615 16045690984503098046 39 AND ÜNÏCÖDÉ",
-  Collect = "5096 1259 true",
-}
-local names = {}
-for name in pairs(expected) do names[#names + 1] = name end
-table.sort(names)
+teardown(support.clean)
 
-describe("a package that does what Go does with types", function()
-  local types
+local function describe_by_cli(path)
+  local status, out, errors = support.cli("types", path)
+  assert.equal(0, status, errors)
+  return out
+end
 
-  setup(function() types = assert(support.host():build "spec/testdata/types/types.go") end)
+local function has(text, line)
+  assert.is_truthy(("\n" .. text):find("\n" .. line .. "\n", 1, true), ("%s\nis not in:\n%s"):format(line, text))
+end
 
-  for _, name in ipairs(names) do
-    it("works: " .. name, function() assert.equal(expected[name], types[name]()) end)
-  end
+describe("goloader types", function()
+  local api = definitions.api()
 
-  it("exports nothing that is not listed here", function()
-    local found = {}
-    for _, export in ipairs(types:exports()) do
-      if export.kind == "func" then found[#found + 1] = export.name end
+  it("tells of exports, types, methods and constants, with their comments", function()
+    local text = describe_by_cli "spec/testdata/types/types.go"
+    luals.read { api = api, types = text }
+    for _, lines in ipairs {
+      "---Package types has one of each kind of thing that definitions for editors tell of.",
+      "---\\@this is no annotation.\n---\\| nor is this\n---@class types: goloader.TypedModule",
+      "---Limit is how many there may be.\n---@field Limit 100",
+      '---@field Greeting "hello"',
+      "---@field Ratio number",
+      "---Red is the first.\n---@field Red 0",
+      "---@alias types.Colour integer\n---| 0 # Red\n---| 1 # Green\n---| 2 # Blue",
+      "---Item is plain data.\n---@class types.Item\n---what it is called\n---@field Name string",
+      "---Tags are words.\n---@field Tags string[]\n---@field Made string\n---@field Next types.Item|nil",
+      "---@class types.Item.Handle: types.Item, goloader.Handle",
+      "---@overload fun(value?: types.Item|goloader.Handle|table): types.Item.Handle",
+      "---Counter counts, and nobody sees how.\n---@class types.Counter: goloader.Handle\n---@field Step integer",
+      "---Add adds a step.\n---@field Add fun(self: types.Counter): integer",
+      "---@alias types.Names string[]",
+      "---Len is how many there are.\n---@field Len fun(self: types.Names.Handle): integer",
+      "---Shape has an area.\n---@class types.Shape: goloader.Handle\n---Area is in square metres.\n"
+        .. "---@field Area fun(self: types.Shape): number",
+      "---Default is a variable.\n---@field Default types.Item",
+      "---@field Find goloader.Func|fun(items: (types.Item|goloader.Handle|table)[]|nil, end_: string, "
+        .. "function_: integer, p4: boolean): types.Item|nil, goloader.Error|nil",
+      "---@field Open goloader.Func|fun(ctx: goloader.Context|goloader.Handle|number|string|nil, r: goloader.Handle|nil, "
+        .. "timeout: number|string): true|nil, goloader.Error|nil",
+      "---@field Each goloader.Func|fun(names: table<string, string|nil>|nil, "
+        .. "f: (fun(name: string, data: string|nil): boolean)|nil, ...: types.Item|goloader.Handle|table|nil)",
+      "---@field NewCounter goloader.Func|fun(): types.Counter",
+      "---@field Max goloader.Func|fun(a: any, b: any): any",
+      "---@field Events goloader.Func|fun(): goloader.Channel, { X: integer, Y: integer }",
+      '---@field ["Ärger"] goloader.Func|fun(p1: integer)',
+      '---@field build fun(self: goloader.Host, paths: "spec/testdata/types/types.go", '
+        .. "options?: goloader.HostBuildOptions): types|nil, string|nil, goloader.Error|nil",
+    } do has(text, lines) end
+  end)
+
+  it("has no mistake in net/http, html/template, and the examples", function()
+    local texts = { api = api }
+    for _, path in ipairs { "net/http", "html/template", "examples/listpage/list.go", "examples/calls/stock.go",
+      "examples/plugins/commands/upper.go", "examples/plugins/commands/count", "examples/embed/pages" } do
+      texts[path] = describe_by_cli(path)
     end
-    table.sort(found)
-    assert.same(names, found)
+    local classes = luals.read(texts)
+    assert.is_true(classes["http.Client"].Timeout)
+    assert.is_true(classes["http.Client.Handle"].Get)
+    assert.is_true(classes["http.url.URL"].Path)
+    assert.is_true(classes["http.url.URL.Handle"].Query)
+    assert.is_true(classes.http.StatusTeapot)
+    assert.is_true(classes["template.Template"].Execute)
+    has(texts["net/http"], '---@field std fun(path: "net/http"): http')
+    has(texts["net/http"], "---StatusText returns a text for the HTTP status code. It returns the empty\n"
+      .. "---string if the code is unknown.\n---@field StatusText goloader.Func|fun(code: integer): string")
   end)
 
-  it("is unloaded, and works the same when loaded again", function()
-    assert(types:unload())
-    local again = assert(support.host():build "spec/testdata/types/types.go")
-    for _, name in ipairs(names) do assert.equal(expected[name], again[name](), name) end
-    assert(again:unload())
-  end)
-end)
-
-describe("several packages as one module", function()
-  it("are initialised in the order of their imports", function()
-    local order = assert(support.host():build "spec/testdata/order")
-    assert.equal("first.var,first.init,second.var,second.init,order.b,order.a after order.b,order.init1,order.init2",
-      order.Log())
-    assert.is_true(order.Same())
-    assert(order:unload())
-  end)
-
-  it("can be given as objects in any order", function()
-    local tools = support.tools()
-    local build = require "goloader.building.build"
-    local objects = assert(assert(build.start(tools, "spec/testdata/order")):wait())
-    assert.equal(3, #objects.files)
-    local reversed = {}
-    for i, file in ipairs(objects.files) do reversed[#objects.files + 1 - i] = file end
-    local order = assert(support.host():load(reversed))
-    objects:remove()
-    assert.is_true(order.Same())
-    assert(order:unload())
-  end)
-
-  it("are refused when one path comes twice", function()
-    local a = support.compile("package twice\nfunc A() int { return 1 }\n", "twice")
-    local b = support.compile("package twice\nfunc B() int { return 2 }\n", "twice")
-    local module, _, err = support.host():load { a, b }
-    assert.is_nil(module)
-    assert.equal("duplicate", err.code)
-    assert.matches("twice", err.message)
-    support.clean()
+  it("takes objects and other names, and says what it can't describe", function()
+    local object = support.compile("spec/testdata/shop/shop.go", "shop")
+    local status, out = support.cli("types", object, "--name", "store")
+    assert.equal(0, status)
+    has(out, "---@field Product store.Product.Type")
+    local file = support.tmpdir() .. "/deep/er/api.d.lua"
+    assert.equal(0, (support.cli("types", "--api", "-o", file)))
+    assert.equal(api, support.read(file))
+    local errors, _
+    status, out, errors = support.cli "types"
+    assert.equal(2, status)
+    assert.equal("", out)
+    assert.matches("^goloader types: nothing to describe\nUsage: goloader types ", errors)
+    status, _, errors = support.cli("types", support.write("junk.o", "junk"))
+    assert.equal(1, status)
+    assert.matches("^goloader: [^\n]*junk%.o: [^\n]+\n$", errors)
   end)
 end)
 
-describe("a package with embedded files", function()
-  it("carries them", function()
-    local embedded = assert(support.host():build "spec/testdata/embedded")
-    assert.equal("hello from a file", embedded.Hello())
-    assert.equal("[assets/hello.txt:18 assets/two.bin:2] 2", embedded.Files())
-    assert(embedded:unload())
+describe("definitions of goloader itself", function()
+  it("have all that it has, and nothing else", function()
+    local goloader = require "goloader"
+    local text = definitions.api()
+    luals.read { api = text }
+    local host = support.host()
+    local module = assert(host:build "spec/testdata/shop/shop.go")
+    local handle = module.Product { Name = "lamp" }
+    for class, has_it in pairs {
+      goloader = function(name) return type(goloader[name]) == "function" end,
+      Host = function(name) return type(host[name]) == "function" end,
+      TypedModule = function(name) return type(module[name]) == "function" end,
+      Func = function(name) return type(module.Add[name]) == "function" end,
+      Handle = function(name) return type(handle[name]) == "function" end,
+    } do
+      local seen = 0
+      for name in text:gmatch("\nfunction " .. class .. "[.:]([%w_]+)%(") do
+        seen = seen + 1
+        assert.is_true(has_it(name), class .. ":" .. name)
+      end
+      assert.is_true(seen >= 6, class)
+    end
+    for name, value in pairs(goloader) do
+      local is_there = text:find("\nfunction goloader." .. name .. "(", 1, true)
+        or text:find("\n---@field " .. name .. " ", 1, true)
+      assert.is_truthy(is_there or type(value) ~= "function", name)
+    end
+    for name in support.read "lua/goloader/host.lua":gmatch "\nfunction Host:([%w_]+)" do
+      local is_there = text:find("\nfunction Host:" .. name .. "(", 1, true)
+        or text:find("\n---@field " .. name .. " ", 1, true)
+      assert.is_truthy(is_there, name)
+    end
+    handle:release()
+    assert(module:unload())
+  end)
+end)
+
+describe("the option types", function()
+  it("of host:build writes definitions, into a folder too", function()
+    local file = support.write("price.go", "package price\n\n// Of tells.\nfunc Of(name string) int { return 1 }\n")
+    local dir = support.tmpdir() .. "/types/"
+    local module = assert(support.host():build(file, { types = dir }))
+    local text = support.read(dir .. "price.d.lua")
+    luals.read { api = definitions.api(), price = text }
+    has(text, "---Of tells.\n---@field Of goloader.Func|fun(name: string): integer")
+    assert(module:unload())
+    local err = select(3, support.host():build(file, { types = "/dev/null/x.lua" }))
+    assert.equal("io", err.code)
+  end)
+
+  it("of host:watch keeps them up to date", function()
+    local file = support.write("kept.go", "package kept\n\nfunc One() int { return 1 }\n")
+    local types = support.tmpdir() .. "/kept.d.lua"
+    local watched = assert(support.host():watch(file, { types = types, poll = false }))
+    has(support.read(types), "---@field One goloader.Func|fun(): integer")
+    local written = lfs.attributes(types, "ino")
+    support.write("kept.go", "package kept\n\n// Two is new.\nfunc Two() int { return 2 }\n")
+    assert.is_true(support.eventually(function() return watched:poll() > 0 end))
+    has(support.read(types), "---Two is new.\n---@field Two goloader.Func|fun(): integer")
+    assert.are_not.equal(written, lfs.attributes(types, "ino"))
+    watched:close()
   end)
 end)

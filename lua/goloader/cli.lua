@@ -24,6 +24,10 @@ for _, name in ipairs { "nm", "exports", "disasm", "explain" } do
   cli[name] = function(arguments) return exit_now(require "goloader.command.objects"[name](arguments)) end
 end
 
+function cli.types(arguments)
+  return exit_now(require "goloader.command.types".main(arguments))
+end
+
 -- A host's description is written by the Go program that was built beside it.
 function cli.describe(arguments)
   local goloader = require "goloader"

@@ -413,8 +413,9 @@ local function compile(self, paths, options, judges)
   built, err = under_way:wait()
   if not built then return nil, err end
   if options.on_sources then options.on_sources(built.sources) end
-  local ok
-  ok, err = add_archives(self, built.archives)
+  local ok = true
+  if options.types then ok, err = require("goloader.definitions").keep(built, paths, options.types) end
+  if ok then ok, err = add_archives(self, built.archives) end
   if ok then ok, err = add_builds(self, built.builds) end
   if not ok then
     built:remove()
@@ -440,13 +441,15 @@ end
 ---@field imports goloader.Policy|nil  which packages may be imported
 ---@field uses goloader.Module[]|nil  loaded modules that bring packages which this one imports: it shares their types
 ---  and variables, and they can't be unloaded before it
+---@field types string|nil  a file that gets definitions of the module for the Lua language server, or a folder that
+---  gets one: "types/" (see goloader.definitions)
 ---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
 ---@field on_sources nil|fun(sources: goloader.Sources)  hears what was read, as soon as it is compiled
 
 local BUILD_OPTIONS = {
   gcflags = "string", lang = "string", tags = "string", words = "table", plain = "boolean", private = "boolean",
   notice = "function", run_init = "boolean", imports = "table function", uses = "table", pause = "function",
-  on_sources = "function", progress = "function",
+  on_sources = "function", progress = "function", types = "string",
 }
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.

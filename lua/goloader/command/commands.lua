@@ -131,6 +131,21 @@ local commands = {
       .. "compiled traces; the C API road carries everything else. What forbids the pure path is marked." },
     arguments = { OBJECT, { "symbol", "The function: Render, main.Render, main.(*page).write." } },
     options = { DESC, JSON } },
+  { "types", "Write definitions for the Lua language server: of a Go module, or of goloader.",
+    usage = "[-o FILE.d.lua] [--name NAME] FILE|DIR|PACKAGE|--api",
+    text = { "Editors complete and check Lua programs by them: exports, types, methods, constants, with the comments "
+      .. "of the Go source. host:build and host:watch of the same name return what they describe. With the option "
+      .. "types those calls write them, too, and keep them up to date." },
+    arguments = { { "file", "Go source (FILE.go or DIR), a package, or an object.", args = "?" } },
+    options = {
+      { "-o --output", "FILE", "File to write; by default standard output." },
+      { "--name", "NAME", "What the module's class is called; by default as the package." },
+      { "--api", nil, "Write those of goloader itself." },
+    },
+    examples = {
+      { "goloader types --api -o types/goloader.d.lua", "once for a project" },
+      { "goloader types list.go -o types/list.d.lua", "for each module" },
+    } },
   { "check", "Check routes files without serving.",
     usage = "ROUTES.lua…",
     text = { "Modules are compiled, and what routes call is looked up. A line for each mistake, and status 1." },

@@ -53,10 +53,11 @@ local function build(path)
   return nil, err
 end
 
+--- Objects of a path that may be source.
 ---@param path string
 ---@return goloader.NamedObjects|nil  the last of its files is the package meant
 ---@return goloader.Error|nil err
-local function objects_of(path)
+function objects.of(path)
   if is_compiled(path) then return { files = { { file = path } }, given = path, remove = function() end } end
   local built, err = build(path)
   if built then built.given = path end
@@ -94,7 +95,7 @@ local KIND_COLOURS = { T = "green", t = "green", D = "yellow", d = "yellow", B =
 ---@param arguments table
 ---@return integer status
 function objects.nm(arguments)
-  local of, err = objects_of(arguments.file)
+  local of, err = objects.of(arguments.file)
   if not of then return complain(err) end
   local symbols, _
   symbols, _, err = goloader.nm(of.files[#of.files].file, arguments.desc)
@@ -135,7 +136,7 @@ end
 ---@param arguments table
 ---@return integer status
 function objects.exports(arguments)
-  local of, err = objects_of(arguments.file)
+  local of, err = objects.of(arguments.file)
   if not of then return complain(err) end
   local module
   module, err = load_objects(of)
@@ -201,7 +202,7 @@ end
 ---@param arguments table
 ---@return integer status
 function objects.disasm(arguments)
-  local of, err = objects_of(arguments.file)
+  local of, err = objects.of(arguments.file)
   if not of then return complain(err) end
   local functions, _
   if arguments.loaded then
@@ -220,7 +221,7 @@ end
 ---@param arguments table
 ---@return integer status
 function objects.explain(arguments)
-  local of, err = objects_of(arguments.file)
+  local of, err = objects.of(arguments.file)
   if not of then return complain(err) end
   local module, explanation, _
   module, err = load_objects(of, arguments.desc)
