@@ -3,10 +3,12 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -108,6 +110,124 @@ static void test_neighbours_join(void **state)
 	assert_non_null(gl_arena_take(arena, PAGES * gl_page_size(), &err));
 }
 
+/* A map of the pages beside the arena: who takes and gives in any order gets whole pages that nobody else has, and all
+ * of the arena in the end. */
+static void test_takes_and_gives_in_any_order(void **state)
+{
+	enum { STEPS = 20000, BLOCKS = 40 };
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	size_t page = gl_page_size();
+	struct {
+		unsigned char *p;
+		size_t pages;
+	} blocks[BLOCKS] = { 0 };
+	bool used[PAGES] = { 0 };
+	uint32_t seed = 7;
+
+	for (int step = 0; step < STEPS; step++) {
+		seed = seed * 1664525 + 1013904223;
+		size_t k = (seed >> 8) % BLOCKS, pages = 1 + (seed >> 16) % 5;
+		if (blocks[k].p == NULL) {
+			unsigned char *p = gl_arena_take(arena, pages * page, &err);
+			if (p == NULL) { /* then there is no hole that large */
+				for (size_t i = 0, hole = 0; i < PAGES; i++) {
+					hole = used[i] ? 0 : hole + 1;
+					assert_true(hole < pages);
+				}
+				continue;
+			}
+			size_t first = ((uintptr_t)p - gl_arena_low(arena)) / page;
+			assert_true((uintptr_t)p >= gl_arena_low(arena) && first + pages <= PAGES);
+			for (size_t i = first; i < first + pages; i++) {
+				assert_false(used[i]);
+				used[i] = true;
+				assert_int_equal(p[(i - first) * page], 0);
+			}
+			memset(p, (int)k + 1, pages * page);
+			blocks[k].p = p;
+			blocks[k].pages = pages;
+			continue;
+		}
+		/* a part of it, or all */
+		size_t part = seed >> 30 == 0 ? blocks[k].pages : 1;
+		size_t first = ((uintptr_t)blocks[k].p - gl_arena_low(arena)) / page;
+		for (size_t i = 0; i < part; i++) {
+			assert_int_equal(blocks[k].p[i * page], (int)k + 1);
+			used[first + i] = false;
+		}
+		gl_arena_give(arena, blocks[k].p, part * page);
+		blocks[k].pages -= part;
+		blocks[k].p = blocks[k].pages > 0 ? blocks[k].p + part * page : NULL;
+	}
+	for (size_t k = 0; k < BLOCKS; k++) {
+		if (blocks[k].p != NULL) {
+			gl_arena_give(arena, blocks[k].p, blocks[k].pages * page);
+		}
+	}
+	assert_non_null(gl_arena_take(arena, PAGES * page, &err));
+}
+
+static double milliseconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+/* Holes of one page, each between two that are in use. */
+static double time_of_holes(size_t n)
+{
+	struct gl_error err;
+	size_t page = gl_page_size();
+	struct gl_arena *arena = gl_arena_reserve(16 * n * page, &err);
+	char *all = gl_arena_take(arena, 2 * n * page, &err);
+	double best = 1e9;
+
+	assert_non_null(all);
+	for (size_t i = 0; i < n; i++) {
+		gl_arena_give(arena, all + 2 * i * page, page);
+	}
+	for (int round = 0; round < 5; round++) {
+		double start = milliseconds();
+		for (int i = 0; i < 200; i++) {
+			void *p = gl_arena_take(arena, 2 * page, &err);
+			assert_non_null(p);
+			gl_arena_give(arena, p, 2 * page);
+		}
+		double took = milliseconds() - start;
+		best = took < best ? took : best;
+	}
+	gl_arena_free(arena);
+	return best;
+}
+
+static void test_many_holes_cost_no_more_than_a_few(void **state)
+{
+	(void)state;
+	/* a list would take a hundred times as long */
+	assert_true(time_of_holes(10000) < 10 * time_of_holes(100));
+}
+
+static void test_upper_part_is_an_arena_of_its_own(void **state)
+{
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	size_t page = gl_page_size();
+	uintptr_t high = gl_arena_high(arena);
+	struct gl_arena *upper = gl_arena_split(arena, 16 * page, &err);
+
+	assert_non_null(upper);
+	assert_int_equal(gl_arena_high(upper), high);
+	assert_int_equal(gl_arena_low(upper), gl_arena_high(arena));
+	assert_null(gl_arena_take(upper, 17 * page, &err));
+	assert_non_null(gl_arena_take(upper, 16 * page, &err));
+	assert_null(gl_arena_take(arena, (PAGES - 15) * page, &err));
+	assert_non_null(gl_arena_take(arena, (PAGES - 16) * page, &err));
+	gl_arena_free(upper);
+}
+
 static void test_full_arena_says_so(void **state)
 {
 	struct gl_error err = { 0 };
@@ -161,6 +281,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_given_memory_comes_back_zeroed, reserve, release),
 		cmocka_unit_test_setup_teardown(test_addresses_rest_before_they_are_used_again, reserve, release),
 		cmocka_unit_test_setup_teardown(test_neighbours_join, reserve, release),
+		cmocka_unit_test_setup_teardown(test_takes_and_gives_in_any_order, reserve, release),
+		cmocka_unit_test(test_many_holes_cost_no_more_than_a_few),
+		cmocka_unit_test_setup_teardown(test_upper_part_is_an_arena_of_its_own, reserve, release),
 		cmocka_unit_test_setup_teardown(test_full_arena_says_so, reserve, release),
 		cmocka_unit_test_setup_teardown(test_protections, reserve, release),
 		cmocka_unit_test_setup_teardown(test_hole_in_a_range, reserve, release),

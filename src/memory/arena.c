@@ -1,23 +1,38 @@
-/* The arena (see arena.h): one reservation, cut into blocks of whole pages by a first-fit list. */
+/* The arena (see arena.h): one reservation, cut into blocks of whole pages.
+ *
+ * Free ranges are the nodes of a tree, ordered by address, so that a range that comes back finds its neighbours; each
+ * node knows the largest range below it, so that the first one that a block fits in is found from the root down. That
+ * the lowest is taken keeps what is in use close together. The tree is a treap: a node has a random weight, and none
+ * weighs more than its parent, which keeps it flat whatever the order of gives and takes is.
+ *
+ * What is given back first waits in a queue, oldest first, so that addresses rest before a later module gets them. */
 #include "arena.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Free ranges by age: a block is taken from the oldest range that fits, so that addresses rest as long as possible
- * before a later module gets them again. */
+/* How much may rest; or an eighth of the arena. */
+enum { MOST_RESTING = 64 << 20 };
+
 struct range {
 	uintptr_t start;
 	size_t size;
-	struct range *next;
+	size_t largest; /* of the ranges from here down */
+	uint32_t weight;
+	struct range *left, *right;
+	struct range *next; /* of the queue */
 };
 
 struct gl_arena {
 	uintptr_t low, high;
-	struct range *oldest;
+	struct range *root;
+	struct range *resting, **end_of_resting;
+	size_t resting_bytes, most_resting;
+	uint32_t seed;
 };
 
 size_t gl_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
@@ -41,8 +56,13 @@ static struct gl_arena *arena_of(void *p, size_t size, struct gl_error *err)
 		gl_fail(err, GL_ENOMEM, "arena: out of memory");
 		return NULL;
 	}
-	*all = (struct range){ .start = (uintptr_t)p, .size = size };
-	*arena = (struct gl_arena){ .low = (uintptr_t)p, .high = (uintptr_t)p + size, .oldest = all };
+	*all = (struct range){ .start = (uintptr_t)p, .size = size, .largest = size };
+	*arena = (struct gl_arena){ .low = (uintptr_t)p,
+				    .high = (uintptr_t)p + size,
+				    .root = all,
+				    .most_resting = size / 8 < MOST_RESTING ? size / 8 : MOST_RESTING,
+				    .seed = 1 };
+	arena->end_of_resting = &arena->resting;
 	return arena;
 }
 
@@ -84,82 +104,195 @@ struct gl_arena *gl_arena_reserve_between(uintptr_t low, uintptr_t high, size_t 
 	return NULL;
 }
 
+static void free_ranges(struct range *r)
+{
+	if (r != NULL) {
+		free_ranges(r->left);
+		free_ranges(r->right);
+		free(r);
+	}
+}
+
 void gl_arena_free(struct gl_arena *arena)
 {
 	if (arena == NULL) {
 		return;
 	}
 	munmap((void *)arena->low, arena->high - arena->low);
-	for (struct range *r = arena->oldest, *next; r != NULL; r = next) {
+	free_ranges(arena->root);
+	for (struct range *r = arena->resting, *next; r != NULL; r = next) {
 		next = r->next;
 		free(r);
 	}
 	free(arena);
 }
 
+struct gl_arena *gl_arena_split(struct gl_arena *arena, size_t size, struct gl_error *err)
+{
+	struct gl_arena *upper = arena_of((void *)(arena->high - size), size, err);
+
+	/* what failed has unmapped it: nobody is to get it either way */
+	arena->high -= size;
+	arena->root->size = arena->root->largest = arena->root->size - size;
+	return upper;
+}
+
 uintptr_t gl_arena_low(const struct gl_arena *arena) { return arena->low; }
 uintptr_t gl_arena_high(const struct gl_arena *arena) { return arena->high; }
 
-void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
+/* ---- the tree of free ranges ------------------------------------------------------------------------------------- */
+
+static size_t largest_of(const struct range *r) { return r != NULL ? r->largest : 0; }
+
+static struct range *update(struct range *r)
 {
-	for (struct range **link = &arena->oldest; *link != NULL; link = &(*link)->next) {
-		struct range *r = *link;
-		if (r->size < size) {
-			continue;
-		}
-		void *p = (void *)r->start;
-		if (mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
-			gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size,
-				strerror(errno));
-			return NULL;
-		}
-		r->start += size;
-		r->size -= size;
-		if (r->size == 0) {
-			*link = r->next;
-			free(r);
-		}
-		return p;
+	size_t below = largest_of(r->left) > largest_of(r->right) ? largest_of(r->left) : largest_of(r->right);
+
+	r->largest = below > r->size ? below : r->size;
+	return r;
+}
+
+/* Joins two trees; all of left is below all of right. */
+static struct range *join(struct range *left, struct range *right)
+{
+	if (left == NULL || right == NULL) {
+		return left != NULL ? left : right;
 	}
-	gl_fail(err, GL_ENOMEM, "arena: no %zu bytes left within reach of the host", size);
+	if (left->weight > right->weight) {
+		left->right = join(left->right, right);
+		return update(left);
+	}
+	right->left = join(left, right->left);
+	return update(right);
+}
+
+/* Cuts a tree in two: what starts before an address, and the rest. */
+static void cut(struct range *r, uintptr_t at, struct range **before, struct range **rest)
+{
+	if (r == NULL) {
+		*before = *rest = NULL;
+	} else if (r->start < at) {
+		cut(r->right, at, &r->right, rest);
+		*before = update(r);
+	} else {
+		cut(r->left, at, before, &r->left);
+		*rest = update(r);
+	}
+}
+
+/* Takes the lowest or the highest range out of a tree, when it begins or ends at an address. */
+static struct range *take_out(struct range **tree, bool highest, uintptr_t touching)
+{
+	struct range *r = *tree;
+
+	while (r != NULL && (highest ? r->right : r->left) != NULL) {
+		r = highest ? r->right : r->left;
+	}
+	if (r == NULL || (highest ? r->start + r->size : r->start) != touching) {
+		return NULL;
+	}
+	struct range *before, *same, *after;
+	cut(*tree, r->start, &before, &same);
+	cut(same, r->start + 1, &same, &after);
+	*tree = join(before, after);
+	return r;
+}
+
+/* Adds a range, which takes in those that it touches. */
+static void add_range(struct gl_arena *arena, struct range *r)
+{
+	struct range *before, *after;
+
+	cut(arena->root, r->start, &before, &after);
+	struct range *left = take_out(&before, true, r->start);
+	struct range *right = take_out(&after, false, r->start + r->size);
+	if (left != NULL) {
+		r->start = left->start;
+		r->size += left->size;
+	}
+	r->size += right != NULL ? right->size : 0;
+	free(left);
+	free(right);
+	/* xorshift32: any weights do that have nothing to do with the addresses */
+	arena->seed ^= arena->seed << 13;
+	arena->seed ^= arena->seed >> 17;
+	arena->seed ^= arena->seed << 5;
+	r->weight = arena->seed;
+	r->left = r->right = NULL;
+	arena->root = join(join(before, update(r)), after);
+}
+
+/* The lowest range that has size bytes. */
+static const struct range *first_fit(const struct range *r, size_t size)
+{
+	while (largest_of(r) >= size) {
+		if (largest_of(r->left) >= size) {
+			r = r->left;
+		} else if (r->size >= size) {
+			return r;
+		} else {
+			r = r->right;
+		}
+	}
 	return NULL;
 }
 
-/* Where the list has the first range, from link on, that lies directly before or behind r; its end when there is none.
- */
-static struct range **find_neighbour(struct range **link, const struct range *r)
-{
-	while (*link != NULL && (*link)->start != r->start + r->size && (*link)->start + (*link)->size != r->start) {
-		link = &(*link)->next;
-	}
-	return link;
-}
-
-static void take_in(struct range *older, struct range **link)
+/* Cuts size bytes off the start of the range that first_fit has found. */
+static void cut_off(struct range **link, size_t size)
 {
 	struct range *r = *link;
 
-	older->start = r->start < older->start ? r->start : older->start;
-	older->size += r->size;
-	*link = r->next;
-	free(r);
+	if (largest_of(r->left) >= size) {
+		cut_off(&r->left, size);
+	} else if (r->size >= size) {
+		r->start += size; /* all that is left of it in the tree stays below, what is right above */
+		r->size -= size;
+	} else {
+		cut_off(&r->right, size);
+	}
+	if (r->size == 0) {
+		*link = join(r->left, r->right);
+		free(r);
+	} else {
+		update(r);
+	}
 }
 
-/* Adds a range to the list as its youngest. No two of the list touch, so that it can have two neighbours at most: the
- * older of them takes it in, and then the other one. */
-static void add_range(struct gl_arena *arena, struct range *youngest)
-{
-	struct range **link = find_neighbour(&arena->oldest, youngest), *older = *link;
+/* ---- taking and giving ------------------------------------------------------------------------------------------- */
 
-	if (older == NULL) {
-		*link = youngest;
-		return;
+/* Those that have rested longest can be taken again, until no more than most bytes rest. */
+static void end_rest(struct gl_arena *arena, size_t most)
+{
+	while (arena->resting_bytes > most) {
+		struct range *r = arena->resting;
+		arena->resting = r->next;
+		if (arena->resting == NULL) {
+			arena->end_of_resting = &arena->resting;
+		}
+		arena->resting_bytes -= r->size;
+		add_range(arena, r);
 	}
-	take_in(older, &youngest);
-	link = find_neighbour(&older->next, older);
-	if (*link != NULL) {
-		take_in(older, link);
+}
+
+void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
+{
+	const struct range *r = first_fit(arena->root, size);
+
+	if (r == NULL) {
+		end_rest(arena, 0);
+		r = first_fit(arena->root, size);
 	}
+	if (r == NULL) {
+		gl_fail(err, GL_ENOMEM, "arena: no %zu bytes left within reach of the host", size);
+		return NULL;
+	}
+	void *p = (void *)r->start;
+	if (mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
+		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size, strerror(errno));
+		return NULL;
+	}
+	cut_off(&arena->root, size);
+	return p;
 }
 
 void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
@@ -175,7 +308,10 @@ void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 		return; /* the addresses are lost, the memory is not */
 	}
 	*r = (struct range){ .start = (uintptr_t)block, .size = size };
-	add_range(arena, r);
+	*arena->end_of_resting = r;
+	arena->end_of_resting = &r->next;
+	arena->resting_bytes += size;
+	end_rest(arena, arena->most_resting);
 }
 
 int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct gl_error *err)

@@ -18,6 +18,8 @@ struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err);
 /* The same, wherever a hole is in [low, high): for a host that is already loaded. Takes less than size when there is no
  * hole that large. */
 struct gl_arena *gl_arena_reserve_between(uintptr_t low, uintptr_t high, size_t size, struct gl_error *err);
+/* Makes an arena of its own of the upper size bytes (whole pages) of one that nothing has been taken from. */
+struct gl_arena *gl_arena_split(struct gl_arena *arena, size_t size, struct gl_error *err);
 void gl_arena_free(struct gl_arena *arena);
 
 uintptr_t gl_arena_low(const struct gl_arena *arena);
@@ -26,7 +28,8 @@ uintptr_t gl_arena_high(const struct gl_arena *arena);
 /* Takes size bytes (a multiple of the page size), readable and writable, zeroed. NULL with GL_ENOMEM when the arena
  * is full or the kernel refuses. */
 void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err);
-/* Gives a block back: its memory is returned to the kernel at once, its addresses are the last to be used again. */
+/* Gives a block back, or a part of one (whole pages): its memory is returned to the kernel at once, its addresses rest
+ * before they are used again, as long as others are free. Takes and gives cost O(log n) with n free ranges. */
 void gl_arena_give(struct gl_arena *arena, void *block, size_t size);
 
 enum gl_protection { GL_PROT_READ_EXEC, GL_PROT_READ, GL_PROT_READ_WRITE };

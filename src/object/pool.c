@@ -1,11 +1,12 @@
-/* Memory that is given back at once (see pool.h): blocks in a list, each filled from its start. */
+/* Memory that is given back at once (see pool.h): blocks in a list, each filled from its start. Most pools stay small,
+ * and there is one or more for each module: the first block is small, the others twice as large as the one before. */
 #include "pool.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK_SIZE = 16 << 10 };
+enum { FIRST_SIZE = 1 << 10, LARGEST_SIZE = 16 << 10 };
 
 struct gl_pool_block {
 	struct gl_pool_block *next;
@@ -16,7 +17,9 @@ void *gl_pool_take(struct gl_pool *pool, size_t size)
 {
 	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
 	if (pool->blocks == NULL || size > pool->size - pool->used) {
-		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+		size_t room = pool->size == 0 ? FIRST_SIZE : 2 * pool->size;
+		room = room > LARGEST_SIZE ? LARGEST_SIZE : room;
+		room = size > room ? size : room;
 		struct gl_pool_block *block = calloc(1, sizeof(*block) + room);
 		if (block == NULL) {
 			return NULL;
