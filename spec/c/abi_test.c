@@ -182,8 +182,8 @@ static void a_field_that_moved_is_read_where_it_is_now(void **state)
 {
 	(void)state;
 	say_all();
-	edit("field\truntime.moduledata\tnext\t304\t8\n", "field\truntime.moduledata\tnext\t1288\t8\n");
-	edit("struct\truntime.moduledata\t312\n", "struct\truntime.moduledata\t1296\n");
+	edit("field\truntime.moduledata\tnext\t312\t8\n", "field\truntime.moduledata\tnext\t1288\t8\n");
+	edit("struct\truntime.moduledata\t320\n", "struct\truntime.moduledata\t1296\n");
 	struct gl_abi *abi = accept();
 	assert_int_equal(abi->moduledata.next, 1288);
 	assert_int_equal(abi->moduledata.size, 1296);

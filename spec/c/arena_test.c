@@ -90,6 +90,22 @@ static void test_addresses_rest_before_they_are_used_again(void **state)
 	assert_ptr_not_equal(gl_arena_take(arena, gl_page_size(), &err), first);
 }
 
+static void test_abandoned_addresses_are_the_last(void **state)
+{
+	struct gl_arena *arena = *state;
+	struct gl_error err;
+	size_t page = gl_page_size(), half = PAGES / 2 * page;
+	char *first = gl_arena_take(arena, half, &err), *second = gl_arena_take(arena, half, &err);
+
+	assert_non_null(second);
+	gl_arena_abandon(arena, first, half);
+	gl_arena_give(arena, second, half);
+	for (int i = 0; i < PAGES / 2; i++) {
+		assert_true((char *)gl_arena_take(arena, page, &err) >= second);
+	}
+	assert_ptr_equal(gl_arena_take(arena, half, &err), first);
+}
+
 static void test_neighbours_join(void **state)
 {
 	struct gl_arena *arena = *state;
@@ -280,6 +296,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_block_is_zeroed_writable_and_inside, reserve, release),
 		cmocka_unit_test_setup_teardown(test_given_memory_comes_back_zeroed, reserve, release),
 		cmocka_unit_test_setup_teardown(test_addresses_rest_before_they_are_used_again, reserve, release),
+		cmocka_unit_test_setup_teardown(test_abandoned_addresses_are_the_last, reserve, release),
 		cmocka_unit_test_setup_teardown(test_neighbours_join, reserve, release),
 		cmocka_unit_test_setup_teardown(test_takes_and_gives_in_any_order, reserve, release),
 		cmocka_unit_test(test_many_holes_cost_no_more_than_a_few),

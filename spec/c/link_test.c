@@ -19,6 +19,7 @@
 static struct {
 	struct gl_abi *abi;
 	struct gl_arena *arena;
+	struct lookup lookup;
 	uint8_t *bytes; /* the host's memory: a moduledata, functions of 16 bytes from 4096 on */
 	struct gl_image_sym syms[16];
 	size_t nsyms;
@@ -343,6 +344,12 @@ static int setup_group(void **state)
 	}
 	uintptr_t header = (uintptr_t)host.bytes + 2048;
 	memcpy(host.bytes + host.abi->moduledata.pcHeader, &header, sizeof(header));
+	struct linker linker = { .abi = host.abi, .arena = host.arena, .firstmoduledata = (uintptr_t)host.bytes };
+	if (lookup_open(&linker, &err) != 0) {
+		print_error("%s\n", err.message);
+		return -1;
+	}
+	host.lookup = linker.lookup;
 	return 0;
 }
 
@@ -359,9 +366,11 @@ static int setup(void **state)
 	(void)state;
 	host.nsyms = 0;
 	memset(&load, 0, sizeof(load));
-	load.linker = (struct linker){
-		.abi = host.abi, .arena = host.arena, .goroot = "/goroot", .firstmoduledata = (uintptr_t)host.bytes
-	};
+	load.linker = (struct linker){ .abi = host.abi,
+				       .arena = host.arena,
+				       .goroot = "/goroot",
+				       .firstmoduledata = (uintptr_t)host.bytes,
+				       .lookup = host.lookup };
 	load.l = (struct link){ .linker = &load.linker, .err = &load.err };
 	return 0;
 }
@@ -602,7 +611,7 @@ static void each_relocation_writes_what_it_means(void **state)
 	uintptr_t slot = f + 20 + (uintptr_t)(int32_t)load32(f + 16);
 	assert_int_equal(load64(slot), d);
 	assert_int_equal(load64(d), f + 3);
-	assert_int_equal(load32(d + 8), root(constant)->addr - load.l.units[UNIT_MODULE].sec_start[SEC_RODATA]);
+	assert_int_equal(load32(d + 8), root(constant)->addr - host.lookup.base);
 	assert_int_equal(load32(d + 16), 0);
 	assert_int_equal(*(const uint8_t *)f, 0x90);
 }
@@ -620,7 +629,7 @@ static void a_method_elsewhere_is_reached_by_a_jump(void **state)
 	begin(&o);
 	assert_int_equal(patch(), 0);
 	const struct unit *u = &load.l.units[UNIT_MODULE];
-	uintptr_t jump = u->sec_start[SEC_TEXT] + load32(root(type)->addr);
+	uintptr_t jump = host.lookup.base + load32(root(type)->addr);
 	assert_int_equal(u->nfuncs, 1);
 	assert_int_equal(jump, link_sym(&load.l, u->funcs[0])->addr);
 	assert_int_equal(*(const uint8_t *)jump, 0xe9);
@@ -671,6 +680,30 @@ static void what_is_out_of_reach_is_said(void **state)
 
 /* ---- describe --------------------------------------------------------------------------------------------------- */
 
+/* As runtime.findfunc does it in the moduledata of all modules: a bucket for each 4 KiB, in it one of 16 for each 256
+ * bytes, then on from there. Returns the _func. */
+static uintptr_t find_func(uintptr_t pc)
+{
+	uintptr_t md = host.lookup.moduledata, minpc = load64(md + (uintptr_t)host.abi->moduledata.minpc);
+	uintptr_t ftab = load64(md + (uintptr_t)host.abi->moduledata.ftab);
+	uintptr_t off = pc - load64(md + (uintptr_t)host.abi->moduledata.text);
+	const uint8_t *bucket =
+		(const uint8_t *)load64(md + (uintptr_t)host.abi->moduledata.findfunctab) + (pc - minpc) / 4096 * 20;
+	uintptr_t at = load32((uintptr_t)bucket) + bucket[4 + (pc - minpc) % 4096 / 256];
+
+	while (load32(ftab + 8 * (at + 1)) <= off) {
+		at++;
+	}
+	return load64(md + (uintptr_t)host.abi->moduledata.pclntable) + load32(ftab + 8 * at + 4);
+}
+
+static const char *name_of(uintptr_t func)
+{
+	uintptr_t names = load64(host.lookup.moduledata + (uintptr_t)host.abi->moduledata.funcnametab);
+
+	return (const char *)names + load32(func + (uintptr_t)host.abi->func.nameOff);
+}
+
 static void functions_are_found_by_their_addresses(void **state)
 {
 	struct object o = { 0 };
@@ -687,22 +720,18 @@ static void functions_are_found_by_their_addresses(void **state)
 	assert_int_equal(patch(), 0);
 	struct unit *u = &load.l.units[UNIT_MODULE];
 	pclntab_write(&load.l, u);
+	lookup_add(&load.linker, u);
 	assert_int_equal(u->nfuncs, 16);
-	uintptr_t tables = u->tables_start, functab = tables + u->pclntab.functab;
 	for (int i = 0; i < 16; i++) {
-		/* as runtime.findfunc: a bucket for each 4 KiB, in it one of 16 for each 256 bytes, then on from there
-		 */
-		uint32_t off = (uint32_t)(root(funcs[i])->addr - u->sec_start[SEC_TEXT]) + 100;
-		const uint8_t *bucket = (const uint8_t *)tables + u->pclntab.findfunc + (size_t)(off / 4096) * 20;
-		uint32_t at = load32((uintptr_t)bucket) + bucket[4 + off % 4096 / 256];
-		while (load32(functab + 8 * ((size_t)at + 1)) <= off) {
-			at++;
-		}
-		uintptr_t func = functab + load32(functab + 8 * (size_t)at + 4);
-		uint32_t name = load32(func + (uintptr_t)abi->func.nameOff);
-		assert_int_equal(load32(func + (uintptr_t)abi->func.entryOff), off - 100);
-		assert_string_equal((const char *)tables + u->pclntab.names + name, names[i]);
+		uintptr_t entry = root(funcs[i])->addr, func = find_func(entry + 100);
+		assert_int_equal(load32(func + (uintptr_t)abi->func.entryOff), entry - host.lookup.base);
+		assert_string_equal(name_of(func), names[i]);
 	}
+	/* behind the last of them, and when they are gone, there is none */
+	assert_string_equal(name_of(find_func(u->text_end)), "goloader.unloaded");
+	assert_string_equal(name_of(find_func(u->text_end + 3000)), "goloader.unloaded");
+	lookup_remove(&load.linker, u->base, u->text_pages);
+	assert_string_equal(name_of(find_func(root(funcs[3])->addr)), "goloader.unloaded");
 }
 
 /* A variable of two words, the type of which is a struct { X uintptr; P *int }, as the object describes it. */

@@ -58,6 +58,7 @@
 	X(s, modulename, "modulename", REQUIRED)                                                                \
 	X(s, gcdatamask, "gcdatamask", REQUIRED)                                                                \
 	X(s, gcbssmask, "gcbssmask", REQUIRED)                                                                  \
+	X(s, bad, "bad", REQUIRED)                                                                              \
 	X(s, next, "next", REQUIRED)
 #define GL_ABI_PC_HEADER(X, s)                                                                                  \
 	X(s, nfunc, "nfunc", REQUIRED)                                                                          \

@@ -224,6 +224,7 @@ static void fill_fields(const struct gl_abi *abi, void *into, const struct field
 #define F(member, strukt, name, size, need) FIELD(gl_runtime, member, strukt, name, size, need)
 static const struct field fields[] = {
 	F(moduledata_next, "runtime.moduledata", "next", 8, REQUIRED),
+	F(moduledata_minpc, "runtime.moduledata", "minpc", 8, REQUIRED),
 	F(moduledata_text, "runtime.moduledata", "text", 8, REQUIRED),
 	F(moduledata_etext, "runtime.moduledata", "etext", 8, REQUIRED),
 	F(moduledata_ftab, "runtime.moduledata", "ftab", 24, REQUIRED),

@@ -94,7 +94,7 @@ func tellModule(how string, pc uintptr, isPanic bool) bool {
 // moduleAt returns the moduledata of the code at pc, nil when it is the host's.
 func moduleAt(pc uintptr) unsafe.Pointer {
 	for md := *pointerAt(rt.firstmoduledata, rt.moduledata_next); md != nil; md = *pointerAt(md, rt.moduledata_next) {
-		if *wordAt(md, rt.moduledata_text) <= pc && pc < *wordAt(md, rt.moduledata_etext) {
+		if *wordAt(md, rt.moduledata_minpc) <= pc && pc < *wordAt(md, rt.moduledata_etext) {
 			return md
 		}
 	}

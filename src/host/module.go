@@ -438,7 +438,7 @@ func (a *attempt) ask(questions []C.struct_gl_slot) {
 		q.no_return = &rt.no_return[0]
 		for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
 			text := *wordAt(md, rt.moduledata_text)
-			if uintptr(q.pc) < text || *wordAt(md, rt.moduledata_etext) <= uintptr(q.pc) {
+			if uintptr(q.pc) < *wordAt(md, rt.moduledata_minpc) || *wordAt(md, rt.moduledata_etext) <= uintptr(q.pc) {
 				continue
 			}
 			table := functab(md)

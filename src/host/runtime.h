@@ -81,7 +81,7 @@ struct gl_runtime {
 	void *override_write, *panicking;
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
-	int32_t moduledata_next, moduledata_size, moduledata_text, moduledata_etext, moduledata_ftab,
+	int32_t moduledata_next, moduledata_size, moduledata_minpc, moduledata_text, moduledata_etext, moduledata_ftab,
 		moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc,
 		moduledata_rodata;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,

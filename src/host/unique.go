@@ -166,7 +166,7 @@ func isUnique(fn unsafe.Pointer, depth int) bool {
 // allocates nothing.
 func nameOf(entry uintptr) string {
 	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
-		if entry < *wordAt(md, rt.moduledata_text) || *wordAt(md, rt.moduledata_etext) <= entry {
+		if entry < *wordAt(md, rt.moduledata_minpc) || *wordAt(md, rt.moduledata_etext) <= entry {
 			continue
 		}
 		i, found := functionAt(md, entry)

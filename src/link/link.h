@@ -30,6 +30,7 @@
 #include "hostsyms.h"
 #include "importcfg.h"
 #include "inits.h"
+#include "lookup.h"
 #include "names.h"
 #include "package.h"
 #include "prune.h"
@@ -50,7 +51,8 @@ struct link_use {
 struct linker {
 	const struct gl_abi *abi;
 	struct gl_image *image;
-	struct gl_arena *arena;
+	struct gl_arena *arena; /* of modules */
+	struct lookup lookup;
 	int64_t tls_offset;
 	uintptr_t before_main, after_main; /* the Go half's, called around main.main */
 	uintptr_t zerobase;                /* runtime.zerobase, where variables of no size are */

@@ -274,6 +274,8 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 {
 	const struct gl_abi *abi = l->linker->abi;
 	uintptr_t md = u->moduledata, text = u->sec_start[SEC_TEXT], rodata = u->sec_start[SEC_RODATA];
+	uintptr_t base = l->linker->lookup.base;
+	size_t size = gl_arena_high(l->linker->arena) - base;
 	const struct pclntab *t = &u->pclntab;
 	uintptr_t tab = u->tables_start;
 	uint8_t *next = (uint8_t *)tab + round_up(t->size, 64);
@@ -305,16 +307,20 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 	put_word(md, abi->moduledata.itabsize, u->itabs_end - u->itabs_start);
 
 	put_word(md, abi->moduledata.pcHeader, tab);
-	put_slice(md, abi->moduledata.funcnametab, tab + t->names, t->nnames);
-	put_slice(md, abi->moduledata.cutab, tab + t->cutab, t->ncutab);
-	put_slice(md, abi->moduledata.filetab, tab + t->files, t->nfiles);
-	put_slice(md, abi->moduledata.pctab, tab + t->pctab, t->npctab);
-	put_slice(md, abi->moduledata.pclntable, tab + t->functab, t->nfunctab);
+	/* the same as in the moduledata that stands for all, in front of this one: offsets mean the same in both */
+	put_slice(md, abi->moduledata.funcnametab, base, size);
+	put_slice(md, abi->moduledata.cutab, base, size / 4);
+	put_slice(md, abi->moduledata.filetab, base, size);
+	put_slice(md, abi->moduledata.pctab, base, size);
+	put_slice(md, abi->moduledata.pclntable, base, size);
+	put_word(md, abi->moduledata.text, base);
+	put_word(md, abi->moduledata.rodata, base);
+	put_word(md, abi->moduledata.gofunc, base);
+	/* its own */
 	put_slice(md, abi->moduledata.ftab, tab + t->functab, (size_t)u->nfuncs + 1);
-	put_word(md, abi->moduledata.findfunctab, tab + t->findfunc);
+	put_word(md, abi->moduledata.findfunctab, lookup_buckets(l->linker, text));
 	put_word(md, abi->moduledata.minpc, text);
 	put_word(md, abi->moduledata.maxpc, u->text_end);
-	put_word(md, abi->moduledata.text, text);
 	put_word(md, abi->moduledata.etext, u->text_end);
 
 	static const struct {
@@ -331,8 +337,6 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 	}
 	put_word(md, abi->moduledata.end, (uintptr_t)u->base + u->size);
 	put_word(md, abi->moduledata.types, rodata);
-	put_word(md, abi->moduledata.rodata, rodata);
-	put_word(md, abi->moduledata.gofunc, rodata);
 	put_word(md, abi->moduledata.etypes, rodata + u->rodata_pages);
 	put_word(md, abi->moduledata.epclntab, rodata + u->rodata_pages);
 	put_word(md, abi->moduledata.modulename, (uintptr_t)name);

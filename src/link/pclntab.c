@@ -9,17 +9,14 @@
  *     pctab         the compiler's pc-value tables, byte for byte; offset 0 means "none"
  *     functab       (entry, offset) pairs sorted by entry, then one _func per function with its pcdata and funcdata
  *     inline trees  arrays of inlinedCall, which functions reach as funcdata
- *     findfunctab   for each 256 bytes of text, where in functab to start
  *
- * They hold nothing but offsets, from the start of text or of rodata, so that they are built before the unit has
- * addresses, and copied once it has. */
+ * They hold nothing but offsets, so that they are built before the unit has addresses. Once it has, they are copied,
+ * and all that the offsets lead to is counted from one address, the same for all modules (lookup.h tells why). */
 #include "../grow.h"
 #include "link.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { BUCKET = 4096, SUBBUCKET = 256, SUBBUCKETS = BUCKET / SUBBUCKET, FINDFUNC_SIZE = 4 + SUBBUCKETS };
 
 struct buffer {
 	uint8_t *p;
@@ -487,27 +484,6 @@ static void finish_inline_trees(struct builder *b, uint32_t trees_off)
 	}
 }
 
-static void write_findfunctab(const struct link *l, const struct unit *u, uint8_t *out)
-{
-	size_t nbuckets = (u->sec_size[SEC_TEXT] + BUCKET - 1) / BUCKET;
-	uint32_t f = 0;
-
-	for (size_t i = 0; i < nbuckets; i++) {
-		uint32_t first = 0;
-		for (uint32_t k = 0; k < SUBBUCKETS; k++) {
-			size_t start = i * BUCKET + (size_t)k * SUBBUCKET;
-			while (f + 1 < u->nfuncs && link_sym(l, u->funcs[f + 1])->addr <= start) {
-				f++;
-			}
-			if (k == 0) {
-				first = f;
-				put32(out + i * FINDFUNC_SIZE, first);
-			}
-			out[i * FINDFUNC_SIZE + 4 + k] = (uint8_t)(f - first);
-		}
-	}
-}
-
 static void builder_free(struct builder *b)
 {
 	struct name_entry *name = b->name_table;
@@ -551,9 +527,8 @@ static int assemble(struct builder *b, size_t rodata_off)
 {
 	const struct gl_abi *abi = b->l->linker->abi;
 	struct pclntab *t = &b->u->pclntab;
-	size_t nbuckets = (b->u->sec_size[SEC_TEXT] + BUCKET - 1) / BUCKET;
 	uint32_t nfuncs = b->u->nfuncs;
-	size_t ftab = ((size_t)nfuncs + 1) * 8;
+	size_t ftab = ((size_t)nfuncs + 2) * 8; /* with an entry where the code ends, and one that ends any search */
 
 	t->names = round_up(abi->pcHeader.size, 8);
 	t->cutab = round_up(t->names + b->names.n, 8);
@@ -561,13 +536,9 @@ static int assemble(struct builder *b, size_t rodata_off)
 	t->pctab = round_up(t->files + b->files.n, 8);
 	t->functab = round_up(t->pctab + b->pctab.n, 8);
 	t->trees = round_up(t->functab + ftab + b->funcs.n, 8);
-	t->findfunc = round_up(t->trees + b->inltrees.n, 8);
-	t->size = t->findfunc + nbuckets * FINDFUNC_SIZE;
-	t->nnames = b->names.n;
+	t->size = t->trees + b->inltrees.n;
+	t->ninlined = (uint32_t)(b->inltrees.n / abi->inlinedCall.size);
 	t->ncutab = b->ncutab;
-	t->nfiles = b->files.n;
-	t->npctab = b->pctab.n;
-	t->nfunctab = ftab + b->funcs.n;
 	t->buf = calloc(1, t->size);
 	if (t->buf == NULL) {
 		return gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
@@ -600,9 +571,9 @@ static int assemble(struct builder *b, size_t rodata_off)
 		put32(t->buf + t->functab + (size_t)i * 8 + 4, (uint32_t)ftab + b->func_off[i]);
 	}
 	put32(t->buf + t->functab + (size_t)nfuncs * 8, (uint32_t)b->u->sec_size[SEC_TEXT]);
+	put32(t->buf + t->functab + (size_t)nfuncs * 8 + 8, UINT32_MAX);
 	place(t, t->functab + ftab, &b->funcs);
 	place(t, t->trees, &b->inltrees);
-	write_findfunctab(b->l, b->u, t->buf + t->findfunc);
 
 	for (const struct cu_entry *cu = b->cus; cu != NULL; cu = cu->hh.next) {
 		memcpy(t->buf + t->cutab + 4 * (size_t)cu->off, cu->names, 4 * (size_t)cu->max);
@@ -635,13 +606,71 @@ out:
 	return result;
 }
 
+/* ---- once the unit has addresses --------------------------------------------------------------------------------- */
+
+/* How far what offsets are counted from in a unit's tables lies behind what they are to be counted from. */
+struct distances {
+	uint32_t text, rodata, names, cutab, files, pctab, functab;
+};
+
+static void move(uint8_t *p, uint32_t by) { put32(p, get32(p) + by); }
+
+/* Not where there is none. */
+static void move_but(uint8_t *p, uint32_t none, uint32_t by)
+{
+	if (get32(p) != none) {
+		move(p, by);
+	}
+}
+
+static void move_func(const struct gl_abi *abi, uint8_t *func, const struct distances *by)
+{
+	uint8_t *tables = func + abi->func.size;
+
+	move(func + abi->func.entryOff, by->text);
+	move(func + abi->func.nameOff, by->names);
+	move_but(func + abi->func.pcsp, 0, by->pctab);
+	move_but(func + abi->func.pcfile, 0, by->pctab);
+	move_but(func + abi->func.pcln, 0, by->pctab);
+	move_but(func + abi->func.cuOffset, UINT32_MAX, by->cutab);
+	for (uint32_t k = get32(func + abi->func.npcdata); k > 0; k--, tables += 4) {
+		move_but(tables, 0, by->pctab);
+	}
+	for (uint32_t k = func[abi->func.nfuncdata]; k > 0; k--, tables += 4) {
+		move_but(tables, UINT32_MAX, by->rodata);
+	}
+}
+
 void pclntab_write(const struct link *l, struct unit *u)
 {
 	const struct gl_abi *abi = l->linker->abi;
-	uint8_t *at = (uint8_t *)u->tables_start;
+	const struct pclntab *t = &u->pclntab;
+	uint8_t *at = (uint8_t *)u->tables_start, *functab = at + t->functab;
+	uintptr_t base = l->linker->lookup.base, tables = u->tables_start - base;
+	struct distances by = { .text = (uint32_t)(u->sec_start[SEC_TEXT] - base),
+				.rodata = (uint32_t)(u->sec_start[SEC_RODATA] - base),
+				.names = (uint32_t)(tables + t->names),
+				.cutab = (uint32_t)((tables + t->cutab) / 4), /* it counts entries */
+				.files = (uint32_t)(tables + t->files),
+				.pctab = (uint32_t)(tables + t->pctab),
+				.functab = (uint32_t)(tables + t->functab) };
 
-	memcpy(at, u->pclntab.buf, u->pclntab.size);
+	memcpy(at, t->buf, t->size);
 	if (abi->pcHeader.textStart >= 0) {
-		memcpy(at + abi->pcHeader.textStart, &u->sec_start[SEC_TEXT], sizeof(uintptr_t));
+		memcpy(at + abi->pcHeader.textStart, &base, sizeof(base));
+	}
+	for (uint32_t i = 0; i < u->nfuncs; i++) {
+		uint8_t *pair = functab + (size_t)i * 8;
+		move_func(abi, functab + get32(pair + 4), &by);
+		move(pair, by.text);
+		move(pair + 4, by.functab);
+	}
+	move(functab + (size_t)u->nfuncs * 8, by.text);
+	put32(functab + (size_t)u->nfuncs * 8 + 4, l->linker->lookup.none);
+	for (uint32_t i = 0; i < t->ncutab; i++) {
+		move_but(at + t->cutab + (size_t)i * 4, UINT32_MAX, by.files);
+	}
+	for (uint32_t i = 0; i < t->ninlined; i++) {
+		move(at + t->trees + (size_t)i * abi->inlinedCall.size + abi->inlinedCall.nameOff, by.names);
 	}
 }

@@ -6,12 +6,12 @@
 
 struct linker;
 
-/* The function tables, built before the unit has addresses: offsets and sizes (bytes; ncutab: entries) within buf. */
+/* The function tables, built before the unit has addresses: offsets within buf. */
 struct pclntab {
 	uint8_t *buf;
 	size_t size;
-	size_t names, cutab, files, pctab, functab, trees, findfunc;
-	size_t nnames, ncutab, nfiles, npctab, nfunctab;
+	size_t names, cutab, files, pctab, functab, trees;
+	uint32_t ncutab, ninlined; /* entries; of all trees */
 };
 
 /* A unit once laid out. Addresses are final as soon as base is set. */

@@ -24,13 +24,14 @@ struct range {
 	size_t largest; /* of the ranges from here down */
 	uint32_t weight;
 	struct range *left, *right;
-	struct range *next; /* of the queue */
+	struct range *next; /* of a list */
 };
 
 struct gl_arena {
 	uintptr_t low, high;
 	struct range *root;
 	struct range *resting, **end_of_resting;
+	struct range *abandoned;
 	size_t resting_bytes, most_resting;
 	uint32_t seed;
 };
@@ -113,6 +114,14 @@ static void free_ranges(struct range *r)
 	}
 }
 
+static void free_list(struct range *r)
+{
+	for (struct range *next; r != NULL; r = next) {
+		next = r->next;
+		free(r);
+	}
+}
+
 void gl_arena_free(struct gl_arena *arena)
 {
 	if (arena == NULL) {
@@ -120,10 +129,8 @@ void gl_arena_free(struct gl_arena *arena)
 	}
 	munmap((void *)arena->low, arena->high - arena->low);
 	free_ranges(arena->root);
-	for (struct range *r = arena->resting, *next; r != NULL; r = next) {
-		next = r->next;
-		free(r);
-	}
+	free_list(arena->resting);
+	free_list(arena->abandoned);
 	free(arena);
 }
 
@@ -274,12 +281,25 @@ static void end_rest(struct gl_arena *arena, size_t most)
 	}
 }
 
+static void take_back_abandoned(struct gl_arena *arena)
+{
+	for (struct range *r = arena->abandoned, *next; r != NULL; r = next) {
+		next = r->next;
+		add_range(arena, r);
+	}
+	arena->abandoned = NULL;
+}
+
 void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 {
 	const struct range *r = first_fit(arena->root, size);
 
 	if (r == NULL) {
 		end_rest(arena, 0);
+		r = first_fit(arena->root, size);
+	}
+	if (r == NULL) {
+		take_back_abandoned(arena);
 		r = first_fit(arena->root, size);
 	}
 	if (r == NULL) {
@@ -295,23 +315,41 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 	return p;
 }
 
-void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
+/* Gives a block's pages back to the kernel, and forgets their contents. NULL: its addresses are lost. */
+static struct range *empty(void *block, size_t size)
 {
-	/* a fresh PROT_NONE mapping gives the pages back and forgets their contents in one step */
+	/* a fresh PROT_NONE mapping does both in one step */
 	if (mmap(block, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
 	    MAP_FAILED) {
-		return; /* it stays as it is, and nobody gets it again */
+		return NULL; /* it stays as it is, and nobody gets it again */
 	}
-
 	struct range *r = calloc(1, sizeof(*r));
-	if (r == NULL) {
-		return; /* the addresses are lost, the memory is not */
+	if (r != NULL) {
+		*r = (struct range){ .start = (uintptr_t)block, .size = size };
 	}
-	*r = (struct range){ .start = (uintptr_t)block, .size = size };
-	*arena->end_of_resting = r;
-	arena->end_of_resting = &r->next;
-	arena->resting_bytes += size;
-	end_rest(arena, arena->most_resting);
+	return r;
+}
+
+void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
+{
+	struct range *r = empty(block, size);
+
+	if (r != NULL) {
+		*arena->end_of_resting = r;
+		arena->end_of_resting = &r->next;
+		arena->resting_bytes += size;
+		end_rest(arena, arena->most_resting);
+	}
+}
+
+void gl_arena_abandon(struct gl_arena *arena, void *block, size_t size)
+{
+	struct range *r = empty(block, size);
+
+	if (r != NULL) {
+		r->next = arena->abandoned;
+		arena->abandoned = r;
+	}
 }
 
 int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct gl_error *err)

@@ -31,6 +31,8 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err);
 /* Gives a block back, or a part of one (whole pages): its memory is returned to the kernel at once, its addresses rest
  * before they are used again, as long as others are free. Takes and gives cost O(log n) with n free ranges. */
 void gl_arena_give(struct gl_arena *arena, void *block, size_t size);
+/* The same for a block that somebody may still refer to: its addresses are used again when there are no others. */
+void gl_arena_abandon(struct gl_arena *arena, void *block, size_t size);
 
 enum gl_protection { GL_PROT_READ_EXEC, GL_PROT_READ, GL_PROT_READ_WRITE };
 /* Changes the protection of whole pages of a block. There is no protection that is writable and executable. */

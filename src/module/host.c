@@ -252,6 +252,16 @@ static int place_arena(struct gl_host *host, struct gl_error *err)
 	return linker->arena != NULL ? 0 : -1;
 }
 
+/* Cuts the arena in two: modules, and code that is none of theirs. */
+static int divide_arena(struct gl_host *host, struct gl_error *err)
+{
+	enum { COPIES = 16 }; /* their part of the whole */
+	struct gl_arena *arena = host->linker.arena;
+
+	host->copies = gl_arena_split(arena, gl_page_round((gl_arena_high(arena) - gl_arena_low(arena)) / COPIES), err);
+	return host->copies != NULL ? lookup_open(&host->linker, err) : -1;
+}
+
 /* ---- a host that is there already ------------------------------------------------------------------------------- */
 
 static bool is_program(const struct link_map *map) { return map->l_name == NULL || map->l_name[0] == '\0'; }
@@ -327,6 +337,7 @@ static void host_free(struct gl_host *host)
 	/* a Go runtime can't be stopped: once loaded, the library stays, and so does what describes it */
 	gl_image_free(host->linker.image);
 	gl_arena_free(host->linker.arena);
+	gl_arena_free(host->copies);
 	gl_abi_free(host->abi);
 	free((char *)host->linker.goroot);
 	free(host->path);
@@ -362,7 +373,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	if (open_image(host, err) != 0 || place_arena(host, err) != 0 || check_protocol(host, err) != 0 ||
 	    gl_runtime_check_version(&host->names, err) != 0 ||
 	    gl_image_tls_offset(host->linker.image, &host->linker.tls_offset, err) != 0 ||
-	    fill_runtime(host, err) != 0) {
+	    fill_runtime(host, err) != 0 || divide_arena(host, err) != 0) {
 		goto fail;
 	}
 	find_exports(host);
@@ -374,6 +385,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	find_goroot(host);
 	find_importcfg(host);
 	host_begin_profile(host, host->was_there);
+	host->publish((void *)host->linker.lookup.moduledata, NULL, 0);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 	return host;
@@ -384,7 +396,7 @@ fail:
 }
 
 const struct gl_abi *gl_host_abi(const struct gl_host *host) { return host->abi; }
-struct gl_arena *gl_host_arena(const struct gl_host *host) { return host->linker.arena; }
+struct gl_arena *gl_host_copies(const struct gl_host *host) { return host->copies; }
 struct gl_image *gl_host_image(const struct gl_host *host) { return host->linker.image; }
 const char *gl_host_path(const struct gl_host *host) { return host->path; }
 void *gl_host_export(const struct gl_host *host, const char *name) { return dlsym(host->handle, name); }

@@ -22,7 +22,8 @@ struct type_caches {
 struct remains {
 	uint8_t *base;
 	size_t size;
-	uint64_t gc; /* collections that had ended when it was no longer needed */
+	uint64_t gc;   /* collections that had ended when it was no longer needed */
+	bool unproved; /* nobody has looked for what refers to it */
 	struct remains *next;
 };
 
@@ -34,6 +35,7 @@ struct gl_host {
 	bool was_there;    /* it is the program's own, or somebody else's */
 	struct gl_abi *abi;
 	struct linker linker;
+	struct gl_arena *copies; /* where code is that is no module's */
 	struct gl_runtime runtime;
 	volatile int forked;   /* set in a child process */
 	uint8_t *forked_in_go; /* the same for the Go half, or NULL */

@@ -62,6 +62,7 @@ struct gl_module {
 	size_t nsymbols;
 	struct gl_module_stats stats;
 
+	bool unproved;      /* it has gone, and nobody has looked for what refers to it */
 	bool reads_profile; /* it has a use for Go's memory profile */
 	bool has_c;         /* it runs C, or a package that it was the first to use does */
 

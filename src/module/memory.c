@@ -15,6 +15,16 @@
  * the process, which the kernel limits (vm.max_map_count), and a program that hardly allocates hardly ever collects. */
 enum { MOST_RESTING = 8 << 20, MOST_RANGES_RESTING = 24 };
 
+/* Where a reference may be left, what leads nowhere is better than what leads into another module. */
+static void give(struct gl_host *host, uint8_t *base, size_t size, bool unproved)
+{
+	if (unproved) {
+		gl_arena_abandon(host->linker.arena, base, size);
+	} else {
+		gl_arena_give(host->linker.arena, base, size);
+	}
+}
+
 /* Gives back what has rested for two collections. */
 static void release_rested(struct gl_host *host)
 {
@@ -28,7 +38,7 @@ static void release_rested(struct gl_host *host)
 		}
 		host->resting_bytes -= r->size;
 		host->nresting--;
-		gl_arena_give(host->linker.arena, r->base, r->size);
+		give(host, r->base, r->size, r->unproved);
 		free(r);
 	}
 }
@@ -57,12 +67,13 @@ static struct remains *remains_of(uint8_t *low, const uint8_t *high)
 	return r;
 }
 
-static void rest_between(struct gl_host *host, uint8_t *low, const uint8_t *high)
+static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_t *high)
 {
 	struct remains *r = remains_of(low, high);
 
 	if (r != NULL) {
-		rest(host, r);
+		r->unproved = mod->unproved;
+		rest(mod->host, r);
 	}
 }
 
@@ -80,14 +91,15 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 	}
 	gl_debug_remove(mod->debug);
 	mod->debug = NULL;
-	gl_arena_give(host->linker.arena, mod->base, mod->text_pages);
-	rest_between(host, rodata, low);
+	lookup_remove(&host->linker, mod->base, mod->text_pages);
+	give(host, mod->base, mod->text_pages, mod->unproved);
+	rest_between(mod, rodata, low);
 	struct remains *kept = remains_of(low, high);
 	if (kept != NULL) {
 		kept->next = host->kept;
 		host->kept = kept;
 	}
-	rest_between(host, high, end);
+	rest_between(mod, high, end);
 }
 
 void module_release_rested(struct gl_host *host)

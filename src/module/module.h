@@ -40,7 +40,8 @@ char *gl_host_self(void);
  * is one while a module is loaded that has a use for it, and the host is no program of its own. */
 void gl_host_profile_memory(struct gl_host *host, int64_t bytes);
 const struct gl_abi *gl_host_abi(const struct gl_host *host);
-struct gl_arena *gl_host_arena(const struct gl_host *host);
+/* Near the host, too, for machine code that is no module's: the runtime takes none of it for Go. */
+struct gl_arena *gl_host_copies(const struct gl_host *host);
 const struct gl_runtime_names *gl_host_names(const struct gl_host *host); /* see abi/runtime.h */
 struct gl_image *gl_host_image(const struct gl_host *host);
 const char *gl_host_path(const struct gl_host *host);

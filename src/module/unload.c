@@ -86,8 +86,9 @@ static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_un
 	return parts;
 }
 
-static void forget_module(struct gl_module *mod, enum what_stays stays)
+static void forget_module(struct gl_module *mod, enum what_stays stays, bool unproved)
 {
+	mod->unproved = unproved;
 	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
 		if (*link == mod) {
 			*link = mod->next;
@@ -99,6 +100,7 @@ static void forget_module(struct gl_module *mod, enum what_stays stays)
 	HASH_CLEAR(hh, mod->names[1]);
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
+		m->unproved = unproved;
 		module_leave_memory(m, stays);
 		module_free(m);
 	}
@@ -320,11 +322,12 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	}
 	module_note_itabs(mod, r.itabs, r.nitabs);
 	free(r.itabs);
+	bool unproved = how->prove == GL_PROVE_NOTHING;
 	enum what_stays stays = r.constants_stay == 0 ? NOTHING_STAYS : STRINGS_STAY;
 	for (size_t i = 0; i < how->nalong; i++) {
-		forget_module(how->along[i], stays);
+		forget_module(how->along[i], stays, unproved);
 	}
-	forget_module(mod, stays);
+	forget_module(mod, stays, unproved);
 	return 0;
 }
 

@@ -102,7 +102,7 @@ static int make(struct pure *p, const struct gl_proof *proof, const struct gl_pu
 		goto done;
 	}
 	p->copy_size = pure_lay_copy(proof, &c);
-	p->copy = gl_arena_take(gl_host_arena(p->room->host), p->copy_size, err);
+	p->copy = gl_arena_take(gl_host_copies(p->room->host), p->copy_size, err);
 	if (p->copy == NULL) {
 		goto done;
 	}
@@ -138,7 +138,7 @@ static void give_copy(struct pure *p)
 	gl_debug_remove(p->debug);
 	p->debug = NULL;
 	if (p->copy != NULL) {
-		gl_arena_give(gl_host_arena(p->room->host), p->copy, p->copy_size);
+		gl_arena_give(gl_host_copies(p->room->host), p->copy, p->copy_size);
 		p->copy = NULL;
 	}
 }

@@ -73,7 +73,7 @@ void gl_pure_room_free(struct gl_pure_room *room)
 	gl_lock();
 	for (struct block *b = room->blocks, *next; b != NULL; b = next) {
 		next = b->next;
-		gl_arena_give(gl_host_arena(room->host), b, gl_page_round(sizeof(*b)) + THUNKS_SIZE);
+		gl_arena_give(gl_host_copies(room->host), b, gl_page_round(sizeof(*b)) + THUNKS_SIZE);
 	}
 	gl_unlock();
 	munmap(room->stack, STACK_SIZE);
@@ -86,7 +86,7 @@ uint8_t *pure_thunks_of(struct block *b) { return (uint8_t *)b + gl_page_round(s
 struct block *pure_block_new(struct gl_pure_room *room, struct gl_error *err)
 {
 	size_t data = gl_page_round(sizeof(struct block));
-	struct block *b = gl_arena_take(gl_host_arena(room->host), data + THUNKS_SIZE, err);
+	struct block *b = gl_arena_take(gl_host_copies(room->host), data + THUNKS_SIZE, err);
 
 	if (b == NULL) {
 		return NULL;
@@ -101,7 +101,7 @@ struct block *pure_block_new(struct gl_pure_room *room, struct gl_error *err)
 	*pure_stackguard_of(b) = b->soft;
 	memset(pure_thunks_of(b), HLT, THUNKS_SIZE);
 	if (gl_arena_protect(pure_thunks_of(b), THUNKS_SIZE, GL_PROT_READ_EXEC, err) != 0) {
-		gl_arena_give(gl_host_arena(room->host), b, data + THUNKS_SIZE);
+		gl_arena_give(gl_host_copies(room->host), b, data + THUNKS_SIZE);
 		return NULL;
 	}
 	b->next = room->blocks;

@@ -1,0 +1,122 @@
+/* The moduledata that stands for all modules (see lookup.h).
+ *
+ * A page without functions has a bucket of zeros, which leads to the first entry of ftab. The lookup's own memory
+ * begins with that: an entry of a function without name, file and frame, and one that ends the search. So an address
+ * that was code of a module which is gone (in a stack trace that an error has kept) is no function of anybody's. */
+#include "link.h"
+
+#include <string.h>
+
+enum { BUCKET = 4096, SUBBUCKET = 256, SUBBUCKETS = BUCKET / SUBBUCKET, BUCKET_SIZE = 4 + SUBBUCKETS };
+
+static const char none_name[] = "goloader.unloaded", module_name[] = "goloader modules";
+
+static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, sizeof(v)); }
+
+static void put_word(uint8_t *md, int field, uint64_t v)
+{
+	if (field >= 0) {
+		memcpy(md + field, &v, sizeof(v));
+	}
+}
+
+static void put_slice(uint8_t *md, int field, uintptr_t p, size_t n)
+{
+	put_word(md, field, p);
+	put_word(md, field + 8, n);
+	put_word(md, field + 16, n);
+}
+
+static void write_moduledata(const struct linker *linker, uint8_t *md, uintptr_t header, uintptr_t name)
+{
+	const struct gl_abi *abi = linker->abi;
+	uintptr_t base = linker->lookup.base, end = gl_arena_high(linker->arena);
+	size_t size = end - base;
+	const int starts[] = { abi->moduledata.minpc,  abi->moduledata.text,   abi->moduledata.types,
+			       abi->moduledata.rodata, abi->moduledata.gofunc, abi->moduledata.etext };
+	const int ends[] = { abi->moduledata.maxpc, abi->moduledata.etypes, abi->moduledata.epclntab,
+			     abi->moduledata.end };
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+		put_word(md, starts[i], base);
+	}
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		put_word(md, ends[i], end);
+	}
+	put_word(md, abi->moduledata.pcHeader, header);
+	put_slice(md, abi->moduledata.funcnametab, base, size);
+	put_slice(md, abi->moduledata.cutab, base, size / 4);
+	put_slice(md, abi->moduledata.filetab, base, size);
+	put_slice(md, abi->moduledata.pctab, base, size);
+	put_slice(md, abi->moduledata.pclntable, base, size);
+	put_slice(md, abi->moduledata.ftab, base, size / 8);
+	put_word(md, abi->moduledata.findfunctab, (uintptr_t)linker->lookup.buckets);
+	put_word(md, abi->moduledata.modulename, name);
+	put_word(md, abi->moduledata.modulename + 8, sizeof(module_name) - 1);
+	md[abi->moduledata.bad] = 1;
+}
+
+int lookup_open(struct linker *linker, struct gl_error *err)
+{
+	const struct gl_abi *abi = linker->abi;
+	struct lookup *lookup = &linker->lookup;
+	size_t npages = (gl_arena_high(linker->arena) - gl_arena_low(linker->arena)) / BUCKET;
+
+	size_t none = 16, none_name_at = none + round_up(abi->func.size, 8);
+	size_t name = none_name_at + sizeof(none_name), header = round_up(name + sizeof(module_name), 64);
+	size_t moduledata = round_up(header + abi->pcHeader.size, 64);
+	size_t buckets = round_up(moduledata + abi->moduledata.size, 64);
+	uint8_t *p = gl_arena_take(linker->arena, gl_page_round(buckets + npages * BUCKET_SIZE), err);
+	if (p == NULL) {
+		return -1;
+	}
+	*lookup = (struct lookup){ .base = (uintptr_t)p,
+				   .moduledata = (uintptr_t)p + moduledata,
+				   .buckets = p + buckets,
+				   .none = (uint32_t)none };
+	/* an entry of ftab: where a function begins, and its _func */
+	put32(p + 4, lookup->none);
+	put32(p + 8, UINT32_MAX);
+	put32(p + none + abi->func.nameOff, (uint32_t)none_name_at);
+	put32(p + none + abi->func.cuOffset, UINT32_MAX);
+	p[none + (size_t)abi->func.flag] = (uint8_t)abi->FuncFlagAsm;
+	memcpy(p + none_name_at, none_name, sizeof(none_name));
+	memcpy(p + name, module_name, sizeof(module_name));
+	const uint8_t *host_header;
+	memcpy(&host_header, (const uint8_t *)linker->firstmoduledata + abi->moduledata.pcHeader, sizeof(host_header));
+	memcpy(p + header, host_header, abi->pcHeader.size);
+	write_moduledata(linker, p + moduledata, (uintptr_t)p + header, (uintptr_t)p + name);
+	return 0;
+}
+
+uintptr_t lookup_buckets(const struct linker *linker, uintptr_t page)
+{
+	return (uintptr_t)linker->lookup.buckets + (page - linker->lookup.base) / BUCKET * BUCKET_SIZE;
+}
+
+void lookup_add(struct linker *linker, const struct unit *u)
+{
+	const uint8_t *ftab = (const uint8_t *)u->tables_start + u->pclntab.functab;
+	uint32_t base = (uint32_t)(((uintptr_t)ftab - linker->lookup.base) / 8), f = 0;
+	uint32_t text = (uint32_t)(u->sec_start[SEC_TEXT] - linker->lookup.base), entry;
+	uint8_t *bucket = (uint8_t *)lookup_buckets(linker, u->sec_start[SEC_TEXT]);
+
+	for (size_t page = 0; page < u->text_pages; page += BUCKET, bucket += BUCKET_SIZE) {
+		uint32_t first = f;
+		for (uint32_t k = 0; k < SUBBUCKETS; k++) {
+			/* the last function that begins before the place, or there; behind the last of all, its end */
+			while (memcpy(&entry, ftab + (size_t)(f + 1) * 8, sizeof(entry)),
+			       entry <= text + page + (size_t)k * SUBBUCKET) {
+				f++;
+			}
+			first = k == 0 ? f : first;
+			bucket[4 + k] = (uint8_t)(f - first);
+		}
+		put32(bucket, base + first);
+	}
+}
+
+void lookup_remove(struct linker *linker, const uint8_t *text, size_t size)
+{
+	memset((void *)lookup_buckets(linker, (uintptr_t)text), 0, size / BUCKET * BUCKET_SIZE);
+}
