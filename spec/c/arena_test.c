@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -184,48 +183,6 @@ static void test_takes_and_gives_in_any_order(void **state)
 	assert_non_null(gl_arena_take(arena, PAGES * page, &err));
 }
 
-static double milliseconds(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
-/* Holes of one page, each between two that are in use. */
-static double time_of_holes(size_t n)
-{
-	struct gl_error err;
-	size_t page = gl_page_size();
-	struct gl_arena *arena = gl_arena_reserve(16 * n * page, &err);
-	char *all = gl_arena_take(arena, 2 * n * page, &err);
-	double best = 1e9;
-
-	assert_non_null(all);
-	for (size_t i = 0; i < n; i++) {
-		gl_arena_give(arena, all + 2 * i * page, page);
-	}
-	for (int round = 0; round < 5; round++) {
-		double start = milliseconds();
-		for (int i = 0; i < 200; i++) {
-			void *p = gl_arena_take(arena, 2 * page, &err);
-			assert_non_null(p);
-			gl_arena_give(arena, p, 2 * page);
-		}
-		double took = milliseconds() - start;
-		best = took < best ? took : best;
-	}
-	gl_arena_free(arena);
-	return best;
-}
-
-static void test_many_holes_cost_no_more_than_a_few(void **state)
-{
-	(void)state;
-	/* a list would take a hundred times as long */
-	assert_true(time_of_holes(10000) < 10 * time_of_holes(100));
-}
-
 static void test_upper_part_is_an_arena_of_its_own(void **state)
 {
 	struct gl_arena *arena = *state;
@@ -299,7 +256,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_abandoned_addresses_are_the_last, reserve, release),
 		cmocka_unit_test_setup_teardown(test_neighbours_join, reserve, release),
 		cmocka_unit_test_setup_teardown(test_takes_and_gives_in_any_order, reserve, release),
-		cmocka_unit_test(test_many_holes_cost_no_more_than_a_few),
 		cmocka_unit_test_setup_teardown(test_upper_part_is_an_arena_of_its_own, reserve, release),
 		cmocka_unit_test_setup_teardown(test_full_arena_says_so, reserve, release),
 		cmocka_unit_test_setup_teardown(test_protections, reserve, release),

@@ -27,6 +27,13 @@ struct range {
 	struct range *next; /* of a list */
 };
 
+/* Ranges lie beside each other: each on its own, they would keep much of a large heap from being given back. */
+enum { SLAB = 64 };
+struct slab {
+	struct slab *next;
+	struct range ranges[SLAB];
+};
+
 struct gl_arena {
 	uintptr_t low, high;
 	struct range *root;
@@ -34,6 +41,8 @@ struct gl_arena {
 	struct range *abandoned;
 	size_t resting_bytes, most_resting;
 	uint32_t seed;
+	struct slab *slabs;
+	struct range *unused; /* of them */
 };
 
 size_t gl_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
@@ -45,24 +54,50 @@ size_t gl_page_round(size_t size)
 	return (size + page - 1) & ~(page - 1);
 }
 
+static struct range *new_range(struct gl_arena *arena, uintptr_t start, size_t size)
+{
+	struct slab *slab = arena->unused == NULL ? calloc(1, sizeof(*slab)) : NULL;
+
+	if (slab != NULL) {
+		slab->next = arena->slabs;
+		arena->slabs = slab;
+		for (int i = 0; i < SLAB; i++) {
+			slab->ranges[i].next = arena->unused;
+			arena->unused = &slab->ranges[i];
+		}
+	}
+	struct range *r = arena->unused;
+	if (r != NULL) {
+		arena->unused = r->next;
+		*r = (struct range){ .start = start, .size = size, .largest = size };
+	}
+	return r;
+}
+
+static void free_range(struct gl_arena *arena, struct range *r)
+{
+	if (r != NULL) {
+		r->next = arena->unused;
+		arena->unused = r;
+	}
+}
+
 static struct gl_arena *arena_of(void *p, size_t size, struct gl_error *err)
 {
 	struct gl_arena *arena = calloc(1, sizeof(*arena));
-	struct range *all = calloc(1, sizeof(*all));
+	struct range *all = arena != NULL ? new_range(arena, (uintptr_t)p, size) : NULL;
 
-	if (arena == NULL || all == NULL) {
+	if (all == NULL) {
 		free(arena);
-		free(all);
 		munmap(p, size);
 		gl_fail(err, GL_ENOMEM, "arena: out of memory");
 		return NULL;
 	}
-	*all = (struct range){ .start = (uintptr_t)p, .size = size, .largest = size };
-	*arena = (struct gl_arena){ .low = (uintptr_t)p,
-				    .high = (uintptr_t)p + size,
-				    .root = all,
-				    .most_resting = size / 8 < MOST_RESTING ? size / 8 : MOST_RESTING,
-				    .seed = 1 };
+	arena->low = (uintptr_t)p;
+	arena->high = (uintptr_t)p + size;
+	arena->root = all;
+	arena->most_resting = size / 8 < MOST_RESTING ? size / 8 : MOST_RESTING;
+	arena->seed = 1;
 	arena->end_of_resting = &arena->resting;
 	return arena;
 }
@@ -105,32 +140,16 @@ struct gl_arena *gl_arena_reserve_between(uintptr_t low, uintptr_t high, size_t 
 	return NULL;
 }
 
-static void free_ranges(struct range *r)
-{
-	if (r != NULL) {
-		free_ranges(r->left);
-		free_ranges(r->right);
-		free(r);
-	}
-}
-
-static void free_list(struct range *r)
-{
-	for (struct range *next; r != NULL; r = next) {
-		next = r->next;
-		free(r);
-	}
-}
-
 void gl_arena_free(struct gl_arena *arena)
 {
 	if (arena == NULL) {
 		return;
 	}
 	munmap((void *)arena->low, arena->high - arena->low);
-	free_ranges(arena->root);
-	free_list(arena->resting);
-	free_list(arena->abandoned);
+	for (struct slab *slab = arena->slabs, *next; slab != NULL; slab = next) {
+		next = slab->next;
+		free(slab);
+	}
 	free(arena);
 }
 
@@ -218,8 +237,8 @@ static void add_range(struct gl_arena *arena, struct range *r)
 		r->size += left->size;
 	}
 	r->size += right != NULL ? right->size : 0;
-	free(left);
-	free(right);
+	free_range(arena, left);
+	free_range(arena, right);
 	/* xorshift32: any weights do that have nothing to do with the addresses */
 	arena->seed ^= arena->seed << 13;
 	arena->seed ^= arena->seed >> 17;
@@ -245,21 +264,21 @@ static const struct range *first_fit(const struct range *r, size_t size)
 }
 
 /* Cuts size bytes off the start of the range that first_fit has found. */
-static void cut_off(struct range **link, size_t size)
+static void cut_off(struct gl_arena *arena, struct range **link, size_t size)
 {
 	struct range *r = *link;
 
 	if (largest_of(r->left) >= size) {
-		cut_off(&r->left, size);
+		cut_off(arena, &r->left, size);
 	} else if (r->size >= size) {
 		r->start += size; /* all that is left of it in the tree stays below, what is right above */
 		r->size -= size;
 	} else {
-		cut_off(&r->right, size);
+		cut_off(arena, &r->right, size);
 	}
 	if (r->size == 0) {
 		*link = join(r->left, r->right);
-		free(r);
+		free_range(arena, r);
 	} else {
 		update(r);
 	}
@@ -311,28 +330,24 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size, strerror(errno));
 		return NULL;
 	}
-	cut_off(&arena->root, size);
+	cut_off(arena, &arena->root, size);
 	return p;
 }
 
 /* Gives a block's pages back to the kernel, and forgets their contents. NULL: its addresses are lost. */
-static struct range *empty(void *block, size_t size)
+static struct range *empty(struct gl_arena *arena, void *block, size_t size)
 {
 	/* a fresh PROT_NONE mapping does both in one step */
 	if (mmap(block, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
 	    MAP_FAILED) {
 		return NULL; /* it stays as it is, and nobody gets it again */
 	}
-	struct range *r = calloc(1, sizeof(*r));
-	if (r != NULL) {
-		*r = (struct range){ .start = (uintptr_t)block, .size = size };
-	}
-	return r;
+	return new_range(arena, (uintptr_t)block, size);
 }
 
 void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 {
-	struct range *r = empty(block, size);
+	struct range *r = empty(arena, block, size);
 
 	if (r != NULL) {
 		*arena->end_of_resting = r;
@@ -344,7 +359,7 @@ void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 
 void gl_arena_abandon(struct gl_arena *arena, void *block, size_t size)
 {
-	struct range *r = empty(block, size);
+	struct range *r = empty(arena, block, size);
 
 	if (r != NULL) {
 		r->next = arena->abandoned;

@@ -48,8 +48,9 @@ struct gl_host {
 	struct remains *resting; /* until the collector has forgotten it; oldest first */
 	struct remains **end_of_resting;
 	size_t resting_bytes, nresting;
-	bool is_collecting;   /* for its sake: somebody who has unloaded a module is about to give it back */
-	struct remains *kept; /* constant data that somebody refers to */
+	size_t bytes, most_bytes; /* of modules that something is known of, and the most since the heap was trimmed */
+	bool is_collecting;       /* for its sake: somebody who has unloaded a module is about to give it back */
+	struct remains *kept;     /* constant data that somebody refers to */
 
 	struct spare_itab *spare_itabs;
 	size_t nspare_itabs;

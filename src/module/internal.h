@@ -62,6 +62,7 @@ struct gl_module {
 	size_t nsymbols;
 	struct gl_module_stats stats;
 
+	bool is_counted;    /* among the host's bytes */
 	bool unproved;      /* it has gone, and nobody has looked for what refers to it */
 	bool reads_profile; /* it has a use for Go's memory profile */
 	bool has_c;         /* it runs C, or a package that it was the first to use does */
@@ -158,9 +159,13 @@ void module_free_found_way(struct gl_retired *r);
 
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */
 
+/* It is loaded. */
 /* What others still refer to of a module that goes. */
 enum what_stays { NOTHING_STAYS, STRINGS_STAY };
+void module_count_memory(struct gl_module *mod);
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
+/* Nothing is known of it any more: the last that happens to a module. */
+void module_trim_heap(const struct gl_module *mod);
 /* Gives back what has rested long enough; where much is waiting for that, the garbage is collected first, with the lock
  * let go. */
 void module_release_rested(struct gl_host *host);

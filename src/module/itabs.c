@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../grow.h"
+
 enum { MOST_SPARES = 1024 };
 
-/* An itab's memory, and the types that it was for. */
+/* Memory of itabs that were for an interface and a type of these names: as many as there were modules that had them. */
 struct spare_itab {
-	uintptr_t memory;
-	size_t methods; /* of the interface: that many functions fit */
 	char *inter, *type;
+	size_t methods; /* of the interface: that many functions fit */
+	uintptr_t *memory;
+	size_t n, cap;
 	struct spare_itab *next;
 };
 
@@ -18,6 +21,7 @@ static void free_spare(struct spare_itab *s)
 {
 	free(s->inter);
 	free(s->type);
+	free(s->memory);
 	free(s);
 }
 
@@ -28,28 +32,45 @@ static char *name_of(const struct gl_module *mod, uintptr_t addr)
 	return gl_module_find_symbol(mod, addr, &sym) && sym.addr == addr ? strdup(sym.name) : NULL;
 }
 
+/* The spares for types of these names, which are taken over; NULL when memory is short. */
+static struct spare_itab *spares_of(struct gl_host *host, char *inter, char *type, size_t methods)
+{
+	struct spare_itab *s = host->spare_itabs;
+
+	while (s != NULL && inter != NULL && type != NULL &&
+	       (s->methods != methods || strcmp(s->inter, inter) != 0 || strcmp(s->type, type) != 0)) {
+		s = s->next;
+	}
+	struct spare_itab *made = s == NULL && inter != NULL && type != NULL ? calloc(1, sizeof(*made)) : NULL;
+	if (made == NULL) {
+		free(inter);
+		free(type);
+		return inter != NULL && type != NULL ? s : NULL;
+	}
+	*made = (struct spare_itab){ .inter = inter, .type = type, .methods = methods, .next = host->spare_itabs };
+	host->spare_itabs = made;
+	return made;
+}
+
 void module_note_itabs(struct gl_module *mod, const struct gl_itab *itabs, size_t n)
 {
 	struct gl_host *host = mod->host;
 
 	for (size_t i = 0; i < n && host->nspare_itabs < MOST_SPARES; i++) {
-		struct spare_itab *s = calloc(1, sizeof(*s));
-		if (s == NULL) {
-			return;
-		}
-		*s = (struct spare_itab){ .memory = itabs[i].memory,
-					  .methods = itabs[i].methods,
-					  .inter = name_of(mod, itabs[i].inter),
-					  .type = name_of(mod, itabs[i].type),
-					  .next = host->spare_itabs };
-		bool is_static =
-			s->memory >= gl_arena_low(host->linker.arena) && s->memory < gl_arena_high(host->linker.arena);
-		if (is_static || s->inter == NULL || s->type == NULL) {
-			free_spare(s);
+		const struct gl_itab *itab = &itabs[i];
+		bool is_static = itab->memory >= gl_arena_low(host->linker.arena) &&
+				 itab->memory < gl_arena_high(host->linker.arena);
+		char *inter = is_static ? NULL : name_of(mod, itab->inter);
+		char *type = inter == NULL ? NULL : name_of(mod, itab->type);
+		if (type == NULL) {
+			free(inter);
 			continue;
 		}
-		host->spare_itabs = s;
-		host->nspare_itabs++;
+		struct spare_itab *s = spares_of(host, inter, type, itab->methods);
+		if (s != NULL && GL_GROW(s->memory, s->n, s->cap)) {
+			s->memory[s->n++] = itab->memory;
+			host->nspare_itabs++;
+		}
 	}
 }
 
@@ -75,6 +96,19 @@ static uintptr_t find_type(struct link *l, const char *name)
 	return gl_image_lookup(l->linker->image, name, n, &sym) ? sym.addr : 0;
 }
 
+static void drop_empty_spares(struct gl_host *host)
+{
+	for (struct spare_itab **link = &host->spare_itabs; *link != NULL;) {
+		struct spare_itab *s = *link;
+		if (s->n > 0) {
+			link = &s->next;
+			continue;
+		}
+		*link = s->next;
+		free_spare(s);
+	}
+}
+
 void module_reuse_itabs(struct gl_host *host, struct link *l)
 {
 	struct gl_itab *made = calloc(host->nspare_itabs + 1, sizeof(*made));
@@ -83,10 +117,10 @@ void module_reuse_itabs(struct gl_host *host, struct link *l)
 
 	for (struct spare_itab *s = host->spare_itabs; made != NULL && spares != NULL && s != NULL; s = s->next) {
 		uintptr_t inter = find_type(l, s->inter), type = inter != 0 ? find_type(l, s->type) : 0;
-		if (type != 0) {
+		if (type != 0 && s->n > 0) {
 			spares[n] = s;
 			made[n++] = (struct gl_itab){
-				.memory = s->memory, .inter = inter, .type = type, .methods = s->methods
+				.memory = s->memory[s->n - 1], .inter = inter, .type = type, .methods = s->methods
 			};
 		}
 	}
@@ -94,16 +128,10 @@ void module_reuse_itabs(struct gl_host *host, struct link *l)
 		host->make_itabs(made, n);
 	}
 	for (size_t i = 0; i < n; i++) {
-		for (struct spare_itab **link = &host->spare_itabs; made[i].is_made && *link != NULL;
-		     link = &(*link)->next) {
-			if (*link == spares[i]) {
-				*link = spares[i]->next;
-				free_spare(spares[i]);
-				host->nspare_itabs--;
-				break;
-			}
-		}
+		spares[i]->n -= made[i].is_made;
+		host->nspare_itabs -= made[i].is_made;
 	}
+	drop_empty_spares(host);
 	free(made);
 	free(spares);
 }

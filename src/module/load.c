@@ -205,6 +205,7 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 	if (u->norder > 0) {
 		lookup_add(&ld->host->linker, u);
 		ld->host->publish((void *)u->moduledata, ld->itabs[id], u->nitabs);
+		module_count_memory(mod);
 		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages");
 		u->base = NULL; /* it is no longer the link's to give back */
 	}

@@ -9,11 +9,15 @@
  *     all that is in use anyway and learns what of it nobody refers to any more: that rests, and goes. */
 #include "internal.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 /* How much may rest before collections are run for it. The number of ranges counts, too: each is a mapping or two of
  * the process, which the kernel limits (vm.max_map_count), and a program that hardly allocates hardly ever collects. */
 enum { MOST_RESTING = 8 << 20, MOST_RANGES_RESTING = 24 };
+
+/* Of modules that have gone, before the heap is trimmed. */
+enum { MUCH = 1 << 20 };
 
 /* Where a reference may be left, what leads nowhere is better than what leads into another module. */
 static void give(struct gl_host *host, uint8_t *base, size_t size, bool unproved)
@@ -74,6 +78,31 @@ static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_
 	if (r != NULL) {
 		r->unproved = mod->unproved;
 		rest(mod->host, r);
+	}
+}
+
+void module_count_memory(struct gl_module *mod)
+{
+	struct gl_host *host = mod->host;
+
+	mod->is_counted = true;
+	host->bytes += mod->size;
+	host->most_bytes = host->bytes > host->most_bytes ? host->bytes : host->most_bytes;
+}
+
+/* What is known of modules lies all over the C library's heap, which gives nothing back but its end. When much of them
+ * has gone it is told to. */
+void module_trim_heap(const struct gl_module *mod)
+{
+	struct gl_host *host = mod->host;
+
+	if (!mod->is_counted) {
+		return;
+	}
+	host->bytes -= mod->size;
+	if (host->most_bytes - host->bytes >= MUCH && host->bytes < host->most_bytes / 2) {
+		malloc_trim(0);
+		host->most_bytes = host->bytes;
 	}
 }
 

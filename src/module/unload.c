@@ -26,6 +26,7 @@ void module_free(struct gl_module *mod)
 		gl_pool_free(&mod->pool);
 		gl_pool_free(&mod->exports_pool);
 		free(mod->name);
+		module_trim_heap(mod);
 		free(mod);
 	}
 }
