@@ -3,8 +3,8 @@
  * For each stretch of its code that is of one line, and of one function inlined into another, a row says which
  * functions those are. Strings are kept once for each module. All of that takes about as much memory as the code did;
  * what is kept is bounded, and the oldest goes first: then nobody knows the addresses, as it would be without. The
- * arena gives addresses out again only after all others, so that what is found is what was there, unless the process
- * has loaded as much code as fits into the arena since. */
+ * arena has addresses rest for longer than that (memory/arena.c), so that what is found is what was there, unless the
+ * addresses have become another module's since. */
 #include "names.h"
 
 #include <stdlib.h>
