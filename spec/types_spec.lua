@@ -44,8 +44,8 @@ describe("goloader types", function()
       "---Default is a variable.\n---@field Default types.Item",
       "---@field Find goloader.Func|fun(items: (types.Item|goloader.Handle|table)[]|nil, end_: string, "
         .. "function_: integer, p4: boolean): types.Item|nil, goloader.Error|nil",
-      "---@field Open goloader.Func|fun(ctx: goloader.Context|goloader.Handle|number|string|nil, r: goloader.Handle|nil, "
-        .. "timeout: number|string): true|nil, goloader.Error|nil",
+      "---@field Open goloader.Func|fun(ctx: goloader.Context|goloader.Handle|number|string|nil, "
+        .. "r: goloader.Handle|nil, timeout: number|string): true|nil, goloader.Error|nil",
       "---@field Each goloader.Func|fun(names: table<string, string|nil>|nil, "
         .. "f: (fun(name: string, data: string|nil): boolean)|nil, ...: types.Item|goloader.Handle|table|nil)",
       "---@field NewCounter goloader.Func|fun(): types.Counter",

@@ -3,9 +3,10 @@
 
 local check = {}
 
--- The host starts when a file declares a module.
+-- The host starts when a file declares a module. What is being compiled is told where somebody looks.
 local function late_host()
   local real
+  local line = require "goloader.command.terminal".progress()
   return setmetatable({}, { __index = function(_, method)
     if not real then
       local host, message = require "goloader".host()
@@ -14,6 +15,15 @@ local function late_host()
     end
     local value = real[method]
     if type(value) ~= "function" then return value end
+    if method == "build" then
+      return function(_, paths, options)
+        local all = { progress = line.show }
+        for name, option in pairs(options or {}) do all[name] = option end
+        local module, message, err = value(real, paths, all)
+        line.clear()
+        return module, message, err
+      end
+    end
     return function(_, ...) return value(real, ...) end
   end })
 end

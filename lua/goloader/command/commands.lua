@@ -69,8 +69,9 @@ local commands = {
     examples = { { "goloader serve --listen :8080 routes.lua", "serve on all addresses" } } },
   { "build", "Write a package and all that the host lacks for it into one file.",
     usage = "[-o FILE.gom] [-private] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…",
-    text = { "The file is loaded by host:load and run by goloader run, on machines that have this host, but no Go, no "
-      .. "cache and no archives. Build flags are those of go build." },
+    text = { "The file is loaded by host:load and run by goloader run, where there need be no Go, no cache and no "
+      .. "archives: by this host, or another of the same Go that has the same packages. Build flags are those of go "
+      .. "build." },
     options = {
       { "-o", "FILE.gom", "The file to write; by default it is named as go build names programs." },
       { "--private", nil, "Third-party packages become part of the module instead of being shared." },

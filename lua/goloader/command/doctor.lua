@@ -20,11 +20,14 @@ local our_fault = "this is a fault of goloader: please report it"
 ---@class goloader.Report
 ---@field failed boolean  something is missing that loading needs, or that is there and does not work
 ---@field write fun(text: string)
+---@field paint fun(colour: string, text: string): string
 local Report = {}
 Report.__index = Report
 
 local function line(self, word, what, text)
-  self.write(("%-6s  %-14s %s\n"):format(word, what, (text:gsub("%s+$", ""):gsub("\n", "\n" .. (" "):rep(23)))))
+  local coloured = self.paint(word == "ok" and "green" or "red", word)
+  self.write(("%s%s  %-14s %s\n"):format(coloured, (" "):rep(6 - #word), what,
+    (text:gsub("%s+$", ""):gsub("\n", "\n" .. (" "):rep(23)))))
 end
 
 function Report:ok(what, text)
@@ -230,7 +233,8 @@ end
 ---@param write fun(text: string)
 ---@return integer status  1 when modules can't be loaded here, or Go is here and can't be compiled; 0 without Go
 function doctor.main(write)
-  local report = setmetatable({ write = write, failed = false }, Report)
+  local paint = require "goloader.command.terminal".painter(1)
+  local report = setmetatable({ write = write, paint = paint, failed = false }, Report)
   local compiles = examine(report)
   if report.failed then
     write "Something does not work here: see the lines that say \"not ok\".\n"
