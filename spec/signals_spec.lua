@@ -48,6 +48,69 @@ describe("LuaJIT's profiler", function()
   end)
 end)
 
+describe("LuaJIT's profiler and a CPU profile of Go's", function()
+  -- Both profile half a second of the same work; whatever is done before, between and after: samples of both
+  local function both(first, second, third, fourth, options)
+    local script = support.write("both.lua", HEAD .. ([[
+      local goloader = require "goloader"
+      local limits = assert(host:build "spec/testdata/limits/limits.go")
+      local profile = require "jit.profile"
+      local samples, go = 0
+      local function work() local from = os.clock() while os.clock() - from < 0.5 do limits.Shared(8) end end
+      local function lua_starts() profile.start("fi10", function(_, n) samples = samples + n end) end
+      local function lua_stops() profile.stop() end
+      local function go_starts() go = assert(goloader.profile "cpu") end
+      local function go_stops() assert(go:stop(%q)) end
+      local function nothing() end
+      %s() %s() work() %s() %s()
+      print(samples)
+    ]]):format(support.tmpdir() .. "/both.prof", first, second, third, fourth))
+    local argv = { "luajit", "spec/env.lua", script }
+    if options then table.insert(argv, 2, options) end
+    local status, out, errors = support.run(argv)
+    assert.equal(0, status, errors)
+    local job = assert(support.tools():go { "tool", "pprof", "-top", support.tmpdir() .. "/both.prof" })
+    local _, top = job:wait()
+    local total, unit = top:match "Total samples = ([%d.]+)(m?s)"
+    return tonumber(out:match "(%d+)\n$"), tonumber(total) * (unit == "s" and 1000 or 1) / 10
+  end
+
+  local function have_samples(lua, go)
+    assert.is_true(lua > 20, lua)
+    assert.is_true(go > 20, go)
+    assert.is_true(lua < 200 and go < 200, lua .. " " .. go)
+  end
+
+  it("have samples, whichever starts first and whichever stops", function()
+    have_samples(both("lua_starts", "go_starts", "lua_stops", "go_stops"))
+    have_samples(both("lua_starts", "go_starts", "go_stops", "lua_stops"))
+    have_samples(both("go_starts", "lua_starts", "lua_stops", "go_stops"))
+    have_samples(both("go_starts", "lua_starts", "go_stops", "lua_stops"))
+  end)
+
+  it("have samples when luajit was started with its own", function()
+    local report = support.tmpdir() .. "/jp.txt"
+    local _, go = both("go_starts", "nothing", "go_stops", "nothing", "-jp=fi10," .. report)
+    assert.is_true(go > 20, go)
+    assert.matches("%d+%%%s+work", support.read(report))
+  end)
+
+  it("leave a process alone that ends while they run", function()
+    local status, _, errors = support.run { "luajit", "spec/env.lua", support.write("ends.lua", HEAD .. [[
+      local limits = assert(host:build "spec/testdata/limits/limits.go")
+      require "jit.profile".start("fi1", function() end)
+      assert(require "goloader".profile "cpu")
+      local from = os.clock()
+      while os.clock() - from < 0.2 do limits.Shared(8) end
+      getmetatable(newproxy(true)).__gc = function()
+        from = os.clock()
+        while os.clock() - from < 0.2 do end
+      end
+    ]]) }
+    assert.equal(0, status, errors)
+  end)
+end)
+
 describe("a handler that something else has installed since Go runs", function()
   it("is given a stack when a module's function is first called", function()
     assert.equal("false\ttrue\n", run [[

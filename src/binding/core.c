@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../call/layouts.h"
+#include "../call/profiler.h"
 #include "../debug/debug.h"
 #include "binding.h"
 
@@ -130,6 +131,24 @@ void goloader_debug(void)
 	gl_unlock();
 }
 
+/* core.profiler(step): LuaJIT's profiler "starts", has "started", "was started" before Go was; or it "stops", has
+ * "stopped"
+ */
+static int profiler(lua_State *L)
+{
+	static const char *const steps[] = { "starts", "started", "was started", "stops", "stopped", NULL };
+	static struct gl_profiler others;
+
+	switch (luaL_checkoption(L, 1, NULL, steps)) {
+	case 0: gl_profiler_starts(); break;
+	case 1: gl_profiler_started(); break;
+	case 2: gl_profiler_was_started(); break;
+	case 3: gl_profiler_stops(&others); break;
+	default: gl_profiler_stopped(&others); break;
+	}
+	return 0;
+}
+
 /* core.keep_names(): addresses of what is unloaded are known to find_code, too */
 static int keep_names(lua_State *L)
 {
@@ -180,6 +199,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
 		{ "use_signal_stacks", use_signal_stacks },
+		{ "profiler", profiler },
 		{ "keep_names", keep_names },
 		{ "find_code", find_code },
 		{ "clock", binding_clock },
