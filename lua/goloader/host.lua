@@ -4,7 +4,9 @@ local lfs = require "lfs"
 local build = require "goloader.building.build"
 local cgo = require "goloader.building.cgo"
 local check_options = require "goloader.options"
+local coverage = require "goloader.coverage"
 local errors = require "goloader.errors"
+local flags = require "goloader.building.flags"
 local instance = require "goloader.building.instance"
 local module = require "goloader.module"
 local nearest = require "goloader.nearest"
@@ -404,7 +406,8 @@ local function compile(self, paths, options, judges)
   local function check(roots, packages) return policy.check(judges, roots, packages) end
   local build_options = setmetatable({ check = judges and check }, { __index = options })
   local under_way, built
-  under_way, err = build.start(tools, paths, build_options, self.memory)
+  -- what an earlier build knows of the package is of its own files
+  under_way, err = build.start(tools, paths, build_options, not options.cover and self.memory or {})
   if not under_way then return nil, err end
   while options.pause and not under_way:done() do
     options.pause()
@@ -445,12 +448,36 @@ end
 ---  gets one: "types/" (see goloader.definitions)
 ---@field pause nil|fun()  called again and again while the compiler works, so that something else can be done
 ---@field on_sources nil|fun(sources: goloader.Sources)  hears what was read, as soon as it is compiled
+---@field cover "set"|"count"|"atomic"|true|nil  for module:coverage: what of the package is executed
 
 local BUILD_OPTIONS = {
   gcflags = "string", lang = "string", tags = "string", words = "table", plain = "boolean", private = "boolean",
   notice = "function", run_init = "boolean", imports = "table function", uses = "table", pause = "function",
-  on_sources = "function", progress = "function", types = "string",
+  on_sources = "function", progress = "function", types = "string", cover = "string boolean",
 }
+
+-- Why no host can load what options ask for that the go command has, too.
+local function refuse_sanitizers(options)
+  for name, why in pairs(flags.sanitizers) do
+    if type(options) == "table" and options[name] then misuse(3, "host:build: %s: %s", name, why) end
+  end
+end
+
+-- The options with which a package is built whose files are to count.
+local function read_cover(self, paths, options)
+  local mode = options.cover
+  if not mode then return options end
+  mode = mode == true and "set" or mode
+  if not coverage.modes[mode] then
+    misuse(3, 'host:build: cover: "set", "count" or "atomic" expected, got %q', mode)
+  end
+  local tools, err = tools_of(self)
+  if not tools then return nil, err end
+  local covered
+  covered, err = coverage.prepare(tools, paths, setmetatable({ cover = mode }, { __index = options }))
+  if not covered then return nil, err end
+  return setmetatable({ words = covered.words, plain = false }, { __index = options }), covered
+end
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.
 ---@param paths string|string[]  a directory, Go files of one directory, or an import path: "net/url",
@@ -461,12 +488,16 @@ local BUILD_OPTIONS = {
 ---@return goloader.Error|nil err  code "compile": the compiler's own message
 function Host:build(paths, options)
   check_self(self, "build")
+  refuse_sanitizers(options)
   options = check_options("host:build", options, BUILD_OPTIONS)
   paths = read_paths("build", paths)
   local uses, err = read_uses("build", options.uses)
   if not uses then return fail(err) end
-  local built, loaded
+  local built, loaded, covered
+  options, covered = read_cover(self, paths, options)
+  if not options then return fail(covered) end
   built, err = compile(self, paths, options, judges_of(self, "build", options.imports))
+  if covered then covered.remove() end
   if not built then return fail(err) end
   local twice, size = options.private and "other" or "refuse", size_of(built.files)
   loaded, err = load_files(self, built.files,
@@ -479,7 +510,7 @@ function Host:build(paths, options)
     return fail(err)
   end
   return module.new(loaded, table.concat(paths, " "), size,
-    instance_loader(self, loaded, built.interface, options, twice))
+    instance_loader(self, loaded, built.interface, options, twice), nil, covered)
 end
 
 --- Loads a module as `host:build` does, or `host:load` where it was compiled already, and loads it again whenever it is

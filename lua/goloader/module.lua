@@ -5,6 +5,7 @@
 
 local check_options = require "goloader.options"
 local core = require "goloader.core"
+local coverage = require "goloader.coverage"
 local errors = require "goloader.errors"
 local explain = require "goloader.roads.explain"
 local generic = require "goloader.generic"
@@ -280,7 +281,12 @@ end
 --- What the module exports. Of objects without export data (`compile -linkobj`) only functions and variables are known.
 ---@return goloader.Export[]
 function Module:exports()
-  return state_of(self, "exports").core:exports()
+  local state = state_of(self, "exports")
+  local exports = state.core:exports()
+  for i = state.covered and #exports or 0, 1, -1 do
+    if coverage.is_counter(exports[i].name) then table.remove(exports, i) end
+  end
+  return exports
 end
 
 ---@class goloader.Symbol
@@ -332,6 +338,25 @@ function Func:explain()
   local found, err = explain_func(self)
   if not found then return fail(err) end
   return explain.new(found, self:road())
+end
+
+--- What of the package was executed until now, where it was built with `cover`: a profile as `go test -coverprofile`
+--- writes it, for `go tool cover`.
+---@param file string|nil  nil: the text is returned
+---@return string|true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Module:coverage(file)
+  local state = state_of(self, "coverage")
+  if not state.covered then misuse(2, "module:coverage: %s was not built with cover = \"set\"", state.name) end
+  local text = coverage.profile(state.covered, function(name) return state.core:get(name) end)
+  if not file then return text end
+  local out, message = io.open(file, "wb")
+  if not out then return fail { code = "io", message = message } end
+  local written, why = out:write(text)
+  local closed, too = out:close()
+  if not written or not closed then return fail { code = "io", message = why or too } end
+  return true
 end
 
 --- Bytes of each section, bytes of the objects it was loaded from, and milliseconds of each step of the load.
@@ -417,8 +442,9 @@ local module = {}
 ---@param object_bytes integer  what it was loaded from
 ---@param load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  for what was built from source
 ---@param is_shared boolean|nil  it is the process's own, and stays
+---@param covered { files: string[], mode: string }|nil  it was built to count what is executed (goloader.coverage)
 ---@return goloader.Module
-function module.new(loaded, name, object_bytes, load_instance, is_shared)
+function module.new(loaded, name, object_bytes, load_instance, is_shared, covered)
   -- where packages of one module export the same name, the one that was built or given last has it: the first listed
   local kinds = loaded:kinds()
   cores[loaded] = true
@@ -457,7 +483,7 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared)
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
   state = {
     core = loaded, name = name, functions = functions, instances = {}, load_instance = load_instance, kinds = kinds,
-    object_bytes = object_bytes, is_shared = is_shared,
+    object_bytes = object_bytes, is_shared = is_shared, covered = covered,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end
       state.instances = {}

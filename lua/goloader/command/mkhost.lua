@@ -3,6 +3,8 @@
 -- The work is done by a Go program, src/host/mkhost, which is built beside the default host. It reads what the compiler
 -- of its own Go wrote, so that a host for another Go is made by one that is built for it first.
 
+local flags = require "goloader.building.flags"
+local settings = require "goloader.building.settings"
 local toolchain = require "goloader.building.toolchain"
 
 local mkhost = {}
@@ -45,6 +47,10 @@ function mkhost.run(arguments)
     return 0
   end
   local tc, err = toolchain.find(default)
+  local words = tc and settings.goflags(tc) or {}
+  for _, word in ipairs(arguments) do words[#words + 1] = word end
+  local why_not = flags.find_sanitizer(words)
+  if why_not then return nil, { code = "unsupported", message = why_not } end
   local goroot, tools = value_of(arguments, "goroot"), default:match "^(.*)/[^/]*$" .. "/tools"
   local temporary
   if not goroot then
