@@ -166,6 +166,7 @@ local function prepare()
   local importcfg = "-importcfg=" .. dir .. "/importcfg"
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/list.o", source)
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/calc.o", "spec/bench/calc/calc.go")
+  with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/small.o", "spec/bench/small/small.go")
   run(arg[-1], "examples/listpage/catalogue.lua", dir .. "/products.json", "200")
   with_go("go", "build", "-C", "spec/bench", "-o", dir .. "/alone", "./native/alone")
   native = objects_of("spec/bench", "./native")
@@ -272,6 +273,15 @@ local function measure_all()
     return { gap, unload }, { heap("stopped", "1000", "0")[1], collection }
   end)
 
+  local modules = { "modules.load", "modules.traceback", "modules.gc", "modules.assert", "modules.unload" }
+  figure(modules, { "ms", "ns", "ns", "ns", "ms" }, SAMPLES, function()
+    return loader("modules", dir .. "/small.o", "1000"), loader("modules", dir .. "/small.o", "1")
+  end)
+  figure({ "modules.memory" }, { "bytes" }, HEAPS, function()
+    local each, own = unpack(loader("memory", dir .. "/small.o", "1000"))
+    return { each - own }, { own }
+  end)
+
   figure({ "host.start", "host.rss" }, { "ms", "MB" }, SAMPLES, function()
     return loader("start", host), loader("dlopen", dir .. "/empty.so")
   end)
@@ -326,6 +336,12 @@ local beside = {
   ["unload.pause.g"] = "the same with 10,000 goroutines",
   ["unload.pause.1g"] = "the same with 1 GB live",
   ["unload.heap"] = "runtime.GC() of that heap",
+  ["modules.load"] = "loading one beside one, instead of 1000",
+  ["modules.traceback"] = "50 frames in the last of 2 modules, instead of 1001",
+  ["modules.gc"] = "a collection with 2 modules, instead of 1001",
+  ["modules.assert"] = "assertions in the last of 2 modules, instead of 1001",
+  ["modules.unload"] = "unloading one of 3, instead of 1002",
+  ["modules.memory"] = "what a small module has itself",
   ["host.start"] = "dlopen of an empty c-shared host, first call",
   ["host.rss"] = "the process with the empty host",
   ["edit.plugin"] = "go build -buildmode=plugin, plugin.Open, same answer",

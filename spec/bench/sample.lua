@@ -7,6 +7,9 @@
 --     heap FILE.o MEGABYTES GOROUTINES   with so many megabytes of small objects alive and so many goroutines, the
 --                                    milliseconds that a goroutine did not run in an unload, that the unload took, and
 --                                    runtime.GC(): medians
+--     modules FILE.o COUNT           with so many of them loaded: milliseconds to load another, nanoseconds of a
+--                                    traceback, a collection and type assertions in one, milliseconds to unload; medians
+--     memory FILE.o COUNT            bytes that each of so many takes, beside what it has itself
 --     start HOST.so                  milliseconds from `require` to the first Go call; resident megabytes then
 --     dlopen LIBRARY.so              the same for an empty Go library
 --     edit FILE.go NEW.go CATALOGUE  milliseconds from the edit to the first answer of the new code; what it answered
@@ -93,6 +96,42 @@ function samples.heap(object, megabytes, goroutines)
     gaps[i] = heap.Gap()
   end
   return median(gaps), median(unloads), median(collections)
+end
+
+local function load_many(host, object, count)
+  local modules = {}
+  for i = 1, tonumber(count) do modules[i] = assert(host:load(object)) end
+  return modules
+end
+
+function samples.modules(object, count)
+  local host = start()
+  local modules = load_many(host, object, count)
+  local crowd = assert(host:build "spec/bench/crowd/crowd.go") -- the last of all
+  local loads, unloads = {}, {}
+  for i = 1, 31 do
+    local begin = now()
+    local module = assert(host:load(object))
+    local loaded = now()
+    assert(module:unload())
+    loads[i], unloads[i] = loaded - begin, now() - loaded
+  end
+  local traceback, collection, assertion = crowd.Traceback(), crowd.Collect(), crowd.Assert()
+  assert(#modules == tonumber(count))
+  return median(loads), traceback, collection, assertion, median(unloads)
+end
+
+function samples.memory(object, count)
+  local host = start()
+  local crowd = assert(host:build "spec/bench/crowd/crowd.go")
+  local function settle() for _ = 1, 3 do collectgarbage() crowd.Free() end end
+  load_many(host, object, 10)
+  settle()
+  local before = resident()
+  local modules = load_many(host, object, count)
+  settle()
+  local stats = modules[1]:stats()
+  return (resident() - before) * 1048576 / #modules, stats.text + stats.rodata + stats.data + stats.bss
 end
 
 function samples.start(path)
