@@ -93,7 +93,6 @@ static void fill_symbols(const struct gl_runtime_names *names, void *into, const
 	}
 static const struct symbol symbols[] = {
 	/* functions */
-	S(modulesinit, "runtime.modulesinit", REQUIRED),
 	S(itab_add, "runtime.itabAdd", REQUIRED),
 	S(itab_find, "runtime.(*itabTableType).find", REQUIRED),
 	S(itab_init, "runtime.itabInit|runtime.(*itab).init", REQUIRED),
@@ -127,6 +126,7 @@ static const struct symbol symbols[] = {
 	/* variables */
 	S(firstmoduledata, "runtime.firstmoduledata", REQUIRED),
 	S(lastmoduledatap, "runtime.lastmoduledatap", REQUIRED),
+	S(modules_slice, "runtime.modulesSlice", REQUIRED),
 	S(itab_table, "runtime.itabTable", REQUIRED),
 	S(itab_table_init, "runtime.itabTableInit", REQUIRED),
 	S(itab_lock, "runtime.itabLock", REQUIRED),
@@ -224,6 +224,7 @@ static void fill_fields(const struct gl_abi *abi, void *into, const struct field
 #define F(member, strukt, name, size, need) FIELD(gl_runtime, member, strukt, name, size, need)
 static const struct field fields[] = {
 	F(moduledata_next, "runtime.moduledata", "next", 8, REQUIRED),
+	F(moduledata_bad, "runtime.moduledata", "bad", 1, REQUIRED),
 	F(moduledata_minpc, "runtime.moduledata", "minpc", 8, REQUIRED),
 	F(moduledata_text, "runtime.moduledata", "text", 8, REQUIRED),
 	F(moduledata_etext, "runtime.moduledata", "etext", 8, REQUIRED),

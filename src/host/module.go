@@ -74,7 +74,7 @@ func goloader_publish(moduledata unsafe.Pointer, itabs *unsafe.Pointer, nitabs C
 	next := wordAt(*(*unsafe.Pointer)(rt.lastmoduledatap), rt.moduledata_next)
 	atomic.StoreUintptr(next, uintptr(moduledata))
 	atomic.StoreUintptr(last, uintptr(moduledata))
-	funcOf[func()](&rt.modulesinit)()
+	addActive(moduledata)
 
 	add := funcOf[func(unsafe.Pointer)](&rt.itab_add)
 	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
@@ -85,6 +85,31 @@ func goloader_publish(moduledata unsafe.Pointer, itabs *unsafe.Pointer, nitabs C
 		add(itab)
 	}
 	unlock(rt.itab_lock)
+}
+
+// addActive adds a module to those that the runtime goes through for what they have, as runtime.modulesinit would, which
+// goes through the list of all for that. Who reads the slice meanwhile has the one that is shorter.
+func addActive(moduledata unsafe.Pointer) {
+	if !*(*bool)(unsafe.Add(moduledata, rt.moduledata_bad)) {
+		active := append(**(**[]unsafe.Pointer)(rt.modules_slice), moduledata)
+		atomic.StorePointer((*unsafe.Pointer)(rt.modules_slice), unsafe.Pointer(&active))
+	}
+}
+
+// removeActive takes it out again, and tells which module is before it. The world is stopped, but somebody may be in the
+// middle of the slice: that stays as it is, and another one takes its place.
+func removeActive(moduledata unsafe.Pointer) (before unsafe.Pointer) {
+	old := **(**[]unsafe.Pointer)(rt.modules_slice)
+	for i := len(old) - 1; i > 0; i-- {
+		if old[i] == moduledata {
+			before = old[i-1]
+			active := make([]unsafe.Pointer, 0, cap(old))
+			active = append(append(active, old[:i]...), old[i+1:]...)
+			atomic.StorePointer((*unsafe.Pointer)(rt.modules_slice), unsafe.Pointer(&active))
+			break
+		}
+	}
+	return before
 }
 
 // The results of stopTheWorldGC by size: a struct comes back in registers, one for each field.
@@ -518,7 +543,11 @@ func forgetMade(going parts, names []int32) {
 
 // unlink takes a module out of the runtime's list. The world is stopped.
 func unlink(moduledata unsafe.Pointer) {
-	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+	md := removeActive(moduledata)
+	if md == nil || *pointerAt(md, rt.moduledata_next) != moduledata {
+		md = rt.firstmoduledata // a bad one lies between, or the host's main module is not the list's first
+	}
+	for ; md != nil; md = *pointerAt(md, rt.moduledata_next) {
 		next := wordAt(md, rt.moduledata_next)
 		if *next != uintptr(moduledata) {
 			continue
@@ -530,7 +559,6 @@ func unlink(moduledata unsafe.Pointer) {
 		}
 		break
 	}
-	funcOf[func()](&rt.modulesinit)()
 }
 
 // purgeItabs drops every itab that mentions a type of the module, static ones and those the runtime made, by filling

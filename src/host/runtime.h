@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xddaf397f64a10327)
+#define GL_HOST_PROTOCOL UINT64_C(0x559aa3f5b6446302)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -34,7 +34,6 @@ struct gl_pending {
 
 struct gl_runtime {
 	/* functions (ABIInternal entries) */
-	void *modulesinit;   /* func() */
 	void *itab_add;      /* func(*itab) */
 	void *itab_find;     /* (*itabTableType).find: func(*itabTableType, *interfacetype, *_type) *itab */
 	void *itab_init;     /* itabInit: func(*itab, bool) string, or (*itab).init without the bool */
@@ -56,6 +55,7 @@ struct gl_runtime {
 	/* variables */
 	void *types_by_string, *types_by_string_end; /* reflect's; NULL when the host has none */
 	void *firstmoduledata, *lastmoduledatap;
+	void *modules_slice;       /* *[]*moduledata: those that are not bad, in the order of their list */
 	void *itab_table;          /* **itabTableType */
 	void *itab_table_init;     /* itabTableType: the first, which a larger one may have replaced */
 	void *itab_lock;           /* mutex */
@@ -81,8 +81,8 @@ struct gl_runtime {
 	void *override_write, *panicking;
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
-	int32_t moduledata_next, moduledata_size, moduledata_minpc, moduledata_text, moduledata_etext, moduledata_ftab,
-		moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc,
+	int32_t moduledata_next, moduledata_size, moduledata_bad, moduledata_minpc, moduledata_text, moduledata_etext,
+		moduledata_ftab, moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc,
 		moduledata_rodata;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
