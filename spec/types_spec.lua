@@ -121,13 +121,36 @@ describe("definitions of goloader itself", function()
         or text:find("\n---@field " .. name .. " ", 1, true)
       assert.is_truthy(is_there or type(value) ~= "function", name)
     end
-    for name in support.read "lua/goloader/host.lua":gmatch "\nfunction Host:([%w_]+)" do
-      local is_there = text:find("\nfunction Host:" .. name .. "(", 1, true)
-        or text:find("\n---@field " .. name .. " ", 1, true)
-      assert.is_truthy(is_there, name)
+    for class, file in pairs { Host = "host", Module = "module" } do
+      for name in support.read(("lua/goloader/%s.lua"):format(file)):gmatch("\nfunction " .. class .. ":([%w_]+)") do
+        local is_there = text:find("\nfunction " .. class:gsub("Module", "TypedModule") .. ":" .. name .. "(", 1, true)
+          or text:find("\n---@field " .. name .. " ", 1, true)
+        assert.is_truthy(is_there, class .. ":" .. name)
+      end
     end
     handle:release()
     assert(module:unload())
+  end)
+end)
+
+describe("options in the definitions", function()
+  it("are those that are read", function()
+    local classes = luals.read { api = definitions.api() }
+    for place, class in pairs {
+      ["init HOST_OPTIONS"] = "HostOptions", ["host LOAD_OPTIONS"] = "LoadOptions",
+      ["host BUILD_OPTIONS"] = "HostBuildOptions", ["host SHIP_OPTIONS"] = "ShipOptions",
+      ["reload OPTIONS"] = "WatchOptions", ["module UNLOAD_OPTIONS"] = "UnloadOptions",
+    } do
+      local file, name = place:match "^(%l+) (.*)$"
+      local body = support.read(("lua/goloader/%s.lua"):format(file)):match("\nlocal " .. name .. " = (%b{})")
+      local seen = 0
+      for option in body:gmatch "([%w_]+) = " do
+        seen = seen + 1
+        local fields = classes["goloader." .. class]
+        assert.is_truthy(fields[option] or fields[('["%s"]'):format(option)], class .. ": " .. option)
+      end
+      assert.is_true(seen > 0, place)
+    end
   end)
 end)
 

@@ -204,6 +204,7 @@ function Host:load(files, options) end
 ---@field notice? fun(message: string)  hears that the standard library is being compiled
 ---@field progress? fun(progress: goloader.Progress)  hears what a build of more than a second compiles
 ---@field types? string  a file for definitions of the module, or a folder that gets one
+---@field cover? "set"|"count"|"atomic"|true  for module:coverage: counts what of the package is executed
 ---@field run_init? boolean
 ---@field imports? goloader.Policy  which packages may be imported
 ---@field uses? goloader.TypedModule[]  loaded modules that bring packages which this one imports
@@ -330,6 +331,13 @@ function TypedModule:disassemble(name) end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function TypedModule:explain(name) end
+
+---What of the package was executed until now, where it was built with `cover`: a profile for `go tool cover`.
+---@param file? string  nil: the text is returned
+---@return string|true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function TypedModule:coverage(file) end
 
 ---@return table<string, number>
 function TypedModule:stats() end
