@@ -70,13 +70,15 @@ HOST_FILES := $(addprefix $(HOST),.desc .importcfg .goroot) $(HOST)
 
 include src/host/host.mk
 
-# The Go halves: of http.Handlers in nginx (src/host/bridge), of goloader serve and goloader.profile, and what describes
-# modules to editors (src/host/definitions); made here, so that where goloader is installed no Go is needed for them.
-HALVES := $(HOST).bridge.gom $(HOST).serve.gom $(HOST).profile.gom $(HOST).definitions.gom
+# The Go halves: of http.Handlers in nginx (src/host/bridge), of goloader serve, goloader.profile and goloader.dump, and
+# what describes modules to editors (src/host/definitions); made here, so that where goloader is installed no Go is
+# needed for them.
+HALVES := $(HOST).bridge.gom $(HOST).serve.gom $(HOST).profile.gom $(HOST).dump.gom $(HOST).definitions.gom
 
 $(HOST).bridge.gom: $(wildcard src/host/bridge/*.go)
 $(HOST).serve.gom: $(wildcard src/host/serve/*.go)
 $(HOST).profile.gom: $(wildcard src/host/profile/*.go)
+$(HOST).dump.gom: $(wildcard src/host/dump/*.go)
 $(HOST).definitions.gom: $(wildcard src/host/definitions/*.go)
 $(HALVES): $(HOST).%.gom: $(HOST_FILES) | core
 	GOLOADER_HOST=$(abspath $(HOST)) build/bin/goloader build -o $@ \

@@ -53,7 +53,7 @@ describe("a panic in a goroutine that a module started", function()
       local function visits() local _ = unlocks() return 1 end -- 6
       crash.Calls(visits) -- 7
     ]], "", "fatal error: sync: unlock of unlocked mutex")
-    assert.matches("\ngoloader: it was called by Lua:\n"
+    assert.matches("\ngoloader: Go was called by Lua:\n"
       .. "\t%[C%]: in function '[^\n]*'\n\t[^\n]*:4: in function 'unlocks'\n"
       .. "\t[^\n]*:5: in function <[^\n]*>\n\t[^\n]*:6: in main chunk\n", errors)
   end)

@@ -26,7 +26,7 @@ local function load(host, name)
 end
 
 --- The module.
----@param name "bridge"|"serve"|"profile"|"definitions"
+---@param name "bridge"|"serve"|"profile"|"dump"|"definitions"
 ---@return goloader.Module|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err

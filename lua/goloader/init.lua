@@ -45,11 +45,16 @@ local goloader = {
 ---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
 ---@field debug boolean|nil  gdb is told of loaded code: names, lines, frames, in a core file too. nil: as the variable
 ---  GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is anyway
+---@field dump "SIGQUIT"|"SIGUSR1"|"SIGUSR2"|nil  at this signal the process writes to standard error what Lua and all
+---  goroutines are at, and goes on. nil: signals do what they would without Go
 ---@field perf boolean|nil  names of loaded code are written to /tmp/perf-PID.map, for perf. nil: as GOLOADER_PERF says
 
 local running
 
-local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean", perf = "boolean" }
+local DUMP_SIGNALS = { SIGQUIT = 3, SIGUSR1 = 10, SIGUSR2 = 12 }
+
+local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean", perf = "boolean",
+  dump = "string" }
 
 -- Is it chosen by an option, or by a variable of the environment where the option says nothing?
 local function is_chosen(option, variable)
@@ -70,6 +75,9 @@ function goloader.host(options)
     misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
       type(profile) == "number" and tostring(profile) or type(profile))
   end
+  if options.dump and not DUMP_SIGNALS[options.dump] then
+    misuse(2, 'goloader.host: dump: "SIGQUIT", "SIGUSR1" or "SIGUSR2" expected, got %q', options.dump)
+  end
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
   local allowed, err = phase.check(rawget(_G, "ngx"))
   if not allowed then return fail(err) end
@@ -85,6 +93,12 @@ function goloader.host(options)
   running = hosts.new(started, path, options.desc or path .. ".desc")
   jobs.set_host(started)
   signals.watch_profiler()
+  if options.dump then
+    local half, message, why = require("goloader.halves").get "dump"
+    if not half then return nil, message, why end
+    half.On(DUMP_SIGNALS[options.dump])
+    core.dump_on(DUMP_SIGNALS[options.dump])
+  end
   return running
 end
 
@@ -190,6 +204,16 @@ end
 ---@return userdata
 function goloader.same(value)
   return core.same(value)
+end
+
+--- What Lua, which calls this, and all goroutines are at: tracebacks.
+---@return string|nil text
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.dump()
+  local half, message, err = require("goloader.halves").get "dump"
+  if not half then return nil, message, err end
+  return debug.traceback("goloader: Lua is at:", 2) .. "\n\ngoloader: goroutines:\n\n" .. half.Goroutines()
 end
 
 --- Profiles of Go's runtime/pprof, for `go tool pprof`. "cpu", "block" and "mutex" begin here, and end with

@@ -131,6 +131,13 @@ void goloader_debug(void)
 	gl_unlock();
 }
 
+/* core.dump_on(number of a signal) */
+static int dump_on(lua_State *L)
+{
+	gl_dump_on(L, (int)luaL_checkinteger(L, 1));
+	return 0;
+}
+
 /* core.profiler(step): LuaJIT's profiler "starts", has "started", "was started" before Go was; or it "stops", has
  * "stopped"
  */
@@ -199,6 +206,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
 		{ "use_signal_stacks", use_signal_stacks },
+		{ "dump_on", dump_on },
 		{ "profiler", profiler },
 		{ "keep_names", keep_names },
 		{ "find_code", find_code },

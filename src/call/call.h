@@ -30,6 +30,9 @@ void gl_caller_flush(struct gl_caller *caller);
  * may have been installed: a few microseconds. */
 void gl_signals_use_stacks(void);
 
+/* Has a signal that Go handles write to standard error what Lua is at, too (dump.c). */
+void gl_dump_on(lua_State *L, int sig);
+
 /* What was done with an export, since its module was loaded or the counters were set to 0. */
 struct gl_counters {
 	uint64_t calls, panics;

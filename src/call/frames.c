@@ -409,7 +409,7 @@ static void write_frame(const lua_Debug *ar)
 
 static void write_stack(const struct gl_caller *caller)
 {
-	static const char head[] = "goloader: it was called by Lua:\n";
+	static const char head[] = "goloader: Go was called by Lua:\n";
 	struct walk w = { .L = caller->calling, .border = caller->border };
 	lua_Debug ar;
 
@@ -426,15 +426,35 @@ static void write_stack(const struct gl_caller *caller)
 	} while (walk_on(&w));
 }
 
-void gl_frames_write(void)
+void gl_frames_write_stack(lua_State *L)
 {
-	if (pthread_mutex_trylock(&callers_lock) != 0) {
+	static const char head[] = "goloader: Lua is at:\n";
+	lua_Debug ar;
+
+	if (write(STDERR_FILENO, head, sizeof(head) - 1) < 0) {
 		return;
+	}
+	for (int level = 0; level < 2 * MOST_TOLD && lua_getstack(L, level, &ar); level++) {
+		lua_getinfo(L, "Sln", &ar);
+		if (is_worth_telling(&ar)) {
+			write_frame(&ar);
+		}
+	}
+}
+
+bool gl_frames_write(void)
+{
+	bool found = false;
+
+	if (pthread_mutex_trylock(&callers_lock) != 0) {
+		return false;
 	}
 	for (const struct gl_caller *caller = callers; caller != NULL; caller = caller->next) {
 		if (caller->calling != NULL && pthread_equal(caller->thread, pthread_self())) {
 			write_stack(caller);
+			found = true;
 		}
 	}
 	pthread_mutex_unlock(&callers_lock);
+	return found;
 }

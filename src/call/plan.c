@@ -14,10 +14,12 @@
 
 /* ---- the Go half ------------------------------------------------------------------------------------------------ */
 
+static void tell_stack(void) { (void)gl_frames_write(); }
+
 static int caller_set_up(struct gl_host *host, struct gl_error *err)
 {
 	void (*set_up)(struct gl_call_setup *) = gl_host_export(host, "goloader_call_setup");
-	struct gl_call_setup setup = { .callback = gl_callback_call, .tell_stack = gl_frames_write };
+	struct gl_call_setup setup = { .callback = gl_callback_call, .tell_stack = tell_stack };
 
 	if (gl_runtime_fill_call(gl_host_names(host), &setup, err) != 0) {
 		return -1;

@@ -253,7 +253,9 @@ void gl_frames_add_caller(struct gl_caller *caller);
 void gl_frames_drop_caller(struct gl_caller *caller);
 /* Writes to standard error which functions of Lua have led to the call of Go that this thread is in, if it was made by
  * the C API; needs no memory. */
-void gl_frames_write(void);
+bool gl_frames_write(void); /* was it? */
+/* The same for a Lua state that runs. */
+void gl_frames_write_stack(lua_State *L);
 /* Pushes the traceback of a panic in Go that L has called; the parts that Go has of it are at `at`. */
 void gl_frames_push_panic(lua_State *L, const struct gl_caller *caller, const uint64_t *at);
 
