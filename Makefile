@@ -34,11 +34,28 @@ CC ?= gcc
 LUAJIT ?= luajit
 LUA_PC := $(shell pkg-config --exists luajit2 2>/dev/null && echo luajit2 || echo luajit)
 LUAJIT_CFLAGS := $(shell pkg-config --cflags $(LUA_PC) 2>/dev/null)
-# LUA_INCDIR: headers of another Lua, for core.so alone. LuaRocks names a directory that need not be there.
-LUA_CFLAGS := $(if $(wildcard $(LUA_INCDIR)/lua.h),-I$(LUA_INCDIR),$(LUAJIT_CFLAGS))
+LUA_CFLAGS := $(LUAJIT_CFLAGS)
 LUA_LIBS := $(shell pkg-config --libs $(LUA_PC) 2>/dev/null)
 LIB_CFLAGS := $(shell pkg-config --cflags libelf capstone libsodium 2>/dev/null)
 LIBS := $(shell pkg-config --libs libelf libsodium 2>/dev/null) -ldl -lpthread
+
+# LUA_INCDIR: the headers of another Lua, for which core.so is made too, as LuaRocks wants it. LUA is that Lua's program.
+ifneq ($(LUA_INCDIR),)
+ifeq ($(wildcard $(LUA_INCDIR)/lua.h),)
+$(error LUA_INCDIR=$(LUA_INCDIR) has no lua.h: install the headers of that Lua, or name the directory that has them)
+endif
+FOR_LUA := $(shell n=$$(printf '\043include "lua.h"\nLUA_VERSION_NUM\n' | $(CC) -E -P -I$(LUA_INCDIR) -x c - | tail -n 1); \
+	echo "$$((n / 100)).$$((n % 100))")
+LUA_SAYS := $(if $(LUA),$(shell $(LUA) -e 'io.write(_VERSION:match "[0-9.]+")'),$(FOR_LUA))
+ifneq ($(FOR_LUA),$(LUA_SAYS))
+$(error LUA_INCDIR=$(LUA_INCDIR) has the headers of Lua $(FOR_LUA), but $(LUA) is Lua $(LUA_SAYS))
+endif
+# LuaJIT's own, whatever else it is called for
+ifneq ($(wildcard $(LUA_INCDIR)/luajit.h),)
+LUA_CFLAGS := -I$(LUA_INCDIR)
+FOR_LUA :=
+endif
+endif
 
 CFLAGS ?= -O2 -g
 # The rooms call each other for every relocation: across files too, the compiler shall see what it can inline.
@@ -61,7 +78,10 @@ HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 all: core default-host share
 
-core: build/lib/libgoloader.a build/lib/goloader/core.so build/bin/goloader
+# The library for the Lua that is asked for.
+CORE := $(if $(FOR_LUA),build/lua$(FOR_LUA)/goloader/core.so,build/lib/goloader/core.so)
+
+core: build/lib/libgoloader.a build/lib/goloader/core.so $(CORE) build/bin/goloader
 
 # Beyond this point a Go toolchain is needed; without one (before `make deps`) only C is built.
 ifneq ($(GO_VERSION),)
@@ -119,12 +139,12 @@ build/lib/goloader/core.so: $(BINDING_OBJECTS) $(GDB_OBJECT) build/lib/libgoload
 	@mkdir -p $(@D)
 	$(LINK_CORE)
 
-# The same for plain Lua, as tests want it: what includes Lua's headers is compiled for each version.
+# The same for plain Lua, as tests and LuaRocks want it: what includes Lua's headers is compiled for each version.
 PLAIN_LUAS := 5.1 5.3 5.4
 lua_object = $(patsubst build/obj/%,build/lua$(1)/obj/%,$(BINDING_OBJECTS) $(filter build/obj/call/%,$(LIB_OBJECTS)))
 
 define plain_lua
-build/lua$(1)/obj/%: LUA_CFLAGS := $(shell pkg-config --cflags lua$(1) 2>/dev/null)
+build/lua$(1)/obj/%: LUA_CFLAGS := $(if $(filter $(1),$(FOR_LUA)),-I$(LUA_INCDIR),$(shell pkg-config --cflags lua$(1) 2>/dev/null))
 
 build/lua$(1)/obj/%.c.o: src/%.c Makefile
 	@mkdir -p $$(@D)
@@ -136,7 +156,7 @@ build/lua$(1)/goloader/core.so: $(call lua_object,$(1)) $(GDB_OBJECT) build/lib/
 
 -include $(patsubst %.o,%.d,$(call lua_object,$(1)))
 endef
-$(foreach version,$(PLAIN_LUAS),$(eval $(call plain_lua,$(version))))
+$(foreach version,$(sort $(PLAIN_LUAS) $(FOR_LUA)),$(eval $(call plain_lua,$(version))))
 
 plain-luas: $(PLAIN_LUAS:%=build/lua%/goloader/core.so)
 
@@ -308,15 +328,21 @@ lint:
 LUADIR ?= /usr/local/share/lua/5.1
 LIBDIR ?= /usr/local/lib/lua/5.1
 BINDIR ?= /usr/local/bin
-# LuaRocks has no place for the manual page.
+VERSION := dev
+# LuaRocks moves what it was given, and has no place for the manual page; it shows what is in DOCDIR.
 SHAREDIR ?= $(if $(findstring command,$(origin LUADIR)),,/usr/local/share)
 
-rock: build/lib/goloader/core.so build/bin/goloader default-host share
+DOCS := README.md LICENSE rockspec/CHANGELOG.md src/call/TYPES.md lua/goloader/routes/README.md $(wildcard examples/*.md)
+
+rock: core default-host share
 
 install: rock
 	install -d $(DESTDIR)$(LIBDIR)/goloader/host/tools $(DESTDIR)$(BINDIR)
 	cd lua/goloader && find . -name '*.lua' -exec install -D -m 644 {} $(abspath $(DESTDIR)$(LUADIR))/goloader/{} \;
-	install -m 755 build/lib/goloader/core.so $(DESTDIR)$(LIBDIR)/goloader
+	sed -i 's/^  version = "dev"/  version = "$(VERSION)"/' $(DESTDIR)$(LUADIR)/goloader/init.lua
+	install -m 755 $(CORE) $(DESTDIR)$(LIBDIR)/goloader
+	$(if $(filter-out 5.1,$(FOR_LUA)),install -D -m 755 build/lib/goloader/core.so \
+		$(DESTDIR)$(LIBDIR)/goloader/luajit/goloader/core.so)
 	install -m 755 build/bin/goloader $(DESTDIR)$(LIBDIR)/goloader/launcher
 	install -m 644 $(HOST_FILES) $(HALVES) $(DESTDIR)$(LIBDIR)/goloader/host
 	rm -rf $(DESTDIR)$(LIBDIR)/goloader/host/$(notdir $(HOST)).archives
@@ -324,7 +350,12 @@ install: rock
 	install -m 755 $(HOST_TOOLS) $(DESTDIR)$(LIBDIR)/goloader/host/tools
 	cd src/host && find . -type f ! -name '*_test.go' ! -name '*.mk' \
 		-exec install -D -m 644 {} $(abspath $(DESTDIR)$(LIBDIR))/goloader/host/src/{} \;
-	install -m 755 lua/bin/goloader.lua $(DESTDIR)$(BINDIR)/goloader
+	sed 's|@VERSION@|$(or $(FOR_LUA),5.1)|; s|@LUADIR@|$(LUADIR)|; s|@LIBDIR@|$(LIBDIR)|' lua/bin/goloader.lua \
+		>build/bin/installed.lua
+	(cat build/bin/goloader build/bin/installed.lua && printf '%016dgoloader program' $$(wc -c <build/bin/installed.lua)) \
+		>$(DESTDIR)$(BINDIR)/goloader
+	chmod 755 $(DESTDIR)$(BINDIR)/goloader
+	$(if $(DOCDIR),for file in $(DOCS); do install -D -m 644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit; done)
 	$(if $(SHAREDIR),cd build/share && \
 		for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(SHAREDIR)/$$file || exit; done)
 

@@ -72,6 +72,8 @@ local function module_file()
   error "nginx's Lua module is not installed (libnginx-mod-http-lua)"
 end
 
+nginx.free_port, nginx.module_file = free_port, module_file
+
 local TEMPLATE = [[
 daemon off;
 worker_processes %d;

@@ -79,6 +79,10 @@ function cli.doctor()
   return exit_now(require "goloader.command.doctor".main(write))
 end
 
+function cli.bundle(arguments)
+  return exit_now(require "goloader.command.bundle".main(arguments))
+end
+
 function cli.clean(arguments)
   return require "goloader.command.clean".main(arguments.only_tell or false, write)
 end

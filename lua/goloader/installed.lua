@@ -8,6 +8,12 @@ local installed = {}
 --- Where the C library was loaded from. A full name: compilers run in other directories.
 ---@return string
 function installed.core()
+  for template in package.path:gmatch "[^;]+" do
+    -- a bundle (command/bundle.lua) has a Lua file that loads it
+    local path = template:gsub("%?", "goloader/core")
+    local dir = path:match "^(.*)/lua/goloader/core%.lua$"
+    if dir and toolchain.exists(path) then return toolchain.absolute(dir .. "/lib/goloader/core.so") end
+  end
   for template in package.cpath:gmatch "[^;]+" do
     local path = template:gsub("%?", "goloader/core")
     if toolchain.exists(path) then return toolchain.absolute(path) end
@@ -15,12 +21,15 @@ function installed.core()
   return toolchain.absolute "core.so"
 end
 
--- A part lies beside core.so where goloader is installed, and at a place of its own below build in a checkout.
+-- A part lies beside core.so where goloader is installed, and at a place of its own below build in a checkout. LuaJIT's
+-- core.so in an installation for another Lua lies deeper (the Makefile's install).
 local function find(what, place, place_in_checkout, hint)
   local dir = installed.core():match "^(.*)/[^/]*$"
+  local above = dir:match "^(.*)/[^/]+/[^/]+$" or ""
+  local in_installation = above .. "/" .. place
   place = dir .. "/" .. place
-  place_in_checkout = (dir:match "^(.*)/[^/]+/[^/]+$" or "") .. "/" .. place_in_checkout
-  for _, path in ipairs { place, place_in_checkout } do
+  place_in_checkout = above .. "/" .. place_in_checkout
+  for _, path in ipairs { place, place_in_checkout, in_installation } do
     if toolchain.exists(path) then return path end
   end
   return nil, { code = "host", message = ("no %s at %s or %s: %s"):format(what, place, place_in_checkout, hint) }

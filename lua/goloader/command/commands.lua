@@ -81,6 +81,16 @@ local commands = {
       { "--trimpath", nil, "No full paths of files in what is compiled." },
     },
     examples = { { "goloader build -o shop.gom ./shop", "ship a package" } } },
+  { "bundle", "Make a folder of all that shipped modules need where there is no Go.",
+    usage = "-o DIR [--lua VERSION]… FILE.gom…",
+    text = { "The folder has the modules, the library, the host and the Lua files, and runs there under LuaJIT and in "
+      .. "nginx: nothing else of goloader has to be installed. What LUA_PATH has to be is printed." },
+    arguments = { { "files", "Shipped modules.", args = "*" } },
+    options = {
+      { "-o --output", "DIR", "The folder, new or empty." },
+      { "--lua", "VERSION", "Another Lua that it shall run on too: 5.3, 5.4.", many = true },
+    },
+    examples = { { "goloader bundle -o shop shop.gom", "all that shop.gom needs" } } },
   { "host", "Build a host with packages of your own in it, or a program that is its own host.",
     usage = "-o HOST.so [OPTIONS] [GO FLAGS] PACKAGE…",
     text = { "All modules share these packages and their state. GOLOADER_HOST, or goloader.host{ path = … }, names the "
