@@ -95,7 +95,8 @@ function run.sweep(parent)
     if of == space then
       local executable = lfs.symlinkattributes("/proc/" .. number .. "/exe", "target") or ""
       -- its process may be about to become the program
-      local is_young = os.difftime(os.time(), lfs.attributes(dir, "modification") or 0) < 60
+      local is_young = lfs.attributes("/proc/" .. number) ~= nil
+        and os.difftime(os.time(), lfs.attributes(dir, "modification") or 0) < 60
       -- another run may be removing it, too
       if executable:sub(1, #dir + 1) ~= dir .. "/" and not is_young then pcall(toolchain.remove_dir, dir) end
     end
