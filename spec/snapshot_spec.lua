@@ -124,6 +124,60 @@ describe("the copy of the process", function()
   end)
 end)
 
+describe("a handle that is dropped, and used by another thread while the copy is looked through", function()
+  it("voids what the copy says: it is looked again, and the handle can't be used meanwhile", function()
+    -- No two Lua states have one handle. Here the second one's is made to be that of the first.
+    local library = support.tmpdir() .. "/threads.so"
+    assert.equal(0, support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o "
+      .. library .. " spec/testdata/threads.c" })
+    local source = support.write("fields/fields.go", "package fields\n\ntype T struct{ N int }\n")
+    assert.equal("end\n", run(([==[
+      assert(host:build "spec/testdata/churn/churn.go").Fill(8)
+      local ffi = require "ffi"
+      ffi.cdef "int run_states(const char *, int);"
+      local shared = ffi.new "volatile uint64_t[5]" -- the handle's number and class; is it used, gone, and known to be?
+      local failed = ffi.load(%q).run_states(([=[
+        package.path, package.cpath = %%q, %%q
+        local ffi = require "ffi"
+        ffi.cdef "int sched_yield(void);"
+        local goloader = require "goloader"
+        local shared = ffi.cast("volatile uint64_t *", %%d)
+        local function await(i) while shared[i] == 0 do ffi.C.sched_yield() end end
+        local fields = assert(assert(goloader.host()):build(%q))
+        local value = fields:new("T", { N = THREAD })
+        local handle = ffi.cast("struct gl_handle *", value)
+        if THREAD == 1 then
+          shared[1], shared[0] = handle.class, handle.id
+          await(2)
+          assert(fields:unload { handles = "drop" })
+          shared[3] = 1
+          await(4) -- as long as it stands for nothing: it is released when this state is closed
+          local stats = goloader.stats().unloads
+          assert(stats.voided > 0 and stats.failed_snapshots == 0, stats.voided)
+        else
+          await(0)
+          local own, class = handle.id, handle.class
+          handle.id, handle.class = shared[0], shared[1]
+          local message
+          repeat
+            local ok, n = pcall(function() return value.N end)
+            if ok then assert(n == 1, n) else message = n end
+            shared[2] = 1
+          until message
+          handle.id, handle.class = own, class
+          await(3)
+          shared[4] = 1
+          assert(message:find "fields.T: its module was unloaded", message)
+          value:release()
+          assert(fields:unload())
+        end
+      ]=]):format(package.path, package.cpath, tonumber(ffi.cast("uintptr_t", shared))), 2)
+      assert(failed == 0)
+      print "end"
+    ]==]):format(library, source)))
+  end)
+end)
+
 describe("an object that weak pointers alone lead to", function()
   local version = support.host():info().go_version:match "^go(%d+%.%d+)"
   if tonumber(version) < 1.24 then return end

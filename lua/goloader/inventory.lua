@@ -12,6 +12,7 @@ local inventory = {}
 ---@field since integer  when it was loaded, as os.time says it
 ---@field bytes integer  memory that it takes, other than the Go heap's
 ---@field users integer  modules that use it, and can't be without it
+---@field forced boolean  it was unloaded by force, and is to go when nothing refers to it any more
 ---@field path string|nil  what it was built or loaded from, where this Lua state has loaded it
 ---@field module goloader.Module|nil  likewise; nil of other Lua states' modules, and of what Lua has forgotten
 ---@field roads table<string, "pure"|"ffi"|"capi">|nil  by functions that were taken from it
@@ -42,6 +43,7 @@ function inventory.list(core)
   for _, entry in ipairs(core:modules()) do
     local ours = known[entry.number]
     if not instances[entry.number] then table.insert(list, 1, entry) end
+    entry.leaving = entry.forced
     if ours then
       entry.path, entry.module, entry.roads = ours.state.name, ours.face, roads_of(ours.state)
       entry.leaving = leaving.find(ours.face) ~= nil

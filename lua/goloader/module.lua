@@ -123,8 +123,27 @@ end
 ---@field handles nil|"keep"|"drop"
 ---@field wait number|string|nil  seconds, or "5s"
 ---@field background boolean|nil
+---@field force boolean|nil
 
-local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "duration", background = "boolean" }
+local UNLOAD_OPTIONS = {
+  prove = "string", handles = "string", wait = "duration", background = "boolean", force = "boolean",
+}
+
+-- Has a module's functions panic, and its memory given back when that can be.
+local function force(state)
+  local module_core, along = state.core, instances_of(state)
+  local ok, err = module_core:force(along)
+  if not ok then return nil, err end
+  state.forget()
+  require("goloader.reload.dismissed").add {
+    unload = function()
+      ok, err = module_core:unload("all", false, along)
+      if ok then return true end
+      return fail(err)
+    end,
+  }
+  return true
+end
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out takes a walk over Go's live heap. The caller waits for it, goroutines don't: where it would take more
@@ -143,6 +162,13 @@ local UNLOAD_OPTIONS = { prove = "string", handles = "string", wait = "duration"
 --- nginx's, is suspended between attempts. Where it is refused in the end, all is as it was.
 --- With `background = true` a module that can't go yet goes later: it is asked again within `goloader.step`, by nginx's
 --- workers, and by `host:tidy()`, and no call of it is let in any more. What keeps it `host:modules()` tells.
+---
+--- With `force = true` a module that something refers to is unloaded all the same, as far as that is safe. For Lua it
+--- is gone. For Go, each of its functions panics from then on when somebody calls it, "call of a function of module
+--- shop, which was unloaded by force": what is held (a closure, a value in an interface, a timer's function, a
+--- finalizer) is no way in any more, and who calls it without recovering ends the process with that message. What had
+--- begun goes on until it calls one of those functions. Its types and variables stay as they are, and its memory stays, until it is
+--- proven that nothing refers to it: that is asked in the background.
 ---@param options goloader.UnloadOptions|nil
 ---@return true|nil
 ---@return string|nil message
@@ -163,7 +189,10 @@ function Module:unload(options)
   local wait = options.wait or 0
   local ok, err = unload_within(state, options, wait)
   if ok then return true end
-  if options.background and err.code == "busy" and not state.is_given_up then
+  if options.force and err.code == "busy" then
+    ok, err = force(state)
+    if ok then return true end
+  elseif options.background and err.code == "busy" and not state.is_given_up then
     state.is_given_up = true
     local later = { prove = options.prove, handles = options.handles }
     ok, err = require("goloader.reload.dismissed").add(self, later)
@@ -567,6 +596,7 @@ end
 ---@field snapshots integer  in a copy of the process, while the process went on
 ---@field failed_snapshots integer  there was no copy to be had: then it was done as for small heaps
 ---@field stops integer  with Go stopped
+---@field voided integer  what a copy had said was void: a handle or type that would have gone was used meanwhile
 ---@field pause_ms number  for how long the last unload, or attempt at one, stopped Go at once, at most
 
 --- What was called and copied in all modules that are loaded.

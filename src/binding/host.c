@@ -563,6 +563,8 @@ static int host_unload_stats(lua_State *L)
 	lua_setfield(L, -2, "failed_snapshots");
 	lua_pushnumber(L, (lua_Number)s.stops);
 	lua_setfield(L, -2, "stops");
+	lua_pushnumber(L, (lua_Number)s.voided);
+	lua_setfield(L, -2, "voided");
 	lua_pushnumber(L, (lua_Number)s.pause_ns / 1e6);
 	lua_setfield(L, -2, "pause_ms");
 	return 1;
@@ -591,13 +593,15 @@ static int host_modules(lua_State *L)
 	} while (there > n);
 	lua_createtable(L, (int)there, 0);
 	for (size_t i = 0; i < there; i++) {
-		lua_createtable(L, 0, 5);
+		lua_createtable(L, 0, 6);
 		lua_pushstring(L, list[i].name);
 		lua_setfield(L, -2, "name");
 		set_figure(L, "number", (double)list[i].number);
 		set_figure(L, "since", (double)list[i].since);
 		set_figure(L, "bytes", (double)list[i].bytes);
 		set_figure(L, "users", (double)list[i].users);
+		lua_pushboolean(L, list[i].is_closed);
+		lua_setfield(L, -2, "forced");
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return 1;

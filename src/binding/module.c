@@ -24,6 +24,7 @@ struct binding_module {
 	size_t nexports;
 	struct gl_plan **plans;       /* by export, NULL where there is none yet */
 	struct gl_counters *counters; /* by export, of plans that were freed */
+	bool is_forced;               /* it was unloaded by force: there is nothing that Lua may do with it */
 	double closed_until;          /* on binding_now's clock: till then, calls are refused; 0: they are not */
 	char *name;
 };
@@ -33,7 +34,8 @@ static struct binding_module *check_module(lua_State *L) { return luaL_checkudat
 /* Finalizers run when the Lua state is closed, also those that call functions of modules finalized before them, or of
  * modules whose host was. */
 static bool is_closing(const struct binding_module *m) { return m->mod == NULL || m->host->caller == NULL; }
-static bool is_loaded(const struct binding_module *m) { return !is_closing(m) && gl_module_is_loaded(m->mod); }
+static bool is_there(const struct binding_module *m) { return !is_closing(m) && gl_module_is_loaded(m->mod); }
+static bool is_loaded(const struct binding_module *m) { return is_there(m) && !m->is_forced; }
 
 static void raise_unloaded(lua_State *L, const struct binding_module *m)
 {
@@ -51,6 +53,17 @@ struct gl_module *binding_check_module(lua_State *L, int idx)
 		raise_unloaded(L, m);
 	}
 	return m->mod;
+}
+
+/* For those who unload it: by force it may have been before. */
+static struct binding_module *check_there(lua_State *L, int idx)
+{
+	struct binding_module *m = luaL_checkudata(L, idx, MODULE);
+
+	if (!is_there(m)) {
+		raise_unloaded(L, m);
+	}
+	return m;
 }
 
 static struct binding_module *check_loaded(lua_State *L)
@@ -209,8 +222,8 @@ static void read_group(lua_State *L, struct binding_module *m, int idx, struct g
 	group->members[0] = m;
 	for (size_t i = 0; i < n; i++) {
 		lua_rawgeti(L, idx, (int)i + 1);
-		group->along[i] = binding_check_module(L, -1);
-		group->members[i + 1] = lua_touserdata(L, -1);
+		group->members[i + 1] = check_there(L, -1);
+		group->along[i] = group->members[i + 1]->mod;
 		lua_pop(L, 1); /* the list keeps it alive */
 	}
 }
@@ -256,8 +269,8 @@ static void set_count(lua_State *L, const char *key, lua_Integer value, bool is_
 	}
 }
 
-/* A list of steps: { kind =, name =, shared =, type =, field =, func =, file =, line =, goroutine =, address =, size =, offset =,
- * omitted = } */
+/* A list of steps: { kind =, name =, shared =, type =, field =, func =, file =, line =, goroutine =, address =, size =,
+ * offset =, omitted = } */
 static void push_way(lua_State *L, const struct gl_way *way)
 {
 	lua_createtable(L, (int)way->n, 0);
@@ -301,7 +314,7 @@ static int push_refusal(lua_State *L, const struct gl_error *err, struct gl_unlo
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "all", NULL };
-	struct binding_module *m = check_loaded(L);
+	struct binding_module *m = check_there(L, 1);
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
 				 .drop_handles = lua_toboolean(L, 3) };
@@ -359,6 +372,33 @@ static int module_close(lua_State *L)
 		}
 	}
 	return 0;
+}
+
+/* module:force({ module… } that go along) -> true, or nil and the error */
+static int module_force(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+	struct gl_unload how = { .prove = GL_PROVE_NOTHING };
+	struct gl_error err;
+	struct group group;
+
+	read_group(L, m, 2, &group);
+	how.along = group.along;
+	how.nalong = group.n - 1;
+	gl_caller_flush(m->host->caller);
+	gl_lock();
+	bool is_done = gl_module_close(m->mod, &how, &err) == 0;
+	gl_unlock();
+	if (!is_done) {
+		return binding_fail(L, &err);
+	}
+	/* calls and jobs that are under way have plans */
+	for (size_t i = 0; i < group.n; i++) {
+		group.members[i]->is_forced = true;
+		close_roads(group.members[i]);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
 }
 
 static int module_is_closed(lua_State *L)
@@ -836,31 +876,19 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "exports", module_exports },
-		{ "kinds", module_kinds },
-		{ "constant", module_constant },
-		{ "type", module_type },
-		{ "generic", module_generic },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "ref", module_ref },
-		{ "new", module_new },
-		{ "symbols", module_symbols },
-		{ "disassemble", module_disassemble },
-		{ "explain", module_explain },
-		{ "call_stats", module_call_stats },
-		{ "stats", module_stats },
-		{ "set_string", module_set_string },
-		{ "run_main", module_run_main },
-		{ "close", module_close },
-		{ "is_closed", module_is_closed },
-		{ "number", module_number },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "exports", module_exports },   { "kinds", module_kinds },
+		{ "constant", module_constant }, { "type", module_type },
+		{ "generic", module_generic },   { "func", module_func },
+		{ "get", module_get },           { "set", module_set },
+		{ "ref", module_ref },           { "new", module_new },
+		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
+		{ "explain", module_explain },   { "call_stats", module_call_stats },
+		{ "stats", module_stats },       { "set_string", module_set_string },
+		{ "run_main", module_run_main }, { "close", module_close },
+		{ "force", module_force },       { "is_closed", module_is_closed },
+		{ "number", module_number },     { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

@@ -112,8 +112,8 @@ func (t *tracer) keeperOf(target region, user *holder) (found bool) {
 		return t.eachPointer(r, region{}, func(at, w uintptr) bool {
 			if found = target.holds(w); found {
 				*user = holder{kind: r.kind, at: at, goid: r.goid, pc: r.pc, typ: r.typ, leads: w, through: through}
-				if r.kind == C.GL_HOLDER_VARIABLE && at > r.low && !isPointer(r.mask, (at-r.low)/word-1) {
-					user.front = load(at - word)
+				if r.kind == C.GL_HOLDER_VARIABLE && at > r.low {
+					user.before, user.isAlone = load(at-word), isPointer(r.mask, (at-r.low)/word-1)
 				}
 			}
 			return found
@@ -375,7 +375,11 @@ func (h *holder) tellPath(r *C.struct_gl_retired, hops []hop) {
 	t := teller{r: r}
 	leads := h.leads
 	if h.kind == C.GL_HOLDER_VARIABLE {
-		t.expect(h.front, h.tellVariable(r))
+		field, front := h.tellVariable(r), h.before
+		if field == nil && h.isAlone {
+			front = 0
+		}
+		t.expect(front, field)
 	}
 	told := make([]toldHop, len(hops))
 	for i := range hops {

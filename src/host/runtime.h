@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x559aa3f5b6446302)
+#define GL_HOST_PROTOCOL UINT64_C(0x6cbda33a706307ac)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -224,6 +224,7 @@ struct gl_retired {
 	/* out: how often it was looked for references in a copy of the process, how often there was no copy to be had,
 	 * how often with the world stopped; and the longest time that the world was stopped for it */
 	uint32_t snapshots, failed_snapshots, stops;
+	uint32_t voided; /* and what a copy has said, because what would have gone was used meanwhile */
 	uint64_t pause_ns;
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;

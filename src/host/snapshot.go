@@ -171,6 +171,7 @@ func (a *attempt) trySnapshot() int {
 	}
 	if !a.locked && (ts.used || haveBeenUsed(t.drops.all)) {
 		a.locked = true
+		a.r.voided++
 		return again
 	}
 	return a.commitVerdict(t, ts)

@@ -121,7 +121,8 @@ type holder struct {
 	typ     unsafe.Pointer // of the object that has a finalizer: a pointer's
 	omitted int            // objects between them that there are no hops of
 	leads   uintptr        // where the holder's own pointer leads
-	front   uintptr        // and the word in front of it, if that is no pointer
+	before  uintptr        // and the word in front of it, in a variable
+	isAlone bool           // which may be another one's: nothing says that it belongs to the pointer
 }
 
 // userOf finds who refers to what goes, other than goroutines that run its code. The world is stopped, handles is locked.

@@ -138,6 +138,7 @@ static void find_exports(struct gl_host *host)
 
 	*(void **)&host->publish = gl_host_export(host, "goloader_publish");
 	*(void **)&host->retire = gl_host_export(host, "goloader_retire");
+	*(void **)&host->close = gl_host_export(host, "goloader_close");
 	*(void **)&host->threads = gl_host_export(host, "goloader_threads");
 	*(void **)&host->make_itabs = gl_host_export(host, "goloader_make_itabs");
 	*(void **)&host->gc_count = gl_host_export(host, "goloader_gc_count");

@@ -74,6 +74,7 @@ struct gl_host {
 	/* the Go half's functions */
 	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
 	int (*retire)(struct gl_retired *r);
+	int (*close)(struct gl_part *parts, size_t n, const char *name);
 	void (*make_itabs)(struct gl_itab *itabs, size_t n);
 	size_t (*threads)(struct gl_thread *out, size_t n);
 	void (*add_type_cache)(void *map);

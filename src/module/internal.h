@@ -30,9 +30,10 @@ struct gl_module {
 	struct gl_host *host;
 	struct gl_module *next; /* of the host's list, or of the module that this one extends */
 	bool loaded;
-	char *name;   /* what the runtime calls it */
-	uint64_t age; /* number of its load */
-	time_t since; /* when that was */
+	bool is_closed; /* it was unloaded by force, and is there still */
+	char *name;     /* what the runtime calls it */
+	uint64_t age;   /* number of its load */
+	time_t since;   /* when that was */
 
 	struct gl_module *extensions; /* what modules that use this one have added to it; they go when it goes */
 	struct gl_module **uses;      /* the modules this one can't be without */

@@ -52,7 +52,7 @@ int gl_host_check(const struct gl_host *host, struct gl_error *err);
 /* How it was found out so far whether modules may go: in copies of the process; how often no copy could be made; with
  * the world stopped. And for how long the last unload stopped the world at once, at most. */
 struct gl_unload_stats {
-	uint64_t snapshots, failed_snapshots, stops, pause_ns;
+	uint64_t snapshots, failed_snapshots, stops, voided, pause_ns;
 };
 struct gl_unload_stats gl_host_unload_stats(const struct gl_host *host);
 /* Has a byte of the Go half's set to 1 in a process that forked. */
@@ -155,6 +155,10 @@ struct gl_unload {
 	struct gl_way way;   /* out: with GL_EBUSY, the reason; the caller frees it */
 };
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
+/* Unloads by force what something still refers to: from then on each of its functions panics when it is called, and
+ * those who use it may go on. Its memory stays till gl_module_unload succeeds. Fails with GL_EBUSY where a goroutine
+ * does not get beyond the beginning of a function. */
+int gl_module_close(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
 void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell; of a loaded one: nothing is unloaded,
 					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);
@@ -243,6 +247,7 @@ struct gl_module_info {
 	int64_t since;   /* seconds since 1970 */
 	size_t bytes;    /* memory taken from the arena */
 	size_t users;    /* modules that use it */
+	bool is_closed;  /* it was unloaded by force */
 };
 uint64_t gl_module_number(const struct gl_module *mod);
 /* Fills in n of them at most, those that were loaded last; returns how many there are. */

@@ -58,9 +58,11 @@ size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, 
 	for (const struct gl_module *m = host->modules; m != NULL; m = m->next, count++) {
 		if (count < n) {
 			struct gl_module_info *info = &list[count];
-			*info = (struct gl_module_info){
-				.number = m->age, .since = m->since, .bytes = m->stats.bytes, .users = m->nusers
-			};
+			*info = (struct gl_module_info){ .number = m->age,
+							 .since = m->since,
+							 .bytes = m->stats.bytes,
+							 .users = m->nusers,
+							 .is_closed = m->is_closed };
 			snprintf(info->name, sizeof(info->name), "%s", m->name);
 		}
 	}

@@ -268,6 +268,7 @@ static void count_walks(struct gl_unload_stats *stats, const struct gl_retired *
 	stats->snapshots += r->snapshots;
 	stats->failed_snapshots += r->failed_snapshots;
 	stats->stops += r->stops;
+	stats->voided += r->voided;
 	stats->pause_ns = r->pause_ns;
 }
 
@@ -379,6 +380,37 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 	int ret = module_retire(mod, how, err);
 	module_release_rested(mod->host);
 	return ret;
+}
+
+int gl_module_close(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
+{
+	if (!mod->loaded) {
+		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
+	}
+	if (gl_host_check(mod->host, err) != 0) {
+		return -1;
+	}
+	size_t n;
+	struct gl_part *parts = all_parts(mod, how, &n);
+	if (parts == NULL) {
+		return gl_out_of_memory(err, "unloading %s by force", mod->name);
+	}
+	int ret = n == 0 ? 0 : mod->host->close(parts, n, mod->name);
+	free(parts);
+	if (ret > 0) {
+		return gl_fail(err, GL_EBUSY,
+			       "module %s can't be unloaded by force: a goroutine stands where a function begins",
+			       mod->name);
+	}
+	if (ret < 0) {
+		return gl_fail(err, GL_EUNSUPPORTED, "module %s can't be unloaded by force: its code can't be changed",
+			       mod->name);
+	}
+	mod->is_closed = true;
+	for (size_t i = 0; i < how->nalong; i++) {
+		how->along[i]->is_closed = true;
+	}
+	return 0;
 }
 
 void gl_module_free(struct gl_module *mod)

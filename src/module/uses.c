@@ -52,7 +52,7 @@ int module_open_uses(struct link *l, struct gl_module *mod, const struct gl_load
 {
 	for (size_t i = 0; i < opts->nuses; i++) {
 		struct gl_module *used = opts->uses[i];
-		if (!used->loaded) {
+		if (!used->loaded || used->is_closed) {
 			return gl_fail(l->err, GL_ECLOSED, "module %s, which is to be used, was unloaded", used->name);
 		}
 		if (used->host != mod->host) {

@@ -1,0 +1,150 @@
+package host
+
+/*
+#include <stdlib.h>
+#include "runtime.h"
+*/
+import "C"
+
+import (
+	"encoding/binary"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"goloader.dev/host/internal/enter"
+)
+
+// Unloading by force is for a module that something still refers to, and which nobody is to begin anything in any more.
+// Its memory can't go: a type that somebody has is read by the collector, by tracebacks, by whoever prints it. So that
+// stays, and all that is in it, until it is proven that it can go. What goes at once are its functions. Each begins, from
+// then on, with a jump to one that panics: a held closure, a method of a value in an interface, a timer's function, a
+// finalizer that is called fails at the call, as a call of a nil function does, and says why. What had begun goes on in
+// the old code until it calls a function of the module's, or comes back to a function's beginning: when its stack grows.
+//
+// The jump is written while the world is stopped, over instructions of which no goroutine is in the middle.
+
+// closed are the names of modules that were unloaded by force.
+var closed struct {
+	sync.Mutex
+	names []string
+}
+
+// A closedError is what calls of functions panic with whose module was unloaded by force.
+type closedError string
+
+func (e closedError) Error() string { return string(e) }
+
+// RuntimeError is what errors of the runtime's have: this stands beside a call of a nil function.
+func (e closedError) RuntimeError() {}
+
+var _ runtime.Error = closedError("")
+
+func init() { enter.Closed = panicClosed }
+
+// panicClosed is called in the place of such a function. Which one it was nobody knows any more.
+func panicClosed() {
+	closed.Lock()
+	names := strings.Join(closed.names, " or ")
+	closed.Unlock()
+	panic(closedError("call of a function of module " + names + ", which was unloaded by force"))
+}
+
+// The jump: its operation, and the distance from its end.
+const jump, jumpSize = 0xe9, 5
+
+// goloader_close has nobody begin a function of some modules any more. It answers 0; 1 where a goroutine does not leave
+// the beginning of a function; -1 where that can't be done.
+//
+//export goloader_close
+func goloader_close(ps *C.struct_gl_part, n C.size_t, name *C.char) C.int {
+	if runtime.GOARCH != "amd64" {
+		return -1
+	}
+	modules.Lock()
+	defer modules.Unlock()
+	going := parts(unsafe.Slice(ps, n))
+	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
+	defer C.free(unwinder)
+	closed.Lock()
+	if said := C.GoString(name); !slices.Contains(closed.names, said) {
+		closed.names = append(closed.names, said)
+	}
+	closed.Unlock()
+	self := goid()
+	for tries := 1000; tries > 0; tries-- {
+		isDone, ok := false, true
+		if !withWorldStopped(func() {
+			if !beginsAnywhere(going, self, unwinder) {
+				isDone = true
+				ok = going.close(enter.ClosedCode())
+			}
+		}) || !ok {
+			return -1
+		}
+		if isDone {
+			return 0
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+	return 1
+}
+
+// beginsAnywhere tells whether a goroutine was interrupted in the middle of what the jump will be written over.
+func beginsAnywhere(going parts, self uint64, unwinder unsafe.Pointer) bool {
+	return eachGoroutine(self, func(g unsafe.Pointer, _ uint64) bool {
+		return eachFrame(unwinder, g, func(_ unsafe.Pointer, pc uintptr) bool {
+			for i := range going {
+				p := &going[i]
+				if pc < uintptr(p.text) || uintptr(p.etext) <= pc {
+					continue
+				}
+				n, _ := functionAt(p.moduledata, pc)
+				if n < 0 {
+					return false
+				}
+				entry := *wordAt(p.moduledata, rt.moduledata_text) + uintptr(functab(p.moduledata)[n].entryoff)
+				return entry < pc && pc < entry+jumpSize
+			}
+			return false
+		})
+	})
+}
+
+// close writes the jumps. The world is stopped.
+func (ps parts) close(to uintptr) bool {
+	for i := range ps {
+		p := &ps[i]
+		if p.text == p.etext {
+			continue
+		}
+		pages, size := uintptr(p.low), uintptr(p.rodata)-uintptr(p.low)
+		if !protect(pages, size, syscall.PROT_READ|syscall.PROT_WRITE) {
+			return false
+		}
+		table, text := functab(p.moduledata), *wordAt(p.moduledata, rt.moduledata_text)
+		for k := 0; k < len(table)-1; k++ {
+			entry := text + uintptr(table[k].entryoff)
+			distance := int64(to) - int64(entry+jumpSize)
+			if table[k+1].entryoff-table[k].entryoff < jumpSize || distance != int64(int32(distance)) {
+				continue
+			}
+			code := unsafe.Slice((*byte)(pointerTo(entry)), jumpSize)
+			code[0] = jump
+			binary.LittleEndian.PutUint32(code[1:], uint32(int32(distance)))
+		}
+		if !protect(pages, size, syscall.PROT_READ|syscall.PROT_EXEC) {
+			return false
+		}
+	}
+	return true
+}
+
+func protect(at, size uintptr, how int) bool {
+	_, _, errno := syscall.RawSyscall(syscall.SYS_MPROTECT, at, size, uintptr(how))
+	return errno == 0
+}
