@@ -167,8 +167,8 @@ end
 --- is gone. For Go, each of its functions panics from then on when somebody calls it, "call of a function of module
 --- shop, which was unloaded by force": what is held (a closure, a value in an interface, a timer's function, a
 --- finalizer) is no way in any more, and who calls it without recovering ends the process with that message. What had
---- begun goes on until it calls one of those functions. Its types and variables stay as they are, and its memory stays, until it is
---- proven that nothing refers to it: that is asked in the background.
+--- begun goes on until it calls one of those functions. Its types and variables stay as they are, and its memory stays,
+--- until it is proven that nothing refers to it: that is asked in the background.
 ---@param options goloader.UnloadOptions|nil
 ---@return true|nil
 ---@return string|nil message

@@ -151,11 +151,16 @@ function acts.join()
 end
 acts.join_again = acts.join
 
+-- What was made of a node's type says that one's name, and a frame that needs a type alone needs nothing of its values.
+local function fits(node, kind)
+  return not node.text:find "^%%(" or not kind:find "^reflect" and not kind:find "used for its type alone"
+end
+
 function acts.hold()
   local node = some(nodes)
   local kind = some(random(2) == 1 and not place and kinds or frames)
   if not node or places[kind] then return end
-  if node.text:find "^%%(" and kind:find "^reflect" then return end -- what was made of a type says that one's name
+  if not fits(node, kind) then return end
   note("hold: %%s", kind)
   keeper.Hold(kind, node.handle)
   places[kind] = node
@@ -213,6 +218,7 @@ function acts.ask()
   local node = some(nodes)
   if not node or depth > 1 then return end
   local entry, frame = next(node.of), some(frames):match ": (.*)"
+  if not fits(node, frame) then return end
   note("ask: %%s", frame)
   depth = depth + 1
   local said = keeper.Ask(frame, node.handle, function()

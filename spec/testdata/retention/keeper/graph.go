@@ -26,6 +26,21 @@ type pair struct{ a, b fmt.Stringer }
 
 func (p pair) String() string { return "(" + p.a.String() + "," + p.b.String() + ")" }
 
+// A buffer has two values on their way, and may be asked for them by several goroutines.
+type buffer struct {
+	sync.Mutex
+	ch chan fmt.Stringer
+}
+
+func (b *buffer) pair() pair {
+	b.Lock()
+	defer b.Unlock()
+	p := pair{<-b.ch, <-b.ch}
+	b.ch <- p.a
+	b.ch <- p.b
+	return p
+}
+
 type contextKey struct{ n int }
 
 // shapes are the places. None of the functions has captured what it says.
@@ -85,17 +100,11 @@ var shapes = []func(p pair) *node{
 		return n
 	},
 	func(p pair) *node { // the buffer of a channel
-		ch := make(chan fmt.Stringer, 2)
-		ch <- p.a
-		ch <- p.b
-		n := &node{in: ch}
-		n.say = func() string {
-			ch := n.in.(chan fmt.Stringer)
-			p := pair{<-ch, <-ch}
-			ch <- p.a
-			ch <- p.b
-			return p.String()
-		}
+		n := &node{in: &buffer{ch: make(chan fmt.Stringer, 2)}}
+		b := n.in.(*buffer)
+		b.ch <- p.a
+		b.ch <- p.b
+		n.say = func() string { return n.in.(*buffer).pair().String() }
 		return n
 	},
 	func(p pair) *node { // a list
