@@ -16,6 +16,7 @@ local goloader = {}
 ---@field memory_profile? integer  Go's memory profile takes a sample per so many bytes; 0: none
 ---@field debug? boolean  gdb is told of loaded code
 ---@field perf? boolean  names of loaded code are written to /tmp/perf-PID.map, for perf
+---@field dump? "SIGQUIT"|"SIGUSR1"|"SIGUSR2"  at this signal the process writes what Lua and all goroutines are at
 
 ---The process's Go runtime, started at the first call. A process can have one, for its whole life.
 ---@param options? goloader.HostOptions
@@ -73,6 +74,12 @@ function goloader.disasm(file, symbol, desc) end
 ---@param options? { reset: boolean|nil }
 ---@return goloader.Stats
 function goloader.stats(options) end
+
+---What Lua, which calls this, and all goroutines are at: tracebacks.
+---@return string|nil text
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.dump() end
 
 ---Profiles of Go's runtime/pprof. "cpu", "block" and "mutex" end with `profile:stop(file)`; the others are taken at once.
 ---@param kind "cpu"|"block"|"mutex"|"heap"|"allocs"|"goroutine"|"threadcreate"
@@ -285,6 +292,7 @@ local TypedModule = {}
 ---@field handles? "keep"|"drop"
 ---@field wait? number|string  seconds, or "5s": it is tried again until then
 ---@field background? boolean  nobody waits: it is asked again within goloader.step
+---@field force? boolean  its functions panic from then on, and its memory goes when nothing refers to it any more
 
 ---Takes the module out of the process; refused while something refers to it.
 ---@param options? goloader.UnloadOptions
