@@ -211,12 +211,12 @@ describe("a module's types", function()
     assert.same({ "Name", "Price", "Place" }, fields)
     assert.same({ name = "Name", type = "string", tag = 'json:"name"', embedded = false }, stock.Item.fields[1])
     assert.is_true(stock.Item.fields[3].embedded)
-    assert.same({
-      { name = "Rename", signature = "func(string)", by_pointer = true },
-      { name = "Label", signature = "func() string", by_pointer = false },
-    }, stock.Item.methods)
-    assert.same({ { name = "Close", signature = "func() error", by_pointer = false },
-      { name = "Label", signature = "func() string", by_pointer = false } }, stock.Labelled.methods)
+    local function method(name, signature, by_pointer, promoted)
+      return { name = name, signature = signature, by_pointer = by_pointer or false, promoted = promoted or false }
+    end
+    assert.same({ method("Rename", "func(string)", true), method("Label", "func() string"),
+      method("Where", "func() int", false, true) }, stock.Item.methods)
+    assert.same({ method("Close", "func() error"), method("Label", "func() string") }, stock.Labelled.methods)
     assert.equal("Read", stock.Reader.methods[1].name)
     assert.equal("= io.Reader", stock.Reader.signature)
     assert.same({ "Key", "Value" }, { stock.IntPair.fields[1].name, stock.IntPair.fields[2].name })

@@ -119,7 +119,7 @@ describe("a routes file", function()
         end },
         Late = { "ctx context.Context", "string, error", function()
           return nil, require("goloader.errors").object {
-            code = "go", message = "context deadline exceeded", type = "context.deadlineExceededError",
+            code = "timeout", message = "context deadline exceeded", type = "context.deadlineExceededError",
           }
         end },
       }

@@ -1,4 +1,5 @@
 -- Every line of the tables in src/call/TYPES.md, by its first cell.
+local goloader = require "goloader"
 local support = require "spec.support"
 
 local has_ffi, ffi = pcall(require, "ffi")
@@ -142,6 +143,10 @@ types["struct, all fields exported"] = function()
   assert.equal(0, values.Same({}).Price)
   refuses("values.Product has no exported field 'Nme'", values.Same, { Nme = 1 })
   refuses("values.Product has no exported field 'Price", values.Same, { ["Price\0x"] = 1 })
+  assert.is_nil(getmetatable(values.Same {}))
+  local point = goloader.std "image".Pt(1, 2) -- more of methods is in spec/structs_spec.lua
+  assert.same({ X = 4, Y = 6 }, point:Add { X = 3, Y = 4 })
+  assert.equal("(1,2)", tostring(point))
 end
 
 types["struct with unexported fields, its own or of a struct in it"] = function()
@@ -423,6 +428,11 @@ end
 uses['`h:async("Method", …)`'] = function()
   local counter = handles.New "c"
   assert.equal(3, counter:async("Add", 3):wait())
+end
+
+uses['`h:explain("Method")`'] = function()
+  assert.same({}, handles.New("c"):explain("Add").ffi)
+  refuses("has no method 'Fly'", function() handles.New("c"):explain "Fly" end)
 end
 
 uses['`h:keep("Method", …)`'] = function()

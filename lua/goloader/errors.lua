@@ -36,13 +36,14 @@ local core = require "goloader.core"
 ---@class goloader.Error
 ---@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",
 ---  "panic", "type", "closed", "timeout", "phase", "limit"; "compile", "toolchain", "policy"; "go" for an error that a
----  Go function returned, "lua" for one that Lua code of the user's raised or returned, in a routes file say
+---  Go function returned, "timeout" too where that says that a time was over (a context's, a connection's); "lua" for
+---  one that Lua code of the user's raised or returned, in a routes file say
 ---@field message string  one line; tracebacks and a compiler's messages follow it
 ---@field bare true|nil  with code "compile": the message lacks the heading that the go command writes
 ---@field packages string[]|nil  import paths that have no archive, when code is "missing"
 ---@field other_version true|nil  the process has another version of a package that the module shares
 ---@field traceback string|nil  with code "panic": Go's; with code "lua": Lua's, where Lua code of the user's raised it
----@field type string|nil  Go type of the error, when code is "go"
+---@field type string|nil  Go type of an error that a Go function returned
 ---@field path goloader.Step[]|nil  of an unload that was refused: from who keeps the module to what of it he refers to
 local Error = {}
 Error.__index = Error

@@ -147,7 +147,7 @@ end
 
 -- Says where it was in the coroutine that failed: who resumed it was elsewhere.
 local function with_traceback(co, err)
-  return type(err) == "string" and debug.traceback(co, err) or err
+  return type(err) == "string" and spawned[co] ~= "quiet" and debug.traceback(co, err) or err
 end
 
 -- Lets the one who waits go on. What fails in him is the first of `raised`.
@@ -277,6 +277,17 @@ function jobs.spawn(fn, ...)
   spawned[co] = true
   local ok, err = resume(co, ...)
   if not ok then error(with_traceback(co, err), 0) end
+  return co
+end
+
+--- The same for a coroutine of the loader's own: the errors in it are others', and raised as they are.
+---@param fn function
+---@return thread
+function jobs.start(fn)
+  local co = create(fn)
+  spawned[co] = "quiet"
+  local ok, err = resume(co)
+  if not ok then error(err, 0) end
   return co
 end
 

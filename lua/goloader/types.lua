@@ -19,6 +19,7 @@ local misuse = errors.misuse
 ---@field name string
 ---@field signature string  "func() string"
 ---@field by_pointer boolean  only a pointer has it, as every handle is one
+---@field promoted boolean  an embedded field's
 
 ---@class goloader.Type  called with a value, or nothing, it makes a handle of a new variable
 ---@field name string
@@ -26,7 +27,7 @@ local misuse = errors.misuse
 ---@field kind string  as package reflect calls it: "struct", "interface", "map", "int", …
 ---@field signature string  what it is: "struct { Name string }", "= other.Item" of an alias
 ---@field fields goloader.Field[]  exported ones of a struct
----@field methods goloader.Method[]  exported ones that it declares, or that an interface asks for
+---@field methods goloader.Method[]  exported ones that it declares, or that an interface asks for; then promoted ones
 ---@field type_params goloader.TypeParameter[]|nil  of a generic type
 ---@overload fun(value: any): userdata
 local Type = {}
@@ -84,6 +85,20 @@ function Type.__tostring(self)
   return ("%s.%s %s"):format(info.package:match "[^/]*$", info.name, info.signature)
 end
 
+-- Methods of embedded fields: the package's declarations don't have them, the type's descriptor has.
+local function add_promoted(core, info)
+  local declared = {}
+  for _, method in ipairs(info.methods) do
+    method.promoted, declared[method.name] = false, true
+  end
+  for _, method in ipairs(core:methods(info.name) or {}) do
+    if not declared[method.name] then
+      method.promoted = true
+      info.methods[#info.methods + 1] = method
+    end
+  end
+end
+
 local types = {}
 
 --- The type of that name; raises where the module was unloaded.
@@ -94,6 +109,7 @@ function types.new(core, name)
   local self, info = setmetatable({}, Type), core:type(name)
   info.kind = kind_of(info.underlying)
   info.underlying = nil
+  add_promoted(core, info)
   known[self] = { core = core, info = info }
   return self
 end

@@ -115,6 +115,8 @@ int binding_cgo(lua_State *L);
 int binding_imports(lua_State *L);
 int binding_disasm(lua_State *L);
 int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan);
+/* Pushes the same of a handle's method. */
+int binding_explain_method(lua_State *L, const struct gl_host *host, const struct gl_plan *plan);
 int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name);
 
 int luaopen_goloader_core(lua_State *L);

@@ -193,6 +193,14 @@ static int handle_each(lua_State *L)
 	return gl_plan_many(L, gl_handle_take_method(L, 1), 1, true);
 }
 
+/* handle:explain(method) -> as module:explain */
+static int handle_explain(lua_State *L)
+{
+	check_handle(L);
+	lua_settop(L, 2);
+	return binding_explain_method(L, gl_handle_host(L, 1), gl_handle_take_method(L, 1));
+}
+
 /* host:method_job(handle, method, arguments…) -> job */
 int binding_method_job(lua_State *L)
 {
@@ -468,11 +476,13 @@ void binding_open_handle(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg methods[] = {
-		{ "get", handle_get },   { "set", handle_set },         { "type", handle_type },
-		{ "copy", handle_copy }, { "release", handle_release }, { "send", handle_send },
-		{ "recv", handle_recv }, { "close", handle_close },     { "pairs", handle_pairs },
-		{ "keep", handle_keep }, { "map", handle_map },         { "each", handle_each },
-		{ NULL, NULL },
+		{ "get", handle_get },         { "set", handle_set },
+		{ "type", handle_type },       { "copy", handle_copy },
+		{ "release", handle_release }, { "send", handle_send },
+		{ "recv", handle_recv },       { "close", handle_close },
+		{ "pairs", handle_pairs },     { "explain", handle_explain },
+		{ "keep", handle_keep },       { "map", handle_map },
+		{ "each", handle_each },       { NULL, NULL },
 	};
 
 	lua_newtable(L);

@@ -660,6 +660,21 @@ static int module_type(lua_State *L)
 	return 1;
 }
 
+/* module:methods(type name) -> { { name =, signature =, by_pointer = }, … }, of all methods that the process knows; nil
+ * where the type has no descriptor: it is generic, say */
+static int module_methods(lua_State *L)
+{
+	const struct gl_export *export = check_export(L, GL_EXPORT_TYPE, "type");
+	struct binding_module *m = check_loaded(L);
+
+	if (export->addr == 0) {
+		lua_pushnil(L);
+	} else {
+		gl_push_method_list(L, m->host->caller, export->addr, export->name);
+	}
+	return 1;
+}
+
 /* module:func(name) -> function, or nil when there is no such export */
 static int module_func(lua_State *L)
 {
@@ -876,19 +891,33 @@ static int module_run_main(lua_State *L)
 void binding_open_module(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
-		{ "exports", module_exports },   { "kinds", module_kinds },
-		{ "constant", module_constant }, { "type", module_type },
-		{ "generic", module_generic },   { "func", module_func },
-		{ "get", module_get },           { "set", module_set },
-		{ "ref", module_ref },           { "new", module_new },
-		{ "symbols", module_symbols },   { "disassemble", module_disassemble },
-		{ "explain", module_explain },   { "call_stats", module_call_stats },
-		{ "stats", module_stats },       { "set_string", module_set_string },
-		{ "run_main", module_run_main }, { "close", module_close },
-		{ "force", module_force },       { "is_closed", module_is_closed },
-		{ "number", module_number },     { "__tostring", module_tostring },
-		{ "__gc", module_gc },           { NULL, NULL },
+		{ "unload", module_unload },
+		{ "is_loaded", module_is_loaded },
+		{ "exports", module_exports },
+		{ "kinds", module_kinds },
+		{ "constant", module_constant },
+		{ "type", module_type },
+		{ "methods", module_methods },
+		{ "generic", module_generic },
+		{ "func", module_func },
+		{ "get", module_get },
+		{ "set", module_set },
+		{ "ref", module_ref },
+		{ "new", module_new },
+		{ "symbols", module_symbols },
+		{ "disassemble", module_disassemble },
+		{ "explain", module_explain },
+		{ "call_stats", module_call_stats },
+		{ "stats", module_stats },
+		{ "set_string", module_set_string },
+		{ "run_main", module_run_main },
+		{ "close", module_close },
+		{ "force", module_force },
+		{ "is_closed", module_is_closed },
+		{ "number", module_number },
+		{ "__tostring", module_tostring },
+		{ "__gc", module_gc },
+		{ NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../abi/abi.h"
+#include "../call/handle.h"
 #include "../disasm/disasm.h"
 #include "../disasm/nm.h"
 #include "../disasm/prove.h"
@@ -479,27 +480,22 @@ static int push_functions(lua_State *L, struct held *held, const struct gl_modul
 	return 0;
 }
 
-/* module:explain(name) -> { name =, export = (its name to Lua, or nil), ffi =, pure = (reasons by its types), holds =,
- * functions = (with a remark at each instruction that forbids the pure path) } */
-int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan)
+/* What explains a function to Lua; plan: nothing is known of its types where that is NULL. */
+static int explain(lua_State *L, const struct gl_module *mod, const struct gl_module_symbol *sym, const char *name,
+		   const struct gl_plan *plan)
 {
-	struct gl_module_symbol sym;
 	struct gl_error err;
-
-	if (!find_function(mod, name, &sym)) {
-		gl_fail(&err, GL_EMISSING, "the module has no function %s", name);
-		return binding_fail(L, &err);
-	}
 	struct held *held = push_held(L);
+
 	gl_lock();
-	bool looked = plan != NULL ? gl_plan_explain(plan, &held->why, &err) == 0 :
-				     gl_code_explain(mod, sym.addr, &held->why, &err) == 0;
+	bool looked = plan != NULL ? gl_plan_explain(plan, mod, &held->why, &err) == 0 :
+				     gl_code_explain(mod, sym->addr, &held->why, &err) == 0;
 	gl_unlock();
 	if (!looked) {
 		return binding_fail(L, &err);
 	}
-	lua_createtable(L, 0, 5);
-	set_string(L, "name", sym.name);
+	lua_createtable(L, 0, 6);
+	set_string(L, "name", sym->name);
 	if (plan != NULL) {
 		set_string(L, "export", name);
 	}
@@ -514,6 +510,38 @@ int binding_explain(lua_State *L, const struct gl_module *mod, const char *name,
 	}
 	lua_setfield(L, -2, "functions");
 	return return_held(held);
+}
+
+/* module:explain(name) -> { name =, export = (its name to Lua, or nil), ffi =, pure = (reasons by its types), holds =,
+ * functions = (with a remark at each instruction that forbids the pure path) } */
+int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan)
+{
+	struct gl_module_symbol sym;
+	struct gl_error err;
+
+	if (!find_function(mod, name, &sym)) {
+		gl_fail(&err, GL_EMISSING, "the module has no function %s", name);
+		return binding_fail(L, &err);
+	}
+	return explain(L, mod, &sym, name, plan);
+}
+
+int binding_explain_method(lua_State *L, const struct gl_host *host, const struct gl_plan *plan)
+{
+	const char *name;
+	uintptr_t addr = gl_method_address(plan, &name);
+	struct gl_module_symbol sym;
+	struct gl_error err;
+
+	gl_lock();
+	const struct gl_module *mod = gl_host_module_at(host, addr);
+	bool found = mod != NULL && gl_module_find_symbol(mod, addr, &sym);
+	gl_unlock();
+	if (!found) {
+		gl_fail(&err, GL_EMISSING, "nothing is known of the code of %s", name);
+		return binding_fail(L, &err);
+	}
+	return explain(L, mod, &sym, name, plan);
 }
 
 /* module:disassemble(name) -> { { addr =, bytes =, mnemonic =, operands =, comment = }, … } */

@@ -151,7 +151,8 @@ struct gl_explanation {
 	struct gl_reasons ffi, pure; /* by the function's types; none where these allow it */
 	struct gl_proof *proof;      /* by its code (src/disasm/prove.h) */
 };
-int gl_plan_explain(const struct gl_plan *plan, struct gl_explanation *out, struct gl_error *err);
+int gl_plan_explain(const struct gl_plan *plan, const struct gl_module *mod, struct gl_explanation *out,
+		    struct gl_error *err);
 /* Of a function of which no types are known: it is taken for one that is lent whatever it gets. */
 int gl_code_explain(const struct gl_module *mod, uintptr_t addr, struct gl_explanation *out, struct gl_error *err);
 void gl_explanation_free(struct gl_explanation *out);

@@ -58,12 +58,13 @@ void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller)
 	}
 	lua_pop(L, 1);
 	caller->nclasses = 0;
+	gl_forget_methods(L);
 }
 
 void gl_handle_push_classes(lua_State *L) { gl_push_table(L, &classes_key, false); }
 
 /* A plan of a class has an export of its own, which says nothing but what messages need. */
-static void free_method(struct gl_plan *plan)
+void gl_method_free(struct gl_plan *plan)
 {
 	if (plan == NULL) {
 		return;
@@ -83,13 +84,13 @@ static int class_gc(lua_State *L)
 
 	gl_class_retire_calls(class);
 	for (size_t i = 0; i < class->nmethods; i++) {
-		free_method(class->methods[i]);
+		gl_method_free(class->methods[i]);
 	}
 	free(class->methods);
 	class->methods = NULL;
 	class->nmethods = 0;
-	free_method(class->call);
-	free_method(class->copy);
+	gl_method_free(class->call);
+	gl_method_free(class->copy);
 	class->call = class->copy = NULL;
 	for (size_t i = 0; i < class->nfields; i++) {
 		free(class->fields[i].name);
@@ -307,7 +308,7 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 	}
 	ok = ok && gl_plan_find_refusal(plan) == 0;
 	if (!ok) {
-		free_method(plan);
+		gl_method_free(plan);
 		return NULL;
 	}
 	if (plan->receiver) {
@@ -316,33 +317,50 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 	return plan;
 }
 
-/* The plan of a method, or of what a function value does; NULL where the class has no such method. */
-static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, struct gl_class *class,
-				    const struct gl_entry *ask, const char *name, size_t len, const char *shown)
+/* Asks for the plan of a method, or of what a function value does; NULL where the class has no such method. shown: what
+ * messages call it where it has no name */
+static struct gl_plan *request_plan(lua_State *L, struct gl_caller *caller, const struct gl_entry *ask,
+				    struct gl_method_request *request, const char *class_name, const char *shown)
 {
-	struct gl_caller *caller = class->plan.caller;
 	struct gl_plan *plan = NULL;
 
-	if (h->id == 0) {
-		luaL_error(L, "handle of %s: it was released", class->name);
-	}
 	gl_caller_check(L, caller);
 	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len, .out = &out };
-	gl_go_or_raise(L, caller, ask, &request);
-	gl_call_check(L, caller, class->name, request.status, &out);
-	if (request.plan != 0) {
-		if (len == 0) {
-			request.name = shown;
-			request.len = strlen(shown);
+	request->out = &out;
+	gl_go_or_raise(L, caller, ask, request);
+	gl_call_check(L, caller, class_name, request->status, &out);
+	if (request->plan != 0) {
+		if (request->len == 0) {
+			request->name = shown;
+			request->len = strlen(shown);
 		}
-		plan = read_plan(caller, &request, out.p, ask == &caller->method);
+		plan = read_plan(caller, request, out.p, ask == &caller->method);
 		if (plan == NULL) {
-			luaL_error(L, "no memory to call a method of %s", class->name);
+			luaL_error(L, "no memory to call a method of %s", class_name);
 		}
 	}
 	gl_buffer_give(&caller->out, &out);
 	return plan;
+}
+
+struct gl_plan *gl_method_ask(lua_State *L, struct gl_caller *caller, uint64_t class, const char *class_name,
+			      const char *name, bool by_value)
+{
+	struct gl_method_request request = { .id = class, .name = name, .len = strlen(name), .by_value = by_value };
+
+	return request_plan(L, caller, &caller->method, &request, class_name, name);
+}
+
+/* The same for the class of a handle. */
+static struct gl_plan *ask_for_plan(lua_State *L, const struct gl_handle *h, struct gl_class *class,
+				    const struct gl_entry *ask, const char *name, size_t len, const char *shown)
+{
+	struct gl_method_request request = { .id = class->id, .handle = h->id, .name = name, .len = len };
+
+	if (h->id == 0) {
+		luaL_error(L, "handle of %s: it was released", class->name);
+	}
+	return request_plan(L, class->plan.caller, ask, &request, class->name, shown);
 }
 
 void gl_handle_copy(lua_State *L, int idx)
@@ -431,6 +449,12 @@ struct gl_plan *gl_handle_take_method(lua_State *L, int idx)
 	return plan;
 }
 
+uintptr_t gl_method_address(const struct gl_plan *plan, const char **name)
+{
+	*name = plan->export->name;
+	return plan->export->addr;
+}
+
 void gl_handle_set_maker(lua_State *L, int idx)
 {
 	lua_pushvalue(L, idx);
@@ -477,7 +501,7 @@ static void push_method(lua_State *L, const struct gl_handle *h, struct gl_class
 	}
 	struct gl_plan **methods = realloc(class->methods, (class->nmethods + 1) * sizeof(struct gl_plan *));
 	if (methods == NULL) {
-		free_method(plan);
+		gl_method_free(plan);
 		luaL_error(L, "no memory for the methods of %s", class->name);
 		return; /* not reached */
 	}

@@ -182,6 +182,10 @@ void gl_decode_error(lua_State *L, const uint64_t **at, struct gl_caller *caller
 	gl_lua_push_error(L, "go", message, len);
 	push_string(L, at);
 	lua_setfield(L, -2, "type");
+	if (*(*at)++ != 0) {
+		lua_pushliteral(L, "timeout");
+		lua_setfield(L, -2, "code");
+	}
 	gl_error_bind(L, caller, at);
 }
 
@@ -227,6 +231,18 @@ static void decode_any_key(lua_State *L, const uint64_t **at, struct gl_caller *
 	}
 }
 
+static void decode_any_map(lua_State *L, const uint64_t **at, struct gl_caller *caller)
+{
+	uint64_t n = *(*at)++;
+
+	lua_createtable(L, 0, hint(n));
+	for (uint64_t i = 0; i < n; i++) {
+		decode_any_key(L, at, caller);
+		decode_any(L, at, caller);
+		lua_rawset(L, -3);
+	}
+}
+
 static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *caller)
 {
 	luaL_checkstack(L, 4, "a result nests too deep");
@@ -250,14 +266,12 @@ static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *call
 		}
 		break;
 	}
-	case GL_TAG_MAP: {
-		uint64_t n = *(*at)++;
-		lua_createtable(L, 0, hint(n));
-		for (uint64_t i = 0; i < n; i++) {
-			decode_any_key(L, at, caller);
-			decode_any(L, at, caller);
-			lua_rawset(L, -3);
-		}
+	case GL_TAG_MAP: decode_any_map(L, at, caller); break;
+	case GL_TAG_STRUCT: {
+		uint64_t class = *(*at)++;
+		decode_any_map(L, at, caller);
+		gl_push_methods(L, caller, class);
+		lua_setmetatable(L, -2);
 		break;
 	}
 	}
@@ -273,6 +287,19 @@ static void decode_key(lua_State *L, const uint64_t **at, const struct type *typ
 		gl_decode(L, at, type);
 		make_key_of_top(L);
 	}
+}
+
+/* Gives the table of a struct on the top the methods of its type. */
+static void set_methods(lua_State *L, const struct type *constant)
+{
+	struct type *type = (struct type *)constant; /* of a plan, which nobody else looks at now */
+
+	if (type->methods == 0) {
+		gl_push_methods(L, type->caller, type->len);
+		type->methods = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, type->methods);
+	lua_setmetatable(L, -2);
 }
 
 void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
@@ -320,6 +347,9 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 			lua_rawgeti(L, LUA_REGISTRYINDEX, type->fields[i].ref);
 			gl_decode(L, at, type->fields[i].type);
 			lua_rawset(L, -3);
+		}
+		if (type->len != 0) {
+			set_methods(L, type);
 		}
 		break;
 	case GL_KIND_POINTER:

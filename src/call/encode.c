@@ -61,6 +61,8 @@ void gl_push_argument(lua_State *L, const struct gl_plan *plan, uint32_t param, 
 	}
 	if (export->kind == GL_EXPORT_VAR) {
 		lua_pushfstring(L, "bad value for '%s' (%s%s%s)", export->name, way, sep, what);
+	} else if (arg == 0) {
+		lua_pushfstring(L, "bad receiver of '%s' (%s%s%s)", export->name, way, sep, what);
 	} else {
 		lua_pushfstring(L, "bad argument #%d to '%s' (%s%s%s%s)", arg, export->name, lua_tostring(L, -1), way,
 				sep, what);

@@ -74,6 +74,7 @@ void gl_handle_check(lua_State *L, int idx)
 uint64_t gl_handle_id(const struct gl_handle *h) { return h->id; }
 uint64_t gl_handle_class(lua_State *L, int idx) { return gl_handle_at(L, idx)->class; }
 enum gl_shape gl_handle_shape(lua_State *L, int idx) { return gl_handle_open(L, idx)->shape; }
+const struct gl_host *gl_handle_host(lua_State *L, int idx) { return gl_handle_at(L, idx)->caller->host; }
 const char *gl_handle_type(lua_State *L, int idx)
 {
 	return gl_handle_at(L, idx)->class == 0 ? "error" : gl_handle_open(L, idx)->name;
@@ -122,14 +123,25 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 	gl_call_check(L, caller, h->is_open ? gl_handle_open(L, idx)->name : "handle", op->status, out);
 }
 
-void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name)
+/* class: where there is no descriptor */
+static void make(lua_State *L, struct gl_caller *caller, void *descriptor, uint64_t class, const char *name)
 {
 	gl_caller_check(L, caller);
 	struct gl_reading *r = gl_reading_begin(L, caller);
-	struct gl_call call = { .addr = descriptor, .out = &r->out };
+	struct gl_call call = { .addr = descriptor, .plan = class, .out = &r->out };
 
 	gl_go_or_raise(L, caller, &caller->make, &call);
 	gl_call_check(L, caller, name, call.status, &r->out);
 	gl_decode_handle(L, gl_reading_at(r), caller);
 	gl_reading_end(L, r);
+}
+
+void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name)
+{
+	make(L, caller, descriptor, 0, name);
+}
+
+void gl_handle_make_of(lua_State *L, struct gl_caller *caller, uint64_t class, const char *name)
+{
+	make(L, caller, NULL, class, name);
 }

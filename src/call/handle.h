@@ -15,6 +15,7 @@ uint64_t gl_handle_id(const struct gl_handle *h);
 /* The number of its class; 0 of an error's. */
 uint64_t gl_handle_class(lua_State *L, int idx);
 enum gl_shape gl_handle_shape(lua_State *L, int idx);
+const struct gl_host *gl_handle_host(lua_State *L, int idx);
 /* The Go type of its value; valid while the handle is. */
 const char *gl_handle_type(lua_State *L, int idx);
 void gl_handle_release(struct gl_handle *h);
@@ -64,6 +65,9 @@ int gl_handle_call(lua_State *L);
  * stay, as calls, jobs and many calls want them. */
 struct gl_plan *gl_handle_take_method(lua_State *L, int idx);
 
+/* Its code, and its name. */
+uintptr_t gl_method_address(const struct gl_plan *plan, const char **name);
+
 /* The function at idx, function(method) -> function, is asked for one to be used in place of each method of a handle.
  */
 void gl_handle_set_maker(lua_State *L, int idx);
@@ -85,6 +89,10 @@ struct gl_ffi_call *gl_check_ffi(lua_State *L, int idx);
 
 /* Pushes a handle of a new variable, by the address of its type's descriptor. */
 void gl_handle_make(lua_State *L, struct gl_caller *caller, void *descriptor, const char *name);
+
+/* Pushes a list of the exported methods that variables of a type have, promoted ones too: { name =, signature =,
+ * by_pointer = }; of those that an interface asks for. */
+void gl_push_method_list(lua_State *L, struct gl_caller *caller, uintptr_t descriptor, const char *name);
 
 /* Pushes the handle of the error table at idx, if Go knows its value; false: pushes nothing. */
 bool gl_error_handle(lua_State *L, int idx);

@@ -106,6 +106,17 @@ void gl_handle_get(lua_State *L, int idx)
 	read_value(L, idx, &(struct gl_handle_op){ .op = GL_OP_GET }, class->value);
 }
 
+void gl_handle_value(lua_State *L, int idx)
+{
+	struct gl_class *class = gl_handle_open(L, idx);
+	struct gl_reading *r = gl_reading_begin(L, class->plan.caller);
+	struct gl_handle_op op = { .op = GL_OP_VALUE, .out = &r->out };
+
+	gl_handle_do(L, idx, &op);
+	gl_decode(L, gl_reading_at(r), class->value);
+	gl_reading_end(L, r);
+}
+
 void gl_handle_set(lua_State *L, int idx, int value)
 {
 	struct gl_class *class = gl_handle_open(L, idx);

@@ -82,6 +82,7 @@ int gl_caller_open(struct gl_caller *caller, struct gl_host *host, struct gl_err
 		{ "goloader_job_cancel", &caller->job_cancel.far },
 		{ "goloader_handle", &caller->handle.far },
 		{ "goloader_class", &caller->class_of.far },
+		{ "goloader_methods", &caller->methods.far },
 		{ "goloader_method", &caller->method.far },
 		{ "goloader_copy_plan", &caller->copy_plan.far },
 		{ "goloader_ref", &caller->ref.far },
@@ -629,6 +630,9 @@ static void free_type(struct type *type)
 			luaL_unref(type->caller->own, LUA_REGISTRYINDEX, type->fields[i].ref);
 		}
 		free(type->fields[i].name);
+	}
+	if (type->methods != 0) {
+		luaL_unref(type->caller->own, LUA_REGISTRYINDEX, type->methods);
 	}
 	free(type->fields);
 	free(type->by_key);

@@ -33,6 +33,7 @@ struct type {
 	uint32_t *by_key; /* the fields' numbers, plus one, by the address of their keys: an open hash table */
 	uint32_t mask;
 	uint64_t fits; /* a class of handles that are of this type, or can be used as if they were; 0: none is known */
+	int methods; /* of a struct whose tables have methods: keeps their metatable in the registry; 0: not made yet */
 	struct gl_caller *caller;
 };
 
@@ -77,6 +78,7 @@ struct gl_caller {
 	struct gl_entry plan;                      /* takes struct gl_plan_request */
 	struct gl_entry get, set, ref, make;       /* take struct gl_call */
 	struct gl_entry class_of;                  /* takes struct gl_class_request */
+	struct gl_entry methods;                   /* takes struct gl_methods_request */
 	struct gl_entry method, copy_plan;         /* take struct gl_method_request */
 	struct gl_entry job_start, job_cancel;     /* take struct gl_job */
 	int (*enter)(void *arg, const void *func); /* the short way into Go; NULL: there is none */
@@ -359,6 +361,18 @@ int gl_handle_fail_released(lua_State *L, int idx);
 void gl_caller_check(lua_State *L, struct gl_caller *caller);
 /* Pushes a table of the registry's, made when it is first asked for; weak: its keys are. */
 void gl_push_table(lua_State *L, const char *key, bool weak);
+/* A plan of the method of a class's values, which has the value itself as its receiver or a pointer to it; NULL where
+ * there is none. Freed with gl_method_free. Raises. */
+struct gl_plan *gl_method_ask(lua_State *L, struct gl_caller *caller, uint64_t class, const char *class_name,
+			      const char *name, bool by_value);
+void gl_method_free(struct gl_plan *plan);
+/* methods.c: pushes the metatable of tables that are structs of the class. */
+void gl_push_methods(lua_State *L, struct gl_caller *caller, uint64_t class);
+/* Forgets these metatables; tables that there are keep theirs. */
+void gl_forget_methods(lua_State *L);
+/* Pushes a handle of a new value of the class, and what it stands for as it is as a result. */
+void gl_handle_make_of(lua_State *L, struct gl_caller *caller, uint64_t class, const char *name);
+void gl_handle_value(lua_State *L, int idx);
 /* Its class, valid while the handle is. */
 struct gl_class *gl_handle_open(lua_State *L, int idx);
 /* Does what op says to the handle at idx. Raises. */

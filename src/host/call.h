@@ -17,7 +17,8 @@
  *                      index and value
  *     pointer          a word: is it there? then what it points to
  *     error            a word: is it there? as an argument then a string, before which GL_TAG_ERROR in place of the
- *                      word has the value's number in Go; as a result message and type, two strings, and that number
+ *                      word has the value's number in Go; as a result message and type, two strings, whether a time
+ *                      was over, and that number
  *     handle           0 for nil; as a result then its number, its class, and whether Go has a class for it; as an
  *                      argument 1 and the value in the form that tables have
  *     any              a tag (enum gl_tag), then what the tag says
@@ -49,7 +50,7 @@ enum gl_kind {
 	GL_KIND_SLICE,
 	GL_KIND_ARRAY,
 	GL_KIND_MAP,
-	GL_KIND_STRUCT,
+	GL_KIND_STRUCT, /* its length: the number of the class whose methods its tables have; 0: none */
 	GL_KIND_POINTER,
 	GL_KIND_ERROR,
 	GL_KIND_ANY,
@@ -72,6 +73,7 @@ enum gl_tag {
 	GL_TAG_MAP,    /* number of entries, key and value tagged */
 	GL_TAG_ERROR,  /* as an error that is there */
 	GL_TAG_HANDLE, /* number and class */
+	GL_TAG_STRUCT, /* the number of the class whose methods it has, then what follows GL_TAG_MAP */
 };
 
 enum gl_status {
@@ -200,10 +202,21 @@ struct gl_class_request {
 	enum gl_status status;
 };
 
+/* Which methods there are of values of a class, or of the type at descriptor where id is 0. The answer comes in out:
+ *     the type's name; can a method change nothing but what its receiver points to? the number of methods; of each its
+ *     name, its signature, and has it the value itself as its receiver? */
+struct gl_methods_request {
+	uint64_t id;
+	void *descriptor;
+	struct gl_buffer *out;
+	enum gl_status status;
+};
+
 /* A method of a class, by its name, or what a function value takes and returns, by "". The answer comes in out, as
  * goloader_plan gives it, with the receiver as the first parameter; behind it: is it variadic? and its signature. */
 struct gl_method_request {
-	uint64_t id, handle; /* of the class, and a handle of it */
+	uint64_t id, handle; /* of the class, and a handle of it; 0: of its values' tables */
+	bool by_value;       /* the one that has the value itself as its receiver */
 	const char *name;
 	size_t len;
 	struct gl_buffer *out;
@@ -217,6 +230,7 @@ struct gl_method_request {
 enum gl_op {
 	GL_OP_COPY,  /* the value, copied out; plan says how (goloader_copy_plan) */
 	GL_OP_GET,   /* the value as it is read from inside another one */
+	GL_OP_VALUE, /* the value as it is as a result, copied out one level deep */
 	GL_OP_SET,   /* takes the value from in */
 	GL_OP_FIELD, /* number n */
 	GL_OP_SET_FIELD,

@@ -8,6 +8,7 @@ import "C"
 import (
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -19,6 +20,7 @@ type class struct {
 	typ       reflect.Type // of the variables that its handles stand for: shop.Counter
 	isPointer bool
 	used      use
+	keeps     atomic.Int32 // do tables of its values have methods? keepsMethods, or keepsNone; 0: nobody has asked
 
 	opened           sync.Once
 	compiler         *compiler

@@ -186,13 +186,19 @@ func goloader_ref(c *C.struct_gl_call) {
 	})
 }
 
-// goloader_make makes a handle of a new variable of the type whose descriptor addr is.
+// goloader_make makes a handle of a new variable of the type whose descriptor addr is, or of a value of the class whose
+// number plan is.
 //
 //export goloader_make
 func goloader_make(c *C.struct_gl_call) {
 	guard(&c.status, c.out, func() {
 		w := writer{buffer: c.out}
-		w.handle(classOf(reflect.PointerTo(typeAt(c.addr))), setup.new(c.addr))
+		if c.addr == nil {
+			of := classByID(c.plan)
+			w.handle(of, setup.new(descriptor(of.typ)))
+		} else {
+			w.handle(classOf(reflect.PointerTo(typeAt(c.addr))), setup.new(c.addr))
+		}
 		w.tail()
 	})
 }

@@ -56,6 +56,9 @@ func (h *held) do(op *C.struct_gl_handle_op, w *writer) {
 	case C.GL_OP_GET:
 		c.open()
 		c.value.keep(w, h.p, false)
+	case C.GL_OP_VALUE:
+		c.open()
+		c.value.encode(w, h.p)
 	case C.GL_OP_SET:
 		c.open()
 		c.value.assign(&r, h.p)

@@ -62,14 +62,127 @@ func (c *class) method(name string) (*method, reflect.Type) {
 		if t == nil {
 			continue
 		}
-		methods := setup.exportedMethods(descriptor(t))
-		for i := range methods {
-			if m := &methods[i]; m.isThere() && m.nameOf(descriptor(t)) == name {
-				return m, t
-			}
+		if m, t := methodNamed(t, name); m != nil {
+			return m, t
 		}
 	}
 	return nil, nil
+}
+
+func methodNamed(t reflect.Type, name string) (*method, reflect.Type) {
+	methods := setup.exportedMethods(descriptor(t))
+	for i := range methods {
+		if m := &methods[i]; m.isThere() && m.nameOf(descriptor(t)) == name {
+			return m, t
+		}
+	}
+	return nil, nil
+}
+
+// ---- structs whose tables have methods ----------------------------------------------------------------------------
+
+const (
+	keepsMethods = iota + 1
+	keepsNone
+)
+
+// methodsOf is the number of the class whose methods tables of a struct type have; 0 where they have none. What has state
+// that a table lacks has no table, but a handle, with methods of its own.
+func methodsOf(t reflect.Type) uint64 {
+	if t.Name() == "" || t.Kind() != reflect.Struct {
+		return 0
+	}
+	c := classOf(t)
+	if c.keeps.Load() == 0 {
+		keeps := int32(keepsNone)
+		if !hides(t) && c.hasMethods() {
+			keeps = keepsMethods
+		}
+		c.keeps.Store(keeps)
+	}
+	if c.keeps.Load() == keepsNone {
+		return 0
+	}
+	return c.id
+}
+
+// isFlat tells whether a copy of a value by way of Lua shares all that the value shares with others: without a slice, a map,
+// or a pointer to what is copied as well.
+func (n *node) isFlat() bool {
+	switch n.kind {
+	case C.GL_KIND_BYTES, C.GL_KIND_SLICE, C.GL_KIND_MAP, C.GL_KIND_POINTER, C.GL_KIND_ANY:
+		return false
+	case C.GL_KIND_ARRAY:
+		return n.elem.isFlat()
+	case C.GL_KIND_STRUCT:
+		for _, f := range n.fields {
+			if !f.isFlat() {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// goloader_methods lists the methods of a class's values, or of a type that is declared.
+//
+//export goloader_methods
+func goloader_methods(req *C.struct_gl_methods_request) {
+	guard(&req.status, req.out, func() {
+		var c *class
+		if req.id != 0 {
+			c = classByID(req.id)
+		} else {
+			c = &class{typ: typeAt(req.descriptor)}
+			c.self = c.typ
+		}
+		w := writer{buffer: req.out}
+		w.string(c.typ.String())
+		if c.typ.Kind() == reflect.Interface {
+			w.bool(false)
+			w.interfaceMethods(c.typ)
+			return
+		}
+		isFlat := false
+		if req.id != 0 {
+			c.open()
+			isFlat = c.value.isFlat()
+		}
+		w.bool(isFlat)
+		w.methods(c)
+	})
+}
+
+func (w *writer) interfaceMethods(t reflect.Type) {
+	at, n := w.buffer.len, uint64(0)
+	w.word(0)
+	for i := 0; i < t.NumMethod(); i++ {
+		if m := t.Method(i); m.IsExported() {
+			w.string(m.Name)
+			w.string(m.Type.String())
+			w.bool(true)
+			n++
+		}
+	}
+	w.patch(at, n)
+}
+
+func (w *writer) methods(c *class) {
+	at, n := w.buffer.len, uint64(0)
+	w.word(0)
+	t := c.pointer()
+	for _, m := range setup.exportedMethods(descriptor(t)) {
+		if !m.isThere() {
+			continue
+		}
+		name := m.nameOf(descriptor(t))
+		byValue, _ := methodNamed(c.typ, name)
+		w.string(name)
+		w.string(typeAt(setup.resolveType(descriptor(t), m.typ)).String())
+		w.bool(byValue != nil)
+		n++
+	}
+	w.patch(at, n)
 }
 
 // goloader_method finds a method, and plans its calls.
@@ -77,7 +190,9 @@ func (c *class) method(name string) (*method, reflect.Type) {
 //export goloader_method
 func goloader_method(req *C.struct_gl_method_request) {
 	guard(&req.status, req.out, func() {
-		lookup(uint64(req.handle))
+		if req.handle != 0 {
+			lookup(uint64(req.handle))
+		}
 		c := classByID(req.id)
 		if req.len == 0 {
 			if c.typ.Kind() == reflect.Func {
@@ -85,7 +200,12 @@ func goloader_method(req *C.struct_gl_method_request) {
 			}
 			return
 		}
-		if m, t := c.method(unsafe.String((*byte)(unsafe.Pointer(req.name)), int(req.len))); m != nil {
+		name := unsafe.String((*byte)(unsafe.Pointer(req.name)), int(req.len))
+		m, t := c.method(name)
+		if req.by_value {
+			m, t = methodNamed(c.typ, name)
+		}
+		if m != nil {
 			req.addr, req.by_pointer = setup.resolveText(descriptor(t), m.tfn), C.bool(t == c.pointer())
 			planFunc(req, t, typeAt(setup.resolveType(descriptor(t), m.typ)))
 		}

@@ -82,7 +82,8 @@ type node struct {
 	form   *node // of what stays in Go: what a table makes, nil where none makes one
 	class  *class
 
-	isPointer bool // stays in Go, and is one
+	methods   uint64 // of a struct: the number of the class whose methods its tables have, or 0
+	isPointer bool   // stays in Go, and is one
 }
 
 type field struct {
@@ -292,6 +293,7 @@ func (c *compiler) typ(t reflect.Type) *node {
 			n.kind = C.GL_KIND_TIME
 		} else {
 			c.structure(n, t)
+			n.methods = methodsOf(t)
 		}
 	}
 	return n
@@ -706,7 +708,7 @@ func (c *compiler) describe(w *writer) {
 			w.word(0)
 			w.word(n.form.number())
 		} else {
-			w.word(uint64(n.len))
+			w.word(uint64(n.len) | n.methods) // nothing has both
 			w.word(n.key.number())
 			w.word(n.elem.number())
 		}

@@ -402,6 +402,11 @@ func (w *writer) word(v uint64) {
 	*(*uint64)(w.grow(1)) = v
 }
 
+// patch sets a word that is there already.
+func (w *writer) patch(at C.size_t, v uint64) {
+	*(*uint64)(unsafe.Add(unsafe.Pointer(w.buffer.p), uintptr(at)*8)) = v
+}
+
 func (w *writer) bool(v bool) {
 	if v {
 		w.word(1)
@@ -423,7 +428,14 @@ func (w *writer) string(s string) {
 func (w *writer) error(err error) {
 	w.string(err.Error())
 	w.string(reflect.TypeOf(err).String())
+	w.bool(isTimeout(err))
 	w.word(w.count(holdError(err)))
+}
+
+// isTimeout tells whether an error says that a time was over: a context's, a connection's, a file's.
+func isTimeout(err error) bool {
+	var late interface{ Timeout() bool }
+	return errors.As(err, &late) && late.Timeout()
 }
 
 // maxTables is how many tables one result can become. A graph that shares its parts is a tree in Lua, and can have more
@@ -560,8 +572,8 @@ func (n *node) encodeList(w *writer, p unsafe.Pointer, len int) {
 func (n *node) encodeMap(w *writer, p unsafe.Pointer) {
 	m := value(n.typ, p)
 	// The number is known when the last entry is written: another goroutine's insertion is Go's own error.
+	at := w.buffer.len
 	w.word(0)
-	at := w.buffer.len - 1
 	if m.Len() == 0 {
 		return
 	}
@@ -575,7 +587,7 @@ func (n *node) encodeMap(w *writer, p unsafe.Pointer) {
 		n.key.encode(w, keyp)
 		n.elem.encode(w, elemp)
 	}
-	*(*uint64)(unsafe.Add(unsafe.Pointer(w.buffer.p), uintptr(at)*8)) = count
+	w.patch(at, count)
 	w.depth--
 }
 
@@ -647,7 +659,12 @@ func (w *writer) any(v reflect.Value) {
 			w.any(iter.Value())
 		}
 	case reflect.Struct:
-		w.word(C.GL_TAG_MAP)
+		if methods := methodsOf(t); methods != 0 {
+			w.word(C.GL_TAG_STRUCT)
+			w.word(methods)
+		} else {
+			w.word(C.GL_TAG_MAP)
+		}
 		at := w.buffer.len
 		w.word(0)
 		count := uint64(0)
@@ -658,7 +675,7 @@ func (w *writer) any(v reflect.Value) {
 				count++
 			}
 		}
-		*(*uint64)(unsafe.Add(unsafe.Pointer(w.buffer.p), uintptr(at)*8)) = count
+		w.patch(at, count)
 	case reflect.Pointer, reflect.Interface:
 		w.any(v.Elem())
 	}

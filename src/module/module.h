@@ -163,6 +163,9 @@ void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell;
 					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);
 struct gl_host *gl_module_host(const struct gl_module *mod);
+/* The module that has code at addr, or that is known of it; another one where that is the host's; NULL where there is
+ * none at all. */
+const struct gl_module *gl_host_module_at(const struct gl_host *host, uintptr_t addr);
 
 /* What the linker's -X does: gives a string variable another value than its package does, before init functions run.
  * The variable may be the module's, the resident store's or the host's. Fails with GL_EMISSING when nobody has it, with

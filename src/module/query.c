@@ -101,6 +101,16 @@ static const struct gl_module_symbol *find_symbol_whole(const struct gl_module *
 	return s;
 }
 
+const struct gl_module *gl_host_module_at(const struct gl_host *host, uintptr_t addr)
+{
+	for (const struct gl_module *m = host->modules; m != NULL; m = m->next) {
+		if (find_symbol_whole(m, addr) != NULL) {
+			return m;
+		}
+	}
+	return host->modules != NULL ? host->modules : host->resident;
+}
+
 bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct gl_module_symbol *sym)
 {
 	struct gl_image_sym found;

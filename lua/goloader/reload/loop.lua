@@ -100,7 +100,7 @@ end
 
 function begin_round()
   if is_running or driver or not members[1] then return end
-  jobs.spawn(round)
+  jobs.start(round)
 end
 
 --- Has somebody else call `poll`, who is awake at the right times by other means than jobs.

@@ -10,6 +10,8 @@
 
 local arrays = require "goloader.roads.arrays"
 local core = require "goloader.core"
+local errors = require "goloader.errors"
+local explain = require "goloader.roads.explain"
 local same = require "goloader.roads.same"
 
 ---@class goloader.Func  a Go function: called as one
@@ -108,6 +110,24 @@ function Func:road(wanted)
     error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
   end
   return roads[self]
+end
+
+-- ---- methods of handles -------------------------------------------------------------------------------------------
+
+local handle_methods = core.handle_class().methods
+local explain_by_capi = handle_methods.explain
+
+--- Which road a method's calls take, and why not a faster one: `h:explain("Match")`.
+---@param handle userdata
+---@param method string
+---@return goloader.Explanation|nil explanation  prints as text
+---@return string|nil message
+---@return goloader.Error|nil err
+function handle_methods.explain(handle, method, ...)
+  local ok, found, err = pcall(explain_by_capi, handle, method, ...)
+  if not ok then error(found, 2) end
+  if not found then return errors.fail(err) end
+  return explain.new(found, faster[1] and not found.ffi[1] and "ffi" or "capi")
 end
 
 -- ---- many calls ---------------------------------------------------------------------------------------------------

@@ -305,17 +305,11 @@ function Bad.__tostring(err) return err.message end
 ---@return boolean
 function handler.is_bad_request(err) return getmetatable(err) == Bad end
 
-local DEADLINE = "context.deadlineExceededError" -- the type of context.DeadlineExceeded
-
 ---Did it take longer than it may?
 ---@param err any
 ---@return boolean
 function handler.is_timeout(err)
-  while errors.is_object(err) do
-    if err.code == "timeout" or err.type == DEADLINE then return true end
-    err = err.code == "go" and err:unwrap() or nil
-  end
-  return false
+  return errors.is_object(err) and err.code == "timeout"
 end
 
 -- A body, a status, headers of what the function returned; or nil and the error.

@@ -90,6 +90,8 @@ static void add_place_reason(const struct gl_plan *plan, size_t i, const char *m
 
 	if (i >= plan->nparams) {
 		snprintf(text, sizeof(text), "a result has type %s%s", type, more);
+	} else if (name == NULL) {
+		snprintf(text, sizeof(text), "parameter %zu has type %s%s", i - plan->receiver + 1, type, more);
 	} else {
 		snprintf(text, sizeof(text), "parameter %s has type %s%s", name, type, more);
 	}
@@ -110,7 +112,10 @@ static bool find_shape(const struct gl_plan *plan, struct gl_pure_shape *shape, 
 	if (plan->export->variadic) {
 		add_reason(why, "it is variadic");
 	}
-	for (size_t i = 0; i < plan->nplaces; i++) {
+	if (plan->receiver > 0) {
+		add_reason(why, "it is a method: what it is called on is in Go, where handles are looked up");
+	}
+	for (size_t i = plan->receiver; i < plan->nplaces; i++) {
 		const struct place *place = &plan->places[i];
 		bool is_result = i >= plan->nparams;
 		struct gl_pure_place as;
@@ -118,6 +123,8 @@ static bool find_shape(const struct gl_plan *plan, struct gl_pure_shape *shape, 
 		if (!gl_plan_pure_place(plan, i, &as)) {
 			bool by_stack = place->reg < 0 && number_kind(place->type) != NULL;
 			add_place_reason(plan, i, by_stack ? ", and comes by the stack" : "", why);
+		} else if (plan->receiver > 0) {
+			continue; /* it has no shape */
 		} else if (is_result) {
 			bool is_float = place->type->kind == GL_KIND_FLOAT;
 			shape->singles |= is_float && place->type->bits == 32 ? 1U << shape->float_results : 0;
@@ -191,7 +198,10 @@ static void find_ffi_reasons(const struct gl_plan *plan, struct gl_reasons *why)
 	if (plan->export->variadic) {
 		add_reason(why, "it is variadic");
 	}
-	for (size_t i = 0; i < plan->nplaces; i++) {
+	if (plan->receiver > 0 && !plan->by_pointer) {
+		add_reason(why, "it is a method of a value, not of a pointer");
+	}
+	for (size_t i = plan->receiver; i < plan->nplaces; i++) {
 		enum gl_kind kind = plan->places[i].type->kind;
 		bool is_error = kind == GL_KIND_ERROR && i >= plan->nparams && i + 1 == plan->nplaces;
 		bool is_known = number_kind(plan->places[i].type) != NULL || kind == GL_KIND_STRING ||
@@ -226,14 +236,15 @@ static const struct gl_pure_shape all_lent = {
 	.nints = 9,
 };
 
-int gl_plan_explain(const struct gl_plan *plan, struct gl_explanation *out, struct gl_error *err)
+int gl_plan_explain(const struct gl_plan *plan, const struct gl_module *mod, struct gl_explanation *out,
+		    struct gl_error *err)
 {
 	struct gl_pure_shape shape;
 
 	*out = (struct gl_explanation){ 0 };
 	find_ffi_reasons(plan, &out->ffi);
 	bool fits = find_shape(plan, &shape, &out->pure);
-	return explain_code(plan->mod, plan->export->addr, fits ? &shape : &all_lent, out, err);
+	return explain_code(mod, plan->export->addr, fits ? &shape : &all_lent, out, err);
 }
 
 int gl_code_explain(const struct gl_module *mod, uintptr_t addr, struct gl_explanation *out, struct gl_error *err)

@@ -1,0 +1,201 @@
+-- Structs keep their methods: plain ones are tables with methods, those with hidden state are handles.
+local goloader = require "goloader"
+local support = require "spec.support"
+
+local host = support.host()
+local structs
+
+local function raises(pattern, fn, ...)
+  local ok, message = pcall(fn, ...)
+  assert.is_false(ok)
+  assert.matches(pattern, tostring(message))
+end
+
+setup(function() structs = assert(host:build "spec/testdata/structs") end)
+teardown(function()
+  assert(structs:unload())
+  support.clean()
+end)
+
+describe("a struct that is a table", function()
+  it("has the methods of its type", function()
+    local point = structs.NewPoint(1, 2)
+    assert.equal("table", type(point))
+    assert.same({ X = 4, Y = 6 }, point:Add { X = 3, Y = 4 })
+    assert.same({ X = 2, Y = 4 }, point:Add(point))
+    assert.equal(9, point:Sum(1, 2, 3))
+    assert.equal(-1, point:Apply(function(x, y) return x - y end))
+    assert.equal(1, point:Check(1))
+    assert.equal("1 is more than 0", select(2, point:Check(0)).message)
+    assert.same({ X = 1, Y = 2 }, point)
+  end)
+
+  it("has the fields that it has, and no others", function()
+    local point, seen = structs.NewPoint(1, 2), {}
+    for name, value in pairs(point) do seen[name] = value end
+    assert.same({ X = 1, Y = 2 }, seen)
+    assert.is_nil(point.Z)
+    assert.is_nil(structs.NewNamed("lamp").Next)
+  end)
+
+  it("has its fields set by a method of a pointer", function()
+    local point = structs.NewPoint(1, 2)
+    point:Move(10, 20)
+    assert.same({ X = 11, Y = 22 }, point)
+    assert.same({ 11, 22 }, { point:Scale(2) })
+    assert.same({ X = 22, Y = 44 }, point)
+    point.X = 0
+    point:Move(1, 1)
+    assert.same({ X = 1, Y = 45 }, point)
+  end)
+
+  it("has what a method does to the map or slice in it", function()
+    local bag = structs.NewBag()
+    bag:Put "a"
+    bag:Put "a"
+    bag:Push "b"
+    assert.equal(2, bag:Len())
+    assert.same({ Counts = { a = 2, b = 1 }, Order = { "b" } }, bag)
+  end)
+
+  it("has the methods of a struct that is embedded", function()
+    local named = structs.NewNamed "lamp"
+    assert.equal("LAMP", named:Title())
+    assert.same({ X = 2, Y = 4 }, named:Add(named.Point))
+    named:Move(1, 1)
+    assert.same({ X = 2, Y = 3 }, named.Point)
+    assert.equal("(2, 3)", named.Point:String())
+  end)
+
+  it("is the text that it is in Go", function()
+    assert.equal("(1, 2)", tostring(structs.NewPoint(1, 2)))
+    assert.equal("fault 3", tostring(structs.NewFault(3)))
+    assert.matches("^structs.Brief: ", tostring(structs.NewBrief "abc"):gsub("^table", "structs.Brief"))
+    assert.equal("ab", structs.NewBrief("abc"):String(2))
+  end)
+
+  it("has them wherever it comes from", function()
+    assert.equal("(0, 0)", structs.Points(2)[2]:String())
+    assert.equal("(1, 1)", structs.ByName().one:String())
+    assert.equal("(3, 4)", structs.Boxed():String())
+    local boxed = structs.BoxedAll()
+    assert.equal("(5, 6)", boxed[1]:String())
+    assert.is_nil(getmetatable(boxed[2]))
+    assert.equal("(10, 20)", structs.Where:String())
+    assert.equal(8, structs.Each(function(point) return point:Add(point).X end))
+    local job = structs.NewPoint:async(1, 2)
+    assert.equal("(1, 2)", job:wait():String())
+    assert.equal("(3, 4)", structs.NewPoint:map({ 1, 3 }, { 2, 4 })[2]:String())
+    assert.equal("(5, 6)", structs.Point({ X = 5, Y = 6 }):copy():String())
+  end)
+
+  it("is given as any table is", function()
+    local point = structs.NewPoint(1, 2)
+    assert.equal(1, structs.Take(point))
+    local handle = structs.Point(point)
+    handle:Move(1, 1)
+    assert.equal("(2, 3)", tostring(handle))
+    assert.equal("(1, 2)", tostring(point))
+  end)
+
+  it("is plain where its type has none", function()
+    assert.is_nil(getmetatable(structs.NewPlain(1, 2)))
+  end)
+
+  it("says what is wrong with it, and with arguments", function()
+    local point = structs.NewPoint(1, 2)
+    raises("structs_spec.lua:%d+: bad argument #1 to 'Add' %(structs.Point has no exported field 'Z'%)",
+      function() point:Add { Z = 1 } end)
+    raises("bad argument #2 to 'Move' %(int expected, got string%)", function() point:Move(1, "x") end)
+    assert.same({ X = 1, Y = 2 }, point)
+    point.X = "x"
+    raises("bad receiver of 'String' %(.*X.*int expected, got string%)", function() point:String() end)
+    raises("bad value for 'structs.Point' %(.*X.*int expected, got string%)", function() point:Move(1, 1) end)
+    raises("Move is a method: it is called with a colon, on a table that is a structs.Point",
+      function() structs.NewPoint(1, 2).Move() end)
+    raises("panic: boom", function() structs.NewPoint(1, 2):Boom() end)
+  end)
+
+  it("outlives its module, and says so", function()
+    local other = assert(host:build("spec/testdata/structs", { private = true }))
+    local point, bag = other.NewPoint(1, 2), other.NewBag()
+    assert.equal("(1, 2)", point:String())
+    bag:Put "a"
+    assert(other:unload())
+    assert.equal(1, point.X)
+    raises("String: the module whose types this call mentions was unloaded", function() point:String() end)
+    raises("structs.Point: the module of this handle's type was unloaded", function() point:Move(1, 1) end)
+    raises("structs.Bag: the module of this handle's type was unloaded", function() bag:Len() end)
+  end)
+
+  it("does not keep its module, nor handles", function()
+    local before = host:stats().handles
+    local point = structs.NewPoint(0, 0)
+    for _ = 1, 1000 do point:Move(1, 1) end
+    assert.same({ X = 1000, Y = 1000 }, point)
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(host:stats().handles <= before)
+  end)
+end)
+
+describe("a struct with hidden state", function()
+  it("is a handle, with its methods", function()
+    local hidden = structs.NewHidden(1)
+    assert.equal("userdata", type(hidden))
+    assert.equal(2, hidden:Y())
+  end)
+end)
+
+describe("an error that says that a time was over", function()
+  it("has the code of any timeout", function()
+    local _, err = structs.Late "5ms"
+    assert.equal("timeout", err.code)
+    assert.equal("late: context deadline exceeded", err.message)
+    assert.is_true(err:is(goloader.std "context".DeadlineExceeded))
+    assert.equal("timeout", select(2, structs.NewPoint(1, 2):Wait(0.005)).code)
+    local job = structs.Late:async(nil)
+    assert.equal("timeout", select(2, job:wait "5ms").code)
+    job:cancel()
+    assert.equal("go", select(2, job:wait()).code)
+    assert.equal("timeout", goloader.std "os".ErrDeadlineExceeded.code)
+    assert.equal("go", goloader.std "io".EOF.code)
+  end)
+end)
+
+describe("h:explain", function()
+  it("tells a method's road, and why not a faster one", function()
+    local point = structs.Point()
+    local has_jit = rawget(_G, "jit") and rawget(_G, "jit").status()
+    local move = point:explain "Move"
+    assert.equal(has_jit and "ffi" or "capi", move.road)
+    assert.equal("structs.(*Point).Move", move.name)
+    assert.same({}, move.ffi)
+    assert.same({ "it is a method: what it is called on is in Go, where handles are looked up" }, move.pure)
+    assert.matches("^structs.%(%*Point%).Move takes the ", tostring(move))
+    assert.matches("stores to memory that it is only lent", tostring(move))
+    local add = point:explain "Add"
+    assert.equal("capi", add.road)
+    assert.same({ "parameter 1 has type structs.Point", "a result has type structs.Point" }, add.ffi)
+    assert.equal("strings.(*Reader).Len", goloader.std("strings").NewReader("x"):explain("Len").name)
+  end)
+
+  it("is of methods that there are", function()
+    local point = structs.Point()
+    raises("structs_spec.lua:%d+: %*structs.Point has no method 'Fly'", function() point:explain "Fly" end)
+    raises("structs_spec.lua:%d+: a method's name expected, got number", function() point:explain(1) end)
+  end)
+end)
+
+describe("Type.methods", function()
+  it("has promoted ones too", function()
+    local found = {}
+    for _, method in ipairs(structs.Named.methods) do found[method.name] = method end
+    assert.same({ name = "Title", signature = "func() string", by_pointer = false, promoted = false }, found.Title)
+    assert.same({ name = "Move", signature = "func(int, int)", by_pointer = true, promoted = true }, found.Move)
+    assert.is_false(found.Add.by_pointer)
+    local names = {}
+    for i, method in ipairs(goloader.std "io".ReadWriter.methods) do names[i] = method.name end
+    assert.same({ "Read", "Write" }, names)
+  end)
+end)
