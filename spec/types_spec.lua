@@ -32,7 +32,8 @@ describe("goloader types", function()
       "---Red is the first.\n---@field Red 0",
       "---@alias types.Colour integer\n---| 0 # Red\n---| 1 # Green\n---| 2 # Blue",
       "---Item is plain data.\n---@class types.Item\n---what it is called\n---@field Name string",
-      "---Tags are words.\n---@field Tags string[]\n---@field Made string\n---@field Next types.Item|nil",
+      "---Tags are words.\n---@field Tags string[]\n---@field Made string\n---@field Next types.Item.Handle|nil\n"
+        .. "---Label is what the tag says.\n---@field Label fun(self: types.Item): string",
       "---@class types.Item.Handle: types.Item, goloader.Handle",
       "---@overload fun(value?: types.Item|goloader.Handle|table): types.Item.Handle",
       "---Counter counts, and nobody sees how.\n---@class types.Counter: goloader.Handle\n---@field Step integer",
@@ -65,9 +66,9 @@ describe("goloader types", function()
     end
     local classes = luals.read(texts)
     assert.is_true(classes["http.Client"].Timeout)
-    assert.is_true(classes["http.Client.Handle"].Get)
+    assert.is_true(classes["http.Client"].Get)
     assert.is_true(classes["http.url.URL"].Path)
-    assert.is_true(classes["http.url.URL.Handle"].Query)
+    assert.is_true(classes["http.url.URL"].Query)
     assert.is_true(classes.http.StatusTeapot)
     assert.is_true(classes["template.Template"].Execute)
     has(texts["net/http"], '---@field std fun(path: "net/http"): http')

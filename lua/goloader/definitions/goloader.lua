@@ -579,6 +579,12 @@ function Handle:each(method, array, ...) end
 ---@return goloader.Job
 function Handle:async(method, ...) end
 
+---@param method string
+---@return goloader.Explanation|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Handle:explain(method) end
+
 ---A handle of a channel.
 ---@class goloader.Channel: goloader.Handle
 local Channel = {}

@@ -37,6 +37,9 @@ type Item struct {
 	Next *Item
 }
 
+// Label is what the tag says.
+func (i Item) Label() string { return i.Name }
+
 // Counter counts, and nobody sees how.
 type Counter struct {
 	Step int

@@ -254,8 +254,9 @@ func (w *writer) named(named *types.Named, name, doc string) {
 		w.doc(doc)
 		w.line("---@class %s", name)
 		w.fields(s, doc)
-		w.line("")
-		w.line("---@class %s: %s, goloader.Handle", handle, name)
+		w.methods(named, name, doc)
+		w.line("---@class %s: %s, goloader.Handle\n", handle, name)
+		return // its methods are those of the table
 	case isStruct:
 		w.doc(doc)
 		w.line("---@class %s: goloader.Handle", name)
