@@ -136,7 +136,11 @@ func read(compressed []byte) (*Profile, error) {
 				id = part.value
 				p.last.function = max64(p.last.function, id)
 			case functionName:
-				named[id] = part.value < uint64(len(p.texts)) && p.texts[part.value] != ""
+				name := ""
+				if part.value < uint64(len(p.texts)) {
+					name = p.texts[part.value]
+				}
+				named[id] = name != "" && name != "goloader.unloaded" // as the runtime calls what has gone
 			}
 		}
 	}
