@@ -220,7 +220,8 @@ static const struct gl_debug_code *module_at(uintptr_t addr, struct functab *tab
 	for (const struct gl_debug_code *code = known.all; code != NULL; code = code->next) {
 		if (code->moduledata != 0) {
 			functab_open(tab, known.abi, code->moduledata);
-			if (addr >= tab->text && addr < tab->end) {
+			/* offsets may count from before the module's code (link/lookup.h) */
+			if (tab->nfuncs > 0 && addr >= functab_func(tab, 0).entry && addr < tab->end) {
 				return code;
 			}
 		}
