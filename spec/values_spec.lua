@@ -729,6 +729,16 @@ bad["a handle of a module that was unloaded"] = function()
   assert.is_true(channel:send "x") -- nothing of the module's is in it
 end
 
+bad["a function of a module that was unloaded by force, called by Go that still has it, or as a method of a handle"] =
+  function() -- spec/force_spec.lua has more of it
+    local other = assert(support.host():load(support.compile("spec/testdata/handles/handles.go", "handles")))
+    local adder, counter = other.Adder(3), other.New "c"
+    assert(other:unload { force = true })
+    local message = "panic: call of a function of module handles, which was unloaded by force"
+    refuses("^" .. message, handles.Apply, adder, 5)
+    refuses("^" .. message, counter.Add, counter, 1)
+  end
+
 bad["a field or method that is not there"] = function()
   local counter = handles.New "c"
   refuses("%*handles.Counter has no field or method 'Nope'", function() return counter.Nope end)
