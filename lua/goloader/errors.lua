@@ -79,6 +79,12 @@ end
 
 local errors = {}
 
+-- Go's traceback, which follows a panic's text and an empty line.
+local function traceback_in(message)
+  local _, head = message:find("\n\ngoroutine ", 1, true)
+  return head and message:sub(head - #"goroutine " + 1)
+end
+
 --- Makes an error object of whatever Lua code raised or returned as an error.
 ---@param err any  an error object stays itself
 ---@return goloader.Error
@@ -86,7 +92,7 @@ function errors.object(err)
   if type(err) ~= "table" or type(err.message) ~= "string" then
     err = { code = "lua", message = tostring(err) }
   end
-  if err.code == "panic" and not err.traceback then err.traceback = err.message:match "\n\n(goroutine .+)" end
+  if err.code == "panic" then err.traceback = err.traceback or traceback_in(err.message) end
   if not getmetatable(err) then setmetatable(err, Error) end
   return err
 end

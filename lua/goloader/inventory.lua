@@ -46,7 +46,7 @@ function inventory.list(core)
     entry.leaving = entry.forced
     if ours then
       entry.path, entry.module, entry.roads = ours.state.name, ours.face, roads_of(ours.state)
-      entry.leaving = leaving.find(ours.face) ~= nil
+      entry.leaving = entry.forced or leaving.find(ours.face) ~= nil
       local refusal = ours.state.refusal
       if refusal then entry.refusal, entry.refused, entry.refused_at = refusal.err, refusal.times, refusal.at end
     end

@@ -399,8 +399,9 @@ function Slot:waiting()
   for _, version in ipairs(self.old) do
     for _ in pairs(version.users) do count = count + 1 end
   end
-  local first = self.old[1]
-  return count, #self.old, first and first.refusal and first.refusal.message:match "^[^\n]*"
+  local refusal = self.old[1] and self.old[1].refusal
+  if not refusal then return count, #self.old end
+  return count, #self.old, refusal.message:match "^[^\n]*"
 end
 
 ---Takes the module away. Calls from now on raise an error; visits that have settled on it may end.
