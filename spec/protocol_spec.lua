@@ -10,9 +10,8 @@ local function interface()
     parts[#parts + 1] = (support.read("src/host/" .. name):gsub("#define GL_HOST_PROTOCOL[^\n]*\n", ""))
   end
   for _, name in ipairs {
-    "caches.go", "call.go", "children.go", "classes.go", "enter.go", "force.go", "handles.go", "itabs.go", "jobs.go", "many.go",
-    "members.go", "methods.go", "module.go",
-    "plan.go", "run.go", "stats.go", "threads.go",
+    "caches.go", "call.go", "children.go", "classes.go", "enter.go", "force.go", "handles.go", "itabs.go", "jobs.go",
+    "many.go", "members.go", "methods.go", "module.go", "plan.go", "run.go", "stats.go", "threads.go",
   } do
     for declaration in support.read("src/host/" .. name):gmatch "\n//export [^\n]*\n(func .-) {\n" do
       parts[#parts + 1] = declaration

@@ -8,7 +8,7 @@
 --                                    milliseconds that a goroutine did not run in an unload, that the unload took, and
 --                                    runtime.GC(): medians
 --     modules FILE.o COUNT           with so many of them loaded: milliseconds to load another, nanoseconds of a
---                                    traceback, a collection and type assertions in one, milliseconds to unload; medians
+--                                    traceback, a collection and type assertions in one, ms to unload; medians
 --     memory FILE.o COUNT            bytes that each of so many takes, beside what it has itself
 --     start HOST.so                  milliseconds from `require` to the first Go call; resident megabytes then
 --     dlopen LIBRARY.so              the same for an empty Go library

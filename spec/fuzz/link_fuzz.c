@@ -528,7 +528,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (linker.abi == NULL) {
 		linker = (struct linker){ .abi = abi, .goroot = "/nowhere", .firstmoduledata = host_at(0) };
-		linker.lookup.base = gl_arena_low(NULL);
+		linker.lookup.base = (uintptr_t)memory.arena;
 		linker.before_main = linker.after_main = linker.zerobase = host_at(8192);
 		make_host();
 	}

@@ -320,26 +320,27 @@ static struct gl_plan *read_plan(struct gl_caller *caller, const struct gl_metho
 /* Asks for the plan of a method, or of what a function value does; NULL where the class has no such method. shown: what
  * messages call it where it has no name */
 static struct gl_plan *request_plan(lua_State *L, struct gl_caller *caller, const struct gl_entry *ask,
-				    struct gl_method_request *request, const char *class_name, const char *shown)
+				    const struct gl_method_request *request, const char *class_name, const char *shown)
 {
 	struct gl_plan *plan = NULL;
 
 	gl_caller_check(L, caller);
 	struct gl_buffer out = gl_buffer_take(&caller->out);
-	request->out = &out;
-	gl_go_or_raise(L, caller, ask, request);
-	gl_call_check(L, caller, class_name, request->status, &out);
-	if (request->plan != 0) {
-		if (request->len == 0) {
-			request->name = shown;
-			request->len = strlen(shown);
+	struct gl_method_request asked = *request;
+	asked.out = &out;
+	gl_go_or_raise(L, caller, ask, &asked);
+	gl_call_check(L, caller, class_name, asked.status, &out);
+	if (asked.plan != 0) {
+		if (asked.len == 0) {
+			asked.name = shown;
+			asked.len = strlen(shown);
 		}
-		plan = read_plan(caller, request, out.p, ask == &caller->method);
-		if (plan == NULL) {
-			luaL_error(L, "no memory to call a method of %s", class_name);
-		}
+		plan = read_plan(caller, &asked, out.p, ask == &caller->method);
 	}
 	gl_buffer_give(&caller->out, &out);
+	if (asked.plan != 0 && plan == NULL) {
+		luaL_error(L, "no memory to call a method of %s", class_name);
+	}
 	return plan;
 }
 

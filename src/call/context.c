@@ -66,7 +66,7 @@ static void put_seconds(struct encoder *e, double seconds)
 static void put_timeout(struct encoder *e, int idx, const char *field, const struct path *path)
 {
 	struct path at = { .up = path, .field = field };
-	double seconds;
+	double seconds = 0;
 
 	if (field != NULL && lua_isnil(e->L, idx)) {
 		gl_encode_raw(e, 0);

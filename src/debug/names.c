@@ -196,7 +196,7 @@ void names_keep(const char *label, const struct code *code, size_t n)
 	struct names *names = n > 0 ? calloc(1, sizeof(*names)) : NULL;
 	struct code *list = names != NULL ? sorted(code, n) : NULL;
 	struct keeping k = { .names = names };
-	struct string *s, *next;
+	struct string *s;
 
 	if (list == NULL) {
 		free(names);
@@ -208,8 +208,10 @@ void names_keep(const char *label, const struct code *code, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		keep_function(&k, &list[i]);
 	}
-	HASH_ITER (hh, k.strings, s, next) {
-		HASH_DEL(k.strings, s);
+	s = k.strings;
+	HASH_CLEAR(hh, k.strings);
+	for (struct string *next; s != NULL; s = next) {
+		next = s->hh.next;
 		free(s);
 	}
 	free(list);
