@@ -26,7 +26,8 @@ describe("options", function()
       raised(function() goloader.host { memory_profil = 1 } end))
     assert.equal("host:build: there is no option gcflag; did you mean gcflags?",
       raised(function() host:build(source, { gcflag = "-N" }) end))
-    assert.equal("host:build: there is no option cover", raised(function() host:build(source, { cover = true }) end))
+    assert.equal("host:build: there is no option covers; did you mean cover?",
+      raised(function() host:build(source, { covers = true }) end))
     assert.equal("host:load: there is no option use; did you mean uses?",
       raised(function() host:load("x.o", { use = {} }) end))
     assert.equal("host:ship: there is no option string; did you mean strings?",
