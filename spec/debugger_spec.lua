@@ -92,7 +92,7 @@ end
 
 -- Starts a program that waits, has gdb look at it, and lets it end.
 local function attached(text, options, environment, ...)
-  local waits = script(text .. ' io.stdout:write "ready\\n" io.stdout:flush() os.execute "sleep 60"', options)
+  local waits = script(text .. ' io.stdout:write "ready\\n" io.stdout:flush() os.execute "exec sleep 60"', options)
   local pipe = assert(io.popen(("%s exec %s spec/env.lua %s & echo $!; wait $! 2>/dev/null"):format(
     environment or "", support.interpreter, toolchain.quote(waits))))
   local pid = pipe:read "*l"
