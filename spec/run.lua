@@ -141,11 +141,13 @@ for _, lua in ipairs(PLAIN_LUAS) do
   end
 end
 
--- What these ask depends on nginx, or on Lua, and on one Go as on another. They are the slow ones of that kind.
+-- What these ask depends on nginx, or on Lua, and on one Go as on another; or it takes them long, and others ask the
+-- same of each Go in less. They are the slow ones of that kind.
 local ON_ONE_GO = {
   nginx_soak = true, nginx_pipe = true, nginxcache = true, nginxroutes = true, examples_nginx = true, check = true,
   reload_nginx = true, modules_nginx = true, modules_failures = true, pluginsexample = true, clean = true,
-  jobsexample = true, commandline = true, manual = true, rock = true, bundle = true,
+  jobsexample = true, commandline = true, manual = true, rock = true, bundle = true, nginx_states = true, swaps = true,
+  reproducible = true, soak = true,
 }
 
 -- Specs that start a host name it; the others prove nothing new on another Go.
