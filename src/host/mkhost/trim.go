@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 )
@@ -72,5 +73,11 @@ func runTool(argv []string) error {
 	if len(rewrites) > 0 {
 		args = append(append(args[:1:1], flag, strings.Join(rewrites, ";")), args[1:]...)
 	}
-	return fmt.Errorf("%s: %w", args[0], syscall.Exec(args[0], args, os.Environ()))
+	// The C compiler is run by its name alone, when the go command asks which one it is. That is a part of what it knows
+	// the builds of packages with C in them by: without an answer they would be others than modules are compiled against.
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, syscall.Exec(path, args, os.Environ()))
 }
