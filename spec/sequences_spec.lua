@@ -212,6 +212,33 @@ describe("a function to range over", function()
     assert.equal(2, asked)
   end)
 
+  it("that panics when the loop was left tells standard error of it, and the process goes on", function()
+    local source = support.write("late.go", [[
+package late
+
+func Count() func(func(int) bool) {
+	return func(yield func(int) bool) {
+		if !yield(1) {
+			panic("too late")
+		}
+	}
+}
+]])
+    local status, out, errors = support.lua(([[
+      local host = assert(require "goloader".host())
+      local late = assert(host:build %q)
+      local next_value, iterator = late.Count():pairs()
+      next_value(iterator)
+      next_value, iterator = nil, nil
+      assert(late:unload())
+      print "goes on"
+    ]]):format(source))
+    assert.equal(0, status, errors)
+    assert.equal("goes on\n", out)
+    assert.matches("^goloader: a function that Lua has left the loop over: panic: too late\n.*late%.Count%.func1",
+      errors)
+  end)
+
   it("does not keep its module, once left", function()
     local source = support.write("leaves.go", [[
 package leaves
