@@ -13,47 +13,27 @@ static const char none_name[] = "goloader.unloaded", module_name[] = "goloader m
 
 static void put32(uint8_t *p, uint32_t v) { memcpy(p, &v, sizeof(v)); }
 
-static void put_word(uint8_t *md, int field, uint64_t v)
-{
-	if (field >= 0) {
-		memcpy(md + field, &v, sizeof(v));
-	}
-}
-
-static void put_slice(uint8_t *md, int field, uintptr_t p, size_t n)
-{
-	put_word(md, field, p);
-	put_word(md, field + 8, n);
-	put_word(md, field + 16, n);
-}
-
-static void write_moduledata(const struct linker *linker, uint8_t *md, uintptr_t header, uintptr_t name)
+static void write_moduledata(const struct linker *linker, uintptr_t md, uintptr_t header, uintptr_t name)
 {
 	const struct gl_abi *abi = linker->abi;
 	uintptr_t base = linker->lookup.base, end = gl_arena_high(linker->arena);
-	size_t size = end - base;
-	const int starts[] = { abi->moduledata.minpc,  abi->moduledata.text,   abi->moduledata.types,
-			       abi->moduledata.rodata, abi->moduledata.gofunc, abi->moduledata.etext };
+	const int starts[] = { abi->moduledata.minpc, abi->moduledata.types, abi->moduledata.etext };
 	const int ends[] = { abi->moduledata.maxpc, abi->moduledata.etypes, abi->moduledata.epclntab,
 			     abi->moduledata.end };
 
 	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
-		put_word(md, starts[i], base);
+		moduledata_put(md, starts[i], base);
 	}
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		put_word(md, ends[i], end);
+		moduledata_put(md, ends[i], end);
 	}
-	put_word(md, abi->moduledata.pcHeader, header);
-	put_slice(md, abi->moduledata.funcnametab, base, size);
-	put_slice(md, abi->moduledata.cutab, base, size / 4);
-	put_slice(md, abi->moduledata.filetab, base, size);
-	put_slice(md, abi->moduledata.pctab, base, size);
-	put_slice(md, abi->moduledata.pclntable, base, size);
-	put_slice(md, abi->moduledata.ftab, base, size / 8);
-	put_word(md, abi->moduledata.findfunctab, (uintptr_t)linker->lookup.buckets);
-	put_word(md, abi->moduledata.modulename, name);
-	put_word(md, abi->moduledata.modulename + 8, sizeof(module_name) - 1);
-	md[abi->moduledata.bad] = 1;
+	moduledata_put_bases(linker, md);
+	moduledata_put(md, abi->moduledata.pcHeader, header);
+	moduledata_put_slice(md, abi->moduledata.ftab, base, (end - base) / 8);
+	moduledata_put(md, abi->moduledata.findfunctab, (uintptr_t)linker->lookup.buckets);
+	moduledata_put(md, abi->moduledata.modulename, name);
+	moduledata_put(md, abi->moduledata.modulename + 8, sizeof(module_name) - 1);
+	((uint8_t *)md)[abi->moduledata.bad] = 1;
 }
 
 int lookup_open(struct linker *linker, struct gl_error *err)
@@ -85,7 +65,7 @@ int lookup_open(struct linker *linker, struct gl_error *err)
 	const uint8_t *host_header;
 	memcpy(&host_header, (const uint8_t *)linker->firstmoduledata + abi->moduledata.pcHeader, sizeof(host_header));
 	memcpy(p + header, host_header, abi->pcHeader.size);
-	write_moduledata(linker, p + moduledata, (uintptr_t)p + header, (uintptr_t)p + name);
+	write_moduledata(linker, lookup->moduledata, (uintptr_t)p + header, (uintptr_t)p + name);
 	return 0;
 }
 

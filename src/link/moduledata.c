@@ -256,26 +256,40 @@ static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t 
 
 /* ---- the moduledata --------------------------------------------------------------------------------------------- */
 
-static void put_word(uintptr_t md, int field, uint64_t v)
+void moduledata_put(uintptr_t md, int field, uint64_t v)
 {
 	if (field >= 0) {
 		memcpy((uint8_t *)md + field, &v, sizeof(v));
 	}
 }
 
-static void put_slice(uintptr_t md, int field, uintptr_t p, size_t n)
+void moduledata_put_slice(uintptr_t md, int field, uintptr_t p, size_t n)
 {
-	put_word(md, field, p);
-	put_word(md, field + 8, n);
-	put_word(md, field + 16, n);
+	moduledata_put(md, field, p);
+	moduledata_put(md, field + 8, n);
+	moduledata_put(md, field + 16, n);
+}
+
+void moduledata_put_bases(const struct linker *linker, uintptr_t md)
+{
+	const struct gl_abi *abi = linker->abi;
+	uintptr_t base = linker->lookup.base;
+	size_t size = gl_arena_high(linker->arena) - base;
+
+	moduledata_put_slice(md, abi->moduledata.funcnametab, base, size);
+	moduledata_put_slice(md, abi->moduledata.cutab, base, size / 4);
+	moduledata_put_slice(md, abi->moduledata.filetab, base, size);
+	moduledata_put_slice(md, abi->moduledata.pctab, base, size);
+	moduledata_put_slice(md, abi->moduledata.pclntable, base, size);
+	moduledata_put(md, abi->moduledata.text, base);
+	moduledata_put(md, abi->moduledata.rodata, base);
+	moduledata_put(md, abi->moduledata.gofunc, base);
 }
 
 int moduledata_write(struct link *l, struct unit *u, const char *name)
 {
 	const struct gl_abi *abi = l->linker->abi;
 	uintptr_t md = u->moduledata, text = u->sec_start[SEC_TEXT], rodata = u->sec_start[SEC_RODATA];
-	uintptr_t base = l->linker->lookup.base;
-	size_t size = gl_arena_high(l->linker->arena) - base;
 	const struct pclntab *t = &u->pclntab;
 	uintptr_t tab = u->tables_start;
 	uint8_t *next = (uint8_t *)tab + round_up(t->size, 64);
@@ -292,7 +306,7 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 			int32_t off = (int32_t)(link_sym(l, u->order[u->sec_first[SEC_RODATA] + i])->addr - rodata);
 			memcpy(next + 4 * (size_t)i, &off, sizeof(off));
 		}
-		put_slice(md, abi->moduledata.typelinks, (uintptr_t)next, u->ntypelinks);
+		moduledata_put_slice(md, abi->moduledata.typelinks, (uintptr_t)next, u->ntypelinks);
 		next += round_up((size_t)u->ntypelinks * 4, 8);
 	}
 	if (abi->moduledata.itablinks >= 0) {
@@ -300,28 +314,19 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 			uint64_t addr = link_sym(l, u->order[u->sec_first[SEC_RODATA] + u->ntypelinks + i])->addr;
 			memcpy(next + 8 * (size_t)i, &addr, sizeof(addr));
 		}
-		put_slice(md, abi->moduledata.itablinks, (uintptr_t)next, u->nitabs);
+		moduledata_put_slice(md, abi->moduledata.itablinks, (uintptr_t)next, u->nitabs);
 	}
-	put_word(md, abi->moduledata.typedesclen, u->typelinks_end);
-	put_word(md, abi->moduledata.itaboffset, u->itabs_start);
-	put_word(md, abi->moduledata.itabsize, u->itabs_end - u->itabs_start);
+	moduledata_put(md, abi->moduledata.typedesclen, u->typelinks_end);
+	moduledata_put(md, abi->moduledata.itaboffset, u->itabs_start);
+	moduledata_put(md, abi->moduledata.itabsize, u->itabs_end - u->itabs_start);
 
-	put_word(md, abi->moduledata.pcHeader, tab);
-	/* the same as in the moduledata that stands for all, in front of this one: offsets mean the same in both */
-	put_slice(md, abi->moduledata.funcnametab, base, size);
-	put_slice(md, abi->moduledata.cutab, base, size / 4);
-	put_slice(md, abi->moduledata.filetab, base, size);
-	put_slice(md, abi->moduledata.pctab, base, size);
-	put_slice(md, abi->moduledata.pclntable, base, size);
-	put_word(md, abi->moduledata.text, base);
-	put_word(md, abi->moduledata.rodata, base);
-	put_word(md, abi->moduledata.gofunc, base);
-	/* its own */
-	put_slice(md, abi->moduledata.ftab, tab + t->functab, (size_t)u->nfuncs + 1);
-	put_word(md, abi->moduledata.findfunctab, lookup_buckets(l->linker, text));
-	put_word(md, abi->moduledata.minpc, text);
-	put_word(md, abi->moduledata.maxpc, u->text_end);
-	put_word(md, abi->moduledata.etext, u->text_end);
+	moduledata_put(md, abi->moduledata.pcHeader, tab);
+	moduledata_put_bases(l->linker, md);
+	moduledata_put_slice(md, abi->moduledata.ftab, tab + t->functab, (size_t)u->nfuncs + 1);
+	moduledata_put(md, abi->moduledata.findfunctab, lookup_buckets(l->linker, text));
+	moduledata_put(md, abi->moduledata.minpc, text);
+	moduledata_put(md, abi->moduledata.maxpc, u->text_end);
+	moduledata_put(md, abi->moduledata.etext, u->text_end);
 
 	static const struct {
 		enum section sec;
@@ -332,21 +337,21 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 			     abi->moduledata.enoptrbss, abi->moduledata.ecovctrs };
 	for (size_t i = 0; i < sizeof(sections) / sizeof(sections[0]); i++) {
 		uintptr_t start = u->sec_start[sections[i].sec];
-		put_word(md, starts[i], start);
-		put_word(md, ends[i], start + u->sec_size[sections[i].sec]);
+		moduledata_put(md, starts[i], start);
+		moduledata_put(md, ends[i], start + u->sec_size[sections[i].sec]);
 	}
-	put_word(md, abi->moduledata.end, (uintptr_t)u->base + u->size);
-	put_word(md, abi->moduledata.types, rodata);
-	put_word(md, abi->moduledata.etypes, rodata + u->rodata_pages);
-	put_word(md, abi->moduledata.epclntab, rodata + u->rodata_pages);
-	put_word(md, abi->moduledata.modulename, (uintptr_t)name);
-	put_word(md, abi->moduledata.modulename + 8, strlen(name));
+	moduledata_put(md, abi->moduledata.end, (uintptr_t)u->base + u->size);
+	moduledata_put(md, abi->moduledata.types, rodata);
+	moduledata_put(md, abi->moduledata.etypes, rodata + u->rodata_pages);
+	moduledata_put(md, abi->moduledata.epclntab, rodata + u->rodata_pages);
+	moduledata_put(md, abi->moduledata.modulename, (uintptr_t)name);
+	moduledata_put(md, abi->moduledata.modulename + 8, strlen(name));
 
 	/* runtime.bitvector: n int32, bytedata *uint8 */
 	int32_t ndata = (int32_t)(u->sec_size[SEC_DATA] / WORD), nbss = (int32_t)(u->sec_size[SEC_BSS] / WORD);
 	memcpy((uint8_t *)md + abi->moduledata.gcdatamask, &ndata, sizeof(ndata));
-	put_word(md, abi->moduledata.gcdatamask + 8, (uintptr_t)datamask);
+	moduledata_put(md, abi->moduledata.gcdatamask + 8, (uintptr_t)datamask);
 	memcpy((uint8_t *)md + abi->moduledata.gcbssmask, &nbss, sizeof(nbss));
-	put_word(md, abi->moduledata.gcbssmask + 8, (uintptr_t)bssmask);
+	moduledata_put(md, abi->moduledata.gcbssmask + 8, (uintptr_t)bssmask);
 	return 0;
 }

@@ -71,6 +71,12 @@ void pclntab_write(const struct link *l, struct unit *u);
  * their content. name (what runtime messages call the module) must outlive the unit. */
 size_t moduledata_tables_size(const struct link *l, const struct unit *u);
 int moduledata_write(struct link *l, struct unit *u, const char *name);
+/* A field of a moduledata, by its offset; a negative one is of a field that this Go has not. */
+void moduledata_put(uintptr_t md, int field, uint64_t v);
+void moduledata_put_slice(uintptr_t md, int field, uintptr_t p, size_t n);
+/* What offsets in function tables and types are counted from: the same in all modules, and in the moduledata that
+ * stands for them (lookup.h). */
+void moduledata_put_bases(const struct linker *linker, uintptr_t md);
 
 static inline size_t round_up(size_t n, size_t align) { return (n + align - 1) & ~(align - 1); }
 
