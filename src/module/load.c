@@ -341,9 +341,11 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 		return mod;
 	}
 	/* What an init function started before it failed may still run: then the code stays, and nobody can call it. */
+	struct gl_unload how = { .prove = GL_PROVE_ALL };
 	struct gl_error why;
-	if (module_retire(mod, &(struct gl_unload){ .prove = GL_PROVE_ALL }, &why) == 0) {
+	if (module_retire(mod, &how, &why) == 0) {
 		module_free(mod);
 	}
+	gl_way_free(&how.way);
 	return NULL;
 }
