@@ -170,15 +170,10 @@ static const char *name_reference(const struct gl_module *mod, const struct gl_u
 static const char *find_symbol(void *arg, uintptr_t addr, uintptr_t *offset)
 {
 	const struct gl_module *mod = arg;
+	const struct gl_module *owner = gl_host_module_at(mod->host, addr);
 	const char *name = NULL;
-	int64_t at = gl_module_symbolize(mod, addr, &name);
+	int64_t at = gl_module_symbolize(owner != NULL ? owner : mod, addr, &name);
 
-	for (const struct gl_module *m = mod->host->modules; at < 0 && m != NULL; m = m->next) {
-		at = gl_module_symbolize(m, addr, &name);
-		for (const struct gl_module *e = m->extensions; at < 0 && e != NULL; e = e->next) {
-			at = gl_module_symbolize(e, addr, &name);
-		}
-	}
 	*offset = at < 0 ? 0 : (uintptr_t)at;
 	return at < 0 ? NULL : name;
 }
