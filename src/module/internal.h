@@ -160,9 +160,9 @@ void module_free_found_way(struct gl_retired *r);
 
 /* ---- memory.c -------------------------------------------------------------------------------------------------- */
 
-/* It is loaded. */
 /* What others still refer to of a module that goes. */
 enum what_stays { NOTHING_STAYS, STRINGS_STAY };
+/* It is published. */
 void module_count_memory(struct gl_module *mod);
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
 /* Nothing is known of it any more: the last that happens to a module. */

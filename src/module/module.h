@@ -119,10 +119,7 @@ size_t gl_host_missing(const struct gl_host *host, const char *const **packages)
  * the option library), or all are archives (for gl_host_add_library); owned by the host. */
 size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, bool *are_archives);
 
-/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code, with the name of a module that uses it, or
- * with who else refers to what prove says: a variable, an object on the heap, a stack, a finalizer (src/host/trace.go).
- * The module is as before then. To prove it costs a walk over the live heap with the world stopped.
- * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
+/* Who keeps a module that was to go, or an object on the way from there to what of the module he refers to. */
 struct gl_way_step {
 	const char *kind; /* "variable", "stack", …, "object", "reference" */
 	char *name;       /* a variable's or a reference's, a module's, a file's of C parts */
@@ -146,6 +143,10 @@ struct gl_way {
 void gl_way_tell(struct gl_way *way, const char *kind, const char *name);
 void gl_way_free(struct gl_way *way);
 
+/* Unloads. GL_EBUSY with the goroutine's traceback while one is in its code, with the name of a module that uses it, or
+ * with who else refers to what prove says: a variable, an object on the heap, a stack, a finalizer (src/host/trace.go).
+ * The module is as before then. To prove it costs a walk over the live heap with the world stopped.
+ * After success the module stays as an empty shell (every call on it fails with GL_ECLOSED) until gl_module_free. */
 struct gl_unload {
 	enum gl_prove prove;
 	bool drop_handles;        /* Lua's handles of its values stand for nothing then, and do not hold it */
@@ -163,8 +164,8 @@ void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell;
 					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);
 struct gl_host *gl_module_host(const struct gl_module *mod);
-/* The module that has code at addr, or that is known of it; another one where that is the host's; NULL where there is
- * none at all. */
+/* The module that has a symbol at addr. Where none has, any module: it knows the symbols of the host and of what
+ * modules share. NULL when nothing was loaded. */
 const struct gl_module *gl_host_module_at(const struct gl_host *host, uintptr_t addr);
 
 /* What the linker's -X does: gives a string variable another value than its package does, before init functions run.
