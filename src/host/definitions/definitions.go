@@ -79,10 +79,7 @@ func (w *writer) doc(name string) {
 // A separate line keeps a comment from running into the annotation above it.
 func (w *writer) field(doc, name, typ string) {
 	w.doc(doc)
-	if !isWord(name) {
-		name = fmt.Sprintf("[%q]", name)
-	}
-	w.line("---@field %s %s", name, typ)
+	w.line("---@field %s %s", key(name), typ)
 }
 
 func (w *writer) write(p Package) {
@@ -135,11 +132,7 @@ func (w *writer) export(obj types.Object) {
 	name := obj.Name()
 	switch obj := obj.(type) {
 	case *types.Func:
-		if sig := obj.Type().(*types.Signature); sig.TypeParams().Len() > 0 {
-			w.field(name, name, "goloader.Func|"+w.fun(sig, "", true))
-		} else {
-			w.field(name, name, "goloader.Func|"+w.fun(sig, "", false))
-		}
+		w.field(name, name, "goloader.Func|"+w.fun(obj.Type().(*types.Signature), ""))
 	case *types.Var:
 		w.field(name, name, strings.TrimSuffix(w.lua(obj.Type(), result), "|nil"))
 	case *types.Const:
@@ -319,7 +312,7 @@ func (w *writer) methods(named *types.Named, class, doc string) {
 		if doc != "" {
 			key = doc + "." + m.Name()
 		}
-		w.field(key, m.Name(), w.fun(m.Type().(*types.Signature), class, false))
+		w.field(key, m.Name(), w.fun(m.Type().(*types.Signature), class))
 	}
 	w.line("")
 }

@@ -41,7 +41,7 @@ func (w *writer) lua(t types.Type, dir direction) string {
 	case *types.Struct:
 		return w.structure(t, dir)
 	case *types.Signature:
-		return parenthesized(w.fun(t, "", false)) + "|nil"
+		return parenthesized(w.fun(t, "")) + "|nil"
 	case *types.Chan:
 		return "goloader.Channel|nil"
 	case *types.Interface:
@@ -216,7 +216,7 @@ func (w *writer) structure(t *types.Struct, dir direction) string {
 }
 
 // fun is a function; of a method with its handle's class before the parameters.
-func (w *writer) fun(sig *types.Signature, self string, isGeneric bool) string {
+func (w *writer) fun(sig *types.Signature, self string) string {
 	params := []string{}
 	if self != "" {
 		params = append(params, "self: "+self)
