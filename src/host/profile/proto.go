@@ -11,7 +11,9 @@ import (
 )
 
 // A profile's file is a message of protocol buffers (github.com/google/pprof/proto/profile.proto), compressed by gzip. Of its
-// fields only those are taken apart here that say of addresses which code they are of. All others are handed on.
+// fields only those are taken apart here that say of addresses which code they are of. All others are handed on. Go has
+// packages that read and write such files, internal/profile and cmd/vendor/github.com/google/pprof/profile, but nobody outside
+// of std and cmd may import either.
 
 // Fields of the messages, by number
 const (
@@ -134,7 +136,7 @@ func read(compressed []byte) (*Profile, error) {
 			switch part.number {
 			case functionID:
 				id = part.value
-				p.last.function = max64(p.last.function, id)
+				p.last.function = max(p.last.function, id)
 			case functionName:
 				name := ""
 				if part.value < uint64(len(p.texts)) {
@@ -163,7 +165,7 @@ func read(compressed []byte) (*Profile, error) {
 			}
 			for _, part := range parts {
 				if part.number == mappingID {
-					p.last.mapping = max64(p.last.mapping, part.value)
+					p.last.mapping = max(p.last.mapping, part.value)
 				}
 			}
 		}
@@ -193,13 +195,6 @@ func readLocation(parts []field, named map[uint64]bool) *location {
 		}
 	}
 	return l
-}
-
-func max64(a, b uint64) uint64 {
-	if a > b {
-		return a
-	}
-	return b
 }
 
 // string returns the number of a string.
@@ -282,7 +277,7 @@ func (p *Profile) Bytes() ([]byte, error) {
 		if !isThere || l.address < at[0] {
 			at[0] = l.address
 		}
-		at[1] = max64(at[1], l.address+1)
+		at[1] = max(at[1], l.address+1)
 		limits[l.mapping] = at
 	}
 	for _, f := range p.fields {
