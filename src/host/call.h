@@ -78,8 +78,7 @@ enum gl_tag {
 
 enum gl_status {
 	GL_CALL_DONE,
-	GL_CALL_PANICKED, /* the stream holds the message, a string; a number of parts of a traceback, and their texts
-			   */
+	GL_CALL_PANICKED, /* the stream holds the message; the number of parts of a traceback, and their texts */
 	GL_CALL_EXITED,   /* the function called runtime.Goexit */
 	GL_CALL_LUA,      /* a Lua function that it called has failed; the stream is that of GL_CALLBACK_ERROR, then a
 			   * number of frames, and of each its function, file and line */

@@ -131,7 +131,7 @@ func (t *tracer) keeperOf(target region, user *holder) (found bool) {
 	for note := *pointerAt(s.mspan, rt.mspan_specials); note != nil; note = *pointerAt(note, rt.special_next) {
 		kind := int64(*(*uint8)(unsafe.Add(note, rt.special_kind)))
 		if kind == int64(rt.kind_finalizer) && offsetOf(note)/s.size == i {
-			*user = holder{kind: C.GL_HOLDER_FINALIZED, at: target.low, size: target.size, typ: specialRoot(note).typ,
+			*user = holder{kind: C.GL_HOLDER_FINALIZED, at: target.low, typ: specialRoot(note).typ,
 				through: through - 1}
 			return true
 		}

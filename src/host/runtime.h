@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x09d11deeb62eb72e)
+#define GL_HOST_PROTOCOL UINT64_C(0xb95a0785262b75a6)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -224,19 +224,18 @@ struct gl_retired {
 	/* out: how often it was looked for references in a copy of the process, how often there was no copy to be had,
 	 * how often with the world stopped; and the longest time that the world was stopped for it */
 	uint32_t snapshots, failed_snapshots, stops;
-	uint32_t voided; /* and what a copy has said, because what would have gone was used meanwhile */
+	uint32_t voided; /* copies whose answer counts for nothing: what would have gone was used meanwhile */
 	uint64_t pause_ns;
 	/* out, when it can't go: a text, to be freed by the caller, or who holds on to it */
 	char *reason;
 	enum gl_holder holder;
 	uintptr_t holder_at;   /* a variable's or an object's address */
-	size_t holder_size;    /* of the object, bytes */
 	size_t holder_through; /* objects on the way from there to the reference */
 	uintptr_t holder_word; /* the reference */
 	char *word_name;       /* what it leads to, where that has no symbol; to be freed by the caller */
 	int ranges;            /* Lua ranges over functions: goroutines that wait for it are in the middle of those */
-	/* the same of all this: the objects on the way, from the holder on, how many in their middle were left out, and
-	 * what a message says of them */
+	/* the objects on the way from the holder to the reference, in that order; how many in their middle were left
+	 * out; and what a message says of them. All texts from here on are to be freed by the caller */
 	struct gl_step *path;
 	size_t npath, omitted;
 	char *way;
@@ -245,7 +244,7 @@ struct gl_retired {
 	int line;
 	char *holder_type;  /* a variable's, as far as it is known; what has the finalizer, or the handle */
 	char *holder_field; /* of the variable, or NULL */
-	/* finds the symbol that an address is in, and where in it; NULL when nobody knows */
+	/* in: finds the symbol that an address is in, and where in it; NULL when nobody knows */
 	const char *(*symbol)(void *symbols, uintptr_t addr, uintptr_t *offset);
 	/* finds the type's descriptor of the variable that an address is in, and where in it; 0 when nobody knows */
 	uintptr_t (*variable_type)(void *symbols, uintptr_t addr, uintptr_t *offset);

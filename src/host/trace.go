@@ -109,7 +109,6 @@ const (
 type holder struct {
 	kind    C.enum_gl_holder
 	at      uintptr // where the reference is; of an object on the heap: where that is
-	size    uintptr // of the object
 	goid    uint64
 	word    uintptr        // the reference
 	itab    unsafe.Pointer // which that is, where the runtime has made it
@@ -674,7 +673,7 @@ func (t *tracer) keepFinalized() (user holder, found bool) {
 			t.from = uint32(sp.first+i) + 1
 			user.word, found = t.lookThrough(sp, i)
 			if t.from = 0; found {
-				user.kind, user.at, user.size = C.GL_HOLDER_FINALIZED, sp.base+i*sp.size, sp.size
+				user.kind, user.at = C.GL_HOLDER_FINALIZED, sp.base+i*sp.size
 				user.typ = specialRoot(s).typ
 				return user, true
 			}
@@ -759,7 +758,7 @@ func (t *tracer) drain() (user holder, found bool) {
 	for s, i, more := t.next(); more && !found; s, i, more = t.next() {
 		t.from = uint32(s.first+i) + 1
 		if user.word, found = t.lookThrough(s, i); found {
-			user.kind, user.at, user.size = C.GL_HOLDER_OBJECT, s.base+i*s.size, s.size
+			user.kind, user.at = C.GL_HOLDER_OBJECT, s.base+i*s.size
 			break
 		}
 	}
@@ -855,7 +854,6 @@ func (ps parts) around() region {
 func (h holder) tell(r *C.struct_gl_retired, hops []hop) {
 	r.holder = h.kind
 	r.holder_at = C.uintptr_t(h.at)
-	r.holder_size = C.size_t(h.size)
 	r.holder_word = C.uintptr_t(h.word)
 	r.holder_through = C.size_t(h.through)
 	if h.itab != nil {
