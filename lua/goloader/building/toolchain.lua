@@ -97,8 +97,9 @@ function Job:done()
   return exists(self.output .. ".status")
 end
 
--- Around a command: while it runs the shell says so, every now and then, to who waits for it.
-local WITH_TICKS = "while sleep 0.3; do echo tick; done 2>/dev/null & ticker=$!; %s; kill $ticker"
+-- Around a command: while it runs the shell says so, every now and then, to who waits for it. The last `sleep` goes on
+-- when the command has ended: it must not hold the pipe, whose end is what is waited for.
+local WITH_TICKS = "while sleep 0.3 >/dev/null; do echo tick; done 2>/dev/null & ticker=$!; %s; kill $ticker"
 
 --- Starts a command. With `merge`, standard error goes into the output; with `ticks`, who waits hears from time to time
 --- that it still runs.

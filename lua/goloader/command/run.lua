@@ -144,14 +144,15 @@ end
 -- Runs the go command, and shows after a second what it is compiling: by the shell, since this process waits for it.
 local function build_with_line(words, env, where, notes)
   local script = [[
-    ( sleep 1
+    ( exec >&2 # a `sleep` that goes on for a while must not hold the output, which may be a pipe
+      sleep 1
       while :; do
         if [ -s "$GOLOADER_COMPILES" ]; then
           printf '\r\033[Kcompiling %s (%d done)' "$(tail -n 1 "$GOLOADER_COMPILES")" \
             $(($(wc -l <"$GOLOADER_COMPILES") - 1))
         fi
         sleep 0.5
-      done >&2 ) &
+      done ) &
     line=$!
     "$@"
     status=$?
