@@ -43,6 +43,7 @@ local core = require "goloader.core"
 ---@field packages string[]|nil  import paths that have no archive, when code is "missing"
 ---@field other_version true|nil  the process has another version of a package that the module shares
 ---@field traceback string|nil  with code "panic": Go's; with code "lua": Lua's, where Lua code of the user's raised it
+---@field index integer|nil  of the element, where many calls were made at once
 ---@field type string|nil  Go type of an error that a Go function returned
 ---@field path goloader.Step[]|nil  of an unload that was refused: from who keeps the module to what of it he refers to
 local Error = {}

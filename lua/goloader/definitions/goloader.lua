@@ -269,6 +269,7 @@ function Host:std(path) end
 ---@field since integer  as os.time says it
 ---@field bytes integer
 ---@field users integer  modules that use it
+---@field forced boolean  it was unloaded by force, and is to go when nothing refers to it any more
 ---@field path string|nil
 ---@field module goloader.Module|nil
 ---@field roads table<string, "pure"|"ffi"|"capi">|nil
@@ -507,6 +508,7 @@ function Job:on_done(fn) end
 ---@field name string
 ---@field signature string
 ---@field by_pointer boolean
+---@field promoted boolean  an embedded field's
 
 ---@class goloader.TypeParameter
 ---@field name string
@@ -610,6 +612,21 @@ function Channel:close() end
 ---@field deadline? number|string
 ---@field values? table
 
+---@class goloader.Step  of the way that keeps a module in the process
+---@field kind string  the first: "variable", "stack", "handle", "goroutine", "call", "job", …; then "object"; in the end "reference"
+---@field name string|nil  a variable's, a reference's, a job's function, a module's
+---@field shared string|nil  the third-party package that has the variable, where modules share it
+---@field type string|nil  as far as it is known
+---@field field string|nil  which leads on: ".list", "[3].Next"
+---@field offset integer|nil  of the pointer that leads on, in bytes
+---@field size integer|nil  of an object, in bytes
+---@field address string|nil  hexadecimal
+---@field func string|nil  of a frame, with file and line
+---@field file string|nil
+---@field line integer|nil
+---@field goroutine integer|nil
+---@field omitted integer|nil  so many objects before this one are not told: the way is long
+
 ---@class goloader.Error
 ---@field code string  "compile", "missing", "busy", "closed", "timeout", …; "go" for an error of a Go function
 ---@field message string
@@ -617,6 +634,8 @@ function Channel:close() end
 ---@field other_version true|nil
 ---@field index integer|nil  of the element, where many calls were made at once
 ---@field type string|nil  Go type
+---@field traceback string|nil  with code "panic": Go's; with code "lua": Lua's
+---@field path goloader.Step[]|nil  of an unload that was refused: from who keeps the module to what of it he refers to
 local Error = {}
 
 ---Go's errors.Is.
