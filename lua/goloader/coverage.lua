@@ -8,6 +8,7 @@
 local lfs = require "lfs"
 local places = require "goloader.building.places"
 local targets = require "goloader.building.target"
+local toolchain = require "goloader.building.toolchain"
 
 local coverage = {}
 
@@ -86,12 +87,12 @@ function coverage.prepare(tools, paths, options)
     end
     replace[i] = quoted(file) .. ":" .. quoted(annotated)
   end
-  local overlay, why = new_file()
-  local out = overlay and io.open(overlay, "wb")
-  local written = out and out:write('{"Replace":{', table.concat(replace, ","), "}}")
-  if not out or not out:close() or not written then
+  local overlay, ok
+  overlay, err = new_file()
+  if overlay then ok, err = toolchain.write_file(overlay, ('{"Replace":{%s}}'):format(table.concat(replace, ","))) end
+  if not ok then
     remove()
-    return nil, why or { code = "io", message = ("%s can't be written"):format(overlay) }
+    return nil, err
   end
   words[#words + 1] = "-overlay=" .. overlay
   return { words = words, files = files, remove = remove, mode = options.cover }

@@ -14,6 +14,7 @@ local jobs = require "goloader.jobs"
 local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local road = require "goloader.roads.road"
+local toolchain = require "goloader.building.toolchain"
 local types = require "goloader.types"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
@@ -136,11 +137,7 @@ local function force(state)
   if not ok then return nil, err end
   state.forget()
   require("goloader.reload.dismissed").add {
-    unload = function()
-      ok, err = module_core:unload("all", false, along)
-      if ok then return true end
-      return fail(err)
-    end,
+    unload = function() return returned(module_core:unload("all", false, along)) end,
   }
   return true
 end
@@ -380,12 +377,7 @@ function Module:coverage(file)
   if not state.covered then misuse(2, "module:coverage: %s was not built with cover = \"set\"", state.name) end
   local text = coverage.profile(state.covered, function(name) return state.core:get(name) end)
   if not file then return text end
-  local out, message = io.open(file, "wb")
-  if not out then return fail { code = "io", message = message } end
-  local written, why = out:write(text)
-  local closed, too = out:close()
-  if not written or not closed then return fail { code = "io", message = why or too } end
-  return true
+  return returned(toolchain.write_file(file, text))
 end
 
 --- Bytes of each section, bytes of the objects it was loaded from, and milliseconds of each step of the load.

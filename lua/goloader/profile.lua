@@ -10,6 +10,7 @@
 
 local core = require "goloader.core"
 local errors = require "goloader.errors"
+local toolchain = require "goloader.building.toolchain"
 
 local profiles = {}
 
@@ -22,17 +23,6 @@ local KINDS = { cpu = true, block = true, mutex = true, heap = false, allocs = f
 ---@field package done boolean|nil
 local Profile = {}
 Profile.__index = Profile
-
-local function write(bytes, file)
-  if not file then return bytes end
-  local out, message = io.open(file, "wb")
-  if not out then return errors.fail { code = "io", message = message } end
-  local ok
-  ok, message = out:write(bytes)
-  local closed, why = out:close()
-  if not ok or not closed then return errors.fail { code = "io", message = message or why } end
-  return true
-end
 
 -- What Go has taken, with names for all of it.
 local function named(profile, err)
@@ -51,7 +41,8 @@ end
 local function finish(file, ...)
   local bytes, message, err = named(...)
   if not bytes then return nil, message, err end
-  return write(bytes, file)
+  if not file then return bytes end
+  return errors.returned(toolchain.write_file(file, bytes))
 end
 
 --- Ends it, and writes the file or returns its bytes.

@@ -15,7 +15,7 @@ local places = require "goloader.building.places"
 local settings = require "goloader.building.settings"
 local toolchain = require "goloader.building.toolchain"
 
-local read_file = toolchain.read_file
+local read_file, write_file = toolchain.read_file, toolchain.write_file
 
 local cgo = {}
 
@@ -46,19 +46,6 @@ local function is_cxx(data)
     if data:find(sign, 1, true) then return true end
   end
   return false
-end
-
--- ---- files --------------------------------------------------------------------------------------------------------
-
-local function write_file(path, data)
-  local f, why = io.open(path, "wb")
-  local ok
-  if f then
-    ok, why = f:write(data)
-    ok = f:close() and ok
-  end
-  if not ok then return nil, { code = "io", message = ("%s can't be written: %s"):format(path, why) } end
-  return true
 end
 
 -- ---- what is to be linked -----------------------------------------------------------------------------------------

@@ -44,6 +44,21 @@ local function read_file(path)
 end
 toolchain.read_file = read_file
 
+--- Writes a file. Where that fails, what is there of it is of no use.
+---@param path string
+---@param text string
+---@return true|nil
+---@return goloader.Error|nil err
+function toolchain.write_file(path, text)
+  local f, why = io.open(path, "wb")
+  if not f then return nil, { code = "io", message = why } end
+  local written, closed, why_closed
+  written, why = f:write(text)
+  closed, why_closed = f:close() -- what was buffered is written here, and may find no room
+  if written and closed then return true end
+  return nil, { code = "io", message = ("%s: %s"):format(path, why or why_closed) }
+end
+
 ---@param path string
 ---@return boolean
 function toolchain.exists(path)

@@ -48,10 +48,8 @@ end
 ---@return true|nil ok
 ---@return goloader.Error|nil err
 function program.write_executable(path, text)
-  local f, why = io.open(path, "wb")
-  if not f then return nil, io_error(why) end
-  f:write(text)
-  f:close()
+  local ok, err = toolchain.write_file(path, text)
+  if not ok then return nil, err end
   if not make_executable(path) then return nil, io_error(path .. " can't be made executable") end
   return true
 end

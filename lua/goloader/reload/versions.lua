@@ -20,7 +20,7 @@ local sources = require "goloader.building.sources"
 local toolchain = require "goloader.building.toolchain"
 local watch = require "goloader.reload.watch"
 
-local read_file = toolchain.read_file
+local read_file, write_file = toolchain.read_file, toolchain.write_file
 
 local versions = {}
 
@@ -156,11 +156,10 @@ function Place:write_state(change)
   state.revision = state.revision + 1
   local text = self.store.json.encode(state)
   local new = self.folder .. "/state.new"
-  local file, why = io.open(new, "wb")
-  if not file then return nil, why end
-  local ok = file:write(text)
-  file:close()
-  if ok then ok, why = os.rename(new, self.folder .. "/state") end
+  local ok, err = write_file(new, text)
+  if not ok then return nil, err.message end
+  local why
+  ok, why = os.rename(new, self.folder .. "/state")
   if not ok then return nil, why end
   self.text = text
   return true
@@ -260,12 +259,7 @@ function Place:is_waiting() return self.waits or false end
 local function copy(from, to)
   local text = read_file(from)
   if not text then return nil, { code = "io", message = from .. ": can't be read" } end
-  local file, why = io.open(to, "wb")
-  if not file then return nil, { code = "io", message = why } end
-  local ok = file:write(text)
-  file:close()
-  if not ok then return nil, { code = "io", message = to .. ": can't be written" } end
-  return true
+  return write_file(to, text)
 end
 
 -- Compiles what is there now. The lock is held.
