@@ -1,6 +1,8 @@
 --- Definitions of modules for the Lua language server: what editors complete and check Lua programs by. They are made
 --- by a Go package (src/host/definitions), of an object's export data and of its source's comments.
 
+local goloader = require "goloader"
+local halves = require "goloader.halves"
 local lfs = require "lfs"
 local toolchain = require "goloader.building.toolchain"
 
@@ -35,8 +37,7 @@ end
 ---@return string|nil text
 ---@return goloader.Error|nil err
 function definitions.describe(objects, paths, options)
-  local goloader = require "goloader"
-  local half, _, err = require "goloader.halves".get "definitions"
+  local half, _, err = halves.get "definitions"
   if not half then return nil, err end
   local path, host = import_path(objects), assert(goloader.host())
   local is_std = #paths == 1 and paths[1] == path and host:std(path) ~= nil
@@ -70,13 +71,10 @@ end
 function definitions.write(file, text)
   if toolchain.read_file(file) == text then return true end
   make_parents(file)
-  local f, why = io.open(file .. ".new", "wb")
-  if not f then return nil, { code = "io", message = why } end
-  local written
-  written, why = f:write(text)
-  f:close()
-  if written then written, why = os.rename(file .. ".new", file) end
-  if not written then return nil, { code = "io", message = ("%s: %s"):format(file, why) } end
+  local ok, err = toolchain.write_file(file .. ".new", text)
+  if not ok then return nil, err end
+  local renamed, why = os.rename(file .. ".new", file)
+  if not renamed then return nil, { code = "io", message = why } end
   return true
 end
 

@@ -10,6 +10,7 @@
 
 local goloader = require "goloader"
 local installed = require "goloader.installed"
+local places = require "goloader.building.places"
 local toolchain = require "goloader.building.toolchain"
 
 local quote, exists = toolchain.quote, toolchain.exists
@@ -40,19 +41,16 @@ end
 
 local function write(path, text)
   run("mkdir", "-p", "--", (path:match "^(.*)/"))
-  local f, why = io.open(path, "wb")
-  if not f then stop("%s", why) end
-  f:write(text)
-  f:close()
+  local ok, err = toolchain.write_file(path, text)
+  if not ok then stop("%s", err.message) end
 end
 
 -- ---- what belongs in it -------------------------------------------------------------------------------------------
 
+-- Where require would find it. This runs on LuaJIT, which can say so.
 local function search(templates, name)
-  for template in templates:gmatch "[^;]+" do
-    local path = template:gsub("%?", (name:gsub("%%", "%%%%")))
-    if exists(path) then return toolchain.absolute(path) end
-  end
+  local path = package.searchpath(name, templates)
+  return path and toolchain.absolute(path)
 end
 
 -- Modules in C that goloader's Lua files require: LuaFileSystem everywhere, the other in nginx.
@@ -113,9 +111,12 @@ local function add_c_parts(file, manifest, found)
   for i = #manifest.libraries, 1, -1 do
     text = text or toolchain.read_file(file)
     at = at - manifest.libraries[i].size
-    local path = run("mktemp"):match "%S+"
-    write(path, text:sub(at + 1, at + manifest.libraries[i].size))
-    local ok, err = pcall(libraries_of, path, found)
+    local path, why = places.new_file()
+    if not path then stop("%s", why.message) end
+    local ok, err = pcall(function()
+      write(path, text:sub(at + 1, at + manifest.libraries[i].size))
+      libraries_of(path, found)
+    end)
     os.remove(path)
     if not ok then error(err, 0) end
   end
