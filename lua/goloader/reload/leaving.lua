@@ -19,7 +19,6 @@ local FIRST, LAST = 0.1, 2 -- seconds
 ---@field number integer
 ---@field users? table<goloader.Visit, true>
 ---@field refusal? goloader.Error why it could not be unloaded when that was tried last
----@field package told? true that it could not be unloaded was told
 
 ---@class goloader.Leaving
 ---@field [integer] goloader.leaving.Version
@@ -71,12 +70,13 @@ function Leaving:tidy()
         table.remove(self, i)
         change.what, change.seconds = "unloaded", clock() - started
         self.options.tell(change)
-      elseif version.told then
-        version.refusal = err
       else
-        version.told, version.refusal = true, err
-        change.what, change.err = "busy", err
-        self.options.tell(change)
+        local is_first = not version.refusal
+        version.refusal = err
+        if is_first then
+          change.what, change.err = "busy", err
+          self.options.tell(change)
+        end
       end
     end
   end
