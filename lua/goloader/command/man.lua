@@ -48,6 +48,13 @@ local function add_option(add, option)
   if option.default then add("By default " .. escape(option.default) .. ".") end
 end
 
+local function add_items(add, macro, items)
+  for _, item in ipairs(items) do
+    add((".It %s %s"):format(macro, item[1]))
+    paragraph(add, item[2])
+  end
+end
+
 local function add_command(add, command)
   add(".Ss " .. words("goloader " .. command[1]))
   add ".Bd -ragged"
@@ -60,25 +67,11 @@ local function add_command(add, command)
     add ".Pp"
     paragraph(add, text)
   end
-  local listed = {}
-  for _, argument in ipairs(command.arguments or {}) do
-    listed[#listed + 1] = function()
-      add(".It Ar " .. argument[1])
-      paragraph(add, argument[2])
-    end
-  end
-  for _, option in ipairs(command.options or {}) do
-    listed[#listed + 1] = function() add_option(add, option) end
-  end
-  for _, sub in ipairs(command.commands or {}) do
-    listed[#listed + 1] = function()
-      add(".It Cm " .. sub[1])
-      paragraph(add, sub[2])
-    end
-  end
-  if listed[1] then
+  if command.arguments or command.options or command.commands then
     add ".Bl -tag -width Ds"
-    for _, list in ipairs(listed) do list() end
+    add_items(add, "Ar", command.arguments or {})
+    for _, option in ipairs(command.options or {}) do add_option(add, option) end
+    add_items(add, "Cm", command.commands or {})
     add ".El"
   end
   for _, example in ipairs(command.examples or {}) do
@@ -91,10 +84,7 @@ end
 local function add_names(add, title, macro, names)
   add(".Sh " .. title)
   add ".Bl -tag -width Ds"
-  for _, name in ipairs(names) do
-    add((".It %s %s"):format(macro, name[1]))
-    paragraph(add, name[2])
-  end
+  add_items(add, macro, names)
   add ".El"
 end
 

@@ -41,7 +41,6 @@ local function add_command(to, command)
   end
   if lines[1] then added:epilog("Examples:\n" .. table.concat(lines, "\n")) end
   if command[1] == "help" then added._is_help_command = true end
-  return added
 end
 
 --- A parser of the whole command line.
