@@ -560,7 +560,10 @@ local function build_by_list(tc, target, opts, memory)
     toolexec = report and progress.toolexec or toolexec
   end
   local job, why = list(tc, target, opts, list_format, report, "-export", toolexec)
-  if not job then return nil, why end
+  if not job then
+    if report then report:close() end
+    return nil, why
+  end
   local function finish(tick)
     local tell_std = opts.notice and function() opts.notice(std_notice) end or complain_of_std
     local ok, output, errors = job:wait(tell_std, tick)
