@@ -12,11 +12,19 @@ local dismissed = {}
 ---@field package list goloader.Leaving
 local Dismissed = {}
 Dismissed.__index = Dismissed
-function Dismissed:poll() self.list:tidy() end
+
+local waiting = {} ---@type goloader.Dismissed[]
+
 function Dismissed:next_timeout() return self.list:next_timeout() end
 function Dismissed:is_over() return not self.list[1] end
 
-local waiting = {} ---@type goloader.Dismissed[]
+-- Whoever asks, the loop or `tidy`: what is gone is waited for no more.
+function Dismissed:poll()
+  self.list:tidy()
+  for i = self:is_over() and #waiting or 0, 1, -1 do
+    if waiting[i] == self then table.remove(waiting, i) end
+  end
+end
 
 --- Unloads a module now, or when that can be.
 ---@param module goloader.Module
@@ -36,10 +44,9 @@ end
 --- Unloads those that can be.
 ---@return integer waiting  how many are left
 function dismissed.tidy()
-  for i = #waiting, 1, -1 do
-    waiting[i]:poll()
-    if waiting[i]:is_over() then table.remove(waiting, i) end
-  end
+  local all = {} -- a poll may suspend this coroutine, and others add to them meanwhile
+  for i, member in ipairs(waiting) do all[i] = member end
+  for i = #all, 1, -1 do all[i]:poll() end
   return #waiting
 end
 
