@@ -4,6 +4,7 @@
 local goloader = require "goloader"
 local halves = require "goloader.halves"
 local lfs = require "lfs"
+local targets = require "goloader.building.target"
 local toolchain = require "goloader.building.toolchain"
 
 local definitions = {}
@@ -88,8 +89,7 @@ function definitions.keep(objects, paths, place)
   local text, err = definitions.describe(objects, paths)
   if not text then return nil, err end
   if place:find "/$" or lfs.attributes(place, "mode") == "directory" then
-    local name = paths[1]:gsub("@.*", ""):gsub("/+$", ""):match "[^/]*$":gsub("%.go$", "")
-    place = ("%s/%s.d.lua"):format(place:gsub("/+$", ""), name)
+    place = ("%s/%s.d.lua"):format(place:gsub("/+$", ""), targets.name_of(paths[1]))
   end
   return definitions.write(place, text)
 end

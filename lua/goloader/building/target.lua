@@ -201,4 +201,21 @@ function target.claim(of, packages)
   end
 end
 
+--- What a build is called, as go build names a program: after the directory, the last element of an import path, or the
+--- first file.
+---@param path string  the first that it was given
+---@return string
+function target.name_of(path)
+  path = path:gsub("@.*", ""):gsub("/v%d+$", "")
+  local parts = {}
+  for part in absolute(path):gmatch "[^/]+" do
+    if part == ".." then
+      parts[#parts] = nil
+    elseif part ~= "." then
+      parts[#parts + 1] = part
+    end
+  end
+  return ((parts[#parts] or "module"):gsub("%.go$", ""):gsub("%.[oa]$", ""))
+end
+
 return target

@@ -35,20 +35,6 @@ local function read_arguments(arguments)
   return paths, options, output
 end
 
--- As go build names a program: after the directory, the last element of an import path, or the first file.
-local function output_name(path)
-  path = path:gsub("@.*", ""):gsub("/v%d+$", "")
-  local parts = {}
-  for part in require "goloader.building.toolchain".absolute(path):gmatch "[^/]+" do
-    if part == ".." then
-      parts[#parts] = nil
-    elseif part ~= "." then
-      parts[#parts + 1] = part
-    end
-  end
-  return ((parts[#parts] or "module"):gsub("%.go$", ""):gsub("%.[oa]$", "")) .. ".gom"
-end
-
 --- Runs `goloader build`.
 ---@param arguments string[]
 ---@return integer status
@@ -63,7 +49,8 @@ function ship.main(arguments)
     local line = require "goloader.command.terminal".progress()
     options.progress = line.show
     local manifest
-    manifest, message, err = host:ship(paths, output or output_name(paths[1]), options)
+    output = output or require "goloader.building.target".name_of(paths[1]) .. ".gom"
+    manifest, message, err = host:ship(paths, output, options)
     line.clear()
     if manifest then return 0 end
   end
