@@ -124,9 +124,7 @@ end
 -- ---- goloader exports ---------------------------------------------------------------------------------------------
 
 -- An export as it is declared in Go: "func(a int) error" reads as "func Add(a int) error".
----@param export goloader.Export
----@return string
-function objects.declaration(export)
+local function declaration(export)
   if export.kind == "func" then return (export.signature:gsub("^func", "func " .. export.name)) end
   local value = export.value and " = " .. export.value or ""
   local separator = export.kind == "type" and export.signature:find "^%[[%w_]+ " and "" or " "
@@ -154,7 +152,7 @@ function objects.exports(arguments)
   end
   local paint = terminal.painter(1)
   for _, export in ipairs(exports) do
-    io.write((objects.declaration(export):gsub("^%l+", function(word) return paint("cyan", word) end)), "\n")
+    io.write((declaration(export):gsub("^%l+", function(word) return paint("cyan", word) end)), "\n")
     for _, method in ipairs(export.methods or {}) do
       io.write("    ", (method.signature:gsub("^func", paint("cyan", "func") .. " " .. method.name)), "\n")
     end
