@@ -5,7 +5,6 @@
 -- cover` puts the counters of each into a variable, which lies in the module and goes with it. The compiler gets the
 -- annotated files in place of the others by an overlay, and lines stay what they were.
 
-local lfs = require "lfs"
 local places = require "goloader.building.places"
 local targets = require "goloader.building.target"
 local toolchain = require "goloader.building.toolchain"
@@ -72,8 +71,7 @@ function coverage.prepare(tools, paths, options)
     local annotated, why = new_file()
     local job
     if annotated then
-      job, why = tools:go({ "tool", "cover", "-mode=" .. options.cover, "-var=" .. PREFIX .. i, "-o", annotated, file },
-        { dir = lfs.currentdir() })
+      job, why = tools:go { "tool", "cover", "-mode=" .. options.cover, "-var=" .. PREFIX .. i, "-o", annotated, file }
     end
     local ok, errors = false, nil
     if job then

@@ -34,8 +34,8 @@ local function failer(renew)
     if status == DEEP then
       error(tostring(fn):match "^%S+" .. ": stack overflow: recursion deeper than 256 MB", 3)
     elseif status == CLOSED then
-      -- its module was unloaded or is about to be, which the C API road will tell; or could not be, and what was freed
-      -- is made anew
+      -- 1. Its module was unloaded, or is about to be: the C API road will tell. `stats` raises of such a function.
+      -- 2. The module could not be unloaded after all: what was freed of its pure functions is made anew.
       if pcall(fn.stats, fn) then pcall(renew, fn) end
     end
   end
