@@ -139,19 +139,17 @@ static int dump_on(lua_State *L)
 }
 
 /* core.profiler(step): LuaJIT's profiler "starts", has "started", "was started" before Go was; or it "stops", has
- * "stopped"
- */
+ * "stopped" */
 static int profiler(lua_State *L)
 {
 	static const char *const steps[] = { "starts", "started", "was started", "stops", "stopped", NULL };
-	static struct gl_profiler others;
 
 	switch (luaL_checkoption(L, 1, NULL, steps)) {
 	case 0: gl_profiler_starts(); break;
 	case 1: gl_profiler_started(); break;
 	case 2: gl_profiler_was_started(); break;
-	case 3: gl_profiler_stops(&others); break;
-	default: gl_profiler_stopped(&others); break;
+	case 3: gl_profiler_stops(); break;
+	default: gl_profiler_stopped(); break;
 	}
 	return 0;
 }

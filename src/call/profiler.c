@@ -30,6 +30,9 @@ static struct {
 	struct sigaction luajit; /* LuaJIT's handler */
 	struct sigaction before; /* what LuaJIT has found for SIGPROF */
 	struct itimerval time;   /* and the timer's */
+	/* What others have for SIGPROF, and their time, while LuaJIT stops its profiler. */
+	struct sigaction others;
+	struct itimerval others_time;
 } profiler;
 
 static bool is_handler(const struct sigaction *action)
@@ -102,13 +105,23 @@ static bool start_timer(int sig, const struct timeval *interval)
 	sigemptyset(&set);
 	sigaddset(&set, sig);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
-	return timer_settime(profiler.timer, 0, &spec, NULL) == 0;
+	if (timer_settime(profiler.timer, 0, &spec, NULL) != 0) {
+		timer_delete(profiler.timer);
+		return false;
+	}
+	return true;
 }
 
 void gl_profiler_starts(void)
 {
+	struct sigaction now;
+
 	stop();
-	sigaction(SIGPROF, NULL, &profiler.before);
+	sigaction(SIGPROF, NULL, &now);
+	if (now.sa_sigaction == stand_in) {
+		return; /* started twice: LuaJIT stops the one that runs, which puts back what was there before */
+	}
+	profiler.before = now;
 	if (profiler.before.sa_handler == SIG_DFL) {
 		/* LuaJIT will put back what it finds, and one of Go's threads may get the signal at that moment */
 		signal(SIGPROF, SIG_IGN);
@@ -128,13 +141,14 @@ static void take_over(void)
 	    !is_handler(&profiler.luajit) || (time.it_interval.tv_sec | time.it_interval.tv_usec) == 0) {
 		return;
 	}
+	sigaction(sig, &ticks, NULL);
+	if (!start_timer(sig, &time.it_interval)) {
+		signal(sig, SIG_DFL);
+		return;
+	}
+	profiler.signal = sig;
 	setitimer(ITIMER_PROF, &profiler.time, NULL);
 	sigaction(SIGPROF, &stands, NULL);
-	sigaction(sig, &ticks, NULL);
-	profiler.signal = sig;
-	if (!start_timer(sig, &time.it_interval)) {
-		stop();
-	}
 }
 
 void gl_profiler_started(void) { take_over(); }
@@ -146,17 +160,17 @@ void gl_profiler_was_started(void)
 	take_over();
 }
 
-void gl_profiler_stops(struct gl_profiler *others)
+void gl_profiler_stops(void)
 {
-	sigaction(SIGPROF, NULL, &others->action);
-	getitimer(ITIMER_PROF, &others->time);
+	sigaction(SIGPROF, NULL, &profiler.others);
+	getitimer(ITIMER_PROF, &profiler.others_time);
 }
 
-void gl_profiler_stopped(const struct gl_profiler *others)
+void gl_profiler_stopped(void)
 {
 	stop();
-	if (others->action.sa_sigaction != stand_in) {
-		sigaction(SIGPROF, &others->action, NULL);
+	if (profiler.others.sa_sigaction != stand_in) {
+		sigaction(SIGPROF, &profiler.others, NULL);
 	}
-	setitimer(ITIMER_PROF, &others->time, NULL);
+	setitimer(ITIMER_PROF, &profiler.others_time, NULL);
 }
