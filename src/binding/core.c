@@ -169,12 +169,13 @@ static int keep_names(lua_State *L)
 static int find_code(lua_State *L)
 {
 	enum { MOST = 16 };
+	uintptr_t addr = (uintptr_t)luaL_checknumber(L, 1);
 	struct gl_debug_frame frames[MOST];
 	char label[200], text[MOST * 600];
 	size_t at = 0;
 
 	gl_lock();
-	size_t n = gl_debug_find((uintptr_t)luaL_checknumber(L, 1), label, sizeof(label), frames, MOST);
+	size_t n = gl_debug_find(addr, label, sizeof(label), frames, MOST);
 	if (n > 0) {
 		at = (size_t)snprintf(text, sizeof(text), "%s", label) + 1;
 	}
