@@ -39,33 +39,52 @@ static void handle(int sig, siginfo_t *info, void *context)
 	}
 }
 
+/* What keeps the thread: its key in the registry, by its address */
+static const char thread_key = 0;
+
+/* Another Lua state may have taken the place of the one that is closed. */
 static int forget(lua_State *L)
 {
-	(void)L;
-	dump.L = NULL;
+	lua_State *const *closed = lua_touserdata(L, 1);
+
+	if (dump.L == *closed) {
+		dump.L = NULL;
+	}
 	return 0;
 }
 
-void gl_dump_on(lua_State *L, int sig)
+/* The registry keeps the thread, and something that is finalized when the Lua state is closed. */
+static void watch(lua_State *L)
 {
-	static const char key = 0;
-	struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
-
-	/* the registry keeps the thread, and something that is finalized when the Lua state is closed */
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &thread_key);
+	bool is_watched = !lua_isnil(L, -1);
+	lua_pop(L, 1);
+	if (is_watched) {
+		return;
+	}
 	lua_createtable(L, 2, 0);
 	lua_pushthread(L);
 	lua_rawseti(L, -2, 1);
-	lua_newuserdata(L, 1);
+	lua_State **at = lua_newuserdata(L, sizeof(lua_State *));
+	*at = L;
 	lua_createtable(L, 0, 1);
 	lua_pushcfunction(L, forget);
 	lua_setfield(L, -2, "__gc");
 	lua_setmetatable(L, -2);
 	lua_rawseti(L, -2, 2);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
-	sigaction(sig, NULL, &dump.go);
-	if (dump.go.sa_sigaction == handle) {
-		return;
-	}
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &thread_key);
 	dump.L = L;
-	sigaction(sig, &action, NULL);
+}
+
+void gl_dump_on(lua_State *L, int sig)
+{
+	struct sigaction action = { .sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
+	struct sigaction now;
+
+	watch(L);
+	sigaction(sig, NULL, &now);
+	if (now.sa_sigaction != handle) { /* else a Lua state before this one has set it */
+		dump.go = now;
+		sigaction(sig, &action, NULL);
+	}
 }
