@@ -417,10 +417,10 @@ static void write_stack(const struct gl_caller *caller)
 		return;
 	}
 	do {
-		for (int told = 0; told < MOST_TOLD && walk_next(&w, &ar);) {
-			if (is_worth_telling(&ar)) {
+		int told = 0;
+		while (walk_next(&w, &ar)) { /* up to the border, also where no more is told */
+			if (is_worth_telling(&ar) && told++ < MOST_TOLD) {
 				write_frame(&ar);
-				told++;
 			}
 		}
 	} while (walk_on(&w));
