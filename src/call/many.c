@@ -50,15 +50,20 @@ static bool is_same(lua_State *L, int idx)
 	return is;
 }
 
+static void push_same(lua_State *L, int idx)
+{
+	lua_getuservalue(L, idx);
+	lua_rawgeti(L, -1, 1);
+	lua_remove(L, -2);
+}
+
 bool gl_lua_push_same(lua_State *L, int idx)
 {
 	luaL_checkstack(L, 4, NULL);
 	if (!is_same(L, idx)) {
 		return false;
 	}
-	lua_getuservalue(L, idx);
-	lua_rawgeti(L, -1, 1);
-	lua_remove(L, -2);
+	push_same(L, idx);
 	return true;
 }
 
@@ -101,6 +106,7 @@ static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 	return n;
 }
 
+/* Of what check_arrays has let through: what is no table is the same in all calls. */
 static void encode_all(struct encoder *e, int first, size_t n)
 {
 	lua_State *L = e->L;
@@ -110,15 +116,17 @@ static void encode_all(struct encoder *e, int first, size_t n)
 		struct path at = { .index = (int)i };
 
 		for (e->param = 0; e->param < plan->nparams; e->param++) {
-			bool is_receiver = e->param < plan->receiver;
+			int idx = first + (int)e->param;
+			bool is_receiver = e->param < plan->receiver, is_array = !is_receiver && lua_istable(L, idx);
 			e->arg = (int)e->param + 1 - (int)plan->receiver;
-			bool is_one = is_receiver || gl_lua_push_same(L, first + (int)e->param);
-			if (is_receiver) {
-				lua_pushvalue(L, first);
-			} else if (!is_one) {
-				lua_rawgeti(L, first + (int)e->param, (int)i);
+			if (is_array) {
+				lua_rawgeti(L, idx, (int)i);
+			} else if (is_receiver) {
+				lua_pushvalue(L, idx);
+			} else {
+				push_same(L, idx);
 			}
-			gl_encode(e, lua_gettop(L), plan->places[e->param].type, is_one ? NULL : &at);
+			gl_encode(e, lua_gettop(L), plan->places[e->param].type, is_array ? &at : NULL);
 			lua_pop(L, 1);
 		}
 	}
