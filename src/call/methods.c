@@ -67,13 +67,14 @@ static struct table_methods *new_methods(lua_State *L, struct gl_caller *caller,
 {
 	struct table_methods *m = lua_newuserdata(L, sizeof(*m));
 
-	*m = (struct table_methods){ .caller = caller, .class = class };
-	caller->users++;
+	*m = (struct table_methods){ .class = class };
 	if (luaL_newmetatable(L, METHODS)) {
 		lua_pushcfunction(L, methods_gc);
 		lua_setfield(L, -2, "__gc");
 	}
 	lua_setmetatable(L, -2);
+	m->caller = caller;
+	caller->users++;
 	return m;
 }
 
@@ -155,8 +156,7 @@ void gl_push_method_list(lua_State *L, struct gl_caller *caller, uintptr_t descr
 	gl_reading_end(L, r);
 }
 
-/* ---- calls --------------------------------------------------------------------------------------------------------
- */
+/* ---- calls ------------------------------------------------------------------------------------------------------- */
 
 /* Sets the fields of the table at `table` to those of the value that the handle at `handle` stands for. */
 static void write_back(lua_State *L, int table, int handle)

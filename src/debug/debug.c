@@ -296,11 +296,14 @@ size_t gl_debug_find(uintptr_t addr, char *label, size_t label_size, struct gl_d
 	}
 	for (code = known.all; code != NULL; code = code->next) {
 		struct functions f = { 0 };
-		if (!has_copy_at(code, addr) || !list_functions(code, &f)) {
+		size_t n = 0;
+		if (!has_copy_at(code, addr)) {
 			continue;
 		}
-		write_label(code, label, label_size);
-		size_t n = find_copy(&f, addr, frames, most);
+		if (list_functions(code, &f)) {
+			write_label(code, label, label_size);
+			n = find_copy(&f, addr, frames, most);
+		}
 		free(f.list);
 		free(f.tabs);
 		return n;
