@@ -258,7 +258,6 @@ int binding_jobs_set_timer(lua_State *L)
 	return 1;
 }
 
-/* core.clock() -> seconds since some time */
 double binding_now(void)
 {
 	struct timespec t;
@@ -267,6 +266,7 @@ double binding_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* core.clock() -> seconds since some time */
 int binding_clock(lua_State *L)
 {
 	lua_pushnumber(L, binding_now());

@@ -57,6 +57,8 @@ void gl_plan_close_roads(struct gl_plan *plan);
  * Raises a Lua error (a string) for arguments that do not fit, and for a panic, which begins with "panic: " and is
  * followed by Go's traceback. */
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first);
+/* The same; results stay in Go as handles, but for errors, nil, booleans, numbers and strings. */
+int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first);
 /* Calls the function once for each element of arrays from stack index first up, one for each parameter, all of the same
  * length, in one crossing. Pushes a table for each result, or where it has none, or they are to be discarded, the
  * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
@@ -66,8 +68,6 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
 void gl_lua_make_same(lua_State *L);
 /* Is that what is at idx? Then the value is pushed. */
 bool gl_lua_push_same(lua_State *L, int idx);
-/* The same; results stay in Go as handles, but for errors, nil, booleans, numbers and strings. */
-int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first);
 /* Pushes a handle of the variable. */
 void gl_plan_ref(lua_State *L, struct gl_plan *plan);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */

@@ -253,10 +253,10 @@ void gl_frames_free(struct gl_frames *frames);
 /* Lua states that gl_frames_write knows. */
 void gl_frames_add_caller(struct gl_caller *caller);
 void gl_frames_drop_caller(struct gl_caller *caller);
-/* Writes to standard error which functions of Lua have led to the call of Go that this thread is in, if it was made by
- * the C API; needs no memory. */
-bool gl_frames_write(void); /* was it? */
-/* The same for a Lua state that runs. */
+/* Writes to standard error which functions of Lua have led to the call of Go that this thread is in; needs no memory.
+ * False: it is in none that was made by the C API. */
+bool gl_frames_write(void);
+/* Writes the functions of a Lua state that runs. */
 void gl_frames_write_stack(lua_State *L);
 /* Pushes the traceback of a panic in Go that L has called; the parts that Go has of it are at `at`. */
 void gl_frames_push_panic(lua_State *L, const struct gl_caller *caller, const uint64_t *at);
