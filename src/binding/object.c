@@ -403,11 +403,16 @@ static bool find_function(const struct gl_module *mod, const char *name, struct 
 
 	for (size_t i = 0; i < nexports; i++) {
 		if (exports[i].kind == GL_EXPORT_FUNC && strcmp(exports[i].name, name) == 0) {
-			return gl_module_find_symbol(mod, exports[i].addr, found);
+			gl_lock(); /* what others load meanwhile is looked through, too */
+			bool is_found = gl_module_find_symbol(mod, exports[i].addr, found);
+			gl_unlock();
+			return is_found;
 		}
 	}
 	for (size_t i = 0; i < n; i++) {
-		if ((symbols[i].kind | 32) == 't' && strcmp(symbols[i].name, name) == 0) {
+		bool is_text = symbols[i].kind == 't' || symbols[i].kind == 'T';
+
+		if (is_text && strcmp(symbols[i].name, name) == 0) {
 			*found = symbols[i];
 			return true;
 		}
