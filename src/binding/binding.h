@@ -14,6 +14,15 @@ int binding_fail(lua_State *L, const struct gl_error *err);
 /* Makes the metatable of a kind of handle: its functions, with itself as __index. */
 void binding_new_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
+/* Set a field of the table on the top; there is none for a string that is NULL. */
+void binding_set_string(lua_State *L, const char *key, const char *value);
+void binding_set_integer(lua_State *L, const char *key, lua_Integer value);
+void binding_set_number(lua_State *L, const char *key, double value);
+void binding_set_bool(lua_State *L, const char *key, bool value);
+
+/* Pushes what a way is to Lua (way.c). */
+void binding_push_way(lua_State *L, const struct gl_way *way);
+
 /* A host userdata; its user value is a table that its modules share. */
 struct binding_host {
 	struct gl_host *host;

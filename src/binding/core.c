@@ -24,6 +24,30 @@ void binding_new_class(lua_State *L, const char *name, const luaL_Reg *methods)
 	lua_pop(L, 1);
 }
 
+void binding_set_string(lua_State *L, const char *key, const char *value)
+{
+	lua_pushstring(L, value); /* nil for NULL */
+	lua_setfield(L, -2, key);
+}
+
+void binding_set_integer(lua_State *L, const char *key, lua_Integer value)
+{
+	lua_pushinteger(L, value);
+	lua_setfield(L, -2, key);
+}
+
+void binding_set_number(lua_State *L, const char *key, double value)
+{
+	lua_pushnumber(L, (lua_Number)value);
+	lua_setfield(L, -2, key);
+}
+
+void binding_set_bool(lua_State *L, const char *key, bool value)
+{
+	lua_pushboolean(L, value);
+	lua_setfield(L, -2, key);
+}
+
 /* core.set_int64(make, split) */
 static int set_int64(lua_State *L)
 {

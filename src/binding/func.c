@@ -72,14 +72,10 @@ static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
 	lua_createtable(L, n, 0);
 	for (int i = 0; i < n; i++) {
 		lua_createtable(L, 0, 3);
-		lua_pushstring(L, names[places[i].kind]);
-		lua_setfield(L, -2, "kind");
-		lua_pushinteger(L, places[i].bits);
-		lua_setfield(L, -2, "bits");
-		lua_pushnumber(L, (lua_Number)places[i].low);
-		lua_setfield(L, -2, "low");
-		lua_pushnumber(L, (lua_Number)places[i].high);
-		lua_setfield(L, -2, "high");
+		binding_set_string(L, "kind", names[places[i].kind]);
+		binding_set_integer(L, "bits", places[i].bits);
+		binding_set_number(L, "low", (double)places[i].low);
+		binding_set_number(L, "high", (double)places[i].high);
 		lua_rawseti(L, -2, i + 1);
 	}
 }
@@ -200,16 +196,10 @@ int binding_func_class(lua_State *L)
 static void push_place(lua_State *L, const struct gl_pure_place *place)
 {
 	lua_createtable(L, 0, 4);
-	lua_pushstring(L, place->kind);
-	lua_setfield(L, -2, "kind");
-	lua_pushinteger(L, place->bits);
-	lua_setfield(L, -2, "bits");
-	lua_pushinteger(L, place->reg);
-	lua_setfield(L, -2, "reg");
-	if (place->elem != NULL) {
-		lua_pushstring(L, place->elem);
-		lua_setfield(L, -2, "elem");
-	}
+	binding_set_string(L, "kind", place->kind);
+	binding_set_integer(L, "bits", place->bits);
+	binding_set_integer(L, "reg", place->reg);
+	binding_set_string(L, "elem", place->elem);
 }
 
 static void push_pure_places(lua_State *L, const struct gl_plan *plan, size_t first, size_t n)
@@ -226,8 +216,7 @@ static void push_pure_places(lua_State *L, const struct gl_plan *plan, size_t fi
 static void set_address(lua_State *L, const char *key, const void *p)
 {
 	/* the 47 bits of an address fit any Lua's number */
-	lua_pushnumber(L, (lua_Number)(uintptr_t)p);
-	lua_setfield(L, -2, key);
+	binding_set_number(L, key, (double)(uintptr_t)p);
 }
 
 /* func:pure() -> { entry =, cell =, calls = (addresses, as long as func lives), params = { … }, results = { … } }, or

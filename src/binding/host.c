@@ -90,12 +90,6 @@ static int host_gc(lua_State *L)
 	return 0;
 }
 
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-	lua_pushstring(L, value);
-	lua_setfield(L, -2, key);
-}
-
 static int host_info(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
@@ -107,14 +101,14 @@ static int host_info(lua_State *L)
 		id[0] = '\0';
 	}
 	lua_newtable(L);
-	set_string(L, "go_version", abi->go_version);
-	set_string(L, "goarch", abi->goarch);
-	set_string(L, "goamd64", abi->goamd64);
-	set_string(L, "goexperiment", abi->goexperiment);
-	set_string(L, "buildmode", abi->buildmode);
-	set_string(L, "object_header", abi->object_header);
-	set_string(L, "path", gl_host_path(h->host));
-	set_string(L, "id", id);
+	binding_set_string(L, "go_version", abi->go_version);
+	binding_set_string(L, "goarch", abi->goarch);
+	binding_set_string(L, "goamd64", abi->goamd64);
+	binding_set_string(L, "goexperiment", abi->goexperiment);
+	binding_set_string(L, "buildmode", abi->buildmode);
+	binding_set_string(L, "object_header", abi->object_header);
+	binding_set_string(L, "path", gl_host_path(h->host));
+	binding_set_string(L, "id", id);
 	return 1;
 }
 
@@ -180,8 +174,7 @@ static void set_unlinked(lua_State *L, const struct gl_host *host)
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "files");
-	lua_pushboolean(L, are_archives);
-	lua_setfield(L, -2, "archives");
+	binding_set_bool(L, "archives", are_archives);
 }
 
 /* host:add_library({ archive, … }, file) -> true */
@@ -325,8 +318,7 @@ static int push_failure(lua_State *L)
 		set_unlinked(L, outcome->host);
 	}
 	if (outcome->err.code == GL_EVERSION) {
-		lua_pushboolean(L, 1);
-		lua_setfield(L, -2, "other_version");
+		binding_set_bool(L, "other_version", 1);
 	}
 	return 2;
 }
@@ -513,10 +505,8 @@ static int host_stats(lua_State *L)
 	struct binding_host *h = binding_check_host(L, 1);
 
 	lua_newtable(L);
-	lua_pushinteger(L, (lua_Integer)h->nmodules);
-	lua_setfield(L, -2, "modules");
-	lua_pushinteger(L, (lua_Integer)gl_caller_handles(h->caller));
-	lua_setfield(L, -2, "handles");
+	binding_set_integer(L, "modules", (lua_Integer)h->nmodules);
+	binding_set_integer(L, "handles", (lua_Integer)gl_caller_handles(h->caller));
 	return 1;
 }
 
@@ -545,8 +535,7 @@ static int host_runtime_stats(lua_State *L)
 	};
 	lua_newtable(L);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		lua_pushnumber(L, (lua_Number)fields[i].value);
-		lua_setfield(L, -2, fields[i].name);
+		binding_set_number(L, fields[i].name, (double)fields[i].value);
 	}
 	return 1;
 }
@@ -557,26 +546,15 @@ static int host_unload_stats(lua_State *L)
 	struct gl_unload_stats s = gl_host_unload_stats(binding_check_host(L, 1)->host);
 
 	lua_newtable(L);
-	lua_pushnumber(L, (lua_Number)s.snapshots);
-	lua_setfield(L, -2, "snapshots");
-	lua_pushnumber(L, (lua_Number)s.failed_snapshots);
-	lua_setfield(L, -2, "failed_snapshots");
-	lua_pushnumber(L, (lua_Number)s.stops);
-	lua_setfield(L, -2, "stops");
-	lua_pushnumber(L, (lua_Number)s.voided);
-	lua_setfield(L, -2, "voided");
-	lua_pushnumber(L, (lua_Number)s.pause_ns / 1e6);
-	lua_setfield(L, -2, "pause_ms");
+	binding_set_number(L, "snapshots", (double)s.snapshots);
+	binding_set_number(L, "failed_snapshots", (double)s.failed_snapshots);
+	binding_set_number(L, "stops", (double)s.stops);
+	binding_set_number(L, "voided", (double)s.voided);
+	binding_set_number(L, "pause_ms", (double)s.pause_ns / 1e6);
 	return 1;
 }
 
-static void set_figure(lua_State *L, const char *key, double value)
-{
-	lua_pushnumber(L, (lua_Number)value);
-	lua_setfield(L, -2, key);
-}
-
-/* host:modules() -> { { name =, number =, since =, bytes =, users = }, … }, of all modules of the process */
+/* host:modules() -> { { name =, number =, since =, bytes =, users =, forced = }, … }, of all modules of the process */
 static int host_modules(lua_State *L)
 {
 	const struct gl_host *host = binding_check_host(L, 1)->host;
@@ -594,14 +572,12 @@ static int host_modules(lua_State *L)
 	lua_createtable(L, (int)there, 0);
 	for (size_t i = 0; i < there; i++) {
 		lua_createtable(L, 0, 6);
-		lua_pushstring(L, list[i].name);
-		lua_setfield(L, -2, "name");
-		set_figure(L, "number", (double)list[i].number);
-		set_figure(L, "since", (double)list[i].since);
-		set_figure(L, "bytes", (double)list[i].bytes);
-		set_figure(L, "users", (double)list[i].users);
-		lua_pushboolean(L, list[i].is_closed);
-		lua_setfield(L, -2, "forced");
+		binding_set_string(L, "name", list[i].name);
+		binding_set_number(L, "number", (double)list[i].number);
+		binding_set_number(L, "since", (double)list[i].since);
+		binding_set_number(L, "bytes", (double)list[i].bytes);
+		binding_set_number(L, "users", (double)list[i].users);
+		binding_set_bool(L, "forced", list[i].is_closed);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return 1;

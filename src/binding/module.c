@@ -253,56 +253,12 @@ static void free_group_plans(const struct group *group)
 	}
 }
 
-static void set_text(lua_State *L, const char *key, const char *value)
-{
-	if (value != NULL) {
-		lua_pushstring(L, value);
-		lua_setfield(L, -2, key);
-	}
-}
-
-static void set_count(lua_State *L, const char *key, lua_Integer value, bool is_known)
-{
-	if (is_known) {
-		lua_pushinteger(L, value);
-		lua_setfield(L, -2, key);
-	}
-}
-
-/* A list of steps: { kind =, name =, shared =, type =, field =, func =, file =, line =, goroutine =, address =, size =,
- * offset =, omitted = } */
-static void push_way(lua_State *L, const struct gl_way *way)
-{
-	lua_createtable(L, (int)way->n, 0);
-	for (size_t i = 0; i < way->n; i++) {
-		const struct gl_way_step *s = &way->steps[i];
-		char address[24];
-
-		lua_createtable(L, 0, 6);
-		set_text(L, "kind", s->kind);
-		set_text(L, "name", s->name);
-		set_text(L, "shared", s->shared);
-		set_text(L, "type", s->type);
-		set_text(L, "field", s->field);
-		set_text(L, "func", s->function);
-		set_text(L, "file", s->file);
-		set_count(L, "line", s->line, s->line > 0);
-		set_count(L, "goroutine", (lua_Integer)s->goroutine, s->goroutine > 0);
-		set_count(L, "size", (lua_Integer)s->size, s->size > 0);
-		set_count(L, "offset", (lua_Integer)s->offset, s->offset >= 0);
-		set_count(L, "omitted", (lua_Integer)s->omitted, s->omitted > 0);
-		snprintf(address, sizeof(address), "%" PRIxPTR, s->address);
-		set_text(L, "address", s->address != 0 ? address : NULL);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
-}
-
 /* nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it */
 static int push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how)
 {
 	binding_fail(L, err);
 	if (how->way.n > 0) {
-		push_way(L, &how->way);
+		binding_push_way(L, &how->way);
 		lua_setfield(L, -2, "path");
 	}
 	gl_way_free(&how->way);
@@ -451,37 +407,13 @@ static int module_tostring(lua_State *L)
 	return 1;
 }
 
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-	lua_pushstring(L, value);
-	lua_setfield(L, -2, key);
-}
-
-static void set_number(lua_State *L, const char *key, double value)
-{
-	lua_pushnumber(L, value);
-	lua_setfield(L, -2, key);
-}
-
-static void set_size(lua_State *L, const char *key, size_t value)
-{
-	lua_pushinteger(L, (lua_Integer)value);
-	lua_setfield(L, -2, key);
-}
-
-static void set_bool(lua_State *L, const char *key, bool value)
-{
-	lua_pushboolean(L, value);
-	lua_setfield(L, -2, key);
-}
-
 static void set_params(lua_State *L, const char *key, const struct gl_param *params, uint32_t n)
 {
 	lua_createtable(L, (int)n, 0);
 	for (uint32_t i = 0; i < n; i++) {
 		lua_createtable(L, 0, 2);
-		set_string(L, "name", params[i].name);
-		set_string(L, "type", params[i].type_name);
+		binding_set_string(L, "name", params[i].name);
+		binding_set_string(L, "type", params[i].type_name);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, key);
@@ -493,8 +425,8 @@ static void set_generic_params(lua_State *L, const char *key, const struct gl_si
 	lua_createtable(L, (int)n, 0);
 	for (uint32_t i = 0; i < n; i++) {
 		lua_createtable(L, 0, 2);
-		set_string(L, "name", params[i].name);
-		set_string(L, "type", params[i].type);
+		binding_set_string(L, "name", params[i].name);
+		binding_set_string(L, "type", params[i].type);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, key);
@@ -508,8 +440,8 @@ static void set_type_params(lua_State *L, const struct gl_signature *sig)
 	lua_createtable(L, (int)sig->ntype_params, 0);
 	for (uint32_t i = 0; i < sig->ntype_params; i++) {
 		lua_createtable(L, 0, 2);
-		set_string(L, "name", sig->type_params[i].name);
-		set_string(L, "constraint", sig->type_params[i].constraint);
+		binding_set_string(L, "name", sig->type_params[i].name);
+		binding_set_string(L, "constraint", sig->type_params[i].constraint);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "type_params");
@@ -523,10 +455,10 @@ static void push_export(lua_State *L, const struct gl_export *export)
 	uint32_t nresults = is_func && export->typed ? sig->nresults : 0;
 
 	lua_createtable(L, 0, 8);
-	set_string(L, "name", export->name);
-	set_string(L, "package", export->package);
-	set_string(L, "kind", binding_kind_names[export->decl->kind]);
-	set_string(L, "signature", export->signature);
+	binding_set_string(L, "name", export->name);
+	binding_set_string(L, "package", export->package);
+	binding_set_string(L, "kind", binding_kind_names[export->decl->kind]);
+	binding_set_string(L, "signature", export->signature);
 	set_type_params(L, sig);
 	if (export->kind == GL_EXPORT_GENERIC) {
 		set_generic_params(L, "params", sig->params, nparams);
@@ -535,10 +467,10 @@ static void push_export(lua_State *L, const struct gl_export *export)
 		set_params(L, "params", export->params, nparams);
 		set_params(L, "results", export->params + nparams, nresults);
 	}
-	set_bool(L, "variadic", export->variadic);
-	set_bool(L, "typed", export->typed);
+	binding_set_bool(L, "variadic", export->variadic);
+	binding_set_bool(L, "typed", export->typed);
 	if (export->decl->constant != NULL) {
-		set_string(L, "value", export->decl->constant->text);
+		binding_set_string(L, "value", export->decl->constant->text);
 	}
 }
 
@@ -568,7 +500,7 @@ static int module_kinds(lua_State *L)
 
 	lua_createtable(L, 0, (int)m->nexports);
 	for (size_t i = m->nexports; i-- > 0;) { /* of two with the same name the first listed has it */
-		set_string(L, m->exports[i].name, names[m->exports[i].kind]);
+		binding_set_string(L, m->exports[i].name, names[m->exports[i].kind]);
 	}
 	return 1;
 }
@@ -619,10 +551,10 @@ static void set_fields(lua_State *L, const struct gl_typedecl *type)
 	lua_createtable(L, (int)type->nfields, 0);
 	for (uint32_t i = 0; i < type->nfields; i++) {
 		lua_createtable(L, 0, 4);
-		set_string(L, "name", type->fields[i].name);
-		set_string(L, "type", type->fields[i].type);
-		set_string(L, "tag", type->fields[i].tag);
-		set_bool(L, "embedded", type->fields[i].is_embedded);
+		binding_set_string(L, "name", type->fields[i].name);
+		binding_set_string(L, "type", type->fields[i].type);
+		binding_set_string(L, "tag", type->fields[i].tag);
+		binding_set_bool(L, "embedded", type->fields[i].is_embedded);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "fields");
@@ -633,9 +565,9 @@ static void set_methods(lua_State *L, const struct gl_typedecl *type)
 	lua_createtable(L, (int)type->nmethods, 0);
 	for (uint32_t i = 0; i < type->nmethods; i++) {
 		lua_createtable(L, 0, 3);
-		set_string(L, "name", type->methods[i].name);
-		set_string(L, "signature", type->methods[i].signature);
-		set_bool(L, "by_pointer", type->methods[i].by_pointer);
+		binding_set_string(L, "name", type->methods[i].name);
+		binding_set_string(L, "signature", type->methods[i].signature);
+		binding_set_bool(L, "by_pointer", type->methods[i].by_pointer);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "methods");
@@ -649,11 +581,11 @@ static int module_type(lua_State *L)
 	const struct gl_typedecl *type = export->decl->type;
 
 	lua_createtable(L, 0, 8);
-	set_string(L, "name", export->name);
-	set_string(L, "package", export->package);
-	set_string(L, "signature", export->signature);
-	set_string(L, "underlying", type->underlying);
-	set_bool(L, "alias", type->is_alias);
+	binding_set_string(L, "name", export->name);
+	binding_set_string(L, "package", export->package);
+	binding_set_string(L, "signature", export->signature);
+	binding_set_string(L, "underlying", type->underlying);
+	binding_set_bool(L, "alias", type->is_alias);
 	set_fields(L, type);
 	set_methods(L, type);
 	set_type_params(L, &export->decl->signature);
@@ -747,10 +679,10 @@ static int module_symbols(lua_State *L)
 		char text[24];
 
 		lua_createtable(L, 0, 4);
-		set_string(L, "name", symbols[i].name);
+		binding_set_string(L, "name", symbols[i].name);
 		snprintf(text, sizeof(text), "%" PRIxPTR, symbols[i].addr);
-		set_string(L, "addr", text);
-		set_size(L, "size", symbols[i].size);
+		binding_set_string(L, "addr", text);
+		binding_set_integer(L, "size", (lua_Integer)symbols[i].size);
 		lua_pushlstring(L, &symbols[i].kind, 1);
 		lua_setfield(L, -2, "kind");
 		lua_rawseti(L, -2, (int)i + 1);
@@ -800,27 +732,27 @@ static int module_stats(lua_State *L)
 
 	gl_module_stats(m->mod, &stats);
 	lua_createtable(L, 0, 10);
-	set_size(L, "text", stats.text);
-	set_size(L, "rodata", stats.rodata);
-	set_size(L, "data", stats.data);
-	set_size(L, "bss", stats.bss);
-	set_size(L, "bytes", stats.bytes);
-	set_size(L, "resident_bytes", stats.resident_bytes);
-	set_number(L, "read_ms", stats.read_ms);
-	set_number(L, "link_ms", stats.link_ms);
-	set_number(L, "publish_ms", stats.publish_ms);
-	set_number(L, "init_ms", stats.init_ms);
+	binding_set_integer(L, "text", (lua_Integer)stats.text);
+	binding_set_integer(L, "rodata", (lua_Integer)stats.rodata);
+	binding_set_integer(L, "data", (lua_Integer)stats.data);
+	binding_set_integer(L, "bss", (lua_Integer)stats.bss);
+	binding_set_integer(L, "bytes", (lua_Integer)stats.bytes);
+	binding_set_integer(L, "resident_bytes", (lua_Integer)stats.resident_bytes);
+	binding_set_number(L, "read_ms", stats.read_ms);
+	binding_set_number(L, "link_ms", stats.link_ms);
+	binding_set_number(L, "publish_ms", stats.publish_ms);
+	binding_set_number(L, "init_ms", stats.init_ms);
 	return 1;
 }
 
 void binding_push_counters(lua_State *L, struct gl_counters *counters, bool reset)
 {
 	lua_createtable(L, 0, 8);
-	set_size(L, "calls", counters->calls);
-	set_size(L, "crossings", counters->crossings);
-	set_size(L, "panics", counters->panics);
-	set_size(L, "bytes_in", counters->bytes_in);
-	set_size(L, "bytes_out", counters->bytes_out);
+	binding_set_integer(L, "calls", (lua_Integer)counters->calls);
+	binding_set_integer(L, "crossings", (lua_Integer)counters->crossings);
+	binding_set_integer(L, "panics", (lua_Integer)counters->panics);
+	binding_set_integer(L, "bytes_in", (lua_Integer)counters->bytes_in);
+	binding_set_integer(L, "bytes_out", (lua_Integer)counters->bytes_out);
 	if (reset) {
 		*counters = (struct gl_counters){ 0 };
 	}
@@ -841,8 +773,8 @@ static int module_call_stats(lua_State *L)
 			continue;
 		}
 		binding_push_counters(L, counters, reset);
-		set_string(L, "name", m->exports[i].name);
-		set_string(L, "module", m->name);
+		binding_set_string(L, "name", m->exports[i].name);
+		binding_set_string(L, "module", m->name);
 		lua_rawseti(L, -2, ++n);
 	}
 	return 1;

@@ -86,20 +86,15 @@ int binding_nm(lua_State *L)
 		const struct gl_nm_symbol *sym = &held->nm->symbols[i];
 
 		lua_createtable(L, 0, 6);
-		lua_pushstring(L, sym->name);
-		lua_setfield(L, -2, "name");
+		binding_set_string(L, "name", sym->name);
 		lua_pushlstring(L, &sym->kind, 1);
 		lua_setfield(L, -2, "kind");
-		lua_pushinteger(L, (lua_Integer)sym->size);
-		lua_setfield(L, -2, "size");
+		binding_set_integer(L, "size", (lua_Integer)sym->size);
 		if (sym->abi >= 0) {
-			lua_pushinteger(L, sym->abi);
-			lua_setfield(L, -2, "abi");
+			binding_set_integer(L, "abi", sym->abi);
 		}
-		lua_pushboolean(L, sym->is_export);
-		lua_setfield(L, -2, "export");
-		lua_pushstring(L, sym->signature); /* nil for NULL */
-		lua_setfield(L, -2, "signature");
+		binding_set_bool(L, "export", sym->is_export);
+		binding_set_string(L, "signature", sym->signature);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return return_held(held);
@@ -142,8 +137,7 @@ static void push_imports(lua_State *L, const struct gl_package *pkg)
 	int n = 0;
 
 	lua_createtable(L, 0, 3);
-	lua_pushstring(L, gl_package_path(pkg));
-	lua_setfield(L, -2, "path");
+	binding_set_string(L, "path", gl_package_path(pkg));
 	lua_newtable(L);
 	for (uint32_t o = 0; o < gl_package_nobjects(pkg); o++) {
 		const struct gl_object *obj = gl_package_object(pkg, o);
@@ -189,8 +183,7 @@ int binding_imports(lua_State *L)
 			return binding_fail(L, &err);
 		}
 		push_imports(L, held->package);
-		lua_pushboolean(L, package->role == GL_GOM_SHARED);
-		lua_setfield(L, -2, "shared");
+		binding_set_bool(L, "shared", package->role == GL_GOM_SHARED);
 		lua_rawseti(L, -2, (int)i + 1);
 		gl_package_close(held->package);
 		held->package = NULL;
@@ -219,20 +212,13 @@ int binding_cgo(lua_State *L)
 	for (uint32_t i = 0; i < n; i++) {
 		const struct gl_foreign *member = gl_package_foreign(held->package, i);
 		lua_createtable(L, 0, 2);
-		lua_pushstring(L, member->name);
-		lua_setfield(L, -2, "name");
+		binding_set_string(L, "name", member->name);
 		lua_pushlstring(L, (const char *)member->data, member->size);
 		lua_setfield(L, -2, "data");
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "members");
 	return return_held(held);
-}
-
-static void set_string(lua_State *L, const char *key, const char *value)
-{
-	lua_pushstring(L, value); /* nil for NULL */
-	lua_setfield(L, -2, key);
 }
 
 static void set_packages(lua_State *L, const struct gl_gom *gom)
@@ -243,12 +229,11 @@ static void set_packages(lua_State *L, const struct gl_gom *gom)
 	for (size_t i = 0; i < gom->npackages; i++) {
 		const struct gl_gom_package *p = &gom->packages[i];
 		lua_createtable(L, 0, 5);
-		set_string(L, "path", p->path);
-		set_string(L, "role", roles[p->role]);
-		set_string(L, "fingerprint", p->fingerprint);
-		set_string(L, "version", p->version);
-		lua_pushinteger(L, (lua_Integer)p->size);
-		lua_setfield(L, -2, "size");
+		binding_set_string(L, "path", p->path);
+		binding_set_string(L, "role", roles[p->role]);
+		binding_set_string(L, "fingerprint", p->fingerprint);
+		binding_set_string(L, "version", p->version);
+		binding_set_integer(L, "size", (lua_Integer)p->size);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "packages");
@@ -259,10 +244,9 @@ static void set_imports(lua_State *L, const struct gl_gom *gom)
 	lua_createtable(L, (int)gom->nimports, 0);
 	for (size_t i = 0; i < gom->nimports; i++) {
 		lua_createtable(L, 0, 3);
-		set_string(L, "path", gom->imports[i].path);
-		set_string(L, "fingerprint", gom->imports[i].fingerprint);
-		lua_pushboolean(L, gom->imports[i].in_host);
-		lua_setfield(L, -2, "in_host");
+		binding_set_string(L, "path", gom->imports[i].path);
+		binding_set_string(L, "fingerprint", gom->imports[i].fingerprint);
+		binding_set_bool(L, "in_host", gom->imports[i].in_host);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "imports");
@@ -273,10 +257,9 @@ static void set_libraries(lua_State *L, const struct gl_gom *gom)
 	lua_createtable(L, (int)gom->nlibraries, 0);
 	for (size_t i = 0; i < gom->nlibraries; i++) {
 		lua_createtable(L, 0, 3);
-		set_string(L, "role", gom->libraries[i].is_own ? "own" : "shared");
-		set_string(L, "packages", gom->libraries[i].packages);
-		lua_pushinteger(L, (lua_Integer)gom->libraries[i].size);
-		lua_setfield(L, -2, "size");
+		binding_set_string(L, "role", gom->libraries[i].is_own ? "own" : "shared");
+		binding_set_string(L, "packages", gom->libraries[i].packages);
+		binding_set_integer(L, "size", (lua_Integer)gom->libraries[i].size);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "libraries");
@@ -298,10 +281,10 @@ static void set_exports(lua_State *L, const struct gl_gom *gom)
 	lua_createtable(L, (int)gom->nexports, 0);
 	for (size_t i = 0; i < gom->nexports; i++) {
 		lua_createtable(L, 0, 4);
-		set_string(L, "name", gom->exports[i].name);
-		set_string(L, "package", gom->exports[i].package);
-		set_string(L, "kind", binding_kind_names[gom->exports[i].kind]);
-		set_string(L, "signature", gom->exports[i].signature);
+		binding_set_string(L, "name", gom->exports[i].name);
+		binding_set_string(L, "package", gom->exports[i].package);
+		binding_set_string(L, "kind", binding_kind_names[gom->exports[i].kind]);
+		binding_set_string(L, "signature", gom->exports[i].signature);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "exports");
@@ -320,14 +303,13 @@ int binding_manifest(lua_State *L)
 		return binding_fail(L, &err);
 	}
 	lua_createtable(L, 0, 10);
-	set_string(L, "header", held->gom->header);
-	set_string(L, "hash", held->gom->hash);
-	set_string(L, "godebug", held->gom->godebug);
-	lua_pushinteger(L, (lua_Integer)held->gom->size);
-	lua_setfield(L, -2, "size");
+	binding_set_string(L, "header", held->gom->header);
+	binding_set_string(L, "hash", held->gom->hash);
+	binding_set_string(L, "godebug", held->gom->godebug);
+	binding_set_integer(L, "size", (lua_Integer)held->gom->size);
 	lua_createtable(L, 0, 2);
-	set_string(L, "id", held->gom->host_id);
-	set_string(L, "name", held->gom->host_name);
+	binding_set_string(L, "id", held->gom->host_id);
+	binding_set_string(L, "name", held->gom->host_name);
 	lua_setfield(L, -2, "host");
 	set_packages(L, held->gom);
 	set_imports(L, held->gom);
@@ -348,18 +330,13 @@ static void push_insns(lua_State *L, const struct gl_listing *listing)
 		for (size_t j = 0; j < insn->size && j < sizeof(insn->bytes); j++) {
 			snprintf(text + 2 * j, 3, "%02x", insn->bytes[j]);
 		}
-		lua_pushstring(L, text);
-		lua_setfield(L, -2, "bytes");
+		binding_set_string(L, "bytes", text);
 		snprintf(text, sizeof(text), "%" PRIx64, insn->addr);
-		lua_pushstring(L, text);
-		lua_setfield(L, -2, "addr");
-		lua_pushstring(L, insn->mnemonic);
-		lua_setfield(L, -2, "mnemonic");
-		lua_pushstring(L, insn->operands);
-		lua_setfield(L, -2, "operands");
+		binding_set_string(L, "addr", text);
+		binding_set_string(L, "mnemonic", insn->mnemonic);
+		binding_set_string(L, "operands", insn->operands);
 		if (insn->comment[0] != '\0') {
-			lua_pushstring(L, insn->comment);
-			lua_setfield(L, -2, "comment");
+			binding_set_string(L, "comment", insn->comment);
 		}
 		lua_rawseti(L, -2, (int)i + 1);
 	}
@@ -380,8 +357,7 @@ int binding_disasm(lua_State *L)
 	lua_createtable(L, (int)held->listings->n, 0);
 	for (size_t i = 0; i < held->listings->n; i++) {
 		lua_createtable(L, 0, 2);
-		lua_pushstring(L, held->listings->list[i].name);
-		lua_setfield(L, -2, "name");
+		binding_set_string(L, "name", held->listings->list[i].name);
 		push_insns(L, &held->listings->list[i]);
 		lua_setfield(L, -2, "instructions");
 		lua_rawseti(L, -2, (int)i + 1);
@@ -436,7 +412,7 @@ static void set_remarks(lua_State *L, const struct gl_proof *proof, size_t func,
 		for (size_t k = 0; k < listing->n && proof->remarks[i].func == func; k++) {
 			if (listing->insns[k].addr == proof->remarks[i].addr) {
 				lua_rawgeti(L, -1, (int)k + 1);
-				set_string(L, "remark", proof->remarks[i].text);
+				binding_set_string(L, "remark", proof->remarks[i].text);
 				lua_pop(L, 1);
 			}
 		}
@@ -476,7 +452,7 @@ static int push_functions(lua_State *L, struct held *held, const struct gl_modul
 			return -1;
 		}
 		lua_createtable(L, 0, 2);
-		set_string(L, "name", f->name);
+		binding_set_string(L, "name", f->name);
 		push_insns(L, &held->listings->list[0]);
 		set_remarks(L, proof, i, &held->listings->list[0]);
 		lua_setfield(L, -2, "instructions");
@@ -500,16 +476,15 @@ static int explain(lua_State *L, const struct gl_module *mod, const struct gl_mo
 		return binding_fail(L, &err);
 	}
 	lua_createtable(L, 0, 6);
-	set_string(L, "name", sym->name);
+	binding_set_string(L, "name", sym->name);
 	if (plan != NULL) {
-		set_string(L, "export", name);
+		binding_set_string(L, "export", name);
 	}
 	push_reasons(L, &held->why.ffi);
 	lua_setfield(L, -2, "ffi");
 	push_reasons(L, &held->why.pure);
 	lua_setfield(L, -2, "pure");
-	lua_pushboolean(L, held->why.proof->holds);
-	lua_setfield(L, -2, "holds");
+	binding_set_bool(L, "holds", held->why.proof->holds);
 	if (push_functions(L, held, mod, &err) != 0) {
 		return binding_fail(L, &err);
 	}
