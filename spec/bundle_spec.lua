@@ -64,7 +64,8 @@ describe("a bundle", function()
   it("has the modules, the library, the host and Lua files; no Go, no tools, no command line", function()
     assert.same({ "parts.gom", "ship.gom", "shop.gom" }, files_below(bundled, "^[^/]*$"))
     local host = "lib/goloader/host/libgoloader_host.so"
-    assert.same({ "lib/goloader/core.so", host, host .. ".bridge.gom", host .. ".desc", host .. ".serve.gom" },
+    assert.same({ "lib/goloader/core.so", host, host .. ".bridge.gom", host .. ".desc", host .. ".dump.gom",
+      host .. ".profile.gom", host .. ".serve.gom" },
       files_below(bundled, "^lib/goloader/"))
     assert.same({}, files_below(bundled, "^lua/goloader/command/"))
     assert.same({}, files_below(bundled, "%.go$"))
@@ -83,6 +84,8 @@ describe("a bundle", function()
       local parts = assert(host:load "/opt/shop/parts.gom")
       print(parts.Applied(20))
       print(shop:unload(), ship:unload())
+      print(assert(goloader.dump()):match "goroutine %d" ~= nil)
+      print(assert(goloader.profile("heap", "/heap.pb.gz")))
       print(select(3, host:build "/shop.go").code)
     ]])
     file:close()
@@ -91,7 +94,7 @@ describe("a bundle", function()
       inside(luajit .. " /shop.lua", "LUA_PATH='/opt/shop/lua/?.lua;/opt/shop/lua/?/init.lua;;'") }
     assert.equal("", errors)
     assert.equal(0, status)
-    assert.equal(("hello, world\ttrue\ntrue\n%d\ntrue\ttrue\ntoolchain\n"):format(
+    assert.equal(("hello, world\ttrue\ntrue\n%d\ntrue\ttrue\ntrue\ntrue\ntoolchain\n"):format(
       assert(support.host():load(support.tmpdir() .. "/parts.gom")).Applied(20)), out)
   end)
 

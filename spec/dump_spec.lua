@@ -65,6 +65,18 @@ describe("a signal that goloader.host was told of", function()
     assert.matches("goloader: goroutines:\n\ngoroutine ", errors)
   end)
 
+  it("has it written once where it was asked for twice", function()
+    local status, out, errors = signalled("USR1", '"SIGUSR1"', [[
+      require "goloader.core".dump_on(10)
+      send()
+      waits.Sleep(1500, { "a" })
+    ]])
+    assert.equal(0, status, errors)
+    assert.equal("went on\n", out)
+    assert.equal(2, select(2, errors:gsub("goloader: Go was called by Lua:", "%0")) +
+      select(2, errors:gsub("goloader: goroutines:", "%0")))
+  end)
+
   it("does what it does without Go where nobody has asked", function()
     local status = signalled("QUIT", "nil", "send() local f = os.time() while os.time() - f < 3 do end")
     assert.is_true(status == 131 or status == 3, status)

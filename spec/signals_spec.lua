@@ -40,6 +40,20 @@ describe("LuaJIT's profiler", function()
     ]])
   end)
 
+  it("has its samples when it is started again while it runs", function()
+    for starts = 1, 3 do
+      assert.equal("true\n", run(([[
+        local profile = require "jit.profile"
+        local samples = 0
+        for _ = 1, %d do profile.start("fi1", function(_, n) samples = samples + n end) end
+        local from = os.clock()
+        while os.clock() - from < 0.5 do end
+        profile.stop()
+        print(samples > 0)
+      ]]):format(starts)))
+    end
+  end)
+
   it("can be asked for by its command line's module", function()
     assert.equal("true\n", run [[
       require "jit.p".start("fi1", "/dev/null")

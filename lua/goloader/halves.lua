@@ -7,6 +7,9 @@ local toolchain = require "goloader.building.toolchain"
 
 local halves = {}
 
+--- Those that may be needed where modules run; the other one is for those who write them.
+halves.at_run_time = { "bridge", "serve", "profile", "dump" }
+
 local loaded = {} -- by name
 
 local OF_ANOTHER_HOST = { mismatch = true, missing = true }
