@@ -9,9 +9,7 @@ local quote = toolchain.quote
 local root = toolchain.absolute(support.tmpdir()) .. "/root"
 
 local function sh(command, ...)
-  local status, out, errors = support.run({ "sh", "-c", command, ... })
-  assert.equal(0, status, out .. errors)
-  return out
+  return support.output_of(support.run({ "sh", "-c", command, ... }))
 end
 
 -- Puts a file below the new root, under its own name, and all that it links to.

@@ -11,11 +11,7 @@ teardown(support.clean)
 
 local items = { { Name = "chair", Price = 89 }, { Name = "lamp", Price = 24.5, Tags = { "desk" } } }
 
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
-end
+local message = support.raised
 
 describe("a Lua function that Go calls", function()
   it("gets its arguments and gives its results", function()

@@ -6,11 +6,7 @@ local contexts
 setup(function() contexts = assert(support.host():build "spec/testdata/contexts/contexts.go") end)
 teardown(support.clean)
 
-local function message(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
-end
+local message = support.raised
 
 describe("a context", function()
   it("is the background where it is nil", function()

@@ -4,10 +4,7 @@ local lfs = require "lfs"
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 local function source(text) return ('package main\n\nfunc Page() string { return "%s" }\n'):format(text) end
 
@@ -23,11 +20,7 @@ local function start(workers)
   }
 end
 
-local function edit(server, text)
-  local file = assert(io.open(server.prefix .. "/conf/page.go", "wb"))
-  file:write(text)
-  file:close()
-end
+local function edit(server, text) support.write_file(server.prefix .. "/conf/page.go", text) end
 
 local function answers(server, text)
   return support.eventually(function()

@@ -11,15 +11,7 @@ teardown(function()
   support.clean()
 end)
 
-local function raised(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
-
-local function refuses(pattern, f, ...)
-  assert.matches(pattern, (raised(f, ...)))
-end
+local raised, refuses = support.raised, support.raises
 
 describe("runtime.Goexit", function()
   it("gives way to a panic in what it runs", function()

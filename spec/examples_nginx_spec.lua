@@ -18,10 +18,7 @@ local function start(name)
   return server
 end
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("the list page in nginx", function()
   local server
@@ -61,9 +58,7 @@ describe("the list page in nginx", function()
     local old = read(server.conf .. "/list.go")
     local new = old:gsub('"Best rated"', '"Most loved"')
     assert.is_true(new ~= old)
-    local file = assert(io.open(server.conf .. "/list.go", "wb"))
-    file:write(new)
-    file:close()
+    support.write_file(server.conf .. "/list.go", new)
     assert.matches("Best rated", before, 1, true)
     assert.is_true(support.eventually(function()
       local _, page = server:get(address)
@@ -163,9 +158,7 @@ describe("the gateway", function()
   it("follows an edit of its policy", function()
     local path = server.conf .. "/auth/policy.cel"
     local policy = assert(read(path))
-    local file = assert(io.open(path, "wb"))
-    file:write((policy:gsub('method == "GET"', 'method == "GET" && user != "ann"')))
-    file:close()
+    support.write_file(path, (policy:gsub('method == "GET"', 'method == "GET" && user != "ann"')))
     assert.is_true(support.eventually(function()
       os.execute "sleep 0.1"
       return ask "/api/orders" == 403

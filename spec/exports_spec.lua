@@ -11,12 +11,7 @@ local function big(signed, unsigned)
   if has_ffi then return signed and ffi.cast("int64_t", signed) or ffi.cast("uint64_t", unsigned) end
 end
 
-local function raises(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-  return message
-end
+local raises = support.raises
 
 local function read(module, name)
   return function() return module[name] end

@@ -40,6 +40,9 @@ function fakehost.module(exports, unload)
   return module
 end
 
+---An export that is a function without parameters, which gives a text.
+function fakehost.page(text) return { "", "string", function() return text end } end
+
 ---A host that builds the modules it is given, one after the other; a text among them is an error.
 function fakehost.new(...)
   local host = { builds = {}, next = { ... } }

@@ -162,10 +162,7 @@ func init() {
 }
 ]]
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("an http.Handler in nginx", function()
   local server

@@ -10,11 +10,7 @@ teardown(function()
   support.clean()
 end)
 
-local function message(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  return err
-end
+local message = support.raised
 
 describe("a list of elements without a size", function()
   it("is copied while it is short", function()

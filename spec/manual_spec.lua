@@ -34,10 +34,7 @@ for _, dir in ipairs { "examples", "examples/calls", "examples/jobs", "examples/
   end
 end
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 ---@class spec.Page
 ---@field dir string

@@ -27,8 +27,7 @@ describe("many calls", function()
 
   -- What map gives or raises, without a panic's traceback.
   local function raised(name, ...)
-    local ok, err = pcall(roads[name].map, roads[name], ...)
-    assert.is_false(ok)
+    local err = support.raised(roads[name].map, roads[name], ...)
     return err:match "panic: [^\n]*" or err
   end
 
@@ -65,11 +64,7 @@ describe("many calls", function()
   end)
 
   it("have an array that says how many there are", function()
-    local function refuses(pattern, fn)
-      local ok, err = pcall(fn)
-      assert.is_false(ok)
-      assert.matches(pattern, err)
-    end
+    local refuses = support.raises
     local message = "Add: no array says how many calls to make: all arguments are the same in each"
     refuses(message, function() roads.Add:map(goloader.same(1), goloader.same(2)) end)
     refuses(message, function() roads.Add:each(goloader.same(1), goloader.same(2)) end)

@@ -4,11 +4,7 @@ local support = require "spec.support"
 local host = support.host()
 local has_ffi, ffi = pcall(require, "ffi")
 
-local function raises(pattern, fn)
-  local ok, message = pcall(fn)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
+local raises = support.raises
 
 teardown(support.clean)
 

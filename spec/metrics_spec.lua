@@ -6,10 +6,7 @@ local nginx = require "spec.nginx"
 local router = require "goloader.router"
 local support = require "spec.support"
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 -- The number of a sample; nil where there is none.
 local function value(text, sample)
@@ -48,7 +45,7 @@ describe("metrics", function()
     end }
   end
 
-  local function page(text) return { "", "string", function() return text end } end
+  local page = fakehost.page
 
   it("count requests by route, version and status, and how long they took", function()
     local app = new(fakehost.module { F = page "one" }, fakehost.module { F = page "two" })

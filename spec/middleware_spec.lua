@@ -188,10 +188,7 @@ local SERVER = table.concat {
   [[location /after { content_by_lua_block { ngx.print(guard.After(), " ", guard.Last) } }]],
 }
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("a Go middleware in nginx", function()
   local server

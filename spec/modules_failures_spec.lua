@@ -7,10 +7,7 @@ local support = require "spec.support"
 
 local all_answer, count, edit, start = sites.all_answer, sites.count, sites.edit, sites.start
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("modules in nginx", function()
   it("whose init function panics, whose `ready` fails or panics leave the old version where it is", function()

@@ -7,10 +7,7 @@ local support = require "spec.support"
 local all_answer, count, edit, source, start = sites.all_answer, sites.count, sites.edit, sites.source, sites.start
 local gom_files = sites.gom_files
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("modules in nginx", function()
   it("are compiled by one worker and loaded by all, at the start and after an edit", function()

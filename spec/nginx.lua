@@ -108,12 +108,10 @@ http {
 
 local function write(path, text)
   os.execute("mkdir -p " .. quote(path:match "^(.*)/"))
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
+  support.write_file(path, text)
 end
 
---- Starts one and waits till it answers; it is stopped by stop, at the latest by nginx.stop_all.
+--- Starts one and waits till it answers; it is stopped by stop, at the latest by nginx.clean.
 ---@param options nginx.Options
 ---@return nginx.Server
 function nginx.start(options)
@@ -259,10 +257,11 @@ function Server:stop(name)
   return gone
 end
 
---- Stops all that were started: for teardown, before support.clean.
-function nginx.stop_all()
+--- Stops all that were started, and removes this process's files: for teardown.
+function nginx.clean()
   for _, server in ipairs(started) do server:stop() end
   started = {}
+  support.clean()
 end
 
 return nginx

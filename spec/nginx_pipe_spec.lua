@@ -6,10 +6,7 @@ local support = require "spec.support"
 
 local MODULE = lfs.currentdir() .. "/build/nginx/ngx_http_lua_module.so"
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("the Lua module with ngx.pipe", function()
   local server, lacking

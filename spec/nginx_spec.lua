@@ -2,10 +2,7 @@
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 local SLEEPY = [[
 package sleepy
@@ -256,9 +253,7 @@ describe("goloader.nginx", function()
     }
     assert.equal(500, (other:get "/"))
     assert.matches("a.go:3:%d+: undefined: x", other:log())
-    local file = assert(io.open(other.prefix .. "/conf/a.go", "wb"))
-    file:write "package a\n\nfunc A() string { return \"mended\" }\n"
-    file:close()
+    support.write_file(other.prefix .. "/conf/a.go", "package a\n\nfunc A() string { return \"mended\" }\n")
     assert.is_true(support.eventually(function() return select(2, other:get "/") == "mended" end))
     assert.is_true(other:stop "QUIT")
   end)

@@ -4,10 +4,7 @@ local support = require "spec.support"
 
 local REQUESTS = 1000
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 describe("requests with a Lua state each", function()
   it("leave nothing behind: mappings and resident memory are flat", function()

@@ -2,10 +2,7 @@
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 local ROUTES = [[
 local counter = ngx.shared.counter

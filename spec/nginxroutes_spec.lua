@@ -1,12 +1,8 @@
 -- What routes files say, in a real nginx: filters before what other locations answer, locations that answer for routes,
 -- limits, and Go functions that wait.
 local nginx = require "spec.nginx"
-local support = require "spec.support"
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 local GATE = [[
 package gate

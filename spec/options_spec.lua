@@ -6,8 +6,7 @@ teardown(function() support.clean() end)
 
 -- The message without where it was raised, which must be in this file.
 local function raised(f, ...)
-  local ok, message = pcall(f, ...)
-  assert.is_false(ok)
+  local message = support.raised(f, ...)
   assert.matches("options_spec%.lua:%d+: ", message)
   return (message:gsub("^.-options_spec%.lua:%d+: ", ""))
 end

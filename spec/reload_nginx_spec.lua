@@ -6,10 +6,7 @@ local support = require "spec.support"
 
 local all_answer, edit = sites.all_answer, sites.edit
 
-teardown(function()
-  nginx.stop_all()
-  support.clean()
-end)
+teardown(nginx.clean)
 
 local function source(title)
   return ("package shop\n\nconst edit = %d\n\nfunc Title() string { return %q }\n"):format(os.time(), title)

@@ -604,8 +604,7 @@ describe("host:watch", function()
 
   it("checks its options", function()
     local function raised(options)
-      local ok, message = pcall(function() host:watch("shop.go", options) end)
-      assert.is_false(ok)
+      local message = support.raised(host.watch, host, "shop.go", options)
       return (message:gsub("^.-reload_spec%.lua:%d+: ", ""))
     end
     assert.equal("host:watch: there is no option redy; did you mean ready?", raised { redy = print })

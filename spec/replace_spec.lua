@@ -291,9 +291,7 @@ describe("host:replace", function()
   it("says what it can't do with what it was given", function()
     start()
     local function raised(...)
-      local ok, message = pcall(host.replace, host, ...)
-      assert.is_false(ok)
-      return message
+      return support.raised(host.replace, host, ...)
     end
     assert.matches("host:replace: the old module expected, got string$", raised("shop.go", shop))
     assert.matches("host:replace: the new module is the old one$", raised(shop, shop))

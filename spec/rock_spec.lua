@@ -14,15 +14,11 @@ end
 
 -- Runs a command as nobody where that can be, from another folder, with no variables but these.
 local function as_another(command, variables)
-  local become = lfs.attributes("/proc/self", "uid") == 0 and "setpriv --reuid=65534 --regid=65534 --clear-groups" or ""
-  return support.run { "sh", "-c", ("cd / && %s env -i PATH=\"$PATH\" TMPDIR=%s HOME=/nonexistent %s %s"):format(become,
-    quote(trees .. "/tmp"), variables or "", command) }
+  return support.run { "sh", "-c", ("cd / && %senv -i PATH=\"$PATH\" TMPDIR=%s HOME=/nonexistent %s %s"):format(
+    support.as_nobody, quote(trees .. "/tmp"), variables or "", command) }
 end
 
-local function output_of(status, out, errors)
-  assert.equal(0, status, out .. errors)
-  return out
-end
+local output_of = support.output_of
 
 setup(function()
   support.write("shop.go", "package shop\n\nfunc Greet(name string) string { return \"hello, \" + name }\n")

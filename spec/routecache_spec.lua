@@ -3,17 +3,9 @@
 local entry = require "goloader.routes.entry"
 local fakehost = require "spec.fakehost"
 local router = require "goloader.router"
+local routesfile = require "spec.routesfile"
 
-local written = {}
-
-local function temporary(text)
-  local path = os.tmpname()
-  written[#written + 1] = path
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-  return path
-end
+local temporary, write = routesfile.temporary, routesfile.write
 
 ---A store that keeps texts, as one outside of the process would.
 local function text_store()
@@ -51,9 +43,7 @@ describe("a route's cache", function()
 
   before_each(function() now, logged, made, later = 0, {}, 0, {} end)
 
-  teardown(function()
-    for _, path in ipairs(written) do os.remove(path) end
-  end)
+  teardown(routesfile.clean)
 
   ---A route at /:id whose answers are counted.
   local function route(cache, options)
@@ -449,7 +439,7 @@ describe("a route's cache", function()
 
     it("keeps pages with the versions that have made them", function()
       local store, source = text_store(), temporary "package main"
-      local function page(text) return fakehost.module { F = { "", "string", function() return text end } } end
+      local function page(text) return fakehost.module { F = fakehost.page(text) } end
       local function start(...)
         local host = fakehost.new(...)
         local made_app = router.new { host = host, clock = function() return now end }
@@ -462,9 +452,7 @@ describe("a route's cache", function()
       local other = start(page "the same in another process", page "two elsewhere")
       assert.equal("one", one:handle("/").body)
       assert.equal("one", other:handle("/").body)
-      local file = assert(io.open(source, "wb"))
-      file:write "package main // edited"
-      file:close()
+      write(source, "package main // edited")
       assert.equal(1, (one:poll()))
       assert.equal("two", one:handle("/").body)
       -- the other one has not noticed yet: the new page is not its own, and what it makes is not the new one's

@@ -3,27 +3,12 @@
 
 local fakehost = require "spec.fakehost"
 local router = require "goloader.router"
+local routesfile = require "spec.routesfile"
 local visits = require "goloader.reload.visits"
 
-local fake_host, fake_module = fakehost.new, fakehost.module
+local fake_host, fake_module, page = fakehost.new, fakehost.module, fakehost.page
+local temporary, write = routesfile.temporary, routesfile.write
 local unpack = rawget(table, "unpack") or unpack
-
-local written = {}
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-  return path
-end
-
-local function temporary(text)
-  local path = os.tmpname()
-  written[#written + 1] = path
-  return write(path, text)
-end
-
-local function page(text) return { "", "string", function() return text end } end
 
 describe("a router", function()
   local now, logged, changes
@@ -45,9 +30,7 @@ describe("a router", function()
     now, logged, changes = 0, {}, {}
   end)
 
-  teardown(function()
-    for _, path in ipairs(written) do os.remove(path) end
-  end)
+  teardown(routesfile.clean)
 
   describe("finds a route", function()
     local function routes(...)

@@ -2,17 +2,13 @@
 
 local fakehost = require "spec.fakehost"
 local router = require "goloader.router"
+local support = require "spec.support"
 
 local routesfile = { logged = {}, now = 0 }
 
 local written = {}
 
-function routesfile.write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  file:close()
-  return path
-end
+routesfile.write = support.write_file
 
 --- A file that `clean` removes.
 function routesfile.temporary(text)

@@ -9,7 +9,7 @@ local asking, load, mistakes, new, temporary, write =
   routesfile.asking, routesfile.load, routesfile.mistakes, routesfile.new, routesfile.temporary, routesfile.write
 local unpack = rawget(table, "unpack") or unpack
 
-local function page(text) return { "", "string", function() return text end } end
+local page = fakehost.page
 
 describe("a routes file", function()
   teardown(routesfile.clean)

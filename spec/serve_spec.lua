@@ -50,11 +50,7 @@ local function start(files, flags, command)
   return self
 end
 
-function Server:write(name, text)
-  local file = assert(io.open(self.dir .. "/" .. name, "wb"))
-  file:write(text)
-  file:close()
-end
+function Server:write(name, text) support.write_file(self.dir .. "/" .. name, text) end
 
 function Server:log() return support.read(self.dir .. "/log") or "" end
 

@@ -21,9 +21,7 @@ local HEAD = ([[
 ]]):format(SA_ONSTACK)
 
 local function run(script)
-  local status, out, errors = support.lua(HEAD .. script, nil, "luajit") -- whose profiler it is
-  assert.equal(0, status, errors)
-  return out
+  return support.output_of(support.lua(HEAD .. script, nil, "luajit")) -- whose profiler it is
 end
 
 describe("LuaJIT's profiler", function()

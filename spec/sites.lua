@@ -34,10 +34,7 @@ end
 
 function sites.edit(server, name, text)
   local path = server.prefix .. "/conf/" .. name
-  local file = assert(io.open(path .. "~", "wb"))
-  file:write(text)
-  file:close()
-  assert(os.rename(path .. "~", path)) -- as editors do
+  assert(os.rename(support.write_file(path .. "~", text), path)) -- as editors do
 end
 
 -- Each worker has a socket of its own that the kernel spreads connections over: all have answered when enough have.

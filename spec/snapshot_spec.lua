@@ -10,9 +10,7 @@ local prelude = ([[
 ]]):format(support.compile("spec/testdata/retention/thing/thing.go", "thing"))
 
 local function run(script, environment)
-  local status, output, errors = support.lua(prelude .. script, environment or "GOLOADER_UNLOAD=snapshot")
-  assert.equal(0, status, output:sub(-2000) .. errors:sub(1, 4000))
-  return output
+  return support.output_of(support.lua(prelude .. script, environment or "GOLOADER_UNLOAD=snapshot"))
 end
 
 teardown(support.clean)

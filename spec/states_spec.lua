@@ -42,9 +42,7 @@ local HEAD = [[
 local object, other, modules
 
 local function run(script)
-  local status, out, errors = support.lua(HEAD:format(object, modules, other) .. script, nil, "luajit")
-  assert.equal(0, status, errors)
-  return out
+  return support.output_of(support.lua(HEAD:format(object, modules, other) .. script, nil, "luajit"))
 end
 
 describe("a Lua state that is closed", function()

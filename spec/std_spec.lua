@@ -6,11 +6,7 @@ local toolchain = require "goloader.building.toolchain"
 local host = support.host()
 local has_jit = rawget(_G, "jit") and rawget(_G, "jit").status()
 
-local function raises(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
+local raises = support.raises
 
 local function field(module, name)
   return function() return module[name] end

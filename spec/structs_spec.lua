@@ -5,11 +5,7 @@ local support = require "spec.support"
 local host = support.host()
 local structs
 
-local function raises(pattern, fn, ...)
-  local ok, message = pcall(fn, ...)
-  assert.is_false(ok)
-  assert.matches(pattern, tostring(message))
-end
+local raises = support.raises
 
 setup(function() structs = assert(host:build "spec/testdata/structs") end)
 teardown(function()

@@ -35,15 +35,19 @@ function support.clean()
   temporary = nil
 end
 
+--- Writes a file, whose folder is there, and returns its path.
+function support.write_file(path, text)
+  local f = assert(io.open(path, "wb"))
+  f:write(text)
+  assert(f:close())
+  return path
+end
+
 --- Writes a file below the temporary directory and returns its path.
 function support.write(name, text)
   local path = support.tmpdir() .. "/" .. name
-  local dir = path:match "^(.*)/"
-  os.execute("mkdir -p " .. toolchain.quote(dir))
-  local f = assert(io.open(path, "wb"))
-  f:write(text)
-  f:close()
-  return path
+  os.execute("mkdir -p " .. toolchain.quote(path:match "^(.*)/"))
+  return support.write_file(path, text)
 end
 
 support.read = toolchain.read_file
@@ -91,10 +95,41 @@ function support.fetch_modules(dir)
   if not ok then error(dir .. ": modules can't be fetched: " .. errors, 0) end
 end
 
+--- What calling f raises.
+function support.raised(f, ...)
+  local ok, err = pcall(f, ...)
+  if ok then error("nothing was raised", 2) end
+  return err
+end
+
+--- Calling f raises an error whose text is like the pattern; returns it.
+function support.raises(pattern, f, ...)
+  local ok, err = pcall(f, ...)
+  if ok then error("nothing was raised", 2) end
+  if not tostring(err):find(pattern) then error(("%q is not like %q"):format(tostring(err), pattern), 2) end
+  return err
+end
+
 --- Runs build/bin/goloader.
 function support.cli(...)
   return support.run { "build/bin/goloader", ... }
 end
+
+--- What a command has printed that succeeds: given all that `run`, `cli` or `lua` returns.
+function support.output_of(status, out, errors)
+  if status ~= 0 then error(("status %s\n%s%s"):format(status, out, errors), 2) end
+  return out
+end
+
+--- The same of a command that prints no errors either.
+function support.clean_output_of(status, out, errors)
+  if status ~= 0 or errors ~= "" then error(("status %s\n%s%s"):format(status, out, errors), 2) end
+  return out
+end
+
+--- What goes before a command for nobody to run it, where that can be; anybody else is somebody all the same.
+support.as_nobody = lfs.attributes("/proc/self", "uid") == 0
+  and "setpriv --reuid=65534 --regid=65534 --clear-groups " or ""
 
 --- Runs a Lua script in a process of its own, with this tree's goloader; on the Lua of this process when none is named.
 function support.lua(script, environment, interpreter)

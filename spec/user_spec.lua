@@ -7,12 +7,6 @@ teardown(support.clean)
 
 local root, home = nil, nil
 
--- Becomes nobody where it can; anybody else is somebody without an environment at least.
-local function become()
-  local is_root = lfs.attributes("/proc/self", "uid") == 0
-  return is_root and "setpriv --reuid=65534 --regid=65534 --clear-groups " or ""
-end
-
 local function write(name, text)
   local path = support.write(name, text)
   os.execute("chmod -R a+rX " .. quote(support.tmpdir()))
@@ -23,7 +17,8 @@ end
 local function lua(script, variables, prefix)
   local file = write("user.lua", script)
   local command = ("cd / && %senv -i LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/lib/?.so;;' %s "
-    .. "%s /usr/bin/env luajit %s"):format(become(), root, root, root, variables or "", prefix or "", quote(file))
+    .. "%s /usr/bin/env luajit %s"):format(support.as_nobody, root, root, root, variables or "", prefix or "",
+    quote(file))
   return support.run { "sh", "-c", command }
 end
 

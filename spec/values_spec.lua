@@ -16,17 +16,7 @@ teardown(function()
   support.clean()
 end)
 
--- What calling f raises.
-local function raised(f, ...)
-  local ok, err = pcall(f, ...)
-  assert.is_false(ok)
-  assert.equal("string", type(err))
-  return err
-end
-
-local function refuses(pattern, f, ...)
-  assert.matches(pattern, (raised(f, ...)))
-end
+local refuses = support.raises
 
 local function is_handle(type_name, h)
   assert.equal("userdata", type(h))

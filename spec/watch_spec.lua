@@ -1,15 +1,13 @@
 local lfs = require "lfs"
 local inotify = require "goloader.reload.inotify"
+local support = require "spec.support"
 local watch = require "goloader.reload.watch"
 
 describe("a watch", function()
   local folder
 
   local function write(name, text, age)
-    local path = folder .. "/" .. name
-    local file = assert(io.open(path, "wb"))
-    file:write(text)
-    file:close()
+    local path = support.write_file(folder .. "/" .. name, text)
     if age then lfs.touch(path, os.time() - age) end
     return path
   end

@@ -15,6 +15,7 @@ local ffi = require "ffi"
 local cjson = require "cjson"
 local goloader = require "goloader"
 local now = require "spec.bench.clock"
+local median = require "spec.bench.tools".median
 
 ffi.cdef [[
 ptrdiff_t add(ptrdiff_t a, ptrdiff_t b);
@@ -29,11 +30,6 @@ void free(void *p);
 local C = ffi.C
 local ROUNDS = 9
 local NUMBERS, JOBS = 10000, 100000
-
-local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
-end
 
 -- Nanoseconds for each of the `times` calls that loop(times) makes: a call ends on the thread that it begins on, and so
 -- the thread's own time is the call's. The first rounds are for the JIT compiler.

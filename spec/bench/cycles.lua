@@ -8,6 +8,7 @@
 
 local goloader = require "goloader"
 local catalogue = require "examples.listpage.catalogue"
+local tools = require "spec.bench.tools"
 
 local cycles = tonumber(arg[1] or 20000) or error "usage: luajit spec/env.lua spec/bench/cycles.lua [CYCLES]"
 local GROWTH = 1024 -- kilobytes
@@ -44,14 +45,6 @@ local function try(ok, ...)
   error(tostring((...)), 2)
 end
 
--- Kilobytes.
-local function resident()
-  local file = assert(io.open "/proc/self/statm")
-  local pages = file:read "*a":match "^%d+ (%d+)"
-  file:close()
-  return tonumber(pages) * 4
-end
-
 local host = try(goloader.host())
 try(catalogue.make(products, 200))
 try(host:ship("examples/listpage/list.go", shipped))
@@ -86,11 +79,11 @@ for part = 1, 20 do
     cycle()
     if i > share * 0.8 and i % math.max(1, math.floor(share / 50)) == 0 then
       settle()
-      least = math.min(least, resident())
+      least = math.min(least, tools.resident() / 1024)
     end
   end
   settle()
-  last = math.min(least, resident())
+  last = math.min(least, tools.resident() / 1024)
   if not first and part * share >= settled then first, after = last, part * share end
   print(("%7d cycles %8d KB resident %6d KB Lua   %s"):format(part * share, last, collectgarbage "count", go.Tell()))
   io.stdout:flush()

@@ -7,18 +7,13 @@
 local cjson = require "cjson"
 local luv = require "luv"
 local clock = require "spec.bench.clock"
+local median = require "spec.bench.tools".median
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 
 local here = "spec/bench/nginx"
 local workers = tonumber(os.getenv "WORKERS") or 1
 local ROUNDS = tonumber(os.getenv "ROUNDS") or 7
-
-local function median(list)
-  table.sort(list)
-  local middle = (#list + 1) / 2
-  return (list[math.floor(middle)] + list[math.ceil(middle)]) / 2
-end
 
 -- ---- measuring ------------------------------------------------------------------------------------------------------
 
@@ -334,8 +329,7 @@ end
 
 local ok, failure = pcall(main)
 stop_upstream()
-nginx.stop_all()
-support.clean()
+nginx.clean()
 if not ok then
   io.stderr:write("bench-nginx: ", tostring(failure), "\n")
   os.exit(1)

@@ -179,8 +179,7 @@ local function run()
 end
 
 local ok, failure = pcall(run)
-nginx.stop_all()
-support.clean()
+nginx.clean()
 if not ok then
   io.stderr:write("soak-nginx: ", tostring(failure), "\n")
   os.exit(1)

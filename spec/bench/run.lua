@@ -14,64 +14,15 @@ local now = require "spec.bench.clock"
 local calls = require "spec.bench.calls"
 local sprawl = require "spec.bench.sprawl"
 local toolchain = require "goloader.building.toolchain"
+local tools = require "spec.bench.tools"
+
+local lines, median, numbers, read, run, size, write =
+  tools.lines, tools.median, tools.numbers, tools.read, tools.run, tools.size, tools.write
 
 local SAMPLES = 7
 local EDITS = 5 -- building a plugin takes seconds
 local HEAPS = 3 -- some take a gigabyte
 local TIMES = 4 -- a program of code.native in one sample, the fastest of which counts
-
-local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
-
--- Runs a command and returns what it prints; the bench ends when it fails.
-local function run(...)
-  local words = {}
-  for i, word in ipairs { ... } do words[i] = quote(word) end
-  local command = table.concat(words, " ")
-  local pipe = assert(io.popen(command .. "; echo \"status $?\""))
-  local text = pipe:read "*a"
-  pipe:close()
-  local output, status = text:match "^(.*)status (%d+)\n$"
-  if status ~= "0" then error(command .. ": exit " .. tostring(status) .. "\n" .. text, 0) end
-  return output
-end
-
-local function numbers(text)
-  local list = {}
-  for word in text:gmatch "%S+" do list[#list + 1] = assert(tonumber(word), text) end
-  return list
-end
-
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  file:write(text)
-  assert(file:close())
-end
-
-local function size(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:seek "end"
-  file:close()
-  return bytes
-end
-
-local function lines(text)
-  local list = {}
-  for line in text:gmatch "[^\n]+" do list[#list + 1] = line end
-  return list
-end
-
-local function median(list)
-  table.sort(list)
-  local middle = (#list + 1) / 2
-  return (list[math.floor(middle)] + list[math.ceil(middle)]) / 2
-end
 
 -- ---- what is measured -----------------------------------------------------------------------------------------------
 

@@ -18,32 +18,16 @@
 
 local ffi = require "ffi"
 local now = require "spec.bench.clock"
+local tools = require "spec.bench.tools"
+
+local median, read = tools.median, tools.read
 
 ffi.cdef [[
 void Nothing(void);
 ]]
 
-local function resident() -- megabytes
-  local file = assert(io.open "/proc/self/status")
-  local text = file:read "*a"
-  file:close()
-  return tonumber(text:match "VmRSS:%s*(%d+)") / 1024
-end
-
-local function median(list)
-  table.sort(list)
-  return list[math.ceil(#list / 2)]
-end
-
 local function start()
   return assert(require("goloader").host())
-end
-
-local function text_of(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
 end
 
 local samples = {}
@@ -127,11 +111,11 @@ function samples.memory(object, count)
   local function settle() for _ = 1, 3 do collectgarbage() crowd.Free() end end
   load_many(host, object, 10)
   settle()
-  local before = resident()
+  local before = tools.resident()
   local modules = load_many(host, object, count)
   settle()
   local stats = modules[1]:stats()
-  return (resident() - before) * 1048576 / #modules, stats.text + stats.rodata + stats.data + stats.bss
+  return (tools.resident() - before) / #modules, stats.text + stats.rodata + stats.data + stats.bss
 end
 
 function samples.start(path)
@@ -139,7 +123,7 @@ function samples.start(path)
   local host = assert(require("goloader").host { path = path })
   host:stats() -- answered by Go
   local took = now() - begin
-  return took, resident()
+  return took, tools.resident() / 2 ^ 20
 end
 
 function samples.dlopen(path)
@@ -147,7 +131,7 @@ function samples.dlopen(path)
   local library = ffi.load(path)
   library.Nothing()
   local took = now() - begin
-  return took, resident()
+  return took, tools.resident() / 2 ^ 20
 end
 
 function samples.edit(source, edited, products)
@@ -159,7 +143,7 @@ function samples.edit(source, edited, products)
     return count
   end
   build_and_ask()
-  local text = text_of(edited)
+  local text = read(edited)
   local file = assert(io.open(source, "wb"))
   file:write(text)
   assert(file:close())

@@ -6,19 +6,15 @@
 -- the run; the status is 0 when from then on resident memory did not grow.
 
 local goloader = require "goloader"
+local tools = require "spec.bench.tools"
 
 local calls_wanted = tonumber(arg[1]) or error "usage: luajit spec/env.lua spec/bench/soak.lua CALLS [SECONDS]"
 local seconds = tonumber(arg[2]) or math.huge
 
 local GROWTH = 4 -- megabytes that a process may wander
 
--- Megabytes, first of all resident ones.
-local function resident()
-  local file = assert(io.open "/proc/self/statm")
-  local pages = file:read "*a":match "^%d+ (%d+)"
-  file:close()
-  return tonumber(pages) * 4096 / 2 ^ 20
-end
+-- Megabytes.
+local function resident() return tools.resident() / 2 ^ 20 end
 
 local function uptime()
   local file = assert(io.open "/proc/uptime")

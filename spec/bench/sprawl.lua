@@ -3,6 +3,8 @@
 -- Nothing in it is like another thing by more than its name, so that a package of a hundred parts has a hundred times
 -- the types, methods, itabs, strings, closures, generic instances and initialised variables that one part has.
 
+local write = require "spec.bench.tools".write
+
 local sprawl = {}
 
 local part = [[
@@ -150,12 +152,6 @@ local use = [[
 // Use%s refers to another package.
 func Use%s(order *%s.Order1) (any, error) { return %s.Find1([]*%s.Order1{order, %s.Kinds1["first 1"]}, order.String()) }
 ]]
-
-local function write(path, text)
-	local file = assert(io.open(path, "wb"))
-	file:write(text)
-	assert(file:close())
-end
 
 --- The source of package number `k`, which imports some of those before it.
 local function package_source(k, parts)
