@@ -2,9 +2,7 @@
  *
  * Everything that can be wrong with an argument is found here, before Go is entered, and named: which function, which
  * parameter, where in it, what was wanted and what was given. Tables are read raw: metatables are not asked. */
-#include <errno.h>
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,8 +11,8 @@
 
 #include "plan.h"
 
-/* Where integers end that a number holds exactly, and those of 64 bits */
-static const double two53 = 9007199254740992.0, two63 = 9223372036854775808.0, two64 = 18446744073709551616.0;
+/* Where integers end that a number holds exactly, and those of int64 */
+static const double two53 = 9007199254740992.0, two63 = 9223372036854775808.0;
 
 /* Deeper tables are cyclic in all likelihood. A pointer and what it points to count as two. */
 enum { MAX_DEPTH = 2000 };
@@ -103,7 +101,7 @@ static const char *typename_at(lua_State *L, int idx)
 	return lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx);
 }
 
-static int fail_type(struct encoder *e, int idx, const char *wanted, const struct path *path)
+int gl_encode_mismatch(struct encoder *e, int idx, const char *wanted, const struct path *path)
 {
 	return gl_encode_fail(e, path, "%s expected, got %s", wanted, typename_at(e->L, idx));
 }
@@ -158,106 +156,9 @@ static void put_string(struct encoder *e, const char *s, size_t len)
 	memcpy(words + 1, s, len);
 }
 
-/* ---- integers --------------------------------------------------------------------------------------------------- */
+/* ---- single words ----------------------------------------------------------------------------------------------- */
 
-/* An integer of any Lua form: at most 64 bits and a sign. */
-struct integer {
-	uint64_t bits;
-	bool is_unsigned; /* bits are not two's complement: the value is 2^63 or more */
-};
-
-/* Reads the digits that gl_decode gives for what a number can't hold, and no others. */
-static bool parse_digits(const char *s, size_t len, struct integer *v)
-{
-	const char *digits = s + (s[0] == '-');
-	char *end;
-
-	if (len < 16 || strspn(digits, "0123456789") != len - (size_t)(digits - s)) {
-		return false;
-	}
-	errno = 0;
-	if (s[0] == '-') {
-		v->bits = (uint64_t)strtoll(s, &end, 10);
-		v->is_unsigned = false;
-	} else {
-		v->bits = strtoull(s, &end, 10);
-		v->is_unsigned = v->bits > INT64_MAX;
-	}
-	return errno == 0 &&
-	       (v->is_unsigned || (int64_t)v->bits > (int64_t)1 << 53 || (int64_t)v->bits < -((int64_t)1 << 53));
-}
-
-static void push_value(lua_State *L, struct integer v)
-{
-	char digits[24];
-
-	snprintf(digits, sizeof(digits), v.is_unsigned ? "%" PRIu64 : "%" PRId64, v.bits);
-	lua_pushstring(L, digits);
-}
-
-/* A duration that is said: "30s". */
-static bool read_duration(struct encoder *e, int idx, const struct type *type, const struct path *path,
-			  struct integer *v)
-{
-	double seconds;
-
-	if (strcmp(type->name, "time.Duration") != 0) {
-		return false;
-	}
-	if (!gl_lua_seconds(e->L, idx, &seconds)) {
-		gl_encode_fail(e, path, "%s", lua_tostring(e->L, -1));
-	}
-	double ns = round(seconds * 1e9);
-	if (ns >= two63) {
-		gl_encode_fail(e, path, "%s is out of range for %s", lua_tostring(e->L, idx), type->name);
-	}
-	*v = (struct integer){ .bits = (uint64_t)(int64_t)ns };
-	return true;
-}
-
-static void read_integer(struct encoder *e, int idx, const struct type *type, const struct path *path,
-			 struct integer *v)
-{
-	lua_State *L = e->L;
-
-	switch (lua_type(L, idx)) {
-	case LUA_TNUMBER: {
-		if (lua_isinteger(L, idx)) {
-			v->bits = (uint64_t)lua_tointeger(L, idx);
-			v->is_unsigned = false;
-			return;
-		}
-		double d = lua_tonumber(L, idx);
-		if (d != floor(d) || d < -two63 || d >= two64) {
-			if (isfinite(d) && d == floor(d)) {
-				gl_encode_fail(e, path, "%f is out of range for %s", d, type->name);
-			}
-			gl_encode_fail(e, path, "%s expected, got %f", type->name, isnan(d) ? fabs(d) : d);
-		}
-		v->is_unsigned = d >= two63;
-		v->bits = v->is_unsigned ? (uint64_t)d : (uint64_t)(int64_t)d;
-		return;
-	}
-	case LUA_TSTRING: {
-		size_t len;
-		const char *s = lua_tolstring(L, idx, &len);
-		if (parse_digits(s, len, v) || read_duration(e, idx, type, path, v)) {
-			return;
-		}
-		break;
-	}
-	case GL_LUA_TCDATA:
-		if (gl_lua_split(L, idx, &v->bits, &v->is_unsigned)) {
-			v->is_unsigned = v->is_unsigned && v->bits > INT64_MAX;
-			return;
-		}
-		break;
-	default: break;
-	}
-	fail_type(e, idx, type->name, path);
-}
-
-/* Nearly all integers are Lua numbers well within range: those take this way, everything else the long one. */
+/* Nearly all integers are Lua numbers well within range: those take this way, everything else that of integer.c. */
 static inline bool small_integer(double d, const struct type *type, uint64_t *word)
 {
 	if (!(d > -two53 && d < two53)) { /* that itself may be an integer of Lua 5.3, rounded */
@@ -270,25 +171,6 @@ static inline bool small_integer(double d, const struct type *type, uint64_t *wo
 	}
 	int64_t max = INT64_MAX >> (64 - type->bits);
 	return (double)i == d && i <= max && i >= -max - 1;
-}
-
-static uint64_t encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path)
-{
-	struct integer v = { 0 };
-	bool fits;
-
-	read_integer(e, idx, type, path, &v);
-	if (type->kind == GL_KIND_UINT) {
-		fits = (v.is_unsigned || (int64_t)v.bits >= 0) && (type->bits == 64 || v.bits >> type->bits == 0);
-	} else {
-		int64_t max = INT64_MAX >> (64 - type->bits);
-		fits = !v.is_unsigned && (int64_t)v.bits <= max && (int64_t)v.bits >= -max - 1;
-	}
-	if (!fits) {
-		push_value(e->L, v);
-		gl_encode_fail(e, path, "%s is out of range for %s", lua_tostring(e->L, -1), type->name);
-	}
-	return v.bits;
 }
 
 static uint64_t encode_word_of_handle(struct encoder *e, int idx, const struct type *type, const struct path *path);
@@ -305,12 +187,12 @@ uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, con
 	switch (type->kind) {
 	case GL_KIND_BOOL:
 		if (given != LUA_TBOOLEAN) {
-			fail_type(e, idx, type->name, path);
+			gl_encode_mismatch(e, idx, type->name, path);
 		}
 		return (uint64_t)lua_toboolean(L, idx);
 	case GL_KIND_FLOAT: {
 		if (given != LUA_TNUMBER) {
-			fail_type(e, idx, type->name, path);
+			gl_encode_mismatch(e, idx, type->name, path);
 		}
 		double d = lua_tonumber(L, idx);
 		if (type->bits == 32 && isfinite(d) && isinf((float)d)) {
@@ -323,7 +205,7 @@ uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, con
 		if (given == LUA_TNUMBER && small_integer(lua_tonumber(L, idx), type, &word)) {
 			return word;
 		}
-		return encode_integer(e, idx, type, path);
+		return gl_encode_integer(e, idx, type, path);
 	}
 }
 
@@ -516,7 +398,7 @@ static void encode_complex(struct encoder *e, int idx, const struct type *type, 
 
 		lua_rawgeti(e->L, idx, i);
 		if (lua_type(e->L, -1) != LUA_TNUMBER) {
-			fail_type(e, -1, part.name, &at);
+			gl_encode_mismatch(e, -1, part.name, &at);
 		}
 		put_word(e, gl_encode_word(e, -1, &part, &at));
 		lua_pop(e->L, 1);
@@ -706,7 +588,8 @@ static void encode_any_table(struct encoder *e, int idx, const struct type *type
 static void encode_any(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
-	struct integer v;
+	uint64_t bits;
+	bool is_unsigned;
 	size_t len;
 
 	switch (lua_type(L, idx)) {
@@ -744,15 +627,15 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 		}
 		return;
 	case GL_LUA_TCDATA:
-		if (gl_lua_split(L, idx, &v.bits, &v.is_unsigned)) {
-			put_word(e, v.is_unsigned ? GL_TAG_UINT : GL_TAG_INT);
-			put_word(e, v.bits);
+		if (gl_lua_split(L, idx, &bits, &is_unsigned)) {
+			put_word(e, is_unsigned ? GL_TAG_UINT : GL_TAG_INT);
+			put_word(e, bits);
 			return;
 		}
 		break;
 	default: break;
 	}
-	fail_type(e, idx, type->name, path);
+	gl_encode_mismatch(e, idx, type->name, path);
 }
 
 /* ---- all of them ------------------------------------------------------------------------------------------------ */
@@ -773,7 +656,7 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		return;
 	}
 	switch (type->kind) {
-	case GL_KIND_NONE: fail_type(e, idx, type->name, path); break; /* not reached: its plan refuses */
+	case GL_KIND_NONE: gl_encode_mismatch(e, idx, type->name, path); break; /* not reached: its plan refuses */
 	case GL_KIND_BOOL:
 	case GL_KIND_INT:
 	case GL_KIND_UINT:
@@ -792,7 +675,7 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 		}
 		gl_encode_fail(e, path, "%s expected (a string), got %s", type->name, typename_at(L, idx));
 		break;
-	case GL_KIND_STRING: fail_type(e, idx, type->name, path); break;
+	case GL_KIND_STRING: gl_encode_mismatch(e, idx, type->name, path); break;
 	case GL_KIND_SLICE:
 	case GL_KIND_MAP:
 		if (lua_isnil(L, idx)) {

@@ -187,6 +187,7 @@ uint64_t gl_encode_word(struct encoder *e, int idx, const struct type *type, con
 /* Appends a word as it is. */
 void gl_encode_raw(struct encoder *e, uint64_t word);
 /* The parts of gl_encode in files of their own */
+uint64_t gl_encode_integer(struct encoder *e, int idx, const struct type *type, const struct path *path);
 void gl_encode_function(struct encoder *e, int idx, const struct type *type, const struct path *path);
 void gl_encode_context(struct encoder *e, int idx, const struct type *type, const struct path *path);
 /* Appends the FFI array at idx as a slice or an array; false when it is none. */
@@ -203,6 +204,8 @@ int gl_plan_call_closure(lua_State *L, struct gl_plan *plan, int first, uint64_t
 void gl_buffer_give(struct gl_buffer *home, struct gl_buffer *buffer);
 /* Raises the error of an argument; what it says is formatted as by lua_pushfstring. */
 int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, ...);
+/* The same of a value of another type than wanted. */
+int gl_encode_mismatch(struct encoder *e, int idx, const char *wanted, const struct path *path);
 
 /* Checks that the function can be called with the arguments from stack index first up, and writes them: they are the
  * reading's `in`. Raises where it can't be. */
