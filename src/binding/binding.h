@@ -67,6 +67,14 @@ int binding_module_explain(lua_State *L, struct binding_module *module, size_t i
 /* Its export number i; NULL when the module was unloaded. */
 const struct gl_export *binding_module_export(const struct binding_module *module, size_t i);
 
+/* Push what Lua gets of a declaration (declaration.c): what module:exports gives of each export, module:type of a type.
+ */
+void binding_push_export(lua_State *L, const struct gl_export *export);
+void binding_push_type(lua_State *L, const struct gl_export *export);
+/* The same of a constant's value; returns the number of values, which is 0 for one that Lua can't have. */
+struct gl_constant;
+int binding_push_constant(lua_State *L, const struct gl_constant *constant);
+
 /* Its export's counters so far; they outlive the plan. */
 struct gl_counters *binding_module_counters(struct binding_module *module, size_t i);
 /* Pushes a table of the counters, and sets them to 0 where reset says so. */
