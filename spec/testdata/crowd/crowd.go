@@ -1,4 +1,4 @@
-// Package crowd is loaded many times over. It measures, too, what others of it cost the runtime.
+// Package crowd is loaded many times over.
 package crowd
 
 import (
@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
-	"time"
+	"unsafe"
 )
 
 type point struct{ X, Y int }
@@ -84,32 +84,6 @@ func Grow(goroutines int) {
 	}
 }
 
-func fastest(f func()) float64 {
-	least := time.Hour
-	for i := 0; i < 20; i++ {
-		begin := time.Now()
-		f()
-		least = min(least, time.Since(begin))
-	}
-	return float64(least)
-}
-
-// Callers is how long it takes to walk over a stack of its own, in nanoseconds.
-func Callers() (took float64) {
-	pcs := make([]uintptr, 100)
-	deep(50, func() {
-		took = fastest(func() {
-			for i := 0; i < 20; i++ {
-				runtime.Callers(0, pcs)
-			}
-		})
-	})
-	return took
-}
-
-// Growth is how long it takes to grow one.
-func Growth() float64 { return fastest(func() { Grow(20) }) }
-
 // Collect gives back what Go doesn't need.
 func Collect() { debug.FreeOSMemory() }
 
@@ -118,4 +92,10 @@ func PCs() []uintptr {
 	pcs := make([]uintptr, 3)
 	runtime.Callers(1, pcs)
 	return pcs[:1]
+}
+
+// Type is the address of a type of this module.
+func Type() uintptr {
+	var p any = &point{}
+	return *(*uintptr)(unsafe.Pointer(&p))
 }
