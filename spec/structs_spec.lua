@@ -1,4 +1,5 @@
--- Structs keep their methods: plain ones are tables with methods, those with hidden state are handles.
+-- Structs, maps, slices and arrays keep their methods: plain ones are tables with methods, structs with hidden state are
+-- handles.
 local goloader = require "goloader"
 local support = require "spec.support"
 
@@ -132,6 +133,152 @@ describe("a struct that is a table", function()
     collectgarbage()
     collectgarbage()
     assert.is_true(host:stats().handles <= before)
+  end)
+end)
+
+describe("a map that is a table", function()
+  it("has the methods of its type, and its entries", function()
+    local tags, seen = structs.NewTags(), {}
+    assert.same({ true, false }, { tags:Has "a", tags:Has "c" })
+    assert.same({ a = 1, b = 2, c = 3 }, tags:Merge { c = 3 })
+    assert.is_true(tags:Merge({ c = 3 }):Has "c")
+    assert.equal("2 tags", tostring(tags))
+    for name, n in pairs(tags) do seen[name] = n end
+    assert.same({ a = 1, b = 2 }, seen)
+    assert.is_nil(tags.c)
+    assert.is_true(structs.NoTags():Has "x" == false)
+  end)
+
+  it("becomes what a method makes of it, of a value or a pointer", function()
+    local tags = structs.NewTags()
+    local same = tags
+    tags:Put("c", 3)
+    assert.same({ a = 1, b = 2, c = 3 }, tags)
+    tags:Drop("a", "b")
+    assert.same({ c = 3 }, tags)
+    tags:Renew()
+    assert.same({ new = 1 }, tags)
+    tags.more = 2
+    assert.same({ new = 1, more = 2, last = 3 }, (tags:Merge { last = 3 }))
+    tags:Clear()
+    assert.same({}, tags)
+    tags.x = 1
+    assert.is_true(tags:Has "x")
+    assert.equal(same, tags)
+  end)
+
+  it("is as it was where a method panics, and changed where it fails", function()
+    local tags = structs.NewTags()
+    raises("panic: boom", function() tags:Boom() end)
+    assert.same({ a = 1, b = 2 }, tags)
+    assert.equal("no a", select(2, tags:Fail "a").message)
+    assert.same({ b = 2 }, tags)
+    raises("bad argument #2 to 'Put' %(int expected, got string%)", function() tags:Put("a", "x") end)
+    tags.b = "x"
+    raises("bad value for 'structs.Tags' %(.*b.*int expected, got string%)", function() tags:Has "b" end)
+  end)
+
+  it("has an entry before a method of that name", function()
+    local tags = structs.NewTags()
+    tags.Has = 5
+    assert.equal(5, tags.Has)
+    tags.Has = nil
+    assert.is_nil(rawget(tags, "Has"))
+    assert.is_false(tags:Has "Has")
+    assert.equal("two", structs.NewCodes():Name(2))
+    assert.is_nil(structs.NewCodes()[3])
+  end)
+
+  it("is one of a package of Go's too", function()
+    local header = structs.Header()
+    header:Add("accept", "text/plain")
+    header:Set("x-one", "1")
+    assert.same({ Accept = { "text/html", "text/plain" }, ["X-One"] = { "1" } }, header)
+    assert.equal("text/html", header:Get "ACCEPT")
+    local query = structs.Query "a=1&b=x y"
+    query:Del "a"
+    assert.equal("b=x+y", query:Encode())
+  end)
+end)
+
+describe("a slice or an array that is a table", function()
+  it("has the methods of its type", function()
+    local list = structs.NewList(3, 1, 2)
+    assert.equal(3, list:Len())
+    assert.equal(3, #list)
+    list:Swap(0, 1)
+    assert.same({ 1, 3, 2 }, { list[1].X, list[2].X, list[3].X })
+    list:Sort()
+    list:Push { X = 9, Y = 9 }
+    assert.equal(4, #list)
+    assert.same({ X = 9, Y = 9 }, list:Pop())
+    assert.same({ { X = 1, Y = -1 }, { X = 2, Y = -2 }, { X = 3, Y = -3 } }, list)
+    assert.equal("(3, -3)", list[3]:String())
+    for _ = 1, 3 do list:Pop() end
+    assert.equal(0, #list)
+    raises("index out of range", function() list:Pop() end)
+    list:Push { X = 1, Y = 1 }
+    assert.same({ { X = 1, Y = 1 } }, list)
+  end)
+
+  it("is an array", function()
+    local vector = structs.NewVector()
+    assert.equal(14, vector:Dot(vector))
+    vector:Scale(2)
+    assert.same({ 2, 4, 6 }, vector)
+    assert.equal("[2 4 6]", tostring(vector))
+    vector[4] = 1
+    raises("bad receiver of 'String' %(.*sequence of 4", function() vector:String() end)
+  end)
+
+  it("is the text of an error where it is one", function()
+    assert.equal("this, that", tostring(structs.NewFaults()))
+  end)
+end)
+
+describe("a table with methods", function()
+  it("has them wherever it comes from, and is given as any table is", function()
+    local holder = structs.NewHolder()
+    assert.is_true(holder.Tags:Has "a")
+    holder.List:Sort()
+    assert.equal(1, holder.List[1].X)
+    assert.is_nil(getmetatable(holder.Plain))
+    assert.equal(7, structs.Labels.label)
+    assert.is_true(structs.Labels:Has "label")
+    assert.equal(1, structs.TagsEach(function(tags) return tags:Has "b" and 1 or 0 end))
+    local all = structs.AnyTables()
+    assert.is_true(all[1]:Has "a")
+    assert.equal(1, all[2]:Len())
+    assert.equal("(1, -1)", all[2][1]:String())
+    assert.equal(14, all[3]:Dot { 1, 2, 3 })
+    assert.equal("one", all[5]:Name(1))
+    assert.equal(2, structs.TakeTags(structs.NewTags()))
+    assert.equal(3, structs.TakeList(structs.NewList(1, 2, 3)))
+    assert.same({ 2, 2 }, structs.TakeTags:map { structs.NewTags(), structs.NewTags() })
+    assert.is_true(structs.NewTags:async():wait():Has "a")
+    assert.is_true(structs.Tags({ x = 1 }):copy():Has "x")
+    assert.is_true(structs.Holder(holder).Tags:copy():Has "a")
+  end)
+
+  it("is plain where its type has none, or is a string", function()
+    assert.is_nil(getmetatable(structs.NewWords()))
+    assert.is_nil(getmetatable(structs.NewNumbers()))
+    assert.is_nil(getmetatable(structs.AnyTables()[4]))
+    assert.equal("bytes", structs.NewBytes())
+    assert.equal(5, structs.Bytes("bytes"):Len())
+  end)
+
+  it("does not keep its module, nor handles", function()
+    local other = assert(host:build("spec/testdata/structs", { private = true }))
+    local tags, before = other.NewTags(), host:stats().handles
+    for i = 1, 1000 do tags:Put("a", i) end
+    assert.equal(1000, tags.a)
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(host:stats().handles <= before)
+    assert(other:unload())
+    assert.equal(1000, tags.a)
+    raises("structs.Tags: the module of this handle's type was unloaded", function() tags:Has "a" end)
   end)
 end)
 

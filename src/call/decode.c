@@ -267,9 +267,9 @@ static void decode_any(lua_State *L, const uint64_t **at, struct gl_caller *call
 		break;
 	}
 	case GL_TAG_MAP: decode_any_map(L, at, caller); break;
-	case GL_TAG_STRUCT: {
+	case GL_TAG_METHODS: {
 		uint64_t class = *(*at)++;
-		decode_any_map(L, at, caller);
+		decode_any(L, at, caller);
 		gl_push_methods(L, caller, class);
 		lua_setmetatable(L, -2);
 		break;
@@ -289,13 +289,16 @@ static void decode_key(lua_State *L, const uint64_t **at, const struct type *typ
 	}
 }
 
-/* Gives the table of a struct on the top the methods of its type. */
+/* Gives the table on the top the methods of its type, if that has any. */
 static void set_methods(lua_State *L, const struct type *constant)
 {
 	struct type *type = (struct type *)constant; /* of a plan, which nobody else looks at now */
 
+	if (type->class == 0) {
+		return;
+	}
 	if (type->methods == 0) {
-		gl_push_methods(L, type->caller, type->len);
+		gl_push_methods(L, type->caller, type->class);
 		type->methods = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
 	lua_rawgeti(L, LUA_REGISTRYINDEX, type->methods);
@@ -324,6 +327,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 			gl_decode(L, at, type->elem);
 			lua_rawseti(L, -2, (int)i);
 		}
+		set_methods(L, type);
 		break;
 	}
 	case GL_KIND_MAP: {
@@ -335,6 +339,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 			gl_decode(L, at, type->elem);
 			lua_rawset(L, -3);
 		}
+		set_methods(L, type);
 		break;
 	}
 	case GL_KIND_STRUCT:
@@ -348,9 +353,7 @@ void gl_decode(lua_State *L, const uint64_t **at, const struct type *type)
 			gl_decode(L, at, type->fields[i].type);
 			lua_rawset(L, -3);
 		}
-		if (type->len != 0) {
-			set_methods(L, type);
-		}
+		set_methods(L, type);
 		break;
 	case GL_KIND_POINTER:
 		if (*(*at)++ != 0) {

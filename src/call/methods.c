@@ -1,15 +1,15 @@
-/* Methods of structs that Lua has as tables.
+/* Methods of structs, maps, slices and arrays that Lua has as tables.
  *
- * A struct whose fields are all exported is a table, and if its type has methods, the table has a metatable in which
- * they are found. There is one for each class (class.c): all of its methods are in it from the start, so that a field
- * that is not there, a nil pointer say, is found missing without anybody's being called.
+ * If the type of such a value has methods, its table has a metatable in which they are found. There is one for each
+ * class (class.c): all of its methods are in it from the start, so that a field that is not there, a nil pointer say,
+ * is found missing without anybody's being called.
  *
  * A method is called in one of two ways:
  *
  *   1. The table is made a Go value, as an argument of any function is, and that is the receiver. This does where the
  *      method takes the value itself and shares nothing with it: where there is no slice, map or copied pointer in it.
- *   2. A variable is made of the table, the method is called on that, and then the table's fields are set to what has
- *      become of it. */
+ *   2. A variable is made of the table, the method is called on that, and then the table has what has become of it:
+ *      the same table, as others may have it too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,17 +158,44 @@ void gl_push_method_list(lua_State *L, struct gl_caller *caller, uintptr_t descr
 
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
-/* Sets the fields of the table at `table` to those of the value that the handle at `handle` stands for. */
+static void set_fields(lua_State *L, int table, const struct type *type)
+{
+	for (size_t i = 0; i < type->nfields; i++) {
+		lua_pushstring(L, type->fields[i].name);
+		lua_pushvalue(L, -1);
+		lua_rawget(L, -3);
+		lua_rawset(L, table);
+	}
+}
+
+/* Gives the table at `table` the entries of the one on the top, and no others. */
+static void set_entries(lua_State *L, int table)
+{
+	int from = lua_gettop(L);
+
+	for (lua_pushnil(L); lua_next(L, table) != 0;) {
+		lua_pop(L, 1);
+		lua_pushvalue(L, -1);
+		lua_pushnil(L);
+		lua_rawset(L, table);
+	}
+	for (lua_pushnil(L); lua_next(L, from) != 0;) {
+		lua_pushvalue(L, -2);
+		lua_insert(L, -2);
+		lua_rawset(L, table);
+	}
+}
+
+/* Sets the table at `table` to the value that the handle at `handle` stands for. */
 static void write_back(lua_State *L, int table, int handle)
 {
 	struct gl_class *class = gl_handle_open(L, handle);
 
 	gl_handle_value(L, handle);
-	for (size_t i = 0; i < class->value->nfields; i++) {
-		lua_pushstring(L, class->value->fields[i].name);
-		lua_pushvalue(L, -1);
-		lua_rawget(L, -3);
-		lua_rawset(L, table);
+	if (class->value->kind == GL_KIND_STRUCT) {
+		set_fields(L, table, class->value);
+	} else {
+		set_entries(L, table);
 	}
 	lua_pop(L, 1);
 }

@@ -390,6 +390,7 @@ static int read_type(struct gl_plan *plan, struct type *type, const uint64_t **a
 	type->kind = (enum gl_kind) * (*at)++;
 	type->bits = (int)*(*at)++;
 	type->len = *(*at)++;
+	type->class = *(*at)++;
 	type->key = &plan->types[*(*at)++];
 	type->elem = &plan->types[*(*at)++];
 	type->caller = plan->caller;

@@ -26,14 +26,15 @@ struct type {
 	enum gl_kind kind;
 	int bits; /* of a number */
 	char *name;
-	uint64_t len; /* of an array */
+	uint64_t len;   /* of an array */
+	uint64_t class; /* whose methods its tables have; 0: none */
 	const struct type *key, *elem;
 	struct type_field *fields;
 	size_t nfields;
 	uint32_t *by_key; /* the fields' numbers, plus one, by the address of their keys: an open hash table */
 	uint32_t mask;
 	uint64_t fits; /* a class of handles that are of this type, or can be used as if they were; 0: none is known */
-	int methods; /* of a struct whose tables have methods: keeps their metatable in the registry; 0: not made yet */
+	int methods;   /* where its tables have some: keeps their metatable in the registry; 0: not made yet */
 	struct gl_caller *caller;
 };
 
@@ -369,7 +370,7 @@ void gl_push_table(lua_State *L, const char *key, bool weak);
 struct gl_plan *gl_method_ask(lua_State *L, struct gl_caller *caller, uint64_t class, const char *class_name,
 			      const char *name, bool by_value);
 void gl_method_free(struct gl_plan *plan);
-/* methods.c: pushes the metatable of tables that are structs of the class. */
+/* methods.c: pushes the metatable of tables that are values of the class. */
 void gl_push_methods(lua_State *L, struct gl_caller *caller, uint64_t class);
 /* Forgets these metatables; tables that there are keep theirs. */
 void gl_forget_methods(lua_State *L);

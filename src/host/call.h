@@ -50,7 +50,7 @@ enum gl_kind {
 	GL_KIND_SLICE,
 	GL_KIND_ARRAY,
 	GL_KIND_MAP,
-	GL_KIND_STRUCT, /* its length: the number of the class whose methods its tables have; 0: none */
+	GL_KIND_STRUCT,
 	GL_KIND_POINTER,
 	GL_KIND_ERROR,
 	GL_KIND_ANY,
@@ -69,11 +69,11 @@ enum gl_tag {
 	GL_TAG_FLOAT,
 	GL_TAG_COMPLEX,
 	GL_TAG_STRING,
-	GL_TAG_LIST,   /* number of elements, each tagged */
-	GL_TAG_MAP,    /* number of entries, key and value tagged */
-	GL_TAG_ERROR,  /* as an error that is there */
-	GL_TAG_HANDLE, /* number and class */
-	GL_TAG_STRUCT, /* the number of the class whose methods it has, then what follows GL_TAG_MAP */
+	GL_TAG_LIST,    /* number of elements, each tagged */
+	GL_TAG_MAP,     /* number of entries, key and value tagged */
+	GL_TAG_ERROR,   /* as an error that is there */
+	GL_TAG_HANDLE,  /* number and class */
+	GL_TAG_METHODS, /* the number of the class whose methods it has, then a list or a map, tagged */
 };
 
 enum gl_status {
@@ -162,8 +162,8 @@ struct gl_type_expr {
 };
 
 /* What goloader_plan gets; its answer comes in out:
- *     number of types, then for each: kind, bits, length, key, elem (indices), name, number of fields, name and type of
- *         each
+ *     number of types, then for each: kind, bits, length, the class whose methods its tables have (0: none), key, elem
+ *         (indices), name, number of fields, name and type of each
  *     for each parameter and then each result: type, its first register or -1 when it goes by the stack */
 struct gl_plan_request {
 	const struct gl_type_expr *exprs;

@@ -79,23 +79,41 @@ func methodNamed(t reflect.Type, name string) (*method, reflect.Type) {
 	return nil, nil
 }
 
-// ---- structs whose tables have methods ----------------------------------------------------------------------------
+// ---- tables that have methods -------------------------------------------------------------------------------------
 
 const (
 	keepsMethods = iota + 1
 	keepsNone
 )
 
-// methodsOf is the number of the class whose methods tables of a struct type have; 0 where they have none. What has state
-// that a table lacks has no table, but a handle, with methods of its own.
+// isTable tells whether values of the type are tables in Lua. A struct with state that a table lacks is a handle, which has
+// methods of its own.
+func isTable(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Struct:
+		return t != timeType && !hides(t)
+	case reflect.Slice:
+		return t.Elem().Kind() != reflect.Uint8
+	case reflect.Map:
+		return canBeKey(t.Key())
+	}
+	return t.Kind() == reflect.Array
+}
+
+// methodsOf is the number of the class whose methods tables of a type have; 0 where they have none.
 func methodsOf(t reflect.Type) uint64 {
-	if t.Name() == "" || t.Kind() != reflect.Struct {
+	switch t.Kind() {
+	case reflect.Struct, reflect.Slice, reflect.Map, reflect.Array:
+	default:
+		return 0
+	}
+	if t.Name() == "" {
 		return 0
 	}
 	c := classOf(t)
 	if c.keeps.Load() == 0 {
 		keeps := int32(keepsNone)
-		if !hides(t) && c.hasMethods() {
+		if isTable(t) && c.hasMethods() {
 			keeps = keepsMethods
 		}
 		c.keeps.Store(keeps)

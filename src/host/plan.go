@@ -82,7 +82,7 @@ type node struct {
 	form   *node // of what stays in Go: what a table makes, nil where none makes one
 	class  *class
 
-	methods   uint64 // of a struct: the number of the class whose methods its tables have, or 0
+	methods   uint64 // of what is a table: the number of the class whose methods it has, or 0
 	isPointer bool   // stays in Go, and is one
 }
 
@@ -293,9 +293,9 @@ func (c *compiler) typ(t reflect.Type) *node {
 			n.kind = C.GL_KIND_TIME
 		} else {
 			c.structure(n, t)
-			n.methods = methodsOf(t)
 		}
 	}
+	n.methods = methodsOf(t)
 	return n
 }
 
@@ -706,9 +706,11 @@ func (c *compiler) describe(w *writer) {
 		if n.kind == C.GL_KIND_HANDLE {
 			w.bool(n.typ.Kind() != reflect.Struct)
 			w.word(0)
+			w.word(0)
 			w.word(n.form.number())
 		} else {
-			w.word(uint64(n.len) | n.methods) // nothing has both
+			w.word(uint64(n.len))
+			w.word(n.methods)
 			w.word(n.key.number())
 			w.word(n.elem.number())
 		}

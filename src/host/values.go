@@ -618,6 +618,10 @@ func (w *writer) any(v reflect.Value) {
 		w.hold(v)
 		return
 	}
+	if methods := methodsOf(t); methods != 0 {
+		w.word(C.GL_TAG_METHODS)
+		w.word(methods)
+	}
 	switch t.Kind() {
 	case reflect.Bool:
 		w.word(C.GL_TAG_BOOL)
@@ -659,12 +663,7 @@ func (w *writer) any(v reflect.Value) {
 			w.any(iter.Value())
 		}
 	case reflect.Struct:
-		if methods := methodsOf(t); methods != 0 {
-			w.word(C.GL_TAG_STRUCT)
-			w.word(methods)
-		} else {
-			w.word(C.GL_TAG_MAP)
-		}
+		w.word(C.GL_TAG_MAP)
 		at := w.buffer.len
 		w.word(0)
 		count := uint64(0)
