@@ -43,18 +43,65 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
 var Mux = http.NewServeMux()
 
-var Forever, Endless atomic.Int64
+var Forever, Endless, Told atomic.Int64
 var Late atomic.Value
 
 func Plain(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "plain 1") }
 
 func QuickMux() http.Handler { return Mux }
+
+// say answers with a header that net/http's own server would change, or that nginx would.
+func say(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	switch r.PathValue("what") {
+	case "nothing":
+		return
+	case "untyped":
+		h["Content-Type"] = nil
+	case "unmodified":
+		h.Set("ETag", `"1"`)
+		h.Set("Last-Modified", "Mon, 02 Jan 2006 15:04:05 GMT")
+		h.Set("Content-Type", "text/css")
+		h.Set("Content-Length", "10")
+		w.WriteHeader(304)
+		return
+	case "empty":
+		h.Set("Content-Length", "10")
+		w.WriteHeader(204)
+		return
+	case "challenges":
+		h.Add("WWW-Authenticate", "Basic")
+		h.Add("WWW-Authenticate", "Bearer")
+		w.WriteHeader(401)
+	case "closed":
+		h.Set("Connection", "close")
+		h.Set("Keep-Alive", "timeout=5")
+	case "names":
+		h["bad name"] = []string{"1"}
+		h["X-Wide"] = []string{" a b\t "}
+		h["X-Lines"] = []string{"a\r\nX-Injected: 1"}
+	case "much":
+		w.Write(make([]byte, 300000))
+		return
+	case "copied":
+		_, isReader := w.(io.ReaderFrom)
+		_, isNotifier := w.(http.CloseNotifier)
+		fmt.Fprint(w, isReader, " ", isNotifier, " ")
+		io.Copy(w, io.LimitReader(strings.NewReader("copied, and more"), 6))
+		return
+	case "close":
+		fmt.Fprint(w, r.Close)
+		return
+	}
+	io.WriteString(w, "<html>")
+}
 
 func init() {
 	for _, prefix := range []string{"/", "/quick/"} {
@@ -69,6 +116,7 @@ func init() {
 				fmt.Fprint(w, "after ", n, ": ", err)
 			}
 		})
+		Mux.HandleFunc(prefix+"said/{what}", say)
 	}
 	Mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		for i := 0; i < 3; i++ {
@@ -87,6 +135,11 @@ func init() {
 	Mux.HandleFunc("/twice", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(202)
 		w.WriteHeader(500)
+	})
+	Mux.HandleFunc("/told", func(w http.ResponseWriter, r *http.Request) {
+		Told.Store(1)
+		<-w.(http.CloseNotifier).CloseNotify()
+		Told.Store(2)
 	})
 	Mux.HandleFunc("/forever", func(w http.ResponseWriter, r *http.Request) {
 		Forever.Store(1)
@@ -109,7 +162,7 @@ func init() {
 		fmt.Fprint(w, errors.Is(err, os.ErrDeadlineExceeded))
 	})
 	Mux.HandleFunc("/state", func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(w, Forever.Load(), Endless.Load())
+		fmt.Fprint(w, Forever.Load(), Endless.Load(), Told.Load())
 	})
 	Mux.HandleFunc("/late", func(w http.ResponseWriter, r *http.Request) {
 		go func() {
@@ -194,6 +247,52 @@ describe("an http.Handler in nginx", function()
       assert.matches('"uri":"' .. prefix .. 'json%?a=b%%20c"', body)
       assert.matches('"remote":"127%.0%.0%.1:%d+"', body)
       assert.matches(('"host":"127.0.0.1:%d"'):format(server.port), body)
+    end)
+
+    it("has its header sent as net/http's server would send it: " .. name, function()
+      local function said(what, ...) return server:get(prefix .. "said/" .. what, { args = { ... } }) end
+
+      local status, body, headers = said "nothing"
+      assert.same({ 200, "" }, { status, body })
+      assert.is_nil(headers["content-type"])
+      status, body, headers = said "untyped"
+      assert.same({ 200, "<html>" }, { status, body })
+      assert.is_nil(headers["content-type"])
+
+      status, body, headers = said "unmodified"
+      assert.same({ 304, "", '"1"' }, { status, body, headers.etag })
+      assert.equal("Mon, 02 Jan 2006 15:04:05 GMT", headers["last-modified"])
+      assert.is_nil(headers["content-type"])
+      assert.is_nil(headers["content-length"])
+      status, body, headers = said "empty"
+      assert.same({ 204, "" }, { status, body })
+      assert.is_nil(headers["content-length"])
+
+      status, body, headers = said "challenges"
+      assert.same({ 401, "<html>", "Basic, Bearer" }, { status, body, headers["www-authenticate"] })
+      status, body, headers = said "names"
+      assert.same({ 200, "<html>" }, { status, body })
+      assert.same({ "a b", "a  X-Injected: 1" }, { headers["x-wide"], headers["x-lines"] })
+      assert.is_nil(headers["bad%20name"])
+      local address = ("http://127.0.0.1:%d%ssaid/closed"):format(server.port, prefix)
+      local _, output = support.run { "curl", "-s", "-i", address }
+      assert.matches("\r\nConnection: keep%-alive\r\n", output)
+      assert.is_nil(output:find "close\r\n")
+      assert.is_nil(output:find "timeout=5")
+    end)
+
+    it("offers what net/http's ResponseWriter does: " .. name, function()
+      local _, body = server:get(prefix .. "said/copied")
+      assert.equal("true true copied", body)
+    end)
+
+    it("answers clients of HTTP/1.0 in full: " .. name, function()
+      local status, body, headers = server:get(prefix .. "said/much", { args = { "--http1.0" } })
+      assert.same({ 200, 300000, "300000" }, { status, #body, headers["content-length"] })
+      status, body = server:get(prefix .. "said/close", { args = { "--http1.0" } })
+      assert.same({ 200, "true" }, { status, body })
+      status, body = server:get(prefix .. "said/close", { args = { "--http1.0", "-H", "Connection: keep-alive" } })
+      assert.same({ 200, "false" }, { status, body })
     end)
 
     it("reads a body: " .. name, function()
@@ -300,14 +399,16 @@ describe("an http.Handler in nginx", function()
   end)
 
   it("hears that the client has left", function()
-    for i, path in ipairs { "/forever", "/endless" } do
+    for i, path in ipairs { "/forever", "/endless", "/told" } do
       support.run({ "bash", "-c", ([[
         exec 3<>/dev/tcp/127.0.0.1/%d
         printf 'GET %s HTTP/1.1\r\nHost: x\r\n\r\n' >&3
         sleep 0.2
       ]]):format(server.port, path) })
       assert.is_true(support.eventually(function()
-        return select(2, server:get "/state"):match(i == 1 and "^%d" or "%d$") == "2"
+        local numbers = {}
+        for number in select(2, server:get "/state"):gmatch "%d" do numbers[#numbers + 1] = number end
+        return numbers[i] == "2"
       end), path)
     end
   end)

@@ -5,6 +5,7 @@
 local bridge = require "goloader.nginx.bridge"
 local errors = require "goloader.errors"
 local exchange = require "goloader.nginx.exchange"
+local reply = require "goloader.nginx.reply"
 local response = require "goloader.routes.response"
 local sockets = require "goloader.nginx.sockets"
 local wake = require "goloader.nginx.wake"
@@ -123,7 +124,7 @@ local function stream(x, bits, head, piece, trailers)
         sink:head(head)
         is_sent = true
       end
-      if piece and is_sent and sink:send(piece) and sink == plain then ngx.flush(true) end
+      if piece and is_sent and sink:send(piece) and sink == plain then reply.flush() end
       return sink.break_off(is_sent)
     end
     if band(bits, WANTS_CONN) ~= 0 and sockets.hand_over(x) then return ngx.exit(ngx.OK) end
@@ -135,7 +136,7 @@ local function stream(x, bits, head, piece, trailers)
     end
     if (head or piece) and not sink:send(piece) then return x:cancel() end
     if band(bits, DONE) ~= 0 then return sink:finish(trailers or "") end
-    if is_sent and sink == plain and not ngx.flush(true) then return x:cancel() end
+    if is_sent and sink == plain and not reply.flush() then return x:cancel() end
     bits = x:take()
     head = band(bits, HEAD) ~= 0 and exchange.read_head() or nil
     piece = band(bits, DATA) ~= 0 and exchange.data() or nil

@@ -7,11 +7,21 @@ local type = type
 
 local reply = {}
 
+--- Has what was printed sent, and waits till it is. To a client of HTTP/1.0 nginx's Lua sends nothing before the end,
+-- unless `lua_http10_buffering` is off: it says so here, and that is no failure.
+---@return boolean|nil is_fine  nil: the client has gone
+---@return string|nil why
+function reply.flush()
+  local ok, err = ngx.flush(true)
+  if ok or err == "buffering" then return true end
+  return nil, err
+end
+
 -- Sends pieces as they come. What `write` returns tells whoever makes them that the client has gone.
 local function send_stream(stream)
   stream(function(piece)
     local ok, err = ngx.print(piece)
-    if ok then ok, err = ngx.flush(true) end
+    if ok then ok, err = reply.flush() end
     if not ok then return nil, err end
     return true
   end)
@@ -58,7 +68,7 @@ function reply.send(res)
   if res.stream then
     send_stream(res.stream)
   elseif status == 204 or status == 304 or status < 200 then
-    return ngx.exit(status)
+    ngx.send_headers() -- ngx.exit(304) would leave out ETag and Last-Modified
   elseif type(body) == "string" then
     -- of a HEAD request's answer the router has taken the body away
     if body ~= "" or ngx.req.get_method() ~= "HEAD" then header["Content-Length"] = #body end

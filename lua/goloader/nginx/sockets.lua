@@ -72,8 +72,6 @@ end
 local Raw = {}
 Raw.__index = Raw
 
-local OURS = { Connection = true, ["Keep-Alive"] = true, ["Content-Length"] = true }
-
 --- Who sends an answer with trailers; nil where nginx does not give its connection: then they are left out.
 ---@return table|nil
 function sockets.trailed()
@@ -91,7 +89,7 @@ function Raw:head(head)
   local lines = { ("HTTP/1.1 %d %s"):format(head.status, head.status == 200 and "OK" or "") }
   if not head.headers.Date then lines[2] = "Date: " .. ngx.http_time(ngx.time()) end
   for name, value in pairs(head.headers) do
-    if not OURS[name] then
+    if name ~= "Content-Length" and value ~= "" then -- a body in chunks follows
       for _, each in ipairs(type(value) == "table" and value or { value }) do
         lines[#lines + 1] = name .. ": " .. each
       end

@@ -223,7 +223,7 @@ func (x *exchange) end() {
 		if !w.wrote {
 			w.writeHeader(http.StatusOK)
 		}
-		if w.length >= 0 && w.written < w.length && !w.isBodiless() {
+		if w.length >= 0 && w.written != w.length && !w.isBodiless() {
 			x.isAborted, x.isShort = true, true // what follows on the connection would be taken for the rest
 		}
 		x.over()

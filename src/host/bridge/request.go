@@ -159,12 +159,21 @@ func (x *exchange) readLength(header http.Header) int {
 	if p := header["Pragma"]; len(p) > 0 && p[0] == "no-cache" && header["Cache-Control"] == nil {
 		header["Cache-Control"] = []string{"no-cache"}
 	}
-	for _, value := range header["Connection"] {
-		if strings.EqualFold(value, "close") {
-			r.Close = true
+	r.Close = says(header["Connection"], "close") ||
+		r.ProtoMajor == 1 && r.ProtoMinor == 0 && !says(header["Connection"], "keep-alive")
+	return 0
+}
+
+// says looks for a word in the lists that a header field's values are.
+func says(values []string, word string) bool {
+	for _, value := range values {
+		for _, each := range strings.Split(value, ",") {
+			if strings.EqualFold(textproto.TrimString(each), word) {
+				return true
+			}
 		}
 	}
-	return 0
+	return false
 }
 
 func (x *exchange) remoteAddr(io *wire) {

@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/textproto"
 	"os"
 	"runtime"
 	"sort"
@@ -26,7 +28,8 @@ type response struct {
 	written   int64
 	wrote     bool // the status and the header are settled
 	isEnded   bool // the handler has returned
-	hasType   bool
+	hasType   bool // its type is not to be guessed
+	sendsType bool
 	isTrailed bool
 	announced []string // names of trailers
 	deadline  time.Time
@@ -79,9 +82,16 @@ func (w *response) writeHeader(status int) {
 	sort.Strings(names)
 	for _, name := range names {
 		values := w.header[name]
+		if isServers(name) || !isFieldName(name) {
+			continue
+		}
 		switch name {
 		case "Content-Type":
 			w.hasType = true
+			if status == http.StatusNotModified {
+				continue // net/http leaves it out, too
+			}
+			w.sendsType = len(values) > 0
 		case "Content-Encoding":
 			w.hasType = w.hasType || len(values) > 0 && values[0] != ""
 		case "Content-Length":
@@ -93,13 +103,14 @@ func (w *response) writeHeader(status int) {
 				w.x.noteLine("http: invalid Content-Length of " + strconv.Quote(values[0]))
 				continue
 			}
-			if w.isBodiless() && status != http.StatusNotModified && w.x.request.Method != "HEAD" {
+			if !bodyAllowed(status) {
 				continue
 			}
 			w.length = n
 			values = values[:1]
-		case "Transfer-Encoding":
-			continue // this is between the server and its client
+		case "Transfer-Encoding": // it is between the server and its client
+			w.hasType = true // net/http does not guess it then
+			continue
 		case "Trailer":
 			for _, value := range values {
 				for _, trailer := range strings.Split(value, ",") {
@@ -113,6 +124,10 @@ func (w *response) writeHeader(status int) {
 			continue
 		}
 		if w.isAnnounced(name) {
+			continue
+		}
+		if len(values) > 1 && isList[name] {
+			l.add(setHeader, name, oneLineValue(strings.Join(values, ", ")))
 			continue
 		}
 		for i, value := range values {
@@ -137,11 +152,33 @@ func (w *response) isAnnounced(name string) bool {
 	return false
 }
 
+// oneLineValue makes of a value what net/http's server sends of it.
 func oneLineValue(value string) string {
 	if strings.ContainsAny(value, "\r\n") {
 		value = strings.NewReplacer("\r", " ", "\n", " ").Replace(value)
 	}
-	return value
+	return textproto.TrimString(value)
+}
+
+// isList has names of header fields that nginx's Lua sends once only; their values are lists, which may be joined.
+var isList = map[string]bool{"Www-Authenticate": true, "Content-Encoding": true, "Accept-Ranges": true}
+
+// isServers is true of what the server itself says of its connection.
+func isServers(name string) bool { return name == "Connection" || name == "Keep-Alive" }
+
+// isFieldName says whether net/http's server would send a header field of that name, and not leave it out: RFC 9110's
+// token.
+func isFieldName(name string) bool {
+	for i := 0; i < len(name); i++ {
+		c := name[i]
+		if 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' {
+			continue
+		}
+		if c >= 0x80 || strings.IndexByte("!#$%&'*+.^_`|~", c) < 0 {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // isBodiless says that there is no body: by the status, or since nobody asked for it.
@@ -158,6 +195,8 @@ func (w *response) completeHeader() {
 			start = start[:512]
 		}
 		l.add(setHeader, "Content-Type", http.DetectContentType(start))
+	} else if !w.sendsType {
+		l.add(setHeader, "Content-Type", "") // else nginx sends its default_type
 	}
 	if w.x.isOver && w.length < 0 && bodyAllowed(w.status) && !w.isTrailed && !w.x.isAborted &&
 		(w.x.request.Method != "HEAD" || w.written > 0) {
@@ -214,11 +253,11 @@ func (w *response) write(s string, p []byte) (n int, err error) {
 	if !bodyAllowed(w.status) {
 		return 0, http.ErrBodyNotAllowed
 	}
-	if w.length >= 0 && w.written+int64(size) > w.length {
+	w.written += int64(size) // be it sent or not: what is left out is missed at the end
+	if w.length >= 0 && w.written > w.length {
 		return 0, http.ErrContentLength
 	}
 	if x.request.Method == "HEAD" {
-		w.written += int64(size)
 		if len(x.out) < 512 && !x.headSent { // for the type
 			x.out = append(append(x.out, s...), p...)
 		}
@@ -238,7 +277,6 @@ func (w *response) write(s string, p []byte) (n int, err error) {
 			x.out = append(x.out, p[n:n+part]...)
 		}
 		n += part
-		w.written += int64(part)
 		if len(x.out) >= maxPiece {
 			x.cond.Broadcast()
 		}
@@ -263,6 +301,16 @@ func (w *response) awaitRoom() error {
 	}
 }
 
+// ReadFrom is what io.Copy looks for, and wrappers of a ResponseWriter that offer all that net/http's own does.
+func (w *response) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{w}, r) }
+
+// CloseNotify is what was there before contexts were: middlewares and frameworks still call it unasked.
+func (w *response) CloseNotify() <-chan bool {
+	gone := make(chan bool, 1)
+	w.x.context.AfterFunc(func() { gone <- true })
+	return gone
+}
+
 func (w *response) Flush() { w.FlushError() }
 
 // FlushError is what http.ResponseController looks for.
@@ -282,6 +330,7 @@ func (w *response) FlushError() error {
 	if x.isLeft && !x.inline {
 		return context.Canceled
 	}
+	w.hasType = w.hasType || w.written == 0 // net/http has sent the header by now, and can't guess any more
 	x.isFlushed = true
 	x.cond.Broadcast()
 	return nil
