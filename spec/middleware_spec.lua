@@ -170,6 +170,12 @@ server {
     ngx.header["Content-Length"] = #text
     ngx.print(text)
   } }
+  location /log/fields {
+    add_header WWW-Authenticate Basic always;
+    add_header WWW-Authenticate Bearer always;
+    add_header X_Under 1 always;
+    return 401 "who?";
+  }
   location /large { content_by_lua_block { for i = 1, 1000 do ngx.print(("x"):rep(1000)) ngx.flush(true) end } }
 }
 ]]
@@ -198,6 +204,13 @@ describe("a Go middleware in nginx", function()
     server = nginx.start { user = "root", http = HTTP:gsub("upstream%.sock", prefix .. "/upstream.sock"),
       server = SERVER:gsub("upstream%.sock", prefix .. "/upstream.sock"),
       files = { ["guard/guard.go"] = GUARD, ["guard/go.mod"] = "module example.com/guard\n\ngo 1.21\n" } }
+  end)
+
+  it("leaves those fields of a header alone that it does not change", function()
+    local _, output = support.run { "curl", "-s", "-i", ("http://127.0.0.1:%d/log/fields"):format(server.port) }
+    assert.matches("^HTTP/1.1 401 ", output)
+    assert.matches("\r\nWWW%-Authenticate: Basic\r\nWWW%-Authenticate: Bearer\r\nX_Under: 1\r\n", output)
+    assert.is_nil(output:lower():find("x-under", 1, true))
   end)
 
   for name, path in pairs { ["one that may wait"] = "/auth", ["one that never waits"] = "/quick" } do

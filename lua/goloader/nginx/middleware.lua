@@ -170,16 +170,21 @@ local function collect(x)
   return table.concat(pieces), head
 end
 
+local function as_list(value) return type(value) == "table" and table.concat(value, ", ") or value end
+
+-- What the middleware has left as it was is left alone: nginx has ways of writing a header that Lua has not.
 local function replace_header(old, head)
   ngx.status = head.status
-  local kept = {}
+  local kept, before = {}, {}
   for name in pairs(head.headers) do kept[name:lower()] = true end
-  for name in pairs(old) do
+  for name, value in pairs(old) do
     local lower = name:lower()
+    before[lower] = as_list(value)
     if not kept[lower] and not BETWEEN[lower] then ngx.header[name] = nil end
   end
   for name, value in pairs(head.headers) do
-    if not BETWEEN[name:lower()] then ngx.header[name] = value end
+    local lower = name:lower()
+    if not BETWEEN[lower] and before[lower] ~= as_list(value) then ngx.header[name] = value end
   end
 end
 
