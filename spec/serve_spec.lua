@@ -129,6 +129,12 @@ func mux() *http.ServeMux {
 		fmt.Fprint(w, n, err)
 		w.Header().Set("X-Sum", fmt.Sprint(n))
 	})
+	m.HandleFunc("/app/offers", func(w http.ResponseWriter, r *http.Request) {
+		_, isReader := w.(io.ReaderFrom)
+		_, isHijacker := w.(http.Hijacker)
+		_, isPusher := w.(http.Pusher)
+		fmt.Fprint(w, r.Proto+" ", isReader, isHijacker, isPusher, w.(http.CloseNotifier).CloseNotify() != nil)
+	})
 	m.HandleFunc("/app/panic", func(w http.ResponseWriter, r *http.Request) { panic("oh no") })
 	return m
 }
@@ -244,6 +250,19 @@ describe("goloader serve", function()
     local all = sh("curl -s -i http://127.0.0.1:%s/headers", server.port)
     assert.matches("Set%-Cookie: a=1\r\nSet%-Cookie: b=2\r\n", all)
     assert.is_nil(all:find "\nX%-Three")
+  end)
+
+  it("gives handlers a ResponseWriter that offers what net/http's own does, by TLS and HTTP/2 too", function()
+    assert.equal("HTTP/1.1 true true false true", select(2, server:get "/app/offers"))
+    local dir = toolchain.absolute(support.tmpdir())
+    assert.equal(0, (support.run { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+      "-keyout", dir .. "/key.pem", "-out", dir .. "/cert.pem", "-subj", "/CN=localhost" }))
+    local files = quote(dir .. "/cert.pem") .. " " .. quote(dir .. "/key.pem")
+    local secure = start({ ["site.go"] = SITE, ["routes.lua"] = ROUTES }, "--tls " .. files)
+    for option, expected in pairs { ["--http2"] = "HTTP/2.0 false false true true",
+      ["--http1.1"] = "HTTP/1.1 true true false true" } do
+      assert.equal(expected, sh("curl -s -k %s https://127.0.0.1:%s/app/offers", option, secure.port))
+    end
   end)
 
   it("writes a line for each request", function()

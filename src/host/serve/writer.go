@@ -26,7 +26,8 @@ func (c *counter) result() int {
 	return c.status
 }
 
-// counting is a ResponseWriter that counts.
+// counting is a ResponseWriter that counts. It offers what net/http's own does in that version of HTTP: handlers ask for
+// interfaces, and some don't ask before they use them.
 type counting interface {
 	http.ResponseWriter
 	count() *counter
@@ -36,7 +37,7 @@ func newWriter(w http.ResponseWriter, r *http.Request) counting {
 	if r.ProtoMajor == 1 {
 		return &writer1{writer{ResponseWriter: w}}
 	}
-	return &writer{ResponseWriter: w}
+	return &writer2{writer{ResponseWriter: w}}
 }
 
 type writer struct {
@@ -84,6 +85,17 @@ func (w *writer) Flush() {
 func (w *writer) FlushError() error {
 	w.begin()
 	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func (w *writer) CloseNotify() <-chan bool {
+	return w.ResponseWriter.(http.CloseNotifier).CloseNotify()
+}
+
+// writer2 is HTTP/2's: it can send what was not asked for.
+type writer2 struct{ writer }
+
+func (w *writer2) Push(target string, options *http.PushOptions) error {
+	return w.ResponseWriter.(http.Pusher).Push(target, options)
 }
 
 // writer1 is HTTP/1's: it can be hijacked, and the kernel can send files by it.
