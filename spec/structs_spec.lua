@@ -323,6 +323,20 @@ describe("h:explain", function()
     assert.equal("strings.(*Reader).Len", goloader.std("strings").NewReader("x"):explain("Len").name)
   end)
 
+  it("knows the host's code when nothing is loaded any more", function()
+    local object = support.compile('package buffers\n\nimport "bytes"\n\n' ..
+      'func Make(s string) *bytes.Buffer { return bytes.NewBufferString(s) }\n', "buffers")
+    local status, out, errors = support.lua(([[
+      local module = assert(assert(require "goloader".host()):load(%q))
+      local buffer = module.Make "text"
+      assert(module:unload())
+      io.write(assert(buffer:explain "Len").name)
+    ]]):format(object))
+    assert.equal("", errors)
+    assert.equal(0, status)
+    assert.equal("bytes.(*Buffer).Len", out)
+  end)
+
   it("is of methods that there are", function()
     local point = structs.Point()
     raises("structs_spec.lua:%d+: %*structs.Point has no method 'Fly'", function() point:explain "Fly" end)

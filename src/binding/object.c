@@ -515,8 +515,8 @@ int binding_explain_method(lua_State *L, const struct gl_host *host, const struc
 
 	gl_lock();
 	const struct gl_module *mod = gl_host_module_at(host, addr);
-	bool found = mod != NULL && gl_module_find_symbol(mod, addr, &sym);
-	gl_unlock();
+	bool found = gl_module_find_symbol(mod, addr, &sym);
+	gl_unlock(); /* the handle's type keeps its module */
 	if (!found) {
 		gl_fail(&err, GL_EMISSING, "nothing is known of the code of %s", name);
 		return binding_fail(L, &err);

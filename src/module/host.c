@@ -4,7 +4,7 @@
  * the library starts the Go runtime on a thread of its own; the first call into it waits until it is up. A host that is
  * already there (a Go program that embeds Lua and imports goloader.dev/host, or a library that somebody else loaded)
  * keeps its place, and the arena looks for one above it. */
-#include "host.h"
+#include "internal.h"
 
 #include "../debug/debug.h"
 #include "../disasm/slots.h"
@@ -342,6 +342,7 @@ static void host_free(struct gl_host *host)
 	gl_abi_free(host->abi);
 	free((char *)host->linker.goroot);
 	free(host->path);
+	free(host->itself);
 	free(host);
 }
 
@@ -359,10 +360,12 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 		return gl_host_check(the_host, err) == 0 ? the_host : NULL;
 	}
 	host = calloc(1, sizeof(*host));
-	if (host == NULL || (host->path = strdup(path)) == NULL) {
+	if (host == NULL || (host->path = strdup(path)) == NULL ||
+	    (host->itself = calloc(1, sizeof(*host->itself))) == NULL) {
 		gl_out_of_memory(err, "starting %s", path);
 		goto fail;
 	}
+	host->itself->host = host;
 	snprintf(desc_path, sizeof(desc_path), "%s.desc", path);
 	host->abi = gl_abi_read(desc != NULL ? desc : desc_path, err);
 	if (host->abi == NULL) {

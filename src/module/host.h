@@ -44,6 +44,7 @@ struct gl_host {
 
 	struct gl_module *modules;  /* those that are loaded */
 	struct gl_module *resident; /* units of the resident store, as modules that are never unloaded */
+	struct gl_module *itself;   /* a module without anything of its own: it sees what belongs to the process */
 
 	struct remains *resting; /* until the collector has forgotten it; oldest first */
 	struct remains **end_of_resting;

@@ -164,8 +164,9 @@ void gl_module_free(struct gl_module *mod); /* of an unloaded module: its shell;
 					       it stays for ever */
 bool gl_module_is_loaded(const struct gl_module *mod);
 struct gl_host *gl_module_host(const struct gl_module *mod);
-/* The module that has a symbol at addr. Where none has, any module: it knows the symbols of the host and of what
- * modules share. NULL when nothing was loaded. */
+/* The module that has a symbol at addr, which the caller must keep from being unloaded, if it is to outlast the lock.
+ * Where none has, one that stays: it has nothing but what all see, the symbols of the host and of what modules share.
+ */
 const struct gl_module *gl_host_module_at(const struct gl_host *host, uintptr_t addr);
 
 /* What the linker's -X does: gives a string variable another value than its package does, before init functions run.

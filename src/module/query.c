@@ -108,7 +108,7 @@ const struct gl_module *gl_host_module_at(const struct gl_host *host, uintptr_t 
 			return m;
 		}
 	}
-	return host->modules != NULL ? host->modules : host->resident;
+	return host->itself;
 }
 
 bool gl_module_find_symbol(const struct gl_module *mod, uintptr_t addr, struct gl_module_symbol *sym)

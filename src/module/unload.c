@@ -172,7 +172,7 @@ static const char *find_symbol(void *arg, uintptr_t addr, uintptr_t *offset)
 	const struct gl_module *mod = arg;
 	const struct gl_module *owner = gl_host_module_at(mod->host, addr);
 	const char *name = NULL;
-	int64_t at = gl_module_symbolize(owner != NULL ? owner : mod, addr, &name);
+	int64_t at = gl_module_symbolize(owner, addr, &name);
 
 	*offset = at < 0 ? 0 : (uintptr_t)at;
 	return at < 0 ? NULL : name;
