@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -28,10 +29,13 @@ import (
 //
 // The jump is written while the world is stopped, over instructions of which no goroutine is in the middle.
 
-// closed are the names of modules that were unloaded by force.
+// closed are the names of modules that were unloaded by force, the first n, and behind those of one that may be at any
+// moment. That it was is said while the world is stopped for the jumps: nobody runs into one that has no name yet, or is
+// told the name of a module that goes on.
 var closed struct {
 	sync.Mutex
 	names []string
+	n     atomic.Int32
 }
 
 // A closedError is what calls of functions panic with whose module was unloaded by force.
@@ -49,7 +53,7 @@ func init() { enter.Closed = panicClosed }
 // panicClosed is called in the place of such a function. Which one it was nobody knows any more.
 func panicClosed() {
 	closed.Lock()
-	names := strings.Join(closed.names, " or ")
+	names := strings.Join(closed.names[:closed.n.Load()], " or ")
 	closed.Unlock()
 	panic(closedError("call of a function of module " + names + ", which was unloaded by force"))
 }
@@ -70,18 +74,17 @@ func goloader_close(ps *C.struct_gl_part, n C.size_t, name *C.char) C.int {
 	going := parts(unsafe.Slice(ps, n))
 	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
 	defer C.free(unwinder)
-	closed.Lock()
-	if said := C.GoString(name); !slices.Contains(closed.names, said) {
-		closed.names = append(closed.names, said)
-	}
-	closed.Unlock()
+	all := announceClosed(C.GoString(name))
+	defer forgetAnnounced()
 	self := goid()
 	for tries := 1000; tries > 0; tries-- {
 		isDone, ok := false, true
 		if !withWorldStopped(func() {
 			if !beginsAnywhere(going, self, unwinder) {
 				isDone = true
-				ok = going.close(enter.ClosedCode())
+				if ok = going.close(enter.ClosedCode()); ok {
+					closed.n.Store(all)
+				}
 			}
 		}) || !ok {
 			return -1
@@ -92,6 +95,23 @@ func goloader_close(ps *C.struct_gl_part, n C.size_t, name *C.char) C.int {
 		time.Sleep(100 * time.Microsecond)
 	}
 	return 1
+}
+
+// announceClosed puts a name behind those of modules that were closed, if it isn't there, and says how many they all are.
+func announceClosed(name string) int32 {
+	closed.Lock()
+	defer closed.Unlock()
+	if !slices.Contains(closed.names, name) {
+		closed.names = append(closed.names, name)
+	}
+	return int32(len(closed.names))
+}
+
+// forgetAnnounced takes it away again where its module was not closed.
+func forgetAnnounced() {
+	closed.Lock()
+	defer closed.Unlock()
+	closed.names = closed.names[:closed.n.Load()]
 }
 
 // beginsAnywhere tells whether a goroutine was interrupted in the middle of what the jump will be written over.
@@ -115,36 +135,47 @@ func beginsAnywhere(going parts, self uint64, unwinder unsafe.Pointer) bool {
 	})
 }
 
-// close writes the jumps. The world is stopped.
+// close writes the jumps, or none where some code can't be written to. The world is stopped.
 func (ps parts) close(to uintptr) bool {
 	for i := range ps {
-		p := &ps[i]
-		if p.text == p.etext {
-			continue
-		}
-		pages, size := uintptr(p.low), uintptr(p.rodata)-uintptr(p.low)
-		if !protect(pages, size, syscall.PROT_READ|syscall.PROT_WRITE) {
-			return false
-		}
-		table, text := functab(p.moduledata), *wordAt(p.moduledata, rt.moduledata_text)
-		for k := 0; k < len(table)-1; k++ {
-			entry := text + uintptr(table[k].entryoff)
-			distance := int64(to) - int64(entry+jumpSize)
-			if table[k+1].entryoff-table[k].entryoff < jumpSize || distance != int64(int32(distance)) {
-				continue
+		if !protectCode(&ps[i], syscall.PROT_READ|syscall.PROT_WRITE) {
+			for k := range ps[:i] {
+				protectCode(&ps[k], syscall.PROT_READ|syscall.PROT_EXEC)
 			}
-			code := unsafe.Slice((*byte)(pointerTo(entry)), jumpSize)
-			code[0] = jump
-			binary.LittleEndian.PutUint32(code[1:], uint32(int32(distance)))
-		}
-		if !protect(pages, size, syscall.PROT_READ|syscall.PROT_EXEC) {
 			return false
 		}
+	}
+	for i := range ps {
+		writeJumps(&ps[i], to)
+	}
+	// This joins what the kernel has split: it takes no memory that there might be too little of.
+	for i := range ps {
+		protectCode(&ps[i], syscall.PROT_READ|syscall.PROT_EXEC)
 	}
 	return true
 }
 
-func protect(at, size uintptr, how int) bool {
-	_, _, errno := syscall.RawSyscall(syscall.SYS_MPROTECT, at, size, uintptr(how))
+func protectCode(p *C.struct_gl_part, how uintptr) bool {
+	if p.text == p.etext {
+		return true
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_MPROTECT, uintptr(p.low), uintptr(p.rodata)-uintptr(p.low), how)
 	return errno == 0
+}
+
+func writeJumps(p *C.struct_gl_part, to uintptr) {
+	if p.text == p.etext {
+		return
+	}
+	table, text := functab(p.moduledata), *wordAt(p.moduledata, rt.moduledata_text)
+	for k := 0; k < len(table)-1; k++ {
+		entry := text + uintptr(table[k].entryoff)
+		distance := int64(to) - int64(entry+jumpSize)
+		if table[k+1].entryoff-table[k].entryoff < jumpSize || distance != int64(int32(distance)) {
+			continue
+		}
+		code := unsafe.Slice((*byte)(pointerTo(entry)), jumpSize)
+		code[0] = jump
+		binary.LittleEndian.PutUint32(code[1:], uint32(int32(distance)))
+	}
 }
