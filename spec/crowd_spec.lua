@@ -181,6 +181,39 @@ describe("a thousand modules", function()
     ]])
   end)
 
+  it("have variables and types of their own, whether they are large or small", function()
+    local source = support.read "spec/testdata/crowd/types.go"
+    local small = support.compile(source, "types")
+    local large = support.compile(source .. "\n// Large is more than small modules have.\nvar Large [4096]*item\n", "types")
+    local script = ([[
+      local paths = { %q, %q }
+      local modules, sizes = {}, {}
+      for round = 1, 4 do
+        for i = 1, 150 do
+          if not modules[i] then
+            modules[i], sizes[i] = assert(host:load(paths[i %% 5 == 0 and 2 or 1])), math.random(20)
+            modules[i].Fill(sizes[i])
+          end
+        end
+        for i = 1, 150 do
+          local n = sizes[i]
+          local sum = modules[i].Sum()
+          assert(sum == n * (n - 1) + n + n - 1 + n, ("%%d of %%d is %%d"):format(i, n, sum))
+          assert(modules[i].Same(), "reflect makes a type that is there")
+        end
+        for i = 1, 150 do
+          if math.random() < 0.5 or round == 4 then
+            assert(modules[i]:unload { wait = 5 })
+            modules[i] = nil
+          end
+        end
+      end
+      print "ok"
+    ]]):format(small, large)
+    assert.equal("ok\n", run(script))
+    assert.equal("ok\n", run(script, "GOGC=1 GODEBUG=gccheckmark=1,clobberfree=1,invalidptr=1"))
+  end)
+
   local function at_random(environment, rounds)
     return run(([[
       local ffi = require "ffi"

@@ -182,7 +182,7 @@ end
 
 local counter
 
---- How many modules the Go runtime knows: the host, those loaded, and the one that counts them.
+--- How many modules the Go runtime knows: the host, those loaded (large ones twice), and the one that counts them.
 function support.runtime_modules()
   counter = counter or assert(support.host():load(support.compile("spec/testdata/modules.go", "modules")))
   return counter.Count()

@@ -247,6 +247,50 @@ static void test_hole_in_a_range(void **state)
 	assert_int_equal(err.code, GL_ENOMEM);
 }
 
+static void test_variables_lie_close_together(void **state)
+{
+	struct gl_error err;
+	size_t page = gl_page_size(), size = 4 * page;
+	struct gl_arena *arena = gl_arena_of_variables(*state, size, &err);
+	enum { N = 32 };
+	unsigned char *blocks[N], prot[5];
+
+	assert_non_null(arena);
+	assert_true(gl_arena_low(arena) >= gl_arena_low(*state) && gl_arena_high(arena) <= gl_arena_high(*state));
+	assert_int_equal(gl_arena_high(arena) - gl_arena_low(arena), size);
+	assert_int_equal(gl_arena_reached(arena), gl_arena_low(arena));
+	for (int i = 0; i < N; i++) {
+		blocks[i] = gl_arena_take(arena, (size_t)(1 + i % 2) * GL_SMALL_BLOCK, &err);
+		assert_non_null(blocks[i]);
+		assert_true(i == 0 || blocks[i] == blocks[i - 1] + (size_t)(1 + (i - 1) % 2) * GL_SMALL_BLOCK);
+		memset(blocks[i], 0xcc, (size_t)(1 + i % 2) * GL_SMALL_BLOCK);
+	}
+	assert_int_equal(gl_arena_reached(arena), gl_arena_low(arena) + 3 * N / 2 * GL_SMALL_BLOCK);
+	protection_of(blocks[0], (char *)prot);
+	assert_string_equal((char *)prot, "rw-p");
+	/* what is given is cleared, and no block beside it */
+	gl_arena_give(arena, blocks[1], 2 * GL_SMALL_BLOCK);
+	assert_int_equal(blocks[1][0], 0);
+	assert_int_equal(blocks[0][GL_SMALL_BLOCK - 1], 0xcc);
+	assert_int_equal(blocks[2][0], 0xcc);
+	gl_arena_give(arena, blocks[0], GL_SMALL_BLOCK);
+	for (int i = 2; i < N; i++) {
+		gl_arena_give(arena, blocks[i], (size_t)(1 + i % 2) * GL_SMALL_BLOCK);
+	}
+	/* all of it is one range again, cleared */
+	unsigned char *all = gl_arena_take(arena, size, &err);
+	assert_ptr_equal(all, blocks[0]);
+	for (size_t i = 0; i < size; i++) {
+		assert_int_equal(all[i], 0);
+	}
+	assert_null(gl_arena_take(arena, GL_SMALL_BLOCK, &err));
+	/* whoever takes from the other one gets nothing of it */
+	for (unsigned char *p; (p = gl_arena_take(*state, page, &err)) != NULL;) {
+		assert_true((uintptr_t)p < gl_arena_low(arena) || (uintptr_t)p >= gl_arena_high(arena));
+	}
+	gl_arena_free(arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +304,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_full_arena_says_so, reserve, release),
 		cmocka_unit_test_setup_teardown(test_protections, reserve, release),
 		cmocka_unit_test_setup_teardown(test_hole_in_a_range, reserve, release),
+		cmocka_unit_test_setup_teardown(test_variables_lie_close_together, reserve, release),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

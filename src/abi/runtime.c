@@ -229,6 +229,8 @@ static const struct field fields[] = {
 	F(moduledata_text, "runtime.moduledata", "text", 8, REQUIRED),
 	F(moduledata_etext, "runtime.moduledata", "etext", 8, REQUIRED),
 	F(moduledata_ftab, "runtime.moduledata", "ftab", 24, REQUIRED),
+	F(moduledata_types, "runtime.moduledata", "types", 8, REQUIRED),
+	F(moduledata_typelinks, "runtime.moduledata", "typelinks", 24, OPTIONAL), /* up to Go 1.26 */
 	F(moduledata_pclntable, "runtime.moduledata", "pclntable", 24, REQUIRED),
 	F(moduledata_funcnametab, "runtime.moduledata", "funcnametab", 24, REQUIRED),
 	F(moduledata_gofunc, "runtime.moduledata", "gofunc", 8, REQUIRED),

@@ -80,14 +80,23 @@ static bool list_copies(const struct gl_debug_code *code, struct functions *foun
 	for (uintptr_t md = known.firstmoduledata; md != 0; md = next_moduledata(md)) {
 		ntabs++;
 	}
+	/* and those of modules, which the runtime has in its list only where they are large */
+	for (const struct gl_debug_code *other = known.all; other != NULL; other = other->next) {
+		ntabs += other->moduledata != 0;
+	}
 	found->tabs = malloc((ntabs + 1) * sizeof(*found->tabs));
 	found->list = malloc((code->ncopies + 1) * sizeof(*found->list));
 	if (found->tabs == NULL || found->list == NULL) {
 		return false;
 	}
-	uintptr_t md = known.firstmoduledata;
-	for (size_t t = 0; t < ntabs; t++, md = next_moduledata(md)) {
-		functab_open(&found->tabs[t], known.abi, md);
+	size_t n = 0;
+	for (uintptr_t md = known.firstmoduledata; md != 0; md = next_moduledata(md)) {
+		functab_open(&found->tabs[n++], known.abi, md);
+	}
+	for (const struct gl_debug_code *other = known.all; other != NULL; other = other->next) {
+		if (other->moduledata != 0) {
+			functab_open(&found->tabs[n++], known.abi, other->moduledata);
+		}
 	}
 	for (size_t i = 0; i < code->ncopies; i++) {
 		const struct gl_debug_copy *copy = &code->copies[i];

@@ -71,7 +71,7 @@ func tellCrash(isPanic bool) {
 // tellModule says that it was the code at pc, if that is a module's.
 func tellModule(how string, pc uintptr, isPanic bool) bool {
 	md := moduleAt(pc)
-	if md == nil {
+	if md == nil || md == rt.firstmoduledata {
 		return false
 	}
 	writeError("goloader: module ")
@@ -89,16 +89,6 @@ func tellModule(how string, pc uintptr, isPanic bool) bool {
 	}
 	writeError("\n")
 	return true
-}
-
-// moduleAt returns the moduledata of the code at pc, nil when it is the host's.
-func moduleAt(pc uintptr) unsafe.Pointer {
-	for md := *pointerAt(rt.firstmoduledata, rt.moduledata_next); md != nil; md = *pointerAt(md, rt.moduledata_next) {
-		if *wordAt(md, rt.moduledata_minpc) <= pc && pc < *wordAt(md, rt.moduledata_etext) {
-			return md
-		}
-	}
-	return nil
 }
 
 func writePlace(pc uintptr) {

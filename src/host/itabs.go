@@ -53,7 +53,6 @@ func goloader_make_itabs(itabs *C.struct_gl_itab, n C.size_t) {
 		fits[i] = hasMethods && inter.Kind() == reflect.Interface && inter.NumMethod() == int(m.methods) && m.methods > 0
 	}
 	find := funcOf[func(table, inter, typ unsafe.Pointer) unsafe.Pointer](&rt.itab_find)
-	add := funcOf[func(itab unsafe.Pointer)](&rt.itab_add)
 	initialise := funcOf[func(itab unsafe.Pointer, first bool) string](&rt.itab_init) // an older one has no second parameter
 	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
 	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
@@ -67,7 +66,7 @@ func goloader_make_itabs(itabs *C.struct_gl_itab, n C.size_t) {
 		clear(unsafe.Slice((*byte)(itab), uintptr(rt.itab_size)+uintptr(m.methods-1)*word))
 		*wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type) = uintptr(m.inter), uintptr(m._type)
 		initialise(itab, true)
-		add(itab)
+		addItab(itab)
 		m.is_made = 1
 	}
 	unlock(rt.itab_lock)

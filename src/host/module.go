@@ -45,6 +45,7 @@ func goloader_protocol() C.uint64_t {
 func goloader_init(table *C.struct_gl_runtime) {
 	rt = table
 	walkers = findWalkers()
+	makeNobodys()
 	watchCrashes()
 }
 
@@ -66,25 +67,45 @@ func pointerAt(base unsafe.Pointer, offset C.int32_t) *unsafe.Pointer {
 // linker has done already (types are bound to the descriptors they are identical to, masks and tables are checked).
 //
 //export goloader_publish
-func goloader_publish(moduledata unsafe.Pointer, itabs *unsafe.Pointer, nitabs C.size_t) {
+func goloader_publish(p *C.struct_gl_published) {
 	modules.Lock()
 	defer modules.Unlock()
-	// The list is read without a lock, by the garbage collector and in signal handlers: one store links the module in.
+	if p.is_listed != 0 {
+		link(p.moduledata)
+	}
+	addTypes(unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(p.types)), p.ntypes))
+
+	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
+	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
+	lock(rt.itab_lock)
+	for _, itab := range unsafe.Slice((*unsafe.Pointer)(unsafe.Pointer(p.itabs)), p.nitabs) {
+		addItab(itab)
+	}
+	unlock(rt.itab_lock)
+}
+
+// link adds a moduledata to the runtime's list, which is read without a lock, by the garbage collector and in signal
+// handlers: one store links it in.
+func link(moduledata unsafe.Pointer) {
 	last := (*uintptr)(rt.lastmoduledatap)
 	next := wordAt(*(*unsafe.Pointer)(rt.lastmoduledatap), rt.moduledata_next)
 	atomic.StoreUintptr(next, uintptr(moduledata))
 	atomic.StoreUintptr(last, uintptr(moduledata))
 	addActive(moduledata)
+}
 
-	add := funcOf[func(unsafe.Pointer)](&rt.itab_add)
-	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
-	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
-	all := unsafe.Slice(itabs, nitabs)
-	lock(rt.itab_lock)
-	for _, itab := range all {
-		add(itab)
+// moduleAt is the moduledata of the code at pc, nil when it is nobody's. It allocates nothing.
+func moduleAt(pc uintptr) unsafe.Pointer {
+	if low := uintptr(rt.arena_low); low <= pc && pc < uintptr(rt.arena_high) {
+		const page = 4096
+		return pointerTo(*(*uintptr)(unsafe.Add(unsafe.Pointer(rt.owners), (pc-low)/page*word)))
 	}
-	unlock(rt.itab_lock)
+	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
+		if *wordAt(md, rt.moduledata_minpc) <= pc && pc < *wordAt(md, rt.moduledata_etext) {
+			return md
+		}
+	}
+	return nil
 }
 
 // addActive adds a module to those that the runtime goes through for what they have, as runtime.modulesinit would, which
@@ -152,7 +173,8 @@ type parts []C.struct_gl_part
 
 func (ps parts) hold(p uintptr) bool {
 	for i := range ps {
-		if uintptr(ps[i].low) <= p && p < uintptr(ps[i].high) {
+		if uintptr(ps[i].low) <= p && p < uintptr(ps[i].high) ||
+			uintptr(ps[i].variables) <= p && p < uintptr(ps[i].evariables) {
 			return true
 		}
 	}
@@ -425,8 +447,13 @@ func (a *attempt) commit(t *tracer, assertions [][2]unsafe.Pointer) int {
 	dropUniqueFuncs(a.going)
 	t.forgetTypes()
 	for i := range a.going {
-		unlink(a.going[i].moduledata)
+		if p := &a.going[i]; p.variables == nil {
+			unlink(p.moduledata)
+		} else {
+			clear(unsafe.Slice((*byte)(p.mask), uintptr(p.emask)-uintptr(p.mask)))
+		}
 	}
+	dropTypes(a.going)
 	t.purgeItabs()
 	purgePCs()
 	return retired
@@ -450,9 +477,7 @@ func (a *attempt) forget(t *tracer, c *caches, drops []drop, names map[int]strin
 	c.drop(t.gone.all)
 	dropHandles(drops, names)
 	forgetMade(a.going, c.names)
-	for i := range a.going {
-		forgetTypelinks(a.going[i].moduledata)
-	}
+	forgetTypelinks(a.going)
 }
 
 // ask has C find the answers to what a trace could not know of words in frames, in the functions' code.
@@ -461,24 +486,22 @@ func (a *attempt) ask(questions []C.struct_gl_slot) {
 	for i := range questions {
 		q := &questions[i]
 		q.no_return = &rt.no_return[0]
-		for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
-			text := *wordAt(md, rt.moduledata_text)
-			if uintptr(q.pc) < *wordAt(md, rt.moduledata_minpc) || *wordAt(md, rt.moduledata_etext) <= uintptr(q.pc) {
-				continue
+		md := moduleAt(uintptr(q.pc))
+		if md == nil {
+			continue
+		}
+		text, table := *wordAt(md, rt.moduledata_text), functab(md)
+		if n, _ := functionAt(md, uintptr(q.pc)); n >= 0 && n < len(table)-1 {
+			q.entry, q.end = C.uintptr_t(text)+C.uintptr_t(table[n].entryoff), C.uintptr_t(text)+C.uintptr_t(table[n+1].entryoff)
+			// Where a function goes on that panics, if that is recovered, the unwinder says one byte too far.
+			fn := unsafe.Pointer(&(*(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable)))[table[n].funcoff])
+			deferreturn := *(*uint32)(unsafe.Add(fn, rt.func_deferreturn))
+			if deferreturn != 0 {
+				q.recovers = q.entry + C.uintptr_t(deferreturn)
 			}
-			table := functab(md)
-			if n, _ := functionAt(md, uintptr(q.pc)); n >= 0 && n < len(table)-1 {
-				q.entry, q.end = C.uintptr_t(text)+C.uintptr_t(table[n].entryoff), C.uintptr_t(text)+C.uintptr_t(table[n+1].entryoff)
-				// Where a function goes on that panics, if that is recovered, the unwinder says one byte too far.
-				fn := unsafe.Pointer(&(*(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable)))[table[n].funcoff])
-				deferreturn := *(*uint32)(unsafe.Add(fn, rt.func_deferreturn))
-				if deferreturn != 0 {
-					q.recovers = q.entry + C.uintptr_t(deferreturn)
-				}
-				panicking[i] = deferreturn != 0 && q.pc == q.entry+C.uintptr_t(deferreturn)+1
-				if panicking[i] {
-					q.pc--
-				}
+			panicking[i] = deferreturn != 0 && q.pc == q.entry+C.uintptr_t(deferreturn)+1
+			if panicking[i] {
+				q.pc--
 			}
 		}
 	}
@@ -561,44 +584,6 @@ func unlink(moduledata unsafe.Pointer) {
 	}
 }
 
-// purgeItabs drops every itab that mentions a type of the module, static ones and those the runtime made, by filling
-// the table anew: entries are found by quadratic probing, a hole would hide those behind it. The world is stopped.
-func (t *tracer) purgeItabs() {
-	table := *(*unsafe.Pointer)(rt.itab_table)
-	size := *wordAt(table, rt.table_size)
-	entries := unsafe.Slice((*uintptr)(unsafe.Add(table, rt.table_entries)), size)
-	keep, found := &t.stay, false
-	for i := range entries {
-		if entries[i] == 0 {
-			continue
-		}
-		itab := *(*unsafe.Pointer)(unsafe.Pointer(&entries[i]))
-		if t.going.hold(entries[i]) || t.going.hold(*wordAt(itab, rt.itab_inter)) || t.going.hold(*wordAt(itab, rt.itab_type)) {
-			found = true
-			continue
-		}
-		keep.push(entries[i])
-	}
-	if !found {
-		return
-	}
-	clear(entries)
-	for i := range keep.all {
-		itab := *(*unsafe.Pointer)(unsafe.Pointer(&keep.all[i]))
-		h := uintptr(hashOf(*pointerAt(itab, rt.itab_inter))^hashOf(*pointerAt(itab, rt.itab_type))) & (size - 1)
-		for step := uintptr(1); entries[h] != 0; step++ {
-			h = (h + step) & (size - 1)
-		}
-		entries[h] = keep.all[i]
-	}
-	*wordAt(table, rt.table_count) = uintptr(len(keep.all))
-}
-
-// hashOf is a type's hash; runtime.itabHashFunc joins two by exclusive or.
-func hashOf(typ unsafe.Pointer) uint32 {
-	return *(*uint32)(unsafe.Add(typ, rt.type_hash))
-}
-
 // purgePCs empties each thread's cache of pc-value lookups, which is keyed by addresses that another module may get.
 // The world is stopped.
 func purgePCs() {
@@ -608,18 +593,6 @@ func purgePCs() {
 	for m := *(*unsafe.Pointer)(rt.allm); m != nil; m = *pointerAt(m, rt.m_next) {
 		clear(unsafe.Slice((*byte)(unsafe.Add(m, rt.m_pcvalue_cache)), rt.pcvalue_cache_size))
 	}
-}
-
-// forgetTypelinks drops what Go 1.27's runtime.moduleTypelinks remembers of a module, by its moduledata's address.
-func forgetTypelinks(moduledata unsafe.Pointer) {
-	if rt.module_to_typelinks == nil {
-		return
-	}
-	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
-	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
-	lock(rt.module_to_typelinks_lock)
-	delete(*(*map[unsafe.Pointer][]unsafe.Pointer)(rt.module_to_typelinks), moduledata)
-	unlock(rt.module_to_typelinks_lock)
 }
 
 // goid is the number of this goroutine, which only its traceback tells.

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x5be406d154628eae)
+#define GL_HOST_PROTOCOL UINT64_C(0x34a6061760ffa60a)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -64,6 +64,10 @@ struct gl_runtime {
 	void *allspans;            /* []*mspan, in mheap_ */
 	void *module_to_typelinks; /* map[*moduledata][]*_type and its lock; NULL before Go 1.27 */
 	void *module_to_typelinks_lock;
+	/* where modules are, and for each page of that the moduledata whose code it has, or 0 (src/link/lookup.h) */
+	uintptr_t arena_low, arena_high;
+	uintptr_t image_low, image_high; /* and the host */
+	const uintptr_t *owners;
 	void *traceback_cache; /* uint32 */
 	void *godebug_default; /* string */
 	void *main_init_done;  /* chan bool, closed when the packages are initialised */
@@ -82,8 +86,8 @@ struct gl_runtime {
 
 	int64_t world_stop_size; /* of runtime.worldStop; 0: stopTheWorldGC returns nothing */
 	int32_t moduledata_next, moduledata_size, moduledata_bad, moduledata_minpc, moduledata_text, moduledata_etext,
-		moduledata_ftab, moduledata_modulename, moduledata_pclntable, moduledata_funcnametab, moduledata_gofunc,
-		moduledata_rodata;
+		moduledata_ftab, moduledata_types, moduledata_typelinks, moduledata_modulename, moduledata_pclntable,
+		moduledata_funcnametab, moduledata_gofunc, moduledata_rodata;
 	int32_t moduledata_data, moduledata_edata, moduledata_bss, moduledata_ebss, moduledata_gcdatamask,
 		moduledata_gcbssmask;
 	int32_t itab_inter, itab_type, itab_size, type_hash, type_str, type_tflag, tflag_uncommon;
@@ -135,6 +139,16 @@ struct gl_runtime {
 	int32_t traceback_crash; /* flag in traceback_cache */
 };
 
+/* A unit that the runtime is to know. */
+struct gl_published {
+	void *moduledata;
+	int32_t is_listed; /* it is to know the moduledata itself: for its variables, or its types */
+	void **types;      /* otherwise: those that reflect is to find, by their strings */
+	size_t ntypes;
+	void **itabs;
+	size_t nitabs;
+};
+
 /* A program that is to be run. */
 struct gl_program {
 	void **init_funcs, **init_tasks;
@@ -153,7 +167,11 @@ struct gl_part {
 	void *rodata;             /* what follows it is data */
 	void *strings, *estrings; /* strings */
 	void *erodata;            /* its end */
-	void *low, *high;         /* where all of it lies */
+	void *low, *high;         /* where all of that lies */
+	/* of a small module, whose moduledata the runtime has not in its list: where its variables lie, and the part of
+	 * the collector's mask that says where pointers are in them; or NULL */
+	void *variables, *evariables;
+	void *mask, *emask;
 };
 
 /* A thread that the Go runtime has made, or that has called Go. */

@@ -203,8 +203,7 @@ func (t *tracer) findItabs() {
 	low, high := ^uintptr(0), uintptr(0)
 	t.stay.need(*wordAt(table, rt.table_count))
 	for _, itab := range unsafe.Slice((*unsafe.Pointer)(unsafe.Add(table, rt.table_entries)), *wordAt(table, rt.table_size)) {
-		if itab == nil || t.going.hold(uintptr(itab)) ||
-			!t.going.hold(*wordAt(itab, rt.itab_inter)) && !t.going.hold(*wordAt(itab, rt.itab_type)) {
+		if itab == nil || itab == nobodys.itab || !t.going.mention(uintptr(itab)) || t.going.hold(uintptr(itab)) {
 			continue
 		}
 		t.itabs.push(deadItab{uintptr(itab), *wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type)})
@@ -307,6 +306,8 @@ func (t *tracer) refers(w uintptr, first bool) bool {
 	for i := range t.going {
 		p := (*part)(&t.going[i])
 		switch {
+		case uintptr(p.variables) <= w && w < uintptr(p.evariables):
+			return true
 		case w < uintptr(p.low) || uintptr(p.high) <= w:
 			continue
 		case w-uintptr(p.moduledata) < uintptr(rt.moduledata_size):
@@ -468,6 +469,7 @@ func weakVariables() []region {
 	weak := []region{
 		{uintptr(rt.itab_table_init), uintptr(rt.table_entries) + *wordAt(rt.itab_table_init, rt.table_size)*word},
 		{uintptr(unsafe.Pointer(&handles)), unsafe.Sizeof(handles)},
+		{uintptr(unsafe.Pointer(&typeLists)), unsafe.Sizeof(typeLists)},
 	}
 	if rt.reflect_offs != nil {
 		weak = append(weak, region{uintptr(rt.reflect_offs), uintptr(max(rt.reflect_offs_m, rt.reflect_offs_minv)) + word})
@@ -602,12 +604,12 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 			{rt.moduledata_bss, rt.moduledata_ebss, rt.moduledata_gcbssmask},
 		} {
 			low, high := *wordAt(md, section.start), *wordAt(md, section.end)
-			if t.going.hold(low) {
-				continue
-			}
 			// a bitvector: n, bytedata
 			mask := (*uint8)(*pointerAt(md, section.mask+C.int32_t(word)))
-			if do(root{region: region{low, high - low}, mask: mask, kind: C.GL_HOLDER_VARIABLE}) {
+			if t.going.eachOther(region{low, high - low}, func(r region) bool {
+				return do(root{region: r, mask: (*uint8)(unsafe.Add(unsafe.Pointer(mask), (r.low-low)/word/8)),
+					kind: C.GL_HOLDER_VARIABLE})
+			}) {
 				return true
 			}
 		}
@@ -846,8 +848,32 @@ func (ps parts) around() region {
 	low, high := ^uintptr(0), uintptr(0)
 	for i := range ps {
 		low, high = min(low, uintptr(ps[i].low)), max(high, uintptr(ps[i].high))
+		if ps[i].variables != nil {
+			low, high = min(low, uintptr(ps[i].variables)), max(high, uintptr(ps[i].evariables))
+		}
 	}
 	return region{low, high - low}
+}
+
+// eachOther calls do for what is in a range of variables and is none of theirs, until it says that it is done. They may
+// have all of it, or blocks in it, in no order.
+func (ps parts) eachOther(all region, do func(region) bool) bool {
+	low, high := all.low, all.low+all.size
+	for low < high {
+		end, next := high, high
+		for i := range ps {
+			if p := &ps[i]; uintptr(p.low) <= low && low < uintptr(p.high) {
+				return false
+			} else if at := uintptr(p.variables); low <= at && at < end {
+				end, next = at, uintptr(p.evariables)
+			}
+		}
+		if low < end && do(region{low, end - low}) {
+			return true
+		}
+		low = next
+	}
+	return false
 }
 
 // tell writes down who it is, for C to name. The module is still there.

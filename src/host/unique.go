@@ -165,25 +165,23 @@ func isUnique(fn unsafe.Pointer, depth int) bool {
 // nameOf is the name of the function that starts at an address, as the runtime finds it. Unlike runtime.FuncForPC it
 // allocates nothing.
 func nameOf(entry uintptr) string {
-	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
-		if entry < *wordAt(md, rt.moduledata_minpc) || *wordAt(md, rt.moduledata_etext) <= entry {
-			continue
-		}
-		i, found := functionAt(md, entry)
-		if !found {
-			return ""
-		}
-		table := *(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable))
-		names := *(*[]byte)(unsafe.Add(md, rt.moduledata_funcnametab))
-		fn := unsafe.Pointer(&table[functab(md)[i].funcoff])
-		name := unsafe.Pointer(&names[*(*int32)(unsafe.Add(fn, rt.func_name))])
-		n := 0
-		for *(*byte)(unsafe.Add(name, n)) != 0 {
-			n++
-		}
-		return unsafe.String((*byte)(name), n)
+	md := moduleAt(entry)
+	if md == nil {
+		return ""
 	}
-	return ""
+	i, found := functionAt(md, entry)
+	if !found {
+		return ""
+	}
+	table := *(*[]byte)(unsafe.Add(md, rt.moduledata_pclntable))
+	names := *(*[]byte)(unsafe.Add(md, rt.moduledata_funcnametab))
+	fn := unsafe.Pointer(&table[functab(md)[i].funcoff])
+	name := unsafe.Pointer(&names[*(*int32)(unsafe.Add(fn, rt.func_name))])
+	n := 0
+	for *(*byte)(unsafe.Add(name, n)) != 0 {
+		n++
+	}
+	return unsafe.String((*byte)(name), n)
 }
 
 // wordsOf is the heap object that p points into, or what there is of it up to 512 bytes; nil when it is none.

@@ -9,6 +9,8 @@
  *     data pages     data, bss, their pointerless halves       read + write
  *                    the moduledata
  *
+ * A small module has no data pages: its variables lie among those of others (lookup.h), and the moduledata in rodata.
+ *
  * Types, read-only data and function metadata share one base address, the start of rodata, so that every kind of offset
  * (type, name, funcdata, stack object) is a distance from there. Offset 0 means "none" to the runtime, and Go 1.27
  * starts to look for typelinks at 8: hence the hole at the start. */
@@ -358,6 +360,42 @@ static int check_room(struct link *l, const struct unit *u, size_t size)
 		size, (int)largest->name.n, largest->name.p, largest->size, room);
 }
 
+/* A module with much data, or with many types, is on its own with them: the runtime has a moduledata for it alone. So
+ * is one with counters of what is executed, which the runtime asks each moduledata for. */
+static void take_variables(struct link *l, struct unit *u, size_t data)
+{
+	if (data <= LOOKUP_MOST_DATA && u->ntypelinks <= LOOKUP_MOST_TYPES && u->sec_size[SEC_COVER] == 0) {
+		u->variables_size = round_up(data + 1, GL_SMALL_BLOCK);
+		u->variables = lookup_take_variables(l->linker, u->variables_size);
+	}
+}
+
+/* Takes the unit's memory. data: how large the sections of its variables are; tables: where in rodata tables begin. */
+static int take_memory(struct link *l, struct unit *u, size_t data, size_t tables)
+{
+	size_t moduledata_size = l->linker->abi->moduledata.size;
+
+	take_variables(l, u, data);
+	u->tables_size = round_up(u->pclntab.size, 64) + moduledata_tables_size(l, u);
+	size_t rodata = tables + u->tables_size, moduledata = round_up(u->variables != NULL ? rodata : data, 64);
+	if (u->variables != NULL) {
+		u->tables_size = moduledata + moduledata_size - tables;
+		rodata = moduledata + moduledata_size;
+	}
+	/* a page of slack behind the text: an empty module still has a text range of its own */
+	u->text_pages = gl_page_round(u->sec_size[SEC_TEXT] + 1);
+	u->rodata_pages = gl_page_round(rodata + 1);
+	u->data_pages = u->variables != NULL ? 0 : gl_page_round(moduledata + moduledata_size);
+	u->size = u->text_pages + u->rodata_pages + u->data_pages;
+	u->base = gl_arena_take(l->linker->arena, u->size, l->err);
+	if (u->base == NULL) {
+		return -1;
+	}
+	uint8_t *pages = u->base + u->text_pages + (u->variables != NULL ? 0 : u->rodata_pages);
+	u->moduledata = (uintptr_t)pages + moduledata;
+	return 0;
+}
+
 int link_layout(struct link *l, enum unit_id id)
 {
 	struct unit *u = &l->units[id];
@@ -396,30 +434,20 @@ int link_layout(struct link *l, enum unit_id id)
 	if (pclntab_build(l, u, tables) != 0) {
 		return -1;
 	}
-	u->tables_size = round_up(u->pclntab.size, 64) + moduledata_tables_size(l, u);
-	size_t moduledata = round_up(data, 64);
-
-	/* a page of slack behind the text: an empty module still has a text range of its own */
-	u->text_pages = gl_page_round(u->sec_size[SEC_TEXT] + 1);
-	u->rodata_pages = gl_page_round(tables + u->tables_size + 1);
-	u->data_pages = gl_page_round(moduledata + l->linker->abi->moduledata.size);
-	u->size = u->text_pages + u->rodata_pages + u->data_pages;
-	u->base = gl_arena_take(l->linker->arena, u->size, l->err);
-	if (u->base == NULL) {
+	if (take_memory(l, u, data, tables) != 0) {
 		return -1;
 	}
 	uintptr_t base[NSECTIONS];
 	base[SEC_TEXT] = (uintptr_t)u->base;
 	base[SEC_RODATA] = base[SEC_TEXT] + u->text_pages;
 	for (int sec = SEC_NOPTRDATA; sec < NSECTIONS; sec++) {
-		base[sec] = base[SEC_RODATA] + u->rodata_pages;
+		base[sec] = u->variables != NULL ? (uintptr_t)u->variables : base[SEC_RODATA] + u->rodata_pages;
 	}
 	for (int sec = SEC_TEXT; sec < NSECTIONS; sec++) {
 		u->sec_start[sec] = base[sec] + start[sec];
 	}
 	u->got_start = base[SEC_RODATA] + got;
 	u->tables_start = base[SEC_RODATA] + tables;
-	u->moduledata = base[SEC_NOPTRDATA] + moduledata;
 	u->text_end = base[SEC_TEXT] + u->sec_size[SEC_TEXT];
 	u->strings += base[SEC_RODATA];
 	for (uint32_t i = 0; i < u->norder; i++) {
@@ -434,6 +462,10 @@ void unit_release(struct linker *linker, struct unit *u)
 	if (u->base != NULL) {
 		gl_arena_give(linker->arena, u->base, u->size);
 		u->base = NULL;
+	}
+	if (u->variables != NULL) {
+		lookup_drop_variables(linker, u->variables, u->variables_size, false);
+		u->variables = NULL;
 	}
 }
 

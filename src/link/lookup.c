@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-enum { BUCKET = 4096, SUBBUCKET = 256, SUBBUCKETS = BUCKET / SUBBUCKET, BUCKET_SIZE = 4 + SUBBUCKETS };
+enum { BUCKET = 4096, SUBBUCKET = 256, SUBBUCKETS = BUCKET / SUBBUCKET, BUCKET_SIZE = 4 + SUBBUCKETS, WORD = 8 };
+
+/* The part of the arena that small modules' variables have, at most. */
+enum { PART_OF_VARIABLES = 16, MOST_VARIABLES = 64 << 20 };
 
 static const char none_name[] = "goloader.unloaded", module_name[] = "goloader modules";
 
@@ -36,24 +39,51 @@ static void write_moduledata(const struct linker *linker, uintptr_t md, uintptr_
 	((uint8_t *)md)[abi->moduledata.bad] = 1;
 }
 
+/* The moduledata of small modules' variables: it has nothing but those. */
+static void write_roots(const struct linker *linker, uintptr_t md, uintptr_t header, uintptr_t name)
+{
+	const struct gl_abi *abi = linker->abi;
+	const struct lookup *lookup = &linker->lookup;
+	uintptr_t from = gl_arena_low(lookup->variables);
+	int32_t words = (int32_t)((gl_arena_high(lookup->variables) - from) / WORD);
+
+	moduledata_put(md, abi->moduledata.pcHeader, header);
+	moduledata_put(md, abi->moduledata.data, from);
+	moduledata_put(md, abi->moduledata.edata, from);
+	memcpy((uint8_t *)md + abi->moduledata.gcdatamask, &words, sizeof(words)); /* runtime.bitvector.n */
+	moduledata_put(md, abi->moduledata.gcdatamask + 8, (uintptr_t)lookup->mask);
+	moduledata_put(md, abi->moduledata.modulename, name);
+	moduledata_put(md, abi->moduledata.modulename + 8, sizeof(module_name) - 1);
+}
+
 int lookup_open(struct linker *linker, struct gl_error *err)
 {
 	const struct gl_abi *abi = linker->abi;
 	struct lookup *lookup = &linker->lookup;
-	size_t npages = (gl_arena_high(linker->arena) - gl_arena_low(linker->arena)) / BUCKET;
+	size_t room = gl_arena_high(linker->arena) - gl_arena_low(linker->arena), npages = room / BUCKET;
+	size_t variables = gl_page_round(room / PART_OF_VARIABLES);
 
+	variables = variables < MOST_VARIABLES ? variables : MOST_VARIABLES;
 	size_t none = 16, none_name_at = none + round_up(abi->func.size, 8);
 	size_t name = none_name_at + sizeof(none_name), header = round_up(name + sizeof(module_name), 64);
 	size_t moduledata = round_up(header + abi->pcHeader.size, 64);
-	size_t buckets = round_up(moduledata + abi->moduledata.size, 64);
-	uint8_t *p = gl_arena_take(linker->arena, gl_page_round(buckets + npages * BUCKET_SIZE), err);
-	if (p == NULL) {
+	size_t roots = round_up(moduledata + abi->moduledata.size, 64);
+	size_t buckets = round_up(roots + abi->moduledata.size, 64);
+	size_t mask = round_up(buckets + npages * BUCKET_SIZE, 64);
+	size_t owners = round_up(mask + variables / WORD / 8, 64);
+	uint8_t *p = gl_arena_take(linker->arena, gl_page_round(owners + npages * sizeof(*lookup->owners)), err);
+	struct gl_arena *arena = p != NULL ? gl_arena_of_variables(linker->arena, variables, err) : NULL;
+	if (arena == NULL) {
 		return -1;
 	}
 	*lookup = (struct lookup){ .base = (uintptr_t)p,
 				   .moduledata = (uintptr_t)p + moduledata,
 				   .buckets = p + buckets,
-				   .none = (uint32_t)none };
+				   .none = (uint32_t)none,
+				   .variables = arena,
+				   .roots = (uintptr_t)p + roots,
+				   .mask = p + mask,
+				   .owners = (uintptr_t *)(p + owners) };
 	/* an entry of ftab: where a function begins, and its _func */
 	put32(p + 4, lookup->none);
 	put32(p + 8, UINT32_MAX);
@@ -66,12 +96,24 @@ int lookup_open(struct linker *linker, struct gl_error *err)
 	memcpy(&host_header, (const uint8_t *)linker->firstmoduledata + abi->moduledata.pcHeader, sizeof(host_header));
 	memcpy(p + header, host_header, abi->pcHeader.size);
 	write_moduledata(linker, lookup->moduledata, (uintptr_t)p + header, (uintptr_t)p + name);
+	write_roots(linker, lookup->roots, (uintptr_t)p + header, (uintptr_t)p + name);
 	return 0;
+}
+
+void lookup_close(struct lookup *lookup)
+{
+	gl_arena_free(lookup->variables);
+	lookup->variables = NULL;
 }
 
 uintptr_t lookup_buckets(const struct linker *linker, uintptr_t page)
 {
 	return (uintptr_t)linker->lookup.buckets + (page - linker->lookup.base) / BUCKET * BUCKET_SIZE;
+}
+
+static uintptr_t *owner_of(const struct linker *linker, uintptr_t page)
+{
+	return &linker->lookup.owners[(page - linker->lookup.base) / BUCKET];
 }
 
 void lookup_add(struct linker *linker, const struct unit *u)
@@ -80,8 +122,10 @@ void lookup_add(struct linker *linker, const struct unit *u)
 	uint32_t base = (uint32_t)(((uintptr_t)ftab - linker->lookup.base) / 8), f = 0;
 	uint32_t text = (uint32_t)(u->sec_start[SEC_TEXT] - linker->lookup.base), entry;
 	uint8_t *bucket = (uint8_t *)lookup_buckets(linker, u->sec_start[SEC_TEXT]);
+	uintptr_t *owner = owner_of(linker, u->sec_start[SEC_TEXT]);
 
 	for (size_t page = 0; page < u->text_pages; page += BUCKET, bucket += BUCKET_SIZE) {
+		owner[page / BUCKET] = u->moduledata;
 		uint32_t first = f;
 		for (uint32_t k = 0; k < SUBBUCKETS; k++) {
 			/* the last function that begins before the place, or there; behind the last of all, its end */
@@ -99,4 +143,45 @@ void lookup_add(struct linker *linker, const struct unit *u)
 void lookup_remove(struct linker *linker, const uint8_t *text, size_t size)
 {
 	memset((void *)lookup_buckets(linker, (uintptr_t)text), 0, size / BUCKET * BUCKET_SIZE);
+	memset(owner_of(linker, (uintptr_t)text), 0, size / BUCKET * sizeof(uintptr_t));
+}
+
+/* ---- variables --------------------------------------------------------------------------------------------------- */
+
+void *lookup_take_variables(struct linker *linker, size_t size)
+{
+	struct lookup *lookup = &linker->lookup;
+	struct gl_error ignored;
+	void *p = gl_arena_take(lookup->variables, size, &ignored);
+
+	if (p != NULL) {
+		/* the collector may be at it: of new variables it need not know before they are written */
+		moduledata_put(lookup->roots, linker->abi->moduledata.edata, gl_arena_reached(lookup->variables));
+	}
+	return p;
+}
+
+uint8_t *lookup_mask(const struct linker *linker, uintptr_t *from)
+{
+	*from = gl_arena_low(linker->lookup.variables);
+	return linker->lookup.mask;
+}
+
+uint8_t *lookup_mask_of(const struct linker *linker, const uint8_t *block, size_t size, size_t *n)
+{
+	*n = size / WORD / 8;
+	return linker->lookup.mask + ((uintptr_t)block - gl_arena_low(linker->lookup.variables)) / WORD / 8;
+}
+
+void lookup_drop_variables(struct linker *linker, uint8_t *block, size_t size, bool abandoned)
+{
+	size_t n;
+	uint8_t *mask = lookup_mask_of(linker, block, size, &n);
+
+	memset(mask, 0, n);
+	if (abandoned) {
+		gl_arena_abandon(linker->lookup.variables, block, size);
+	} else {
+		gl_arena_give(linker->lookup.variables, block, size);
+	}
 }

@@ -22,11 +22,13 @@ enum kind {
 
 static size_t mask_size(size_t section_size) { return round_up((section_size / WORD + 7) / 8 + 1, 8); }
 
+/* Among other modules' variables, a unit's are in their mask, its types in their lists. */
 size_t moduledata_tables_size(const struct link *l, const struct unit *u)
 {
 	(void)l;
-	return mask_size(u->sec_size[SEC_DATA]) + mask_size(u->sec_size[SEC_BSS]) +
-	       round_up((size_t)u->ntypelinks * 4, 8) + (size_t)u->nitabs * 8;
+	return u->variables != NULL ? 0 :
+				      mask_size(u->sec_size[SEC_DATA]) + mask_size(u->sec_size[SEC_BSS]) +
+					      round_up((size_t)u->ntypelinks * 4, 8) + (size_t)u->nitabs * 8;
 }
 
 /* ---- pointer masks ---------------------------------------------------------------------------------------------- */
@@ -212,10 +214,11 @@ static uint32_t type_of(struct link *l, const struct lsym *s)
 	return type;
 }
 
-static int mark_variable(struct link *l, const struct unit *u, const struct lsym *s, enum section sec, uint8_t *mask)
+/* The mask begins at an address. */
+static int mark_variable(struct link *l, const struct lsym *s, uint8_t *mask, uintptr_t from)
 {
 	uint32_t t = type_of(l, s);
-	size_t start = s->addr - u->sec_start[sec];
+	size_t start = s->addr - from;
 	struct marking m = { .l = l, .mask = mask, .start = start, .end = start + s->size };
 	struct place type;
 
@@ -240,14 +243,14 @@ static int mark_variable(struct link *l, const struct unit *u, const struct lsym
 	return 0;
 }
 
-static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t *mask)
+static int write_mask(struct link *l, struct unit *u, enum section sec, uint8_t *mask, uintptr_t from)
 {
 	for (uint32_t i = u->sec_first[sec]; i < u->norder; i++) {
 		const struct lsym *s = link_sym(l, u->order[i]);
 		if (s->section != sec) {
 			break;
 		}
-		if (mark_variable(l, u, s, sec, mask) != 0) {
+		if (mark_variable(l, s, mask, from) != 0) {
 			return -1;
 		}
 	}
@@ -286,24 +289,28 @@ void moduledata_put_bases(const struct linker *linker, uintptr_t md)
 	moduledata_put(md, abi->moduledata.gofunc, base);
 }
 
-int moduledata_write(struct link *l, struct unit *u, const char *name)
+/* What the collector knows of the unit's variables, and reflect of its types. */
+static int write_tables(struct link *l, struct unit *u)
 {
 	const struct gl_abi *abi = l->linker->abi;
-	uintptr_t md = u->moduledata, text = u->sec_start[SEC_TEXT], rodata = u->sec_start[SEC_RODATA];
-	const struct pclntab *t = &u->pclntab;
-	uintptr_t tab = u->tables_start;
-	uint8_t *next = (uint8_t *)tab + round_up(t->size, 64);
+	uintptr_t md = u->moduledata, data = u->sec_start[SEC_DATA], bss = u->sec_start[SEC_BSS];
+	uint8_t *datamask = (uint8_t *)u->tables_start + round_up(u->pclntab.size, 64);
+	uint8_t *bssmask = datamask + mask_size(u->sec_size[SEC_DATA]);
+	uint8_t *next = bssmask + mask_size(u->sec_size[SEC_BSS]);
 
-	uint8_t *datamask = next;
-	next += mask_size(u->sec_size[SEC_DATA]);
-	uint8_t *bssmask = next;
-	next += mask_size(u->sec_size[SEC_BSS]);
-	if (write_mask(l, u, SEC_DATA, datamask) != 0 || write_mask(l, u, SEC_BSS, bssmask) != 0) {
+	if (write_mask(l, u, SEC_DATA, datamask, data) != 0 || write_mask(l, u, SEC_BSS, bssmask, bss) != 0) {
 		return -1;
 	}
+	/* runtime.bitvector: n int32, bytedata *uint8 */
+	int32_t ndata = (int32_t)(u->sec_size[SEC_DATA] / WORD), nbss = (int32_t)(u->sec_size[SEC_BSS] / WORD);
+	memcpy((uint8_t *)md + abi->moduledata.gcdatamask, &ndata, sizeof(ndata));
+	moduledata_put(md, abi->moduledata.gcdatamask + 8, (uintptr_t)datamask);
+	memcpy((uint8_t *)md + abi->moduledata.gcbssmask, &nbss, sizeof(nbss));
+	moduledata_put(md, abi->moduledata.gcbssmask + 8, (uintptr_t)bssmask);
 	if (abi->moduledata.typelinks >= 0) {
 		for (uint32_t i = 0; i < u->ntypelinks; i++) {
-			int32_t off = (int32_t)(link_sym(l, u->order[u->sec_first[SEC_RODATA] + i])->addr - rodata);
+			int32_t off = (int32_t)(link_sym(l, u->order[u->sec_first[SEC_RODATA] + i])->addr -
+						u->sec_start[SEC_RODATA]);
 			memcpy(next + 4 * (size_t)i, &off, sizeof(off));
 		}
 		moduledata_put_slice(md, abi->moduledata.typelinks, (uintptr_t)next, u->ntypelinks);
@@ -319,7 +326,31 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 	moduledata_put(md, abi->moduledata.typedesclen, u->typelinks_end);
 	moduledata_put(md, abi->moduledata.itaboffset, u->itabs_start);
 	moduledata_put(md, abi->moduledata.itabsize, u->itabs_end - u->itabs_start);
+	return 0;
+}
 
+/* The same where the variables lie among others. */
+static int mark_among_others(struct link *l, struct unit *u)
+{
+	uintptr_t from;
+	uint8_t *mask = lookup_mask(l->linker, &from);
+
+	if (write_mask(l, u, SEC_DATA, mask, from) != 0 || write_mask(l, u, SEC_BSS, mask, from) != 0) {
+		return -1;
+	}
+	return 0;
+}
+
+int moduledata_write(struct link *l, struct unit *u, const char *name)
+{
+	const struct gl_abi *abi = l->linker->abi;
+	uintptr_t md = u->moduledata, text = u->sec_start[SEC_TEXT], rodata = u->sec_start[SEC_RODATA];
+	const struct pclntab *t = &u->pclntab;
+	uintptr_t tab = u->tables_start;
+
+	if ((u->variables != NULL ? mark_among_others(l, u) : write_tables(l, u)) != 0) {
+		return -1;
+	}
 	moduledata_put(md, abi->moduledata.pcHeader, tab);
 	moduledata_put_bases(l->linker, md);
 	moduledata_put_slice(md, abi->moduledata.ftab, tab + t->functab, (size_t)u->nfuncs + 1);
@@ -346,12 +377,5 @@ int moduledata_write(struct link *l, struct unit *u, const char *name)
 	moduledata_put(md, abi->moduledata.epclntab, rodata + u->rodata_pages);
 	moduledata_put(md, abi->moduledata.modulename, (uintptr_t)name);
 	moduledata_put(md, abi->moduledata.modulename + 8, strlen(name));
-
-	/* runtime.bitvector: n int32, bytedata *uint8 */
-	int32_t ndata = (int32_t)(u->sec_size[SEC_DATA] / WORD), nbss = (int32_t)(u->sec_size[SEC_BSS] / WORD);
-	memcpy((uint8_t *)md + abi->moduledata.gcdatamask, &ndata, sizeof(ndata));
-	moduledata_put(md, abi->moduledata.gcdatamask + 8, (uintptr_t)datamask);
-	memcpy((uint8_t *)md + abi->moduledata.gcbssmask, &nbss, sizeof(nbss));
-	moduledata_put(md, abi->moduledata.gcbssmask + 8, (uintptr_t)bssmask);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* What a load places, in one block of memory each. */
+/* What a load places, in a block of memory each, or two. */
 #ifndef GL_LINK_UNIT_H
 #define GL_LINK_UNIT_H
 
@@ -26,6 +26,8 @@ struct unit {
 
 	uint8_t *base; /* the block taken from the arena: text pages, rodata pages, data pages */
 	size_t size;
+	uint8_t *variables; /* instead of data pages, where those would be few (lookup.h); or NULL */
+	size_t variables_size;
 	uintptr_t sec_start[NSECTIONS];
 	size_t sec_size[NSECTIONS];
 	size_t text_pages, rodata_pages, data_pages;
@@ -42,7 +44,7 @@ struct unit {
 	uintptr_t tables_start;
 
 	uintptr_t strings;    /* the last of rodata's symbols, from here on */
-	uintptr_t moduledata; /* in the data pages, behind the sections */
+	uintptr_t moduledata; /* in the data pages, behind the sections; without those, the last of rodata's tables */
 	uintptr_t text_end;
 };
 
@@ -67,8 +69,8 @@ int link_relocate(struct link *l, enum unit_id id);
 int pclntab_build(struct link *l, struct unit *u, size_t rodata_off);
 void pclntab_write(const struct link *l, struct unit *u);
 
-/* moduledata.c. GC masks, typelinks, itabs and the moduledata itself: their size in rodata, behind the pclntab; then
- * their content. name (what runtime messages call the module) must outlive the unit. */
+/* moduledata.c. GC masks, typelinks, itabs and the moduledata itself: the size of what of them is in rodata, behind the
+ * pclntab; then their content. name (what runtime messages call the module) must outlive the unit. */
 size_t moduledata_tables_size(const struct link *l, const struct unit *u);
 int moduledata_write(struct link *l, struct unit *u, const char *name);
 /* A field of a moduledata, by its offset; a negative one is of a field that this Go has not. */

@@ -18,6 +18,10 @@
 /* How much may rest; or an eighth of the arena. */
 enum { MOST_RESTING = 64 << 20 };
 
+/* The same of variables, whose pages are the process's as long as they rest; and by how much more can be written at
+ * once, when the next of them is taken. */
+enum { MOST_VARIABLES_RESTING = 32 << 10, OPENED_AT_ONCE = 256 << 10 };
+
 struct range {
 	uintptr_t start;
 	size_t size;
@@ -41,6 +45,9 @@ struct gl_arena {
 	struct range *abandoned;
 	size_t resting_bytes, most_resting;
 	uint32_t seed;
+	bool of_variables; /* in another arena */
+	uintptr_t opened;  /* from low to there it can be written */
+	uintptr_t reached;
 	struct slab *slabs;
 	struct range *unused; /* of them */
 };
@@ -82,6 +89,16 @@ static void free_range(struct gl_arena *arena, struct range *r)
 	}
 }
 
+/* All of it is free. */
+static void begin(struct gl_arena *arena, struct range *all)
+{
+	arena->low = arena->reached = arena->opened = all->start;
+	arena->high = all->start + all->size;
+	arena->root = all;
+	arena->seed = 1;
+	arena->end_of_resting = &arena->resting;
+}
+
 static struct gl_arena *arena_of(void *p, size_t size, struct gl_error *err)
 {
 	struct gl_arena *arena = calloc(1, sizeof(*arena));
@@ -93,12 +110,8 @@ static struct gl_arena *arena_of(void *p, size_t size, struct gl_error *err)
 		gl_fail(err, GL_ENOMEM, "arena: out of memory");
 		return NULL;
 	}
-	arena->low = (uintptr_t)p;
-	arena->high = (uintptr_t)p + size;
-	arena->root = all;
+	begin(arena, all);
 	arena->most_resting = size / 8 < MOST_RESTING ? size / 8 : MOST_RESTING;
-	arena->seed = 1;
-	arena->end_of_resting = &arena->resting;
 	return arena;
 }
 
@@ -145,7 +158,9 @@ void gl_arena_free(struct gl_arena *arena)
 	if (arena == NULL) {
 		return;
 	}
-	munmap((void *)arena->low, arena->high - arena->low);
+	if (!arena->of_variables) {
+		munmap((void *)arena->low, arena->high - arena->low);
+	}
 	for (struct slab *slab = arena->slabs, *next; slab != NULL; slab = next) {
 		next = slab->next;
 		free(slab);
@@ -165,6 +180,7 @@ struct gl_arena *gl_arena_split(struct gl_arena *arena, size_t size, struct gl_e
 
 uintptr_t gl_arena_low(const struct gl_arena *arena) { return arena->low; }
 uintptr_t gl_arena_high(const struct gl_arena *arena) { return arena->high; }
+uintptr_t gl_arena_reached(const struct gl_arena *arena) { return arena->reached; }
 
 /* ---- the tree of free ranges ------------------------------------------------------------------------------------- */
 
@@ -224,10 +240,25 @@ static struct range *take_out(struct range **tree, bool highest, uintptr_t touch
 	return r;
 }
 
+/* Gives back the pages from an address to another that were in use for the last time, all of them in a free range. */
+static void empty_pages(const struct range *r, uintptr_t from, uintptr_t to)
+{
+	uintptr_t page = gl_page_size(), low = (r->start + page - 1) & -page, high = (r->start + r->size) & -page;
+
+	from &= -page;
+	to = (to + page - 1) & -page;
+	low = from > low ? from : low;
+	high = to < high ? to : high;
+	if (low < high) {
+		madvise((void *)low, high - low, MADV_DONTNEED);
+	}
+}
+
 /* Adds a range, which takes in those that it touches. */
 static void add_range(struct gl_arena *arena, struct range *r)
 {
 	struct range *before, *after;
+	uintptr_t start = r->start, end = r->start + r->size;
 
 	cut(arena->root, r->start, &before, &after);
 	struct range *left = take_out(&before, true, r->start);
@@ -239,6 +270,9 @@ static void add_range(struct gl_arena *arena, struct range *r)
 	r->size += right != NULL ? right->size : 0;
 	free_range(arena, left);
 	free_range(arena, right);
+	if (arena->of_variables) {
+		empty_pages(r, start, end);
+	}
 	/* xorshift32: any weights do that have nothing to do with the addresses */
 	arena->seed ^= arena->seed << 13;
 	arena->seed ^= arena->seed >> 17;
@@ -309,7 +343,8 @@ static void take_back_abandoned(struct gl_arena *arena)
 	arena->abandoned = NULL;
 }
 
-void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
+/* The lowest range that has size bytes, if need be one that should still rest. */
+static const struct range *find_room(struct gl_arena *arena, size_t size, struct gl_error *err)
 {
 	const struct range *r = first_fit(arena->root, size);
 
@@ -323,20 +358,71 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 	}
 	if (r == NULL) {
 		gl_fail(err, GL_ENOMEM, "arena: no %zu bytes left within reach of the host", size);
+	}
+	return r;
+}
+
+/* Has a block be written; of variables, a part of the arena. */
+static int open_block(struct gl_arena *arena, uintptr_t start, size_t size, struct gl_error *err)
+{
+	uintptr_t low = start, high = start + size;
+
+	if (arena->of_variables) {
+		if (high <= arena->opened) {
+			return 0;
+		}
+		low = arena->opened;
+		high = arena->high - low > OPENED_AT_ONCE && high < low + OPENED_AT_ONCE ? low + OPENED_AT_ONCE :
+											   gl_page_round(high);
+	}
+	if (mprotect((void *)low, high - low, PROT_READ | PROT_WRITE) != 0) {
+		return gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size,
+			       strerror(errno));
+	}
+	arena->opened = arena->of_variables ? high : arena->opened;
+	return 0;
+}
+
+void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
+{
+	const struct range *r = find_room(arena, size, err);
+
+	if (r == NULL || open_block(arena, r->start, size, err) != 0) {
 		return NULL;
 	}
-	void *p = (void *)r->start;
-	if (mprotect(p, size, PROT_READ | PROT_WRITE) != 0) {
-		gl_fail(err, GL_ENOMEM, "arena: the kernel refuses %zu bytes of memory: %s", size, strerror(errno));
-		return NULL;
-	}
+	uintptr_t start = r->start;
 	cut_off(arena, &arena->root, size);
-	return p;
+	arena->reached = start + size > arena->reached ? start + size : arena->reached;
+	return (void *)start;
+}
+
+struct gl_arena *gl_arena_of_variables(struct gl_arena *from, size_t size, struct gl_error *err)
+{
+	const struct range *r = find_room(from, size, err);
+	struct gl_arena *arena = calloc(1, sizeof(*arena));
+	struct range *all = r != NULL && arena != NULL ? new_range(arena, r->start, size) : NULL;
+
+	if (all == NULL) {
+		free(arena);
+		if (r != NULL) {
+			gl_fail(err, GL_ENOMEM, "arena: out of memory");
+		}
+		return NULL;
+	}
+	begin(arena, all);
+	arena->of_variables = true;
+	arena->most_resting = MOST_VARIABLES_RESTING;
+	cut_off(from, &from->root, size);
+	return arena;
 }
 
 /* Gives a block's pages back to the kernel, and forgets their contents. NULL: its addresses are lost. */
 static struct range *empty(struct gl_arena *arena, void *block, size_t size)
 {
+	if (arena->of_variables) {
+		memset(block, 0, size);
+		return new_range(arena, (uintptr_t)block, size);
+	}
 	/* a fresh PROT_NONE mapping does both in one step */
 	if (mmap(block, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
 	    MAP_FAILED) {

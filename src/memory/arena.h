@@ -34,6 +34,14 @@ void gl_arena_give(struct gl_arena *arena, void *block, size_t size);
 /* The same for a block that somebody may still refer to: its addresses are used again when there are no others. */
 void gl_arena_abandon(struct gl_arena *arena, void *block, size_t size);
 
+/* The smallest blocks of an arena of variables, and what their sizes are multiples of. */
+enum { GL_SMALL_BLOCK = 64 };
+/* Makes an arena of size bytes (whole pages) of another one, which must outlive it: its blocks may be smaller than
+ * pages, lie close together, and are never protected. Pages with nothing in use take no memory. */
+struct gl_arena *gl_arena_of_variables(struct gl_arena *from, size_t size, struct gl_error *err);
+/* The end of the highest block that has ever been taken. */
+uintptr_t gl_arena_reached(const struct gl_arena *arena);
+
 enum gl_protection { GL_PROT_READ_EXEC, GL_PROT_READ, GL_PROT_READ_WRITE };
 /* Changes the protection of whole pages of a block. There is no protection that is writable and executable. */
 int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct gl_error *err);

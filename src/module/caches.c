@@ -1,4 +1,7 @@
-/* The caches that call sites keep of type assertions: an unload must empty those that remember its types. */
+/* The caches that call sites keep of type assertions: an unload must empty those that remember its types.
+ *
+ * The host has a list of all of them. Those of modules that came since are looked for at an unload, and those of what
+ * goes taken out. */
 #include "internal.h"
 
 #include <stdlib.h>
@@ -6,8 +9,10 @@
 
 #include "../grow.h"
 
-static bool note_cache(struct type_caches *caches, const struct gl_cache_kind *kinds, const char *name, uintptr_t addr)
+static bool note_cache(struct gl_host *host, const char *name, uintptr_t addr)
 {
+	struct type_caches *caches = &host->caches;
+	const struct gl_cache_kind *kinds = caches->kinds;
 	int kind = 0;
 
 	while (kind < GL_CACHE_KINDS && strstr(name, kinds[kind].mark) == NULL) {
@@ -24,8 +29,7 @@ static bool note_cache(struct type_caches *caches, const struct gl_cache_kind *k
 }
 
 struct cache_search {
-	struct type_caches *caches;
-	struct gl_cache_kind kinds[GL_CACHE_KINDS];
+	struct gl_host *host;
 	bool failed;
 };
 
@@ -33,73 +37,93 @@ static bool note_host_cache(const struct gl_image_sym *sym, void *arg)
 {
 	struct cache_search *search = arg;
 
-	search->failed |= !note_cache(search->caches, search->kinds, sym->name, sym->addr);
+	search->failed |= !note_cache(search->host, sym->name, sym->addr);
 	return !search->failed;
 }
 
-/* Finds the caches of modules whose caches have not been looked for yet. Returns how many those of the list have in
- * all, without the one that is left out; -1 when memory is short. */
-static int64_t find_caches(struct gl_module *mod, const struct gl_cache_kind *kinds, const struct gl_module *but)
+static bool find_in_host(struct gl_host *host)
 {
-	int64_t total = 0;
+	struct cache_search search = { .host = host };
 
-	for (; mod != NULL; mod = mod->next) {
-		for (size_t i = 0; !mod->caches.known && i < mod->nsymbols; i++) {
-			if (!note_cache(&mod->caches, kinds, mod->symbols[i].name, mod->symbols[i].addr)) {
-				mod->caches.n = 0;
-				return -1;
+	gl_runtime_cache_kinds(&host->names, host->caches.kinds);
+	search.failed = !GL_GROW(host->caches.list, host->caches.n, host->caches.cap); /* there may be none */
+	gl_image_each(host->linker.image, note_host_cache, &search);
+	if (search.failed) {
+		host->caches.n = 0;
+	}
+	host->caches.known = !search.failed;
+	return host->caches.known;
+}
+
+static bool find_in_module(struct gl_host *host, struct gl_module *mod)
+{
+	size_t before = host->caches.n;
+
+	for (size_t i = 0; !mod->caches_known && i < mod->nsymbols; i++) {
+		const struct gl_module_symbol *s = &mod->symbols[i];
+		int kind = s->kind | 32; /* in lower case */
+		if (kind != 't' && kind != 'r' && !note_cache(host, s->name, s->addr)) {
+			host->caches.n = before;
+			return false;
+		}
+	}
+	mod->caches_known = true;
+	return true;
+}
+
+static bool find_in_extensions(struct gl_host *host)
+{
+	for (const struct gl_module *mod = host->modules; host->caches.has_new_extensions && mod != NULL;
+	     mod = mod->next) {
+		for (struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
+			if (!find_in_module(host, m)) {
+				return false;
 			}
 		}
-		mod->caches.known = true;
-		int64_t inner = mod == but ? 0 : find_caches(mod->extensions, kinds, NULL);
-		if (inner < 0) {
-			return -1;
-		}
-		total += inner + (mod == but ? 0 : (int64_t)mod->caches.n);
 	}
-	return total;
+	host->caches.has_new_extensions = false;
+	return true;
 }
 
-static struct type_cache *add_caches(struct type_cache *to, const struct gl_module *mod, const struct gl_module *but)
-{
-	for (; mod != NULL; mod = mod->next) {
-		if (mod == but) {
-			continue;
-		}
-		memcpy(to, mod->caches.list, mod->caches.n * sizeof(*to));
-		to = add_caches(to + mod->caches.n, mod->extensions, NULL);
-	}
-	return to;
-}
-
-/* The caches of the host, of the resident store and of all modules but one, which is about to go. A cache that
- * remembered one of its types would take whatever type is later placed at the same address for that one. The result is
- * the caller's to free; NULL when memory is short. */
+/* The caches of the host, of the resident store and of all modules; those of one that is about to go need not be among
+ * them. A cache that remembered one of its types would take whatever type is later placed at the same address for that
+ * one. The list is the host's, until the next load or unload; NULL when memory is short. */
 struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n)
 {
-	struct cache_search search = { .caches = &host->caches };
-
-	gl_runtime_cache_kinds(&host->names, search.kinds);
-	if (!host->caches.known) {
-		gl_image_each(host->linker.image, note_host_cache, &search);
-		if (search.failed) {
-			host->caches.n = 0;
-			return NULL;
-		}
-		host->caches.known = true;
-	}
-	int64_t modules = find_caches(host->modules, search.kinds, but);
-	int64_t resident = find_caches(host->resident, search.kinds, but);
-	if (modules < 0 || resident < 0) {
+	if (!host->caches.known && !find_in_host(host)) {
 		return NULL;
 	}
-	*n = host->caches.n + (size_t)modules + (size_t)resident;
-	struct type_cache *all = malloc((*n + 1) * sizeof(*all));
-	if (all != NULL) {
-		struct type_cache *next = all;
-		memcpy(next, host->caches.list, host->caches.n * sizeof(*all));
-		next = add_caches(next + host->caches.n, host->modules, but);
-		add_caches(next, host->resident, but);
+	/* in both lists the youngest come first */
+	uint64_t until = host->loads;
+	for (struct gl_module *m = host->modules; m != NULL && m->age > host->caches.modules_until; m = m->next) {
+		if (m == but) {
+			until = m->age - 1;
+		} else if (!find_in_module(host, m)) {
+			return NULL;
+		}
 	}
-	return all;
+	for (struct gl_module *m = host->resident; m != NULL && !m->caches_known; m = m->next) {
+		if (!find_in_module(host, m)) {
+			return NULL;
+		}
+	}
+	if (!find_in_extensions(host)) {
+		return NULL;
+	}
+	host->caches.modules_until = until;
+	*n = host->caches.n;
+	return host->caches.list;
+}
+
+void module_forget_caches(const struct gl_module *mod)
+{
+	struct type_caches *caches = &mod->host->caches;
+	size_t n = 0;
+
+	for (size_t i = 0; mod->caches_known && i < caches->n; i++) {
+		if (!module_has(mod, caches->list[i].at)) {
+			caches->list[n++] = caches->list[i];
+		}
+	}
+	caches->n = mod->caches_known ? n : caches->n;
 }

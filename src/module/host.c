@@ -330,6 +330,21 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 
 /* ---- the face --------------------------------------------------------------------------------------------------- */
 
+static void publish_lookup(struct gl_host *host)
+{
+	const struct lookup *lookup = &host->linker.lookup;
+	struct gl_published pages = { .moduledata = (void *)lookup->moduledata, .is_listed = 1 };
+	struct gl_published variables = { .moduledata = (void *)lookup->roots, .is_listed = 1 };
+
+	host->runtime.arena_low = lookup->base;
+	host->runtime.arena_high = gl_arena_high(host->linker.arena);
+	host->runtime.owners = lookup->owners;
+	host->runtime.image_low = gl_image_low(host->linker.image);
+	host->runtime.image_high = gl_image_high(host->linker.image);
+	host->publish(&pages);
+	host->publish(&variables);
+}
+
 static void host_free(struct gl_host *host)
 {
 	if (host == NULL) {
@@ -337,6 +352,7 @@ static void host_free(struct gl_host *host)
 	}
 	/* a Go runtime can't be stopped: once loaded, the library stays, and so does what describes it */
 	gl_image_free(host->linker.image);
+	lookup_close(&host->linker.lookup);
 	gl_arena_free(host->linker.arena);
 	gl_arena_free(host->copies);
 	gl_abi_free(host->abi);
@@ -389,7 +405,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	find_goroot(host);
 	find_importcfg(host);
 	host_begin_profile(host, host->was_there);
-	host->publish((void *)host->linker.lookup.moduledata, NULL, 0);
+	publish_lookup(host);
 	the_host = host;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
 	return host;

@@ -14,7 +14,10 @@ struct type_cache {
 struct type_caches {
 	struct type_cache *list;
 	size_t n, cap;
-	bool known;
+	bool known;              /* those of the host are among them */
+	bool has_new_extensions; /* of modules, whose caches may not be */
+	uint64_t modules_until;  /* the age of the last module whose caches are, with those of all before it */
+	struct gl_cache_kind kinds[GL_CACHE_KINDS];
 };
 
 /* Memory of an unloaded module (memory.c): that the garbage collector may still look at, or that somebody still refers
@@ -22,8 +25,9 @@ struct type_caches {
 struct remains {
 	uint8_t *base;
 	size_t size;
-	uint64_t gc;   /* collections that had ended when it was no longer needed */
-	bool unproved; /* nobody has looked for what refers to it */
+	uint64_t gc;        /* collections that had ended when it was no longer needed */
+	bool unproved;      /* nobody has looked for what refers to it */
+	bool are_variables; /* they lie among those of other modules */
 	struct remains *next;
 };
 
@@ -68,12 +72,12 @@ struct gl_host {
 	size_t nunlinked;
 	bool unlinked_archives;
 
-	struct type_caches caches; /* of the host itself; found at the first unload */
+	struct type_caches caches; /* of the host and of all modules; found at the first unload */
 	uint64_t loads;            /* how many were tried */
 	struct gl_unload_stats unloads;
 
 	/* the Go half's functions */
-	void (*publish)(void *moduledata, void **itabs, size_t nitabs);
+	void (*publish)(struct gl_published *module);
 	int (*retire)(struct gl_retired *r);
 	int (*close)(struct gl_part *parts, size_t n, const char *name);
 	void (*make_itabs)(struct gl_itab *itabs, size_t n);

@@ -28,7 +28,8 @@ struct set_string {
 
 struct gl_module {
 	struct gl_host *host;
-	struct gl_module *next; /* of the host's list, or of the module that this one extends */
+	struct gl_module *next;  /* of the host's list, or of the module that this one extends */
+	struct gl_module **link; /* what points to it in the host's list */
 	bool loaded;
 	bool is_closed; /* it was unloaded by force, and is there still */
 	char *name;     /* what the runtime calls it */
@@ -42,12 +43,14 @@ struct gl_module {
 	bool names_known;           /* its own are there: they are needed at the first use */
 	struct known_sym *known;    /* its own part of that table, or of the resident store's */
 	size_t nknown;
-	struct type_caches caches; /* of its call sites; found at the first unload of another */
+	bool caches_known; /* those of its call sites are in the host's list */
 	struct known_package *packages;
 	uint32_t npackages;
 
 	uint8_t *base;
 	size_t size, text_pages, rodata_pages;
+	uint8_t *variables; /* of a small module, whose moduledata the runtime does not know; or NULL (link/lookup.h) */
+	size_t variables_size;
 	uintptr_t text, etext, moduledata;
 	struct gl_debug_code *debug; /* what debuggers know of its code */
 	uintptr_t strings, estrings; /* constant data */
@@ -139,12 +142,16 @@ int module_run_inits(struct gl_module *mod, struct gl_error *err);
 
 /* ---- query.c --------------------------------------------------------------------------------------------------- */
 
+/* Whether an address is in the memory of this module alone. */
+bool module_has(const struct gl_module *mod, uintptr_t addr);
 /* The symbol of this module alone that an address is in; NULL: none is. */
 const struct gl_module_symbol *module_find_own_symbol(const struct gl_module *mod, uintptr_t addr);
 
 /* ---- caches.c -------------------------------------------------------------------------------------------------- */
 
 struct type_cache *module_all_caches(struct gl_host *host, const struct gl_module *but, size_t *n);
+/* It goes; its memory is there still. */
+void module_forget_caches(const struct gl_module *mod);
 
 /* ---- unload.c -------------------------------------------------------------------------------------------------- */
 

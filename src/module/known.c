@@ -41,8 +41,10 @@ int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
 	if (mod->symbols == NULL) {
 		return gl_out_of_memory(l->err, "noting symbols");
 	}
+	/* by address: variables among those of other modules may come first */
+	uint32_t first = u->variables != NULL && u->variables < u->base ? u->sec_first[SEC_NOPTRDATA] : 0;
 	for (uint32_t i = 0; i < u->norder; i++) {
-		const struct lsym *s = link_sym(l, u->order[i]);
+		const struct lsym *s = link_sym(l, u->order[(first + i) % u->norder]);
 		if (s->name.n == 0) {
 			continue;
 		}
@@ -69,6 +71,8 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 {
 	mod->base = u->base;
 	mod->size = u->size;
+	mod->variables = u->variables;
+	mod->variables_size = u->variables_size;
 	mod->text_pages = u->text_pages;
 	mod->rodata_pages = u->rodata_pages;
 	mod->strings = u->strings;
@@ -80,7 +84,7 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 	mod->stats.rodata = u->sec_size[SEC_RODATA] + u->tables_size;
 	mod->stats.data = u->sec_size[SEC_NOPTRDATA] + u->sec_size[SEC_DATA];
 	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS] + u->sec_size[SEC_COVER];
-	mod->stats.bytes = u->size;
+	mod->stats.bytes = u->size + (u->variables != NULL ? u->variables_size : 0);
 }
 
 /* A unit other than the module's own becomes a struct gl_module, too: the resident one a module that nobody can unload,

@@ -57,7 +57,7 @@ struct load {
 	struct gl_module *extension; /* what it adds to the modules that are used, or NULL */
 	struct gl_module *extended;  /* to which of them */
 	uint32_t start;              /* of a program: the code that its goroutine starts with */
-	void **itabs[NUNITS];
+	void **descriptors[NUNITS];  /* of types, then itabs */
 };
 
 /* Open and read: each file is a package, checked; to whom each name belongs can be told. */
@@ -131,19 +131,19 @@ static int finish(struct load *ld)
 		       0;
 }
 
-static int find_itabs(struct load *ld, enum unit_id id)
+static int find_descriptors(struct load *ld, enum unit_id id)
 {
 	struct link *l = &ld->link;
 	const struct unit *u = &l->units[id];
+	size_t n = (size_t)u->ntypelinks + u->nitabs;
 
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): itabs is an array of pointers */
-	ld->itabs[id] = calloc(u->nitabs + 1, sizeof(*ld->itabs[id]));
-	if (ld->itabs[id] == NULL) {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): it is an array of pointers */
+	ld->descriptors[id] = calloc(n + 1, sizeof(*ld->descriptors[id]));
+	if (ld->descriptors[id] == NULL) {
 		return gl_out_of_memory(l->err, "publishing");
 	}
-	for (uint32_t i = 0; i < u->nitabs; i++) {
-		uint32_t s = u->order[u->sec_first[SEC_RODATA] + u->ntypelinks + i];
-		ld->itabs[id][i] = (void *)link_sym(l, s)->addr;
+	for (size_t i = 0; i < n; i++) {
+		ld->descriptors[id][i] = (void *)link_sym(l, u->order[u->sec_first[SEC_RODATA] + i])->addr;
 	}
 	return 0;
 }
@@ -169,7 +169,7 @@ static int keep(struct load *ld)
 	mod->main = ld->exports.run ? (void *)link_sym(l, ld->start)->addr : NULL;
 	mod->stats.resident_bytes = l->units[UNIT_RESIDENT].size;
 	for (int id = 0; id < NUNITS; id++) {
-		if (find_itabs(ld, id) != 0) {
+		if (find_descriptors(ld, id) != 0) {
 			return -1;
 		}
 	}
@@ -204,10 +204,16 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 
 	if (u->norder > 0) {
 		lookup_add(&ld->host->linker, u);
-		ld->host->publish((void *)u->moduledata, ld->itabs[id], u->nitabs);
+		struct gl_published module = { .moduledata = (void *)u->moduledata,
+					       .is_listed = u->variables == NULL,
+					       .types = ld->descriptors[id],
+					       .ntypes = u->variables == NULL ? 0 : u->ntypelinks,
+					       .itabs = ld->descriptors[id] + u->ntypelinks,
+					       .nitabs = u->nitabs };
+		ld->host->publish(&module);
 		module_count_memory(mod);
 		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages");
-		u->base = NULL; /* it is no longer the link's to give back */
+		u->base = u->variables = NULL; /* they are no longer the link's to give back */
 	}
 }
 
@@ -237,6 +243,10 @@ static void publish(struct load *ld)
 	mod->has_c = l->clib != NULL || l->nwanted_clibs > 0;
 	l->clib = NULL;
 	mod->next = host->modules;
+	mod->link = &host->modules;
+	if (mod->next != NULL) {
+		mod->next->link = &mod->next;
+	}
 	host->modules = mod;
 }
 
@@ -267,7 +277,7 @@ static void end_link(struct load *ld)
 	link_free(&ld->link);
 	free(ld->uses);
 	for (int id = 0; id < NUNITS; id++) {
-		free(ld->itabs[id]);
+		free(ld->descriptors[id]);
 	}
 }
 

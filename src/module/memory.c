@@ -12,8 +12,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-/* How much may rest before collections are run for it. The number of ranges counts, too: each is a mapping or two of
- * the process, which the kernel limits (vm.max_map_count), and a program that hardly allocates hardly ever collects. */
+/* How much may rest before collections are run for it. The number of ranges counts, too, but for variables among
+ * others: each is a mapping or two of the process, which the kernel limits (vm.max_map_count), and a program that
+ * hardly allocates hardly ever collects. */
 enum { MOST_RESTING = 8 << 20, MOST_RANGES_RESTING = 24 };
 
 /* Of modules that have gone, before the heap is trimmed. */
@@ -41,8 +42,12 @@ static void release_rested(struct gl_host *host)
 			host->end_of_resting = &host->resting;
 		}
 		host->resting_bytes -= r->size;
-		host->nresting--;
-		give(host, r->base, r->size, r->unproved);
+		host->nresting -= !r->are_variables;
+		if (r->are_variables) {
+			lookup_drop_variables(&host->linker, r->base, r->size, r->unproved);
+		} else {
+			give(host, r->base, r->size, r->unproved);
+		}
 		free(r);
 	}
 }
@@ -57,7 +62,7 @@ static void rest(struct gl_host *host, struct remains *r)
 	*host->end_of_resting = r;
 	host->end_of_resting = &r->next;
 	host->resting_bytes += r->size;
-	host->nresting++;
+	host->nresting += !r->are_variables;
 }
 
 /* Without memory for the record what it is about stays mapped: better that than a crash. */
@@ -71,12 +76,13 @@ static struct remains *remains_of(uint8_t *low, const uint8_t *high)
 	return r;
 }
 
-static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_t *high)
+static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_t *high, bool are_variables)
 {
 	struct remains *r = remains_of(low, high);
 
 	if (r != NULL) {
 		r->unproved = mod->unproved;
+		r->are_variables = are_variables;
 		rest(mod->host, r);
 	}
 }
@@ -122,13 +128,14 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 	mod->debug = NULL;
 	lookup_remove(&host->linker, mod->base, mod->text_pages);
 	give(host, mod->base, mod->text_pages, mod->unproved);
-	rest_between(mod, rodata, low);
+	rest_between(mod, rodata, low, false);
+	rest_between(mod, mod->variables, mod->variables + mod->variables_size, true);
 	struct remains *kept = remains_of(low, high);
 	if (kept != NULL) {
 		kept->next = host->kept;
 		host->kept = kept;
 	}
-	rest_between(mod, high, end);
+	rest_between(mod, high, end, false);
 }
 
 void module_release_rested(struct gl_host *host)

@@ -69,11 +69,18 @@ size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, 
 	return count;
 }
 
+bool module_has(const struct gl_module *mod, uintptr_t addr)
+{
+	return mod->base != NULL &&
+	       (addr - (uintptr_t)mod->base < mod->size ||
+		(mod->variables != NULL && addr - (uintptr_t)mod->variables < mod->variables_size));
+}
+
 const struct gl_module_symbol *module_find_own_symbol(const struct gl_module *mod, uintptr_t addr)
 {
 	size_t low = 0, high = mod->nsymbols;
 
-	if (mod->base == NULL || addr < (uintptr_t)mod->base || addr >= (uintptr_t)mod->base + mod->size) {
+	if (!module_has(mod, addr)) {
 		return NULL;
 	}
 	while (low < high) {

@@ -21,7 +21,6 @@ void module_free(struct gl_module *mod)
 		module_drop_uses(mod);
 		HASH_CLEAR(hh, mod->names[0]);
 		HASH_CLEAR(hh, mod->names[1]);
-		free(mod->caches.list);
 		module_free_declarations(mod->decls, mod->ndecls);
 		gl_pool_free(&mod->pool);
 		gl_pool_free(&mod->exports_pool);
@@ -35,6 +34,11 @@ void module_free(struct gl_module *mod)
 
 static void set_part(struct gl_part *part, const struct gl_module *mod)
 {
+	size_t nmask = 0;
+	uint8_t *mask = mod->variables == NULL ?
+				NULL :
+				lookup_mask_of(&mod->host->linker, mod->variables, mod->variables_size, &nmask);
+
 	*part = (struct gl_part){ .moduledata = (void *)mod->moduledata,
 				  .text = (void *)mod->text,
 				  .etext = (void *)mod->etext,
@@ -43,7 +47,11 @@ static void set_part(struct gl_part *part, const struct gl_module *mod)
 				  .estrings = (void *)mod->estrings,
 				  .erodata = mod->base + mod->text_pages + mod->rodata_pages,
 				  .low = mod->base,
-				  .high = mod->base + mod->size };
+				  .high = mod->base + mod->size,
+				  .variables = mod->variables,
+				  .evariables = mod->variables + mod->variables_size,
+				  .mask = mask,
+				  .emask = mask + nmask };
 }
 
 static size_t count_parts(const struct gl_module *mod)
@@ -90,11 +98,9 @@ static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_un
 static void forget_module(struct gl_module *mod, enum what_stays stays, bool unproved)
 {
 	mod->unproved = unproved;
-	for (struct gl_module **link = &mod->host->modules; *link != NULL; link = &(*link)->next) {
-		if (*link == mod) {
-			*link = mod->next;
-			break;
-		}
+	*mod->link = mod->next;
+	if (mod->next != NULL) {
+		mod->next->link = mod->link;
 	}
 	/* first the table, which has entries in the extensions' memory */
 	HASH_CLEAR(hh, mod->names[0]);
@@ -102,12 +108,14 @@ static void forget_module(struct gl_module *mod, enum what_stays stays, bool unp
 	for (struct gl_module *m = mod->extensions, *next; m != NULL; m = next) {
 		next = m->next;
 		m->unproved = unproved;
+		module_forget_caches(m);
 		module_leave_memory(m, stays);
 		module_free(m);
 	}
 	module_release_library(mod);
 	drop_profile(mod);
 	if (mod->base != NULL) {
+		module_forget_caches(mod);
 		module_leave_memory(mod, stays);
 		mod->base = NULL;
 	}
@@ -295,7 +303,6 @@ int module_retire(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 		}
 	}
 	bool is_short = parts == NULL || caches == NULL || kept == NULL;
-	free(caches);
 	free(parts);
 	free(kept);
 	if (is_short) {
