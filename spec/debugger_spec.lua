@@ -144,8 +144,8 @@ describe("gdb", function()
 
   -- Most calls take a way of their own into Go, those of the loader itself cgo's.
   it("goes on to the frames of C behind those of Go", function()
-    -- what is published first is the moduledata of all modules, when the host starts
-    local out = gdb(program "load().Label('x', 1)", "break goloader.dev/host.goloader_publish", "ignore 1 1",
+    -- what is published first are the moduledatas of all modules, when the host starts
+    local out = gdb(program "load().Label('x', 1)", "break goloader.dev/host.goloader_publish", "ignore 1 2",
       "break main.stop", "run", "bt", "continue", "bt")
     local publish, stop = out:match "(hit Breakpoint 1.-)(hit Breakpoint 2.*)"
     assert.matches("in runtime%.cgocallback %(%).- in crosscall2 %(%).-gl_module_load %(", publish)
