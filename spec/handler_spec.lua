@@ -57,6 +57,8 @@ func Plain(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "plain 1") }
 
 func QuickMux() http.Handler { return Mux }
 
+func Cut(next http.Handler) http.Handler { return http.StripPrefix("/cut", next) }
+
 // say answers with a header that net/http's own server would change, or that nginx would.
 func say(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
@@ -475,5 +477,86 @@ describe("an application on chi, with gorilla's WebSocket", function()
     local answer, err = client.Talk(("ws://127.0.0.1:%d/ws"):format(server.port), texts)
     assert.equal("echo " .. texts[50], answer, tostring(err))
     assert(client:unload())
+  end)
+end)
+
+describe("an http.Handler where the request's address has changed on its way", function()
+  local server
+
+  setup(function()
+    server = nginx.start { user = "root",
+      http = [[init_worker_by_lua_block { require("goloader.nginx").start "routes.lua" }]],
+      server = [[
+        location / { content_by_lua_block { require("goloader.nginx").content() } }
+        location /moved/ { rewrite ^/moved(/.*)$ $1 last; }
+        location /asked/ { rewrite ^/asked(/.*)$ $1?more=1 last; }
+        location /missing { error_page 404 /json; return 404; }
+        location /quickly { error_page 404 /quick/json; return 404; }
+        location /found { error_page 404 = /json; return 404; }
+        location /refused { error_page 404 /said/challenges; return 404; }
+        location /guarded {
+          auth_request /said/empty;
+          content_by_lua_block { ngx.print "in" }
+        }
+        location /unguarded {
+          auth_request /said/challenges;
+          content_by_lua_block { ngx.print "in" }
+        }
+        location /both { content_by_lua_block {
+          local posted = { method = ngx.HTTP_POST, body = "text" }
+          local one, other = ngx.location.capture_multi { { "/echo", posted }, { "/quick/echo", posted } }
+          ngx.print(one.body, " ", other.body)
+        } }
+      ]],
+      files = { ["site/site.go"] = SITE, ["site/go.mod"] = "module example.com/site\n\ngo 1.21\n",
+        ["routes.lua"] = ROUTES .. [[
+rewrite "/v1/*rest" "/*rest?v=1"
+rewrite "/v2/*rest" "/stripped/*rest"
+mount "/cut" { site.Mux, before = { site.Cut } }
+]] } }
+  end)
+
+  local function seen(path)
+    local status, body = server:get(path)
+    return { status, body:match '"path":"(.-)"', body:match '"uri":"(.-)"' }
+  end
+
+  it("sees where it has been rewritten to, and what the client asked for", function()
+    assert.same({ 200, "/json", "/moved/json" }, seen "/moved/json")
+    assert.same({ 200, "/quick/json", "/moved/quick/json?a" }, seen "/moved/quick/json?a")
+    assert.same({ 200, "/json", "/asked/json?a=1" }, seen "/asked/json?a=1")
+    assert.same({ 200, "/json", "/v1/json" }, seen "/v1/json")
+    assert.same({ 200, "/quick/json", "/v1/quick/json" }, seen "/v1/quick/json")
+    assert.same({ 200, "/json", "/v2/json" }, seen "/v2/json")
+  end)
+
+  it("sees what a middleware before it has made of it", function()
+    assert.same({ 200, "/json", "/cut/json" }, seen "/cut/json")
+  end)
+
+  it("sees it as the client wrote it where nothing has changed it", function()
+    for path, is in pairs { ["/json?a=%2f"] = "/json", ["/%6ason"] = "/json" } do
+      assert.same({ 200, is, path }, seen(path))
+    end
+    local status, _, headers = server:get "/a/..//json?b" -- net/http's mux has it cleaned
+    assert.same({ 307, "/json?b" }, { status, headers.location })
+  end)
+
+  it("answers in place of an error page, whose status stays unless it has one of its own", function()
+    assert.same({ 404, "/json", "/missing" }, seen "/missing")
+    assert.same({ 404, "/quick/json", "/quickly" }, seen "/quickly")
+    assert.same({ 200, "/json", "/found" }, seen "/found")
+    assert.equal(401, (server:get "/refused"))
+  end)
+
+  it("answers subrequests: auth_request, ngx.location.capture", function()
+    for _, options in ipairs { {}, { body = "text" } } do
+      local status, body = server:get("/guarded", options)
+      assert.same({ 200, "in" }, { status, body })
+      local code, _, headers = server:get("/unguarded", options)
+      assert.same({ 401, "Basic, Bearer" }, { code, headers["www-authenticate"] })
+    end
+    local status, body = server:get "/both"
+    assert.same({ 200, "text text" }, { status, body })
   end)
 end)

@@ -182,6 +182,8 @@ func Plain(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "plain %s user=%s", r.URL.Path, r.Header.Get("X-User"))
 }
 
+func Cut(next http.Handler) http.Handler { return http.StripPrefix("/cut", next) }
+
 type shouting struct{ http.ResponseWriter }
 
 func (s shouting) Write(p []byte) (int, error) {
@@ -214,6 +216,11 @@ mount "/deep" { site.Plain, strip = true }
 get "/guarded/:name" { site.Hello, before = { site.Guard } }
 get "/user" { function(req) return req.headers["x-user"] end, before = { site.Guard } }
 get "/guardplain" { site.Plain, before = { site.Guard } }
+rewrite "/v1/*rest" "/app/*rest?v=1"
+rewrite "/v2/*rest" "/deep/*rest"
+rewrite "/v3/*rest" "/cut/*rest"
+get "/cut/lua/:id" { function(req) return req.path .. " " .. req.params.id end, before = { site.Cut } }
+mount "/cut" { site.Plain, before = { site.Cut } }
 post "/echo" { function(req) return req.body end }
 post "/small" { function(req) return #req.body .. "" end, max_body = 10 }
 get "/stream" { function()
@@ -262,6 +269,13 @@ describe("goloader serve", function()
     for option, expected in pairs { ["--http2"] = "HTTP/2.0 false false true true",
       ["--http1.1"] = "HTTP/1.1 true true false true" } do
       assert.equal(expected, sh("curl -s -k %s https://127.0.0.1:%s/app/offers", option, secure.port))
+    end
+  end)
+
+  it("gives handlers the address that routes and middlewares have made of the client's", function()
+    for path, seen in pairs { ["/v1/where?a=b"] = "GET /app/where v=1&a=b", ["/v2/x%20y"] = "plain /x y user=",
+      ["/cut/x"] = "plain /x user=", ["/v3/x"] = "plain /x user=", ["/cut/lua/7"] = "/lua/7 7" } do
+      assert.equal(seen, select(2, server:get(path)))
     end
   end)
 

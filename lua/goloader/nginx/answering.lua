@@ -8,6 +8,7 @@ local exchange = require "goloader.nginx.exchange"
 local reply = require "goloader.nginx.reply"
 local response = require "goloader.routes.response"
 local sockets = require "goloader.nginx.sockets"
+local status = require "goloader.nginx.status"
 local wake = require "goloader.nginx.wake"
 
 local band = require("bit").band
@@ -97,7 +98,7 @@ end
 local plain = {}
 
 function plain.head(_, head)
-  ngx.status = head.status
+  status.set(head.status)
   local header = ngx.header
   for name, value in pairs(head.headers) do header[name] = value end
 end

@@ -6,6 +6,7 @@
 
 local ffi = require "ffi"
 local base = require "resty.core.base"
+local status = require "goloader.nginx.status"
 require "resty.core"
 
 local C, cast, ffi_string = ffi.C, ffi.cast, ffi.string
@@ -13,6 +14,7 @@ local get_request = base.get_request
 local ngx = ngx
 
 ffi.cdef [[
+int memcmp(const void *, const void *, size_t);
 struct goloader_text { const char *data; size_t len; };
 struct goloader_field { uint32_t key, key_len, value, value_len, what; };
 struct goloader_exchange {
@@ -91,13 +93,61 @@ local function tls_words()
   return table.concat(words, "\0")
 end
 
----@class goloader.nginx.Target
----@field uri string|nil  what the handler's URL is, where that is not what the client asked for
----@field body string|nil  all of the request's body, for a handler that never waits
+-- ---- the address ---------------------------------------------------------------------------------------------------
+
+local uri, args = ffi.new "struct goloader_text", ffi.new "struct goloader_text"
+
+-- Leaves out ".", ".." and doubled slashes, as nginx does.
+local function resolve(path)
+  local out, last = {}, ""
+  for segment in (path:sub(2) .. "/"):gmatch "([^/]*)/" do
+    last = segment
+    if segment == ".." then
+      out[#out] = nil
+    elseif segment ~= "." and segment ~= "" then
+      out[#out + 1] = segment
+    end
+  end
+  local is_folder = #out > 0 and (last == "" or last == "." or last == "..")
+  return "/" .. table.concat(out, "/") .. (is_folder and "/" or "")
+end
+
+-- What nginx has made of the address that the client asked for, unless something has changed it since: its path, and
+-- its arguments.
+local function as_read(asked)
+  asked = asked:gsub("#.*$", ""):gsub("^%a[%w+.-]*://[^/?]*", "")
+  local path, query = asked:match "^([^?]*)%??(.*)$"
+  return resolve(ngx.unescape_uri((path:gsub("%+", "%%2B")))), query
+end
+
+local function is_as_asked()
+  local n = tonumber(uri.len)
+  local rest = tonumber(io.uri.len) - n
+  if rest < 0 or C.memcmp(io.uri.data, uri.data, n) ~= 0 then return false end
+  if rest == 0 then return args.len == 0 end
+  return io.uri.data[n] == 63 and tonumber(args.len) == rest - 1 -- "?"
+    and C.memcmp(io.uri.data + n + 1, args.data, rest - 1) == 0
+end
+
+--- The address that the request has now, in place of the one that the client asked for: rewritten by nginx, by routes
+--- or by a middleware; at another location after `error_page` or `ngx.exec`; or a subrequest's. nil: nothing of that,
+--- and it is as the client wrote it.
+---@return string|nil
+function exchange.changed_address()
+  local r = get_request()
+  read_variable(r, "request_uri", io.uri)
+  read_variable(r, "uri", uri)
+  read_variable(r, "args", args)
+  if is_as_asked() then return nil end
+  local path, query = ffi_string(uri.data, uri.len), ffi_string(args.data, args.len)
+  local path_read, query_read = as_read(ffi_string(io.uri.data, io.uri.len))
+  if path == path_read and query == query_read then return nil end
+  return ngx.escape_uri(path, 0) .. (query ~= "" and "?" .. query or "")
+end
 
 --- Writes down what the client has sent. Nothing that may yield is to happen before Go has read it.
----@param target string|nil
----@param body string|nil
+---@param target string|nil  what the handler's URL is, where that is not what the client asked for
+---@param body string|nil  all of the request's body, for a handler that never waits
 ---@param address boolean|nil  the server's own address is wanted too
 function exchange.write(target, body, address)
   local r = get_request()
@@ -142,8 +192,8 @@ end
 
 -- What a compiled function has from a built-in one it must not return by a tail call.
 local function status_of()
-  local status = tonumber(io.status)
-  return status
+  local code = tonumber(io.status)
+  return code
 end
 
 local function nfields()
@@ -153,7 +203,7 @@ end
 
 --- Gives nginx the answer's status and header.
 function exchange.set_head()
-  ngx.status = status_of()
+  status.set(status_of())
   for i = 0, nfields() - 1 do set_field(i) end
 end
 

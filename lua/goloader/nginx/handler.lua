@@ -7,6 +7,7 @@ local answering = require "goloader.nginx.answering"
 local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
 local exports = require "goloader.nginx.exports"
+local request = require "goloader.nginx.request"
 local response = require "goloader.routes.response"
 
 local band = require("bit").band
@@ -48,10 +49,10 @@ end
 
 -- What the handler's URL is, where that is not what the client asked for.
 local function target_of(self)
-  local strip = self.strip
-  if not strip then return nil end
-  local uri = ngx.var.request_uri
-  if uri:sub(1, #strip) ~= strip then return nil end
+  local strip, changed = self.strip, exchange.changed_address()
+  if not strip then return changed end
+  local uri = changed or ngx.var.request_uri
+  if uri:sub(1, #strip) ~= strip then return changed end
   uri = uri:sub(#strip + 1)
   return uri:sub(1, 1) == "/" and uri or "/" .. uri
 end
@@ -138,8 +139,14 @@ end
 function handler.bind(module, name, options)
   local mounted, message = handler.mount(module, name, options)
   if not mounted then return nil, message end
-  if mounted.waits then return function() return mounted:answer() end end
+  if mounted.waits then
+    return function(req)
+      request.readdress(req)
+      return mounted:answer()
+    end
+  end
   return function(req)
+    request.readdress(req)
     if not is_sent_as_it_is(req) then return mounted:answer() end
     local bits = call(mounted)
     if not bits then return mounted:answer() end

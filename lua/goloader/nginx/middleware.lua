@@ -84,7 +84,7 @@ end
 
 -- On the worker's thread; false where the body is not at hand.
 local function call(number, req)
-  local bits = handler.call(number)
+  local bits = handler.call(number, exchange.changed_address())
   if not bits then return false end
   if band(bits, GOES_ON) == 0 then return true, answering.response(bits) end
   if band(bits, REPLACED) ~= 0 then
@@ -100,7 +100,7 @@ end
 
 -- In a goroutine of its own.
 local function run(number, timeout, req)
-  exchange.write(nil, nil, true)
+  exchange.write(exchange.changed_address(), nil, true)
   local x = answering.start(number, true)
   local has_piece = false
   local bits, err = answering.begin(x, timeout, function(piece)
@@ -140,6 +140,7 @@ function middleware.bind(module, name, options)
   if not number then return nil, message end
   local waits, timeout = options.waits ~= false, options.timeout
   return function(req)
+    if req then request.readdress(req) end
     if not waits then
       local is_called, res = call(number, req)
       if is_called then return res end

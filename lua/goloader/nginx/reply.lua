@@ -1,6 +1,8 @@
 --- Sending a route's response by nginx.
 
 local carried = require "goloader.nginx.carried"
+local request = require "goloader.nginx.request"
+local status = require "goloader.nginx.status"
 
 local ngx = ngx
 local type = type
@@ -28,18 +30,11 @@ local function send_stream(stream)
   ngx.eof()
 end
 
--- Gives nginx's request another address. A path is written here as in an address (nginx/request.lua), and kept by nginx
--- decoded.
-local function readdress(path, query)
-  ngx.req.set_uri(ngx.unescape_uri((path:gsub("%+", "%%2B"))))
-  ngx.req.set_uri_args(query)
-end
-
 --- Has whatever answers the request see it as its filters have left it: at the address that it was rewritten to, and
 --- with the cookie of a split. For the access phase.
 ---@param req goloader.Request
 function reply.go_on(req)
-  if req.hops then readdress(req.path, req.query) end
+  request.readdress(req)
   if req.set_cookie then ngx.header["Set-Cookie"] = req.set_cookie end
 end
 
@@ -49,7 +44,7 @@ local function go_on_at(res)
   for name, value in pairs(res.headers) do ngx.header[name] = value end -- a split's cookie
   if res.exec:sub(1, 1) ~= "@" then return ngx.exec(res.exec, res.exec_args) end
   if res.exec_path then
-    readdress(res.exec_path, res.exec_args or "")
+    request.set_address(res.exec_path, res.exec_args or "")
   elseif (ngx.var.args or "") ~= (res.exec_args or "") then
     ngx.req.set_uri_args(res.exec_args or "")
   end
@@ -62,12 +57,12 @@ end
 function reply.send(res)
   if res.send then return res.send() end
   if res.exec then return go_on_at(res) end
-  local status, body, header = res.status, res.body, ngx.header
-  ngx.status = status
+  local code, body, header = res.status, res.body, ngx.header
+  status.set(code)
   for name, value in pairs(res.headers) do header[name] = value end
   if res.stream then
     send_stream(res.stream)
-  elseif status == 204 or status == 304 or status < 200 then
+  elseif code == 204 or code == 304 or code < 200 then
     ngx.send_headers() -- ngx.exit(304) would leave out ETag and Last-Modified
   elseif type(body) == "string" then
     -- of a HEAD request's answer the router has taken the body away

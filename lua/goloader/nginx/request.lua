@@ -68,6 +68,22 @@ function M.new()
   return setmetatable({ method = req_api.get_method(), path = path_of(), ngx = true }, Request)
 end
 
+--- Gives nginx's request another address. A path is written here as in an address, and kept by nginx decoded.
+---@param path string
+---@param query string
+function M.set_address(path, query)
+  req_api.set_uri(ngx.unescape_uri((gsub(path, "%+", "%%2B"))))
+  req_api.set_uri_args(query)
+end
+
+--- Has nginx know of the address that a rewrite of the routes has given a request.
+---@param req goloader.Request
+function M.readdress(req)
+  if not req.hops or req.hops == req.hops_told then return end
+  req.hops_told = req.hops
+  M.set_address(req.path, req.query)
+end
+
 --- Has the request be found out anew where a middleware has changed it. What the route's pattern has caught stays.
 ---@param req goloader.Request
 ---@param changed { method: boolean?, path: boolean?, query: boolean?, headers: boolean?, body: boolean? }

@@ -52,7 +52,8 @@ end
 
 local function open_body()
   local length = tonumber(ngx.var.content_length)
-  return length and ngx.req.http_version() < 2 and streamed(length) or buffered()
+  local has_socket = length and not ngx.is_subrequest and ngx.req.http_version() < 2
+  return has_socket and streamed(length) or buffered()
 end
 
 --- Begins to read a piece of the request's body for the handler, who gets it when it is there.

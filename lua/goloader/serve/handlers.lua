@@ -88,6 +88,7 @@ function handlers.hooks(go)
     if not number then return nil, ("%s: %s"):format(name, tostring(err)) end
     note(module, number)
     return function(req)
+      request.readdress(req)
       local cookie = req.set_cookie
       answered[number] = answered[number] or { route = req.route, version = req.module_version }
       local ok, failure = go.Handle(req.id, number, cookie and "Set-Cookie: " .. cookie or "",
@@ -104,11 +105,12 @@ function handlers.hooks(go)
     if not number then return nil, ("%s: %s"):format(name, tostring(err)) end
     note(module, number)
     return function(req)
+      request.readdress(req)
       local ok, failure = go.Wrap(req.id, number)
       if not ok then error(failure, 0) end
       local event = next_event(req.id)
       if event.Kind == OVER then return served() end
-      request.renew(req)
+      request.renew(req, event)
       return nil
     end
   end

@@ -54,15 +54,38 @@ function request.new(go, event, max_body)
   return setmetatable({
     go = go, id = event.ID, method = event.Method, path = event.Path, query = event.Query, host = event.Host,
     remote = event.Remote, length = event.Length, max_body = max_body,
+    path_told = event.Path, query_told = event.Query, -- what Go has
   }, Request)
 end
 
---- A middleware has had the request: what it has changed is read anew.
+--- Has Go know of the address that a rewrite of the routes has given a request.
 ---@param req goloader.Request
-function request.renew(req)
-  rawset(req, "headers", nil)
-  rawset(req, "cookies", nil)
-  rawset(req, "context", nil)
+function request.readdress(req)
+  if not req.hops or req.hops == req.hops_told then return end
+  rawset(req, "hops_told", req.hops)
+  local _, err = req.go.Readdress(req.id, req.path, req.query)
+  if err then error(err, 0) end
+  rawset(req, "path_told", req.path)
+  rawset(req, "query_told", req.query)
+end
+
+--- A middleware has had the request: what it has changed is read anew. What the route's pattern has caught stays.
+---@param req goloader.Request
+---@param event table  the request as it is now
+function request.renew(req, event)
+  for _, name in ipairs { "headers", "cookies", "context" } do rawset(req, name, nil) end
+  rawset(req, "method", event.Method)
+  rawset(req, "host", event.Host)
+  if event.Path ~= req.path_told then
+    local _ = req.params -- of the path before
+    rawset(req, "path", event.Path)
+    rawset(req, "path_told", event.Path)
+  end
+  if event.Query ~= req.query_told then
+    rawset(req, "args", nil)
+    rawset(req, "query", event.Query)
+    rawset(req, "query_told", event.Query)
+  end
 end
 
 return request

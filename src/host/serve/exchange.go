@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -34,6 +35,7 @@ type command struct {
 	headers string // lines
 	body    string
 	handler http.Handler
+	url     *url.URL
 	done    chan error // of one that is waited for
 	target  *target
 }
@@ -46,6 +48,7 @@ const (
 	fail
 	handle
 	wrap
+	readdress
 )
 
 var exchanges = struct {
@@ -178,6 +181,15 @@ func (x *exchange) round(w http.ResponseWriter, r *http.Request, kind int) {
 		case wrap:
 			x.wrap(w, r, c)
 			return
+		case readdress:
+			changed := new(http.Request)
+			*changed = *r
+			changed.URL = c.url
+			r = changed
+			x.mu.Lock()
+			x.request = r
+			x.mu.Unlock()
+			c.done <- nil
 		}
 	}
 }
@@ -306,6 +318,19 @@ func Handle(id, number int, headers string, decided bool) error {
 		x.s.known.add(r, t)
 	}
 	return enter(id, number, handle, headers)
+}
+
+// Readdress gives a request another address, as routes have rewritten it, before a handler or a middleware is to see it.
+func Readdress(id int, path, query string) error {
+	address := path
+	if query != "" {
+		address += "?" + query
+	}
+	u, err := url.ParseRequestURI(address)
+	if err != nil {
+		return err
+	}
+	return do(id, command{what: readdress, url: u, done: make(chan error, 1)})
 }
 
 // Wrap has a middleware look at the request. Then Lua hears that the request goes on, or that it is answered.

@@ -1,0 +1,15 @@
+--- The answer's status.
+
+local ngx = ngx
+
+local status = {}
+
+--- Sets it. An answer that stands in for nginx's own error page (`error_page 404 /missing`) keeps the status of that,
+--- unless it has one of its own to tell: so do nginx's other handlers.
+---@param value integer
+function status.set(value)
+  if value == 200 and ngx.status >= 300 and ngx.req.is_internal() then return end
+  ngx.status = value
+end
+
+return status
