@@ -96,6 +96,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -182,6 +183,30 @@ func Plain(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "plain %s user=%s", r.URL.Path, r.Header.Get("X-User"))
 }
 
+type Priced struct {
+	Name    string    `json:"name"`
+	Secret  string    `json:"-"`
+	When    time.Time `json:"when"`
+	Tags    []string
+	Large   int64
+	Next    *Priced `json:",omitempty"`
+	private int
+}
+
+func Price(id int) (*Priced, error) {
+	if id == 0 {
+		return nil, errors.New("no such thing")
+	}
+	return &Priced{Name: "<a>", When: time.Unix(0, 0).UTC(), Large: 1<<62 + int64(id), Next: &Priced{}}, nil
+}
+
+func Prices() (int, []Priced, map[string]string) { return 203, []Priced{{Tags: []string{}}}, map[string]string{"X-N": "1"} }
+func NoPrices() []Priced                         { return nil }
+func NoNames() map[string]int                    { return nil }
+func Names() map[int]string                      { return map[int]string{2: "b", 1: "a"} }
+func Largest() uint64                            { return 1<<64 - 1 }
+func Unwritable() chan int                       { return nil }
+
 func Cut(next http.Handler) http.Handler { return http.StripPrefix("/cut", next) }
 
 type shouting struct{ http.ResponseWriter }
@@ -215,6 +240,15 @@ any "/app/*rest" { site.Mux }
 mount "/deep" { site.Plain, strip = true }
 get "/guarded/:name" { site.Hello, before = { site.Guard } }
 get "/user" { function(req) return req.headers["x-user"] end, before = { site.Guard } }
+get "/price/:id" { site.Price }
+get "/price/later/:id" { site.Price, waits = true }
+get "/prices" { site.Prices }
+get "/prices/none" { site.NoPrices }
+get "/names/none" { site.NoNames }
+get "/names" { site.Names }
+get "/largest" { site.Largest }
+get "/unwritable" { site.Unwritable }
+get "/handle" { function() return site.Price(1) end }
 get "/guardplain" { site.Plain, before = { site.Guard } }
 rewrite "/v1/*rest" "/app/*rest?v=1"
 rewrite "/v2/*rest" "/deep/*rest"
@@ -270,6 +304,26 @@ describe("goloader serve", function()
       ["--http1.1"] = "HTTP/1.1 true true false true" } do
       assert.equal(expected, sh("curl -s -k %s https://127.0.0.1:%s/app/offers", option, secure.port))
     end
+  end)
+
+  it("answers by JSON as Go writes it", function()
+    local nothing = '{"name":"","when":"0001-01-01T00:00:00Z","Tags":null,"Large":0}'
+    local price = '{"name":"\\u003ca\\u003e","when":"1970-01-01T00:00:00Z","Tags":null,"Large":4611686018427387905,' ..
+      '"Next":' .. nothing .. "}"
+    for _, path in ipairs { "/price/1", "/price/later/1", "/handle" } do
+      local status, body, headers = server:get(path)
+      assert.same({ 200, price, "application/json" }, { status, body, headers["content-type"] })
+    end
+    assert.equal(500, (server:get "/price/0"))
+    assert.equal(500, (server:get "/price/later/0"))
+    local status, body, headers = server:get "/prices"
+    assert.same({ 203, "[" .. nothing:gsub("null", "[]") .. "]", "1" }, { status, body, headers["x-n"] })
+    for path, text in pairs { ["/prices/none"] = "[]", ["/names/none"] = "{}", ["/names"] = '{"1":"a","2":"b"}',
+      ["/largest"] = "18446744073709551615" } do
+      status, body = server:get(path)
+      assert.same({ 200, text }, { status, body })
+    end
+    assert.equal(204, (server:get "/unwritable"))
   end)
 
   it("gives handlers the address that routes and middlewares have made of the client's", function()

@@ -44,7 +44,7 @@ end
 
 -- What functions can do, for arguments that tell which function is meant.
 local methods = {}
-for name, many in pairs { async = false, keep = false, map = true, each = true } do
+for name, many in pairs { async = false, async_keep = false, keep = false, map = true, each = true } do
   methods[name] = function(self, ...)
     if not states[self] then misuse(2, "fn:%s: a function of a module expected, got %s", name, type(self)) end
     local length = many and same.count(...)

@@ -428,7 +428,8 @@ function Router:cache_stats()
   return stats
 end
 
-local function default_encode()
+-- Lua's tables.
+local function encode_tables()
   local ok, cjson = pcall(require, "cjson")
   if not ok then
     return function() error("to answer with JSON, install lua-cjson or give the router an encode function", 0) end
@@ -437,6 +438,28 @@ local function default_encode()
   cjson.encode_sparse_array(true) -- a Go map[int]… may have any keys
   return cjson.encode
 end
+
+-- What is Go's is written by Go's encoding/json, where the host has that: it knows tags of fields, times, and types
+-- that marshal themselves. The second function says whether it has.
+---@param host goloader.Host|nil  nil: the process's
+local function default_encode(host)
+  local encode, json = encode_tables(), nil
+  local function has_json()
+    if json == nil then
+      local its = host or require("goloader").host()
+      json = its and its.std and its:std "encoding/json" or false
+    end
+    return json ~= false
+  end
+  return function(value)
+    if type(value) ~= "userdata" and type(value) ~= "cdata" or not has_json() then return encode(value) end
+    local text, err = json.Marshal(value)
+    if not text then error(tostring(err), 0) end
+    return text
+  end, has_json
+end
+
+local function never() return false end
 
 ---What `new` takes.
 M.OPTIONS = {
@@ -456,7 +479,8 @@ function M.is_one(value) return getmetatable(value) == Router end
 ---@return goloader.Router
 function M.new(options)
   local copy = check_options("goloader.router.new", options, M.OPTIONS)
-  copy.encode = copy.encode or default_encode()
+  -- keeps: does what Go functions answer stay in Go till it is encoded?
+  if copy.encode then copy.keeps = never else copy.encode, copy.keeps = default_encode(copy.host) end
   copy.log = copy.log or function(line) io.stderr:write(line, "\n") end
   local router = setmetatable({ options = copy, root = copy.root, leaving = {} }, Router)
   router.measured = metrics.new(copy.stopwatch)

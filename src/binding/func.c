@@ -137,8 +137,7 @@ static int func_gc(lua_State *L)
 	return 0;
 }
 
-/* func:async(…) -> job */
-static int func_async(lua_State *L)
+static int start_job(lua_State *L, bool keep)
 {
 	struct binding_func *f = check_func(L);
 	struct gl_plan *plan = plan_of(L, f);
@@ -146,10 +145,16 @@ static int func_async(lua_State *L)
 	struct gl_job **job = binding_push_job(L, binding_module_host(f->module), 1);
 
 	lua_insert(L, 2);
-	gl_job_start(L, plan, 3, job);
+	gl_job_start(L, plan, 3, keep, job);
 	lua_settop(L, 2);
 	return 1;
 }
+
+/* func:async(…) -> job */
+static int func_async(lua_State *L) { return start_job(L, false); }
+
+/* func:async_keep(…) -> job, whose results stay in Go as handles */
+static int func_async_keep(lua_State *L) { return start_job(L, true); }
 
 /* func:stats([reset]) -> { calls =, crossings =, panics =, bytes_in =, bytes_out = } */
 static int func_stats(lua_State *L)
@@ -263,6 +268,7 @@ void binding_open_func(lua_State *L)
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
+		{ "async_keep", func_async_keep },
 		{ "many", func_many },
 		{ "many_discarded", func_many_discarded },
 		{ "stats", func_stats },

@@ -213,7 +213,7 @@ int binding_method_job(lua_State *L)
 	lua_rawseti(L, -2, 2); /* the job keeps the handle, as any argument of a call that is under way */
 	lua_pop(L, 1);
 	lua_replace(L, 1);
-	gl_job_start(L, gl_handle_take_method(L, 2), 2, job);
+	gl_job_start(L, gl_handle_take_method(L, 2), 2, false, job);
 	lua_settop(L, 1);
 	return 1;
 }

@@ -88,8 +88,9 @@ void gl_plan_use_general_road(struct gl_plan *plan);
 
 struct gl_job;
 /* Calls the function like gl_plan_call, but does not wait for its end. Raises what gl_plan_call raises of arguments.
- * The job is put into *owner, of which Lua knows that it is to be dropped, before anything can be raised. */
-void gl_job_start(lua_State *L, struct gl_plan *plan, int first, struct gl_job **owner);
+ * The job is put into *owner, of which Lua knows that it is to be dropped, before anything can be raised. keep: its
+ * results stay in Go, as those of gl_plan_call_keeping. */
+void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, struct gl_job **owner);
 /* A job of C's: run(arg) in a thread that gets no signals. name is a literal. */
 struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, void (*run)(void *), void *arg,
 				   struct gl_error *err);

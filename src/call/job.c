@@ -329,7 +329,7 @@ void gl_jobs_close(struct gl_caller *caller)
 
 /* ---- one job ----------------------------------------------------------------------------------------------------- */
 
-void gl_job_start(lua_State *L, struct gl_plan *plan, int first, struct gl_job **owner)
+void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, struct gl_job **owner)
 {
 	struct gl_caller *caller = plan->caller;
 	struct gl_error err;
@@ -350,6 +350,7 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, struct gl_job *
 	job->shared.plan = plan->handle;
 	job->shared.addr = (void *)plan->export->addr;
 	job->shared.in = &r->in;
+	job->shared.keep = keep;
 	job->shared.status = GL_CALL_DONE;
 	plan->jobs++;
 	jobs->under_way++;
@@ -510,7 +511,7 @@ int gl_job_results(lua_State *L, struct gl_job *shared)
 		at = &job->at;
 		*at = shared->out.p;
 	}
-	return gl_plan_decode(L, job->plan, at, false);
+	return gl_plan_decode(L, job->plan, at, shared->keep);
 }
 
 bool gl_job_has_handles(const struct gl_job *shared) { return shared->out.nhandles > 0; }

@@ -30,6 +30,7 @@ struct gl_job {
 	struct gl_buffer out;
 	enum gl_status status;
 	uint64_t cancel; /* for goloader_job_cancel; 0 when the function takes no context.Context */
+	bool keep;       /* the results stay in Go */
 	int32_t refused; /* by goloader_job_start: an argument is of no use, which status and out tell more of */
 };
 

@@ -79,7 +79,7 @@ func (j *job) run() {
 	defer j.end()
 	j.plan.enter(j.addr, nil, &j.regs, j.stack)
 	j.out = writer{buffer: &j.c.out}
-	j.plan.encodeResults(&j.out, &j.regs, j.stack, false)
+	j.plan.encodeResults(&j.out, &j.regs, j.stack, bool(j.c.keep))
 	j.out.tail()
 	j.done = true
 }

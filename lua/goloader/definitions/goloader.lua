@@ -459,6 +459,11 @@ function Func:each(array, ...) end
 ---@return goloader.Job
 function Func:async(...) end
 
+---A call in a goroutine of its own, whose results stay in Go as handles.
+---@param ... any
+---@return goloader.Job
+function Func:async_keep(...) end
+
 ---Calls, and leaves results in Go as handles.
 ---@param ... any
 ---@return any ...

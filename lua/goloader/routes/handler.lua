@@ -13,6 +13,7 @@ local errors = require "goloader.errors"
 local nethttp = require "goloader.routes.nethttp"
 local nearest = require "goloader.nearest"
 local requests = require "goloader.routes.request"
+local response = require "goloader.routes.response"
 
 local huge = math.huge
 local unpack = rawget(table, "unpack") or unpack
@@ -89,7 +90,8 @@ local HEADERS = { ["map[string]string"] = true, ["map[string][]string"] = true, 
 ---@field body? integer
 ---@field headers? integer
 ---@field go_on? true its only result is a bool that says so
----@field list boolean the body is a slice
+---@field form? "list"|"map" the body is a slice, or a map
+---@field keeps boolean results stay in Go, where the body is made JSON
 
 local function flat(map)
   local texts = {}
@@ -183,6 +185,9 @@ local function getter(call, param, position)
   end
 end
 
+-- Of these types are bodies as they are; of all others they are JSON.
+local TEXT = { string = true, ["[]uint8"] = true, ["[]byte"] = true }
+
 -- Which of the results is what.
 local function shape(call, results, plan)
   local n = #results
@@ -211,7 +216,8 @@ local function shape(call, results, plan)
       .. "much: write the handler in Lua"):format(at, results[at].type)
   end
   local body = plan.body and results[plan.body].type
-  plan.list = body ~= nil and body:sub(1, 1) == "[" and body ~= "[]uint8"
+  plan.keeps = body ~= nil and not TEXT[body] and call.hooks.keeps()
+  if body then plan.form = body:find "^%[" and "list" or body:find "^map%[" and "map" or nil end
 end
 
 local function export_of(module, name)
@@ -259,7 +265,7 @@ local function plan_bound(call, version, kind)
   local bound, err = bind(version.module, call.func,
     { strip = call.strip, timeout = call.timeout, max_body = call.max_body, waits = call.waits })
   if not bound then return nil, ("%s: %s"):format(what, tostring(err)) end
-  return { n = 0, getters = {}, bound = bound, fails = false, values = 1, list = false }
+  return { n = 0, getters = {}, bound = bound, fails = false, values = 1 }
 end
 
 ---Says how a version's function is called at this place.
@@ -312,8 +318,16 @@ function handler.is_timeout(err)
   return errors.is_object(err) and err.code == "timeout"
 end
 
+-- What a map that is Go's has.
+local function as_table(map)
+  local copy = {}
+  for key, value in map:pairs() do copy[key] = value end
+  map:release()
+  return copy
+end
+
 -- A body, a status, headers of what the function returned; or nil and the error.
-local function read_results(plan, ...)
+local function read_results(plan, encode, ...)
   local first, second = ...
   if plan.fails and first == nil and second ~= nil and (plan.values <= 1 or errors.is_object(second)) then
     return nil, second
@@ -333,17 +347,21 @@ local function read_results(plan, ...)
     end
   end
   if plan.headers then headers = (select(plan.headers, ...)) end
-  return body, status, headers, plan.list
+  if not plan.keeps then return body, status, headers, plan.form end
+  if headers then headers = as_table(headers) end
+  if type(body) ~= "userdata" and type(body) ~= "cdata" then return body, status, headers end
+  local text = encode(body)
+  if type(body) == "userdata" then body:release() end
+  return text == "null" and response.EMPTY[plan.form] or text, status, headers, "json"
 end
 
 -- A result that says nothing: a filter that has only such lets the request go on.
-local function silent(body, status, headers, list)
-  if status == nil and body == "" then return nil, nil, headers, list end
-  return body, status, headers, list
+local function silent(body, status, headers, form)
+  if status == nil and body == "" then return nil, nil, headers, form end
+  return body, status, headers, form
 end
 
-local function wait(call, fn, ...)
-  local job = fn:async(...)
+local function wait(call, job)
   local function done(...)
     local _, err = ...
     if handler.is_timeout(err) and not job:done() then job:cancel() end
@@ -353,9 +371,13 @@ local function wait(call, fn, ...)
 end
 
 local function start(call, plan, version, ...)
-  local fn = version:func(call.func)
-  if call.waits then return read_results(plan, wait(call, fn, ...)) end
-  return read_results(plan, fn(...))
+  local fn, encode = version:func(call.func), call.hooks.encode
+  if call.waits then
+    local begin = plan.keeps and fn.async_keep or fn.async
+    return read_results(plan, encode, wait(call, begin(fn, ...)))
+  end
+  if plan.keeps then return read_results(plan, encode, fn:keep(...)) end
+  return read_results(plan, encode, fn(...))
 end
 
 local function bad(message)
@@ -368,7 +390,7 @@ end
 ---@return any body
 ---@return any status or the error, when body is nil
 ---@return table? headers
----@return boolean? list the body is a slice
+---@return string? form see response.make
 function handler.call(call, req)
   local version = call.slot:settle()
   req.module_version = version.number -- of the one that has answered, in the end

@@ -39,17 +39,22 @@ function response.plain(status, text, headers)
     headers = headers, bare = true }
 end
 
+--- JSON of slices and maps that have nothing in them; a Lua table does not tell which it is.
+response.EMPTY = { list = "[]", map = "{}" }
+
 ---Makes a response of what a handler returned: a body, a status, headers.
 ---@param encode fun(value: any): string
 ---@param kind? string the Content-Type that the route declares
----@param list? boolean the body is a Go slice
+---@param form? "list"|"map"|"json" the body is a Go slice, or map, or made JSON already
 ---@return goloader.Response
-function response.make(encode, kind, body, status, headers, list)
+function response.make(encode, kind, body, status, headers, form)
   headers = headers or {}
   if body == nil then return response.new { status = status or 204, body = "", headers = headers, bare = true } end
   if response.is(body) then return body end
   if type(body) ~= "string" then
-    body = list and next(body) == nil and "[]" or encode(body)
+    body = type(body) == "table" and next(body) == nil and response.EMPTY[form] or encode(body)
+    kind = kind or JSON
+  elseif form == "json" then
     kind = kind or JSON
   end
   headers["Content-Type"] = headers["Content-Type"] or kind or HTML
