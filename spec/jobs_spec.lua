@@ -31,6 +31,20 @@ describe("a job", function()
     end
   end)
 
+  it("gives handles where its results are to stay in Go", function()
+    local lamp = { Name = "lamp", Price = 24.5, Tags = { "desk" } }
+    local items, err = jobs.Repeat:async_keep(lamp, 3):wait()
+    assert.is_nil(err)
+    assert.equal("userdata", type(items))
+    assert.equal(3, #items)
+    assert.equal("lamp", items[1].Name)
+    assert.equal("go", select(2, jobs.Repeat:async_keep({}, -1):wait()).code)
+    assert.equal(5, (jobs.Add:async_keep(2, 3):wait()))
+    local job = jobs.Repeat:async_keep(lamp, 2)
+    assert.equal(2, #job:wait())
+    assert.equal(2, #job:wait()) -- the same handle
+  end)
+
   it("gives nil and the error that the function returned", function()
     local value, err = jobs.Repeat:async({}, -1):wait()
     assert.is_nil(value)
