@@ -57,7 +57,7 @@ local pause = "os.execute 'true'\n"
 
 local module_file
 
-setup(function() module_file = support.compile(source, "main") end)
+setup(function() module_file = support.compile(source, "main", { "-dwarf=false" }) end)
 
 local function script(text, options)
   return support.write("script.lua", ([[
@@ -215,6 +215,170 @@ describe("gdb", function()
       os.remove(core)
     end)
   end
+end)
+
+-- What an object was compiled with DWARF for.
+describe("gdb, of variables,", function()
+  local variables = [[
+package main
+
+import "errors"
+
+type Item struct {
+	Name  string
+	Price int
+	Next  *Item
+}
+
+type Named interface{ Label() string }
+
+func (i *Item) Label() string { return i.Name }
+
+var stopped int
+
+//go:noinline
+func stop(n int) { stopped += n }
+
+//go:noinline
+func look(item *Item, list []string, prices map[string]int, err error, n float64, named Named) int {
+	total := item.Price + len(list) + int(n)
+	for i, name := range list {
+		price := prices[name]
+		stop(price + i) // 25
+		total += price
+	}
+	if err != nil && named != nil {
+		total++
+	}
+	return total
+}
+
+func Look(name string) int {
+	item := &Item{"tea", 5, &Item{Name: "mug"}}
+	return look(item, []string{name, "pot"}, map[string]int{name: 7}, errors.New("no"), 2.5, item)
+}
+
+func Sum(numbers ...int) (total int) {
+	for _, number := range numbers {
+		total = plus(total, number) // 41
+	}
+	return total
+}
+
+func plus(a, b int) int {
+	sum := a + b
+	stop(sum) // 48
+	return sum
+}
+
+func pick[T any](first, second T, n int) T {
+	if n > 0 { // 53
+		stop(n)
+		return first
+	}
+	return second
+}
+
+func Pick(n int) string { return pick("red", "blue", n) }
+]]
+  local plain, exact, without
+
+  local function of(object, text) return text:gsub("load%(%)", ("assert(host:load %q)"):format(object)) end
+
+  local function run(object, text, ...)
+    return gdb(program((of(object, text))), ...)
+  end
+
+  setup(function()
+    local source_file = support.write("variables.go", variables)
+    plain = support.compile(source_file, "main")
+    exact = support.compile(source_file, "main", { "-N", "-l" })
+    without = support.compile(source_file, "main", { "-dwarf=false" })
+  end)
+
+  it("has the values of arguments and locals, where the compiler has kept them", function()
+    local out = run(plain, "load().Look 'cup'", "break main.look", "run", "print *item", "print *item.Next",
+      "print list", "print n", "info args", "break variables.go:25", "continue", "info locals", "print item.Name")
+    assert.matches("main%.look %(item=0x%x+, list=%.%.%., prices=0x%x+, err=%.%.%., n=2%.5, named=%.%.%., "
+      .. "~r0=<optimized out>%) at [^\n]*variables%.go:21\n", out)
+    assert.matches('= {Name = 0x%x+ "tea%w*", Price = 5, Next = 0x%x+}\n', out)
+    assert.matches('= {Name = 0x%x+ "mug%w*", Price = 0, Next = 0x0}\n', out)
+    assert.matches("= {array = 0x%x+, len = 2, cap = 2}\n", out)
+    assert.matches("= 2%.5\n", out)
+    assert.matches("\nlist = {array = 0x%x+, len = 2, cap = 2}\n", out)
+    assert.matches("hit Breakpoint 2.-\nprice = 7\n", out)
+  end)
+
+  it("has all of them of code that isn't optimized, as Go's script shows them", function()
+    local script_of_go = support.tools().goroot .. "/src/runtime/runtime-gdb.py"
+    local out = run(exact, "load().Look 'cup'", "source " .. script_of_go, "break variables.go:25", "run", "bt 1",
+      "info args", "info locals", "print *item", "ptype item", "up", "info locals")
+    assert.matches('\nlist = %[%]string = {"cup", "pot"}\n', out)
+    assert.matches('\nprices = map%[string%]int = {%["cup"%] = 7}\n', out)
+    assert.matches("\nn = 2%.5\n", out)
+    assert.matches('\nprice = 7\n', out)
+    assert.matches('\nname = "cup"\n', out)
+    assert.matches("\ni = 0\n", out)
+    assert.matches("\ntotal = 9\n", out)
+    assert.matches('= {Name = "tea", Price = 5, Next = 0x%x+}\n', out)
+    assert.matches("struct main%.Item {\n *string Name;\n *int Price;\n *main%.Item %*Next;\n", out)
+    assert.matches('in main%.Look %(name="cup", ~r0=0%) at [^\n]*variables%.go:36\n', out)
+  end)
+
+  it("has those of what was inlined, and of what is generic", function()
+    local out = run(plain, "local m = load() m.Sum(3, 4) m.Pick(6)", "break variables.go:48", "run", "bt 2",
+      "info locals", "up", "info args", "delete", "break variables.go:53", "continue", "bt 2")
+    assert.matches("#0  main%.plus %(a=[^\n]*, b=3%) at [^\n]*variables%.go:48\n"
+      .. "#1  main%.Sum %(numbers=[^\n]*, total=[^\n]*%) at [^\n]*variables%.go:41\n", out)
+    assert.matches("\nsum = 3\n", out)
+    assert.matches("main%.pick%[[^\n]*n=6[^\n]* at [^\n]*variables%.go:53\n", out)
+  end)
+
+  it("has those of the copies that the pure road calls", function()
+    local adds = support.compile("package main\n\nfunc Add(a, b int) int {\n\tsum := a + b\n\treturn sum\n}\n",
+      "main")
+    local text = "local m, s = load(), 0 for i = 1, 1000 do s = s + m.Add(i, 3) end " .. pause .. "s = s + m.Add(41, 3)"
+    local out = run(adds, text, "tbreak system", "run", "break main.Add", "info breakpoints", "continue")
+    assert.matches("%d%.2 [^\n]* in main%.Add at ", out)
+    assert.matches("hit Breakpoint [^\n]*main%.Add %(a=41, b=3, ~r0=[^\n]*%) at [^\n]*main%.go:", out)
+  end)
+
+  it("has them in a core file", function()
+    local core = support.tmpdir() .. "/variables.core"
+    local script_of_go = support.tools().goroot .. "/src/runtime/runtime-gdb.py"
+    local text = of(exact, "load().Look 'cup'")
+    gdb({ "--args", support.interpreter, "spec/env.lua", script(text, "{ debug = true }") }, "break variables.go:25",
+      "run", "generate-core-file " .. core)
+    local out = gdb({ "-c", core, path_of(support.interpreter) }, "source " .. script_of_go, "bt", "frame 0",
+      "info args", "info locals", "info goroutines")
+    os.remove(core)
+    assert.matches("#0  main%.look %([^\n]* at [^\n]*variables%.go:25\n"
+      .. '#1 +0x%x+ in main%.Look %(name="cup"[^\n]*\n', out)
+    assert.matches("%.fromC %(%)[^#]*#.- in main %(%)", out)
+    assert.matches('\nprices = map%[string%]int = {%["cup"%] = 7}\n', out)
+    assert.matches("\nprice = 7\n", out)
+    assert.matches("\n%*? *%d+ running ", out)
+  end)
+
+  it("has none where the object has no DWARF, or nobody was told when it was loaded", function()
+    local out = run(without, "load().Look 'cup'", "break main.look", "run", "info args")
+    assert.matches("main%.look %(%) at ", out)
+    local of_plain = of(plain, "local m = load() m.Look 'cup'")
+    out = attached(of_plain, nil, "GOLOADER_DEBUG=", "call (void)goloader_debug()", "info scope main.look")
+    assert.matches("contains no locals or arguments", out)
+    out = attached(of_plain, "{ debug = true }", "GOLOADER_DEBUG=", "info scope main.look")
+    assert.matches("Symbol prices is ", out)
+  end)
+
+  it("has them of what is built while it is there", function()
+    local dir = support.write("built.go", "package main\n\nfunc Twice(n int) int {\n\treturn 2 * n\n}\n")
+    local out = gdb({ "--args", support.interpreter, "spec/env.lua", support.write("builds.lua", ([[
+      local host = assert(require "goloader".host { debug = true })
+      local m = assert(host:build %q)
+      assert(m.Twice(4) == 8)
+    ]]):format(dir)) }, "break main.Twice", "run")
+    assert.matches("main%.Twice %(n=4, ~r0=[^\n]*%) at [^\n]*built%.go:[34]\n", out)
+  end)
 end)
 
 describe("perf", function()

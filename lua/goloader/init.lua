@@ -43,8 +43,8 @@ local goloader = {
 ---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module
 ---  is loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as
 ---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
----@field debug boolean|nil  gdb is told of loaded code: names, lines, frames, in a core file too. nil: as the variable
----  GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is anyway
+---@field debug boolean|nil  gdb is told of loaded code: names, lines, frames, variables, in a core too. nil: as the
+---  variable GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is
 ---@field dump "SIGQUIT"|"SIGUSR1"|"SIGUSR2"|nil  at this signal the process writes to standard error what Lua and all
 ---  goroutines are at, and goes on. nil: signals do what they would without Go
 ---@field perf boolean|nil  names of loaded code are written to /tmp/perf-PID.map, for perf. nil: as GOLOADER_PERF says

@@ -155,6 +155,15 @@ void goloader_debug(void)
 	gl_unlock();
 }
 
+/* core.debugs() -> true where a debugger is told of variables, of which DWARF in objects knows */
+static int debugs(lua_State *L)
+{
+	gl_lock();
+	lua_pushboolean(L, gl_debug_wants_variables());
+	gl_unlock();
+	return 1;
+}
+
 /* core.dump_on(number of a signal) */
 static int dump_on(lua_State *L)
 {
@@ -229,6 +238,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
 		{ "use_signal_stacks", use_signal_stacks },
+		{ "debugs", debugs },
 		{ "dump_on", dump_on },
 		{ "profiler", profiler },
 		{ "keep_names", keep_names },

@@ -10,10 +10,12 @@
 #include "names.h"
 #include "perf.h"
 #include "symfile.h"
+#include "variables.h"
 
 struct gl_debug_code {
 	struct gl_debug_code *next, **link; /* of the list of all, and what points to this one there */
 	uintptr_t moduledata;               /* 0: copies */
+	struct variables *variables;        /* of a module's functions, where somebody has read them; or NULL */
 	struct gl_debug_copy *copies;
 	size_t ncopies;
 	struct gdb_file *file; /* gdb's, or NULL */
@@ -129,10 +131,21 @@ static size_t count_described(const struct functions *f)
 	return n;
 }
 
+static const struct gl_debug_code *module_at(uintptr_t addr, struct functab *tab);
+
+/* Copies are of functions that their modules know the variables of. Those of one file are of one module most often. */
+static const struct variables *variables_for(const struct gl_debug_code *code)
+{
+	struct functab tab;
+	const struct gl_debug_code *module = code->ncopies > 0 ? module_at(code->copies[0].entry, &tab) : code;
+
+	return module != NULL ? module->variables : NULL;
+}
+
 static void tell_gdb(struct gl_debug_code *code, const struct functions *f)
 {
 	size_t size, n = count_described(f);
-	uint8_t *file = n > 0 ? symfile_write(code->name, f->list, n, &size) : NULL;
+	uint8_t *file = n > 0 ? symfile_write(code->name, f->list, n, known.abi, variables_for(code), &size) : NULL;
 
 	if (file != NULL) {
 		code->file = gdb_add(file, size);
@@ -184,7 +197,14 @@ static void look_for_gdb(void)
 	}
 }
 
-static struct gl_debug_code *add(uintptr_t moduledata, const char *name, const struct gl_debug_copy *copies, size_t n)
+bool gl_debug_wants_variables(void)
+{
+	look_for_gdb();
+	return known.gdb;
+}
+
+static struct gl_debug_code *add(uintptr_t moduledata, const char *name, struct variables *variables,
+				 const struct gl_debug_copy *copies, size_t n)
 {
 	size_t len = strlen(name);
 	struct gl_debug_code *code = malloc(sizeof(*code) + len + 1);
@@ -193,11 +213,13 @@ static struct gl_debug_code *add(uintptr_t moduledata, const char *name, const s
 	if (code == NULL || (n > 0 && own == NULL)) {
 		free(code);
 		free(own);
+		variables_free(variables);
 		return NULL;
 	}
 	*code = (struct gl_debug_code){ .next = known.all,
 					.link = &known.all,
 					.moduledata = moduledata,
+					.variables = variables,
 					.copies = own,
 					.ncopies = n,
 					.number = moduledata != 0 ? ++known.loads : 0 };
@@ -214,14 +236,14 @@ static struct gl_debug_code *add(uintptr_t moduledata, const char *name, const s
 	return code;
 }
 
-struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name)
+struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name, struct variables *variables)
 {
-	return add(moduledata, name, NULL, 0);
+	return add(moduledata, name, variables, NULL, 0);
 }
 
 struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n)
 {
-	return add(0, "pure", copies, n);
+	return add(0, "pure", NULL, copies, n);
 }
 
 static const struct gl_debug_code *module_at(uintptr_t addr, struct functab *tab)
@@ -355,6 +377,7 @@ void gl_debug_remove(struct gl_debug_code *code)
 	if (code->next != NULL) {
 		code->next->link = code->link;
 	}
+	variables_free(code->variables);
 	free(code->copies);
 	free(code);
 	look_for_gdb();

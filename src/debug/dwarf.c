@@ -4,62 +4,8 @@
 #include <stdlib.h>
 
 #include "../link/hash.h"
-
-/* The numbers of DWARF's that are written here. */
-enum {
-	DW_TAG_compile_unit = 0x11,
-	DW_TAG_inlined_subroutine = 0x1d,
-	DW_TAG_subprogram = 0x2e,
-
-	DW_AT_name = 0x03,
-	DW_AT_stmt_list = 0x10,
-	DW_AT_low_pc = 0x11,
-	DW_AT_high_pc = 0x12,
-	DW_AT_language = 0x13,
-	DW_AT_comp_dir = 0x1b,
-	DW_AT_inline = 0x20,
-	DW_AT_producer = 0x25,
-	DW_AT_abstract_origin = 0x31,
-	DW_AT_decl_file = 0x3a,
-	DW_AT_decl_line = 0x3b,
-	DW_AT_external = 0x3f,
-	DW_AT_frame_base = 0x40,
-	DW_AT_ranges = 0x55,
-	DW_AT_call_file = 0x58,
-	DW_AT_call_line = 0x59,
-
-	DW_FORM_addr = 0x01,
-	DW_FORM_data4 = 0x06,
-	DW_FORM_data8 = 0x07,
-	DW_FORM_string = 0x08,
-	DW_FORM_data1 = 0x0b,
-	DW_FORM_strp = 0x0e,
-	DW_FORM_udata = 0x0f,
-	DW_FORM_ref4 = 0x13,
-	DW_FORM_sec_offset = 0x17,
-	DW_FORM_exprloc = 0x18,
-	DW_FORM_flag_present = 0x19,
-
-	DW_LANG_Go = 0x16,
-	DW_INL_inlined = 1,
-	DW_OP_call_frame_cfa = 0x9c,
-
-	DW_CFA_nop = 0x00,
-	DW_CFA_advance_loc1 = 0x02,
-	DW_CFA_advance_loc2 = 0x03,
-	DW_CFA_advance_loc4 = 0x04,
-	DW_CFA_same_value = 0x08,
-	DW_CFA_def_cfa = 0x0c,
-	DW_CFA_def_cfa_offset = 0x0e,
-	DW_CFA_advance_loc = 0x40, /* and how far */
-	DW_CFA_offset = 0x80,      /* and the register */
-
-	DW_LNS_advance_pc = 2,
-	DW_LNS_advance_line = 3,
-	DW_LNS_set_file = 4,
-	DW_LNE_end_sequence = 1,
-	DW_LNE_set_address = 2
-};
+#include "abbrev.h"
+#include "entries.h"
 
 /* A name of functions, known by where the runtime's tables have it. */
 struct dwarf_name {
@@ -100,7 +46,14 @@ static struct dwarf_name *name_of(struct dwarf *d, const char *name)
 	return n;
 }
 
-static uint32_t file_number(struct dwarf *d, const char *name)
+uint32_t dwarf_string(struct dwarf *d, const char *name)
+{
+	const struct dwarf_name *n = name_of(d, name);
+
+	return n != NULL ? n->at : 0;
+}
+
+uint32_t dwarf_file(struct dwarf *d, const char *name)
 {
 	struct dwarf_file *f = NULL;
 
@@ -261,7 +214,7 @@ static void add_lines(struct dwarf *d, const struct code *c)
 	put_extended(b, DW_LNE_set_address, &c->addr, sizeof(c->addr));
 	while (pc < c->size) {
 		bool changes = file.value != in_file;
-		uint32_t to = changes ? file_number(d, func_file(&c->func, file.value)) : number;
+		uint32_t to = changes ? dwarf_file(d, func_file(&c->func, file.value)) : number;
 		if (to != 0 && to != number) {
 			put_8(b, DW_LNS_set_file);
 			put_uleb(b, to);
@@ -312,83 +265,11 @@ static void finish_lines(struct dwarf *d)
 
 /* ---- .debug_info ------------------------------------------------------------------------------------------------- */
 
-enum abbreviation {
-	UNIT = 1,
-	FUNC,
-	FUNC_WITH_INLINED,
-	ABSTRACT,     /* what was inlined somewhere */
-	INLINED,      /* there, in one piece */
-	INLINED_PARTS /* there, in several */
-};
-
-/* An attribute and its form, and the end of an abbreviation's. */
-#define ATTRIBUTE(attribute, form) DW_AT_##attribute, DW_FORM_##form
-#define END 0, 0
-#define FUNC_ATTRIBUTES                                                                                                \
-	ATTRIBUTE(name, strp), ATTRIBUTE(low_pc, addr), ATTRIBUTE(high_pc, data4), ATTRIBUTE(decl_file, udata),        \
-		ATTRIBUTE(decl_line, udata), ATTRIBUTE(frame_base, exprloc), ATTRIBUTE(external, flag_present)
-
 static void begin_info(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high)
 {
-	/* number, tag, has it children, attributes and their forms */
-	static const uint8_t abbreviations[] = {
-		UNIT,
-		DW_TAG_compile_unit,
-		1,
-		ATTRIBUTE(producer, string),
-		ATTRIBUTE(language, data1),
-		ATTRIBUTE(name, string),
-		ATTRIBUTE(comp_dir, string),
-		ATTRIBUTE(low_pc, addr),
-		ATTRIBUTE(high_pc, data8),
-		ATTRIBUTE(stmt_list, sec_offset),
-		END,
-
-		FUNC,
-		DW_TAG_subprogram,
-		0,
-		FUNC_ATTRIBUTES,
-		END,
-
-		FUNC_WITH_INLINED,
-		DW_TAG_subprogram,
-		1,
-		FUNC_ATTRIBUTES,
-		END,
-
-		ABSTRACT,
-		DW_TAG_subprogram,
-		0,
-		ATTRIBUTE(name, strp),
-		ATTRIBUTE(decl_line, udata),
-		ATTRIBUTE(inline, data1),
-		ATTRIBUTE(external, flag_present),
-		END,
-
-		INLINED,
-		DW_TAG_inlined_subroutine,
-		1,
-		ATTRIBUTE(abstract_origin, ref4),
-		ATTRIBUTE(call_file, udata),
-		ATTRIBUTE(call_line, udata),
-		ATTRIBUTE(low_pc, addr),
-		ATTRIBUTE(high_pc, data4),
-		END,
-
-		INLINED_PARTS,
-		DW_TAG_inlined_subroutine,
-		1,
-		ATTRIBUTE(abstract_origin, ref4),
-		ATTRIBUTE(call_file, udata),
-		ATTRIBUTE(call_line, udata),
-		ATTRIBUTE(ranges, sec_offset),
-		END,
-
-		0,
-	};
 	struct bytes *b = &d->info;
 
-	put(&d->abbrev, abbreviations, sizeof(abbreviations));
+	put_abbreviations(&d->abbrev);
 	put_32(b, 0);
 	put_16(b, 4); /* version */
 	put_32(b, 0); /* of .debug_abbrev */
@@ -501,20 +382,24 @@ static bool read_stretches(struct tree *t)
 	return true;
 }
 
-/* The entry for all that was inlined under a node's name. */
-static uint32_t abstract_of(struct dwarf *d, const struct inlined *inlined)
+uint32_t dwarf_abstract(struct dwarf *d, const char *called, uint32_t line)
 {
-	struct dwarf_name *name = name_of(d, inlined->name);
+	struct dwarf_name *name = name_of(d, called);
 	struct bytes *b = &d->info;
 
 	if (name != NULL && name->abstract == 0) {
 		name->abstract = (uint32_t)b->n;
 		put_8(b, ABSTRACT);
 		put_32(b, name->at);
-		put_uleb(b, inlined->start_line > 0 ? (uint32_t)inlined->start_line : 0);
+		put_uleb(b, line);
 		put_8(b, DW_INL_inlined);
 	}
 	return name != NULL ? name->abstract : 0;
+}
+
+static uint32_t abstract_of(struct dwarf *d, const struct inlined *inlined)
+{
+	return dwarf_abstract(d, inlined->name, inlined->start_line > 0 ? (uint32_t)inlined->start_line : 0);
 }
 
 static void put_parts(struct dwarf *d, const struct tree *t, const struct node *node)
@@ -538,9 +423,9 @@ static void put_node(struct dwarf *d, const struct tree *t, uint32_t i)
 	const struct stretch *stretch = &t->stretches[node->first];
 	int32_t line = func_value_at(f, VALUES_LINE, node->inlined.parent_pc);
 
-	put_8(&d->info, node->nparts == 1 ? INLINED : INLINED_PARTS);
+	put_8(&d->info, node->nparts == 1 ? INLINED_ONCE : INLINED_PARTS);
 	put_32(&d->info, abstract_of(d, &node->inlined));
-	put_uleb(&d->info, file_number(d, func_file(f, func_value_at(f, VALUES_FILE, node->inlined.parent_pc))));
+	put_uleb(&d->info, dwarf_file(d, func_file(f, func_value_at(f, VALUES_FILE, node->inlined.parent_pc))));
 	put_uleb(&d->info, line > 0 ? (uint32_t)line : 0);
 	if (node->nparts == 1) {
 		put_64(&d->info, t->code->addr + stretch->from);
@@ -562,25 +447,34 @@ static void put_nodes(struct dwarf *d, const struct tree *t, int32_t i)
 	put_8(&d->info, 0);
 }
 
-static void put_func(struct dwarf *d, const struct code *c, uint32_t name, bool has_inlined)
+static void put_func(struct dwarf *d, const struct code *c, uint32_t name, bool has_children)
 {
 	const struct func *f = &c->func;
 	struct bytes *b = &d->info;
 	int32_t line = func_start_line(f);
 
-	put_8(b, has_inlined ? FUNC_WITH_INLINED : FUNC);
+	put_8(b, has_children ? FUNC_WITH_CHILDREN : FUNC);
 	put_32(b, name);
 	put_64(b, c->addr);
 	put_32(b, (uint32_t)c->size);
-	put_uleb(b, file_number(d, func_file(f, func_value_at(f, VALUES_FILE, 0))));
+	put_uleb(b, dwarf_file(d, func_file(f, func_value_at(f, VALUES_FILE, 0))));
 	put_uleb(b, line > 0 ? (uint32_t)line : 0);
 	put_uleb(b, 1);
 	put_8(b, DW_OP_call_frame_cfa);
 }
 
+/* What the object says of the function's variables says of what was inlined, too. */
 static void add_info(struct dwarf *d, const struct code *c, uint32_t name)
 {
 	struct tree t = { .code = c, .child = -1 };
+	const struct variables_of *of = variables_find(d->variables, c->func.entry);
+
+	if (of != NULL) {
+		put_abstracts(d, of);
+		put_func(d, c, name, true);
+		put_locals(d, c, of);
+		return;
+	}
 
 	if (!read_nodes(&t) || !read_stretches(&t)) {
 		d->info.failed = true;
@@ -598,12 +492,14 @@ static void add_info(struct dwarf *d, const struct code *c, uint32_t name)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high)
+void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, const struct gl_abi *abi,
+		 const struct variables *variables)
 {
-	*d = (struct dwarf){ .low = low };
+	*d = (struct dwarf){ .low = low, .abi = abi, .variables = variables };
 	put_8(&d->strings, 0);
 	begin_frames(&d->frame);
 	begin_info(d, name, low, high);
+	types_begin(d);
 }
 
 uint32_t dwarf_add(struct dwarf *d, const struct code *code)
@@ -621,11 +517,12 @@ uint32_t dwarf_add(struct dwarf *d, const struct code *code)
 
 bool dwarf_finish(struct dwarf *d)
 {
+	types_finish(d);
 	put_8(&d->info, 0);
 	set_length(&d->info, 0);
 	finish_lines(d);
-	return !d->info.failed && !d->abbrev.failed && !d->frame.failed && !d->ranges.failed && !d->lines.failed &&
-	       !d->strings.failed;
+	return !d->info.failed && !d->abbrev.failed && !d->frame.failed && !d->ranges.failed && !d->locations.failed &&
+	       !d->lines.failed && !d->strings.failed;
 }
 
 void dwarf_free(struct dwarf *d)
@@ -647,6 +544,9 @@ void dwarf_free(struct dwarf *d)
 	free(d->abbrev.p);
 	free(d->frame.p);
 	free(d->ranges.p);
+	free(d->locations.p);
+	free(d->type_refs.p);
+	free(d->type_entries);
 	free(d->lines.p);
 	free(d->files.p);
 	free(d->strings.p);

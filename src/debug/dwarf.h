@@ -15,22 +15,29 @@ struct code {
 	struct func func; /* what the tables say; without a _func: there are none */
 };
 
+struct variables;
 struct dwarf_name;
 struct dwarf_file;
 
 /* Sections that grow with each function. */
 struct dwarf {
-	struct bytes info, abbrev, frame, ranges, strings;
+	struct bytes info, abbrev, frame, ranges, locations, strings;
 	struct bytes lines; /* the program of .debug_line, and what stands before it: */
 	struct bytes files; /* its list of files */
 	struct dwarf_name *names;
 	struct dwarf_file *file_numbers;
 	uint32_t nfiles;
 	uintptr_t low; /* of the unit's code */
+	const struct gl_abi *abi;
+	const struct variables *variables; /* or NULL */
+	uint32_t *type_entries;            /* per type of theirs: its entry in info */
+	struct bytes type_refs;            /* what refers to those */
 };
 
-/* One compile unit, named so, whose code lies between low and high. */
-void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high);
+/* One compile unit, named so, whose code lies between low and high. variables: what else is known of the functions, or
+ * NULL. */
+void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, const struct gl_abi *abi,
+		 const struct variables *variables);
 /* Returns the offset of the function's name among the strings. */
 uint32_t dwarf_add(struct dwarf *d, const struct code *code);
 /* Completes the sections: lines is all of .debug_line then. False when memory was short. */

@@ -14,12 +14,13 @@ enum {
 	DEBUG_LINE,
 	DEBUG_FRAME,
 	DEBUG_RANGES,
+	DEBUG_LOC,
 	DEBUG_STR,
 	SECTIONS
 };
 
 static const char section_names[] = "\0.text\0.symtab\0.strtab\0.shstrtab\0.debug_abbrev\0.debug_info\0.debug_line\0"
-				    ".debug_frame\0.debug_ranges\0.debug_str";
+				    ".debug_frame\0.debug_ranges\0.debug_loc\0.debug_str";
 
 struct file {
 	struct bytes out;
@@ -81,6 +82,7 @@ static bool assemble(struct file *f, const struct dwarf *d, const struct bytes *
 	add_section(f, DEBUG_LINE, SHT_PROGBITS, &d->lines);
 	add_section(f, DEBUG_FRAME, SHT_PROGBITS, &d->frame);
 	add_section(f, DEBUG_RANGES, SHT_PROGBITS, &d->ranges);
+	add_section(f, DEBUG_LOC, SHT_PROGBITS, &d->locations);
 	/* both have the names of functions */
 	f->sections[DEBUG_STR] = f->sections[STRTAB];
 	f->sections[DEBUG_STR].sh_type = SHT_PROGBITS;
@@ -97,7 +99,8 @@ static bool assemble(struct file *f, const struct dwarf *d, const struct bytes *
 	return !f->out.failed;
 }
 
-uint8_t *symfile_write(const char *name, const struct code *code, size_t n, size_t *size)
+uint8_t *symfile_write(const char *name, const struct code *code, size_t n, const struct gl_abi *abi,
+		       const struct variables *variables, size_t *size)
 {
 	struct file f = { 0 };
 	struct dwarf d;
@@ -108,7 +111,7 @@ uint8_t *symfile_write(const char *name, const struct code *code, size_t n, size
 		low = code[i].addr < low ? code[i].addr : low;
 		high = code[i].addr + code[i].size > high ? code[i].addr + code[i].size : high;
 	}
-	dwarf_begin(&d, name, low, high);
+	dwarf_begin(&d, name, low, high, abi, variables);
 	put(&symbols, &(Elf64_Sym){ 0 }, sizeof(Elf64_Sym));
 	for (size_t i = 0; i < n; i++) {
 		put_symbol(&symbols, &code[i], dwarf_add(&d, &code[i]));

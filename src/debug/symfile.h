@@ -4,7 +4,9 @@
 
 #include "dwarf.h"
 
-/* The file is the caller's to free; NULL when memory is short. name is that of its compile unit. */
-uint8_t *symfile_write(const char *name, const struct code *code, size_t n, size_t *size);
+/* The file is the caller's to free; NULL when memory is short. name is that of its compile unit;
+ * variables: what is known of the functions beyond their tables, or NULL. */
+uint8_t *symfile_write(const char *name, const struct code *code, size_t n, const struct gl_abi *abi,
+		       const struct variables *variables, size_t *size);
 
 #endif

@@ -126,7 +126,7 @@ static struct name_entry *func_name(struct builder *b, struct gl_str name)
 }
 
 /* cmd/link/internal/ld/pcln.go, expandGoroot: the standard library's files are compiled as "$GOROOT/src/…". */
-static char *expand_file(const struct linker *linker, struct gl_str file)
+char *link_expand_file(const struct linker *linker, struct gl_str file)
 {
 	static const char goroot[] = "$GOROOT", sym_prefix[] = "gofile..";
 	const char *root = linker->goroot;
@@ -150,7 +150,7 @@ static char *expand_file(const struct linker *linker, struct gl_str file)
 
 static uint32_t file_name(struct builder *b, struct gl_str file)
 {
-	char *name = expand_file(b->l->linker, file);
+	char *name = link_expand_file(b->l->linker, file);
 	struct file_entry *e = NULL;
 
 	if (name == NULL) {

@@ -68,6 +68,9 @@ int link_relocate(struct link *l, enum unit_id id);
  * tables will lie in rodata); then copies it to its place. */
 int pclntab_build(struct link *l, struct unit *u, size_t rodata_off);
 void pclntab_write(const struct link *l, struct unit *u);
+/* A source file's name as tracebacks have it, of what the object calls it; the caller frees it. NULL: memory is short.
+ */
+char *link_expand_file(const struct linker *linker, struct gl_str file);
 
 /* moduledata.c. GC masks, typelinks, itabs and the moduledata itself: the size of what of them is in rodata, behind the
  * pclntab; then their content. name (what runtime messages call the module) must outlive the unit. */

@@ -1,6 +1,7 @@
 /* What happens from load to the first call: gl_module_load is the table of contents, one pass a line. Each pass is in
  * the room that does it. */
 #include "../process/children.h"
+#include "../link/variables.h"
 #include "internal.h"
 
 #include <stdlib.h>
@@ -212,7 +213,9 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 					       .nitabs = u->nitabs };
 		ld->host->publish(&module);
 		module_count_memory(mod);
-		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages");
+		struct variables *variables = gl_debug_wants_variables() ? link_variables(&ld->link, id) : NULL;
+		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages",
+						 variables);
 		u->base = u->variables = NULL; /* they are no longer the link's to give back */
 	}
 }

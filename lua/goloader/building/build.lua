@@ -16,6 +16,7 @@
 -- The compiler prints the same messages whoever runs it, and they are passed on untouched.
 
 local lfs = require "lfs"
+local core = require "goloader.core"
 
 local unpack = rawget(table, "unpack") or unpack
 local flags = require "goloader.building.flags"
@@ -273,7 +274,8 @@ local function start_compile(tc, dir, files, path, lang, archives, opts)
   f:close()
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack", "-c=" .. toolchain.workers() }
-  if not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
+  -- a debugger has the values of variables from it
+  if not core.debugs() and not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
   -- "all=-N" says which packages the flags are for; of those, only this one is compiled here
   local gcflags = (opts.gcflags or ""):gsub("^all=", "")
   for word in gcflags:gmatch "%S+" do args[#args + 1] = word end

@@ -1,0 +1,60 @@
+/* How the entries of .debug_info begin (see abbrev.h). */
+#include "abbrev.h"
+
+/* An attribute and its form, and the end of an abbreviation's. */
+#define ATTRIBUTE(attribute, form) DW_AT_##attribute, DW_FORM_##form
+#define END 0, 0
+
+#define FUNC_ATTRIBUTES                                                                                                \
+	ATTRIBUTE(name, strp), ATTRIBUTE(low_pc, addr), ATTRIBUTE(high_pc, data4), ATTRIBUTE(decl_file, udata),        \
+		ATTRIBUTE(decl_line, udata), ATTRIBUTE(frame_base, exprloc), ATTRIBUTE(external, flag_present)
+#define INLINED_ATTRIBUTES ATTRIBUTE(abstract_origin, ref4), ATTRIBUTE(call_file, udata), ATTRIBUTE(call_line, udata)
+#define LOCAL_ATTRIBUTES ATTRIBUTE(name, strp), ATTRIBUTE(decl_line, udata), ATTRIBUTE(type, ref4)
+#define ARGUMENT_ATTRIBUTES LOCAL_ATTRIBUTES, ATTRIBUTE(variable_parameter, flag)
+
+enum { HAS_NO_CHILDREN, HAS_CHILDREN };
+
+/* clang-format off */
+static const uint8_t abbreviations[] = {
+	UNIT, DW_TAG_compile_unit, HAS_CHILDREN, ATTRIBUTE(producer, string), ATTRIBUTE(language, data1),
+		ATTRIBUTE(name, string), ATTRIBUTE(comp_dir, string), ATTRIBUTE(low_pc, addr), ATTRIBUTE(high_pc, data8),
+		ATTRIBUTE(stmt_list, sec_offset), END,
+	FUNC, DW_TAG_subprogram, HAS_NO_CHILDREN, FUNC_ATTRIBUTES, END,
+	FUNC_WITH_CHILDREN, DW_TAG_subprogram, HAS_CHILDREN, FUNC_ATTRIBUTES, END,
+	ABSTRACT, DW_TAG_subprogram, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(decl_line, udata),
+		ATTRIBUTE(inline, data1), ATTRIBUTE(external, flag_present), END,
+	INLINED_ONCE, DW_TAG_inlined_subroutine, HAS_CHILDREN, INLINED_ATTRIBUTES, ATTRIBUTE(low_pc, addr),
+		ATTRIBUTE(high_pc, data4), END,
+	INLINED_PARTS, DW_TAG_inlined_subroutine, HAS_CHILDREN, INLINED_ATTRIBUTES, ATTRIBUTE(ranges, sec_offset), END,
+
+	LOCAL, DW_TAG_variable, HAS_NO_CHILDREN, LOCAL_ATTRIBUTES, ATTRIBUTE(location, exprloc), END,
+	LOCAL_LIST, DW_TAG_variable, HAS_NO_CHILDREN, LOCAL_ATTRIBUTES, ATTRIBUTE(location, sec_offset), END,
+	LOCAL_NOWHERE, DW_TAG_variable, HAS_NO_CHILDREN, LOCAL_ATTRIBUTES, END,
+	ARGUMENT, DW_TAG_formal_parameter, HAS_NO_CHILDREN, ARGUMENT_ATTRIBUTES, ATTRIBUTE(location, exprloc), END,
+	ARGUMENT_LIST, DW_TAG_formal_parameter, HAS_NO_CHILDREN, ARGUMENT_ATTRIBUTES,
+		ATTRIBUTE(location, sec_offset), END,
+	ARGUMENT_NOWHERE, DW_TAG_formal_parameter, HAS_NO_CHILDREN, ARGUMENT_ATTRIBUTES, END,
+	SCOPE, DW_TAG_lexical_block, HAS_CHILDREN, ATTRIBUTE(ranges, sec_offset), END,
+
+	BASE_TYPE, DW_TAG_base_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(encoding, data1),
+		ATTRIBUTE(byte_size, data1), END,
+	POINTER_TYPE, DW_TAG_pointer_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(type, ref4), END,
+	BARE_POINTER, DW_TAG_pointer_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), END,
+	STRUCT_TYPE, DW_TAG_structure_type, HAS_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(byte_size, udata), END,
+	STRUCT_ELSEWHERE, DW_TAG_structure_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp),
+		ATTRIBUTE(declaration, flag_present), END,
+	MEMBER, DW_TAG_member, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(data_member_location, udata),
+		ATTRIBUTE(type, ref4), END,
+	ARRAY_TYPE, DW_TAG_array_type, HAS_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(type, ref4),
+		ATTRIBUTE(byte_size, udata), END,
+	ARRAY_RANGE, DW_TAG_subrange_type, HAS_NO_CHILDREN, ATTRIBUTE(count, udata), ATTRIBUTE(type, ref4), END,
+	FUNC_TYPE, DW_TAG_subroutine_type, HAS_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(byte_size, udata), END,
+	FUNC_TYPE_PARAMETER, DW_TAG_formal_parameter, HAS_NO_CHILDREN, ATTRIBUTE(variable_parameter, flag),
+		ATTRIBUTE(type, ref4), END,
+	TYPE_NAME, DW_TAG_typedef, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(type, ref4), END,
+	UNKNOWN_TYPE, DW_TAG_unspecified_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), END,
+	0,
+};
+/* clang-format on */
+
+void put_abbreviations(struct bytes *b) { put(b, abbreviations, sizeof(abbreviations)); }
