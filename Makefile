@@ -289,7 +289,7 @@ build/fuzz/%_fuzz: spec/fuzz/%_fuzz.c $(FUZZED) $(HEADERS) $(wildcard spec/fuzz/
 	clang $(filter-out $(LTO),$(GL_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $< $(FUZZED) $(LIBS)
 
 # The linker, with a host and C parts that the test makes up.
-LINKED := $(filter-out src/link/clib%,$(wildcard src/link/*.c))
+LINKED := $(filter-out src/link/clib%,$(wildcard src/link/*.c)) src/debug/variables.c
 
 build/fuzz/link_fuzz: FUZZED += $(LINKED)
 build/fuzz/link_fuzz: $(LINKED)

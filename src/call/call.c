@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../probes.h"
 #include "plan.h"
 
 /* ---- streams --------------------------------------------------------------------------------------------------------
@@ -47,6 +48,7 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 	plan->calls++;
 	caller->calling = L;
 	caller->thread = pthread_self();
+	GL_PROBE2(call, plan->export->name, plan->export->addr);
 	bool was_there = gl_go(caller, entry, call);
 	caller->calling = NULL;
 	plan->calls--;

@@ -2,6 +2,7 @@
  * the room that does it. */
 #include "../process/children.h"
 #include "../link/variables.h"
+#include "../probes.h"
 #include "internal.h"
 
 #include <stdlib.h>
@@ -216,6 +217,8 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 		struct variables *variables = gl_debug_wants_variables() ? link_variables(&ld->link, id) : NULL;
 		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages",
 						 variables);
+		GL_PROBE3(publish, id == UNIT_MODULE ? ld->mod->name : "shared packages", u->sec_start[SEC_TEXT],
+			  u->sec_size[SEC_TEXT]);
 		u->base = u->variables = NULL; /* they are no longer the link's to give back */
 	}
 }
@@ -333,12 +336,14 @@ fail:
 struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
 				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
 {
+	GL_PROBE2(load, files[nfiles - 1], nfiles);
 	module_begin(host);
 	if (gl_host_check(host, err) != 0) {
 		return NULL;
 	}
 	struct gl_module *mod = link_module(host, files, import_paths, nfiles, opts, err);
 	if (mod == NULL) {
+		GL_PROBE2(refusal, files[nfiles - 1], err->message);
 		return NULL;
 	}
 

@@ -1,4 +1,5 @@
 /* What happens at an unload: gl_module_unload. */
+#include "../probes.h"
 #include "internal.h"
 
 #include <stdio.h>
@@ -97,6 +98,7 @@ static struct gl_part *all_parts(const struct gl_module *mod, const struct gl_un
 
 static void forget_module(struct gl_module *mod, enum what_stays stays, bool unproved)
 {
+	GL_PROBE2(unload, mod->name, mod->text);
 	mod->unproved = unproved;
 	*mod->link = mod->next;
 	if (mod->next != NULL) {
@@ -354,7 +356,7 @@ static const char *reason_in(const struct gl_error *err)
 	return at != NULL ? at + strlen(end) : err->message;
 }
 
-int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
+static int unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
 	if (!mod->loaded) {
 		return gl_fail(err, GL_ECLOSED, "module %s was unloaded", mod->name);
@@ -381,6 +383,16 @@ int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_err
 	}
 	int ret = module_retire(mod, how, err);
 	module_release_rested(mod->host);
+	return ret;
+}
+
+int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
+{
+	int ret = unload(mod, how, err);
+
+	if (ret != 0) {
+		GL_PROBE2(refusal, mod->name, err->message);
+	}
 	return ret;
 }
 
