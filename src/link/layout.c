@@ -378,10 +378,7 @@ static int take_memory(struct link *l, struct unit *u, size_t data, size_t table
 	take_variables(l, u, data);
 	u->tables_size = round_up(u->pclntab.size, 64) + moduledata_tables_size(l, u);
 	size_t rodata = tables + u->tables_size, moduledata = round_up(u->variables != NULL ? rodata : data, 64);
-	if (u->variables != NULL) {
-		u->tables_size = moduledata + moduledata_size - tables;
-		rodata = moduledata + moduledata_size;
-	}
+	rodata = u->variables != NULL ? moduledata + moduledata_size : rodata;
 	/* a page of slack behind the text: an empty module still has a text range of its own */
 	u->text_pages = gl_page_round(u->sec_size[SEC_TEXT] + 1);
 	u->rodata_pages = gl_page_round(rodata + 1);

@@ -56,7 +56,8 @@ struct gl_module {
 	uintptr_t strings, estrings; /* constant data */
 	struct clib *clib;           /* its packages' parts in C */
 
-	struct gl_pool pool;         /* names, symbols, what is to be initialised: until the unloading */
+	struct gl_pool pool;         /* names, symbols: until the unloading */
+	struct gl_pool inits_pool;   /* what is to be initialised, until it is */
 	struct gl_pool exports_pool; /* functions and variables, for those who have called them, until the shell goes */
 	struct gl_export *exports;
 	size_t nexports;

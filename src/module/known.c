@@ -2,6 +2,7 @@
  * look-ups by address, and where its memory lies. */
 #include "internal.h"
 
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,12 @@ int module_keep_symbols(struct link *l, struct unit *u, struct gl_module *mod)
 {
 	static const char kinds[NSECTIONS] = { '?', 't', 'r', 'd', 'd', 'b', 'b', 'b' };
 
-	mod->symbols = gl_pool_take(&mod->pool, (u->norder + 1) * sizeof(*mod->symbols));
+	size_t array = (u->norder + 1) * sizeof(*mod->symbols), names = 0;
+	for (uint32_t i = 0; i < u->norder; i++) {
+		names += link_sym(l, u->order[i])->name.n + 1;
+	}
+	bool fits = gl_pool_reserve(&mod->pool, array + names + alignof(max_align_t));
+	mod->symbols = fits ? gl_pool_take(&mod->pool, array) : NULL;
 	if (mod->symbols == NULL) {
 		return gl_out_of_memory(l->err, "noting symbols");
 	}

@@ -9,9 +9,9 @@
 
 static int take_lists(const struct link *l, struct gl_module *mod)
 {
-	mod->init_funcs = gl_pool_take(&mod->pool, (l->nextra_inits + 1) * sizeof(void *));
-	mod->init_tasks = gl_pool_take(&mod->pool, (l->ninits + 1) * sizeof(void *));
-	mod->shared = gl_pool_take(&mod->pool, (l->nextra_inits + l->ninits + 1) * sizeof(*mod->shared));
+	mod->init_funcs = gl_pool_take(&mod->inits_pool, (l->nextra_inits + 1) * sizeof(void *));
+	mod->init_tasks = gl_pool_take(&mod->inits_pool, (l->ninits + 1) * sizeof(void *));
+	mod->shared = gl_pool_take(&mod->inits_pool, (l->nextra_inits + l->ninits + 1) * sizeof(*mod->shared));
 	return mod->init_funcs != NULL && mod->init_tasks != NULL && mod->shared != NULL ?
 		       0 :
 		       gl_out_of_memory(l->err, "noting init functions");
@@ -23,7 +23,7 @@ static int add_shared(struct link *l, struct gl_module *mod, const struct lsym *
 {
 	struct gl_str path = link_package_of(s->name);
 
-	init.package = gl_pool_string(&mod->pool, path.p, path.n);
+	init.package = gl_pool_string(&mod->inits_pool, path.p, path.n);
 	if (init.package == NULL) {
 		return gl_out_of_memory(l->err, "noting init functions");
 	}
@@ -37,7 +37,7 @@ static int add_shared(struct link *l, struct gl_module *mod, const struct lsym *
 /* The same of a package's inittask. place tells for each of link->inits where in mod->shared it is. */
 static int add_shared_task(struct link *l, struct gl_module *mod, const struct link_init *task, uint32_t *place)
 {
-	uint32_t *imports = gl_pool_take(&mod->pool, (task->nimports + 1) * sizeof(*imports));
+	uint32_t *imports = gl_pool_take(&mod->inits_pool, (task->nimports + 1) * sizeof(*imports));
 
 	if (imports == NULL) {
 		return gl_out_of_memory(l->err, "noting init functions");
@@ -133,7 +133,7 @@ static const char *failed_import(const struct gl_module *mod, const struct share
 
 static void fail_shared(struct gl_module *mod, struct shared_init *init, const char *failure)
 {
-	char *copy = gl_pool_string(&mod->pool, failure, strlen(failure));
+	char *copy = gl_pool_string(&mod->inits_pool, failure, strlen(failure));
 
 	init->failure = copy != NULL ? copy : "panic";
 	linker_fail_init(&mod->host->linker, init->package, strdup(failure));
@@ -216,6 +216,7 @@ int module_run_inits(struct gl_module *mod, struct gl_error *err)
 		failure = run_own(mod);
 	}
 	mod->nshared = mod->ninit_funcs = mod->ninit_tasks = 0;
+	gl_pool_free(&mod->inits_pool);
 	if (failure != NULL) {
 		gl_fail(err, GL_EPANIC, "%s: %s", mod->name, failure);
 		free(failure);

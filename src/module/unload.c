@@ -24,6 +24,7 @@ void module_free(struct gl_module *mod)
 		HASH_CLEAR(hh, mod->names[1]);
 		module_free_declarations(mod->decls, mod->ndecls);
 		gl_pool_free(&mod->pool);
+		gl_pool_free(&mod->inits_pool);
 		gl_pool_free(&mod->exports_pool);
 		free(mod->name);
 		module_trim_heap(mod);

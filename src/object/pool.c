@@ -1,42 +1,59 @@
 /* Memory that is given back at once (see pool.h): blocks in a list, each filled from its start. Most pools stay small,
- * and there is one or more for each module: the first block is small, the others twice as large as the one before. */
+ * and there is one or more for each module: blocks are small, and half as large as what there is already. */
 #include "pool.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SIZE = 1 << 10, LARGEST_SIZE = 16 << 10 };
+enum { LEAST_SIZE = 1 << 8, LARGEST_SIZE = 16 << 10 };
 
 struct gl_pool_block {
 	struct gl_pool_block *next;
 	alignas(max_align_t) char bytes[];
 };
 
-void *gl_pool_take(struct gl_pool *pool, size_t size)
+static bool add_block(struct gl_pool *pool, size_t room)
 {
-	size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
-	if (pool->blocks == NULL || size > pool->size - pool->used) {
-		size_t room = pool->size == 0 ? FIRST_SIZE : 2 * pool->size;
-		room = room > LARGEST_SIZE ? LARGEST_SIZE : room;
-		room = size > room ? size : room;
-		struct gl_pool_block *block = calloc(1, sizeof(*block) + room);
-		if (block == NULL) {
-			return NULL;
-		}
+	struct gl_pool_block *block = calloc(1, sizeof(*block) + room);
+
+	if (block != NULL) {
 		block->next = pool->blocks;
 		pool->blocks = block;
 		pool->used = 0;
 		pool->size = room;
+		pool->total += room;
 	}
-	void *p = pool->blocks->bytes + pool->used;
-	pool->used += size;
-	return p;
+	return block != NULL;
+}
+
+static void *take(struct gl_pool *pool, size_t size, size_t align)
+{
+	size_t at = (pool->used + align - 1) & ~(align - 1);
+
+	if (pool->blocks == NULL || at > pool->size || size > pool->size - at) {
+		size_t room = pool->total / 2 & ~(alignof(max_align_t) - 1);
+		room = room < LEAST_SIZE ? LEAST_SIZE : room > LARGEST_SIZE ? LARGEST_SIZE : room;
+		if (!add_block(pool, size > room ? size : room)) {
+			return NULL;
+		}
+		at = 0;
+	}
+	pool->used = at + size;
+	return pool->blocks->bytes + at;
+}
+
+void *gl_pool_take(struct gl_pool *pool, size_t size) { return take(pool, size, alignof(max_align_t)); }
+
+bool gl_pool_reserve(struct gl_pool *pool, size_t size)
+{
+	return (pool->blocks != NULL && size <= pool->size - pool->used) || add_block(pool, size);
 }
 
 char *gl_pool_string(struct gl_pool *pool, const char *p, size_t n)
 {
-	char *s = gl_pool_take(pool, n + 1);
+	char *s = take(pool, n + 1, 1);
 
 	if (s != NULL && n > 0) {
 		memcpy(s, p, n);
@@ -51,7 +68,7 @@ void gl_pool_free(struct gl_pool *pool)
 		free(pool->blocks);
 		pool->blocks = next;
 	}
-	pool->used = pool->size = 0;
+	pool->used = pool->size = pool->total = 0;
 }
 
 void gl_text_add(struct gl_text *text, const char *p, size_t n)

@@ -2,16 +2,20 @@
 #ifndef GL_POOL_H
 #define GL_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gl_pool_block;
 struct gl_pool {
 	struct gl_pool_block *blocks; /* newest first */
 	size_t used, size;            /* bytes of the newest */
+	size_t total;                 /* of all */
 };
 
 /* Zeroed memory, aligned for any object; NULL when there is none. */
 void *gl_pool_take(struct gl_pool *pool, size_t size);
+/* Makes room for so many bytes at once, for an array and strings behind it. */
+bool gl_pool_reserve(struct gl_pool *pool, size_t size);
 char *gl_pool_string(struct gl_pool *pool, const char *p, size_t n);
 void gl_pool_free(struct gl_pool *pool);
 
