@@ -464,6 +464,49 @@ func Made() string {
   end)
 end)
 
+describe("a module that calls its own functions by reflection", function()
+  it("leaves no name of theirs", function()
+    local names = assert(host:load(support.compile([[
+package names
+
+import "unsafe"
+
+//go:linkname reflectOffs runtime.reflectOffs
+var reflectOffs struct {
+	lock uintptr
+	next int32
+	m    map[int32]unsafe.Pointer
+}
+
+// Count is how many names there are of types that reflect has made.
+func Count() int { return len(reflectOffs.m) }
+]], "names")))
+    local caller = support.compile([[
+package caller
+
+import "reflect"
+
+type item struct{ name *string }
+
+func twice(i item, by int) (item, error) { return i, nil }
+
+func Call() int {
+	return len(reflect.ValueOf(twice).Call([]reflect.Value{reflect.ValueOf(item{}), reflect.ValueOf(2)}))
+}
+]], "caller")
+    local function call(times)
+      for _ = 1, times do
+        local module = assert(host:load(caller))
+        assert.equal(2, module.Call())
+        assert(module:unload())
+      end
+      return names.Count()
+    end
+    assert.equal(call(2), call(10))
+    assert(names:unload())
+  end)
+end)
+
 describe("a module that makes unique values of its types", function()
   -- the package is there since Go 1.23
   if tonumber(support.host():info().go_version:match "^go1%.(%d+)") >= 23 then

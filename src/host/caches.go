@@ -398,6 +398,12 @@ func (c *caches) addNames(v reflect.Value) {
 		for i := 0; i < v.Len(); i++ {
 			c.addNames(v.Index(i))
 		}
+	case reflect.Struct: // reflect.layoutType has a type that nobody else has; others may have what stays, further down
+		for i := 0; i < v.NumField(); i++ {
+			if f := v.Field(i); f.Kind() == reflect.Pointer {
+				c.addNames(f)
+			}
+		}
 	case reflect.Pointer:
 		if isDescriptor(v.Type()) && !v.IsNil() {
 			c.names = append(c.names, *(*int32)(unsafe.Add(v.UnsafePointer(), rt.type_str)))
