@@ -41,9 +41,9 @@ struct gl_module {
 	size_t nuses, cap_uses, nusers;
 	struct known_sym *names[2]; /* what users can refer to, per want_abi: its own, and its extensions' */
 	bool names_known;           /* its own are there: they are needed at the first use */
+	bool caches_known;          /* those of its call sites are in the host's list */
 	struct known_sym *known;    /* its own part of that table, or of the resident store's */
 	size_t nknown;
-	bool caches_known; /* those of its call sites are in the host's list */
 	struct known_package *packages;
 	uint32_t npackages;
 
