@@ -45,7 +45,7 @@ end
 local HOST_FIELDS = { "path", "go_version", "goarch", "goamd64", "goexperiment", "buildmode", "object_header", "id" }
 
 function cli.info(arguments)
-  local json = require "goloader.command.json"
+  local json = require "goloader.json"
   if arguments.file then
     local manifest, why = require "goloader".manifest(arguments.file)
     if not manifest then return complain(why) end

@@ -7,6 +7,7 @@
 
 local places = require "goloader.building.places"
 local targets = require "goloader.building.target"
+local json = require "goloader.json"
 local toolchain = require "goloader.building.toolchain"
 
 local coverage = {}
@@ -14,11 +15,6 @@ local coverage = {}
 coverage.modes = { set = true, count = true, atomic = true }
 
 local PREFIX = "GoloaderCover_"
-
--- As JSON has it.
-local function quoted(text)
-  return '"' .. text:gsub('[%c"\\]', function(c) return ("\\u%04x"):format(c:byte()) end) .. '"'
-end
 
 local function complaint(message)
   return { code = "compile", message = (message:gsub("%s+$", "")) }
@@ -83,7 +79,7 @@ function coverage.prepare(tools, paths, options)
       remove()
       return nil, job and complaint(errors) or why
     end
-    replace[i] = quoted(file) .. ":" .. quoted(annotated)
+    replace[i] = json.quote(file) .. ":" .. json.quote(annotated)
   end
   local overlay, ok
   overlay, err = new_file()

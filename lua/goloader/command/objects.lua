@@ -2,7 +2,7 @@
 
 local lfs = require "lfs"
 local goloader = require "goloader"
-local json = require "goloader.command.json"
+local json = require "goloader.json"
 local terminal = require "goloader.command.terminal"
 
 local objects = {}

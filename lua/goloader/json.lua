@@ -1,11 +1,15 @@
---- Values as JSON for `--json`: names in alphabetical order, two spaces for each level, so that the same input prints
---- the same text. lua-cjson as distributions have it writes names in any order, and an empty list as an object.
+--- Values as JSON, for `--json` and for the go command: names in alphabetical order, two spaces for each level, so that
+--- the same input prints the same text. lua-cjson as distributions have it writes names in any order, and an empty list
+--- as an object.
 
 local json = {}
 
 local ESCAPES = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 
-local function quote(text)
+--- A text as JSON has it.
+---@param text string
+---@return string
+function json.quote(text)
   return '"' .. text:gsub('[%c"\\\127]', function(letter)
     return ESCAPES[letter] or ("\\u%04x"):format(letter:byte())
   end) .. '"'
@@ -30,7 +34,7 @@ end
 
 local function write(out, value, indent)
   if type(value) == "string" then
-    out[#out + 1] = quote(value)
+    out[#out + 1] = json.quote(value)
   elseif type(value) == "number" then
     out[#out + 1] = value % 1 == 0 and ("%.0f"):format(value) or ("%.17g"):format(value)
   elseif type(value) ~= "table" then
@@ -46,7 +50,7 @@ local function write(out, value, indent)
     out[#out + 1] = is_list and "[" or "{"
     for i, key in ipairs(keys) do
       out[#out + 1] = (i > 1 and "," or "") .. "\n" .. inner
-      if not is_list then out[#out + 1] = quote(key) .. ": " end
+      if not is_list then out[#out + 1] = json.quote(key) .. ": " end
       write(out, is_list and key or value[key], inner)
     end
     out[#out + 1] = "\n" .. indent .. (is_list and "]" or "}")
