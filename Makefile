@@ -20,6 +20,7 @@
 #                             packages' own tests, natively and through goloader test, into spec/conformance/packages.md
 #   make install              what `luarocks make` calls; LUADIR, LIBDIR and BINDIR say where to, and SHAREDIR where the
 #                             manual page and what shells complete go
+#   make deb                  a Debian package, into build/deb
 #   make deps, make clean
 
 ifeq ($(GO),)
@@ -74,7 +75,7 @@ HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all core share host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
-	soak-unload soak-swaps sanitize conformance conformance-all packages fuzz run-fuzz rock install clean
+	soak-unload soak-swaps sanitize conformance conformance-all packages fuzz run-fuzz rock install deb clean
 
 all: core default-host share
 
@@ -358,6 +359,20 @@ install: rock
 	$(if $(DOCDIR),for file in $(DOCS); do install -D -m 644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit; done)
 	$(if $(SHAREDIR),cd build/share && \
 		for file in $(SHARED); do install -D -m 644 $$file $(DESTDIR)$(SHAREDIR)/$$file || exit; done)
+
+# A Debian package of what is built, with the host of the Go at hand, into build/deb. Its tree is this one by links, so that
+# nothing is compiled again; what is written there is none.
+DEB_TREE := build/deb/goloader
+deb:
+	@.ci/deps deb
+	@$(MAKE) --no-print-directory all
+	rm -rf build/deb && mkdir -p $(DEB_TREE)/build/host
+	cp -al .ci src lua examples rockspec Makefile README.md LICENSE $(DEB_TREE)
+	cp -a build/bin build/share $(DEB_TREE)/build
+	cp -al build/obj build/lib $(DEB_TREE)/build
+	cp -al $(HOST_DIR) $(DEB_TREE)/build/host
+	cp -r rockspec/debian $(DEB_TREE)/debian
+	cd $(DEB_TREE) && GO=$(GOROOT_DIR) dpkg-buildpackage -b -us -uc
 
 clean:
 	rm -rf build

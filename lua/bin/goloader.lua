@@ -12,6 +12,7 @@ local length = tonumber(ffi.C.readlink("/proc/self/exe", buffer, 4096))
 local prefix = length > 0 and ffi.string(buffer, length):match "^(.*)/[^/]+/[^/]+$" or "/usr/local"
 
 local version, lua, lib = "@VERSION@", { "@LUADIR@" }, { "@LIBDIR@" }
+table.insert(lib, 1, prefix .. (lib[1]:match "/lib.*$" or "/lib")) -- /usr/lib/x86_64-linux-gnu/lua/5.1, say
 for _, each in ipairs { "5.1", version } do -- of the first are also rocks for LuaJIT itself
   table.insert(lua, 1, ("%s/share/lua/%s"):format(prefix, each))
   table.insert(lib, 1, ("%s/lib/lua/%s"):format(prefix, each))
