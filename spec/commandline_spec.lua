@@ -121,6 +121,43 @@ describe("on a terminal", function()
     assert.matches("\r\27%[K *%d+ T slow%.F1  func", shown)
     assert.equal("", (select(3, support.cli("nm", file))))
   end)
+
+  -- What is compiled once is in Go's cache: the folder's name makes it another package.
+  local function module_with(name)
+    local dir = support.tmpdir() .. "/" .. name
+    support.write(name .. "/go.mod", "module example.test/" .. name .. "\n\ngo 1.21\n")
+    support.write(name .. "/slow/slow.go", slow_package("slow", 7000) .. ("// %s\n"):format(support.tmpdir()))
+    return dir
+  end
+
+  it("goloader test says what is compiled, until tests run", function()
+    local dir = module_with "tested"
+    support.write("tested/it_test.go", 'package tested\n\nimport ("testing"; "example.test/tested/slow")\n\n'
+      .. "func TestIt(t *testing.T) { slow.F1(map[string]int{}, nil) }\n")
+    local shown, status = on_terminal("test -C " .. dir .. " .", "TERM=xterm")
+    assert.equal(0, status, shown)
+    assert.matches("\r\27%[Kcompiling example%.test/tested/slow %(%d+ done%)", shown)
+    assert.matches("\27%[Kok  \texample%.test/tested", shown)
+    assert.is_nil(select(3, support.cli("test", "-C", dir, ".")):find("compiling", 1, true))
+  end)
+
+  it("goloader host says what is compiled", function()
+    local dir = module_with "hosted"
+    local command = "root=$PWD && cd %s && "
+      .. "script -qec \"$root/build/bin/goloader host --minimal -o own.so ./slow\" /dev/null"
+    local _, shown = support.run({ "sh", "-c", command:format(dir) }, "TERM=xterm")
+    assert.matches("\r\27%[Kcompiling example%.test/hosted/slow %(%d+ done%)", shown)
+    assert.equal("", support.output_of(support.run { "find", dir, "-name", ".goloader-host-*" }))
+  end)
+
+  it("goloader serve says what is compiled before it listens", function()
+    local dir = module_with "served"
+    support.write("served/routes.lua", 'local slow = module "slow"\nerror "that is enough"\n')
+    local shown, status = on_terminal("serve --keep -l 127.0.0.1:0 " .. dir .. "/routes.lua", "TERM=xterm")
+    assert.equal(1, status, shown)
+    assert.matches("\r\27%[Kcompiling example%.test/served/slow", shown)
+    assert.matches("\r\27%[Kgoloader serve: [^\n]*that is enough", shown)
+  end)
 end)
 
 describe("host:build { progress = }", function()

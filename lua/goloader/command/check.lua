@@ -1,32 +1,9 @@
 --- goloader check: reads routes files as a server would, without serving. Modules are compiled and loaded, and what
 --- routes call of them is checked; their `ready` functions are not run.
 
-local check = {}
+local terminal = require "goloader.command.terminal"
 
--- The host starts when a file declares a module. What is being compiled is told where somebody looks.
-local function late_host()
-  local real
-  local line = require "goloader.command.terminal".progress()
-  return setmetatable({}, { __index = function(_, method)
-    if not real then
-      local host, message = require "goloader".host()
-      if not host then error(message, 0) end
-      real = host
-    end
-    local value = real[method]
-    if type(value) ~= "function" then return value end
-    if method == "build" then
-      return function(_, paths, options)
-        local all = { progress = line.show }
-        for name, option in pairs(options or {}) do all[name] = option end
-        local module, message, err = value(real, paths, all)
-        line.clear()
-        return module, message, err
-      end
-    end
-    return function(_, ...) return value(real, ...) end
-  end })
-end
+local check = {}
 
 -- In the place of a store that only nginx has.
 local function no_store()
@@ -42,7 +19,8 @@ local function bound() return function() end end
 ---@return goloader.Router
 function check.router(log)
   return require "goloader.router".new {
-    host = late_host(), log = log, check_only = true, bind_handler = bound, bind_middleware = bound,
+    host = terminal.host(terminal.progress()), log = log, check_only = true, bind_handler = bound,
+    bind_middleware = bound,
     stores = { shared = no_store },
   }
 end

@@ -226,11 +226,12 @@ local function identity(files)
   return table.concat(parts, "-")
 end
 
--- What is compiled is noted for a line on the terminal, where somebody looks at one.
+-- What is compiled is noted for a line on the terminal, where somebody looks at one; an empty line says that something
+-- is linked.
 local script = [[
 #!/bin/sh
 case "$1" in
-*/link) shift; exec %s "$@" ;;
+*/link) [ -z "$GOLOADER_COMPILES" ] || echo >>"$GOLOADER_COMPILES"; shift; exec %s "$@" ;;
 */compile) [ "$2" = -V=full ] || [ -z "$GOLOADER_COMPILES" ] || echo "$TOOLEXEC_IMPORTPATH" >>"$GOLOADER_COMPILES" ;;
 esac
 exec %s "$@"

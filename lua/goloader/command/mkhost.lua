@@ -5,6 +5,7 @@
 
 local flags = require "goloader.building.flags"
 local settings = require "goloader.building.settings"
+local terminal = require "goloader.command.terminal"
 local toolchain = require "goloader.building.toolchain"
 
 local mkhost = {}
@@ -67,7 +68,7 @@ function mkhost.run(arguments)
   end
   local argv = { tools .. "/mkhost", "-goroot", goroot, "-sources", sources }
   for _, word in ipairs(arguments) do argv[#argv + 1] = word end
-  local status = toolchain.execute(argv)
+  local status = terminal.run_beside(function(environment) return toolchain.execute(argv, { env = environment }) end)
   if temporary then toolchain.execute { "rm", "-rf", "--", temporary } end
   return status
 end

@@ -2,6 +2,8 @@
 --- there where the output goes to a file or a program.
 
 local lfs = require "lfs"
+local places = require "goloader.building.places"
+local toolchain = require "goloader.building.toolchain"
 
 local terminal = {}
 
@@ -62,6 +64,60 @@ function terminal.progress()
     is_shown = false
   end
   return { show = show, clear = clear }
+end
+
+--- The process's host, which starts when something is first asked of it. A line tells what its builds compile, as long
+--- as it has a `show`.
+---@param line goloader.ProgressLine
+---@return goloader.Host
+function terminal.host(line)
+  local real
+  return setmetatable({}, { __index = function(_, method)
+    if not real then
+      local host, message = require "goloader".host()
+      if not host then error(message, 0) end
+      real = host
+    end
+    local value = real[method]
+    if type(value) ~= "function" then return value end
+    if method == "build" then
+      return function(_, paths, options)
+        local all = { progress = line.show }
+        for name, option in pairs(options or {}) do all[name] = option end
+        local module, message, err = value(real, paths, all)
+        line.clear()
+        return module, message, err
+      end
+    end
+    return function(_, ...) return value(real, ...) end
+  end })
+end
+
+-- A command of its own, as the one whose builds it tells of has this process wait for it.
+local BESIDE = [[
+echo $$
+sleep 1
+while sleep 0.3 && [ -e %s ] && ! grep -q '^$' %s; do
+  [ ! -s %s ] || printf '\r\033[K%%.79s' "compiling $(tail -n 1 %s) ($(($(wc -l <%s) - 1)) done)" >&2
+done
+printf '\r\033[K' >&2
+]]
+
+--- The same line while a command runs that prints by itself: what is compiled is noted in the file that
+--- $GOLOADER_COMPILES names (command/link.lua). It is there until something is linked, and may run and print.
+---@param run fun(environment: string): integer  runs the command with these variables
+---@return integer status
+function terminal.run_beside(run)
+  local file = terminal.is_terminal(2) and places.new_file()
+  if not file then return run "" end
+  local name = toolchain.quote(file)
+  local pipe = io.popen((BESIDE:gsub("%%s", function() return name end):gsub("%%%%", "%%")))
+  local pid = pipe and pipe:read "*l"
+  local status = run("GOLOADER_COMPILES=" .. name .. " ")
+  os.remove(file)
+  if pid then os.execute("kill " .. pid .. " 2>/dev/null") end
+  if pipe then pipe:close() end
+  return status
 end
 
 return terminal

@@ -7,6 +7,7 @@
 -- it loads the objects as one module and runs main.
 
 local go_flags = require "goloader.building.flags"
+local terminal = require "goloader.command.terminal"
 local toolchain = require "goloader.building.toolchain"
 
 local test = {}
@@ -78,7 +79,9 @@ function test.main(arguments)
     for i = 1, first - 1 do words[#words + 1] = arguments[i] end
     words[#words + 1] = "-toolexec=" .. toolexec
     for i = first, #arguments do words[#words + 1] = arguments[i] end
-    status = toolchain.execute(words, { env = tools:go_environment() })
+    status = terminal.run_beside(function(environment)
+      return toolchain.execute(words, { env = tools:go_environment() .. " " .. environment })
+    end)
   end
   toolchain.remove_dir(dir)
   if not toolexec then return complain(err) end

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -58,6 +59,7 @@ func quoteWord(word string) string {
 
 // runTool becomes a tool of Go's, with one -trimpath flag in the place of several.
 func runTool(argv []string) error {
+	noteCompile(argv)
 	const flag = "-trimpath"
 	var args, rewrites []string
 	for i := 0; i < len(argv); i++ {
@@ -80,4 +82,16 @@ func runTool(argv []string) error {
 		return err
 	}
 	return fmt.Errorf("%s: %w", path, syscall.Exec(path, args, os.Environ()))
+}
+
+// noteCompile says which package is compiled now to who shows that on a terminal (lua/goloader/command/terminal.lua).
+func noteCompile(argv []string) {
+	file := os.Getenv("GOLOADER_COMPILES")
+	if file == "" || len(argv) < 2 || argv[1] == "-V=full" || filepath.Base(argv[0]) != "compile" {
+		return
+	}
+	if f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0); err == nil {
+		fmt.Fprintln(f, os.Getenv("TOOLEXEC_IMPORTPATH"))
+		f.Close()
+	}
 }
