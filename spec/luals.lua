@@ -151,6 +151,13 @@ readers["return"] = function(cursor)
   read_end(cursor)
 end
 
+function readers.generic(cursor, file)
+  repeat
+    file.generic[cursor:need("[%a_][%w_]*", "a type parameter")] = true
+  until not cursor:take ","
+  read_end(cursor)
+end
+
 function readers.operator(cursor)
   cursor:need("[%a]+", "an operator")
   cursor:need(":", ":")
@@ -161,7 +168,7 @@ end
 ---@param texts table<string, string>  by their names
 ---@return table<string, table<string, true>> classes  their fields
 function luals.read(texts)
-  local file = { fields = {}, overloaded = { build = true, watch = true, std = true } }
+  local file = { fields = {}, overloaded = { build = true, watch = true, std = true }, generic = {} }
   local mentioned = {}
   for name, text in pairs(texts) do
     local number = 0
@@ -178,9 +185,11 @@ function luals.read(texts)
         end or readers[tag] or error(place .. "no annotation is called @" .. tostring(tag), 0)
         local ok, why = pcall(read, cursor, file)
         if not ok then error(place .. why, 0) end
-        for _, each in ipairs(cursor.names) do mentioned[each] = mentioned[each] or place end
+        for _, each in ipairs(cursor.names) do
+          if not file.generic[each] then mentioned[each] = mentioned[each] or place end
+        end
       elseif not line:find "^%s*%-%-" and not line:find "^%s*$" then
-        file.class = not line:find "^local " and file.class or nil
+        file.class, file.generic = not line:find "^local " and file.class or nil, {}
       end
     end
     assert((loadstring or load)(text, "@" .. name))

@@ -38,8 +38,13 @@ describe("goloader types", function()
       "---@overload fun(value?: types.Item|goloader.Handle|table): types.Item.Handle",
       "---Counter counts, and nobody sees how.\n---@class types.Counter: goloader.Handle\n---@field Step integer",
       "---Add adds a step.\n---@field Add fun(self: types.Counter): integer",
-      "---@alias types.Names string[]",
-      "---Len is how many there are.\n---@field Len fun(self: types.Names.Handle): integer",
+      "---Names are sorted.\n---@class types.Names\n---@field [integer] string\n---Len is how many there are.\n"
+        .. "---@field Len fun(self: types.Names): integer\n\n"
+        .. "---@class types.Names.Handle: types.Names, goloader.Handle",
+      "---Tags is a map with a method.\n---@class types.Tags\n---@field [string] integer\n"
+        .. "---@field Has fun(self: types.Tags, name: string): boolean",
+      "---@field Merge goloader.Func|fun(tags: types.Tags|table<string, integer>|goloader.Handle|nil): "
+        .. "types.Tags",
       "---Shape has an area.\n---@class types.Shape: goloader.Handle\n---Area is in square metres.\n"
         .. "---@field Area fun(self: types.Shape): number",
       "---Default is a variable.\n---@field Default types.Item",
@@ -50,7 +55,10 @@ describe("goloader types", function()
       "---@field Each goloader.Func|fun(names: table<string, string|nil>|nil, "
         .. "f: (fun(name: string, data: string|nil): boolean)|nil, ...: types.Item|goloader.Handle|table|nil)",
       "---@field NewCounter goloader.Func|fun(): types.Counter",
-      "---@field Max goloader.Func|fun(a: any, b: any): any",
+      "---Max is generic.\n---@generic T\n---@param a T\n---@param b T\n---@return T\nfunction module.Max(a, b) end",
+      "---@generic T, U\n---@param xs T[]|nil\n---@param f (fun(p1: T): U)|nil\n---@return U[]\n"
+        .. "function module.Map(xs, f) end",
+      "---@field Zero goloader.Func|fun(): any",
       "---@field Events goloader.Func|fun(): goloader.Channel, { X: integer, Y: integer }",
       '---@field ["Ärger"] goloader.Func|fun(p1: integer)',
       '---@field build fun(self: goloader.Host, paths: "spec/testdata/types/types.go", '
@@ -131,6 +139,57 @@ describe("definitions of goloader itself", function()
     end
     handle:release()
     assert(module:unload())
+  end)
+end)
+
+describe("functions in the definitions", function()
+  -- Of each function that a file declares: its parameters, and the types of those and of what it returns.
+  local function declared(text)
+    local found, comments = {}, {}
+    local function type_of(words)
+      words = words:gsub("  .*$", ""):gsub("goloader%.TypedModule", "goloader.Module")
+      return (words:gsub("goloader%.Toolchain", "table"))
+    end
+    for line in (text .. "\n"):gmatch "([^\n]*)\n" do
+      local name, params = line:match "^function ([%w_]+[.:][%w_]+)%(([^)]*)%)"
+      if name then
+        local list = { params }
+        for _, comment in ipairs(comments) do
+          local param, optional, words = comment:match "^@param ([%w_.]-)(%??) (.*)"
+          if param then
+            words = type_of(words)
+            local is_optional = optional ~= "" and words ~= "any"
+            list[#list + 1] = ("%s: %s%s"):format(param, words, is_optional and "|nil" or ""):gsub("any|nil$", "any")
+          end
+          local result = comment:match "^@return (.*)"
+          if result then list[#list + 1] = "returns " .. type_of(result):gsub(" [%w_]+$", "") end
+        end
+        found[name] = table.concat(list, "\n")
+      end
+      local comment = line:match "^%-%-%-%s*(@.*)"
+      comments = line:find "^%-%-" and comments or {}
+      comments[#comments + 1] = comment
+    end
+    return found
+  end
+
+  it("have the parameters and results that the sources tell of", function()
+    local api, seen = declared(definitions.api()), 0
+    for class, place in pairs {
+      goloader = "init goloader", Host = "host Host", TypedModule = "module Module", Job = "jobs Job",
+      Watched = "reload Watched",
+    } do
+      local file, name_there = place:match "^(%l+) (%a+)$"
+      for name, told in pairs(declared(support.read(("lua/goloader/%s.lua"):format(file)))) do
+        local of, mark, method = name:match "^(%a+)([.:])(.*)$"
+        local here = of == name_there and api[class .. mark .. method]
+        if here then
+          seen = seen + 1
+          assert.equal(here, told, name)
+        end
+      end
+    end
+    assert.is_true(seen > 30, seen)
   end)
 end)
 

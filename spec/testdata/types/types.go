@@ -97,3 +97,22 @@ func Max[T int | string](a, b T) T {
 func Events() (<-chan string, struct{ X, Y int }) { return nil, struct{ X, Y int }{} }
 
 func Ärger(ü int) {}
+
+// Tags is a map with a method.
+type Tags map[string]int
+
+func (t Tags) Has(name string) bool { _, ok := t[name]; return ok }
+
+func Merge(tags Tags) Tags { return tags }
+
+// Map calls f with each.
+func Map[T, U any](xs []T, f func(T) U) []U {
+	all := []U{}
+	for _, x := range xs {
+		all = append(all, f(x))
+	}
+	return all
+}
+
+// Zero can't be inferred.
+func Zero[T any]() (zero T) { return zero }

@@ -62,6 +62,8 @@ type writer struct {
 	queue    []*types.TypeName
 	depth    map[*types.TypeName]int // of those that have a class: 0 the package's own, 1 mentioned by those
 	at       int                     // the depth of what is being written
+
+	isGeneric bool // type parameters have names in what is being written
 }
 
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.out, format+"\n", args...) }
@@ -93,12 +95,22 @@ func (w *writer) write(p Package) {
 	w.line("-- What Go's package %s exports, as Lua has it. Made by `goloader types`.\n", w.pkg.Path())
 	w.doc(packageDoc)
 	w.line("---@class %s: goloader.TypedModule", w.module)
+	generic := []*types.Func{}
 	for _, name := range scope.Names() {
-		if obj := scope.Lookup(name); obj.Exported() {
+		obj := scope.Lookup(name)
+		if f, ok := obj.(*types.Func); ok && obj.Exported() && isInferred(f.Type().(*types.Signature)) {
+			generic = append(generic, f)
+		} else if obj.Exported() {
 			w.export(obj)
 		}
 	}
+	if len(generic) > 0 {
+		w.line("local module = {}")
+	}
 	w.line("")
+	for _, f := range generic {
+		w.generic(f)
+	}
 	for len(w.queue) > 0 {
 		obj := w.queue[0]
 		w.queue = w.queue[1:]
@@ -139,6 +151,35 @@ func (w *writer) export(obj types.Object) {
 		w.field(name, name, w.constant(obj))
 	case *types.TypeName:
 		w.field(name, name, w.class(obj)+".Type")
+	}
+}
+
+// generic writes a generic function whose arguments tell its type arguments: as a function, for a field's type has no
+// place for the names of those.
+func (w *writer) generic(f *types.Func) {
+	sig := f.Type().(*types.Signature)
+	w.doc(f.Name())
+	names := []string{}
+	for i := 0; i < sig.TypeParams().Len(); i++ {
+		names = append(names, word(sig.TypeParams().At(i).Obj().Name()))
+	}
+	w.isGeneric = true
+	params := w.params(sig)
+	results := w.results(sig.Results())
+	w.isGeneric = false
+	w.line("---@generic %s", strings.Join(names, ", "))
+	names = names[:0]
+	for _, p := range params {
+		w.line("---@param %s %s", p.name, p.typ)
+		names = append(names, p.name)
+	}
+	for _, text := range results {
+		w.line("---@return %s", text)
+	}
+	if isWord(f.Name()) {
+		w.line("function module.%s(%s) end\n", f.Name(), strings.Join(names, ", "))
+	} else {
+		w.line("module[%q] = function(%s) end\n", f.Name(), strings.Join(names, ", "))
 	}
 }
 
@@ -257,6 +298,13 @@ func (w *writer) named(named *types.Named, name, doc string) {
 	case types.IsInterface(named):
 		w.doc(doc)
 		w.line("---@class %s: goloader.Handle", name)
+	case isTableWithMethods(named):
+		w.doc(doc)
+		w.line("---@class %s", name)
+		w.elements(named)
+		w.methods(named, name, doc)
+		w.line("---@class %s: %s, goloader.Handle\n", handle, name)
+		return
 	default:
 		w.doc(doc)
 		w.line("---@alias %s %s", name, w.lua(named.Underlying(), result))
@@ -294,8 +342,18 @@ func (w *writer) fields(s *types.Struct, doc string) {
 	}
 }
 
-// methods writes those that a handle has: of a pointer to the type, embedded ones too.
-func (w *writer) methods(named *types.Named, class, doc string) {
+// elements says what is in a table.
+func (w *writer) elements(named *types.Named) {
+	switch t := named.Underlying().(type) {
+	case *types.Map:
+		w.line("---@field [%s] %s", w.lua(t.Key(), result), w.lua(t.Elem(), result))
+	case interface{ Elem() types.Type }:
+		w.line("---@field [integer] %s", w.lua(t.Elem(), result))
+	}
+}
+
+// methodsOf are those that a handle has: of a pointer to the type, embedded ones too.
+func methodsOf(named *types.Named) []*types.Func {
 	all := types.NewMethodSet(named)
 	if !types.IsInterface(named) {
 		all = types.NewMethodSet(types.NewPointer(named))
@@ -307,7 +365,11 @@ func (w *writer) methods(named *types.Named, class, doc string) {
 		}
 	}
 	sort.Slice(methods, func(i, j int) bool { return methods[i].Name() < methods[j].Name() })
-	for _, m := range methods {
+	return methods
+}
+
+func (w *writer) methods(named *types.Named, class, doc string) {
+	for _, m := range methodsOf(named) {
 		key := ""
 		if doc != "" {
 			key = doc + "." + m.Name()

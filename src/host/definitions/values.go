@@ -50,6 +50,9 @@ func (w *writer) lua(t types.Type, dir direction) string {
 		}
 		return handle + "|nil"
 	case *types.TypeParam:
+		if w.isGeneric {
+			return word(t.Obj().Name())
+		}
 		return "any"
 	}
 	return "any"
@@ -143,6 +146,9 @@ func (w *writer) namedValue(t *types.Named, dir direction) string {
 		case *types.Basic:
 			return name
 		}
+		if isTableWithMethods(t) { // Lua's own tables have none
+			name += "|" + strings.TrimSuffix(w.lua(t.Underlying(), dir), "|nil")
+		}
 		return name + "|" + handle + "|nil"
 	}
 	return w.lua(t.Underlying(), dir)
@@ -215,27 +221,34 @@ func (w *writer) structure(t *types.Struct, dir direction) string {
 	return "{ " + strings.Join(fields, ", ") + " }"
 }
 
+type param struct{ name, typ string }
+
+func (w *writer) params(sig *types.Signature) (params []param) {
+	used := map[string]bool{"self": sig.Recv() != nil}
+	for i := 0; i < sig.Params().Len(); i++ {
+		p := sig.Params().At(i)
+		name, t := parameter(p.Name(), i, used), p.Type()
+		if sig.Variadic() && i == sig.Params().Len()-1 {
+			name = "..."
+			if s, ok := t.(*types.Slice); ok {
+				t = s.Elem()
+			}
+		}
+		params = append(params, param{name, w.lua(t, argument)})
+	}
+	return params
+}
+
 // fun is a function; of a method with its handle's class before the parameters.
 func (w *writer) fun(sig *types.Signature, self string) string {
 	params := []string{}
 	if self != "" {
 		params = append(params, "self: "+self)
 	}
-	used := map[string]bool{"self": self != ""}
-	for i := 0; i < sig.Params().Len(); i++ {
-		p := sig.Params().At(i)
-		name := parameter(p.Name(), i, used)
-		if sig.Variadic() && i == sig.Params().Len()-1 {
-			elem := p.Type()
-			if s, ok := elem.(*types.Slice); ok {
-				elem = s.Elem()
-			}
-			params = append(params, "...: "+w.lua(elem, argument))
-		} else {
-			params = append(params, name+": "+w.lua(p.Type(), argument))
-		}
+	for _, p := range w.params(sig) {
+		params = append(params, p.name+": "+p.typ)
 	}
-	results := w.results(sig.Results())
+	results := strings.Join(w.results(sig.Results()), ", ")
 	if results != "" {
 		results = ": " + results
 	}
@@ -244,7 +257,7 @@ func (w *writer) fun(sig *types.Signature, self string) string {
 
 // results: of those that end in an error, the others or nil, and the error. Of others a pointer is taken for one that is
 // not nil, as it is in nearly all of Go: a program would have to say so at each of them.
-func (w *writer) results(tuple *types.Tuple) string {
+func (w *writer) results(tuple *types.Tuple) []string {
 	n := tuple.Len()
 	fails := n > 0 && isError(tuple.At(n-1).Type())
 	list := []string{}
@@ -261,7 +274,7 @@ func (w *writer) results(tuple *types.Tuple) string {
 	if fails && n == 1 {
 		list = []string{"true|nil", list[0]}
 	}
-	return strings.Join(list, ", ")
+	return list
 }
 
 // ---- what decides ---------------------------------------------------------------------------------------------------
@@ -305,6 +318,60 @@ func isCopied(t types.Type) bool {
 		return isCopied(t.Elem())
 	}
 	return true
+}
+
+// isTableWithMethods: a slice, a map or an array of which Lua gets a table, and its type has methods.
+func isTableWithMethods(named *types.Named) bool {
+	switch t := named.Underlying().(type) {
+	case *types.Slice:
+		if isByte(t.Elem()) {
+			return false
+		}
+	case *types.Map:
+		if !isKey(t.Key()) {
+			return false
+		}
+	case *types.Array:
+	default:
+		return false
+	}
+	return len(methodsOf(named)) > 0
+}
+
+// isInferred: a generic function whose parameters mention all of its type parameters, so that a call needs no more.
+func isInferred(sig *types.Signature) bool {
+	for i := 0; i < sig.TypeParams().Len(); i++ {
+		if !mentions(sig.Params(), sig.TypeParams().At(i)) {
+			return false
+		}
+	}
+	return sig.TypeParams().Len() > 0
+}
+
+func mentions(t types.Type, param *types.TypeParam) bool {
+	switch t := unalias(t).(type) {
+	case *types.TypeParam:
+		return t == param
+	case *types.Tuple:
+		for i := 0; i < t.Len(); i++ {
+			if mentions(t.At(i).Type(), param) {
+				return true
+			}
+		}
+	case *types.Map:
+		return mentions(t.Key(), param) || mentions(t.Elem(), param)
+	case *types.Signature:
+		return mentions(t.Params(), param) || mentions(t.Results(), param)
+	case *types.Named:
+		for i := 0; i < t.TypeArgs().Len(); i++ {
+			if mentions(t.TypeArgs().At(i), param) {
+				return true
+			}
+		}
+	case interface{ Elem() types.Type }:
+		return mentions(t.Elem(), param)
+	}
+	return false
 }
 
 // handleName is the class of handles of a type: its own, where its values are handles.
