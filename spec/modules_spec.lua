@@ -49,6 +49,13 @@ describe("the modules of a process", function()
     assert.is_nil(entry_of(other))
   end)
 
+  it("are not packages of the process, which can't be unloaded", function()
+    local before = #host:modules()
+    assert.is_truthy(host:std "container/ring".New)
+    assert.equal(before, #host:modules())
+    assert.is_nil(entry_of(host:std "container/ring"))
+  end)
+
   it("are each other's users", function()
     local base = assert(host:build "spec/testdata/uses/base")
     local mid = assert(host:build("spec/testdata/uses/mid", { uses = { base } }))

@@ -554,7 +554,8 @@ function Host:tidy()
   return require("goloader.reload.dismissed").tidy()
 end
 
---- What is loaded in this process, by all its Lua states; which of it is to go, and why it can't yet.
+--- What is loaded in this process, by all its Lua states; which of it is to go, and why it can't yet. Packages of
+--- `host:std` are not among it: they are the process's own.
 ---@return goloader.LoadedModule[]
 function Host:modules()
   check_self(self, "modules")

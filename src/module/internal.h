@@ -32,6 +32,7 @@ struct gl_module {
 	struct gl_module **link; /* what points to it in the host's list */
 	bool loaded;
 	bool is_closed; /* it was unloaded by force, and is there still */
+	bool is_shared; /* a package of the process under the face of a module: nothing of it can be unloaded */
 	char *name;     /* what the runtime calls it */
 	uint64_t age;   /* number of its load */
 	time_t since;   /* when that was */

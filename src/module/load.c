@@ -305,6 +305,7 @@ static struct gl_module *link_module(struct gl_host *host, const char *const *fi
 	}
 	ld.mod->host = host;
 	ld.mod->age = ++host->loads;
+	ld.mod->is_shared = opts->is_shared;
 
 	if (open_files(&ld, files, import_paths, nfiles, opts) != 0) {
 		goto wants;

@@ -55,7 +55,10 @@ size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, 
 {
 	size_t count = 0;
 
-	for (const struct gl_module *m = host->modules; m != NULL; m = m->next, count++) {
+	for (const struct gl_module *m = host->modules; m != NULL; m = m->next) {
+		if (m->is_shared) {
+			continue;
+		}
 		if (count < n) {
 			struct gl_module_info *info = &list[count];
 			*info = (struct gl_module_info){ .number = m->age,
@@ -65,6 +68,7 @@ size_t gl_host_modules(const struct gl_host *host, struct gl_module_info *list, 
 							 .is_closed = m->is_closed };
 			snprintf(info->name, sizeof(info->name), "%s", m->name);
 		}
+		count++;
 	}
 	return count;
 }
