@@ -201,7 +201,7 @@ end
 --- Stands in the place of an array where many calls are made at once, `fn:map(lines, goloader.same "go(")`: that
 --- parameter is the same in all of them.
 ---@param value any
----@return userdata
+---@return any
 function goloader.same(value)
   return core.same(value)
 end
@@ -272,6 +272,7 @@ end
 --- Starts a coroutine in which `job:wait` yields, until `goloader.step` resumes it. An error in it is raised by whoever
 --- lets it run, this function or the step, and a message has the coroutine's own traceback.
 ---@param fn function
+---@param ... any  its arguments
 ---@return thread
 function goloader.spawn(fn, ...)
   check_host "spawn"

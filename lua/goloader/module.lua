@@ -221,7 +221,7 @@ end
 
 --- A handle of an exported variable itself: what is set through it, is set for Go.
 ---@param name string
----@return userdata handle
+---@return goloader.Handle handle
 function Module:ref(name)
   if type(name) ~= "string" then misuse(2, "module:ref: a variable's name expected, got %s", type(name)) end
   local state = state_of(self, "ref")
@@ -235,7 +235,7 @@ end
 --- and so is `shop.Item { Name = "lamp" }`.
 ---@param type_name string
 ---@param value any|nil  what it is set to; nil: the type's zero value
----@return userdata handle
+---@return goloader.Handle handle
 function Module:new(type_name, value)
   local state = state_of(self, "new")
   if type(type_name) ~= "string" then misuse(2, "module:new: a type's name expected, got %s", type(type_name)) end

@@ -278,7 +278,7 @@ function Host:std(path) end
 ---@field refused integer|nil
 ---@field refused_at integer|nil
 
----What is loaded in this process, by all its Lua states.
+---What is loaded in this process, by all its Lua states, but for packages of `host:std`.
 ---@return goloader.LoadedModule[]
 function Host:modules() end
 
