@@ -141,22 +141,13 @@ describe("on a terminal", function()
     assert.is_nil(select(3, support.cli("test", "-C", dir, ".")):find("compiling", 1, true))
   end)
 
-  it("goloader host says what is compiled", function()
-    local dir = module_with "hosted"
-    local command = "root=$PWD && cd %s && "
-      .. "script -qec \"$root/build/bin/goloader host --minimal -o own.so ./slow\" /dev/null"
-    local _, shown = support.run({ "sh", "-c", command:format(dir) }, "TERM=xterm")
-    assert.matches("\r\27%[Kcompiling example%.test/hosted/slow %(%d+ done%)", shown)
-    assert.equal("", support.output_of(support.run { "find", dir, "-name", ".goloader-host-*" }))
-  end)
-
   it("goloader serve says what is compiled before it listens", function()
     local dir = module_with "served"
     support.write("served/routes.lua", 'local slow = module "slow"\nerror "that is enough"\n')
     local shown, status = on_terminal("serve --keep -l 127.0.0.1:0 " .. dir .. "/routes.lua", "TERM=xterm")
     assert.equal(1, status, shown)
     assert.matches("\r\27%[Kcompiling example%.test/served/slow", shown)
-    assert.matches("\r\27%[Kgoloader serve: [^\n]*that is enough", shown)
+    assert.matches("\r\27%[Kslow: version 1, .*goloader serve: [^\n]*that is enough", shown)
   end)
 end)
 
