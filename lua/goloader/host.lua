@@ -12,6 +12,7 @@ local module = require "goloader.module"
 local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local policy = require "goloader.building.policy"
+local protect = require "goloader.reload.protect"
 local toolchain = require "goloader.building.toolchain"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
@@ -24,7 +25,7 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field package desc string  file
 ---@field package memory table  what builds have learnt
 ---@field package archives table<string, string>  named so far, by import path
----@field package shared table<string, goloader.Module>  what `host:std` has given, by import path
+---@field package std_modules table<string, goloader.Module>  what `host:std` has given, by import path
 ---@field package judge nil|goloader.CompiledPolicy  of `host:policy`
 ---@field package tools goloader.Toolchain|nil
 local Host = {}
@@ -375,16 +376,16 @@ end
 function Host:std(path)
   check_self(self, "std")
   if type(path) ~= "string" then misuse(2, "host:std: an import path expected, got %s", type(path)) end
-  if self.shared[path] then return self.shared[path] end
+  if self.std_modules[path] then return self.std_modules[path] end
   local archive, err = find_archive(self, path)
   if not archive then return fail(err) end
   local loaded
   loaded, err = try_with_all_it_needs(self, { is_shared = true },
     function(options) return self.core:load({ { file = archive, package = path } }, options) end)
   if not loaded then return fail(err) end
-  self.shared[path] = module.new(loaded, path, lfs.attributes(archive, "size"),
+  self.std_modules[path] = module.new(loaded, path, lfs.attributes(archive, "size"),
     shared_instance_loader(self, path, archive), true)
-  return self.shared[path]
+  return self.std_modules[path]
 end
 
 -- ---- building ------------------------------------------------------------------------------------------------------
@@ -428,13 +429,13 @@ local function compile(self, paths, options, judges)
 end
 
 -- Makes the function that loads instances of a built module's generic functions (see goloader.building.instance).
-local function instance_loader(self, loaded, interface, options, twice)
+local function instance_loader(self, loaded, recipe)
   return function(name)
     local tools, err = tools_of(self)
     if not tools then return nil, err end
-    local judges = judges_of(self, "build", options.imports)
-    return instance.build(tools, interface, name, self.desc, judges, function(files)
-      return load_files(self, files, { ndeps = #files - 1, twice = twice }, { loaded })
+    local judges = judges_of(self, "build", recipe.imports)
+    return instance.build(tools, recipe.interface, name, self.desc, judges, function(files)
+      return load_files(self, files, { ndeps = #files - 1, twice = recipe.twice }, { loaded })
     end)
   end
 end
@@ -509,8 +510,8 @@ function Host:build(paths, options)
     end
     return fail(err)
   end
-  return module.new(loaded, table.concat(paths, " "), size,
-    instance_loader(self, loaded, built.interface, options, twice), nil, covered)
+  local recipe = { interface = built.interface, imports = options.imports, twice = twice }
+  return module.new(loaded, table.concat(paths, " "), size, instance_loader(self, loaded, recipe), nil, covered, recipe)
 end
 
 --- Loads a module as `host:build` does, or `host:load` where it was compiled already, and loads it again whenever it is
@@ -527,6 +528,61 @@ function Host:watch(paths, options)
   if type(options) == "table" then judges_of(self, "watch", options.imports) end
   local watched, message, err = require("goloader.reload").watch(self, paths, options, BUILD_OPTIONS)
   return watched, message, err -- no tail call: the levels of errors count this function
+end
+
+local function check_name(method, name)
+  if type(name) ~= "string" or name == "" or name:find "%z" then
+    misuse(3, "host:%s: a name expected, got %s", method, type(name) == "string" and ("%q"):format(name) or type(name))
+  end
+end
+
+--- Lets the other Lua states of the process have a module, by a name: `host:shared` gives it to them. It is one module
+--- then, with the same variables for all, and `host:replace` in one of them is for all. One that unloads it, or is
+--- closed, has no part in it any more; the last one takes it out of the process.
+---@param name string
+---@param shared goloader.Module
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err  code "duplicate": there is another one of that name, or it has another name already
+function Host:share(name, shared)
+  check_self(self, "share")
+  check_name("share", name)
+  local _, its = module.core_of(shared)
+  if not its then misuse(2, "host:share: a module expected, got %s", type(shared)) end
+  if module.is_process_own(shared) then
+    misuse(2, "host:share: %s is the process's own package, which host:std gives to all", its)
+  end
+  return returned(module.share(shared, name))
+end
+
+--- The module that a Lua state of the process shares by that name; where there is none, what `make` returns, which is
+--- shared by that name from then on. The first who asks makes it, others wait for that.
+---@param name string
+---@param make nil|fun(): goloader.Module|nil, string|nil, goloader.Error|nil
+---@return goloader.Module|nil module
+---@return string|nil message
+---@return goloader.Error|nil err  code "missing": nobody shares one, and there is no `make`; or why that has failed
+function Host:shared(name, make)
+  check_self(self, "shared")
+  check_name("shared", name)
+  if make ~= nil and type(make) ~= "function" then
+    misuse(2, "host:shared: a function that makes the module expected, got %s", type(make))
+  end
+  local known = module.find_shared(name)
+  if known then return known end
+  local found, err = self.core:shared(name, make ~= nil)
+  if not found then return fail(err) end
+  if not make or found ~= true then return module.take(found) end
+  local called, made, message, why = protect.run(make)
+  local is_module = called and made and module.core_of(made) and not module.is_process_own(made)
+  local ok
+  if is_module then ok, err = module.share(made, name) end
+  self.core:unmake(name)
+  if not called then error(made.raised, 0) end
+  if not made then return nil, message, why end
+  if not is_module then misuse(2, "host:shared: %s: what was made is no module, but a %s", name, type(made)) end
+  if not ok then return fail(err) end
+  return made
 end
 
 --- Has a module become another one, in one step: it, and functions that were taken from it, stand for the new one from
@@ -637,7 +693,10 @@ end
 ---@param desc string
 ---@return goloader.Host
 function host.new(started, path, desc)
-  return setmetatable({ core = started, path = path, desc = desc, memory = {}, archives = {}, shared = {} }, Host)
+  local self = setmetatable(
+    { core = started, path = path, desc = desc, memory = {}, archives = {}, std_modules = {} }, Host)
+  module.set_instance_loader(function(loaded, recipe) return instance_loader(self, loaded, recipe) end)
+  return self
 end
 
 return host

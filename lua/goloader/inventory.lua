@@ -12,6 +12,8 @@ local inventory = {}
 ---@field since integer  when it was loaded, as os.time says it
 ---@field bytes integer  memory that it takes, other than the Go heap's
 ---@field users integer  modules that use it, and can't be without it
+---@field shared string|nil  the name by which Lua states share it
+---@field states integer|nil  how many of them have it; of an old version, have not noticed yet that it is one
 ---@field forced boolean  it was unloaded by force, and is to go when nothing refers to it any more
 ---@field path string|nil  what it was built or loaded from, where this Lua state has loaded it
 ---@field module goloader.Module|nil  likewise; nil of other Lua states' modules, and of what Lua has forgotten
@@ -34,7 +36,7 @@ end
 function inventory.list(core)
   local known, instances = {}, {}
   modules.each(function(module_core, face, state)
-    known[module_core:number()] = { face = face, state = state }
+    known[module_core:number() or 0] = { face = face, state = state } -- another Lua state may have unloaded it just now
     for _, made in pairs(state.instances) do
       if made.core:is_loaded() then instances[made.core:number()] = true end
     end

@@ -7,6 +7,7 @@ local check_options = require "goloader.options"
 local core = require "goloader.core"
 local coverage = require "goloader.coverage"
 local errors = require "goloader.errors"
+local note = require "goloader.note"
 local explain = require "goloader.roads.explain"
 local generic = require "goloader.generic"
 local instance = require "goloader.building.instance"
@@ -31,6 +32,9 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field functions table<string, any>  those that were taken from it
 ---@field refusal { err: goloader.Error, times: integer, at: number }|nil  how unloads of it have ended
 ---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
+---@field share string|nil  the name by which other Lua states find it
+---@field is_old true|nil  of those: this Lua state has a later version
+---@field recipe goloader.Recipe|nil  what another Lua state needs to make instances of its generic functions
 
 ---@type table<goloader.Module, goloader.ModuleState>
 local states = setmetatable({}, { __mode = "k" })
@@ -39,16 +43,32 @@ local faces = setmetatable({}, { __mode = "kv" })
 -- What is below all modules. Functions keep it alive when their module is forgotten, and their calls count on.
 local cores = setmetatable({}, { __mode = "k" })
 
+-- Of what is below a module that several Lua states have: what Lua calls the version of the moment, and which instance
+-- of a generic function it is, if it is one.
+---@type table<userdata, { face: goloader.Module, instance: string|nil }>
+local shared = setmetatable({}, { __mode = "k" })
+---@type table<string, goloader.Module>  by their names
+local shared_faces = {}
+
 ---@class goloader.Module
 ---@field [string] any  what the Go packages export
 local Module = {}
+
+local follow, unshare ---@type fun(state: goloader.ModuleState): goloader.Module, fun(state: goloader.ModuleState)
+
+-- What is known of a module, which is the version of the moment now where several Lua states have it.
+local function current(self)
+  local state = states[self]
+  if state and state.share and not state.is_old and not state.core:is_current() then return states[follow(state)] end
+  return state
+end
 
 local function is_export(name)
   return type(name) == "string" and not name:find "^[%l_]"
 end
 
 local function state_of(self, method)
-  local state = states[self]
+  local state = current(self)
   if not state then
     misuse(3, "%s: no module to call it on (write module:%s, not module.%s)", method, method, method)
   end
@@ -101,6 +121,7 @@ local function unload_within(state, options, wait)
     local now = core.clock()
     if ok then
       state.forget()
+      if state.share then unshare(state) end
       return true
     end
     local is_loaded = state.core:is_loaded()
@@ -195,9 +216,9 @@ function Module:unload(options)
     ok, err = require("goloader.reload.dismissed").add(self, later)
     if ok then return true end
   end
-  local shared = err.path and err.path[1].shared
-  if shared then
-    err.message = ("%s (with private = true the module gets its own %s)"):format(err.message, shared)
+  local package = err.path and err.path[1].shared
+  if package then
+    err.message = ("%s (with private = true the module gets its own %s)"):format(err.message, package)
   end
   return fail(err)
 end
@@ -265,6 +286,10 @@ local function instantiate(state, name)
   local loaded, err = state.load_instance(normal)
   if not loaded then return nil, err end
   cores[loaded] = true
+  if state.share then
+    loaded:join(state.core)
+    shared[loaded] = { face = shared[state.core].face, instance = normal }
+  end
   made = { core = loaded, fn = road.equip(loaded:func(normal:match "^[^%[]*")) }
   state.instances[normal] = made
   return made.fn
@@ -415,7 +440,7 @@ end
 -- ---- making one ----------------------------------------------------------------------------------------------------
 
 local function set_field(self, name, value)
-  local state = states[self]
+  local state = current(self)
   local kind = state.kinds[name]
   if kind and kind ~= "var" then
     misuse(2, "%s: %s is no variable, but a %s", state.name, name, kind == "const" and "constant" or kind)
@@ -464,8 +489,9 @@ local module = {}
 ---@param load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  for what was built from source
 ---@param is_shared boolean|nil  it is the process's own, and stays
 ---@param covered { files: string[], mode: string }|nil  it was built to count what is executed (goloader.coverage)
+---@param recipe goloader.Recipe|nil  as load_instance has it
 ---@return goloader.Module
-function module.new(loaded, name, object_bytes, load_instance, is_shared, covered)
+function module.new(loaded, name, object_bytes, load_instance, is_shared, covered, recipe)
   -- where packages of one module export the same name, the one that was built or given last has it: the first listed
   local kinds = loaded:kinds()
   cores[loaded] = true
@@ -473,6 +499,7 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
   local state
   local functions = setmetatable({}, {
     __index = function(functions, field)
+      if state.share and not state.is_old and not loaded:is_current() then return follow(state)[field] end
       if type(field) == "string" and field:find("[", 1, true) then
         local fn, err = instantiate(state, field)
         if not fn then misuse(2, "%s", err.message) end
@@ -497,6 +524,7 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
       else
         value = generic.new(loaded:generic(field), function(wanted) return instantiate(state, wanted) end)
       end
+      if state.share and kind ~= "func" then return value end -- another version may have another one
       functions[field] = value
       return value
     end,
@@ -504,7 +532,7 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
   state = {
     core = loaded, name = name, functions = functions, instances = {}, load_instance = load_instance, kinds = kinds,
-    object_bytes = object_bytes, is_shared = is_shared, covered = covered,
+    object_bytes = object_bytes, is_shared = is_shared, covered = covered, recipe = recipe,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end
       state.instances = {}
@@ -514,12 +542,17 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
   return self
 end
 
+--- Is it the process's own package, of `host:std`?
+---@param self goloader.Module
+---@return boolean
+function module.is_process_own(self) return states[self].is_shared or false end
+
 --- What is below a module, and its name; nil of anything else.
 ---@param value any
 ---@return userdata|nil core
 ---@return string|nil name
 function module.core_of(value)
-  local state = states[value]
+  local state = current(value)
   if state then return state.core, state.name end
 end
 
@@ -545,12 +578,8 @@ local function finder(self, name)
   end
 end
 
---- Has a module, and the functions that were taken from it before, stand for what another one is from now on. Functions
---- that the other lacks raise that when they are called.
----@param self goloader.Module
----@param other goloader.Module  both are the same module then
----@return goloader.Module before  what the first has stood for
-function module.replace(self, other)
+-- The Lua half of a replacement.
+local function swap_faces(self, other)
   local meta, state = getmetatable(self), states[self]
   for face, its in pairs(states) do -- one that was replaced itself has several
     if its == state then
@@ -562,11 +591,175 @@ function module.replace(self, other)
   for name, fn in pairs(functions) do
     if road.forward(fn, finder(self, name)) then functions[name] = nil end
   end
+  for name, made in pairs(state.instances) do road.forward(made.fn, finder(self, name)) end
   local before = setmetatable({}, meta)
   states[before], faces[state], faces[states[self]] = state, before, self
   return before
 end
 
+-- ---- several Lua states --------------------------------------------------------------------------------------------
+--
+-- A module that other Lua states of the process have, too (src/binding/share.c). Its versions are theirs as well: calls
+-- and uses of its variables see to that in C and in compiled traces, all else here asks `is_current` first.
+
+---@class goloader.Recipe  how instances of a module's generic functions are made
+---@field interface goloader.Interface
+---@field twice string
+---@field imports goloader.Policy|nil
+
+local load_instances ---@type fun(loaded: userdata, recipe: goloader.Recipe): fun(name: string): userdata|nil
+
+--- Who makes what loads instances by a recipe.
+---@param make fun(loaded: userdata, recipe: goloader.Recipe): fun(name: string): userdata|nil, goloader.Error|nil
+function module.set_instance_loader(make) load_instances = make end
+
+-- What other Lua states are told of it. Instances of its generic functions are made by the rules that hold for it:
+-- where those are a function, nobody else can make any.
+local function describe_for_all(state)
+  return note.write {
+    name = state.name, bytes = state.object_bytes, recipe = note.can_write(state.recipe) and state.recipe or nil,
+    covered = state.covered and { files = state.covered.files, mode = state.covered.mode },
+  }
+end
+
+-- Has what Lua knows of a module look which version stands, from now on.
+local function take_part(state, name, face)
+  state.share = name
+  shared[state.core], shared_faces[name] = { face = face }, face
+  for field, value in pairs(state.functions) do
+    if road.of(value) then road.equip(value) else state.functions[field] = nil end
+  end
+  for normal, made in pairs(state.instances) do
+    made.core:join(state.core)
+    shared[made.core] = { face = face, instance = normal }
+    road.equip(made.fn)
+  end
+end
+
+function unshare(state)
+  if shared_faces[state.share] and states[shared_faces[state.share]] == state then shared_faces[state.share] = nil end
+  shared[state.core], state.share = nil, nil
+end
+
+--- Lets other Lua states of the process have it, by a name.
+---@param self goloader.Module
+---@param name string
+---@return true|nil
+---@return goloader.Error|nil err
+function module.share(self, name)
+  local state = current(self)
+  if state.share == name then return true end
+  local ok, err = state.core:share(name, describe_for_all(state))
+  if not ok then return nil, err end
+  take_part(state, name, faces[state])
+  return true
+end
+
+--- What Lua sees of a module that another Lua state has shared.
+---@param loaded userdata
+---@return goloader.Module
+local function take(loaded)
+  local of = note.read(loaded:note())
+  local load_instance = of.recipe and load_instances(loaded, of.recipe)
+  return module.new(loaded, of.name, of.bytes, load_instance, nil, of.covered, of.recipe)
+end
+
+--- The same, of one that was found by its name.
+---@param loaded userdata
+---@return goloader.Module
+function module.take(loaded)
+  local face = take(loaded)
+  take_part(states[face], loaded:cell(), face)
+  return face
+end
+
+--- The one that this Lua state has by that name already.
+---@param name string
+---@return goloader.Module|nil
+function module.find_shared(name)
+  local face = shared_faces[name]
+  return face and current(face).core:is_loaded() and face or nil
+end
+
+-- Lets go of a version that is not the one that stands: the last Lua state that has it unloads it.
+local function let_go(state)
+  local function leave() return returned(state.core:leave(instances_of(state))) end
+  local ok, _, err = leave()
+  if ok or err.code == "closed" then return end
+  require("goloader.reload.dismissed").add { unload = leave }
+end
+
+--- Has what Lua calls the module, and its functions, stand for the version of the moment.
+---@param state goloader.ModuleState
+---@return goloader.Module
+function follow(state)
+  local face = shared[state.core].face
+  state = states[face]
+  if not state.core:is_current() then
+    local loaded = state.core:follow()
+    if loaded then
+      local new = take(loaded)
+      take_part(states[new], state.share, face)
+      state.is_old = true
+      swap_faces(face, new)
+      let_go(state)
+    end
+  end
+  return face
+end
+
+core.set_follower(function(loaded, name)
+  local known = shared[loaded]
+  if not known then error("a module that was unloaded", 3) end
+  local face = follow(states[known.face])
+  if not name then return states[face].core end
+  return finder(face, known.instance or name)()
+end)
+
+--- The name by which other Lua states have it; nil: they don't.
+---@param self goloader.Module
+---@return string|nil
+function module.share_of(self) return states[self].share end
+
+--- Begins to replace a module; nobody else replaces it till `module.replace`, or `module.give_up`. Of one that no other
+--- Lua state has, nothing happens.
+---@param self goloader.Module
+---@return true|nil
+---@return goloader.Error|nil err
+function module.begin_replacing(self)
+  local state = current(self)
+  if not state.share then return true end
+  return state.core:begin_replacing()
+end
+
+--- Calls that begin from now on wait for the end of that.
+---@param self goloader.Module
+function module.hold_calls(self)
+  if states[self].share then states[self].core:hold_calls() end
+end
+
+---@param self goloader.Module  which goes on as it is
+function module.give_up(self)
+  if states[self].share then states[self].core:end_replacing() end
+end
+
+--- Has a module, and the functions that were taken from it before, stand for what another one is from now on. Functions
+--- that the other lacks raise that when they are called. Where other Lua states have the module, it is so for all.
+---@param self goloader.Module
+---@param other goloader.Module  both are the same module then
+---@return goloader.Module|nil before  what the first has stood for
+---@return goloader.Error|nil err
+function module.replace(self, other)
+  local state = states[self]
+  if state.share and not state.is_old then
+    local new = states[other]
+    local ok, err = state.core:end_replacing(new.core, describe_for_all(new))
+    if not ok then return nil, err end
+    take_part(new, state.share, self)
+  end
+  state.is_old = state.share and true
+  return swap_faces(self, other)
+end
 -- ---- what was called -----------------------------------------------------------------------------------------------
 
 ---@class goloader.Counters

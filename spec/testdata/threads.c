@@ -3,6 +3,8 @@
 #include <lualib.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { MOST = 16 };
 
@@ -28,20 +30,50 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Returns how many have failed. The chunk knows its thread by the global THREAD, from 1 on. */
-int run_states(const char *chunk, int n)
+static void start(struct thread *threads, const char *chunk, int n)
 {
-	struct thread threads[MOST];
-	int failed = 0;
-
-	n = n < MOST ? n : MOST;
 	for (int i = 0; i < n; i++) {
 		threads[i] = (struct thread){ .chunk = chunk, .number = i + 1 };
 		pthread_create(&threads[i].id, NULL, run, &threads[i]);
 	}
+}
+
+static int join(const struct thread *threads, int n)
+{
+	int failed = 0;
+
 	for (int i = 0; i < n; i++) {
 		pthread_join(threads[i].id, NULL);
 		failed += threads[i].has_failed;
 	}
+	return failed;
+}
+
+/* Returns how many have failed. The chunk knows its thread by the global THREAD, from 1 on. */
+int run_states(const char *chunk, int n)
+{
+	struct thread threads[MOST];
+
+	n = n < MOST ? n : MOST;
+	start(threads, chunk, n);
+	return join(threads, n);
+}
+
+/* The same for a caller who does something else meanwhile: the chunk is copied. */
+static struct thread started[MOST];
+static int nstarted;
+
+void start_states(const char *chunk, int n)
+{
+	nstarted = n < MOST ? n : MOST;
+	start(started, strdup(chunk), nstarted);
+}
+
+int join_states(void)
+{
+	int failed = join(started, nstarted);
+
+	free((char *)started[0].chunk);
+	nstarted = 0;
 	return failed;
 }

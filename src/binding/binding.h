@@ -37,9 +37,13 @@ struct binding_leftover;
 struct binding_state *binding_state_new(void); /* with its host's handle as its one user */
 /* A module handle more; NULL without memory. */
 struct binding_leftover *binding_state_join(struct binding_state *state);
+struct binding_leftover *binding_leftover_new(void); /* of no Lua state; NULL without memory */
+void binding_leftover_free(struct binding_leftover *leftover);
 /* A handle less: a module's with what it got when it joined and the module, which is not the handle's any more; the
  * host's with NULLs. */
 void binding_state_leave(struct binding_state *state, struct binding_leftover *leftover, struct gl_module *mod);
+/* What a Lua state that is being closed was the last to have a part in, with memory for it. Under the lock. */
+void binding_leave_behind(struct binding_leftover *leftover, struct gl_module *mod);
 /* Unloads what closed Lua states have left and nobody refers to. To be called under the lock, by whoever is about to
  * load or unload. */
 void binding_unload_leftovers(void);
@@ -49,12 +53,104 @@ void binding_open_host(lua_State *L);
 int binding_host_start(lua_State *L);
 int binding_host_self(lua_State *L);
 
+/* A module userdata. */
+struct binding_module {
+	struct gl_module *mod;
+	struct binding_host *host;
+	struct binding_state *state;       /* the Lua state's that loaded it */
+	struct binding_leftover *leftover; /* what it becomes when that is closed */
+	const struct gl_export *exports;
+	size_t nexports;
+	struct gl_plan **plans;       /* by export, NULL where there is none yet */
+	struct gl_counters *counters; /* by export, of plans that were freed */
+	bool is_forced;               /* it was unloaded by force: there is nothing that Lua may do with it */
+	double closed_until;          /* on binding_now's clock: till then, calls are refused; 0: they are not */
+	char *name;
+
+	/* ---- where several Lua states have it (share.c); share is NULL where they don't ---- */
+	struct binding_share *share;
+	struct binding_note *note;   /* what Lua knows of this version */
+	struct binding_module *next; /* of the list of all these, which is only touched under the lock */
+	uint32_t version;            /* calls are let in while that is the share's */
+	bool is_instance;            /* of a generic function of one: it is this Lua state's alone, and only follows */
+	bool is_old;                 /* this Lua state has a later version */
+	bool has_left;               /* this Lua state has no part in it any more */
+	/* What another Lua state's thread looks at when it unloads it: a call has begun, and is not counted by its plan
+	 * yet; so many functions of this file read it. And what that thread says: this Lua state is to keep out of it.
+	 */
+	uint32_t entering, holds, is_taken;
+};
+
 /* Pushes a new module userdata of the host at stack index host. It is made before the module is loaded, so that no
  * error of Lua's can come between the load and who holds what it gives. */
 struct binding_module *binding_push_module(lua_State *L, int host);
 /* Makes it mod's; name is for messages. Short of memory, mod is unloaded again. */
 int binding_fill_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err);
+/* The same of a module that stays where memory is short. */
+int binding_hold_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err);
+struct binding_module *binding_to_module(lua_State *L, int idx);
+/* Raises that it was unloaded. */
+void binding_raise_unloaded(lua_State *L, const struct binding_module *m);
+bool binding_module_is_loaded(const struct binding_module *m);
+void binding_module_free_plans(struct binding_module *m);
 void binding_open_module(lua_State *L);
+
+/* A module and those that go along with it. The arrays are Lua's, on the stack. */
+struct binding_group {
+	struct binding_module **members; /* the module itself first */
+	size_t n;
+	struct gl_module **along;
+};
+/* module:unload's arguments from idx on: the list of modules that go along, or nil */
+void binding_read_group(lua_State *L, struct binding_module *m, int idx, struct binding_group *group);
+/* Is a call or a job of it under way? */
+bool binding_group_is_busy(const struct binding_group *group, struct gl_unload *how, struct gl_error *err);
+/* Unloads the group, or all but its first. Pushes true, or nil, the error, and whether a handle of Lua's is what holds
+ * it; returns the number of values. */
+int binding_unload_group(lua_State *L, struct binding_group *group, bool but_first, struct gl_unload *how);
+/* Pushes nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it. */
+int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how);
+
+/* ---- modules of several Lua states (share.c) ----------------------------------------------------------------------
+ */
+
+/* To be asked by whoever is about to call something of it, use a variable, or look into it. False where it is no
+ * version any more that calls are let in to: then binding_share_follow finds what is. True: it stays where it is until
+ * the call is counted by its plan, or binding_share_leave_call is called. */
+bool binding_share_enter(struct binding_module *m);
+/* Keeps it where it is while something of it is read; false where it is not there any more. */
+bool binding_share_hold(struct binding_module *m);
+void binding_share_let_go(struct binding_module *m);
+/* Calls the C function that is upvalue 1, which reads the module, in the place of the running one, and keeps the module
+ * where it is meanwhile. A class's functions of that kind are made by binding_add_looks: look is what calls this. */
+int binding_share_look(lua_State *L, struct binding_module *m);
+void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, lua_CFunction look);
+/* Replaces the module at stack index idx by the version of the moment, or name's function of that where name is not
+ * NULL. Raises where there is none. */
+void binding_share_follow(lua_State *L, int idx, const char *name);
+/* Where other Lua states take part in it, this one does not any more: pushes true, or a refusal, and returns the number
+ * of values. 0: it is to be unloaded. */
+int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unload *how);
+/* Takes it from other Lua states that have it, as an old version, before it is unloaded; binding_share_give_back undoes
+ * that. Both under the lock. */
+int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err);
+void binding_share_give_back(struct binding_module *m);
+/* It was unloaded. Under the lock, too. */
+void binding_share_gone(struct binding_module *m);
+bool binding_share_is_others(const struct binding_module *m);
+/* Its userdata is collected, or its Lua state is being closed: true where nobody else has the module. */
+bool binding_share_drop(struct binding_module *m);
+void binding_share_close(struct binding_host *h);
+/* Does a userdata have the module, or its shell? Under the lock. */
+bool binding_share_has(const struct gl_module *mod);
+/* Adds to the table on the top under which name Lua states share the module of that number, and how many do. */
+void binding_share_describe(lua_State *L, uint64_t number);
+/* Pushes name, address of the version that calls look at, and which is this one's; nothing where it is not shared. */
+int binding_share_push_cell(lua_State *L, const struct binding_module *m);
+int binding_share_find(lua_State *L);
+int binding_share_unmake(lua_State *L);
+int binding_set_follower(lua_State *L);
+extern const luaL_Reg binding_share_methods[];
 
 /* The module of the userdata at stack index idx; raises when it was unloaded. */
 struct gl_module *binding_check_module(lua_State *L, int idx);

@@ -231,6 +231,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "host_start", binding_host_start },
 		{ "host_self", binding_host_self },
+		{ "set_follower", binding_set_follower },
 		{ "nm", binding_nm },
 		{ "manifest", binding_manifest },
 		{ "cgo", binding_cgo },

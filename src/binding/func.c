@@ -52,13 +52,46 @@ static struct gl_plan *plan_of(lua_State *L, struct binding_func *f)
 	return plan;
 }
 
+/* Calls, or does that method of, the function that has this one's name in the version of the moment. */
+static int call_current(lua_State *L, const struct binding_func *f, const char *method)
+{
+	lua_getuservalue(L, 1);
+	lua_getfield(L, -1, "module");
+	lua_remove(L, -2);
+	binding_share_follow(L, lua_gettop(L), f->module->exports[f->export].name);
+	lua_replace(L, 1);
+	if (method != NULL) {
+		luaL_checkstack(L, 1, NULL);
+		lua_getfield(L, 1, method);
+		lua_insert(L, 1);
+	}
+	lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+	return lua_gettop(L);
+}
+
 /* func:many(array, …) -> a table for each result, or nil and an error */
-static int func_many(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, false); }
+static int func_many(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	return binding_share_enter(f->module) ? gl_plan_many(L, plan_of(L, f), 2, false) : call_current(L, f, "many");
+}
 
 /* func:many_discarded(array, …) -> number of calls, or nil and an error */
-static int func_many_discarded(lua_State *L) { return gl_plan_many(L, plan_of(L, check_func(L)), 2, true); }
+static int func_many_discarded(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
 
-static int func_call(lua_State *L) { return gl_plan_call(L, plan_of(L, check_func(L)), 2); }
+	return binding_share_enter(f->module) ? gl_plan_many(L, plan_of(L, f), 2, true) :
+						call_current(L, f, "many_discarded");
+}
+
+static int func_call(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	return binding_share_enter(f->module) ? gl_plan_call(L, plan_of(L, f), 2) : call_current(L, f, NULL);
+}
 
 /* { { kind =, low =, high = }, … }: of integers the least and the greatest that Lua may give */
 static void push_places(lua_State *L, const struct gl_ffi_place *places, int n)
@@ -131,15 +164,27 @@ static int func_gc(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
 
+	bool is_shared = f->module->share != NULL;
+
+	if (is_shared) { /* another Lua state may look whether a call is under way */
+		gl_lock();
+	}
 	gl_ffi_free(f->ffi);
 	f->ffi = NULL;
 	keep_pure(f, NULL);
+	if (is_shared) {
+		gl_unlock();
+	}
 	return 0;
 }
 
 static int start_job(lua_State *L, bool keep)
 {
 	struct binding_func *f = check_func(L);
+
+	if (!binding_share_enter(f->module)) {
+		return call_current(L, f, "async");
+	}
 	struct gl_plan *plan = plan_of(L, f);
 	/* Who owns the job is there before it: Lua's memory may be short, and without an owner nobody would drop it. */
 	struct gl_job **job = binding_push_job(L, binding_module_host(f->module), 1);
@@ -167,7 +212,12 @@ static int func_stats(lua_State *L)
 }
 
 /* func:keep(arguments…) -> results, left in Go as handles */
-static int func_keep(lua_State *L) { return gl_plan_call_keeping(L, plan_of(L, check_func(L)), 2); }
+static int func_keep(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+
+	return binding_share_enter(f->module) ? gl_plan_call_keeping(L, plan_of(L, f), 2) : call_current(L, f, "keep");
+}
 
 static int func_tostring(lua_State *L)
 {
@@ -263,8 +313,19 @@ static int func_explain(lua_State *L)
 	return binding_module_explain(L, f->module, f->export);
 }
 
+/* func:cell() -> as module:cell */
+static int func_cell(lua_State *L) { return binding_share_push_cell(L, check_func(L)->module); }
+
+static int look(lua_State *L) { return binding_share_look(L, check_func(L)->module); }
+
 void binding_open_func(lua_State *L)
 {
+	static const luaL_Reg looks[] = {
+		{ "ffi", func_ffi },
+		{ "pure", func_pure },
+		{ "explain", func_explain },
+		{ NULL, NULL },
+	};
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
@@ -273,15 +334,14 @@ void binding_open_func(lua_State *L)
 		{ "many_discarded", func_many_discarded },
 		{ "stats", func_stats },
 		{ "keep", func_keep },
-		{ "ffi", func_ffi },
+		{ "cell", func_cell },
 		{ "ffi_finish", func_ffi_finish },
 		{ "use_general_road", func_use_general_road },
-		{ "pure", func_pure },
-		{ "explain", func_explain },
 		{ "__tostring", func_tostring },
 		{ "__gc", func_gc },
 		{ NULL, NULL },
 	};
 
 	binding_new_class(L, FUNC, methods);
+	binding_add_looks(L, FUNC, looks, look);
 }

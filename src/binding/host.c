@@ -82,6 +82,7 @@ static int host_gc(lua_State *L)
 {
 	struct binding_host *h = luaL_checkudata(L, 1, HOST);
 
+	binding_share_close(h);
 	/* The Go runtime stays: it can't be stopped. */
 	gl_caller_free(h->caller);
 	h->caller = NULL;
@@ -554,7 +555,8 @@ static int host_unload_stats(lua_State *L)
 	return 1;
 }
 
-/* host:modules() -> { { name =, number =, since =, bytes =, users =, forced = }, … }, of all modules of the process */
+/* host:modules() -> { { name =, number =, since =, bytes =, users =, forced =, shared =, states = }, … }, of all
+ * modules of the process */
 static int host_modules(lua_State *L)
 {
 	const struct gl_host *host = binding_check_host(L, 1)->host;
@@ -571,13 +573,14 @@ static int host_modules(lua_State *L)
 	} while (there > n);
 	lua_createtable(L, (int)there, 0);
 	for (size_t i = 0; i < there; i++) {
-		lua_createtable(L, 0, 6);
+		lua_createtable(L, 0, 8);
 		binding_set_string(L, "name", list[i].name);
 		binding_set_number(L, "number", (double)list[i].number);
 		binding_set_number(L, "since", (double)list[i].since);
 		binding_set_number(L, "bytes", (double)list[i].bytes);
 		binding_set_number(L, "users", (double)list[i].users);
 		binding_set_bool(L, "forced", list[i].is_closed);
+		binding_share_describe(L, list[i].number);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	return 1;
@@ -599,6 +602,8 @@ void binding_open_host(lua_State *L)
 		{ "runtime_stats", host_runtime_stats },
 		{ "unload_stats", host_unload_stats },
 		{ "modules", host_modules },
+		{ "shared", binding_share_find },
+		{ "unmake", binding_share_unmake },
 		{ "jobs_fd", binding_jobs_fd },
 		{ "jobs_listen", binding_jobs_listen },
 		{ "jobs_accept", binding_jobs_accept },

@@ -27,6 +27,14 @@ struct binding_state {
 /* What is nobody's; only touched under the lock. */
 static struct binding_leftover *leftovers;
 
+/* The shell of a module is the last userdata's that has it. */
+static void free_shell(struct gl_module *mod)
+{
+	if (!binding_share_has(mod)) {
+		gl_module_free(mod);
+	}
+}
+
 struct binding_state *binding_state_new(void)
 {
 	struct binding_state *state = calloc(1, sizeof(*state));
@@ -37,9 +45,22 @@ struct binding_state *binding_state_new(void)
 	return state;
 }
 
+struct binding_leftover *binding_leftover_new(void) { return calloc(1, sizeof(struct binding_leftover)); }
+
+void binding_leftover_free(struct binding_leftover *leftover) { free(leftover); }
+
+void binding_leave_behind(struct binding_leftover *leftover, struct gl_module *mod)
+{
+	if (leftover != NULL) { /* or it stays for ever */
+		leftover->mod = mod;
+		leftover->next = leftovers;
+		leftovers = leftover;
+	}
+}
+
 struct binding_leftover *binding_state_join(struct binding_state *state)
 {
-	struct binding_leftover *leftover = calloc(1, sizeof(*leftover));
+	struct binding_leftover *leftover = binding_leftover_new();
 
 	state->users += leftover != NULL;
 	return leftover;
@@ -68,7 +89,7 @@ void binding_state_leave(struct binding_state *state, struct binding_leftover *l
 		state->left = leftover;
 	} else {
 		free(leftover);
-		gl_module_free(mod);
+		free_shell(mod);
 	}
 	if (state != NULL) {
 		drop_state(state);
@@ -93,7 +114,7 @@ static bool try_each(void)
 		}
 		if (gl_module_unload(this->mod, &how, &err) == 0) {
 			*link = this->next;
-			gl_module_free(this->mod);
+			free_shell(this->mod);
 			free(this);
 			gone = true;
 			continue;

@@ -15,29 +15,22 @@
 
 #define MODULE "goloader.module"
 
-struct binding_module {
-	struct gl_module *mod;
-	struct binding_host *host;
-	struct binding_state *state;       /* the Lua state's that loaded it */
-	struct binding_leftover *leftover; /* what it becomes when that is closed */
-	const struct gl_export *exports;
-	size_t nexports;
-	struct gl_plan **plans;       /* by export, NULL where there is none yet */
-	struct gl_counters *counters; /* by export, of plans that were freed */
-	bool is_forced;               /* it was unloaded by force: there is nothing that Lua may do with it */
-	double closed_until;          /* on binding_now's clock: till then, calls are refused; 0: they are not */
-	char *name;
-};
-
 static struct binding_module *check_module(lua_State *L) { return luaL_checkudata(L, 1, MODULE); }
 
 /* Finalizers run when the Lua state is closed, also those that call functions of modules finalized before them, or of
  * modules whose host was. */
 static bool is_closing(const struct binding_module *m) { return m->mod == NULL || m->host->caller == NULL; }
-static bool is_there(const struct binding_module *m) { return !is_closing(m) && gl_module_is_loaded(m->mod); }
+static bool is_there(const struct binding_module *m)
+{
+	return !is_closing(m) && !m->has_left && gl_module_is_loaded(m->mod);
+}
 static bool is_loaded(const struct binding_module *m) { return is_there(m) && !m->is_forced; }
 
-static void raise_unloaded(lua_State *L, const struct binding_module *m)
+bool binding_module_is_loaded(const struct binding_module *m) { return is_loaded(m); }
+
+struct binding_module *binding_to_module(lua_State *L, int idx) { return luaL_checkudata(L, idx, MODULE); }
+
+void binding_raise_unloaded(lua_State *L, const struct binding_module *m)
 {
 	if (is_closing(m)) {
 		luaL_error(L, "the Lua state is being closed");
@@ -50,7 +43,7 @@ struct gl_module *binding_check_module(lua_State *L, int idx)
 	struct binding_module *m = luaL_checkudata(L, idx, MODULE);
 
 	if (!is_loaded(m)) {
-		raise_unloaded(L, m);
+		binding_raise_unloaded(L, m);
 	}
 	return m->mod;
 }
@@ -61,7 +54,7 @@ static struct binding_module *check_there(lua_State *L, int idx)
 	struct binding_module *m = luaL_checkudata(L, idx, MODULE);
 
 	if (!is_there(m)) {
-		raise_unloaded(L, m);
+		binding_raise_unloaded(L, m);
 	}
 	return m;
 }
@@ -71,7 +64,7 @@ static struct binding_module *check_loaded(lua_State *L)
 	struct binding_module *m = check_module(L);
 
 	if (!is_loaded(m)) {
-		raise_unloaded(L, m);
+		binding_raise_unloaded(L, m);
 	}
 	return m;
 }
@@ -107,16 +100,24 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 {
 	struct gl_error err;
 
-	if (!is_loaded(m)) {
-		raise_unloaded(L, m);
+	if (!is_loaded(m) || is_closed(m)) {
+		m->entering = 0;
+		check_open(L, m);
+		binding_raise_unloaded(L, m);
 	}
-	check_open(L, m);
 	if (m->plans[i] == NULL) {
-		m->plans[i] = gl_plan_new(m->host->caller, m->mod, &m->exports[i], &err);
-		if (m->plans[i] == NULL) {
-			luaL_error(L, "%s", err.message);
+		bool is_held = binding_share_hold(m);
+		struct gl_plan *plan = is_held ? gl_plan_new(m->host->caller, m->mod, &m->exports[i], &err) : NULL;
+		if (plan != NULL) {
+			gl_plan_tell_entered(plan, &m->entering);
+			*gl_plan_counters(plan) = m->counters[i];
+			__atomic_store_n(&m->plans[i], plan, __ATOMIC_RELEASE);
 		}
-		*gl_plan_counters(m->plans[i]) = m->counters[i];
+		binding_share_let_go(m);
+		if (plan == NULL) {
+			m->entering = 0;
+			luaL_error(L, is_held ? "%s" : "module %s was unloaded", is_held ? err.message : m->name);
+		}
 	}
 	return m->plans[i];
 }
@@ -154,7 +155,7 @@ static bool has_jobs(const struct binding_module *m, const char *name, struct gl
 	return false;
 }
 
-static void free_plans(struct binding_module *m)
+void binding_module_free_plans(struct binding_module *m)
 {
 	for (size_t i = 0; i < m->nexports && m->plans != NULL; i++) {
 		if (m->plans[i] != NULL) {
@@ -179,9 +180,8 @@ struct binding_module *binding_push_module(lua_State *L, int host)
 	return m;
 }
 
-int binding_fill_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err)
+int binding_hold_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err)
 {
-	m->mod = mod;
 	m->nexports = gl_module_exports(mod, &m->exports);
 	m->plans = calloc(m->nexports + 1, sizeof(struct gl_plan *));
 	m->counters = calloc(m->nexports + 1, sizeof(*m->counters));
@@ -190,27 +190,31 @@ int binding_fill_module(struct binding_module *m, struct gl_module *mod, const c
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
 	if (m->plans != NULL && m->counters != NULL && m->leftover != NULL && m->name != NULL) {
+		m->mod = mod;
 		m->host->nmodules++;
 		return 0;
 	}
-	struct gl_unload how = { .prove = GL_PROVE_ALL };
-	gl_lock();
-	gl_module_unload(mod, &how, err);
-	gl_unlock();
-	gl_way_free(&how.way);
 	m->nexports = 0;
 	return gl_out_of_memory(err, "making the functions of %s", name);
 }
 
-/* A module and those that go along with it: the modules of the list at idx, which may be nil. The arrays are Lua's, on
- * the stack. */
-struct group {
-	struct binding_module **members; /* the module itself first */
-	size_t n;
-	struct gl_module **along;
-};
+int binding_fill_module(struct binding_module *m, struct gl_module *mod, const char *name, struct gl_error *err)
+{
+	struct gl_error why;
 
-static void read_group(lua_State *L, struct binding_module *m, int idx, struct group *group)
+	if (binding_hold_module(m, mod, name, err) == 0) {
+		return 0;
+	}
+	struct gl_unload how = { .prove = GL_PROVE_ALL };
+	gl_lock();
+	gl_module_unload(mod, &how, &why);
+	m->mod = mod; /* if it had to stay, it is tried again */
+	gl_unlock();
+	gl_way_free(&how.way);
+	return -1;
+}
+
+void binding_read_group(lua_State *L, struct binding_module *m, int idx, struct binding_group *group)
 {
 	size_t n = lua_istable(L, idx) ? lua_rawlen(L, idx) : 0;
 
@@ -229,7 +233,7 @@ static void read_group(lua_State *L, struct binding_module *m, int idx, struct g
 }
 
 /* Is a call or a job under way, which the stacks of Go may not show? */
-static bool is_group_busy(const struct group *group, struct gl_unload *how, struct gl_error *err)
+bool binding_group_is_busy(const struct binding_group *group, struct gl_unload *how, struct gl_error *err)
 {
 	for (size_t i = 0; i < group->n; i++) {
 		if (is_called(group->members[i])) {
@@ -246,15 +250,8 @@ static bool is_group_busy(const struct group *group, struct gl_unload *how, stru
 	return false;
 }
 
-static void free_group_plans(const struct group *group)
-{
-	for (size_t i = 0; i < group->n; i++) {
-		free_plans(group->members[i]);
-	}
-}
-
 /* nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it */
-static int push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how)
+int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how)
 {
 	binding_fail(L, err);
 	if (how->way.n > 0) {
@@ -266,7 +263,43 @@ static int push_refusal(lua_State *L, const struct gl_error *err, struct gl_unlo
 	return 3;
 }
 
-/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or what push_refusal pushes */
+int binding_unload_group(lua_State *L, struct binding_group *group, bool but_first, struct gl_unload *how)
+{
+	struct binding_module *m = group->members[0];
+	size_t first = but_first;
+	struct gl_error err;
+
+	how->along = group->along + first;
+	how->nalong = group->n - 1 - first;
+	gl_lock();
+	/* Plans hold on to the module's types. They are made again when it stays. */
+	for (size_t i = first; i < group->n; i++) {
+		binding_module_free_plans(group->members[i]);
+	}
+	gl_caller_flush(m->host->caller);
+	binding_unload_leftovers();
+	bool is_ours = but_first || binding_share_take(m, how, &err) == 0;
+	bool unloaded = is_ours && gl_module_unload(group->members[first]->mod, how, &err) == 0;
+	if (!but_first && unloaded) {
+		binding_share_gone(m);
+	} else if (!but_first && is_ours) {
+		binding_share_give_back(m);
+	}
+	gl_unlock();
+	if (!unloaded) {
+		return binding_push_refusal(L, &err, how);
+	}
+	gl_handle_forget_classes(L, m->host->caller);
+	for (size_t i = first; i < group->n; i++) {
+		group->members[i]->nexports = 0;
+		group->members[i]->host->nmodules--;
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or what binding_push_refusal
+ * pushes. Where other Lua states have it too, this one has no part in it any more. */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "all", NULL };
@@ -274,53 +307,38 @@ static int module_unload(lua_State *L)
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
 				 .drop_handles = lua_toboolean(L, 3) };
-	struct group group;
+	struct binding_group group;
 
-	read_group(L, m, 4, &group);
-	how.along = group.along;
-	how.nalong = group.n - 1;
+	binding_read_group(L, m, 4, &group);
 	if (gl_host_check(m->host->host, &err) != 0) {
 		return binding_fail(L, &err);
 	}
-	if (is_group_busy(&group, &how, &err)) {
-		return push_refusal(L, &err, &how);
+	if (binding_group_is_busy(&group, &how, &err)) {
+		return binding_push_refusal(L, &err, &how);
 	}
-	/* Plans hold on to the module's types. They are made again when it stays. */
-	free_group_plans(&group);
-	gl_caller_flush(m->host->caller);
-	gl_lock();
-	binding_unload_leftovers();
-	bool unloaded = gl_module_unload(m->mod, &how, &err) == 0;
-	gl_unlock();
-	if (!unloaded) {
-		return push_refusal(L, &err, &how);
-	}
-	gl_handle_forget_classes(L, m->host->caller);
-	for (size_t i = 0; i < group.n; i++) {
-		group.members[i]->nexports = 0;
-		group.members[i]->host->nmodules--;
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	int n = binding_share_leave(L, &group, &how);
+	return n > 0 ? n : binding_unload_group(L, &group, false, &how);
 }
 
 /* The faster roads of its functions end where the C API's is, which looks whether it may be taken. */
 static void close_roads(struct binding_module *m)
 {
+	gl_lock();
 	for (size_t i = 0; i < m->nexports; i++) {
 		if (m->plans[i] != NULL) {
 			gl_plan_close_roads(m->plans[i]);
 		}
 	}
+	gl_unlock();
 }
 
 /* module:close(seconds, { module… }): until the core's clock says so, calls of it, and of those that go along, raise;
  * with 0 they are let in again. What is under way goes on. */
 static int module_close(lua_State *L)
 {
-	struct group group;
+	struct binding_group group;
 
-	read_group(L, check_loaded(L), 3, &group);
+	binding_read_group(L, check_loaded(L), 3, &group);
 	for (size_t i = 0; i < group.n; i++) {
 		group.members[i]->closed_until = luaL_checknumber(L, 2);
 		if (is_closed(group.members[i])) {
@@ -336,14 +354,18 @@ static int module_force(lua_State *L)
 	struct binding_module *m = check_loaded(L);
 	struct gl_unload how = { .prove = GL_PROVE_NOTHING };
 	struct gl_error err;
-	struct group group;
+	struct binding_group group;
 
-	read_group(L, m, 2, &group);
+	binding_read_group(L, m, 2, &group);
 	how.along = group.along;
 	how.nalong = group.n - 1;
 	gl_caller_flush(m->host->caller);
 	gl_lock();
-	bool is_done = gl_module_close(m->mod, &how, &err) == 0;
+	bool is_others = binding_share_is_others(m);
+	if (is_others) {
+		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded by force: other Lua states have it, too", m->name);
+	}
+	bool is_done = !is_others && gl_module_close(m->mod, &how, &err) == 0;
 	gl_unlock();
 	if (!is_done) {
 		return binding_fail(L, &err);
@@ -367,12 +389,15 @@ static int module_gc(lua_State *L)
 {
 	struct binding_module *m = check_module(L);
 
-	free_plans(m);
+	gl_lock();
+	binding_module_free_plans(m);
+	bool is_last = binding_share_drop(m);
+	gl_unlock();
 	free(m->plans);
 	free(m->counters);
 	m->plans = NULL;
 	m->counters = NULL;
-	binding_state_leave(m->state, m->leftover, m->mod);
+	binding_state_leave(m->state, m->leftover, is_last ? m->mod : NULL);
 	m->state = NULL;
 	m->leftover = NULL;
 	m->mod = NULL;
@@ -500,13 +525,20 @@ static int module_func(lua_State *L)
 	return 1;
 }
 
+/* Makes the module at index 1 the version of the moment, where other Lua states have it, too. */
 static struct gl_plan *check_variable(lua_State *L)
 {
-	struct binding_module *m = check_loaded(L);
 	const char *name = luaL_checkstring(L, 2);
-	size_t i;
+	struct binding_module *m = check_module(L);
+	size_t i = 0;
 
-	if (!find_export(m, name, GL_EXPORT_VAR, &i)) {
+	while (!binding_share_enter(m)) {
+		binding_share_follow(L, 1, NULL);
+		m = check_module(L);
+	}
+	if (!is_loaded(m) || !find_export(m, name, GL_EXPORT_VAR, &i)) {
+		m->entering = 0;
+		check_loaded(L);
 		luaL_error(L, "%s has no exported variable %s", m->name, name);
 	}
 	return binding_module_plan(L, m, i);
@@ -640,12 +672,12 @@ void binding_push_counters(lua_State *L, struct gl_counters *counters, bool rese
 /* module:call_stats([reset]) -> { { name =, calls =, … }, … }, of the exports that were used */
 static int module_call_stats(lua_State *L)
 {
-	struct binding_module *m = check_loaded(L);
+	struct binding_module *m = check_module(L);
 	bool reset = lua_toboolean(L, 2);
 	int n = 0;
 
 	lua_newtable(L);
-	for (size_t i = 0; i < m->nexports; i++) {
+	for (size_t i = 0; is_loaded(m) && i < m->nexports; i++) {
 		struct gl_counters *counters = binding_module_counters(m, i);
 
 		if (counters->calls == 0) {
@@ -699,28 +731,33 @@ static int module_run_main(lua_State *L)
 	return binding_fail(L, &err);
 }
 
+static int look(lua_State *L) { return binding_share_look(L, check_module(L)); }
+
 void binding_open_module(lua_State *L)
 {
-	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
+	static const luaL_Reg looks[] = {
 		{ "exports", module_exports },
 		{ "kinds", module_kinds },
 		{ "constant", module_constant },
 		{ "type", module_type },
 		{ "methods", module_methods },
 		{ "generic", module_generic },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "ref", module_ref },
 		{ "new", module_new },
 		{ "symbols", module_symbols },
 		{ "disassemble", module_disassemble },
 		{ "explain", module_explain },
-		{ "call_stats", module_call_stats },
 		{ "stats", module_stats },
 		{ "set_string", module_set_string },
+		{ NULL, NULL },
+	};
+	static const luaL_Reg methods[] = {
+		{ "unload", module_unload },
+		{ "is_loaded", module_is_loaded },
+		{ "func", module_func },
+		{ "get", module_get },
+		{ "set", module_set },
+		{ "ref", module_ref },
+		{ "call_stats", module_call_stats },
 		{ "run_main", module_run_main },
 		{ "close", module_close },
 		{ "force", module_force },
@@ -732,4 +769,8 @@ void binding_open_module(lua_State *L)
 	};
 
 	binding_new_class(L, MODULE, methods);
+	luaL_getmetatable(L, MODULE);
+	gl_lua_setfuncs(L, binding_share_methods);
+	lua_pop(L, 1);
+	binding_add_looks(L, MODULE, looks, look);
 }

@@ -46,6 +46,7 @@ void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *en
 	struct gl_caller *caller = plan->caller;
 
 	plan->calls++;
+	gl_plan_entered(plan);
 	caller->calling = L;
 	caller->thread = pthread_self();
 	GL_PROBE2(call, plan->export->name, plan->export->addr);
@@ -393,9 +394,11 @@ void gl_plan_check(lua_State *L, const struct gl_plan *plan)
 	struct gl_error err;
 
 	if (plan->refusal != NULL) {
+		gl_plan_entered(plan);
 		luaL_error(L, "%s", plan->refusal);
 	}
 	if (gl_host_check(plan->caller->host, &err) != 0) {
+		gl_plan_entered(plan);
 		luaL_error(L, "%s", err.message);
 	}
 }
@@ -408,11 +411,13 @@ static void check_count(lua_State *L, const struct gl_plan *plan, int first, int
 	if (nargs < wanted) {
 		const struct gl_param *param = &export->params[nargs];
 		const char *name = param->name != NULL ? param->name : "";
+		gl_plan_entered(plan);
 		luaL_error(L, "bad argument #%d to '%s' (missing: %s%s%s)", nargs + 1 - (int)plan->receiver,
 			   export->name, name, name[0] != '\0' ? " " : "", plan->places[nargs].type->name);
 	}
 	for (int i = wanted; i < nargs && !export->variadic; i++) {
 		if (!lua_isnil(L, first + i)) {
+			gl_plan_entered(plan);
 			luaL_error(L, "bad argument #%d to '%s' (too many: %s)", i + 1 - (int)plan->receiver,
 				   export->name, export->signature);
 		}
@@ -472,7 +477,7 @@ void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 	struct gl_reading *r = gl_reading_begin(L, plan->caller);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &r->out };
 
-	gl_go_or_raise(L, plan->caller, &plan->caller->ref, &call);
+	gl_plan_enter(L, plan, &plan->caller->ref, &call);
 	gl_plan_check_call(L, plan, call.status, &r->out);
 	gl_decode_handle(L, gl_reading_at(r), plan->caller);
 	gl_reading_end(L, r);

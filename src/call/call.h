@@ -75,6 +75,13 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
 /* Is a call under way? Then the plan can't be freed: somebody below on the stack uses it. */
 bool gl_plan_is_called(const struct gl_plan *plan);
+/* Has the plan's calls store 0 there once they are counted, or have failed before. */
+void gl_plan_tell_entered(struct gl_plan *plan, uint32_t *entering);
+/* Is a call or a job under way, by any road? Another thread than the plan's may ask, under gl_lock, if the plan is
+ * only freed, and its roads closed, under that too. */
+bool gl_plan_is_used(const struct gl_plan *plan);
+/* Has the Go half forget it, by any thread under gl_lock: nothing is done by it any more, but that it is freed. */
+void gl_plan_forget(struct gl_plan *plan);
 /* What was counted on all roads; the caller may change it. */
 struct gl_counters *gl_plan_counters(struct gl_plan *plan);
 /* Jobs under way, after those that have finished were taken notice of. */

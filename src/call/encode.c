@@ -76,6 +76,7 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 
 	/* What was written so far is of no use, its memory is. */
 	if (e->callback == NULL) {
+		gl_plan_entered(e->plan);
 		gl_buffer_give(&e->plan->caller->in, e->in);
 		if (e->nfunctions > 0) {
 			gl_functions_cut(L, e->plan->caller, e->functions);

@@ -353,6 +353,7 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, stru
 	job->shared.keep = keep;
 	job->shared.status = GL_CALL_DONE;
 	plan->jobs++;
+	gl_plan_entered(plan);
 	jobs->under_way++;
 	/* When it returns the job may be done, and then its status is the call's: what is wrong with an argument says
 	 * that it was not even started. */

@@ -691,6 +691,27 @@ void gl_plan_release(struct gl_plan *plan)
 	}
 }
 
+void gl_plan_tell_entered(struct gl_plan *plan, uint32_t *entering) { plan->entering = entering; }
+
+bool gl_plan_is_used(const struct gl_plan *plan)
+{
+	const struct gl_ffi_call *ffi = plan->ffi;
+	const struct gl_pure *pure = plan->pure;
+
+	return __atomic_load_n(&plan->calls, __ATOMIC_ACQUIRE) > 0 ||
+	       __atomic_load_n(&plan->jobs, __ATOMIC_ACQUIRE) > 0 ||
+	       (ffi != NULL && __atomic_load_n(&ffi->busy, __ATOMIC_ACQUIRE) != 0) ||
+	       (pure != NULL && __atomic_load_n(&pure->cell->busy, __ATOMIC_ACQUIRE) != 0);
+}
+
+void gl_plan_forget(struct gl_plan *plan)
+{
+	if (plan->ffi != NULL) {
+		gl_go_drop(plan->caller, plan->ffi->pins);
+	}
+	forget_in_go(plan);
+}
+
 struct gl_counters *gl_plan_counters(struct gl_plan *plan)
 {
 	struct gl_counters *c = &plan->counters;

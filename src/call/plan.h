@@ -117,15 +117,16 @@ struct gl_plan {
 	size_t nplaces;
 	struct place *places; /* parameters, then results; a variable is one result */
 	uint32_t nparams, nresults;
-	uint32_t receiver; /* parameters that Lua does not count: a method's receiver */
-	bool by_pointer;   /* which is a pointer to what the handle stands for */
-	uint32_t calls;    /* under way: Go may have called Lua, which is anywhere */
-	bool fast;         /* goes by the fast road */
-	bool has_error;    /* the last result is an error */
-	char *refusal;     /* why it can't be called, or NULL */
-	char *name;        /* the export's, which jobs may outlive */
-	uint32_t refs;     /* the owner's, and one for each job that may want to know the types of its results */
-	uint32_t jobs;     /* under way */
+	uint32_t receiver;  /* parameters that Lua does not count: a method's receiver */
+	bool by_pointer;    /* which is a pointer to what the handle stands for */
+	uint32_t calls;     /* under way: Go may have called Lua, which is anywhere */
+	uint32_t *entering; /* see gl_plan_tell_entered; NULL: nobody wants to know */
+	bool fast;          /* goes by the fast road */
+	bool has_error;     /* the last result is an error */
+	char *refusal;      /* why it can't be called, or NULL */
+	char *name;         /* the export's, which jobs may outlive */
+	uint32_t refs;      /* the owner's, and one for each job that may want to know the types of its results */
+	uint32_t jobs;      /* under way */
 	struct gl_counters counters;
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 	const struct gl_module *mod;
@@ -213,6 +214,13 @@ int gl_encode_mismatch(struct encoder *e, int idx, const char *wanted, const str
 struct gl_reading *gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job);
 /* Raises where the plan can't be followed. */
 void gl_plan_check(lua_State *L, const struct gl_plan *plan);
+/* A call is counted now, or was not made. */
+static inline void gl_plan_entered(const struct gl_plan *plan)
+{
+	if (plan->entering != NULL) {
+		__atomic_store_n(plan->entering, 0, __ATOMIC_RELEASE);
+	}
+}
 /* Calls Go for L, which Go may call back. */
 void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call);
 /* Raises what went wrong in Go in a call of the plan, if anything did, and counts it; out is given back. */

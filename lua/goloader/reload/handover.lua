@@ -29,6 +29,7 @@ local attempt = handover.attempt
 ---@field kinds { [1]: table<string, string>, [2]: table<string, string> } exports of both by name: "func" or "var"
 ---@field adopt? false|fun(new: table, old: table): any, any, any in the place of Release and Adopt; false: nobody
 ---@field title string what messages call the old one
+---@field hold nil|fun() is called before something is handed over, so that no call begins meanwhile
 
 ---@param from table the module that stands
 ---@param to table the one that takes its place
@@ -38,11 +39,14 @@ local attempt = handover.attempt
 function handover.run(from, to, options)
   local had, has = options.kinds[1], options.kinds[2]
   if options.adopt == false then return true end
+  local hold = options.hold or function() end
   if options.adopt then
+    hold()
     local ok, err = attempt(options.adopt, to, from)
     return ok, not ok and err or nil
   end
   if had.Release ~= "func" or has.Adopt ~= "func" then return true end
+  hold()
   local ok, state = attempt(from.Release)
   if not ok then return nil, ("Release of %s: %s"):format(options.title, tostring(state)) end
   local err

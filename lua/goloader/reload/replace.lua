@@ -1,20 +1,22 @@
 --- `host:replace(old, new)`: what a program has as one module becomes another one, in one step.
 ---
----   1. The new one is built or loaded, if it is not there already.
----   2. It is made ready by the program, which may refuse it.
----   3. The state of the old one is handed over (handover.lua).
----   4. All that the program has of the old one stands for the new one: the module itself, and functions that were
----      taken from it. Nothing of Lua's runs in between, so nobody sees half of it.
----   5. Calls under way end in the old code. It is unloaded when it is proven free (dismissed.lua).
+---   1. Where other Lua states of the process have the module, too (host:share), none of them replaces it meanwhile.
+---   2. The new one is built or loaded, if it is not there already.
+---   3. It is made ready by the program, which may refuse it.
+---   4. The state of the old one is handed over (handover.lua). Calls that other Lua states begin from here on wait.
+---   5. All that the program has of the old one stands for the new one: the module itself, and functions that were
+---      taken from it. Nothing of Lua's runs in between, so nobody sees half of it. Of other Lua states it is the moment
+---      in which one number is stored, which all their calls look at (src/binding/share.c).
+---   6. Calls under way end in the old code. It is unloaded when it is proven free (dismissed.lua).
 ---
---- Where one of the first three fails, the old one goes on, and the new one is unloaded. A module belongs to the Lua
---- state that has loaded it: this is all of the process that can have it.
+--- Where one of the first four fails, the old one goes on, and the new one is unloaded.
 
 local check_options = require "goloader.options"
 local dismissed = require "goloader.reload.dismissed"
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local modules = require "goloader.module"
+local protect = require "goloader.reload.protect"
 
 local misuse = errors.misuse
 
@@ -45,7 +47,10 @@ local function prepare(old, new, name, options)
     local _, its = modules.core_of(each)
     if not each:is_loaded() then return nil, { code = "closed", message = its .. " was unloaded" } end
   end
-  return handover.run(old, new, { adopt = options.adopt, kinds = { kinds_of(old), kinds_of(new) }, title = name })
+  return handover.run(old, new, {
+    adopt = options.adopt, kinds = { kinds_of(old), kinds_of(new) }, title = name,
+    hold = function() modules.hold_calls(old) end,
+  })
 end
 
 local function read_options(options, build_options)
@@ -64,6 +69,15 @@ local function is_compiled(paths)
   return type(paths) == "string" and (paths:find "%.[oa]$" or paths:find "%.gom$") ~= nil
 end
 
+-- The new module, of which there may be no more than what it is made of.
+local function make(host, new, build)
+  if modules.core_of(new) then return new end
+  if is_compiled(new) then
+    return host:load(new, next(build) and { imports = build.imports, uses = build.uses } or nil)
+  end
+  return host:build(new, build)
+end
+
 ---@param host goloader.Host
 ---@param old goloader.Module
 ---@param new goloader.Module|string|string[]  a module, or what `host:build` or `host:load` makes one of
@@ -77,22 +91,30 @@ function replace.run(host, old, new, options, build_options)
   if not old_core then misuse(3, "host:replace: the old module expected, got %s", type(old)) end
   local new_core = modules.core_of(new)
   if new_core and new_core == old_core then misuse(3, "host:replace: the new module is the old one") end
-  if new_core and next(build) then misuse(3, "host:replace: %s: the new module is built already", next(build)) end
-  if not new_core then
-    local _, err
-    if is_compiled(new) then
-      new, _, err = host:load(new, next(build) and { imports = build.imports, uses = build.uses } or nil)
-    else
-      new, _, err = host:build(new, build)
-    end
-    if not new then return nil, err end
+  if new_core and modules.share_of(old) and modules.share_of(new) then
+    misuse(3, "host:replace: the new module is shared already, as %s", modules.share_of(new))
   end
-  local ok, err = prepare(old, new, name, own)
-  if not ok then
-    if new:is_loaded() then dismissed.add(new) end
+  if new_core and next(build) then misuse(3, "host:replace: %s: the new module is built already", next(build)) end
+  local ok, err = modules.begin_replacing(old)
+  if not ok then return nil, err end
+  local called, made, _, why = protect.run(make, host, new, build)
+  if not called or not made then
+    modules.give_up(old)
+    if not called then error(made.raised, 0) end
+    return nil, why
+  end
+  local before
+  ok, err = prepare(old, made, name, own)
+  if ok then
+    before, err = modules.replace(old, made)
+  else
+    modules.give_up(old)
+  end
+  if not before then
+    if made:is_loaded() then dismissed.add(made) end
     return nil, err
   end
-  dismissed.add(modules.replace(old, new), own.unload)
+  dismissed.add(before, own.unload)
   return true
 end
 

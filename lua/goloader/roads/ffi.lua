@@ -49,7 +49,7 @@ local results = {
 }
 
 local FFI_UPVALUES = "call, enter, func, far, by_capi, finish, type, select, floor, ffi_string, "
-  .. "owner, class, handles, handle, getmetatable, cast"
+  .. "number, version, owner, class, handles, handle, getmetatable, cast"
 
 -- The chunk of the function that calls by FFI: for func(a int8, b string) (string, error)
 --
@@ -71,12 +71,17 @@ local FFI_UPVALUES = "call, enter, func, far, by_capi, finish, type, select, flo
 --       return by_capi(self, a1, a2)
 --     end
 --
--- An argument that is a string stays where it is while Go copies it: this function holds it. Of a method, self is a
--- handle, and the first word of the call is its number:
+-- An argument that is a string stays where it is while Go copies it: this function holds it. Where several Lua states
+-- have the function, it sees first whether another version stands:
+--
+--         call.busy = 1
+--         if number[0] ~= version then call.busy = 0 return by_capi(self, a1, a2) end
+--
+-- Of a method, self is a handle, and the first word of the call is its number:
 --
 --       if … and getmetatable(self) == handles and cast(handle, self).class == class and call.busy == 0 then
 --         call.in_[0].u = cast(handle, self).id
-local function ffi_source(params, outs, is_integral)
+local function ffi_source(params, outs, is_integral, number)
   local names, tests, stores, values = {}, {}, {}, {}
   local word = 0
   if params[1] and params[1].kind == "handle" then
@@ -110,6 +115,7 @@ local function ffi_source(params, outs, is_integral)
   return source.function_of(FFI_UPVALUES, names, fill([[
       if $tests then
         call.busy = 1
+        $look
         $stores
         if enter(call, func) == 0 then far(call) end
         if call.status == 0 then
@@ -122,6 +128,8 @@ local function ffi_source(params, outs, is_integral)
       end]], {
     tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
     take = taking, taken = taken, bad = ODD_OR_FAILED,
+    look = source.look(number,
+      ("call.busy = 0 return by_capi(%s)"):format(table.concat({ "self", unpack(names) }, ", "))),
   }))
 end
 
@@ -149,7 +157,7 @@ end
 --       for i = 1, n do out[i] = result(words[(i - 1) * 2]) end
 --       return out
 --     end
-local function ffi_map_source(params)
+local function ffi_map_source(params, number)
   local tables, each_, names, tests, stores = {}, {}, {}, {}, {}
   for i, param in ipairs(params) do
     local here = { a = "a" .. i, low = ("%.0f"):format(param.low), high = ("%.0f"):format(param.high) }
@@ -158,7 +166,7 @@ local function ffi_map_source(params)
     stores[i] = ("words[k + %d] = %s"):format(i - 1, param.kind == "bool" and here.a .. " and 1 or 0" or here.a)
   end
   return fill([[
-    local call, enter, many, many_far, by_many, finish, type, floor, new_words, new, result = ...
+    local call, enter, many, many_far, by_many, finish, type, floor, new_words, new, result, number, version = ...
     return function(self, $tables)
       local n = #t1
       local words, k = new_words(n * $width), 0
@@ -170,6 +178,7 @@ local function ffi_map_source(params)
       end
       if call.busy ~= 0 then return by_many(self, $tables) end
       call.busy = 1
+      $look
       call.in_[0].i = n
       call.in_[1].p = words
       if enter(call, many) == 0 then many_far(call) end
@@ -184,6 +193,7 @@ local function ffi_map_source(params)
     tables = table.concat(tables, ", "), each = table.concat(each_, ", "), width = tostring(#params),
     names = table.concat(names, ", "), tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
     failed = ODD_OR_FAILED,
+    look = source.look(number, ("call.busy = 0 return by_many(self, %s)"):format(table.concat(tables, ", "))),
   })
 end
 
@@ -199,12 +209,12 @@ local function word_reader(result)
   return function(word) return tonumber(ffi.cast(narrow, word)) end
 end
 
-local function map_by_ffi(fn, call, enter, many, many_far, params, result)
-  local chunk = source.compile(ffi_map_source(params))
+local function map_by_ffi(fn, call, enter, many, many_far, params, result, number, version)
+  local chunk = source.compile(ffi_map_source(params, number))
   return {
     count = #params,
     map = chunk(call, enter, many, many_far, Func.many, fn.ffi_finish, type, math.floor,
-      ffi.typeof "int64_t[?]", arrays.new_table, word_reader(result)),
+      ffi.typeof "int64_t[?]", arrays.new_table, word_reader(result), number, version),
   }
 end
 
@@ -233,9 +243,11 @@ function ffiroad.of_function(fn, by_capi)
   if not found or not address then return nil end -- the C API raises what is wrong, at the user's line
   local call = ffi.cast(call_type, address)
   local enter, func, many, far, many_far = read_entry(entry)
-  local chunk = ffi_source(params, outs, is_integral)
-  return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string),
-    is_integral and #params > 0 and #outs == 1 and map_by_ffi(fn, call, enter, many, many_far, params, outs[1]) or nil
+  local number, version = source.version_of(fn)
+  local chunk = ffi_source(params, outs, is_integral, number)
+  return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string, number, version),
+    is_integral and #params > 0 and #outs == 1
+      and map_by_ffi(fn, call, enter, many, many_far, params, outs[1], number, version) or nil
 end
 
 --- What calls a handle's method, or reads or sets a field, by this road: function(handle, …).
@@ -246,7 +258,7 @@ function ffiroad.of_member(by_capi, owner, params, outs, is_integral, entry, cla
   if not owner then return nil end
   local enter, func, _, far = read_entry(entry)
   return ffi_source(params, outs, is_integral)(ffi.cast(call_type, owner), enter, func, far, by_capi,
-    core.ffi_finish, type, select, math.floor, ffi.string, owner, class, handles, handle_type,
+    core.ffi_finish, type, select, math.floor, ffi.string, nil, nil, owner, class, handles, handle_type,
     getmetatable, ffi.cast)
 end
 

@@ -114,7 +114,8 @@ local function pure_parts(pure)
   return parts
 end
 
-local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new"
+local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new, "
+  .. "number, version"
 
 -- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
 --
@@ -135,11 +136,14 @@ local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, a
 --       if select('#', ...) == 2 then return call_it(self, ...) end
 --       return by_capi(self, ...)
 --     end
-local function pure_source(parts)
+--
+-- Where several Lua states have the function, it sees first whether another version stands, as on the FFI road.
+local function pure_source(parts, number)
   return source.function_of(PURE_UPVALUES, parts.names, fill([[
       $lengths
       if $tests cell.busy == 0 then
         cell.busy = 1
+        $look
         $result entry($values)
         if cell.status == 0 then
           $take
@@ -152,6 +156,8 @@ local function pure_source(parts)
     tests = #parts.tests > 0 and table.concat(parts.tests, " and ") .. " and" or "",
     result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", "),
     take = parts.take, taken = parts.taken,
+    look = source.look(number,
+      ("cell.busy = 0 return by_capi(%s)"):format(table.concat({ "self", unpack(parts.names) }, ", "))),
   }))
 end
 
@@ -174,7 +180,7 @@ end
 --     end
 --
 -- Where a call does not work out all are made again by the C API: it can say what was wrong.
-local function pure_map_source(parts)
+local function pure_map_source(parts, number)
   local tables, elements_, made, news, stores = {}, {}, {}, {}, {}
   for i in ipairs(parts.names) do
     tables[i], elements_[i] = "t" .. i, ("t%d[i]"):format(i)
@@ -195,6 +201,7 @@ local function pure_map_source(parts)
           return by_capi(self, $tables)
         end
         cell.busy = 1
+        $look
         $result entry($values)
         if cell.status ~= 0 then
           fail(self, cell, calls)
@@ -211,6 +218,8 @@ local function pure_map_source(parts)
     names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
     tests = table.concat(parts.tests, " and "), result = parts.returns and "local r =" or "",
     values = table.concat(parts.values, ", "), take = parts.take, stores = table.concat(stores, "\n"),
+    look = source.look(number, ("cell.busy = 0 calls[0] = calls[0] - (i - 1) return by_capi(self, %s)")
+      :format(table.concat(tables, ", "))),
     make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
     made = #made > 0 and table.concat(made, ", ") or "n",
   }))
@@ -232,12 +241,13 @@ return function(fn, by_capi, renew)
   local found, pure = pcall(fn.pure, fn)
   if not found or not pure then return nil end
   local parts, fail = pure_parts(pure), failer(renew)
+  local number, version = source.version_of(fn)
   local function instantiate(chunk, otherwise)
     return chunk(ffi.cast(parts.c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)),
       ffi.cast("uint64_t *", address(pure.calls)), otherwise, fail, type, select, math.floor, arrays.length,
-      arrays.signed, arrays.unsigned, arrays.new_table)
+      arrays.signed, arrays.unsigned, arrays.new_table, number, version)
   end
-  return instantiate(pure_source(parts), by_capi), #parts.names > 0 and {
-    map = instantiate(pure_map_source(parts), Func.many), count = #parts.names,
+  return instantiate(pure_source(parts, number), by_capi), #parts.names > 0 and {
+    map = instantiate(pure_map_source(parts, number), Func.many), count = #parts.names,
   } or nil
 end

@@ -7,7 +7,29 @@
 
 local unpack = rawget(table, "unpack") or unpack
 
+local ffi = require "ffi"
+
 local source = {}
+
+--- Of a function that several Lua states have (src/binding/share.c): the number that its calls look at, and which it
+--- must be. Of any other nothing.
+---@param fn goloader.Func
+---@return ffi.cdata*|nil number
+---@return integer|nil version
+function source.version_of(fn)
+  local _, address, version = fn:cell()
+  if not address then return nil end
+  return ffi.cast("const volatile uint32_t *", ffi.cast("uintptr_t", address)), version
+end
+
+--- What a call says between the moment that its place is busy and that Go is called: nothing, or where another version
+--- stands now, the statements given.
+---@param number ffi.cdata*|nil
+---@param otherwise string
+---@return string
+function source.look(number, otherwise)
+  return number and ("if number[0] ~= version then %s end"):format(otherwise) or ""
+end
 
 --- Puts values into a text, for $name.
 ---@param text string

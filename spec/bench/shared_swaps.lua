@@ -1,0 +1,439 @@
+-- A module that Lua states share is swapped while all of them call it: `make soak-swaps SECONDS=3600` for an hour.
+--
+--     luajit spec/env.lua spec/bench/shared_swaps.lua [SECONDS [SWAPS A SECOND]]
+--
+-- Three Lua states, each in a thread of its own, call one module without a pause: by every road, many calls at once,
+-- with callbacks, as jobs, by instances of generic functions, by a goroutine pool, by its variables; a fourth one takes
+-- it and is closed again and again. Ten times a second one of them replaces it, for all. Some versions are refused: by
+-- the program, by their init function, by Adopt.
+--
+-- Each swap has a number, and what stands is written down in memory that all threads see: the number of the last one
+-- that may stand, before it can, and of the last one that has returned. A call must be answered by a version that may
+-- have stood between its begin and its end: none that was replaced by a host:replace that had returned in any state,
+-- and none that was refused. No call fails, none has parts of two versions, what the pools have counted is lost in no
+-- swap, and nothing of the old versions stays.
+
+local seconds, rate = tonumber(arg[1] or 60), tonumber(arg[2] or 10)
+
+local SOURCE = [==[
+package shop
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+const version = %d
+
+const Version = version
+
+var Current = version
+
+type Item struct{ Version int }
+
+func (i *Item) Note() string { return fmt.Sprintf("%%d:item:%%d", i.Version, version) }
+
+type request struct {
+	n      int
+	answer chan string
+}
+
+// A call that has begun before the state was released, and comes too late to use it, is told so.
+var (
+	state    sync.RWMutex
+	released bool
+	requests = make(chan request)
+	workers  sync.WaitGroup
+	count    struct {
+		sync.Mutex
+		n int
+	}
+)
+
+func init() {
+	if version == 9 {
+		panic("version 9 does not start")
+	}
+	for i := 0; i < 2; i++ {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for r := range requests {
+				count.Lock()
+				count.n++
+				count.Unlock()
+				r.answer <- text(r.n)
+			}
+		}()
+	}
+}
+
+//go:noinline
+func text(n int) string { return fmt.Sprintf("%%d:%%d:%%d", version, n, version) }
+
+func Number(n int) int { return n*100 + version }
+
+func Text(n int) string { return text(n) }
+
+func Pool(n int) (string, bool) {
+	state.RLock()
+	defer state.RUnlock()
+	if released {
+		return text(n), false
+	}
+	r := request{n, make(chan string)}
+	requests <- r
+	return <-r.answer, true
+}
+
+func With(n int, f func(int) int) string {
+	before := version
+	m := f(n)
+	return fmt.Sprintf("%%d:%%d:%%d", before, m, version)
+}
+
+func List(n int) ([]string, map[string]int) {
+	return []string{text(n), text(n)}, map[string]int{"version": version, "n": n}
+}
+
+func Last[T any](all ...T) string { return fmt.Sprintf("%%d:%%v:%%d", version, all[len(all)-1], version) }
+
+func Release() int {
+	state.Lock()
+	released = true
+	state.Unlock()
+	close(requests)
+	workers.Wait()
+	return count.n
+}
+
+func Adopt(n int) error {
+	state.Lock()
+	defer state.Unlock()
+	if version == 8 {
+		close(requests)
+		return errors.New("version 8 adopts nothing")
+	}
+	if released { // it was refused, and has its state back
+		released, requests = false, make(chan request)
+		for i := 0; i < 2; i++ {
+			workers.Add(1)
+			go func() {
+				defer workers.Done()
+				for r := range requests {
+					count.Lock()
+					count.n++
+					count.Unlock()
+					r.answer <- text(r.n)
+				}
+			}()
+		}
+	} else {
+		count.Lock()
+		count.n = n
+		count.Unlock()
+	}
+	return nil
+}
+
+func Counted() int {
+	count.Lock()
+	defer count.Unlock()
+	return count.n
+}
+]==]
+
+local HEAD = [==[
+local seconds, pause, folder, versions, address = %d, %g, %q, %d, %d
+package.path, package.cpath = %q, %q
+math.randomseed(THREAD)
+local ffi = require "ffi"
+local goloader = require "goloader"
+local clock = require "goloader.core".clock
+local host = assert(goloader.host())
+local seen = ffi.cast("volatile struct { int32_t started, stood[16], pooled[16], version_of[10000000]; } *",
+  ffi.cast("uintptr_t", address))
+local function file(version) return ("%%s/%%d/shop.go"):format(folder, version) end
+local function stood()
+  local latest = 0
+  for i = 0, 15 do latest = math.max(latest, seen.stood[i]) end
+  return latest
+end
+local shop = assert(host:shared("shop", function() return host:build(file(1)) end))
+]==]
+
+local STATE = HEAD .. [==[
+local add, text = shop.Number, shop.Text -- taken once: they stand for the new ones, too
+local calls, swaps, refused, pooled, deep, latest, late = 0, 0, 0, 0, 0, 0, 0
+local next_swap = clock() + pause * THREAD / 3
+
+local function wrong(what, got, low, high)
+  local wanted = {}
+  for serial = low, high do wanted[#wanted + 1] = tostring(seen.version_of[serial]) end
+  error(("%%s of swap %%d to %%d: %%s, not by version %%s"):format(what, low, high, tostring(got),
+    table.concat(wanted, " or ")), 0)
+end
+
+-- Was it answered by a version that stood at some time from the swap low to the swap high?
+local function check(what, got, low, high, answer)
+  calls = calls + 1
+  for serial = low, high do
+    if got == answer(seen.version_of[serial]) then return end
+  end
+  wrong(what, got, low, high)
+end
+
+local function said(n)
+  return function(version) return ("%%d:%%s:%%d"):format(version, tostring(n), version) end
+end
+
+local function same(version) return version end
+
+-- Calls, and checks the first result; returns the second one.
+local function call(what, answer, fn, ...)
+  local low = stood()
+  local got, second = fn(...)
+  check(what, got, low, seen.started, answer)
+  return second, low
+end
+
+local jobs = {} -- under way, each with what it may be answered by
+
+local function swap()
+  local kind = math.random(6)
+  local to = kind == 1 and 8 or kind == 2 and 9 or math.random(versions)
+  local serial
+  -- most are shipped ones, which are loaded at once
+  local path = math.random(10) == 1 and file(to) or file(to):gsub("go$", "gom")
+  local ok, message, err = host:replace(shop, path, {
+    ready = function(new)
+      if kind == 3 then
+        new.Release()
+        return nil, "not today"
+      end
+      -- nobody else replaces it now
+      serial = seen.started + 1
+      seen.version_of[serial] = to == 8 and 0 or to
+      seen.started = serial
+    end,
+  })
+  if ok then
+    if to > versions then error("version " .. to .. " was taken", 0) end
+    seen.stood[THREAD] = serial
+    swaps = swaps + 1
+  elseif kind <= 3 or err.code == "busy" then
+    refused = refused + 1
+  else
+    error("a swap: " .. message, 0)
+  end
+end
+
+local function swap_in_time()
+  local now = clock()
+  if now < next_swap then return end
+  next_swap = math.max(next_swap + pause, now)
+  swap()
+end
+
+local asked = -1
+local acts = {
+  function(n) call("a call on the pure road", function(version) return n * 100 + version end, add, n) end,
+  function(n)
+    for _ = 1, 100 do call("a call on the pure road", function(version) return n * 100 + version end, add, n) end
+  end,
+  function(n) call("a call", said(n), text, n) end,
+  function(n) call("a call by the module", said(n), shop.Text, n) end,
+  function(n)
+    local low, got = stood(), add:map { n, n, n }
+    check("many calls on the pure road", got[1], low, seen.started, function(version) return n * 100 + version end)
+    if got[1] ~= got[2] or got[1] ~= got[3] then error("many calls: parts of two versions", 0) end
+  end,
+  function(n)
+    local low, got = stood(), text:map { n, n }
+    check("many calls", got[1], low, seen.started, said(n))
+    if got[1] ~= got[2] then error("many calls: parts of two versions", 0) end
+  end,
+  function(n)
+    if call("a goroutine of the pool", said(n), shop.Pool, n) then pooled = pooled + 1 else late = late + 1 end
+  end,
+  function(n)
+    local low = stood()
+    local list, map = shop.List(n)
+    check("the first of a list", list[1], low, seen.started, said(n))
+    if list[1] ~= list[2] or map.version ~= tonumber(list[1]:match "^%%d+") then
+      error("a call: parts of two versions", 0)
+    end
+  end,
+  function() call("a variable", same, function() return shop.Current end) end,
+  function() call("a constant", same, function() return shop.Version end) end,
+  function(n)
+    -- each is a load of its own, which few versions are worth
+    if asked == seen.started or math.random(100) > 1 then return end
+    asked = seen.started
+    local low = stood()
+    local made, answer = pcall(function() return shop["Last[int]"](1, n) end)
+    if made then
+      check("an instance of a generic function", answer, low, seen.started, said(n))
+    elseif not answer:find("no instances of what was not built", 1, true) then
+      error(answer, 0)
+    end
+  end,
+  function(n)
+    local item = shop.Item { Version = n }
+    if math.random(2) == 1 then swap_in_time() end
+    local a, version = item:Note():match "^(%%d+):item:(%%d+)$"
+    if tonumber(a) ~= n or tonumber(version) > versions then error("a method: " .. item:Note(), 0) end
+    item:release()
+  end,
+  function(n)
+    deep = deep + 1
+    call("a call with a callback", said(n + 1), shop.With, n, function(m)
+      if deep < 3 then swap_in_time() end
+      call("a call within a callback", said(m), text, m)
+      return m + 1
+    end)
+    deep = deep - 1
+  end,
+  function(n)
+    if #jobs > 10 then return end
+    local low = stood()
+    jobs[#jobs + 1] = { job = text:async(n), low = low, high = seen.started, answer = said(n) }
+  end,
+  function(n)
+    if #jobs > 10 then return end
+    local low = stood()
+    jobs[#jobs + 1] = { job = shop.Pool:async(n), low = low, high = seen.started, answer = said(n) }
+  end,
+  function()
+    local i = math.random(#jobs + 1)
+    local each = jobs[i]
+    if not each then return end
+    local got, counted = each.job:wait()
+    check("a job", got, each.low, each.high, each.answer)
+    if counted then pooled = pooled + 1 elseif counted == false then late = late + 1 end
+    table.remove(jobs, i)
+  end,
+}
+
+local stop = clock() + seconds
+while clock() < stop do
+  for _ = 1, 20 do
+    latest = latest + 1
+    acts[math.random(#acts)](latest)
+  end
+  goloader.step(0)
+  swap_in_time()
+end
+for _, each in ipairs(jobs) do
+  local got, counted = each.job:wait()
+  check("a job", got, each.low, each.high, each.answer)
+  if counted then pooled = pooled + 1 end
+end
+jobs = nil
+seen.pooled[THREAD] = pooled
+local left = clock() + 60
+repeat
+  collectgarbage()
+  collectgarbage()
+  goloader.step(0)
+  local waiting = host:tidy()
+  if waiting > 0 and clock() > left then
+    for _, entry in ipairs(host:modules()) do
+      if entry.leaving then error("an old version stays: " .. entry.refusal.message, 0) end
+    end
+  end
+until waiting == 0
+io.write(("thread %%d: %%d calls, %%d swaps, %%d refused, %%d too late for the pool\n"):format(THREAD, calls, swaps,
+  refused, late))
+]==]
+
+-- Comes and goes: the main thread's states.
+local GUEST = HEAD .. [==[
+local low = stood()
+local got = tonumber(shop.Text(1):match "^%%d+")
+local high, is_right = seen.started, false
+for serial = low, high do is_right = is_right or got == seen.version_of[serial] end
+if not is_right then error(("a guest, of swap %%d to %%d: version %%d"):format(low, high, got), 0) end
+local item = shop.Item { Version = 1 }
+assert(item.Version == 1)
+if math.random(2) == 1 then
+  item:release()
+  shop:unload()
+end
+]==]
+
+local support = require "spec.support"
+local ffi = require "ffi"
+
+local THREADS, VERSIONS = 3, 4
+local library = support.tmpdir() .. "/threads.so"
+assert(support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o " .. library
+  .. " spec/testdata/threads.c" } == 0, "the compiler")
+ffi.cdef [[
+  int run_states(const char *, int);
+  void start_states(const char *, int);
+  int join_states(void);
+]]
+local host = assert(require "goloader".host())
+local function source(version) return support.write(("%d/shop.go"):format(version), SOURCE:format(version)) end
+for version = 1, VERSIONS do
+  local shop = assert(host:build(source(version)))
+  assert(shop["Last[int]"]) -- compiled once
+  shop.Release()
+  assert(shop:unload { wait = 10 })
+end
+source(8)
+source(9)
+for _, version in ipairs { 1, 2, 3, 4, 8, 9 } do
+  local path = ("%s/%d/shop.go"):format(support.tmpdir(), version)
+  assert(host:ship(path, path .. "m"))
+end
+local before = #host:modules()
+-- the last of the states' pools ends here
+local seen = ffi.new "struct { int32_t started, stood[16], pooled[16], version_of[10000000]; }"
+seen.version_of[0] = 1
+local shop = assert(host:shared("shop", function() return host:build(support.tmpdir() .. "/1/shop.go") end))
+local function chunk(text)
+  local address = tonumber(ffi.cast("uintptr_t", ffi.cast("void *", seen)))
+  return text:format(seconds, THREADS / rate, support.tmpdir(), VERSIONS, address, package.path, package.cpath)
+end
+io.stdout:setvbuf "no"
+local threads = ffi.load(library)
+threads.start_states(chunk(STATE), THREADS)
+local guests, failed = 0, 0
+local clock = require "goloader.core".clock
+local stop = clock() + seconds
+while clock() < stop and failed == 0 do
+  failed = threads.run_states("math.randomseed(os.clock() * 1e6)\n" .. chunk(GUEST), 1)
+  guests = guests + 1
+  require "goloader".step(0.05)
+end
+failed = failed + threads.join_states()
+local pooled = 0
+for i = 0, 15 do pooled = pooled + seen.pooled[i] end
+if failed == 0 and tonumber(shop.Counted()) ~= pooled then
+  io.stderr:write(("the pools have counted %d of %d\n"):format(tonumber(shop.Counted()), pooled))
+  failed = 1
+end
+print(("%d guests, %d swaps may have stood"):format(guests, seen.started))
+shop.Release()
+local unloaded, message = shop:unload { wait = 30 }
+if not unloaded then
+  io.stderr:write(message, "\n")
+  failed = failed + 1
+end
+-- what states have left that were closed goes by and by, when something is loaded
+local left, after = clock() + 60 ---@type number, integer
+repeat
+  collectgarbage()
+  collectgarbage()
+  host:tidy()
+  local other = assert(host:build(support.tmpdir() .. "/1/shop.go"))
+  other.Release()
+  assert(other:unload { wait = 10 })
+  after = #host:modules()
+until after == before or clock() > left
+if after ~= before then io.stderr:write(("%d modules stay\n"):format(after - before)) end
+support.clean()
+os.exit(failed == 0 and after == before and 0 or 1)

@@ -1,0 +1,918 @@
+/* Modules that several Lua states have.
+ *
+ * A process may run many Lua states, each in a thread of its own. A module that one of them has loaded is published
+ * under a name (module:share), and the others take it by that name (host:shared): it is linked once, its variables are
+ * the same for all, and each state has a userdata, plans and roads of its own for it. Such a name is a share.
+ *
+ * A share has one version of its module that stands, and a number that says which. Every call of a shared module's
+ * function, by whatever road, and every use of its variables, looks at that number first, at the price of a load and a
+ * comparison; no other module's calls look at anything. To replace the module is to store another number: that one
+ * store is the moment of the swap, for all exports and all Lua states. A call begins when it looks. So when
+ * host:replace has returned, in whatever state, no call that anybody makes afterwards runs the old code; calls that
+ * have looked before end in it. A state whose number is another takes the version that stands when it next looks
+ * (binding_share_follow), and what Lua has of the module stands for that from then on.
+ *
+ * Before its state is handed over (Release to Adopt), the number is made odd, which is nobody's. Calls that begin then
+ * wait till the new version stands, or the old one again where it was refused: none changes what was released already.
+ * They don't wait where whoever hands over would wait for them: within another call of the module by the same Lua
+ * state, and in the thread that hands over.
+ *
+ * Who has replaced a module unloads the old version, though other states, which may be idle for hours, have not noticed
+ * yet: he takes it from them. For that a call says that it begins (`entering`, or that the place is busy which its road
+ * has for arguments) before it looks at the number. The other one has stored the number before he asks who has begun,
+ * with a barrier in every thread of the process in between (membarrier(2)): either he sees that a call has begun, and
+ * waits, or the call sees the new number. That costs calls nothing. Where the kernel has no such barrier, the old
+ * version goes when the other states have noticed.
+ *
+ * A Lua state that unloads a shared module, or is closed, has no part in it any more; the last one that has takes it
+ * out of the process. */
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "binding.h"
+
+/* What Lua says of a version to all states: a text. */
+struct binding_note {
+	size_t users, len;
+	char text[];
+};
+
+struct binding_share {
+	uint32_t version; /* that calls look at; odd: state is being handed over */
+	struct binding_share *next;
+	struct gl_module *mod;             /* the version that stands; NULL: there is none */
+	struct binding_note *note;         /* of that */
+	struct binding_leftover *leftover; /* what becomes of it where the last to have a part in it never saw it */
+	const struct binding_host *maker;  /* whose Lua state is about to make the first one, or NULL */
+	struct binding_module *replaced;   /* that some Lua state is about to replace, or NULL */
+	pthread_t thread;                  /* of who hands over */
+	size_t users;
+	char name[];
+};
+
+/* All are only changed under the lock; what somebody may wait for, under this one as well. */
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
+static struct binding_share *shares;
+static struct binding_module *list;
+
+static uint32_t load(const uint32_t *at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
+static void store(uint32_t *at, uint32_t value) { __atomic_store_n(at, value, __ATOMIC_RELEASE); }
+/* The compiler keeps what is before it before what is behind it; for the processor, who takes a module does that. */
+static void keep_order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
+
+static bool is_odd(uint32_t version) { return (version & 1) != 0; }
+
+/* ---- notes, names, lists ------------------------------------------------------------------------------------------
+ */
+
+static struct binding_note *new_note(const char *text, size_t len)
+{
+	struct binding_note *note = malloc(sizeof(*note) + len);
+
+	if (note != NULL) {
+		*note = (struct binding_note){ .users = 1, .len = len };
+		memcpy(note->text, text, len);
+	}
+	return note;
+}
+
+static struct binding_note *keep_note(struct binding_note *note)
+{
+	note->users++;
+	return note;
+}
+
+static void drop_note(struct binding_note *note)
+{
+	if (note != NULL && --note->users == 0) {
+		free(note);
+	}
+}
+
+static struct binding_share *find(const char *name)
+{
+	for (struct binding_share *share = shares; share != NULL; share = share->next) {
+		if (strcmp(share->name, name) == 0) {
+			return share;
+		}
+	}
+	return NULL;
+}
+
+/* The share of that name, which the caller uses from now on. NULL without memory. */
+static struct binding_share *open_share(const char *name)
+{
+	struct binding_share *share = find(name);
+
+	if (share == NULL) {
+		size_t len = strlen(name);
+		share = calloc(1, sizeof(*share) + len + 1);
+		if (share == NULL || (share->leftover = binding_leftover_new()) == NULL) {
+			free(share);
+			return NULL;
+		}
+		memcpy(share->name, name, len + 1);
+		share->next = shares;
+		shares = share;
+	}
+	share->users++;
+	return share;
+}
+
+static void close_share(struct binding_share *share)
+{
+	if (--share->users > 0) {
+		return;
+	}
+	for (struct binding_share **link = &shares; *link != NULL; link = &(*link)->next) {
+		if (*link == share) {
+			*link = share->next;
+			break;
+		}
+	}
+	drop_note(share->note);
+	binding_leftover_free(share->leftover);
+	free(share);
+}
+
+/* Another version stands, or none. */
+static void set_version(struct binding_share *share, uint32_t version, struct gl_module *mod)
+{
+	pthread_mutex_lock(&gate);
+	share->mod = mod;
+	store(&share->version, version);
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&gate);
+}
+
+static void set_maker(struct binding_share *share, const struct binding_host *maker)
+{
+	pthread_mutex_lock(&gate);
+	share->maker = maker;
+	pthread_cond_broadcast(&opened);
+	pthread_mutex_unlock(&gate);
+}
+
+/* Makes a userdata's module its share's version of the moment. */
+static void enlist(struct binding_module *m, struct binding_share *share)
+{
+	share->users++;
+	m->version = load(&share->version) & ~1U;
+	m->note = keep_note(share->note);
+	m->share = share;
+	m->next = list;
+	list = m;
+}
+
+static void delist(const struct binding_module *m)
+{
+	for (struct binding_module **link = &list; *link != NULL; link = &(*link)->next) {
+		if (*link == m) {
+			*link = m->next;
+			break;
+		}
+	}
+}
+
+/* Has the userdata's Lua state a part in the share by it? */
+static bool takes_part(const struct binding_module *m, const struct binding_share *share)
+{
+	return m->share == share && !m->is_old && !m->has_left;
+}
+
+static bool others_take_part(const struct binding_module *m)
+{
+	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+		if (other != m && takes_part(other, m->share)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Has another userdata the same version? */
+static bool others_have(const struct binding_module *m)
+{
+	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+		if (other != m && other->mod == m->mod && !other->has_left) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool binding_share_has(const struct gl_module *mod)
+{
+	for (const struct binding_module *m = list; m != NULL; m = m->next) {
+		if (m->mod == mod) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool stands(const struct binding_module *m)
+{
+	return m->share->mod == m->mod && !m->is_instance && m->version == (load(&m->share->version) & ~1U);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------
+ */
+
+/* Is a call of any version under way in this Lua state? */
+static bool is_within_call(const struct binding_module *m)
+{
+	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+		for (size_t i = 0; other->host == m->host && other->share == m->share && i < other->nexports; i++) {
+			if (other->plans[i] != NULL && gl_plan_is_called(other->plans[i])) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* The number is not this one's: waits while that is nobody's. True where it must not wait, and may be called. */
+static bool may_pass(struct binding_module *m)
+{
+	struct binding_share *share = m->share;
+
+	gl_lock();
+	bool is_handed_over = load(&share->version) == m->version + 1;
+	bool passes = is_handed_over && (pthread_equal(share->thread, pthread_self()) || is_within_call(m));
+	store(&m->entering, passes); /* under the lock: it is no old version yet, which could be taken */
+	pthread_mutex_lock(&gate);
+	gl_unlock();
+	while (!passes && is_odd(load(&share->version))) {
+		pthread_cond_wait(&opened, &gate);
+	}
+	pthread_mutex_unlock(&gate);
+	return passes;
+}
+
+bool binding_share_enter(struct binding_module *m)
+{
+	if (m->share == NULL) {
+		return true;
+	}
+	do {
+		/* also what an error has left there: this Lua state is in no other call that begins */
+		store(&m->entering, 1);
+		keep_order();
+		if (load(&m->share->version) == m->version) {
+			return true;
+		}
+		if (may_pass(m)) {
+			return true;
+		}
+	} while (load(&m->share->version) == m->version);
+	return false;
+}
+
+bool binding_share_hold(struct binding_module *m)
+{
+	if (m->share == NULL) {
+		return true;
+	}
+	store(&m->holds, m->holds + 1);
+	keep_order();
+	if (load(&m->is_taken) == 0) {
+		return binding_module_is_loaded(m);
+	}
+	/* who takes it has the lock till that is decided */
+	store(&m->holds, m->holds - 1);
+	gl_lock();
+	bool is_there = load(&m->is_taken) == 0 && binding_module_is_loaded(m);
+	store(&m->holds, m->holds + 1);
+	gl_unlock();
+	return is_there;
+}
+
+void binding_share_let_go(struct binding_module *m)
+{
+	if (m->share != NULL) {
+		store(&m->holds, m->holds - 1);
+	}
+}
+
+int binding_share_look(lua_State *L, struct binding_module *m)
+{
+	if (m->share == NULL) {
+		return lua_tocfunction(L, lua_upvalueindex(1))(L);
+	}
+	if (!binding_share_hold(m)) {
+		binding_share_let_go(m);
+		binding_raise_unloaded(L, m);
+	}
+	lua_pushvalue(L, lua_upvalueindex(1));
+	lua_insert(L, 1);
+	int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+	binding_share_let_go(m);
+	return status != 0 ? lua_error(L) : lua_gettop(L);
+}
+
+void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, lua_CFunction look)
+{
+	luaL_getmetatable(L, class);
+	for (; looks->name != NULL; looks++) {
+		lua_pushcfunction(L, looks->func);
+		lua_pushcclosure(L, look, 1);
+		lua_setfield(L, -2, looks->name);
+	}
+	lua_pop(L, 1);
+}
+
+/* What Lua does when a module is not the version of the moment any more: its key in the registry, by address */
+static const char follower_key = 0;
+
+/* core.set_follower(function(module, name) -> the module that stands, or its function of that name) */
+int binding_set_follower(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_settop(L, 1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &follower_key);
+	return 0;
+}
+
+void binding_share_follow(lua_State *L, int idx, const char *name)
+{
+	luaL_checkstack(L, 4, NULL);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &follower_key);
+	lua_pushvalue(L, idx);
+	lua_pushstring(L, name);
+	lua_call(L, 2, 1);
+	lua_replace(L, idx);
+}
+
+/* ---- taking part --------------------------------------------------------------------------------------------------
+ */
+
+/* module:share(name, note) -> true: other Lua states find it by that name. Or nil and the error. */
+static int module_share(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	size_t len;
+	const char *text = luaL_checklstring(L, 3, &len);
+	struct binding_note *note = new_note(text, len);
+	struct gl_error err;
+	int failed = 0;
+
+	gl_lock();
+	struct binding_share *share = note != NULL ? open_share(name) : NULL;
+	if (share == NULL) {
+		drop_note(note);
+		gl_unlock();
+		gl_out_of_memory(&err, "sharing a module");
+		return binding_fail(L, &err);
+	}
+	if (!binding_module_is_loaded(m)) {
+		failed = gl_fail(&err, GL_ECLOSED, "module %s was unloaded", m->name);
+	} else if (m->share != NULL) {
+		failed = gl_fail(&err, GL_EDUPLICATE, "module %s is shared already, as %s", m->name, m->share->name);
+	} else if (share->mod != NULL || (share->maker != NULL && share->maker != m->host)) {
+		failed = gl_fail(&err, GL_EDUPLICATE, "%s: there is a module of that name already", name);
+	} else {
+		share->note = note;
+		note = NULL;
+		set_version(share, load(&share->version) + 2, m->mod);
+		enlist(m, share);
+		set_maker(share, NULL);
+	}
+	drop_note(note);
+	close_share(share);
+	gl_unlock();
+	if (failed != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* Makes m the share's version of the moment for one more userdata. */
+static int attach(struct binding_module *m, struct binding_share *share, struct gl_error *err)
+{
+	if (binding_hold_module(m, share->mod, share->name, err) != 0) {
+		return -1;
+	}
+	enlist(m, share);
+	return 0;
+}
+
+/* host:shared(name, is to be made?) -> the module of that name; or true: there is none, and this Lua state is to make
+ * it, or to say host:unmake(name), for which all others wait; or nil and the error. Waits while another state makes
+ * it. */
+int binding_share_find(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+	bool makes = lua_toboolean(L, 3);
+	struct binding_module *m = binding_push_module(L, 1);
+	struct gl_error err;
+	int failed = 0;
+	bool is_ours = false;
+
+	gl_lock();
+	struct binding_share *share = open_share(name);
+	if (share == NULL) {
+		gl_unlock();
+		gl_out_of_memory(&err, "sharing a module");
+		return binding_fail(L, &err);
+	}
+	while (share->mod == NULL && share->maker != NULL && share->maker != h) {
+		pthread_mutex_lock(&gate);
+		gl_unlock();
+		while (share->maker != NULL) {
+			pthread_cond_wait(&opened, &gate);
+		}
+		pthread_mutex_unlock(&gate);
+		gl_lock();
+	}
+	if (share->mod != NULL) {
+		failed = attach(m, share, &err);
+	} else if (share->maker == h) {
+		failed = gl_fail(&err, GL_EBUSY, "%s: this Lua state is making the module of that name", name);
+	} else if (makes) {
+		share->users++; /* till it is made, or not */
+		set_maker(share, h);
+		is_ours = true;
+	} else {
+		failed = gl_fail(&err, GL_EMISSING, "%s: no Lua state shares a module of that name", name);
+	}
+	close_share(share);
+	gl_unlock();
+	if (failed != 0) {
+		return binding_fail(L, &err);
+	}
+	if (is_ours) {
+		lua_pushboolean(L, 1);
+	}
+	return 1;
+}
+
+static void end_making(struct binding_share *share)
+{
+	set_maker(share, NULL);
+	close_share(share);
+}
+
+/* host:unmake(name): it was made, or could not be */
+int binding_share_unmake(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	const char *name = luaL_checkstring(L, 2);
+
+	gl_lock();
+	struct binding_share *share = find(name);
+	if (share != NULL && share->maker == h) {
+		end_making(share);
+	}
+	gl_unlock();
+	return 0;
+}
+
+/* module:note() -> what the Lua state that has made this version says of it */
+static int module_note(lua_State *L)
+{
+	const struct binding_module *m = binding_to_module(L, 1);
+
+	if (m->note == NULL) {
+		return 0;
+	}
+	lua_pushlstring(L, m->note->text, m->note->len);
+	return 1;
+}
+
+int binding_share_push_cell(lua_State *L, const struct binding_module *m)
+{
+	if (m->share == NULL) {
+		return 0;
+	}
+	lua_pushstring(L, m->share->name);
+	lua_pushnumber(L, (lua_Number)(uintptr_t)&m->share->version);
+	lua_pushnumber(L, m->version);
+	return 3;
+}
+
+/* module:cell(): see binding_share_push_cell */
+static int module_cell(lua_State *L) { return binding_share_push_cell(L, binding_to_module(L, 1)); }
+
+/* module:is_current() -> false where it is shared, and another version stands */
+static int module_is_current(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+	bool is_current = m->share == NULL || load(&m->share->version) == m->version;
+
+	if (!is_current) {
+		is_current = binding_share_enter(m);
+		store(&m->entering, 0);
+	}
+	lua_pushboolean(L, is_current);
+	return 1;
+}
+
+/* module:follow() -> the version that stands, as a new module; nil: this one does. Raises where there is none. */
+static int module_follow(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+	struct gl_error err;
+	int failed = 0;
+
+	lua_settop(L, 1);
+	if (m->share == NULL || m->has_left) {
+		binding_raise_unloaded(L, m);
+	}
+	lua_getuservalue(L, 1);
+	lua_getfield(L, -1, "host");
+	struct binding_module *next = binding_push_module(L, lua_gettop(L));
+	gl_lock();
+	bool is_there = m->share->mod != NULL, is_new = is_there && !stands(m);
+	if (is_new) {
+		failed = attach(next, m->share, &err);
+		m->is_old = m->is_old || failed == 0;
+	}
+	gl_unlock();
+	if (!is_there) {
+		binding_raise_unloaded(L, m);
+	}
+	if (failed != 0) {
+		return luaL_error(L, "%s", err.message);
+	}
+	return is_new ? 1 : 0;
+}
+
+/* module:join(module): an instance of a generic function of a shared one follows as that one does */
+static int module_join(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1), *of = binding_to_module(L, 2);
+
+	if (of->share == NULL || m->share != NULL) {
+		return 0;
+	}
+	gl_lock();
+	of->share->users++;
+	m->version = of->version;
+	m->is_instance = true;
+	m->share = of->share;
+	gl_unlock();
+	return 0;
+}
+
+/* ---- replacing ----------------------------------------------------------------------------------------------------
+ */
+
+/* module:begin_replacing() -> true: nobody else replaces it till module:end_replacing(); or nil and the error */
+static int module_begin_replacing(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+	struct gl_error err;
+	int failed = 0;
+
+	gl_lock();
+	if (m->share == NULL || m->has_left || !stands(m)) {
+		failed = gl_fail(&err, GL_EBUSY, "module %s was replaced by another Lua state meanwhile", m->name);
+	} else if (m->share->replaced != NULL) {
+		failed = gl_fail(&err, GL_EBUSY, "module %s is being replaced by %s already", m->name,
+				 m->share->replaced == m ? "this Lua state" : "another Lua state");
+	} else {
+		m->share->replaced = m;
+	}
+	gl_unlock();
+	if (failed != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+static bool is_replacing(const struct binding_module *m) { return m->share != NULL && m->share->replaced == m; }
+
+/* module:hold_calls(): those that begin from now on wait for module:end_replacing() */
+static int module_hold_calls(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+
+	gl_lock();
+	if (is_replacing(m) && load(&m->share->version) == m->version) {
+		m->share->thread = pthread_self();
+		set_version(m->share, m->version + 1, m->mod);
+	}
+	gl_unlock();
+	return 0;
+}
+
+/* The old version goes on. */
+static void give_up_replacing(struct binding_module *m)
+{
+	if (is_replacing(m)) {
+		m->share->replaced = NULL;
+		if (is_odd(load(&m->share->version))) {
+			set_version(m->share, m->version, m->mod);
+		}
+	}
+}
+
+/* module:end_replacing([module, note]) -> true: that one stands in its place from now on, for all Lua states, or it
+ * stands still; or nil and the error */
+static int module_end_replacing(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+	struct gl_error err;
+	int failed = 0;
+
+	if (lua_isnoneornil(L, 2)) {
+		gl_lock();
+		give_up_replacing(m);
+		gl_unlock();
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	struct binding_module *new = binding_to_module(L, 2);
+	size_t len;
+	const char *text = luaL_checklstring(L, 3, &len);
+	struct binding_note *note = new_note(text, len);
+	gl_lock();
+	if (note == NULL) {
+		failed = gl_out_of_memory(&err, "sharing a module");
+	} else if (!is_replacing(m) || new->share != NULL || !binding_module_is_loaded(new)) {
+		failed = gl_fail(&err, GL_EBUSY, "module %s was unloaded meanwhile", new->name);
+	}
+	if (failed != 0) {
+		drop_note(note);
+		give_up_replacing(m);
+	} else {
+		struct binding_share *share = m->share;
+		drop_note(share->note);
+		share->note = note;
+		share->replaced = NULL;
+		m->is_old = true;
+		new->version = m->version + 2;
+		set_version(share, new->version, new->mod); /* the moment */
+		enlist(new, share);
+	}
+	gl_unlock();
+	if (failed != 0) {
+		return binding_fail(L, &err);
+	}
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+/* ---- leaving ------------------------------------------------------------------------------------------------------
+ */
+
+/* Has every thread of the process do what it has begun to store; false where the kernel can't. */
+static bool settle_threads(void)
+{
+	static bool is_registered;
+
+	if (!is_registered) {
+		is_registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+	}
+	return is_registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+/* Is another Lua state in a call of it, or does it look into it? */
+static bool is_inside(const struct binding_module *m)
+{
+	if (load(&m->entering) != 0 || load(&m->holds) != 0) {
+		return true;
+	}
+	for (size_t i = 0; i < m->nexports; i++) {
+		if (m->plans[i] != NULL && gl_plan_is_used(m->plans[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void set_taken(const struct binding_module *m, uint32_t is_taken)
+{
+	for (struct binding_module *other = list; other != NULL; other = other->next) {
+		if (other != m && other->mod == m->mod && !other->has_left) {
+			store(&other->is_taken, is_taken);
+		}
+	}
+}
+
+void binding_share_give_back(struct binding_module *m)
+{
+	if (m->share != NULL) {
+		set_taken(m, 0);
+	}
+}
+
+/* Takes an old version from the other Lua states, which may not have noticed yet that it is one. */
+static int take(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
+{
+	const char *why = NULL;
+
+	set_taken(m, 1);
+	if (!settle_threads()) {
+		why = "other Lua states have not noticed yet that it was replaced";
+	}
+	for (const struct binding_module *other = list; why == NULL && other != NULL; other = other->next) {
+		if (other != m && other->mod == m->mod && !other->has_left && is_inside(other)) {
+			why = "called by another Lua state";
+		}
+	}
+	if (why != NULL) {
+		binding_share_give_back(m);
+		gl_way_tell(&how->way, "call", NULL);
+		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", m->name, why);
+	}
+	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+		for (size_t i = 0; other != m && other->mod == m->mod && i < other->nexports; i++) {
+			if (other->plans[i] != NULL) {
+				gl_plan_forget(other->plans[i]);
+			}
+		}
+	}
+	return 0;
+}
+
+int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
+{
+	if (m->share == NULL || m->is_instance) {
+		return 0;
+	}
+	if (is_replacing(m)) {
+		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: it is being replaced", m->name);
+	}
+	return others_have(m) ? take(m, how, err) : 0;
+}
+
+void binding_share_gone(struct binding_module *m)
+{
+	if (m->share != NULL && !m->is_instance && m->share->mod == m->mod) {
+		set_version(m->share, load(&m->share->version) + 2, NULL);
+	}
+}
+
+bool binding_share_is_others(const struct binding_module *m)
+{
+	return m->share != NULL && !m->is_instance && (others_have(m) || others_take_part(m));
+}
+
+static bool can_leave(const struct binding_module *m, bool is_let_go)
+{
+	if (takes_part(m, m->share) && others_take_part(m) && !is_replacing(m)) {
+		return true;
+	}
+	return is_let_go && (!gl_module_is_loaded(m->mod) || others_have(m));
+}
+
+/* This Lua state has no part in it any more, if others have: then true is pushed, or a refusal, and the number of
+ * values returned. 0: it is to be unloaded. is_let_go: others may have nothing but this version, which is an old one.
+ */
+static int leave(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how)
+{
+	struct binding_module *m = group->members[0];
+
+	gl_lock();
+	bool leaves = can_leave(m, is_let_go);
+	gl_unlock();
+	if (!leaves) {
+		return 0;
+	}
+	if (group->n > 1) {
+		int n = binding_unload_group(L, group, true, how);
+		if (n != 1) {
+			return n;
+		}
+		lua_pop(L, 1);
+		group->n = 1;
+	}
+	gl_lock();
+	leaves = can_leave(m, is_let_go); /* others may have left meanwhile */
+	if (leaves) {
+		binding_module_free_plans(m);
+		m->has_left = true;
+		m->nexports = 0;
+		m->host->nmodules--;
+	}
+	gl_unlock();
+	if (!leaves) {
+		return 0;
+	}
+	gl_caller_flush(m->host->caller);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
+int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unload *how)
+{
+	const struct binding_module *m = group->members[0];
+
+	return m->share != NULL && !m->is_instance ? leave(L, group, false, how) : 0;
+}
+
+/* module:leave({ module… } that go along) -> true: this Lua state has no part in it any more, and where nobody else has
+ * it is unloaded. Otherwise as module:unload. */
+static int module_leave(lua_State *L)
+{
+	struct binding_module *m = binding_to_module(L, 1);
+	struct gl_unload how = { .prove = GL_PROVE_ALL };
+	struct gl_error err;
+	struct binding_group group;
+
+	if (m->mod == NULL || m->has_left) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	binding_read_group(L, m, 2, &group);
+	if (binding_group_is_busy(&group, &how, &err)) {
+		return binding_push_refusal(L, &err, &how);
+	}
+	int n = leave(L, &group, true, &how);
+	return n > 0 ? n : binding_unload_group(L, &group, false, &how);
+}
+
+bool binding_share_drop(struct binding_module *m)
+{
+	struct binding_share *share = m->share;
+	bool is_last = true;
+
+	if (share == NULL) {
+		return true;
+	}
+	if (!m->is_instance) {
+		give_up_replacing(m);
+		delist(m);
+		bool took_part = takes_part(m, share), is_over = !others_take_part(m);
+		struct gl_module *stood = share->mod;
+		if (took_part && is_over && stood != NULL) {
+			set_version(share, load(&share->version) + 2, NULL);
+			if (stood != m->mod) { /* this Lua state had not noticed that it stands */
+				binding_leave_behind(share->leftover, stood);
+				share->leftover = binding_leftover_new();
+			}
+		}
+		/* a shell is the last userdata's that has it, a module the last one's that has not left it */
+		is_last = gl_module_is_loaded(m->mod) ? !m->has_left && !others_have(m) && share->mod != m->mod :
+							!binding_share_has(m->mod);
+	}
+	drop_note(m->note);
+	m->note = NULL;
+	m->share = NULL;
+	close_share(share);
+	return is_last;
+}
+
+/* What else a Lua state has of all shares goes before its host does. */
+void binding_share_close(struct binding_host *h)
+{
+	gl_lock();
+	for (struct binding_module *m = list; m != NULL; m = m->next) {
+		if (m->host == h) {
+			give_up_replacing(m);
+			binding_module_free_plans(m);
+		}
+	}
+	for (struct binding_share *share = shares; share != NULL; share = share->next) {
+		if (share->maker == h) {
+			end_making(share);
+			break; /* it may be gone, and a Lua state makes one at a time */
+		}
+	}
+	gl_unlock();
+}
+
+void binding_share_describe(lua_State *L, uint64_t number)
+{
+	char name[256] = "";
+	size_t states = 0;
+
+	gl_lock();
+	for (const struct binding_module *m = list; m != NULL; m = m->next) {
+		if (!m->has_left && gl_module_is_loaded(m->mod) && gl_module_number(m->mod) == number) {
+			states++;
+			strncpy(name, m->share->name, sizeof(name) - 1);
+		}
+	}
+	gl_unlock();
+	if (states > 0) {
+		binding_set_string(L, "shared", name);
+		binding_set_integer(L, "states", (lua_Integer)states);
+	}
+}
+
+const luaL_Reg binding_share_methods[] = {
+	{ "share", module_share },
+	{ "note", module_note },
+	{ "cell", module_cell },
+	{ "is_current", module_is_current },
+	{ "follow", module_follow },
+	{ "join", module_join },
+	{ "begin_replacing", module_begin_replacing },
+	{ "hold_calls", module_hold_calls },
+	{ "end_replacing", module_end_replacing },
+	{ "leave", module_leave },
+	{ NULL, NULL },
+};
