@@ -13,7 +13,8 @@
 #   make soak-unload [UNLOADS=100000] [SEED=n]
 #                             unloads amidst random graphs of what holds modules, from three threads
 #   make soak-swaps [SECONDS=600]
-#                             modules swapped ten times a second while three Lua states call them
+#                             modules swapped ten times a second while three Lua states call them: their own, and one
+#                             that they share
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
@@ -245,6 +246,7 @@ soak-unload: deps
 soak-swaps: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua spec/bench/swaps.lua $(SECONDS)
+	@$(LUAJIT) spec/env.lua spec/bench/shared_swaps.lua $(SECONDS)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host

@@ -607,6 +607,7 @@ end
 ---@return integer waiting  how many are left
 function Host:tidy()
   check_self(self, "tidy")
+  module.catch_up()
   return require("goloader.reload.dismissed").tidy()
 end
 

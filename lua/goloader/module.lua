@@ -669,7 +669,8 @@ end
 ---@return goloader.Module
 function module.take(loaded)
   local face = take(loaded)
-  take_part(states[face], loaded:cell(), face)
+  take_part(states[face], (loaded:cell()), face)
+  loaded:settle()
   return face
 end
 
@@ -700,6 +701,7 @@ function follow(state)
     if loaded then
       local new = take(loaded)
       take_part(states[new], state.share, face)
+      loaded:settle()
       state.is_old = true
       swap_faces(face, new)
       let_go(state)
@@ -720,6 +722,11 @@ end)
 ---@param self goloader.Module
 ---@return string|nil
 function module.share_of(self) return states[self].share end
+
+--- Takes notice of what other Lua states have replaced.
+function module.catch_up()
+  for _, face in pairs(shared_faces) do current(face) end
+end
 
 --- Begins to replace a module; nobody else replaces it till `module.replace`, or `module.give_up`. Of one that no other
 --- Lua state has, nothing happens.

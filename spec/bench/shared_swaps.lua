@@ -76,6 +76,13 @@ func Number(n int) int { return n*100 + version }
 
 func Text(n int) string { return text(n) }
 
+var sink []byte
+
+func Word(n int) int {
+	sink = make([]byte, n%%8)
+	return version
+}
+
 func Pool(n int) (string, bool) {
 	state.RLock()
 	defer state.RUnlock()
@@ -164,7 +171,7 @@ local shop = assert(host:shared("shop", function() return host:build(file(1)) en
 ]==]
 
 local STATE = HEAD .. [==[
-local add, text = shop.Number, shop.Text -- taken once: they stand for the new ones, too
+local add, text, word = shop.Number, shop.Text, shop.Word -- taken once: they stand for the new ones, too
 local calls, swaps, refused, pooled, deep, latest, late = 0, 0, 0, 0, 0, 0, 0
 local next_swap = clock() + pause * THREAD / 3
 
@@ -239,8 +246,26 @@ end
 local asked = -1
 local acts = {
   function(n) call("a call on the pure road", function(version) return n * 100 + version end, add, n) end,
-  function(n)
-    for _ = 1, 100 do call("a call on the pure road", function(version) return n * 100 + version end, add, n) end
+  function()
+    -- a loop that LuaJIT compiles: a swap in another thread falls into it
+    for i = 1, 3000 do
+      local low = stood()
+      local got = add(i)
+      local high = seen.started
+      if got ~= i * 100 + seen.version_of[low] then
+        check("a call of many on the pure road", got, low, high, function(version) return i * 100 + version end)
+      end
+    end
+    calls = calls + 3000
+  end,
+  function()
+    for i = 1, 300 do
+      local low = stood()
+      local got = word(i)
+      local high = seen.started
+      if got ~= seen.version_of[low] then check("a call of many on the FFI road", got, low, high, same) end
+    end
+    calls = calls + 300
   end,
   function(n) call("a call", said(n), text, n) end,
   function(n) call("a call by the module", said(n), shop.Text, n) end,

@@ -72,9 +72,10 @@ struct binding_module {
 	struct binding_note *note;   /* what Lua knows of this version */
 	struct binding_module *next; /* of the list of all these, which is only touched under the lock */
 	uint32_t version;            /* calls are let in while that is the share's */
-	bool is_instance;            /* of a generic function of one: it is this Lua state's alone, and only follows */
-	bool is_old;                 /* this Lua state has a later version */
-	bool has_left;               /* this Lua state has no part in it any more */
+	struct gl_module
+		*instance_of; /* a shared module's generic function's: it follows, but is this Lua state's alone */
+	bool is_old;          /* this Lua state has a later version */
+	bool has_left;        /* this Lua state has no part in it any more */
 	/* What another Lua state's thread looks at when it unloads it: a call has begun, and is not counted by its plan
 	 * yet; so many functions of this file read it. And what that thread says: this Lua state is to keep out of it.
 	 */
@@ -122,8 +123,9 @@ bool binding_share_enter(struct binding_module *m);
 bool binding_share_hold(struct binding_module *m);
 void binding_share_let_go(struct binding_module *m);
 /* Calls the C function that is upvalue 1, which reads the module, in the place of the running one, and keeps the module
- * where it is meanwhile. A class's functions of that kind are made by binding_add_looks: look is what calls this. */
-int binding_share_look(lua_State *L, struct binding_module *m);
+ * where it is meanwhile. Where another Lua state has taken it, nothing is done. A class's functions of that kind are
+ * made by binding_add_looks: look is what calls this, upvalue 2 the function's name. */
+int binding_share_look(lua_State *L, struct binding_module *m, bool *is_gone);
 void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, lua_CFunction look);
 /* Replaces the module at stack index idx by the version of the moment, or name's function of that where name is not
  * NULL. Raises where there is none. */
@@ -132,7 +134,8 @@ void binding_share_follow(lua_State *L, int idx, const char *name);
  * of values. 0: it is to be unloaded. */
 int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unload *how);
 /* Takes it from other Lua states that have it, as an old version, before it is unloaded; binding_share_give_back undoes
- * that. Both under the lock. */
+ * that. Both under the lock. Instances of its generic functions that those have go along: how->along may be a new array
+ * then, which the caller frees. */
 int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err);
 void binding_share_give_back(struct binding_module *m);
 /* It was unloaded. Under the lock, too. */

@@ -206,7 +206,11 @@ static int func_stats(lua_State *L)
 {
 	struct binding_func *f = check_func(L);
 
+	if (!binding_share_enter(f->module)) {
+		return call_current(L, f, "stats");
+	}
 	plan_of(L, f); /* raises where the module was unloaded */
+	f->module->entering = 0;
 	binding_push_counters(L, binding_module_counters(f->module, f->export), lua_toboolean(L, 2));
 	return 1;
 }
@@ -316,7 +320,14 @@ static int func_explain(lua_State *L)
 /* func:cell() -> as module:cell */
 static int func_cell(lua_State *L) { return binding_share_push_cell(L, check_func(L)->module); }
 
-static int look(lua_State *L) { return binding_share_look(L, check_func(L)->module); }
+static int look(lua_State *L)
+{
+	struct binding_func *f = check_func(L);
+	bool is_gone;
+	int n = binding_share_look(L, f->module, &is_gone);
+
+	return is_gone ? call_current(L, f, lua_tostring(L, lua_upvalueindex(2))) : n;
+}
 
 void binding_open_func(lua_State *L)
 {

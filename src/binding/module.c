@@ -268,8 +268,9 @@ int binding_unload_group(lua_State *L, struct binding_group *group, bool but_fir
 	struct binding_module *m = group->members[0];
 	size_t first = but_first;
 	struct gl_error err;
+	struct gl_module **along = group->along + first;
 
-	how->along = group->along + first;
+	how->along = along;
 	how->nalong = group->n - 1 - first;
 	gl_lock();
 	/* Plans hold on to the module's types. They are made again when it stays. */
@@ -286,6 +287,9 @@ int binding_unload_group(lua_State *L, struct binding_group *group, bool but_fir
 		binding_share_give_back(m);
 	}
 	gl_unlock();
+	if (how->along != along) {
+		free(how->along); /* NOLINT(bugprone-multi-level-implicit-pointer-conversion) */
+	}
 	if (!unloaded) {
 		return binding_push_refusal(L, &err, how);
 	}
@@ -731,7 +735,16 @@ static int module_run_main(lua_State *L)
 	return binding_fail(L, &err);
 }
 
-static int look(lua_State *L) { return binding_share_look(L, check_module(L)); }
+static int look(lua_State *L)
+{
+	bool is_gone;
+	int n;
+
+	while (n = binding_share_look(L, check_module(L), &is_gone), is_gone) {
+		binding_share_follow(L, 1, NULL);
+	}
+	return n;
+}
 
 void binding_open_module(lua_State *L)
 {
@@ -742,6 +755,7 @@ void binding_open_module(lua_State *L)
 		{ "type", module_type },
 		{ "methods", module_methods },
 		{ "generic", module_generic },
+		{ "func", module_func },
 		{ "new", module_new },
 		{ "symbols", module_symbols },
 		{ "disassemble", module_disassemble },
@@ -751,21 +765,13 @@ void binding_open_module(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg methods[] = {
-		{ "unload", module_unload },
-		{ "is_loaded", module_is_loaded },
-		{ "func", module_func },
-		{ "get", module_get },
-		{ "set", module_set },
-		{ "ref", module_ref },
-		{ "call_stats", module_call_stats },
-		{ "run_main", module_run_main },
-		{ "close", module_close },
-		{ "force", module_force },
-		{ "is_closed", module_is_closed },
-		{ "number", module_number },
-		{ "__tostring", module_tostring },
-		{ "__gc", module_gc },
-		{ NULL, NULL },
+		{ "unload", module_unload },     { "is_loaded", module_is_loaded },
+		{ "get", module_get },           { "set", module_set },
+		{ "ref", module_ref },           { "call_stats", module_call_stats },
+		{ "run_main", module_run_main }, { "close", module_close },
+		{ "force", module_force },       { "is_closed", module_is_closed },
+		{ "number", module_number },     { "__tostring", module_tostring },
+		{ "__gc", module_gc },           { NULL, NULL },
 	};
 
 	binding_new_class(L, MODULE, methods);

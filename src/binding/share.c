@@ -183,7 +183,7 @@ static void delist(const struct binding_module *m)
 /* Has the userdata's Lua state a part in the share by it? */
 static bool takes_part(const struct binding_module *m, const struct binding_share *share)
 {
-	return m->share == share && !m->is_old && !m->has_left;
+	return m->share == share && m->instance_of == NULL && !m->is_old && !m->has_left;
 }
 
 static bool others_take_part(const struct binding_module *m)
@@ -219,7 +219,7 @@ bool binding_share_has(const struct gl_module *mod)
 
 static bool stands(const struct binding_module *m)
 {
-	return m->share->mod == m->mod && !m->is_instance && m->version == (load(&m->share->version) & ~1U);
+	return m->share->mod == m->mod && m->instance_of == NULL && m->version == (load(&m->share->version) & ~1U);
 }
 
 /* ---- looking ------------------------------------------------------------------------------------------------------
@@ -301,14 +301,16 @@ void binding_share_let_go(struct binding_module *m)
 	}
 }
 
-int binding_share_look(lua_State *L, struct binding_module *m)
+int binding_share_look(lua_State *L, struct binding_module *m, bool *is_gone)
 {
+	*is_gone = false;
 	if (m->share == NULL) {
 		return lua_tocfunction(L, lua_upvalueindex(1))(L);
 	}
 	if (!binding_share_hold(m)) {
 		binding_share_let_go(m);
-		binding_raise_unloaded(L, m);
+		*is_gone = true;
+		return 0;
 	}
 	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_insert(L, 1);
@@ -322,7 +324,8 @@ void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, l
 	luaL_getmetatable(L, class);
 	for (; looks->name != NULL; looks++) {
 		lua_pushcfunction(L, looks->func);
-		lua_pushcclosure(L, look, 1);
+		lua_pushstring(L, looks->name);
+		lua_pushcclosure(L, look, 2);
 		lua_setfield(L, -2, looks->name);
 	}
 	lua_pop(L, 1);
@@ -395,19 +398,27 @@ static int module_share(lua_State *L)
 	return 1;
 }
 
-/* Makes m the share's version of the moment for one more userdata. */
+/* Makes m the share's version of the moment for one more userdata. It stays where it is till module:settle(). */
 static int attach(struct binding_module *m, struct binding_share *share, struct gl_error *err)
 {
 	if (binding_hold_module(m, share->mod, share->name, err) != 0) {
 		return -1;
 	}
+	m->holds = 1;
 	enlist(m, share);
 	return 0;
 }
 
-/* host:shared(name, is to be made?) -> the module of that name; or true: there is none, and this Lua state is to make
- * it, or to say host:unmake(name), for which all others wait; or nil and the error. Waits while another state makes
- * it. */
+/* module:settle(): what Lua has to know of it has been read */
+static int module_settle(lua_State *L)
+{
+	binding_share_let_go(binding_to_module(L, 1));
+	return 0;
+}
+
+/* host:shared(name, is to be made?) -> the module of that name, to be settled; or true: there is none, and this Lua
+ * state is to make it, or to say host:unmake(name), for which all others wait; or nil and the error. Waits while
+ * another state makes it. */
 int binding_share_find(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
@@ -517,7 +528,8 @@ static int module_is_current(lua_State *L)
 	return 1;
 }
 
-/* module:follow() -> the version that stands, as a new module; nil: this one does. Raises where there is none. */
+/* module:follow() -> the version that stands, as a new module, to be settled; nil: this one does. Raises where there is
+ * none. */
 static int module_follow(lua_State *L)
 {
 	struct binding_module *m = binding_to_module(L, 1);
@@ -525,16 +537,18 @@ static int module_follow(lua_State *L)
 	int failed = 0;
 
 	lua_settop(L, 1);
-	if (m->share == NULL || m->has_left) {
+	struct binding_share *share = m->share;
+	if (share == NULL || m->has_left) {
 		binding_raise_unloaded(L, m);
+		return 0; /* not reached */
 	}
 	lua_getuservalue(L, 1);
 	lua_getfield(L, -1, "host");
 	struct binding_module *next = binding_push_module(L, lua_gettop(L));
 	gl_lock();
-	bool is_there = m->share->mod != NULL, is_new = is_there && !stands(m);
+	bool is_there = share->mod != NULL, is_new = is_there && !stands(m);
 	if (is_new) {
-		failed = attach(next, m->share, &err);
+		failed = attach(next, share, &err);
 		m->is_old = m->is_old || failed == 0;
 	}
 	gl_unlock();
@@ -558,7 +572,9 @@ static int module_join(lua_State *L)
 	gl_lock();
 	of->share->users++;
 	m->version = of->version;
-	m->is_instance = true;
+	m->instance_of = of->mod;
+	m->next = list;
+	list = m;
 	m->share = of->share;
 	gl_unlock();
 	return 0;
@@ -692,10 +708,16 @@ static bool is_inside(const struct binding_module *m)
 	return false;
 }
 
+/* Is it what another Lua state has of m's module: that, or an instance of a generic function of it? */
+static bool is_part(const struct binding_module *other, const struct binding_module *m)
+{
+	return other->host != m->host && !other->has_left && (other->mod == m->mod || other->instance_of == m->mod);
+}
+
 static void set_taken(const struct binding_module *m, uint32_t is_taken)
 {
 	for (struct binding_module *other = list; other != NULL; other = other->next) {
-		if (other != m && other->mod == m->mod && !other->has_left) {
+		if (is_part(other, m)) {
 			store(&other->is_taken, is_taken);
 		}
 	}
@@ -708,6 +730,34 @@ void binding_share_give_back(struct binding_module *m)
 	}
 }
 
+/* Has the instances that other Lua states have go along. */
+static int add_instances(const struct binding_module *m, struct gl_unload *how, struct gl_error *err)
+{
+	size_t n = how->nalong;
+
+	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+		n += is_part(other, m) && other->instance_of != NULL;
+	}
+	if (n == how->nalong) {
+		return 0;
+	}
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): along is an array of pointers */
+	struct gl_module **along = calloc(n, sizeof(*along));
+	if (along == NULL) {
+		return gl_out_of_memory(err, "unloading %s", m->name);
+	}
+	memcpy(along, how->along, how->nalong * sizeof(*along)); /* NOLINT(bugprone-sizeof-expression): likewise */
+	n = how->nalong;
+	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+		if (is_part(other, m) && other->instance_of != NULL) {
+			along[n++] = other->mod;
+		}
+	}
+	how->along = along;
+	how->nalong = n;
+	return 0;
+}
+
 /* Takes an old version from the other Lua states, which may not have noticed yet that it is one. */
 static int take(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
 {
@@ -718,7 +768,7 @@ static int take(struct binding_module *m, struct gl_unload *how, struct gl_error
 		why = "other Lua states have not noticed yet that it was replaced";
 	}
 	for (const struct binding_module *other = list; why == NULL && other != NULL; other = other->next) {
-		if (other != m && other->mod == m->mod && !other->has_left && is_inside(other)) {
+		if (is_part(other, m) && is_inside(other)) {
 			why = "called by another Lua state";
 		}
 	}
@@ -728,18 +778,22 @@ static int take(struct binding_module *m, struct gl_unload *how, struct gl_error
 		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", m->name, why);
 	}
 	for (const struct binding_module *other = list; other != NULL; other = other->next) {
-		for (size_t i = 0; other != m && other->mod == m->mod && i < other->nexports; i++) {
+		for (size_t i = 0; is_part(other, m) && i < other->nexports; i++) {
 			if (other->plans[i] != NULL) {
 				gl_plan_forget(other->plans[i]);
 			}
 		}
 	}
-	return 0;
+	int failed = add_instances(m, how, err);
+	if (failed != 0) {
+		binding_share_give_back(m);
+	}
+	return failed;
 }
 
 int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
 {
-	if (m->share == NULL || m->is_instance) {
+	if (m->share == NULL || m->instance_of != NULL) {
 		return 0;
 	}
 	if (is_replacing(m)) {
@@ -750,14 +804,25 @@ int binding_share_take(struct binding_module *m, struct gl_unload *how, struct g
 
 void binding_share_gone(struct binding_module *m)
 {
-	if (m->share != NULL && !m->is_instance && m->share->mod == m->mod) {
+	if (m->share != NULL && m->instance_of == NULL && m->share->mod == m->mod) {
 		set_version(m->share, load(&m->share->version) + 2, NULL);
 	}
 }
 
 bool binding_share_is_others(const struct binding_module *m)
 {
-	return m->share != NULL && !m->is_instance && (others_have(m) || others_take_part(m));
+	return m->share != NULL && m->instance_of == NULL && (others_have(m) || others_take_part(m));
+}
+
+/* This Lua state has no part in it any more. */
+static void forget(struct binding_module *m)
+{
+	gl_lock();
+	binding_module_free_plans(m);
+	m->has_left = true;
+	m->nexports = 0;
+	m->host->nmodules--;
+	gl_unlock();
 }
 
 static bool can_leave(const struct binding_module *m, bool is_let_go)
@@ -792,10 +857,7 @@ static int leave(lua_State *L, struct binding_group *group, bool is_let_go, stru
 	gl_lock();
 	leaves = can_leave(m, is_let_go); /* others may have left meanwhile */
 	if (leaves) {
-		binding_module_free_plans(m);
-		m->has_left = true;
-		m->nexports = 0;
-		m->host->nmodules--;
+		forget(m);
 	}
 	gl_unlock();
 	if (!leaves) {
@@ -810,7 +872,7 @@ int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unl
 {
 	const struct binding_module *m = group->members[0];
 
-	return m->share != NULL && !m->is_instance ? leave(L, group, false, how) : 0;
+	return m->share != NULL && m->instance_of == NULL ? leave(L, group, false, how) : 0;
 }
 
 /* module:leave({ module… } that go along) -> true: this Lua state has no part in it any more, and where nobody else has
@@ -823,6 +885,17 @@ static int module_leave(lua_State *L)
 	struct binding_group group;
 
 	if (m->mod == NULL || m->has_left) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	if (!gl_module_is_loaded(m->mod)) {
+		lua_settop(L, 2);
+		for (size_t i = 0, n = lua_istable(L, 2) ? lua_rawlen(L, 2) : 0; i < n; i++) {
+			lua_rawgeti(L, 2, (int)i + 1);
+			forget(binding_to_module(L, -1));
+			lua_pop(L, 1);
+		}
+		forget(m);
 		lua_pushboolean(L, 1);
 		return 1;
 	}
@@ -842,9 +915,9 @@ bool binding_share_drop(struct binding_module *m)
 	if (share == NULL) {
 		return true;
 	}
-	if (!m->is_instance) {
+	delist(m);
+	if (m->instance_of == NULL) {
 		give_up_replacing(m);
-		delist(m);
 		bool took_part = takes_part(m, share), is_over = !others_take_part(m);
 		struct gl_module *stood = share->mod;
 		if (took_part && is_over && stood != NULL) {
@@ -891,7 +964,8 @@ void binding_share_describe(lua_State *L, uint64_t number)
 
 	gl_lock();
 	for (const struct binding_module *m = list; m != NULL; m = m->next) {
-		if (!m->has_left && gl_module_is_loaded(m->mod) && gl_module_number(m->mod) == number) {
+		if (m->instance_of == NULL && !m->has_left && gl_module_is_loaded(m->mod) &&
+		    gl_module_number(m->mod) == number) {
 			states++;
 			strncpy(name, m->share->name, sizeof(name) - 1);
 		}
@@ -909,6 +983,7 @@ const luaL_Reg binding_share_methods[] = {
 	{ "cell", module_cell },
 	{ "is_current", module_is_current },
 	{ "follow", module_follow },
+	{ "settle", module_settle },
 	{ "join", module_join },
 	{ "begin_replacing", module_begin_replacing },
 	{ "hold_calls", module_hold_calls },

@@ -237,13 +237,30 @@ function Host:ship(paths, out, options) end
 ---@field release? fun(module: any, name: string): boolean|nil  lets go of what the program has of an old version
 ---@field unload? goloader.UnloadOptions  for old versions
 ---@field poll? false|number|string  how often files are looked at; false: only by `w:poll()`
+---Lets the other Lua states of the process have a module, by a name.
+---@param name string
+---@param shared goloader.TypedModule
+---@return true|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:share(name, shared) end
+
+---The module that a Lua state of the process shares by that name; where there is none, what `make` returns.
+---@generic T
+---@param name string
+---@param make? fun(): T|nil, string|nil, goloader.Error|nil
+---@return T|nil module
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:shared(name, make) end
+
 ---@class goloader.ReplaceOptions: goloader.HostBuildOptions
 ---@field ready? fun(new: any, old: any): any, any
 ---@field adopt? false|fun(new: any, old: any): any, any
 ---@field unload? goloader.UnloadOptions
 ---@field release? fun(module: any): boolean|nil
 
----Has a module become another one, in one step.
+---Has a module become another one, in one step; for all Lua states that share it.
 ---@param old goloader.TypedModule
 ---@param new goloader.TypedModule|string|string[]
 ---@param options? goloader.ReplaceOptions
@@ -269,6 +286,8 @@ function Host:std(path) end
 ---@field since integer  as os.time says it
 ---@field bytes integer
 ---@field users integer  modules that use it
+---@field shared string|nil  the name by which Lua states share it
+---@field states integer|nil  how many of them have it
 ---@field forced boolean  it was unloaded by force, and is to go when nothing refers to it any more
 ---@field path string|nil
 ---@field module goloader.Module|nil

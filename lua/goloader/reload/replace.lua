@@ -5,8 +5,8 @@
 ---   3. It is made ready by the program, which may refuse it.
 ---   4. The state of the old one is handed over (handover.lua). Calls that other Lua states begin from here on wait.
 ---   5. All that the program has of the old one stands for the new one: the module itself, and functions that were
----      taken from it. Nothing of Lua's runs in between, so nobody sees half of it. Of other Lua states it is the moment
----      in which one number is stored, which all their calls look at (src/binding/share.c).
+---      taken from it. Nothing of Lua's runs in between, so nobody sees half of it. For other Lua states it is one
+---      moment, too: a number is stored that all their calls look at (src/binding/share.c).
 ---   6. Calls under way end in the old code. It is unloaded when it is proven free (dismissed.lua).
 ---
 --- Where one of the first four fails, the old one goes on, and the new one is unloaded.
