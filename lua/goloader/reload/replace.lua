@@ -12,11 +12,13 @@
 --- Where one of the first four fails, the old one goes on, and the new one is unloaded.
 
 local check_options = require "goloader.options"
+local core = require "goloader.core"
 local dismissed = require "goloader.reload.dismissed"
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local modules = require "goloader.module"
 local protect = require "goloader.reload.protect"
+local swap = require "goloader.reload.swap"
 
 local misuse = errors.misuse
 
@@ -37,20 +39,17 @@ local function kinds_of(module)
   return kinds
 end
 
--- May the new one take the old one's place? The state has gone from one to the other then.
-local function prepare(old, new, name, options)
-  if options.ready then
-    local ok, err = handover.attempt(options.ready, new, old)
+-- May the new one take the old one's place?
+local function accept(old, new, ready)
+  if ready then
+    local ok, err = handover.attempt(ready, new, old)
     if not ok then return nil, err end
   end
   for _, each in ipairs { old, new } do
     local _, its = modules.core_of(each)
     if not each:is_loaded() then return nil, { code = "closed", message = its .. " was unloaded" } end
   end
-  return handover.run(old, new, {
-    adopt = options.adopt, kinds = { kinds_of(old), kinds_of(new) }, title = name,
-    hold = function() modules.hold_calls(old) end,
-  })
+  return true
 end
 
 local function read_options(options, build_options)
@@ -97,23 +96,35 @@ function replace.run(host, old, new, options, build_options)
   if new_core and next(build) then misuse(3, "host:replace: %s: the new module is built already", next(build)) end
   local ok, err = modules.begin_replacing(old)
   if not ok then return nil, err end
-  local called, made, _, why = protect.run(make, host, new, build)
-  if not called or not made then
-    modules.give_up(old)
-    if not called then error(made.raised, 0) end
-    return nil, why
-  end
-  local before
-  ok, err = prepare(old, made, name, own)
-  if ok then
-    before, err = modules.replace(old, made)
-  else
-    modules.give_up(old)
-  end
-  if not before then
-    if made:is_loaded() then dismissed.add(made) end
-    return nil, err
-  end
+  local raised, before
+  local made
+  made, err = swap.run {
+    clock = core.clock,
+    make = function()
+      local called, module, _, why = protect.run(make, host, new, build)
+      if called then return module, why end
+      raised = module
+    end,
+    accept = function(module) return accept(old, module, own.ready) end,
+    hand_over = function(module)
+      return handover.run(old, module, {
+        adopt = own.adopt, kinds = { kinds_of(old), kinds_of(module) }, title = name,
+        hold = function() modules.hold_calls(old) end,
+      })
+    end,
+    commit = function(module)
+      local why
+      before, why = modules.replace(old, module)
+      return before and true, why
+    end,
+    dismiss = function(module)
+      modules.give_up(old) -- nobody waits any more while that is looked for
+      if module:is_loaded() then dismissed.add(module) end
+    end,
+  }
+  if not made then modules.give_up(old) end
+  if raised then error(raised.raised, 0) end
+  if not made then return nil, err end
   dismissed.add(before, own.unload)
   return true
 end

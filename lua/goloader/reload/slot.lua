@@ -21,6 +21,7 @@ local handover = require "goloader.reload.handover"
 local inotify = require "goloader.reload.inotify"
 local leaving = require "goloader.reload.leaving"
 local protect = require "goloader.reload.protect"
+local swap = require "goloader.reload.swap"
 local visits = require "goloader.reload.visits"
 
 local attempt, current_visit = handover.attempt, visits.current
@@ -260,36 +261,44 @@ local function new_version(slot, module, number)
   }, Version)
 end
 
----Loads a version and sees to it that it can take over; beneath `try_reload`, in pcall's place.
+-- Loads a version.
 ---@return goloader.Version? version
 ---@return any err
----@return table times seconds
-local function prepare(slot, pause)
-  local options, standing = slot.options, slot.version
-  local clock = options.clock or os.clock
-  local started = clock()
-  local called, module, message, err = protect.run(options.load, pause)
-  local times = { load = clock() - started, ready = 0 }
-  if not called then return nil, errors.raised(module), times end
-  if not module then return nil, err or message, times end
+local function load(slot, pause)
+  local called, module, message, err = protect.run(slot.options.load, pause)
+  if not called then return nil, errors.raised(module) end
+  if not module then return nil, err or message end
+  return new_version(slot, module, type(message) == "number" and message or nil)
+end
 
-  started = clock()
-  local version = new_version(slot, module, type(message) == "number" and message or nil)
-  local ok = true
-  if options.check then ok, err = options.check(slot, version) end
-  if ok and options.ready then
-    ok, err = attempt(options.ready, options.view and options.view(module) or module)
+-- May it stand here, and is it ready to?
+local function accept(slot, version)
+  local options = slot.options
+  if options.check then
+    local ok, err = options.check(slot, version)
+    if not ok then return nil, err end
   end
-  if ok and standing and slot.version == standing then
-    ok, err = handover.run(standing.module, module, {
-      adopt = options.adopt, kinds = { standing.kinds, version.kinds }, title = "version " .. standing.number,
-    })
-  end
-  times.ready = clock() - started
-  if ok then return version, nil, times end
-  -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
-  slot.old:add(version)
-  return nil, err, times
+  if not options.ready then return true end
+  return attempt(options.ready, options.view and options.view(version.module) or version.module)
+end
+
+-- Has the version that stood when this began give its state, if it stands still.
+local function hand_over(slot, version, standing)
+  if not standing or slot.version ~= standing then return true end
+  return handover.run(standing.module, version.module, {
+    adopt = slot.options.adopt, kinds = { standing.kinds, version.kinds }, title = "version " .. standing.number,
+  })
+end
+
+-- Has it stand.
+local function commit(slot, version)
+  slot.loading = false
+  if slot.closed then return nil, { code = "closed", message = slot.name .. ": the module is closed" } end
+  local standing = slot.version
+  slot.version, slot.err = version, nil
+  if standing then slot.old:add(standing) end
+  if slot.options.on_swap then slot.options.on_swap(slot) end
+  return true
 end
 
 ---What `reload` does, beneath the functions that users call.
@@ -301,36 +310,36 @@ function Slot:try_reload(pause)
   if self.loading then
     return nil, errors.object { code = "busy", message = self.name .. " is being loaded already" }
   end
-  local options = self.options
-  local clock = options.clock or os.clock
-
+  local options, before = self.options, self.version
   self.loading = true
-  local version, err, times = prepare(self, pause)
+  local version, err, times = swap.run {
+    clock = options.clock or os.clock,
+    make = function() return load(self, pause) end,
+    accept = function(made) return accept(self, made) end,
+    hand_over = function(made) return hand_over(self, made, before) end,
+    commit = function(made)
+      before = self.version
+      return commit(self, made)
+    end,
+    -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
+    dismiss = function(made) self.old:add(made) end,
+  }
   self.loading = false
-  self.err = err and errors.object(err)
-  if version and self.closed then
-    self.old:add(version)
-    version, err = nil, { code = "closed", message = self.name .. ": the module is closed" }
-  end
 
-  local standing = self.version
   if not version then
     err = errors.object(err)
+    self.err = err
     if options.finish then options.finish(false, err) end
+    local standing = self.version
     local number, stays = standing and standing.number, standing and standing.module
     self:tell({ what = "kept", version = number, module = stays, err = err })
     self:tidy()
     return nil, err
   end
 
-  local made_ready = clock()
-  self.version = version
-  if standing then self.old:add(standing) end
-  if options.on_swap then options.on_swap(self) end
-  times.swap = clock() - made_ready
   if options.finish then options.finish(true) end
   self:tell({
-    what = standing and "swapped" or "loaded",
+    what = before and "swapped" or "loaded",
     version = version.number,
     module = version.module,
     times = times,
