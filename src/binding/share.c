@@ -25,48 +25,17 @@
  * version goes when the other states have noticed.
  *
  * A Lua state that unloads a shared module, or is closed, has no part in it any more; the last one that has takes it
- * out of the process. */
-#include <errno.h>
-#include <linux/membarrier.h>
-#include <pthread.h>
+ * out of the process. That, and taking, is in leave.c. */
+#include "share.h"
+
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#include "binding.h"
-
-/* What Lua says of a version to all states: a text. */
-struct binding_note {
-	size_t users, len;
-	char text[];
-};
-
-struct binding_share {
-	uint32_t version; /* that calls look at; odd: state is being handed over */
-	struct binding_share *next;
-	struct gl_module *mod;             /* the version that stands; NULL: there is none */
-	struct binding_note *note;         /* of that */
-	struct binding_leftover *leftover; /* what becomes of it where the last to have a part in it never saw it */
-	const struct binding_host *maker;  /* whose Lua state is about to make the first one, or NULL */
-	struct binding_module *replaced;   /* that some Lua state is about to replace, or NULL */
-	pthread_t thread;                  /* of who hands over */
-	size_t users;
-	char name[];
-};
 
 /* All are only changed under the lock; what somebody may wait for, under this one as well. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
-static struct binding_share *shares;
-static struct binding_module *list;
-
-static uint32_t load(const uint32_t *at) { return __atomic_load_n(at, __ATOMIC_ACQUIRE); }
-static void store(uint32_t *at, uint32_t value) { __atomic_store_n(at, value, __ATOMIC_RELEASE); }
-/* The compiler keeps what is before it before what is behind it; for the processor, who takes a module does that. */
-static void keep_order(void) { __atomic_signal_fence(__ATOMIC_SEQ_CST); }
-
-static bool is_odd(uint32_t version) { return (version & 1) != 0; }
+struct binding_share *share_list;
+struct binding_module *share_modules;
 
 /* ---- notes, names, lists ------------------------------------------------------------------------------------------
  */
@@ -88,7 +57,7 @@ static struct binding_note *keep_note(struct binding_note *note)
 	return note;
 }
 
-static void drop_note(struct binding_note *note)
+void share_drop_note(struct binding_note *note)
 {
 	if (note != NULL && --note->users == 0) {
 		free(note);
@@ -97,7 +66,7 @@ static void drop_note(struct binding_note *note)
 
 static struct binding_share *find(const char *name)
 {
-	for (struct binding_share *share = shares; share != NULL; share = share->next) {
+	for (struct binding_share *share = share_list; share != NULL; share = share->next) {
 		if (strcmp(share->name, name) == 0) {
 			return share;
 		}
@@ -118,31 +87,31 @@ static struct binding_share *open_share(const char *name)
 			return NULL;
 		}
 		memcpy(share->name, name, len + 1);
-		share->next = shares;
-		shares = share;
+		share->next = share_list;
+		share_list = share;
 	}
 	share->users++;
 	return share;
 }
 
-static void close_share(struct binding_share *share)
+void share_close(struct binding_share *share)
 {
 	if (--share->users > 0) {
 		return;
 	}
-	for (struct binding_share **link = &shares; *link != NULL; link = &(*link)->next) {
+	for (struct binding_share **link = &share_list; *link != NULL; link = &(*link)->next) {
 		if (*link == share) {
 			*link = share->next;
 			break;
 		}
 	}
-	drop_note(share->note);
+	share_drop_note(share->note);
 	binding_leftover_free(share->leftover);
 	free(share);
 }
 
 /* Another version stands, or none. */
-static void set_version(struct binding_share *share, uint32_t version, struct gl_module *mod)
+void share_set_version(struct binding_share *share, uint32_t version, struct gl_module *mod)
 {
 	pthread_mutex_lock(&gate);
 	share->mod = mod;
@@ -166,41 +135,20 @@ static void enlist(struct binding_module *m, struct binding_share *share)
 	m->version = load(&share->version) & ~1U;
 	m->note = keep_note(share->note);
 	m->share = share;
-	m->next = list;
-	list = m;
-}
-
-static void delist(const struct binding_module *m)
-{
-	for (struct binding_module **link = &list; *link != NULL; link = &(*link)->next) {
-		if (*link == m) {
-			*link = m->next;
-			break;
-		}
-	}
+	m->next = share_modules;
+	share_modules = m;
 }
 
 /* Has the userdata's Lua state a part in the share by it? */
-static bool takes_part(const struct binding_module *m, const struct binding_share *share)
+bool share_takes_part(const struct binding_module *m, const struct binding_share *share)
 {
 	return m->share == share && m->instance_of == NULL && !m->is_old && !m->has_left;
 }
 
-static bool others_take_part(const struct binding_module *m)
+bool share_others_take_part(const struct binding_module *m)
 {
-	for (const struct binding_module *other = list; other != NULL; other = other->next) {
-		if (other != m && takes_part(other, m->share)) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Has another userdata the same version? */
-static bool others_have(const struct binding_module *m)
-{
-	for (const struct binding_module *other = list; other != NULL; other = other->next) {
-		if (other != m && other->mod == m->mod && !other->has_left) {
+	for (const struct binding_module *other = share_modules; other != NULL; other = other->next) {
+		if (other != m && share_takes_part(other, m->share)) {
 			return true;
 		}
 	}
@@ -209,7 +157,7 @@ static bool others_have(const struct binding_module *m)
 
 bool binding_share_has(const struct gl_module *mod)
 {
-	for (const struct binding_module *m = list; m != NULL; m = m->next) {
+	for (const struct binding_module *m = share_modules; m != NULL; m = m->next) {
 		if (m->mod == mod) {
 			return true;
 		}
@@ -228,7 +176,7 @@ static bool stands(const struct binding_module *m)
 /* Is a call of any version under way in this Lua state? */
 static bool is_within_call(const struct binding_module *m)
 {
-	for (const struct binding_module *other = list; other != NULL; other = other->next) {
+	for (const struct binding_module *other = share_modules; other != NULL; other = other->next) {
 		for (size_t i = 0; other->host == m->host && other->share == m->share && i < other->nexports; i++) {
 			if (other->plans[i] != NULL && gl_plan_is_called(other->plans[i])) {
 				return true;
@@ -370,7 +318,7 @@ static int module_share(lua_State *L)
 	gl_lock();
 	struct binding_share *share = note != NULL ? open_share(name) : NULL;
 	if (share == NULL) {
-		drop_note(note);
+		share_drop_note(note);
 		gl_unlock();
 		gl_out_of_memory(&err, "sharing a module");
 		return binding_fail(L, &err);
@@ -384,12 +332,12 @@ static int module_share(lua_State *L)
 	} else {
 		share->note = note;
 		note = NULL;
-		set_version(share, load(&share->version) + 2, m->mod);
+		share_set_version(share, load(&share->version) + 2, m->mod);
 		enlist(m, share);
 		set_maker(share, NULL);
 	}
-	drop_note(note);
-	close_share(share);
+	share_drop_note(note);
+	share_close(share);
 	gl_unlock();
 	if (failed != 0) {
 		return binding_fail(L, &err);
@@ -456,7 +404,7 @@ int binding_share_find(lua_State *L)
 	} else {
 		failed = gl_fail(&err, GL_EMISSING, "%s: no Lua state shares a module of that name", name);
 	}
-	close_share(share);
+	share_close(share);
 	gl_unlock();
 	if (failed != 0) {
 		return binding_fail(L, &err);
@@ -467,10 +415,10 @@ int binding_share_find(lua_State *L)
 	return 1;
 }
 
-static void end_making(struct binding_share *share)
+void share_end_making(struct binding_share *share)
 {
 	set_maker(share, NULL);
-	close_share(share);
+	share_close(share);
 }
 
 /* host:unmake(name): it was made, or could not be */
@@ -482,7 +430,7 @@ int binding_share_unmake(lua_State *L)
 	gl_lock();
 	struct binding_share *share = find(name);
 	if (share != NULL && share->maker == h) {
-		end_making(share);
+		share_end_making(share);
 	}
 	gl_unlock();
 	return 0;
@@ -573,8 +521,8 @@ static int module_join(lua_State *L)
 	of->share->users++;
 	m->version = of->version;
 	m->instance_of = of->mod;
-	m->next = list;
-	list = m;
+	m->next = share_modules;
+	share_modules = m;
 	m->share = of->share;
 	gl_unlock();
 	return 0;
@@ -607,7 +555,7 @@ static int module_begin_replacing(lua_State *L)
 	return 1;
 }
 
-static bool is_replacing(const struct binding_module *m) { return m->share != NULL && m->share->replaced == m; }
+bool share_is_replacing(const struct binding_module *m) { return m->share != NULL && m->share->replaced == m; }
 
 /* module:hold_calls(): those that begin from now on wait for module:end_replacing() */
 static int module_hold_calls(lua_State *L)
@@ -615,21 +563,21 @@ static int module_hold_calls(lua_State *L)
 	struct binding_module *m = binding_to_module(L, 1);
 
 	gl_lock();
-	if (is_replacing(m) && load(&m->share->version) == m->version) {
+	if (share_is_replacing(m) && load(&m->share->version) == m->version) {
 		m->share->thread = pthread_self();
-		set_version(m->share, m->version + 1, m->mod);
+		share_set_version(m->share, m->version + 1, m->mod);
 	}
 	gl_unlock();
 	return 0;
 }
 
 /* The old version goes on. */
-static void give_up_replacing(struct binding_module *m)
+void share_give_up_replacing(struct binding_module *m)
 {
-	if (is_replacing(m)) {
+	if (share_is_replacing(m)) {
 		m->share->replaced = NULL;
 		if (is_odd(load(&m->share->version))) {
-			set_version(m->share, m->version, m->mod);
+			share_set_version(m->share, m->version, m->mod);
 		}
 	}
 }
@@ -644,7 +592,7 @@ static int module_end_replacing(lua_State *L)
 
 	if (lua_isnoneornil(L, 2)) {
 		gl_lock();
-		give_up_replacing(m);
+		share_give_up_replacing(m);
 		gl_unlock();
 		lua_pushboolean(L, 1);
 		return 1;
@@ -656,20 +604,20 @@ static int module_end_replacing(lua_State *L)
 	gl_lock();
 	if (note == NULL) {
 		failed = gl_out_of_memory(&err, "sharing a module");
-	} else if (!is_replacing(m) || new->share != NULL || !binding_module_is_loaded(new)) {
+	} else if (!share_is_replacing(m) || new->share != NULL || !binding_module_is_loaded(new)) {
 		failed = gl_fail(&err, GL_EBUSY, "module %s was unloaded meanwhile", new->name);
 	}
 	if (failed != 0) {
-		drop_note(note);
-		give_up_replacing(m);
+		share_drop_note(note);
+		share_give_up_replacing(m);
 	} else {
 		struct binding_share *share = m->share;
-		drop_note(share->note);
+		share_drop_note(share->note);
 		share->note = note;
 		share->replaced = NULL;
 		m->is_old = true;
 		new->version = m->version + 2;
-		set_version(share, new->version, new->mod); /* the moment */
+		share_set_version(share, new->version, new->mod); /* the moment */
 		enlist(new, share);
 	}
 	gl_unlock();
@@ -680,290 +628,13 @@ static int module_end_replacing(lua_State *L)
 	return 1;
 }
 
-/* ---- leaving ------------------------------------------------------------------------------------------------------
- */
-
-/* Has every thread of the process do what it has begun to store; false where the kernel can't. */
-static bool settle_threads(void)
-{
-	static bool is_registered;
-
-	if (!is_registered) {
-		is_registered = syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-	}
-	return is_registered && syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
-}
-
-/* Is another Lua state in a call of it, or does it look into it? */
-static bool is_inside(const struct binding_module *m)
-{
-	if (load(&m->entering) != 0 || load(&m->holds) != 0) {
-		return true;
-	}
-	for (size_t i = 0; i < m->nexports; i++) {
-		if (m->plans[i] != NULL && gl_plan_is_used(m->plans[i])) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* Is it what another Lua state has of m's module: that, or an instance of a generic function of it? */
-static bool is_part(const struct binding_module *other, const struct binding_module *m)
-{
-	return other->host != m->host && !other->has_left && (other->mod == m->mod || other->instance_of == m->mod);
-}
-
-static void set_taken(const struct binding_module *m, uint32_t is_taken)
-{
-	for (struct binding_module *other = list; other != NULL; other = other->next) {
-		if (is_part(other, m)) {
-			store(&other->is_taken, is_taken);
-		}
-	}
-}
-
-void binding_share_give_back(struct binding_module *m)
-{
-	if (m->share != NULL) {
-		set_taken(m, 0);
-	}
-}
-
-/* Has the instances that other Lua states have go along. */
-static int add_instances(const struct binding_module *m, struct gl_unload *how, struct gl_error *err)
-{
-	size_t n = how->nalong;
-
-	for (const struct binding_module *other = list; other != NULL; other = other->next) {
-		n += is_part(other, m) && other->instance_of != NULL;
-	}
-	if (n == how->nalong) {
-		return 0;
-	}
-	/* NOLINTNEXTLINE(bugprone-sizeof-expression): along is an array of pointers */
-	struct gl_module **along = calloc(n, sizeof(*along));
-	if (along == NULL) {
-		return gl_out_of_memory(err, "unloading %s", m->name);
-	}
-	memcpy(along, how->along, how->nalong * sizeof(*along)); /* NOLINT(bugprone-sizeof-expression): likewise */
-	n = how->nalong;
-	for (const struct binding_module *other = list; other != NULL; other = other->next) {
-		if (is_part(other, m) && other->instance_of != NULL) {
-			along[n++] = other->mod;
-		}
-	}
-	how->along = along;
-	how->nalong = n;
-	return 0;
-}
-
-/* Takes an old version from the other Lua states, which may not have noticed yet that it is one. */
-static int take(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
-{
-	const char *why = NULL;
-
-	set_taken(m, 1);
-	if (!settle_threads()) {
-		why = "other Lua states have not noticed yet that it was replaced";
-	}
-	for (const struct binding_module *other = list; why == NULL && other != NULL; other = other->next) {
-		if (is_part(other, m) && is_inside(other)) {
-			why = "called by another Lua state";
-		}
-	}
-	if (why != NULL) {
-		binding_share_give_back(m);
-		gl_way_tell(&how->way, "call", NULL);
-		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: %s", m->name, why);
-	}
-	for (const struct binding_module *other = list; other != NULL; other = other->next) {
-		for (size_t i = 0; is_part(other, m) && i < other->nexports; i++) {
-			if (other->plans[i] != NULL) {
-				gl_plan_forget(other->plans[i]);
-			}
-		}
-	}
-	int failed = add_instances(m, how, err);
-	if (failed != 0) {
-		binding_share_give_back(m);
-	}
-	return failed;
-}
-
-int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err)
-{
-	if (m->share == NULL || m->instance_of != NULL) {
-		return 0;
-	}
-	if (is_replacing(m)) {
-		return gl_fail(err, GL_EBUSY, "module %s can't be unloaded: it is being replaced", m->name);
-	}
-	return others_have(m) ? take(m, how, err) : 0;
-}
-
-void binding_share_gone(struct binding_module *m)
-{
-	if (m->share != NULL && m->instance_of == NULL && m->share->mod == m->mod) {
-		set_version(m->share, load(&m->share->version) + 2, NULL);
-	}
-}
-
-bool binding_share_is_others(const struct binding_module *m)
-{
-	return m->share != NULL && m->instance_of == NULL && (others_have(m) || others_take_part(m));
-}
-
-/* This Lua state has no part in it any more. */
-static void forget(struct binding_module *m)
-{
-	gl_lock();
-	binding_module_free_plans(m);
-	m->has_left = true;
-	m->nexports = 0;
-	m->host->nmodules--;
-	gl_unlock();
-}
-
-static bool can_leave(const struct binding_module *m, bool is_let_go)
-{
-	if (takes_part(m, m->share) && others_take_part(m) && !is_replacing(m)) {
-		return true;
-	}
-	return is_let_go && (!gl_module_is_loaded(m->mod) || others_have(m));
-}
-
-/* This Lua state has no part in it any more, if others have: then true is pushed, or a refusal, and the number of
- * values returned. 0: it is to be unloaded. is_let_go: others may have nothing but this version, which is an old one.
- */
-static int leave(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how)
-{
-	struct binding_module *m = group->members[0];
-
-	gl_lock();
-	bool leaves = can_leave(m, is_let_go);
-	gl_unlock();
-	if (!leaves) {
-		return 0;
-	}
-	if (group->n > 1) {
-		int n = binding_unload_group(L, group, true, how);
-		if (n != 1) {
-			return n;
-		}
-		lua_pop(L, 1);
-		group->n = 1;
-	}
-	gl_lock();
-	leaves = can_leave(m, is_let_go); /* others may have left meanwhile */
-	if (leaves) {
-		forget(m);
-	}
-	gl_unlock();
-	if (!leaves) {
-		return 0;
-	}
-	gl_caller_flush(m->host->caller);
-	lua_pushboolean(L, 1);
-	return 1;
-}
-
-int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unload *how)
-{
-	const struct binding_module *m = group->members[0];
-
-	return m->share != NULL && m->instance_of == NULL ? leave(L, group, false, how) : 0;
-}
-
-/* module:leave({ module… } that go along) -> true: this Lua state has no part in it any more, and where nobody else has
- * it is unloaded. Otherwise as module:unload. */
-static int module_leave(lua_State *L)
-{
-	struct binding_module *m = binding_to_module(L, 1);
-	struct gl_unload how = { .prove = GL_PROVE_ALL };
-	struct gl_error err;
-	struct binding_group group;
-
-	if (m->mod == NULL || m->has_left) {
-		lua_pushboolean(L, 1);
-		return 1;
-	}
-	if (!gl_module_is_loaded(m->mod)) {
-		lua_settop(L, 2);
-		for (size_t i = 0, n = lua_istable(L, 2) ? lua_rawlen(L, 2) : 0; i < n; i++) {
-			lua_rawgeti(L, 2, (int)i + 1);
-			forget(binding_to_module(L, -1));
-			lua_pop(L, 1);
-		}
-		forget(m);
-		lua_pushboolean(L, 1);
-		return 1;
-	}
-	binding_read_group(L, m, 2, &group);
-	if (binding_group_is_busy(&group, &how, &err)) {
-		return binding_push_refusal(L, &err, &how);
-	}
-	int n = leave(L, &group, true, &how);
-	return n > 0 ? n : binding_unload_group(L, &group, false, &how);
-}
-
-bool binding_share_drop(struct binding_module *m)
-{
-	struct binding_share *share = m->share;
-	bool is_last = true;
-
-	if (share == NULL) {
-		return true;
-	}
-	delist(m);
-	if (m->instance_of == NULL) {
-		give_up_replacing(m);
-		bool took_part = takes_part(m, share), is_over = !others_take_part(m);
-		struct gl_module *stood = share->mod;
-		if (took_part && is_over && stood != NULL) {
-			set_version(share, load(&share->version) + 2, NULL);
-			if (stood != m->mod) { /* this Lua state had not noticed that it stands */
-				binding_leave_behind(share->leftover, stood);
-				share->leftover = binding_leftover_new();
-			}
-		}
-		/* a shell is the last userdata's that has it, a module the last one's that has not left it */
-		is_last = gl_module_is_loaded(m->mod) ? !m->has_left && !others_have(m) && share->mod != m->mod :
-							!binding_share_has(m->mod);
-	}
-	drop_note(m->note);
-	m->note = NULL;
-	m->share = NULL;
-	close_share(share);
-	return is_last;
-}
-
-/* What else a Lua state has of all shares goes before its host does. */
-void binding_share_close(struct binding_host *h)
-{
-	gl_lock();
-	for (struct binding_module *m = list; m != NULL; m = m->next) {
-		if (m->host == h) {
-			give_up_replacing(m);
-			binding_module_free_plans(m);
-		}
-	}
-	for (struct binding_share *share = shares; share != NULL; share = share->next) {
-		if (share->maker == h) {
-			end_making(share);
-			break; /* it may be gone, and a Lua state makes one at a time */
-		}
-	}
-	gl_unlock();
-}
-
 void binding_share_describe(lua_State *L, uint64_t number)
 {
 	char name[256] = "";
 	size_t states = 0;
 
 	gl_lock();
-	for (const struct binding_module *m = list; m != NULL; m = m->next) {
+	for (const struct binding_module *m = share_modules; m != NULL; m = m->next) {
 		if (m->instance_of == NULL && !m->has_left && gl_module_is_loaded(m->mod) &&
 		    gl_module_number(m->mod) == number) {
 			states++;
@@ -988,6 +659,6 @@ const luaL_Reg binding_share_methods[] = {
 	{ "begin_replacing", module_begin_replacing },
 	{ "hold_calls", module_hold_calls },
 	{ "end_replacing", module_end_replacing },
-	{ "leave", module_leave },
+	{ "leave", share_module_leave },
 	{ NULL, NULL },
 };
