@@ -58,7 +58,7 @@ func Adopt(count int) error {
 ]]
 
 -- A script: `state()` is a Lua state in this thread, whose `run(chunk)` raises what the chunk does and else returns
--- what it does as text; `threads(chunk, n)` starts some in threads of their own, and `join()` says how many have failed.
+-- what it does as text; `threads(chunk, n)` starts some in threads of their own, `join()` says how many have failed.
 -- `flags` is memory that they all see. In each, `host` is the host, `go(n)` waits till flags[0] is n.
 local HEAD = [[
   local ffi = require "ffi"
@@ -282,7 +282,8 @@ describe("a module that several Lua states have", function()
       pure = "assert(add(0, 0) == 2)", ffi = 'assert(title(1) == "two")', capi = 'assert(list()[1] == "two")',
       map = "assert(add:map({ 0 }, { 0 })[1] == 2)", ["map by FFI"] = 'assert(title:map({ 0 })[1] == "two")',
       each = "assert(add:each({ 0 }, { 0 }) == 1 and shop.Number == 2)", job = 'assert(title:async(1):wait() == "two")',
-      kept = 'assert(title:keep(1) == "two")', get = 'assert(shop.Mark == "two")',
+      kept = 'assert(title:keep(1) == "two")',
+      ["kept job"] = 'assert(title:async_keep(1):wait() == "two")', get = 'assert(shop.Mark == "two")',
       set = 'shop.Mark = "both" assert(shop.Mark == "both" and shop.Title(1) == "two")',
       ref = 'assert(shop:ref("Mark"):get() == "two")', const = "assert(shop.Number == 2)",
       type = 'local i = shop.Item { N = 1 } assert(i:Say() == "two 1") i:release()',

@@ -183,7 +183,7 @@ static int start_job(lua_State *L, bool keep)
 	struct binding_func *f = check_func(L);
 
 	if (!binding_share_enter(f->module)) {
-		return call_current(L, f, "async");
+		return call_current(L, f, keep ? "async_keep" : "async");
 	}
 	struct gl_plan *plan = plan_of(L, f);
 	/* Who owns the job is there before it: Lua's memory may be short, and without an owner nobody would drop it. */
