@@ -305,6 +305,9 @@ build/fuzz/seeds: spec/fuzz/seed.go $(wildcard spec/fuzz/link/*) $(HOST_FILES) |
 	cp $(HOST_DIR)/libgoloader_host.so.desc $@/desc
 	GOLOADER_HOST=$(HOST_DIR)/libgoloader_host.so build/bin/goloader build -o $@/seed.gom $<
 	tail -n +2 $@/seed.gom > $@/gom/seed
+	rm -f $@/key.key $@/key.pub && build/bin/goloader keygen -o $@/key > $@/gom/keygen
+	cp $@/key.key $@/gom/secret && cp $@/key.pub $@/gom/public
+	build/bin/goloader sign -k $@/key.key -o $@/gom/signed $@/seed.gom > $@/gom/sign
 	objcopy -O binary --only-section=.text $(HOST_DIR)/libgoloader_host.so $@/text
 	head -c 600000 $@/text | split -b 1500 - $@/prove/code
 	rm $@/text

@@ -580,8 +580,8 @@ describe("a file that is not as it was written", function()
     forged("\n\n", "\nnonsense\n\n", "format", "corrupt: line %d+ of its manifest")
     forged("!<arch>", "!<arck>", "format", "is no Go object")
     forged("\nexport .*$", "", "format", "its manifest has no end")
-    refuses(support.write("version.gom", (text:gsub("^goloader module 2", "goloader module 3"))), "mismatch",
-      "version%.gom is of version 3 of its format, this goloader reads version 2")
+    refuses(support.write("version.gom", (text:gsub("^goloader module 2", "goloader module 4"))), "mismatch",
+      "version%.gom is of version 4 of its format, this goloader reads versions 2 and 3")
   end)
 
   it("doesn't harm a file that is replaced while its module is loaded", function()

@@ -44,6 +44,7 @@ const char *gl_code_name(enum gl_code code)
 	case GL_EPANIC: return "panic";
 	case GL_ETYPE: return "type";
 	case GL_ECLOSED: return "closed";
+	case GL_ETRUST: return "trust";
 	}
 	return "unknown";
 }

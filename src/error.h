@@ -22,6 +22,7 @@ enum gl_code {
 	GL_EPANIC,       /* Go code panicked; the message is the panic's, with its traceback */
 	GL_ETYPE,        /* a value does not fit the Go type it is meant for */
 	GL_ECLOSED,      /* the module was unloaded */
+	GL_ETRUST,       /* nobody whom the process trusts has signed it, or a secret key can be read by others */
 };
 
 struct gl_error {

@@ -79,6 +79,10 @@ function cli.doctor()
   return exit_now(require "goloader.command.doctor".main(write))
 end
 
+for _, name in ipairs { "keygen", "sign", "verify" } do
+  cli[name] = function(arguments) return require "goloader.command.keys"[name](arguments) end
+end
+
 function cli.bundle(arguments)
   return exit_now(require "goloader.command.bundle".main(arguments))
 end

@@ -1,6 +1,7 @@
 --- The host: the process's Go runtime, into which modules are loaded.
 
 local lfs = require "lfs"
+local core = require "goloader.core"
 local build = require "goloader.building.build"
 local cgo = require "goloader.building.cgo"
 local check_options = require "goloader.options"
@@ -14,6 +15,7 @@ local objects = require "goloader.objects"
 local policy = require "goloader.building.policy"
 local protect = require "goloader.reload.protect"
 local toolchain = require "goloader.building.toolchain"
+local trust = require "goloader.trust"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 
@@ -492,6 +494,8 @@ function Host:build(paths, options)
   refuse_sanitizers(options)
   options = check_options("host:build", options, BUILD_OPTIONS)
   paths = read_paths("build", paths)
+  local untrusted = trust.refusal(self.core, paths[1])
+  if untrusted then return fail(untrusted) end
   local uses, err = read_uses("build", options.uses)
   if not uses then return fail(err) end
   local built, loaded, covered
@@ -621,13 +625,14 @@ end
 
 ---@class goloader.ShipOptions: goloader.BuildOptions
 ---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
+---@field key string|nil  file of a secret key (goloader.keygen), with which it is signed
 ---@field godebug false|nil  false: of package main, too, only functions are meant; it gets no settings for GODEBUG
 ---@field pause nil|fun()  as host:build's
 ---@field on_sources nil|fun(sources: goloader.Sources)  likewise
 ---@field imports goloader.Policy|nil  likewise
 
 -- Those of a build too, so that a module can be declared once, to be built or to be shipped.
-local SHIP_OPTIONS = { strings = "table", godebug = "boolean" }
+local SHIP_OPTIONS = { strings = "table", godebug = "boolean", key = "string" }
 for name, types in pairs(BUILD_OPTIONS) do SHIP_OPTIONS[name] = types end
 
 -- Objects that are there already, in the shape of a build's.
@@ -665,16 +670,17 @@ function Host:ship(paths, out, options)
   if type(out) ~= "string" then misuse(2, "host:ship: the name of a file to write expected, got %s", type(out)) end
   paths = read_paths("ship", paths)
   local built = already_built(paths)
-  local err
+  local ok, err = true, nil
+  if options.key then ok, err = core.key(options.key, true) end -- before something is compiled
+  if not ok then return fail(err) end
   if not built then
     built, err = compile(self, paths, options, judges_of(self, "ship", options.imports))
     if not built then return fail(err) end
   end
   local is_program = built.name == "main" and options.godebug ~= false
   local settings = is_program and build.default_godebug(self:toolchain(), built.target, options) or ""
-  local ok
   ok, err = try_with_all_it_needs(self, {
-    ndeps = #built.files - 1, twice = options.private and "other" or "refuse",
+    ndeps = #built.files - 1, key = options.key, twice = options.private and "other" or "refuse",
     godebug = settings ~= "" and settings or nil, strings = read_strings(options.strings),
   }, function(ship_options) return self.core:ship(built.files, out, ship_options) end)
   built:remove()

@@ -27,6 +27,7 @@ local objects = require "goloader.objects"
 local phase = require "goloader.phase"
 local signals = require "goloader.signals"
 local toolchain = require "goloader.building.toolchain"
+local trust = require "goloader.trust"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 
@@ -47,6 +48,8 @@ local goloader = {
 ---  variable GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is
 ---@field dump "SIGQUIT"|"SIGUSR1"|"SIGUSR2"|nil  at this signal the process writes to standard error what Lua and all
 ---  goroutines are at, and goes on. nil: signals do what they would without Go
+---@field trust string|string[]|nil  public keys, as files or as lines of base64: the process loads nothing but shipped
+---  modules that are signed by one of them, in any Lua state. It can't be taken back
 ---@field perf boolean|nil  names of loaded code are written to /tmp/perf-PID.map, for perf. nil: as GOLOADER_PERF says
 
 local running
@@ -54,7 +57,7 @@ local running
 local DUMP_SIGNALS = { SIGQUIT = 3, SIGUSR1 = 10, SIGUSR2 = 12 }
 
 local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean", perf = "boolean",
-  dump = "string" }
+  dump = "string", trust = "string table" }
 
 -- Is it chosen by an option, or by a variable of the environment where the option says nothing?
 local function is_chosen(option, variable)
@@ -78,7 +81,13 @@ function goloader.host(options)
   if options.dump and not DUMP_SIGNALS[options.dump] then
     misuse(2, 'goloader.host: dump: "SIGQUIT", "SIGUSR1" or "SIGUSR2" expected, got %q', options.dump)
   end
-  if running and (not options.path or toolchain.absolute(options.path) == running.path) then return running end
+  local keys = options.trust and trust.list("goloader.host: trust", options.trust, 2)
+  if running and (not options.path or toolchain.absolute(options.path) == running.path) then
+    local ok, why = true, nil
+    if keys then ok, why = trust.declare(running.core, running.path, keys) end
+    if not ok then return fail(why) end
+    return running
+  end
   local allowed, err = phase.check(rawget(_G, "ngx"))
   if not allowed then return fail(err) end
   local path = options.path and toolchain.absolute(options.path)
@@ -89,6 +98,10 @@ function goloader.host(options)
   local started
   started, err = core.host_start(path, options.desc, profile, is_chosen(options.debug, "GOLOADER_DEBUG"),
     is_chosen(options.perf, "GOLOADER_PERF"))
+  if started and keys then
+    local ok, why = trust.declare(started, path, keys)
+    if not ok then return fail(why) end
+  end
   if not started then return fail(err) end
   running = hosts.new(started, path, options.desc or path .. ".desc")
   jobs.set_host(started)
@@ -163,6 +176,47 @@ end
 ---@return goloader.Error|nil err
 function goloader.manifest(file)
   return returned(objects.manifest(file))
+end
+
+--- Has one of the keys signed the shipped module? All its bytes are checked; no host is started.
+---@param file string
+---@param keys string|string[]  public keys: files, or the lines of base64 in them
+---@return string|nil key  the number of the one that has
+---@return string|nil message
+---@return goloader.Error|nil err  code "trust": it is not signed, or by another key, or not this file
+function goloader.verify(file, keys)
+  if type(file) ~= "string" then misuse(2, "goloader.verify: a file's name expected, got %s", type(file)) end
+  return returned(core.verify(file, trust.list("goloader.verify: keys", keys, 2)))
+end
+
+--- Signs a shipped module. A signature that it had goes.
+---@param file string
+---@param key string  file of a secret key
+---@param out string|nil  the file to write; nil: the same
+---@return string|nil key  its number
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.sign(file, key, out)
+  for i, name in ipairs { file or false, key or false, out } do
+    if type(name) ~= "string" then misuse(2, "goloader.sign: argument #%d: a file's name expected", i) end
+  end
+  return returned(core.sign(file, key, out or file))
+end
+
+--- Makes a key to sign shipped modules with: a file with the secret one, which only its owner can read, and one with
+--- the public one. Neither may be there yet.
+---@param secret string
+---@param public string
+---@return { id: string, public: string }|nil key  its number, and the line of base64 of the public one
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.keygen(secret, public)
+  for i, name in ipairs { secret or false, public or false } do
+    if type(name) ~= "string" then misuse(2, "goloader.keygen: argument #%d: a file's name expected", i) end
+  end
+  local id, text = core.keygen(secret, public)
+  if not id then return fail(text) end
+  return { id = id, public = text }
 end
 
 --- Lists the symbols of an object, without starting a host.

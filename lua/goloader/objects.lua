@@ -57,6 +57,7 @@ end
 ---@field header string  what its objects were made by: Go version, processor and flags, as host:info().object_header
 ---@field host { id: string, name: string }  the host it was made for, as host:info().id
 ---@field hash string  BLAKE2b-256 of its content
+---@field key string|nil  number of the key that it says it is signed by; goloader.verify finds out whether it is
 ---@field size integer  bytes of the file
 ---@field godebug string|nil  what a program brings as its settings for GODEBUG
 ---@field strings table<string, string>  what -ldflags=-X gives to variables

@@ -1,11 +1,14 @@
 /* Fuzzing what shipped modules are read and written by. The input is a file without its first line, which would hold
  * off everything that follows by its hash: the right one is put in front. What the reader gives can be touched;
- * packages that open are written anew, with every symbol kept, and must open again. */
+ * packages that open are written anew, with every symbol kept, and must open again. Signed, the same input must be
+ * verified, and must not be with any one byte of the first line changed, nor with another's signature. Keys are read
+ * from it as well. */
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "object/gom.h"
@@ -141,9 +144,107 @@ static void read_file(const char *first, const uint8_t *data, size_t size)
 	close(fd);
 }
 
+/* ---- signatures ------------------------------------------------------------------------------------------------- */
+
+static struct gl_secret_key secret;
+static struct gl_public_key public;
+
+static bool verifies(const uint8_t *first, size_t nfirst, const uint8_t *data, size_t size)
+{
+	struct gl_trust trust = { .keys = &public, .nkeys = 1 };
+	const struct gl_public_key *by;
+	struct gl_error err;
+	char path[64];
+	int fd = memfd_create("gom", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, first, nfirst) != (ssize_t)nfirst || write(fd, data, size) != (ssize_t)size) {
+		abort();
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	struct gl_gom *gom = gl_gom_open(path, &err);
+	bool is = gom != NULL && gl_gom_verify(gom, &trust, &by, &err) == 0;
+	gl_gom_close(gom);
+	close(fd);
+	return is;
+}
+
+/* data opens as a module's content: what is signed is verified, and nothing like it. */
+static void check_signature(const char *text, const uint8_t *data, size_t size, uint32_t random)
+{
+	uint8_t signature[GL_SIGNATURE_BYTES];
+	char first[256], base64[89];
+	size_t n = strlen(text);
+
+	gl_key_sign(&secret, text, n, signature);
+	sodium_bin2base64(base64, sizeof(base64), signature, sizeof(signature), sodium_base64_VARIANT_ORIGINAL);
+	size_t nfirst = (size_t)snprintf(first, sizeof(first), "%s %s\n", text, base64);
+	if (!verifies((uint8_t *)first, nfirst, data, size)) {
+		abort();
+	}
+	first[random % nfirst] ^= (char)(1U << (random >> 29));
+	if (verifies((uint8_t *)first, nfirst, data, size)) {
+		abort();
+	}
+	gl_key_sign(&secret, text, n - 1, signature); /* of something else */
+	sodium_bin2base64(base64, sizeof(base64), signature, sizeof(signature), sodium_base64_VARIANT_ORIGINAL);
+	nfirst = (size_t)snprintf(first, sizeof(first), "%s %s\n", text, base64);
+	if (verifies((uint8_t *)first, nfirst, data, size)) {
+		abort();
+	}
+}
+
+static void sign(const uint8_t *data, size_t size, const char *hex, uint32_t random)
+{
+	char text[256], name[GL_KEY_NAME_SIZE], first[256];
+	struct gl_error err;
+
+	if (public.id[0] == 0) {
+		memset(public.id, 'k', sizeof(public.id));
+		memset(secret.id, 'k', sizeof(secret.id));
+		crypto_sign_seed_keypair(public.bytes, secret.bytes,
+					 (const uint8_t *)"a seed of thirty-two bytes, look");
+	}
+	snprintf(first, sizeof(first), "goloader module 2 %zu %s\n", size, hex);
+	int fd = memfd_create("gom", MFD_CLOEXEC);
+	char path[64];
+	if (fd < 0 || write(fd, first, strlen(first)) != (ssize_t)strlen(first) ||
+	    write(fd, data, size) != (ssize_t)size) {
+		abort();
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	struct gl_gom *gom = gl_gom_open(path, &err);
+	if (gom != NULL) {
+		gl_key_name(public.id, name);
+		snprintf(text, sizeof(text), "goloader module 3 %zu %s %s", size, hex, name);
+		check_signature(text, data, size, random);
+	}
+	gl_gom_close(gom);
+	close(fd);
+}
+
+static void read_keys(const uint8_t *data, size_t size)
+{
+	struct gl_public_key key;
+	struct gl_secret_key mine;
+	struct gl_error err;
+	char path[64], *text = strndup((const char *)data, size);
+	int fd = memfd_create("key", MFD_CLOEXEC);
+
+	if (fd < 0 || text == NULL || fchmod(fd, 0600) != 0 || write(fd, data, size) != (ssize_t)size) {
+		abort();
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	sink += gl_key_read(path, &key, &err) == 0;
+	sink += gl_key_read(text, &key, &err) == 0;
+	sink += gl_key_read_secret(path, &mine, &err) == 0;
+	free(text);
+	close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t sum[32];
+	uint32_t random;
 	char hex[65], first[256];
 
 	crypto_generichash(sum, sizeof(sum), data, size, NULL, 0);
@@ -151,5 +252,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	snprintf(first, sizeof(first), "goloader module 2 %zu %s\n", size, hex);
 	read_file(first, data, size);
 	read_file("", data, size);
+	memcpy(&random, sum, sizeof(random));
+	sign(data, size, hex, random);
+	if (size < 8192) {
+		read_keys(data, size);
+	}
 	return 0;
 }

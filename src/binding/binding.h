@@ -235,6 +235,14 @@ int binding_explain(lua_State *L, const struct gl_module *mod, const char *name,
 int binding_explain_method(lua_State *L, const struct gl_host *host, const struct gl_plan *plan);
 int binding_disassemble(lua_State *L, const struct gl_module *mod, const char *name);
 
+/* core.keygen, core.key, core.sign, core.verify, host:trust, host:is_strict (trust.c) */
+int binding_keygen(lua_State *L);
+int binding_key(lua_State *L);
+int binding_sign(lua_State *L);
+int binding_verify(lua_State *L);
+int binding_trust(lua_State *L);
+int binding_is_strict(lua_State *L);
+
 int luaopen_goloader_core(lua_State *L);
 
 #endif

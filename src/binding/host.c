@@ -271,6 +271,7 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	lua_pop(L, 3);
 	options->library = string_field(L, idx, "library");
 	options->godebug = string_field(L, idx, "godebug");
+	options->key = string_field(L, idx, "key");
 	lua_getfield(L, idx, "twice");
 	options->twice = (enum gl_twice)luaL_checkoption(L, -1, "refuse", twice);
 	lua_pop(L, 1);
@@ -478,7 +479,7 @@ static int host_load_finish(lua_State *L)
 }
 
 /* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse", library = file, godebug = settings,
- * strings = { { name, value }, … } }) -> true */
+ * strings = { { name, value }, … }, key = file }) -> true */
 static int host_ship(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
@@ -598,6 +599,8 @@ void binding_open_host(lua_State *L)
 		{ "load_finish", host_load_finish },
 		{ "method_job", binding_method_job },
 		{ "ship", host_ship },
+		{ "trust", binding_trust },
+		{ "is_strict", binding_is_strict },
 		{ "stats", host_stats },
 		{ "runtime_stats", host_runtime_stats },
 		{ "unload_stats", host_unload_stats },

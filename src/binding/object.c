@@ -290,7 +290,7 @@ static void set_exports(lua_State *L, const struct gl_gom *gom)
 	lua_setfield(L, -2, "exports");
 }
 
-/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, size =, godebug =, strings =,
+/* core.manifest(file) -> { header =, host = { id =, name = }, hash =, key =, size =, godebug =, strings =,
  * packages =, libraries =, imports =, exports = } */
 int binding_manifest(lua_State *L)
 {
@@ -305,6 +305,9 @@ int binding_manifest(lua_State *L)
 	lua_createtable(L, 0, 10);
 	binding_set_string(L, "header", held->gom->header);
 	binding_set_string(L, "hash", held->gom->hash);
+	if (held->gom->key[0] != '\0') {
+		binding_set_string(L, "key", held->gom->key);
+	}
 	binding_set_string(L, "godebug", held->gom->godebug);
 	binding_set_integer(L, "size", (lua_Integer)held->gom->size);
 	lua_createtable(L, 0, 2);

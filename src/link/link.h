@@ -67,6 +67,8 @@ struct linker {
 	struct other_builds *other_builds;          /* by path (builds.c) */
 	uint32_t searches;                          /* of fingerprints, so far */
 	struct uninitialised *uninitialised;        /* by path */
+	struct gl_trust trust;                      /* who vouches for what is loaded, if is_strict */
+	bool is_strict;                             /* nothing else is loaded */
 };
 
 /* One load. */

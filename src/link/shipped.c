@@ -39,6 +39,20 @@ static int check_host(struct link *l, const struct gl_gom *gom)
 
 static void add_text(struct gl_error *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* What is loaded is what was checked: the file's bytes, in memory since. */
+static int check_trust(struct link *l)
+{
+	const struct gl_public_key *by;
+
+	if (l->linker->is_strict && gl_gom_verify(l->gom, &l->linker->trust, &by, l->err) != 0) {
+		if (l->err->code == GL_ETRUST) {
+			add_text(l->err, ": this process loads only what is signed by a key that it trusts");
+		}
+		return -1;
+	}
+	return 0;
+}
+
 static void add_text(struct gl_error *err, const char *fmt, ...)
 {
 	size_t n = strlen(err->message);
@@ -152,7 +166,7 @@ static int open_own(struct link *l, const struct gl_gom_package *from)
 int link_open_shipped(struct link *l, const char *file)
 {
 	l->gom = gl_gom_open(file, l->err);
-	if (l->gom == NULL || check_host(l, l->gom) != 0) {
+	if (l->gom == NULL || check_trust(l) != 0 || check_host(l, l->gom) != 0) {
 		return -1;
 	}
 	l->packages = calloc(l->gom->npackages + 1, sizeof(*l->packages));

@@ -457,11 +457,30 @@ size_t gl_host_unlinked(const struct gl_host *host, const char *const **files, b
 	return host->nunlinked;
 }
 
+int gl_host_trust(struct gl_host *host, const struct gl_trust *trust, struct gl_error *err)
+{
+	struct linker *linker = &host->linker;
+
+	if (linker->is_strict && !gl_trust_same_keys(&linker->trust, trust)) {
+		return gl_fail(err, GL_ETRUST, "this process trusts other keys already");
+	}
+	if (!gl_trust_add(&linker->trust, trust)) {
+		return gl_out_of_memory(err, "noting keys");
+	}
+	linker->is_strict = true;
+	return 0;
+}
+
+bool gl_host_is_strict(const struct gl_host *host) { return host->linker.is_strict; }
+
 int gl_host_add_library(struct gl_host *host, const char *const *archives, size_t n, const char *file,
 			struct gl_error *err)
 {
 	struct clib *lib = NULL;
 
+	if (host->linker.is_strict) {
+		return gl_fail(err, GL_ETRUST, "%s: this process loads only shipped modules", file);
+	}
 	for (struct lpkg *p = host->linker.archives; p != NULL; p = p->hh.next) {
 		for (size_t i = 0; i < n && p->clib == NULL; i++) {
 			if (strcmp(p->file, archives[i]) != 0) {

@@ -19,6 +19,7 @@ struct gl_abi;
 struct gl_arena;
 struct gl_declaration;
 struct gl_gom_string;
+struct gl_trust;
 struct gl_image;
 struct gl_host;
 struct gl_module;
@@ -82,6 +83,11 @@ enum gl_twice {
 int gl_host_add_library(struct gl_host *host, const char *const *archives, size_t n, const char *file,
 			struct gl_error *err);
 
+/* From now on, and for all who use the host, only shipped modules are loaded that trust says something of: no objects,
+ * no archives, no libraries. Fails with GL_ETRUST when the process trusts other keys already. trust is copied. */
+int gl_host_trust(struct gl_host *host, const struct gl_trust *trust, struct gl_error *err);
+bool gl_host_is_strict(const struct gl_host *host);
+
 struct gl_load_options {
 	size_t ndeps;        /* the first ndeps files are dependencies: of them only what the others need is kept */
 	const char *library; /* the C parts of the files, linked into one shared library; NULL: they have none */
@@ -96,6 +102,7 @@ struct gl_load_options {
 	const char *godebug;
 	const struct gl_gom_string *strings;
 	size_t nstrings;
+	const char *key; /* only gl_module_ship: the file of a secret key, with which it is signed; or NULL */
 	/* Modules whose packages this one uses: their types, their variables. None of them can be unloaded before it.
 	 * Files of their packages may be given among the dependencies, for what they have no need of themselves. */
 	struct gl_module *const *uses;

@@ -305,7 +305,23 @@ static int add_libraries(struct shipment *s, const char *own)
 	return 0;
 }
 
-static int write_shipment(struct shipment *s, const struct exports *ex, const char *library, const char *out)
+static int sign_and_write(struct shipment *s, const char *key_file, const char *out)
+{
+	struct gl_secret_key key;
+
+	if (key_file == NULL) {
+		return gl_gom_write(out, &s->gom, &s->payload, NULL, s->l->err);
+	}
+	if (gl_key_read_secret(key_file, &key, s->l->err) != 0) {
+		return -1;
+	}
+	int ret = gl_gom_write(out, &s->gom, &s->payload, &key, s->l->err);
+	gl_key_forget(&key);
+	return ret;
+}
+
+static int write_shipment(struct shipment *s, const struct exports *ex, const struct gl_load_options *opts,
+			  const char *out)
 {
 	const struct gl_image *image = s->l->linker->image;
 	const char *path = gl_image_path(image), *slash = strrchr(path, '/');
@@ -314,10 +330,10 @@ static int write_shipment(struct shipment *s, const struct exports *ex, const ch
 	s->gom.host_id = s->host_id;
 	s->gom.host_name = slash != NULL ? slash + 1 : path;
 	if (gl_image_id(image, s->host_id, s->l->err) != 0 || link_keep(s->l, &s->kept) != 0 || add_packages(s) != 0 ||
-	    add_imports(s) != 0 || add_exports(s, ex) != 0 || add_libraries(s, library) != 0) {
+	    add_imports(s) != 0 || add_exports(s, ex) != 0 || add_libraries(s, opts->library) != 0) {
 		return -1;
 	}
-	return gl_gom_write(out, &s->gom, &s->payload, s->l->err);
+	return sign_and_write(s, opts->key, out);
 }
 
 int gl_module_ship(struct gl_host *host, const char *const *files, const char *const *import_paths, size_t nfiles,
@@ -340,7 +356,7 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 		s.gom.godebug = opts->godebug;
 		s.gom.strings = opts->strings;
 		s.gom.nstrings = opts->nstrings;
-		ret = write_shipment(&s, &ex, opts->library, out);
+		ret = write_shipment(&s, &ex, opts, out);
 	}
 	kept_free(s.kept);
 	free(s.payload.p);

@@ -15,14 +15,18 @@
 
 static const char magic[] = "goloader module ", no_path[] = ".";
 
-enum { VERSION = 2, HASH_BYTES = 32 };
+enum { VERSION = 2, SIGNED_VERSION = 3, HASH_BYTES = 32, LONGEST_FIRST_LINE = 256 };
 
 struct owned {
 	struct gl_gom gom;
 	struct gl_pool pool;
-	uint8_t *bytes; /* the whole file */
-	char *text;     /* the manifest, cut into words */
-	char **lines;   /* those of the packages, imports and exports */
+	uint8_t *bytes;         /* the whole file */
+	const uint8_t *content; /* of it, behind the first line */
+	size_t content_size;
+	char signed_text[LONGEST_FIRST_LINE]; /* what of the first line a signature is of */
+	uint8_t signature[GL_SIGNATURE_BYTES];
+	char *text;   /* the manifest, cut into words */
+	char **lines; /* those of the packages, imports and exports */
 	size_t nlines;
 };
 
@@ -84,51 +88,83 @@ static bool is_hex(const char *word, size_t len)
 
 /* ---- the manifest ----------------------------------------------------------------------------------------------- */
 
-/* The first line: from here on every byte is as it was written. Returns what follows it. */
-static uint8_t *check_content(struct owned *own, struct gl_error *err)
+/* The end of a signed file's first line: whose signature it is, and the signature. The line is still whole in text. */
+static bool read_signature(struct owned *own, char *rest, const char *text)
 {
-	uint8_t sum[HASH_BYTES], *eol = memchr(own->bytes, '\n', own->gom.size < 256 ? own->gom.size : 256);
-	char hex[2 * HASH_BYTES + 1];
-	size_t version, want, prefix = sizeof(magic) - 1;
+	const char *key = next_word(&rest);
 
-	if (own->gom.size < prefix || memcmp(own->bytes, magic, prefix) != 0) {
-		gl_fail(err, GL_EFORMAT, "%s is no shipped module: it doesn't start with \"%s\"", own->gom.file, magic);
-		return NULL;
+	if (key == NULL || strlen(key) != GL_KEY_NAME_SIZE - 1 || strspn(key, "0123456789ABCDEF") != strlen(key) ||
+	    !gl_base64_read(rest, own->signature, sizeof(own->signature))) {
+		return false;
+	}
+	memcpy(own->gom.key, key, sizeof(own->gom.key));
+	memcpy(own->signed_text, text, strlen(text) - strlen(rest) - 1);
+	return true;
+}
+
+/* The first line, cut into words. *size is how many bytes it says follow it. */
+static int read_first_line(struct owned *own, char *line, size_t *size, struct gl_error *err)
+{
+	char text[LONGEST_FIRST_LINE], *rest = line + sizeof(magic) - 1;
+	size_t version;
+
+	memcpy(text, line, strlen(line) + 1);
+	if (!read_number(next_word(&rest), &version)) {
+		return corrupt(own, err, "its first line has no version");
+	}
+	if (version != VERSION && version != SIGNED_VERSION) {
+		return gl_fail(err, GL_EMISMATCH,
+			       "%s is of version %zu of its format, this goloader reads versions %d and %d",
+			       own->gom.file, version, VERSION, SIGNED_VERSION);
+	}
+	bool has_size = read_number(next_word(&rest), size);
+	const char *hash = version == VERSION ? rest : next_word(&rest);
+	if (!has_size || !is_hex(hash, 2 * HASH_BYTES)) {
+		return corrupt(own, err, "its first line has no size and hash");
+	}
+	memcpy(own->gom.hash, hash, sizeof(own->gom.hash));
+	if (version == SIGNED_VERSION && !read_signature(own, rest, text)) {
+		return corrupt(own, err, "its first line has no signature");
+	}
+	return 0;
+}
+
+/* The first line and the hash: from here on every byte is as it was written. */
+static int check_content(struct owned *own, struct gl_error *err)
+{
+	size_t most = own->gom.size < LONGEST_FIRST_LINE ? own->gom.size : LONGEST_FIRST_LINE;
+	uint8_t sum[HASH_BYTES], *eol = memchr(own->bytes, '\n', most);
+	char hex[2 * HASH_BYTES + 1];
+	size_t want = 0;
+
+	if (own->gom.size < sizeof(magic) - 1 || memcmp(own->bytes, magic, sizeof(magic) - 1) != 0) {
+		return gl_fail(err, GL_EFORMAT, "%s is no shipped module: it doesn't start with \"%s\"", own->gom.file,
+			       magic);
 	}
 	if (eol == NULL) {
-		corrupt(own, err, "its first line has no end");
-		return NULL;
+		return corrupt(own, err, "its first line has no end");
 	}
 	*eol = '\0';
-	char *rest = (char *)own->bytes + prefix;
-	if (!read_number(next_word(&rest), &version)) {
-		corrupt(own, err, "its first line has no version");
-		return NULL;
+	if (strlen((char *)own->bytes) != (size_t)(eol - own->bytes)) {
+		return corrupt(own, err, "its first line is no text");
 	}
-	if (version != VERSION) {
-		gl_fail(err, GL_EMISMATCH, "%s is of version %zu of its format, this goloader reads version %d",
-			own->gom.file, version, VERSION);
-		return NULL;
+	if (read_first_line(own, (char *)own->bytes, &want, err) != 0) {
+		return -1;
 	}
-	if (!read_number(next_word(&rest), &want) || !is_hex(rest, 2 * HASH_BYTES)) {
-		corrupt(own, err, "its first line has no size and hash");
-		return NULL;
-	}
-	memcpy(own->gom.hash, rest, sizeof(own->gom.hash));
 	size_t have = own->gom.size - (size_t)(eol + 1 - own->bytes);
 	if (have != want) {
-		gl_fail(err, GL_EFORMAT, "%s is %s: %zu bytes follow its first line, which says %zu", own->gom.file,
-			have < want ? "truncated" : "corrupt", have, want);
-		return NULL;
+		return gl_fail(err, GL_EFORMAT, "%s is %s: %zu bytes follow its first line, which says %zu",
+			       own->gom.file, have < want ? "truncated" : "corrupt", have, want);
 	}
 	crypto_generichash(sum, sizeof(sum), eol + 1, have, NULL, 0);
 	sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum));
 	if (strcmp(hex, own->gom.hash) != 0) {
-		gl_fail(err, GL_EFORMAT, "%s is corrupt: its hash is %s, its first line says %s", own->gom.file, hex,
-			own->gom.hash);
-		return NULL;
+		return gl_fail(err, GL_EFORMAT, "%s is corrupt: its hash is %s, its first line says %s", own->gom.file,
+			       hex, own->gom.hash);
 	}
-	return eol + 1;
+	own->content = eol + 1;
+	own->content_size = have;
+	return 0;
 }
 
 /* Cuts the manifest into lines: the object header, the host, then the others, up to the empty one. */
@@ -330,10 +366,9 @@ struct gl_gom *gl_gom_open(const char *file, struct gl_error *err)
 	if (file_read(own->gom.file, &own->bytes, &own->gom.size, err) != 0) {
 		goto fail;
 	}
-	const uint8_t *content = check_content(own, err);
-	size_t size = content == NULL ? 0 : own->gom.size - (size_t)(content - own->bytes);
-	if (content == NULL || cut_lines(own, content, size, &manifest, err) != 0 || read_lines(own, err) != 0 ||
-	    cut_payload(own, content + manifest, size - manifest, err) != 0) {
+	if (check_content(own, err) != 0 || cut_lines(own, own->content, own->content_size, &manifest, err) != 0 ||
+	    read_lines(own, err) != 0 ||
+	    cut_payload(own, own->content + manifest, own->content_size - manifest, err) != 0) {
 		goto fail;
 	}
 	return &own->gom;
@@ -355,6 +390,62 @@ void gl_gom_close(struct gl_gom *gom)
 		free((char *)own->gom.file);
 		free(own);
 	}
+}
+
+/* ---- signatures ------------------------------------------------------------------------------------------------- */
+
+int gl_gom_verify(const struct gl_gom *gom, const struct gl_trust *trust, const struct gl_public_key **by,
+		  struct gl_error *err)
+{
+	const struct owned *own = (const struct owned *)(const void *)gom;
+	char name[GL_KEY_NAME_SIZE];
+	bool is_known = false;
+
+	*by = NULL;
+	for (size_t i = 0; i < trust->nhashes; i++) {
+		if (strcmp(gom->hash, trust->hashes[i]) == 0) {
+			return 0;
+		}
+	}
+	if (gom->key[0] == '\0') {
+		return gl_fail(err, GL_ETRUST, "%s is not signed", gom->file);
+	}
+	for (size_t i = 0; i < trust->nkeys; i++) {
+		gl_key_name(trust->keys[i].id, name);
+		if (strcmp(gom->key, name) != 0) {
+			continue;
+		}
+		is_known = true;
+		if (gl_key_verify(&trust->keys[i], own->signed_text, strlen(own->signed_text), own->signature)) {
+			*by = &trust->keys[i];
+			return 0;
+		}
+	}
+	return is_known ? gl_fail(err, GL_ETRUST, "%s has a signature that is not of key %s, or not of this file",
+				  gom->file, gom->key) :
+			  gl_fail(err, GL_ETRUST, "%s is signed by key %s, which is not trusted", gom->file, gom->key);
+}
+
+/* The first line of a file with this content. */
+static void write_first_line(char first[LONGEST_FIRST_LINE], const uint8_t *content, size_t size,
+			     const struct gl_secret_key *key)
+{
+	uint8_t sum[HASH_BYTES], signature[GL_SIGNATURE_BYTES];
+	char hex[2 * HASH_BYTES + 1], name[GL_KEY_NAME_SIZE];
+	char base64[sodium_base64_ENCODED_LEN(sizeof(signature), sodium_base64_VARIANT_ORIGINAL)];
+
+	crypto_generichash(sum, sizeof(sum), content, size, NULL, 0);
+	sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum));
+	if (key == NULL) {
+		snprintf(first, LONGEST_FIRST_LINE, "%s%d %zu %s\n", magic, VERSION, size, hex);
+		return;
+	}
+	gl_key_name(key->id, name);
+	size_t n =
+		(size_t)snprintf(first, LONGEST_FIRST_LINE, "%s%d %zu %s %s", magic, SIGNED_VERSION, size, hex, name);
+	gl_key_sign(key, first, n, signature);
+	sodium_bin2base64(base64, sizeof(base64), signature, sizeof(signature), sodium_base64_VARIANT_ORIGINAL);
+	snprintf(first + n, LONGEST_FIRST_LINE - n, " %s\n", base64);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------------- */
@@ -449,19 +540,21 @@ static FILE *open_beside(const char *file, char *name, size_t size)
 }
 
 /* Whoever opens the file meanwhile sees the old one, or the new one whole. */
-static int write_all(const char *file, const char *first, const struct gl_bytes *body, struct gl_error *err)
+static int write_all(const char *file, const uint8_t *content, size_t size, const struct gl_secret_key *key,
+		     struct gl_error *err)
 {
-	char name[4096];
+	char name[4096], first[LONGEST_FIRST_LINE];
 	struct stat st;
 
 	if (stat(file, &st) == 0 && !S_ISREG(st.st_mode)) { /* a device would be replaced */
 		return gl_fail(err, GL_EIO, "%s is there, and is not a regular file", file);
 	}
+	write_first_line(first, content, size, key);
 	FILE *f = open_beside(file, name, sizeof(name));
 	if (f == NULL) {
 		return gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
 	}
-	bool ok = fputs(first, f) >= 0 && fwrite(body->p, 1, body->n, f) == body->n;
+	bool ok = fputs(first, f) >= 0 && fwrite(content, 1, size, f) == size;
 	ok = fclose(f) == 0 && ok;
 	if (!ok || rename(name, file) != 0) {
 		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
@@ -471,11 +564,10 @@ static int write_all(const char *file, const char *first, const struct gl_bytes 
 	return 0;
 }
 
-int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload, struct gl_error *err)
+int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload,
+		 const struct gl_secret_key *key, struct gl_error *err)
 {
 	struct gl_bytes body = { 0 };
-	uint8_t sum[HASH_BYTES];
-	char hex[2 * HASH_BYTES + 1], first[256];
 
 	add_manifest(&body, gom);
 	gl_bytes_add(&body, payload->p, payload->n);
@@ -483,10 +575,14 @@ int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_byt
 		free(body.p);
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory", file);
 	}
-	crypto_generichash(sum, sizeof(sum), body.p, body.n, NULL, 0);
-	sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum));
-	snprintf(first, sizeof(first), "%s%d %zu %s\n", magic, VERSION, body.n, hex);
-	int ret = write_all(file, first, &body, err);
+	int ret = write_all(file, body.p, body.n, key, err);
 	free(body.p);
 	return ret;
+}
+
+int gl_gom_sign(const char *file, const struct gl_gom *gom, const struct gl_secret_key *key, struct gl_error *err)
+{
+	const struct owned *own = (const struct owned *)(const void *)gom;
+
+	return write_all(file, own->content, own->content_size, key, err);
 }

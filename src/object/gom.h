@@ -16,6 +16,13 @@
  *
  *     library shared 16384 net os/user                      their parts in C, linked: a shared library
  *
+ * The first line of a signed one is longer, and its version is 3:
+ *
+ *     goloader module 3 1263871 9f86d081884c7d65… E7620F1842B4E81F MEUCIQ…     the key's number, and a signature
+ *
+ * The signature (Ed25519, base64) is of that line's bytes before the last space: of the content's size and hash, and so
+ * of the content. Who reads checks both on bytes in memory, and takes nothing from the file afterwards.
+ *
  * A package that defines nothing may have no path: then "." stands for it. An empty line ends it, and the packages'
  * archives follow in the order listed, one behind the other, then the libraries. Roles: a root's exports are the
  * module's; own packages belong to the module too; shared ones are the process's, one for all modules.
@@ -27,6 +34,7 @@
 
 #include "object.h"
 #include "signature.h"
+#include "signed.h"
 #include "writer.h"
 
 enum gl_gom_role { GL_GOM_ROOT, GL_GOM_OWN, GL_GOM_SHARED };
@@ -71,9 +79,10 @@ struct gl_gom {
 	const char *file;
 	const char *header; /* "go object linux amd64 …" */
 	const char *host_id, *host_name;
-	const char *godebug; /* or NULL */
-	char hash[65];       /* hexadecimal */
-	size_t size;         /* bytes of the file */
+	const char *godebug;        /* or NULL */
+	char hash[65];              /* hexadecimal */
+	size_t size;                /* bytes of the file */
+	char key[GL_KEY_NAME_SIZE]; /* the number of the key that it says it is signed by, or "" */
 	const struct gl_gom_package *packages;
 	const struct gl_gom_import *imports;
 	const struct gl_gom_export *exports;
@@ -90,8 +99,16 @@ bool gl_gom_is(const char *file);
 struct gl_gom *gl_gom_open(const char *file, struct gl_error *err);
 void gl_gom_close(struct gl_gom *gom);
 
+/* Is it signed by one of the keys, or is its content one of the trusted? *by is the key, or NULL. Fails with GL_ETRUST.
+ */
+int gl_gom_verify(const struct gl_gom *gom, const struct gl_trust *trust, const struct gl_public_key **by,
+		  struct gl_error *err);
+
 /* Writes the file at once: another name first, then renamed. The packages' and libraries' bytes lie in payload;
- * file, hash and size of gom are not looked at. */
-int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload, struct gl_error *err);
+ * file, hash, size and key of gom are not looked at. With a key it is signed. */
+int gl_gom_write(const char *file, const struct gl_gom *gom, const struct gl_bytes *payload,
+		 const struct gl_secret_key *key, struct gl_error *err);
+/* Writes one that was opened, signed by this key and no other. */
+int gl_gom_sign(const char *file, const struct gl_gom *gom, const struct gl_secret_key *key, struct gl_error *err);
 
 #endif

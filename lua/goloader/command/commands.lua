@@ -68,19 +68,44 @@ local commands = {
     },
     examples = { { "goloader serve --listen :8080 routes.lua", "serve on all addresses" } } },
   { "build", "Write a package and all that the host lacks for it into one file.",
-    usage = "[-o FILE.gom] [-private] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…",
+    usage = "[-o FILE.gom] [-private] [-key FILE] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…",
     text = { "The file is loaded by host:load and run by goloader run, where there need be no Go, no cache and no "
       .. "archives: by this host, or another of the same Go that has the same packages. Build flags are those of go "
       .. "build." },
     options = {
       { "-o", "FILE.gom", "The file to write; by default it is named as go build names programs." },
       { "--private", nil, "Third-party packages become part of the module instead of being shared." },
+      { "--key", "FILE", "Sign it with this secret key." },
       { "--tags", "LIST", "Build tags, separated by commas." },
       { "--gcflags", "FLAGS", "Flags of the compiler." },
       { "--ldflags", "FLAGS", "-X=main.name=value sets a string variable." },
       { "--trimpath", nil, "No full paths of files in what is compiled." },
     },
     examples = { { "goloader build -o shop.gom ./shop", "ship a package" } } },
+  { "keygen", "Make a key to sign shipped modules with.",
+    usage = "[-o NAME]",
+    text = { "Writes the secret key to NAME.key, which only you can read, and the public one to NAME.pub; neither may "
+      .. "be there yet. Whoever has the public key can have a process load only what is signed: "
+      .. "goloader.host{ trust = \"NAME.pub\" }. The files are like those of minisign." },
+    options = { { "-o --output", "NAME", "The files' name.", default = "goloader" } },
+    examples = { { "goloader keygen -o shop", "shop.key signs, shop.pub verifies" } } },
+  { "sign", "Sign shipped modules.",
+    usage = "-k FILE.key [-o FILE.gom] FILE.gom…",
+    text = { "goloader build --key signs what it writes; this signs what was written before. A signature that was "
+      .. "there goes." },
+    arguments = { { "files", "Shipped modules.", args = "+" } },
+    options = {
+      { "-k --key", "FILE", "The secret key." },
+      { "-o --output", "FILE.gom", "The file to write, of one; by default the same." },
+    },
+    examples = { { "goloader sign -k shop.key shop.gom", "sign shop.gom" } } },
+  { "verify", "Tell whether shipped modules are signed by one of the keys.",
+    usage = "-k KEY… FILE.gom…",
+    text = { "Every byte of the files is checked. A line for each, and status 1 when one is not signed, was changed, "
+      .. "or is signed by another key." },
+    arguments = { { "files", "Shipped modules.", args = "+" } },
+    options = { { "-k --key", "KEY", "A public key: a file, or the line of base64 in it.", many = true } },
+    examples = { { "goloader verify -k shop.pub shop.gom", "is it as it was signed?" } } },
   { "bundle", "Make a folder of all that shipped modules need where there is no Go.",
     usage = "-o DIR [--lua VERSION]… FILE.gom…",
     text = { "The folder has the modules, the library, the host and the Lua files, and runs there under LuaJIT and in "

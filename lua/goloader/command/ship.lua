@@ -8,7 +8,7 @@ local function usage() return require "goloader.command.commands".hint "build" e
 
 -- Our own flags may stand among those of go build.
 local function read_arguments(arguments)
-  local output, private, rest, at = nil, nil, {}, 1
+  local output, private, key, rest, at = nil, nil, nil, {}, 1
   while arguments[at] and arguments[at] ~= "--" do
     local word = arguments[at]
     local value = word:match "^%-%-?o=(.*)$"
@@ -18,6 +18,12 @@ local function read_arguments(arguments)
       at = at + 1
       output = arguments[at]
       if not output then return nil, "flag -o lacks its value" end
+    elseif word:find "^%-%-?key$" then
+      at = at + 1
+      key = arguments[at]
+      if not key then return nil, "flag -key lacks its value" end
+    elseif word:find "^%-%-?key=" then
+      key = word:match "=(.*)$"
     elseif word:find "^%-%-?private$" then
       private = true
     else
@@ -30,7 +36,7 @@ local function read_arguments(arguments)
   if not options then return nil, first end
   local paths = { unpack(rest, first) }
   if not paths[1] then return nil, "nothing to build" end
-  options.private = private
+  options.private, options.key = private, key
   options.notice = function() end -- as go build compiles the standard library, without a word
   return paths, options, output
 end
@@ -69,6 +75,7 @@ function ship.text(manifest)
   add("%-8s %s %s", "host", manifest.host.id, manifest.host.name)
   add("%-8s %s", "hash", manifest.hash)
   add("%-8s %d bytes", "size", manifest.size)
+  add("%-8s %s", "signed", manifest.key and "it says by key " .. manifest.key or "no")
   if manifest.godebug then add("%-8s %s", "GODEBUG", manifest.godebug) end
   for name, value in pairs(manifest.strings) do add("%-8s %s = %q", "string", name, value) end
   for _, package in ipairs(manifest.packages) do
