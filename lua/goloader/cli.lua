@@ -83,6 +83,17 @@ for _, name in ipairs { "keygen", "sign", "verify" } do
   cli[name] = function(arguments) return require "goloader.command.keys"[name](arguments) end
 end
 
+function cli.audit(arguments)
+  local result, message = require "goloader".audit(arguments.file)
+  if not result then
+    io.stderr:write("goloader: ", message, "\n")
+    return exit_now(1)
+  end
+  io.write(arguments.json and require "goloader.command.json".encode(result)
+    or require "goloader.audit".text(result), "\n")
+  return exit_now(0)
+end
+
 function cli.bundle(arguments)
   return exit_now(require "goloader.command.bundle".main(arguments))
 end

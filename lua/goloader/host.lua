@@ -688,6 +688,41 @@ function Host:ship(paths, out, options)
   return returned(objects.manifest(out))
 end
 
+--- Tells what a module can do: packages, and what it can reach of the network, files, other processes, system calls, C,
+--- and the host. Nothing of it is loaded, and none of its code runs.
+---@param paths string|string[]  as host:ship's; or a shipped module
+---@param options goloader.BuildOptions|nil
+---@return goloader.Audit|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:audit(paths, options)
+  check_self(self, "audit")
+  options = check_options("host:audit", options, BUILD_OPTIONS)
+  paths = read_paths("audit", paths)
+  local is_shipped = #paths == 1 and paths[1]:find "%.gom$"
+  local built = is_shipped and { files = { { file = paths[1] } }, remove = function() end } or already_built(paths)
+  local err
+  local unsafe = {}
+  if not built then
+    local judges = judges_of(self, "audit", options.imports) or {}
+    judges[#judges + 1] = function(path, importer) -- objects don't tell
+      if path == "unsafe" then unsafe[#unsafe + 1] = importer end
+      return true
+    end
+    built, err = compile(self, paths, options, judges)
+    if not built then return fail(err) end
+  end
+  local symbols, result
+  symbols, err = try_with_all_it_needs(self,
+    { ndeps = #built.files - 1, twice = options.private and "other" or "refuse" },
+    function(audit_options) return self.core:audit(built.files, audit_options) end)
+  if symbols then result, err = require("goloader.audit").report(self.core, built.files, symbols, unsafe) end
+  built:remove()
+  if not result then return fail(err) end
+  if not is_shipped then result.file = table.concat(paths, " ") end
+  return result
+end
+
 -- What a module that is declared once, to be built or to be shipped, may be given.
 local host = { build_options = {} }
 for name, types in pairs(SHIP_OPTIONS) do

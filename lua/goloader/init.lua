@@ -219,6 +219,21 @@ function goloader.keygen(secret, public)
   return { id = id, public = text }
 end
 
+--- Tells what a module can do, as `host:audit`, of the host that is running or of the default one.
+---@param paths string|string[]  a shipped module, objects, or Go source
+---@return goloader.Audit|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.audit(paths)
+  if type(paths) ~= "string" and type(paths) ~= "table" then
+    misuse(2, "goloader.audit: a file or a package expected, got %s", type(paths))
+  end
+  local host, message, err = running, nil, nil
+  if not host then host, message, err = goloader.host() end
+  if not host then return nil, message, err end
+  return host:audit(paths)
+end
+
 --- Lists the symbols of an object, without starting a host.
 ---@param file string
 ---@param desc string|nil  description of the host it is meant for; nil: the default host's

@@ -1,11 +1,14 @@
 /* Host handles: starting the Go runtime, naming archives, loading modules. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../abi/abi.h"
 #include "../debug/debug.h"
 #include "../host/runtime.h"
+#include "../disasm/refer.h"
 #include "../image/image.h"
+#include "../module/audit.h"
 #include "../object/gom.h"
 #include "binding.h"
 
@@ -502,6 +505,122 @@ static int host_ship(lua_State *L)
 	return 1;
 }
 
+/* ---- looking at what a module can do ----------------------------------------------------------------------------- */
+
+#define AUDIT "goloader.audit"
+
+static int audit_gc(lua_State *L)
+{
+	gl_audit_free(luaL_checkudata(L, 1, AUDIT));
+	return 0;
+}
+
+static void push_audit_symbol(lua_State *L, const struct gl_audit_symbol *sym)
+{
+	static const char *const where[] = { "module", "shared", "host", "absent" };
+
+	lua_createtable(L, 0, 5);
+	binding_set_string(L, "name", sym->name);
+	binding_set_string(L, "package", sym->package);
+	binding_set_string(L, "where", where[sym->where]);
+	if (sym->by != UINT32_MAX) {
+		binding_set_integer(L, "by", (lua_Integer)sym->by + 1);
+	}
+	const struct {
+		const char *name;
+		bool is;
+	} flags[] = { { "func", sym->is_func },
+		      { "builtin", sym->is_builtin },
+		      { "assembly", sym->is_assembly },
+		      { "c", sym->is_c } };
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (flags[i].is) {
+			binding_set_bool(L, flags[i].name, true);
+		}
+	}
+}
+
+/* host:audit({ { file =, package = }, … }, options as ship's) -> { { name =, package =, where =, by = number, func =,
+ * builtin =, assembly =, c = }, … }: what the module needs (module/audit.h) */
+static int host_audit(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	struct gl_load_options options;
+	struct outcome outcome = { .host = h->host };
+	const char **files, **packages;
+
+	lua_settop(L, 3);
+	read_options(L, 3, &options);
+	size_t n = read_files(L, 2, &files, &packages);
+	struct gl_audit *audit = lua_newuserdata(L, sizeof(*audit));
+	*audit = (struct gl_audit){ 0 };
+	luaL_getmetatable(L, AUDIT);
+	lua_setmetatable(L, -2);
+	int at = lua_gettop(L);
+	prepare_failure(L, &outcome);
+	gl_lock();
+	bool failed = gl_module_audit(h->host, files, packages, n, &options, audit, &outcome.err) != 0;
+	int nresults = finish_outcome(L, failed);
+	if (nresults > 0) {
+		return nresults;
+	}
+	lua_settop(L, at);
+	lua_createtable(L, (int)audit->n, 0);
+	for (size_t i = 0; i < audit->n; i++) {
+		push_audit_symbol(L, &audit->symbols[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	gl_audit_free(audit);
+	return 1;
+}
+
+/* Appends a name to a buffer of numbers and names, each ended by NUL: Lua's tables are made of it afterwards, for its
+ * errors must not come in the middle of a listing. */
+static bool add_reference(size_t i, const char *symbol, void *arg)
+{
+	struct gl_text *text = arg;
+	char number[24];
+
+	snprintf(number, sizeof(number), "%zu", i);
+	gl_text_add(text, number, strlen(number) + 1);
+	gl_text_add(text, symbol, strlen(symbol) + 1);
+	return text->failed == 0;
+}
+
+/* host:references({ function, … }) -> "number\0symbol\0…", of each function by its number, the first being 0: what
+ * functions of the host refer to */
+static int host_references(lua_State *L)
+{
+	struct binding_host *h = binding_check_host(L, 1);
+	struct gl_text text = { 0 };
+	struct gl_error err;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	size_t n = lua_rawlen(L, 2);
+	const char **functions = lua_newuserdata(L, (n + 1) * sizeof(*functions));
+	for (size_t i = 0; i < n; i++) {
+		lua_rawgeti(L, 2, (int)i + 1);
+		luaL_argcheck(L, lua_type(L, -1) == LUA_TSTRING, 2, "a list of names expected");
+		functions[i] = lua_tostring(L, -1);
+		lua_pop(L, 1); /* the list keeps it alive */
+	}
+	gl_lock();
+	int ret = gl_refer_each(gl_host_image(h->host), functions, n, add_reference, &text, &err);
+	gl_unlock();
+	size_t size = text.n;
+	char *words = gl_text_take(&text);
+	if (ret == 0 && words == NULL && size > 0) {
+		ret = gl_out_of_memory(&err, "listing what the host's functions refer to");
+	}
+	if (ret != 0) {
+		free(words);
+		return binding_fail(L, &err);
+	}
+	lua_pushlstring(L, words != NULL ? words : "", words != NULL ? size : 0);
+	free(words);
+	return 1;
+}
+
 static int host_stats(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
@@ -599,6 +718,8 @@ void binding_open_host(lua_State *L)
 		{ "load_finish", host_load_finish },
 		{ "method_job", binding_method_job },
 		{ "ship", host_ship },
+		{ "audit", host_audit },
+		{ "references", host_references },
 		{ "trust", binding_trust },
 		{ "is_strict", binding_is_strict },
 		{ "stats", host_stats },
@@ -623,4 +744,8 @@ void binding_open_host(lua_State *L)
 
 	binding_new_class(L, HOST, methods);
 	binding_new_class(L, BESIDE, beside_methods);
+
+	static const luaL_Reg audit_methods[] = { { "__gc", audit_gc }, { NULL, NULL } };
+
+	binding_new_class(L, AUDIT, audit_methods);
 }

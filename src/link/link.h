@@ -118,7 +118,9 @@ struct link {
 	const struct lpkg **unlinked; /* packages whose C parts are needed, and nobody has linked them */
 	uint32_t nunlinked, cap_unlinked;
 
-	bool shipping;    /* nothing is loaded: what others brought to the resident store isn't there */
+	bool auditing; /* what is needed is found out, and that is all: nothing of C is opened, by whomever it is signed
+			*/
+	bool shipping; /* nothing is loaded: what others brought to the resident store isn't there */
 	bool other_host;  /* the shipped module was made for another host than this one */
 	bool has_far;     /* C symbols are referred to, which may be out of reach */
 	bool has_library; /* the C parts of the module's packages are linked: clib_bind will open them */

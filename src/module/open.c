@@ -72,7 +72,7 @@ static void find_library(struct link *l, struct lpkg *p)
 			}
 		}
 	}
-	if (p->clib == NULL && !l->has_library && gl_package_nforeigns(p->pkg) > 0) {
+	if (p->clib == NULL && !l->has_library && !l->auditing && gl_package_nforeigns(p->pkg) > 0) {
 		link_note_unlinked(l, p);
 	}
 }

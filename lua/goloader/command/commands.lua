@@ -106,6 +106,15 @@ local commands = {
     arguments = { { "files", "Shipped modules.", args = "+" } },
     options = { { "-k --key", "KEY", "A public key: a file, or the line of base64 in it.", many = true } },
     examples = { { "goloader verify -k shop.pub shop.gom", "is it as it was signed?" } } },
+  { "audit", "Tell what a module can do: packages, network, files, processes, system calls, C.",
+    usage = "[--json] FILE|DIR|PACKAGE|FILE.gom",
+    text = { "A line for each package, for each thing beyond computing that the module's exports and init functions "
+      .. "can reach, with who needs it, and for each function and variable of the host that it refers to. Nothing of it is "
+      .. "loaded, and none of its code runs.",
+      "What is called through an interface or a function value that others hand in is not known beforehand." },
+    arguments = { { "file", "Go source (FILE.go or DIR), a package, an object, or a shipped module." } },
+    options = { JSON },
+    examples = { { "goloader audit shop.gom", "what may shop.gom do here?" } } },
   { "bundle", "Make a folder of all that shipped modules need where there is no Go.",
     usage = "-o DIR [--lua VERSION]… FILE.gom…",
     text = { "The folder has the modules, the library, the host and the Lua files, and runs there under LuaJIT and in "
