@@ -31,7 +31,8 @@ local KINDS = { "network", "files", "processes", "system calls", "environment", 
 
 -- Go's own runtime, and what hardly does anything but compute: nothing is looked for behind it.
 local LEAVES = { "runtime", "runtime/internal/*", "internal/runtime/*", "internal/abi", "internal/bytealg",
-  "internal/cpu", "time", "sync", "sync/atomic", "internal/sync", "unicode", "unicode/*", "reflect", "math", "math/bits",
+  "internal/cpu", "time", "sync", "sync/atomic", "internal/sync", "unicode", "unicode/*", "reflect",
+  "math", "math/bits",
   "strconv", "errors", "sort", "internal/reflectlite", "internal/race", "internal/godebug" }
 
 local function is_in(package, list)
@@ -52,7 +53,7 @@ function audit.package_of(name)
   return percent.decode((folder or "") .. ((rest or name):match "^([^.]*)%." or ""))
 end
 
--- "foo.Bar", where the compiler's name is "foo.Bar·f" (a value of it), "foo.Bar-fm", "foo.Bar.abi0" or "foo.Bar.func1".
+-- "foo.Bar", where the linker's name is "foo.Bar·f" (a value of it), "foo.Bar-fm" or "foo.Bar.abi0".
 local function readable(name)
   return percent.decode((name:gsub("·f$", ""):gsub("%-fm$", ""):gsub("%.abi0$", "")))
 end
@@ -146,8 +147,10 @@ local function is_inert(name)
     or name:find "%.%.inittask$" or name:find "^go:itab%.%*[%w/._]*Error,"
 end
 
+---@alias goloader.AuditKind "network"|"files"|"processes"|"system calls"|"environment"|"exit"|"code"|"unsafe"|string
+
 ---@class goloader.AuditReach
----@field kind "network"|"files"|"processes"|"system calls"|"environment"|"exit"|"code"|"unsafe"|"linkname"|"assembly"|"C"
+---@field kind goloader.AuditKind
 ---@field symbol string  "net.Dial"
 ---@field by string[]  who needs it: the nearest first, an export or init function of the module last
 
