@@ -135,7 +135,7 @@ static void read_file(const char *first, const uint8_t *data, size_t size)
 		abort();
 	}
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	sink += gl_gom_is(path);
+	sink += (size_t)gl_gom_is(path, &err);
 	struct gl_gom *gom = gl_gom_open(path, &err);
 	if (gom != NULL) {
 		touch_gom(gom);

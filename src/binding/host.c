@@ -442,7 +442,8 @@ static int host_load_start(lua_State *L)
 	lua_setmetatable(L, -2);
 	struct beside *load = calloc(1, sizeof(*load) + len + 1);
 	if (load == NULL) {
-		return luaL_error(L, "out of memory");
+		gl_out_of_memory(&err, "loading %s", file);
+		return binding_fail(L, &err);
 	}
 	*load = (struct beside){ .users = 2, .host = h->host };
 	memcpy(load->file, file, len + 1);
@@ -661,6 +662,19 @@ static int host_runtime_stats(lua_State *L)
 	return 1;
 }
 
+/* host:unused() -> bytes of the address space for modules that nobody has, blocks of memory that know of them */
+static int host_unused(lua_State *L)
+{
+	const struct gl_host *host = binding_check_host(L, 1)->host;
+
+	gl_lock();
+	size_t blocks, n = gl_host_unused(host, &blocks);
+	gl_unlock();
+	lua_pushnumber(L, (lua_Number)n);
+	lua_pushnumber(L, (lua_Number)blocks);
+	return 2;
+}
+
 /* host:unload_stats() -> { snapshots =, … }, of all unloads of the process */
 static int host_unload_stats(lua_State *L)
 {
@@ -725,6 +739,7 @@ void binding_open_host(lua_State *L)
 		{ "stats", host_stats },
 		{ "runtime_stats", host_runtime_stats },
 		{ "unload_stats", host_unload_stats },
+		{ "unused", host_unused },
 		{ "modules", host_modules },
 		{ "shared", binding_share_find },
 		{ "unmake", binding_share_unmake },

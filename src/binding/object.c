@@ -163,7 +163,11 @@ int binding_imports(lua_State *L)
 	struct gl_error err;
 
 	lua_newtable(L);
-	if (!gl_gom_is(file)) {
+	int is_shipped = gl_gom_is(file, &err);
+	if (is_shipped < 0) {
+		return binding_fail(L, &err);
+	}
+	if (!is_shipped) {
 		held->package = gl_package_open(file, path, NULL, &err);
 		if (held->package == NULL) {
 			return binding_fail(L, &err);

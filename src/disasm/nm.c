@@ -273,8 +273,9 @@ int gl_nm_read(const char *path, const struct gl_abi *abi, struct gl_nm **out, s
 	if (own == NULL) {
 		return gl_fail(err, GL_ENOMEM, "%s: out of memory", path);
 	}
-	if (gl_gom_is(path)) {
-		ret = list_gom(own, path, abi, err);
+	int is_shipped = gl_gom_is(path, err);
+	if (is_shipped != 0) {
+		ret = is_shipped < 0 ? -1 : list_gom(own, path, abi, err);
 	} else {
 		pkg = gl_package_open(path, NULL, abi, err);
 		ret = pkg == NULL ? -1 : list_package(own, pkg, true, abi, err);

@@ -39,8 +39,19 @@ struct slab {
 	struct range ranges[SLAB];
 };
 
+/* A block that was given back when there was no memory to note it, or the kernel refused to take its pages. Of more
+ * than so many, at a time, the addresses are lost. */
+enum { MOST_LATE = 64 };
+struct late {
+	uintptr_t start;
+	size_t size;
+	bool is_abandoned;
+};
+
 struct gl_arena {
 	uintptr_t low, high;
+	struct late late[MOST_LATE];
+	size_t nlate;
 	struct range *root;
 	struct range *resting, **end_of_resting;
 	struct range *abandoned;
@@ -384,8 +395,12 @@ static int open_block(struct gl_arena *arena, uintptr_t start, size_t size, stru
 	return 0;
 }
 
+static void give_late(struct gl_arena *arena);
+
 void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 {
+	give_late(arena);
+
 	const struct range *r = find_room(arena, size, err);
 
 	if (r == NULL || open_block(arena, r->start, size, err) != 0) {
@@ -417,41 +432,76 @@ struct gl_arena *gl_arena_of_variables(struct gl_arena *from, size_t size, struc
 	return arena;
 }
 
-/* Gives a block's pages back to the kernel, and forgets their contents. NULL: its addresses are lost. */
-static struct range *empty(struct gl_arena *arena, void *block, size_t size)
+/* Gives a block's pages back to the kernel, and forgets their contents. False without memory of ours or the kernel's:
+ * then it stays as it is. */
+static bool give(struct gl_arena *arena, const struct late *block)
 {
 	if (arena->of_variables) {
-		memset(block, 0, size);
-		return new_range(arena, (uintptr_t)block, size);
+		memset((void *)block->start, 0, block->size);
 	}
-	/* a fresh PROT_NONE mapping does both in one step */
-	if (mmap(block, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
-	    MAP_FAILED) {
-		return NULL; /* it stays as it is, and nobody gets it again */
+	struct range *r = new_range(arena, block->start, block->size);
+	/* a fresh PROT_NONE mapping takes the pages and closes them in one step */
+	if (r == NULL || (!arena->of_variables &&
+			  mmap((void *)block->start, block->size, PROT_NONE,
+			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)) {
+		free_range(arena, r);
+		return false;
 	}
-	return new_range(arena, (uintptr_t)block, size);
+	if (block->is_abandoned) {
+		r->next = arena->abandoned;
+		arena->abandoned = r;
+		return true;
+	}
+	*arena->end_of_resting = r;
+	arena->end_of_resting = &r->next;
+	arena->resting_bytes += block->size;
+	end_rest(arena, arena->most_resting);
+	return true;
+}
+
+static void give_late(struct gl_arena *arena)
+{
+	while (arena->nlate > 0 && give(arena, &arena->late[arena->nlate - 1])) {
+		arena->nlate--;
+	}
+}
+
+/* Whoever gives can't be told that it fails: it is tried again with the next block that is taken or given. */
+static void give_or_note(struct gl_arena *arena, struct late block)
+{
+	give_late(arena);
+	if (!give(arena, &block) && arena->nlate < MOST_LATE) {
+		arena->late[arena->nlate++] = block;
+	}
 }
 
 void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 {
-	struct range *r = empty(arena, block, size);
-
-	if (r != NULL) {
-		*arena->end_of_resting = r;
-		arena->end_of_resting = &r->next;
-		arena->resting_bytes += size;
-		end_rest(arena, arena->most_resting);
-	}
+	give_or_note(arena, (struct late){ .start = (uintptr_t)block, .size = size });
 }
 
 void gl_arena_abandon(struct gl_arena *arena, void *block, size_t size)
 {
-	struct range *r = empty(arena, block, size);
+	give_or_note(arena, (struct late){ .start = (uintptr_t)block, .size = size, .is_abandoned = true });
+}
 
-	if (r != NULL) {
-		r->next = arena->abandoned;
-		arena->abandoned = r;
+static size_t bytes_in(const struct range *tree)
+{
+	return tree == NULL ? 0 : tree->size + bytes_in(tree->left) + bytes_in(tree->right);
+}
+
+size_t gl_arena_unused(const struct gl_arena *arena, size_t *blocks)
+{
+	size_t n = bytes_in(arena->root) + arena->resting_bytes;
+
+	*blocks = 0;
+	for (const struct slab *slab = arena->slabs; slab != NULL; slab = slab->next) {
+		++*blocks;
 	}
+	for (const struct range *r = arena->abandoned; r != NULL; r = r->next) {
+		n += r->size;
+	}
+	return n;
 }
 
 int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct gl_error *err)

@@ -41,6 +41,9 @@ enum { GL_SMALL_BLOCK = 64 };
 struct gl_arena *gl_arena_of_variables(struct gl_arena *from, size_t size, struct gl_error *err);
 /* The end of the highest block that has ever been taken. */
 uintptr_t gl_arena_reached(const struct gl_arena *arena);
+/* How many bytes of it nobody has, those that rest included; and how many blocks of memory it takes to know of them,
+ * which grow in number with what rests. */
+size_t gl_arena_unused(const struct gl_arena *arena, size_t *blocks);
 
 enum gl_protection { GL_PROT_READ_EXEC, GL_PROT_READ, GL_PROT_READ_WRITE };
 /* Changes the protection of whole pages of a block. There is no protection that is writable and executable. */

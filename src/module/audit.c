@@ -66,8 +66,12 @@ static int note_all(struct link *l, struct gl_audit *audit)
 static int open_files(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
 		      const struct gl_load_options *opts)
 {
-	return nfiles == 1 && gl_gom_is(files[0]) ? link_open_shipped(l, files[0]) :
-						    module_open_packages(l, files, import_paths, nfiles, opts);
+	int is_shipped = nfiles == 1 ? gl_gom_is(files[0], l->err) : 0;
+
+	if (is_shipped < 0) {
+		return -1;
+	}
+	return is_shipped ? link_open_shipped(l, files[0]) : module_open_packages(l, files, import_paths, nfiles, opts);
 }
 
 int gl_module_audit(struct gl_host *host, const char *const *files, const char *const *import_paths, size_t nfiles,

@@ -471,6 +471,19 @@ int gl_host_trust(struct gl_host *host, const struct gl_trust *trust, struct gl_
 	return 0;
 }
 
+size_t gl_host_unused(const struct gl_host *host, size_t *blocks)
+{
+	const struct gl_arena *arenas[] = { host->linker.arena, host->linker.lookup.variables, host->copies };
+	size_t n = 0, some;
+
+	*blocks = 0;
+	for (size_t i = 0; i < sizeof(arenas) / sizeof(arenas[0]); i++) {
+		n += gl_arena_unused(arenas[i], &some);
+		*blocks += some;
+	}
+	return n;
+}
+
 bool gl_host_is_strict(const struct gl_host *host) { return host->linker.is_strict; }
 
 int gl_host_add_library(struct gl_host *host, const char *const *archives, size_t n, const char *file,

@@ -55,7 +55,9 @@ struct gl_host {
 	size_t resting_bytes, nresting;
 	size_t bytes, most_bytes; /* of modules that something is known of, and the most since the heap was trimmed */
 	bool is_collecting;       /* for its sake: somebody who has unloaded a module is about to give it back */
-	struct remains *kept;     /* constant data that somebody refers to */
+	struct remains *spare;    /* records that are taken where there is no memory for another */
+	size_t nspare;
+	struct remains *kept; /* constant data that somebody refers to */
 
 	struct spare_itab *spare_itabs;
 	size_t nspare_itabs;

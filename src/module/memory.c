@@ -65,11 +65,33 @@ static void rest(struct gl_host *host, struct remains *r)
 	host->nresting += !r->are_variables;
 }
 
-/* Without memory for the record what it is about stays mapped: better that than a crash. */
-static struct remains *remains_of(uint8_t *low, const uint8_t *high)
+/* Memory may be short in the middle of an unload, which can't be taken back then: before it there is a record for each
+ * part of a module. */
+static void keep_spare(struct gl_host *host)
+{
+	enum { PARTS = 4 };
+
+	while (host->nspare < PARTS) {
+		struct remains *r = malloc(sizeof(*r));
+		if (r == NULL) {
+			return;
+		}
+		r->next = host->spare;
+		host->spare = r;
+		host->nspare++;
+	}
+}
+
+/* Without memory for the record, and a spare one, what it is about stays mapped: better that than a crash. */
+static struct remains *remains_of(struct gl_host *host, uint8_t *low, const uint8_t *high)
 {
 	struct remains *r = low < high ? malloc(sizeof(*r)) : NULL;
 
+	if (r == NULL && low < high && host->spare != NULL) {
+		r = host->spare;
+		host->spare = r->next;
+		host->nspare--;
+	}
 	if (r != NULL) {
 		*r = (struct remains){ .base = low, .size = (size_t)(high - low) };
 	}
@@ -78,7 +100,7 @@ static struct remains *remains_of(uint8_t *low, const uint8_t *high)
 
 static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_t *high, bool are_variables)
 {
-	struct remains *r = remains_of(low, high);
+	struct remains *r = remains_of(mod->host, low, high);
 
 	if (r != NULL) {
 		r->unproved = mod->unproved;
@@ -124,13 +146,14 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 		low = (uint8_t *)(mod->strings & ~(page - 1));
 		high = (uint8_t *)((mod->estrings + page - 1) & ~(page - 1));
 	}
+	keep_spare(host);
 	gl_debug_remove(mod->debug);
 	mod->debug = NULL;
 	lookup_remove(&host->linker, mod->base, mod->text_pages);
 	give(host, mod->base, mod->text_pages, mod->unproved);
 	rest_between(mod, rodata, low, false);
 	rest_between(mod, mod->variables, mod->variables + mod->variables_size, true);
-	struct remains *kept = remains_of(low, high);
+	struct remains *kept = remains_of(host, low, high);
 	if (kept != NULL) {
 		kept->next = host->kept;
 		host->kept = kept;

@@ -88,6 +88,10 @@ int gl_host_add_library(struct gl_host *host, const char *const *archives, size_
 int gl_host_trust(struct gl_host *host, const struct gl_trust *trust, struct gl_error *err);
 bool gl_host_is_strict(const struct gl_host *host);
 
+/* Bytes of the address space for modules, and for copies of code, that nobody has; and how many blocks of memory it
+ * takes to know of them. */
+size_t gl_host_unused(const struct gl_host *host, size_t *blocks);
+
 struct gl_load_options {
 	size_t ndeps;        /* the first ndeps files are dependencies: of them only what the others need is kept */
 	const char *library; /* the C parts of the files, linked into one shared library; NULL: they have none */

@@ -99,12 +99,16 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 	if (tie_uses(l) != 0) {
 		return -1;
 	}
-	if (l->linker->is_strict && !l->shipping && (nfiles != 1 || opts->is_shared || !gl_gom_is(files[0]))) {
+	int is_shipped = nfiles == 1 && !l->shipping ? gl_gom_is(files[0], l->err) : 0;
+	if (is_shipped < 0) {
+		return -1;
+	}
+	if (l->linker->is_strict && !l->shipping && (opts->is_shared || !is_shipped)) {
 		return gl_fail(l->err, GL_ETRUST,
 			       "%s is no shipped module: this process loads only those, signed by a key that it trusts",
 			       files[nfiles - 1]);
 	}
-	if (nfiles == 1 && !l->shipping && gl_gom_is(files[0])) {
+	if (is_shipped) {
 		return link_open_shipped(l, files[0]);
 	}
 	l->packages = calloc(nfiles, sizeof(*l->packages));

@@ -37,17 +37,23 @@ static int corrupt(const struct owned *own, struct gl_error *err, const char *wh
 
 /* ---- the file --------------------------------------------------------------------------------------------------- */
 
-bool gl_gom_is(const char *file)
+int gl_gom_is(const char *file, struct gl_error *err)
 {
 	char start[sizeof(magic) - 1];
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	bool is = fd >= 0 && read(fd, start, sizeof(start)) == (ssize_t)sizeof(start) &&
-		  memcmp(start, magic, sizeof(start)) == 0;
+	ssize_t n = fd >= 0 ? read(fd, start, sizeof(start)) : -1;
 
+	bool is_folder = n < 0 && errno == EISDIR; /* whoever opens it says so */
+	if (n < 0 && !is_folder) {
+		gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
+	}
 	if (fd >= 0) {
 		close(fd);
 	}
-	return is;
+	if (is_folder) {
+		return 0;
+	}
+	return n < 0 ? -1 : n == (ssize_t)sizeof(start) && memcmp(start, magic, sizeof(start)) == 0;
 }
 
 /* ---- words ------------------------------------------------------------------------------------------------------ */

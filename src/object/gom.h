@@ -91,8 +91,8 @@ struct gl_gom {
 	size_t npackages, nimports, nexports, nlibraries, nstrings;
 };
 
-/* Is the file a shipped module, by its first bytes? */
-bool gl_gom_is(const char *file);
+/* 1 if the file is a shipped module, by its first bytes, 0 if not; -1 with GL_EIO if it can't be read. */
+int gl_gom_is(const char *file, struct gl_error *err);
 
 /* Reads the file into memory of its own, so that nobody can change it any more, and checks its hash and its manifest.
  * Fails with GL_EIO, or GL_EFORMAT where it is truncated, corrupt or something else. */

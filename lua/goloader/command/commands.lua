@@ -109,8 +109,8 @@ local commands = {
   { "audit", "Tell what a module can do: packages, network, files, processes, system calls, C.",
     usage = "[--json] FILE|DIR|PACKAGE|FILE.gom",
     text = { "A line for each package, for each thing beyond computing that the module's exports and init functions "
-      .. "can reach, with who needs it, and for each function and variable of the host that it refers to. Nothing of it "
-      .. "is loaded, and none of its code runs.",
+      .. "can reach, with who needs it, and for each function and variable of the host that it refers to. Nothing of "
+      .. "it is loaded, and none of its code runs.",
       "What is called through an interface or a function value that others hand in is not known beforehand." },
     arguments = { { "file", "Go source (FILE.go or DIR), a package, an object, or a shipped module." } },
     options = { JSON },
