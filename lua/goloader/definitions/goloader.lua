@@ -16,6 +16,7 @@ local goloader = {}
 ---@field memory_profile? integer  Go's memory profile takes a sample per so many bytes; 0: none
 ---@field debug? boolean  gdb is told of loaded code
 ---@field perf? boolean  names of loaded code are written to /tmp/perf-PID.map, for perf
+---@field trust? string|string[]  public keys: nothing but shipped modules that are signed by one of them is loaded
 ---@field dump? "SIGQUIT"|"SIGUSR1"|"SIGUSR2"  at this signal the process writes what Lua and all goroutines are at
 
 ---The process's Go runtime, started at the first call. A process can have one, for its whole life.
@@ -52,6 +53,50 @@ function goloader.core_path() end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.manifest(file) end
+
+---Has one of the keys signed the shipped module? All its bytes are checked.
+---@param file string
+---@param keys string|string[]  public keys: files, or the lines of base64 in them
+---@return string|nil key  the number of the one that has
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.verify(file, keys) end
+
+---Signs a shipped module.
+---@param file string
+---@param key string  file of a secret key
+---@param out? string  the file to write; by default the same
+---@return string|nil key  its number
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.sign(file, key, out) end
+
+---Makes a key to sign shipped modules with. Neither file may be there yet.
+---@param secret string
+---@param public string
+---@return { id: string, public: string }|nil key
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.keygen(secret, public) end
+
+---@class goloader.AuditReach
+---@field kind "network"|"files"|"processes"|"system calls"|"environment"|"exit"|"code"|"unsafe"|string
+---@field symbol string  "net.Dial"
+---@field by string[]  who needs it, the nearest first
+
+---@class goloader.Audit
+---@field file string
+---@field packages { path: string, role: "root"|"own"|"shared"|"host", version: string|nil, size: integer|nil }[]
+---@field reaches goloader.AuditReach[]
+---@field functions { name: string, by: string[] }[]  of the host, that it refers to
+---@field variables { name: string, by: string[] }[]
+
+---Tells what a module can do. Nothing of it is loaded, and none of its code runs.
+---@param paths string|string[]  a shipped module, objects, or Go source
+---@return goloader.Audit|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function goloader.audit(paths) end
 
 ---The symbols of an object, and what else it exports.
 ---@param file string
@@ -220,6 +265,7 @@ function Host:load(files, options) end
 ---@class goloader.ShipOptions: goloader.HostBuildOptions
 ---@field strings? table<string, string>  values of string variables by their full names
 ---@field godebug? boolean
+---@field key? string  file of a secret key, with which it is signed
 
 ---Writes one file with a package's object code and all it needs beyond this host.
 ---@param paths string|string[]
@@ -229,6 +275,14 @@ function Host:load(files, options) end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function Host:ship(paths, out, options) end
+
+---Tells what a module can do, as goloader.audit, of this host.
+---@param paths string|string[]
+---@param options? goloader.BuildOptions
+---@return goloader.Audit|nil
+---@return string|nil message
+---@return goloader.Error|nil err
+function Host:audit(paths, options) end
 
 ---@class goloader.WatchOptions: goloader.HostBuildOptions
 ---@field ready? fun(module: any, name: string): any, any  prepares each new version before it takes over
