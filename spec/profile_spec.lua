@@ -73,6 +73,23 @@ func Start() { pprof.StartCPUProfile(os.Stderr) }
 ]]))
   end)
 
+  it("is on when goloader.profile is asked for the heap, and not before", function()
+    assert.equal("0 0 0 524288", run([[
+      local goloader = require "goloader"
+      local rates = {}
+      local function note() rates[#rates + 1] = rate.Get() end
+      local profile = assert(goloader.profile "cpu")
+      note()
+      assert(profile:stop())
+      note()
+      assert(goloader.profile "goroutine")
+      note()
+      assert(goloader.profile "heap")
+      note()
+      io.write(table.concat(rates, " "))
+    ]]))
+  end)
+
   it("is as the host was told", function()
     for bytes, expected in pairs { [0] = "0 0", [4096] = "4096 4096" } do
       local status, out, errors = support.lua(([[

@@ -10,6 +10,7 @@
 
 local core = require "goloader.core"
 local errors = require "goloader.errors"
+local module = require "goloader.module"
 local toolchain = require "goloader.building.toolchain"
 
 local profiles = {}
@@ -59,12 +60,19 @@ function Profile:stop(file)
   return bytes, message, err
 end
 
+local reads_memory = false -- the half does
+
 --- goloader.profile, given the Go half.
 ---@param half goloader.Module
 ---@param kind string
 ---@param file string|nil
 function profiles.take(half, kind, file)
   core.keep_names()
+  -- It refers to the memory profile as to any other. That costs memory for ever, so it is on from when it is asked for.
+  if not reads_memory then
+    reads_memory = kind == "heap" or kind == "allocs"
+    module.core_of(half):read_memory_profile(reads_memory)
+  end
   if not KINDS[kind] then return finish(file, half.Take(kind)) end
   if kind == "cpu" then
     local ok, err = half.StartCPU()

@@ -713,6 +713,17 @@ static int module_set_string(lua_State *L)
 	return 1;
 }
 
+/* module:read_memory_profile(reads): whether it has a use for Go's memory profile, whatever it refers to */
+static int module_read_memory_profile(lua_State *L)
+{
+	struct binding_module *m = check_loaded(L);
+
+	gl_lock();
+	gl_module_read_profile(m->mod, lua_toboolean(L, 2));
+	gl_unlock();
+	return 0;
+}
+
 /* module:run_main({ args… }): returns only errors */
 static int module_run_main(lua_State *L)
 {
@@ -762,6 +773,7 @@ void binding_open_module(lua_State *L)
 		{ "explain", module_explain },
 		{ "stats", module_stats },
 		{ "set_string", module_set_string },
+		{ "read_memory_profile", module_read_memory_profile },
 		{ NULL, NULL },
 	};
 	static const luaL_Reg methods[] = {

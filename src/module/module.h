@@ -167,6 +167,9 @@ struct gl_unload {
 	struct gl_way way;   /* out: with GL_EBUSY, the reason; the caller frees it */
 };
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
+/* Whether it counts as one that has a use for Go's memory profile, which is on while there is any: a load finds that
+ * out by what the module refers to, and this is for those who know better. */
+void gl_module_read_profile(struct gl_module *mod, bool reads);
 /* Unloads by force what something still refers to: from then on each of its functions panics when it is called, and
  * those who use it may go on. Its memory stays till gl_module_unload succeeds. Fails with GL_EBUSY where a goroutine
  * does not get beyond the beginning of a function. */

@@ -80,3 +80,16 @@ void module_drop_profile_reader(struct gl_host *host)
 		set_rate(host, 0);
 	}
 }
+
+void gl_module_read_profile(struct gl_module *mod, bool reads)
+{
+	if (mod->reads_profile == reads) {
+		return;
+	}
+	mod->reads_profile = reads;
+	if (reads) {
+		module_add_profile_reader(mod->host);
+	} else {
+		module_drop_profile_reader(mod->host);
+	}
+}
