@@ -761,8 +761,14 @@ static int describe_variable(uint32_t size, uint64_t offset, uint8_t *mask)
 	assert_int_equal(patch(), 0);
 	struct unit *u = &load.l.units[UNIT_MODULE];
 	int result = moduledata_write(&load.l, u, "test");
-	uintptr_t bits = load64(u->moduledata + (uintptr_t)abi->moduledata.gcbssmask + 8);
-	*mask = bits != 0 ? *(const uint8_t *)bits : 0;
+	/* a small module's variables lie among others, and so do their marks */
+	uintptr_t from;
+	const uint8_t *marks = lookup_mask(&load.linker, &from);
+	size_t word = (root(var)->addr - from) / sizeof(uintptr_t);
+	*mask = 0;
+	for (size_t i = 0; i < size / sizeof(uintptr_t); i++) {
+		*mask |= (uint8_t)((marks[(word + i) / 8] >> (word + i) % 8 & 1) << i);
+	}
 	return result;
 }
 
