@@ -13,7 +13,7 @@ $(HOST_DIR)/tools/mkhost: $(wildcard src/host/mkhost/*.go src/host/internal/keep
 $(HOST_DIR)/tools/describe: $(wildcard src/host/describe/*.go)
 $(HOST_TOOLS): $(HOST_DIR)/tools/%: src/host/go.mod $(GOROOT_DIR)/VERSION
 	@mkdir -p $(@D)
-	cd src/host && $(HOST_GO) build -o $(abspath $@) ./$*
+	cd src/host && $(HOST_GO) build -trimpath -o $(abspath $@) ./$*
 
 # The recipe of `goloader host`, for no packages but those of packages.txt.
 $(HOST_FILES) &: $(HOST_SOURCES) $(HOST_TOOLS)
