@@ -89,7 +89,7 @@ function cli.audit(arguments)
     io.stderr:write("goloader: ", message, "\n")
     return exit_now(1)
   end
-  io.write(arguments.json and require "goloader.command.json".encode(result)
+  io.write(arguments.json and require "goloader.json".encode(result)
     or require "goloader.audit".text(result), "\n")
   return exit_now(0)
 end
