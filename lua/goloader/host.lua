@@ -691,7 +691,7 @@ end
 --- Tells what a module can do: packages, and what it can reach of the network, files, other processes, system calls, C,
 --- and the host. Nothing of it is loaded, and none of its code runs.
 ---@param paths string|string[]  as host:ship's; or a shipped module
----@param options goloader.BuildOptions|nil
+---@param options goloader.HostBuildOptions|nil
 ---@return goloader.Audit|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err

@@ -262,6 +262,7 @@ function Host:load(files, options) end
 ---@field uses? goloader.TypedModule[]  loaded modules that bring packages which this one imports
 ---@field pause? fun()  is called again and again while the compiler works
 ---@field on_sources? fun(sources: { files: string[], dirs: string[], trees: string[] })
+
 ---@class goloader.ShipOptions: goloader.HostBuildOptions
 ---@field strings? table<string, string>  values of string variables by their full names
 ---@field godebug? boolean
@@ -278,7 +279,7 @@ function Host:ship(paths, out, options) end
 
 ---Tells what a module can do, as goloader.audit, of this host.
 ---@param paths string|string[]
----@param options? goloader.BuildOptions
+---@param options? goloader.HostBuildOptions
 ---@return goloader.Audit|nil
 ---@return string|nil message
 ---@return goloader.Error|nil err
@@ -291,6 +292,7 @@ function Host:audit(paths, options) end
 ---@field release? fun(module: any, name: string): boolean|nil  lets go of what the program has of an old version
 ---@field unload? goloader.UnloadOptions  for old versions
 ---@field poll? false|number|string  how often files are looked at; false: only by `w:poll()`
+
 ---Lets the other Lua states of the process have a module, by a name.
 ---@param name string
 ---@param shared goloader.TypedModule
@@ -300,10 +302,9 @@ function Host:audit(paths, options) end
 function Host:share(name, shared) end
 
 ---The module that a Lua state of the process shares by that name; where there is none, what `make` returns.
----@generic T
 ---@param name string
----@param make? fun(): T|nil, string|nil, goloader.Error|nil
----@return T|nil module
+---@param make nil|fun(): goloader.Module|nil, string|nil, goloader.Error|nil
+---@return goloader.Module|nil module
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function Host:shared(name, make) end
