@@ -184,7 +184,8 @@ describe("a thousand modules", function()
   it("have variables and types of their own, whether they are large or small", function()
     local source = support.read "spec/testdata/crowd/types.go"
     local small = support.compile(source, "types")
-    local large = support.compile(source .. "\n// Large is more than small modules have.\nvar Large [4096]*item\n", "types")
+    local more = "\n// Large is more than small modules have.\nvar Large [4096]*item\n"
+    local large = support.compile(source .. more, "types")
     local script = ([[
       local paths = { %q, %q }
       local modules, sizes = {}, {}

@@ -200,12 +200,15 @@ func Price(id int) (*Priced, error) {
 	return &Priced{Name: "<a>", When: time.Unix(0, 0).UTC(), Large: 1<<62 + int64(id), Next: &Priced{}}, nil
 }
 
-func Prices() (int, []Priced, map[string]string) { return 203, []Priced{{Tags: []string{}}}, map[string]string{"X-N": "1"} }
-func NoPrices() []Priced                         { return nil }
-func NoNames() map[string]int                    { return nil }
-func Names() map[int]string                      { return map[int]string{2: "b", 1: "a"} }
-func Largest() uint64                            { return 1<<64 - 1 }
-func Unwritable() chan int                       { return nil }
+func Prices() (int, []Priced, map[string]string) {
+	return 203, []Priced{{Tags: []string{}}}, map[string]string{"X-N": "1"}
+}
+
+func NoPrices() []Priced      { return nil }
+func NoNames() map[string]int { return nil }
+func Names() map[int]string   { return map[int]string{2: "b", 1: "a"} }
+func Largest() uint64         { return 1<<64 - 1 }
+func Unwritable() chan int    { return nil }
 
 func Cut(next http.Handler) http.Handler { return http.StripPrefix("/cut", next) }
 

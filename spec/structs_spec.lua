@@ -1,5 +1,5 @@
--- Structs, maps, slices and arrays keep their methods: plain ones are tables with methods, structs with hidden state are
--- handles.
+-- Structs, maps, slices and arrays keep their methods: plain ones are tables with methods, structs with hidden state
+-- are handles.
 local goloader = require "goloader"
 local support = require "spec.support"
 
