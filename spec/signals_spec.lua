@@ -88,8 +88,8 @@ describe("LuaJIT's profiler and a CPU profile of Go's", function()
   end
 
   local function have_samples(lua, go)
-    assert.is_true(lua > 20, lua)
-    assert.is_true(go > 20, go)
+    assert.is_true(lua > 10, lua) -- of fifty on a machine that does nothing else
+    assert.is_true(go > 10, go)
     assert.is_true(lua < 200 and go < 200, lua .. " " .. go)
   end
 
@@ -103,7 +103,7 @@ describe("LuaJIT's profiler and a CPU profile of Go's", function()
   it("have samples when luajit was started with its own", function()
     local report = support.tmpdir() .. "/jp.txt"
     local _, go = both("go_starts", "nothing", "go_stops", "nothing", "-jp=fi10," .. report)
-    assert.is_true(go > 20, go)
+    assert.is_true(go > 10, go)
     assert.matches("%d+%%%s+work", support.read(report))
   end)
 
