@@ -148,6 +148,7 @@ local ON_ONE_GO = {
   reload_nginx = true, modules_nginx = true, modules_failures = true, pluginsexample = true, clean = true,
   jobsexample = true, commandline = true, manual = true, rock = true, deb = true, bundle = true, nginx_states = true,
   swaps = true, reproducible = true, soak = true, inside = true, faults = true, audit = true, delve = true,
+  ownhost = true, packages = true,
 }
 
 -- Specs that start a host name it; the others prove nothing new on another Go.
