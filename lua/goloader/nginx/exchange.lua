@@ -129,13 +129,10 @@ local function is_as_asked()
     and C.memcmp(io.uri.data + n + 1, args.data, rest - 1) == 0
 end
 
---- The address that the request has now, in place of the one that the client asked for: rewritten by nginx, by routes
---- or by a middleware; at another location after `error_page` or `ngx.exec`; or a subrequest's. nil: nothing of that,
---- and it is as the client wrote it.
----@return string|nil
-function exchange.changed_address()
-  local r = get_request()
-  read_variable(r, "request_uri", io.uri)
+-- The address that the request has now, in place of the one that the client asked for, which is in the struct:
+-- rewritten by nginx, by routes or by a middleware; at another location after `error_page` or `ngx.exec`; or a
+-- subrequest's. nil: nothing of that, and it is as the client wrote it.
+local function changed_address(r)
   read_variable(r, "uri", uri)
   read_variable(r, "args", args)
   if is_as_asked() then return nil end
@@ -145,11 +142,21 @@ function exchange.changed_address()
   return ngx.escape_uri(path, 0) .. (query ~= "" and "?" .. query or "")
 end
 
+-- What the handler's URL is, where that is not what the client asked for.
+local function target_of(r, strip)
+  local changed = changed_address(r)
+  if not strip then return changed end
+  local address = changed or ffi_string(io.uri.data, io.uri.len)
+  if address:sub(1, #strip) ~= strip then return changed end
+  address = address:sub(#strip + 1)
+  return address:sub(1, 1) == "/" and address or "/" .. address
+end
+
 --- Writes down what the client has sent. Nothing that may yield is to happen before Go has read it.
----@param target string|nil  what the handler's URL is, where that is not what the client asked for
+---@param strip string|nil  a prefix that the handler's URL shall lack
 ---@param body string|nil  all of the request's body, for a handler that never waits
 ---@param address boolean|nil  the server's own address is wanted too
-function exchange.write(target, body, address)
+function exchange.write(strip, body, address)
   local r = get_request()
   C.ngx_http_lua_ffi_req_get_method_name(r, method, method_len)
   io.method.data, io.method.len = method[0], method_len[0]
@@ -158,7 +165,7 @@ function exchange.write(target, body, address)
   read_variable(r, "remote_addr", io.remote)
   read_variable(r, "remote_port", io.port)
   read_elements(r)
-  hold(io.target, "target", target)
+  hold(io.target, "target", target_of(r, strip))
   hold(io.body, "body", body)
   io.has_body = body and 1 or 0
   local own

@@ -47,29 +47,19 @@ function handler.mount(module, name, options)
     timeout = options.timeout }, Handler)
 end
 
--- What the handler's URL is, where that is not what the client asked for.
-local function target_of(self)
-  local strip, changed = self.strip, exchange.changed_address()
-  if not strip then return changed end
-  local uri = changed or ngx.var.request_uri
-  if uri:sub(1, #strip) ~= strip then return changed end
-  uri = uri:sub(#strip + 1)
-  return uri:sub(1, 1) == "/" and uri or "/" .. uri
-end
-
 --- Has a handler answer on this thread; nil where that can't be, since the request's body lies in a file.
 ---@param number integer
----@param target string|nil  what its URL is, where that is not what the client asked for
+---@param strip string|nil  a prefix that its URL shall lack
 ---@return integer|nil bits
-function handler.call(number, target)
+function handler.call(number, strip)
   go = go or bridge.get()
-  exchange.write(target)
+  exchange.write(strip)
   local bits = go.Serve(number, address)
   if bits == WANTS_BODY then
     ngx.req.read_body()
     local body = ngx.req.get_body_data()
     if not body and ngx.req.get_body_file() then return nil end
-    exchange.write(target, body or "")
+    exchange.write(strip, body or "")
     bits = go.Serve(number, address)
   end
   if band(bits, NOTE) ~= 0 then exchange.log_note() end
@@ -78,7 +68,7 @@ end
 
 
 local function call(self)
-  return not self.waits and handler.call(self.number, target_of(self)) or nil
+  return not self.waits and handler.call(self.number, self.strip) or nil
 end
 
 --- Has the handler answer, as a response that nginx or a cache can be given.
@@ -87,7 +77,7 @@ end
 function Handler:answer()
   local bits = call(self)
   if bits then return answering.response(bits) end
-  exchange.write(target_of(self), nil, true)
+  exchange.write(self.strip, nil, true)
   local x = answering.start(self.number)
   local err
   bits, err = answering.begin(x, self.timeout)

@@ -84,7 +84,7 @@ end
 
 -- On the worker's thread; false where the body is not at hand.
 local function call(number, req)
-  local bits = handler.call(number, exchange.changed_address())
+  local bits = handler.call(number)
   if not bits then return false end
   if band(bits, GOES_ON) == 0 then return true, answering.response(bits) end
   if band(bits, REPLACED) ~= 0 then
@@ -100,7 +100,7 @@ end
 
 -- In a goroutine of its own.
 local function run(number, timeout, req)
-  exchange.write(exchange.changed_address(), nil, true)
+  exchange.write(nil, nil, true)
   local x = answering.start(number, true)
   local has_piece = false
   local bits, err = answering.begin(x, timeout, function(piece)

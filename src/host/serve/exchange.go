@@ -182,10 +182,7 @@ func (x *exchange) round(w http.ResponseWriter, r *http.Request, kind int) {
 			x.wrap(w, r, c)
 			return
 		case readdress:
-			changed := new(http.Request)
-			*changed = *r
-			changed.URL = c.url
-			r = changed
+			r = withURL(r, c.url)
 			x.mu.Lock()
 			x.request = r
 			x.mu.Unlock()

@@ -133,15 +133,19 @@ func (l Limits) around(handler http.Handler) http.Handler {
 
 // strip is what http.StripPrefix does, and has a path begin with a slash.
 func strip(r *http.Request, prefix string) *http.Request {
-	shorter := new(http.Request)
-	*shorter = *r
-	shorter.URL = new(url.URL)
-	*shorter.URL = *r.URL
-	shorter.URL.Path = rooted(strings.TrimPrefix(r.URL.Path, prefix))
+	u := *r.URL
+	u.Path = rooted(strings.TrimPrefix(r.URL.Path, prefix))
 	if r.URL.RawPath != "" {
-		shorter.URL.RawPath = rooted(strings.TrimPrefix(r.URL.RawPath, prefix))
+		u.RawPath = rooted(strings.TrimPrefix(r.URL.RawPath, prefix))
 	}
-	return shorter
+	return withURL(r, &u)
+}
+
+// withURL is a request with another address.
+func withURL(r *http.Request, u *url.URL) *http.Request {
+	changed := *r
+	changed.URL = u
+	return &changed
 }
 
 func rooted(path string) string {
