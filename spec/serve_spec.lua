@@ -204,6 +204,10 @@ func Prices() (int, []Priced, map[string]string) {
 	return 203, []Priced{{Tags: []string{}}}, map[string]string{"X-N": "1"}
 }
 
+func Headed() (body []int, headers http.Header) {
+	return []int{1}, http.Header{"Set-Cookie": {"a=1", "b=2"}}
+}
+
 func NoPrices() []Priced      { return nil }
 func NoNames() map[string]int { return nil }
 func Names() map[int]string   { return map[int]string{2: "b", 1: "a"} }
@@ -246,6 +250,7 @@ get "/user" { function(req) return req.headers["x-user"] end, before = { site.Gu
 get "/price/:id" { site.Price }
 get "/price/later/:id" { site.Price, waits = true }
 get "/prices" { site.Prices }
+get "/headed" { site.Headed }
 get "/prices/none" { site.NoPrices }
 get "/names/none" { site.NoNames }
 get "/names" { site.Names }
@@ -321,6 +326,8 @@ describe("goloader serve", function()
     assert.equal(500, (server:get "/price/later/0"))
     local status, body, headers = server:get "/prices"
     assert.same({ 203, "[" .. nothing:gsub("null", "[]") .. "]", "1" }, { status, body, headers["x-n"] })
+    assert.matches("Set%-Cookie: a=1\r\nSet%-Cookie: b=2\r\n.*%[1%]$",
+      sh("curl -s -i http://127.0.0.1:%s/headed", server.port))
     for path, text in pairs { ["/prices/none"] = "[]", ["/names/none"] = "{}", ["/names"] = '{"1":"a","2":"b"}',
       ["/largest"] = "18446744073709551615" } do
       status, body = server:get(path)

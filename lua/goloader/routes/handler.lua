@@ -318,10 +318,8 @@ function handler.is_timeout(err)
   return errors.is_object(err) and err.code == "timeout"
 end
 
--- What a map that is Go's has.
 local function as_table(map)
-  local copy = {}
-  for key, value in map:pairs() do copy[key] = value end
+  local copy = map:copy()
   map:release()
   return copy
 end
