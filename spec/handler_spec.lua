@@ -490,6 +490,11 @@ describe("an http.Handler where the request's address has changed on its way", f
         location / { content_by_lua_block { require("goloader.nginx").content() } }
         location /moved/ { rewrite ^/moved(/.*)$ $1 last; }
         location /asked/ { rewrite ^/asked(/.*)$ $1?more=1 last; }
+        location /unbuffered/ {
+          lua_http10_buffering off;
+          rewrite ^/unbuffered(/.*)$ $1 break;
+          content_by_lua_block { require("goloader.nginx").content() }
+        }
         location /missing { error_page 404 /json; return 404; }
         location /quickly { error_page 404 /quick/json; return 404; }
         location /found { error_page 404 = /json; return 404; }
@@ -528,6 +533,14 @@ mount "/cut" { site.Mux, before = { site.Cut } }
     assert.same({ 200, "/json", "/v1/json" }, seen "/v1/json")
     assert.same({ 200, "/quick/json", "/v1/quick/json" }, seen "/v1/quick/json")
     assert.same({ 200, "/json", "/v2/json" }, seen "/v2/json")
+  end)
+
+  it("streams to clients of HTTP/1.0 where nginx's Lua lets it", function()
+    local status, body, headers = server:get("/unbuffered/slow", { args = { "--http1.0" } })
+    assert.same({ 200, "0\n1\n2\n" }, { status, body })
+    assert.is_nil(headers["content-length"])
+    status, body, headers = server:get("/slow", { args = { "--http1.0" } })
+    assert.same({ 200, "0\n1\n2\n", "6" }, { status, body, headers["content-length"] })
   end)
 
   it("sees what a middleware before it has made of it", function()
