@@ -119,6 +119,7 @@ int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unl
  * version any more that calls are let in to: then binding_share_follow finds what is. True: it stays where it is until
  * the call is counted by its plan, or binding_share_leave_call is called. */
 bool binding_share_enter(struct binding_module *m);
+void binding_share_leave_call(struct binding_module *m);
 /* Keeps it where it is while something of it is read; false where it is not there any more. */
 bool binding_share_hold(struct binding_module *m);
 void binding_share_let_go(struct binding_module *m);

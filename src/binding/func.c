@@ -210,7 +210,7 @@ static int func_stats(lua_State *L)
 		return call_current(L, f, "stats");
 	}
 	plan_of(L, f); /* raises where the module was unloaded */
-	f->module->entering = 0;
+	binding_share_leave_call(f->module);
 	binding_push_counters(L, binding_module_counters(f->module, f->export), lua_toboolean(L, 2));
 	return 1;
 }

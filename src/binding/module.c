@@ -101,7 +101,7 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 	struct gl_error err;
 
 	if (!is_loaded(m) || is_closed(m)) {
-		m->entering = 0;
+		binding_share_leave_call(m);
 		check_open(L, m);
 		binding_raise_unloaded(L, m);
 	}
@@ -115,7 +115,7 @@ struct gl_plan *binding_module_plan(lua_State *L, struct binding_module *m, size
 		}
 		binding_share_let_go(m);
 		if (plan == NULL) {
-			m->entering = 0;
+			binding_share_leave_call(m);
 			luaL_error(L, is_held ? "%s" : "module %s was unloaded", is_held ? err.message : m->name);
 		}
 	}
@@ -541,7 +541,7 @@ static struct gl_plan *check_variable(lua_State *L)
 		m = check_module(L);
 	}
 	if (!is_loaded(m) || !find_export(m, name, GL_EXPORT_VAR, &i)) {
-		m->entering = 0;
+		binding_share_leave_call(m);
 		check_loaded(L);
 		luaL_error(L, "%s has no exported variable %s", m->name, name);
 	}

@@ -128,6 +128,12 @@ static void set_maker(struct binding_share *share, const struct binding_host *ma
 	pthread_mutex_unlock(&gate);
 }
 
+void share_end_making(struct binding_share *share)
+{
+	set_maker(share, NULL);
+	share_close(share);
+}
+
 /* Makes a userdata's module its share's version of the moment. */
 static void enlist(struct binding_module *m, struct binding_share *share)
 {
@@ -222,6 +228,8 @@ bool binding_share_enter(struct binding_module *m)
 	} while (load(&m->share->version) == m->version);
 	return false;
 }
+
+void binding_share_leave_call(struct binding_module *m) { store(&m->entering, 0); }
 
 bool binding_share_hold(struct binding_module *m)
 {
@@ -330,11 +338,14 @@ static int module_share(lua_State *L)
 	} else if (share->mod != NULL || (share->maker != NULL && share->maker != m->host)) {
 		failed = gl_fail(&err, GL_EDUPLICATE, "%s: there is a module of that name already", name);
 	} else {
+		share_drop_note(share->note); /* of a module that was unloaded */
 		share->note = note;
 		note = NULL;
 		share_set_version(share, load(&share->version) + 2, m->mod);
 		enlist(m, share);
-		set_maker(share, NULL);
+		if (share->maker != NULL) {
+			share_end_making(share);
+		}
 	}
 	share_drop_note(note);
 	share_close(share);
@@ -415,12 +426,6 @@ int binding_share_find(lua_State *L)
 	return 1;
 }
 
-void share_end_making(struct binding_share *share)
-{
-	set_maker(share, NULL);
-	share_close(share);
-}
-
 /* host:unmake(name): it was made, or could not be */
 int binding_share_unmake(lua_State *L)
 {
@@ -470,7 +475,7 @@ static int module_is_current(lua_State *L)
 
 	if (!is_current) {
 		is_current = binding_share_enter(m);
-		store(&m->entering, 0);
+		binding_share_leave_call(m);
 	}
 	lua_pushboolean(L, is_current);
 	return 1;

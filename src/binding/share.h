@@ -41,7 +41,7 @@ void share_drop_note(struct binding_note *note);
 void share_close(struct binding_share *share);
 /* Another version stands, or none. */
 void share_set_version(struct binding_share *share, uint32_t version, struct gl_module *mod);
-/* Nobody makes its module any more. */
+/* Nobody makes its module any more: the maker, which has used the share since it began, uses it no longer. */
 void share_end_making(struct binding_share *share);
 /* Has the userdata's Lua state a part in the share by it? Has another one a part in it? */
 bool share_takes_part(const struct binding_module *m, const struct binding_share *share);
