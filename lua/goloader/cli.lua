@@ -85,10 +85,7 @@ end
 
 function cli.audit(arguments)
   local result, message = require "goloader".audit(arguments.file)
-  if not result then
-    io.stderr:write("goloader: ", message, "\n")
-    return exit_now(1)
-  end
+  if not result then return exit_now(complain(message)) end
   io.write(arguments.json and require "goloader.json".encode(result)
     or require "goloader.audit".text(result), "\n")
   return exit_now(0)

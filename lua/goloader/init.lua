@@ -98,11 +98,11 @@ function goloader.host(options)
   local started
   started, err = core.host_start(path, options.desc, profile, is_chosen(options.debug, "GOLOADER_DEBUG"),
     is_chosen(options.perf, "GOLOADER_PERF"))
-  if started and keys then
+  if not started then return fail(err) end
+  if keys then
     local ok, why = trust.declare(started, path, keys)
     if not ok then return fail(why) end
   end
-  if not started then return fail(err) end
   running = hosts.new(started, path, options.desc or path .. ".desc")
   jobs.set_host(started)
   signals.watch_profiler()
@@ -228,8 +228,7 @@ function goloader.audit(paths)
   if type(paths) ~= "string" and type(paths) ~= "table" then
     misuse(2, "goloader.audit: a file or a package expected, got %s", type(paths))
   end
-  local host, message, err = running, nil, nil
-  if not host then host, message, err = goloader.host() end
+  local host, message, err = goloader.host()
   if not host then return nil, message, err end
   return host:audit(paths)
 end

@@ -767,6 +767,7 @@ function module.replace(self, other)
   state.is_old = state.share and true
   return swap_faces(self, other)
 end
+
 -- ---- what was called -----------------------------------------------------------------------------------------------
 
 ---@class goloader.Counters

@@ -1,13 +1,12 @@
 --- Keys and signatures on the command line: goloader keygen, sign and verify.
 
+local terminal = require "goloader.command.terminal"
+
 local keys = {}
 
-local function goloader() return require "goloader" end
+local complain = terminal.complain
 
-local function complain(message)
-  io.stderr:write("goloader: ", message, "\n")
-  return 1
-end
+local function goloader() return require "goloader" end
 
 local function misused(name, why)
   io.stderr:write(("goloader %s: %s\n"):format(name, why), require "goloader.command.commands".hint(name))
