@@ -3,25 +3,18 @@
 
 local goloader = require "goloader"
 local installed = require "goloader.installed"
-local toolchain = require "goloader.building.toolchain"
 
 local halves = {}
-
---- Those that may be needed where modules run; the other one is for those who write them.
-halves.at_run_time = { "bridge", "serve", "profile", "dump" }
 
 local loaded = {} -- by name
 
 local OF_ANOTHER_HOST = { mismatch = true, missing = true }
 
 local function load(host, name)
-  for _, path in ipairs { host.path, (installed.default_host()) } do
-    local shipped = ("%s.%s.gom"):format(path, name)
-    if toolchain.exists(shipped) then
-      local made, message, err = host:load(shipped)
-      if made then return made end
-      if not OF_ANOTHER_HOST[err.code] then return nil, message, err end
-    end
+  for _, shipped in ipairs(installed.shipped_half(name, host.path)) do
+    local made, message, err = host:load(shipped)
+    if made then return made end
+    if not OF_ANOTHER_HOST[err.code] then return nil, message, err end
   end
   local sources, err = installed.host_sources()
   if not sources then return nil, tostring(err), err end

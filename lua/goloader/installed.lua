@@ -43,6 +43,22 @@ function installed.default_host()
   return find("host", "host" .. so, "host/default" .. so, "run make, or set GOLOADER_HOST")
 end
 
+--- The Go halves (halves.lua) that may be needed where modules run; the other one is for those who write them.
+installed.halves = { "bridge", "serve", "profile", "dump" }
+
+--- Where a Go half lies, ready to be loaded: beside a host, and beside the default one.
+---@param name string
+---@param host_path string
+---@return string[] files  that there are
+function installed.shipped_half(name, host_path)
+  local files = {}
+  for _, path in ipairs { host_path, (installed.default_host()) } do
+    local file = ("%s.%s.gom"):format(path, name)
+    if toolchain.exists(file) then files[#files + 1] = file end
+  end
+  return files
+end
+
 --- The folder of the Go module goloader.dev/host.
 ---@return string|nil path
 ---@return goloader.Error|nil err

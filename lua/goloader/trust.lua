@@ -7,12 +7,8 @@
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local installed = require "goloader.installed"
-local toolchain = require "goloader.building.toolchain"
 
 local trust = {}
-
--- What goloader itself loads of Go where nothing is compiled.
-local HALVES = { "bridge", "serve", "profile", "dump" }
 
 --- Keys as users name them: one or a list, files or lines of base64.
 ---@param call string  as users write it: "goloader.verify: keys"
@@ -36,10 +32,9 @@ end
 -- Hashes of the halves that lie beside the host, or beside the default one.
 local function own_hashes(host_path)
   local hashes = {}
-  for _, path in ipairs { host_path, (installed.default_host()) } do
-    for _, name in ipairs(HALVES) do
-      local file = ("%s.%s.gom"):format(path, name)
-      local manifest = toolchain.exists(file) and core.manifest(file)
+  for _, name in ipairs(installed.halves) do
+    for _, file in ipairs(installed.shipped_half(name, host_path)) do
+      local manifest = core.manifest(file)
       if manifest then hashes[#hashes + 1] = manifest.hash end
     end
   end

@@ -9,7 +9,6 @@
 ---     DIR/lib/libelf.so.1, lfs.so, …  what those link to or load, beyond the C library
 
 local goloader = require "goloader"
-local halves = require "goloader.halves"
 local installed = require "goloader.installed"
 local places = require "goloader.building.places"
 local toolchain = require "goloader.building.toolchain"
@@ -166,11 +165,9 @@ local function copy_host(host, dir)
   local to = dir .. "/lib/goloader/host/libgoloader_host.so"
   copy_stripped(host.path, to)
   copy(host.desc, to .. ".desc")
-  for _, name in ipairs(halves.at_run_time) do
-    for _, path in ipairs { host.path, (installed.default_host()) } do
-      local half = ("%s.%s.gom"):format(path, name)
-      if exists(half) and not exists(("%s.%s.gom"):format(to, name)) then copy(half, ("%s.%s.gom"):format(to, name)) end
-    end
+  for _, name in ipairs(installed.halves) do
+    local half = installed.shipped_half(name, host.path)[1]
+    if half then copy(half, ("%s.%s.gom"):format(to, name)) end
   end
 end
 
