@@ -542,27 +542,19 @@ describe("a Lua state with jobs", function()
   it("is not needed by them, whoever comes first", function()
     -- Coroutines are Lua states of the same heap; those of other heaps come from a library.
     local status, output, errors = support.run { "luajit", "spec/env.lua", support.write("states.lua", [[
-      local ffi = require "ffi"
-      ffi.cdef "typedef struct lua_State lua_State; lua_State *luaL_newstate(void); void luaL_openlibs(lua_State *); \z
-        int luaL_loadstring(lua_State *, const char *); int lua_pcall(lua_State *, int, int, int); \z
-        const char *lua_tolstring(lua_State *, int, size_t *); void lua_close(lua_State *);"
+      local luastates = require "spec.luastates"
       local goloader = require "goloader"
       local jobs = assert(goloader.host():build "spec/testdata/jobs/jobs.go")
       for i = 1, 30 do
-        local L = ffi.C.luaL_newstate()
-        ffi.C.luaL_openlibs(L)
-        local script = ([=[
-          package.path, package.cpath = %q, %q
+        local state = luastates.new()
+        state:run [=[
           local goloader = require "goloader"
           local jobs = assert(goloader.host():build "spec/testdata/jobs/jobs.go")
           kept = {}
-          for i = 1, 500 do kept[i] = jobs.Spin:async(i %% 10 * 10000) end
+          for i = 1, 500 do kept[i] = jobs.Spin:async(i % 10 * 10000) end
           for i = 1, 100 do kept[i]:wait() end
-        ]=]):format(package.path, package.cpath)
-        if ffi.C.luaL_loadstring(L, script) ~= 0 or ffi.C.lua_pcall(L, 0, 0, 0) ~= 0 then
-          error(ffi.string(ffi.C.lua_tolstring(L, -1, nil)))
-        end
-        ffi.C.lua_close(L)
+        ]=]
+        state:close()
         assert(jobs.Add:async(i, i):wait() == 2 * i)
       end
       print "well"

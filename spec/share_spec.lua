@@ -62,22 +62,10 @@ func Adopt(count int) error {
 -- `flags` is memory that they all see. In each, `host` is the host, `go(n)` waits till flags[0] is n.
 local HEAD = [[
   local ffi = require "ffi"
-  ffi.cdef [=[
-    typedef struct lua_State lua_State;
-    lua_State *luaL_newstate(void);
-    void luaL_openlibs(lua_State *);
-    int luaL_loadstring(lua_State *, const char *);
-    int lua_pcall(lua_State *, int, int, int);
-    void lua_settop(lua_State *, int);
-    const char *lua_tolstring(lua_State *, int, size_t *);
-    void lua_close(lua_State *);
-    void start_states(const char *, int);
-    int join_states(void);
-  ]=]
-  local C, lib = ffi.C, ffi.load(%q)
+  local luastates = require "spec.luastates"
+  local beside = luastates.threads(%q)
   memory = ffi.new "int32_t[100]"
   local COMMON = [=[
-    package.path, package.cpath = %%q, %%q
     local ffi = require "ffi"
     flags = ffi.cast("volatile int32_t *", ffi.cast("uintptr_t", %%.0f))
     goloader = require "goloader"
@@ -103,27 +91,15 @@ local HEAD = [[
       return table.concat(all, " ")
     end
   ]=]
-  COMMON = COMMON:format(package.path, package.cpath, tonumber(ffi.cast("uintptr_t", ffi.cast("void *", memory))))
+  COMMON = COMMON:format(tonumber(ffi.cast("uintptr_t", ffi.cast("void *", memory))))
   loadstring(COMMON)()
-  local State = {}
-  State.__index = State
-  function State:run(chunk)
-    local failed = C.luaL_loadstring(self.L, chunk) ~= 0 or C.lua_pcall(self.L, 0, 1, 0) ~= 0
-    local text = C.lua_tolstring(self.L, -1, nil)
-    text = text ~= nil and ffi.string(text) or nil
-    C.lua_settop(self.L, 0)
-    if failed then error(text, 2) end
-    return text
-  end
-  function State:close() C.lua_close(self.L) end
   function state()
-    local self = setmetatable({ L = C.luaL_newstate() }, State)
-    C.luaL_openlibs(self.L)
+    local self = luastates.new()
     self:run(COMMON)
     return self
   end
-  function threads(chunk, n) lib.start_states(COMMON .. chunk, n or 1) end
-  function join() return lib.join_states() end
+  function threads(chunk, n) beside.start(COMMON .. chunk, n or 1) end
+  join = beside.join
   -- how many modules there are, once what can go has gone
   function loaded()
     collectgarbage()
@@ -137,9 +113,7 @@ describe("a module that several Lua states have", function()
   local library, files
 
   setup(function()
-    library = support.tmpdir() .. "/threads.so"
-    assert(support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o " .. library
-      .. " spec/testdata/threads.c" } == 0)
+    library = support.threads_library()
     files = {}
     for i, title in ipairs { "one", "two", "three" } do
       local t = title
@@ -149,10 +123,8 @@ describe("a module that several Lua states have", function()
   teardown(support.clean)
 
   local function run(script)
-    local status, out, errors = support.lua(HEAD:format(library, files[1], files[2], files[3]) .. script, nil, "luajit")
-    assert.equal(0, status, errors)
-    assert.equal("", errors)
-    return out
+    return support.clean_output_of(support.lua(HEAD:format(library, files[1], files[2], files[3]) .. script, nil,
+      "luajit"))
   end
 
   describe("is found by its name", function()

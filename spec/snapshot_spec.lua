@@ -125,17 +125,13 @@ end)
 describe("a handle that is dropped, and used by another thread while the copy is looked through", function()
   it("voids what the copy says: it is looked again, and the handle can't be used meanwhile", function()
     -- No two Lua states have one handle. Here the second one's is made to be that of the first.
-    local library = support.tmpdir() .. "/threads.so"
-    assert.equal(0, support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o "
-      .. library .. " spec/testdata/threads.c" })
+    local library = support.threads_library()
     local source = support.write("fields/fields.go", "package fields\n\ntype T struct{ N int }\n")
     assert.equal("end\n", run(([==[
       assert(host:build "spec/testdata/churn/churn.go").Fill(8)
       local ffi = require "ffi"
-      ffi.cdef "int run_states(const char *, int);"
       local shared = ffi.new "volatile uint64_t[5]" -- the handle's number and class; is it used, gone, and known to be?
-      local failed = ffi.load(%q).run_states(([=[
-        package.path, package.cpath = %%q, %%q
+      local failed = require "spec.luastates".threads(%q).run(([=[
         local ffi = require "ffi"
         ffi.cdef "int sched_yield(void);"
         local goloader = require "goloader"
@@ -169,7 +165,7 @@ describe("a handle that is dropped, and used by another thread while the copy is
           value:release()
           assert(fields:unload())
         end
-      ]=]):format(package.path, package.cpath, tonumber(ffi.cast("uintptr_t", shared))), 2)
+      ]=]):format(tonumber(ffi.cast("uintptr_t", shared))), 2)
       assert(failed == 0)
       print "end"
     ]==]):format(library, source)))

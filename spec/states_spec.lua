@@ -6,26 +6,11 @@ teardown(support.clean)
 -- Runs a script that may open Lua states and close them: `state(chunk)` runs a chunk in one of its own; `loaded()` is
 -- how many modules the runtime knows, once what can go has gone.
 local HEAD = [[
-  local ffi = require "ffi"
-  ffi.cdef [=[
-    typedef struct lua_State lua_State;
-    lua_State *luaL_newstate(void);
-    void luaL_openlibs(lua_State *);
-    int luaL_loadstring(lua_State *, const char *);
-    int lua_pcall(lua_State *, int, int, int);
-    const char *lua_tolstring(lua_State *, int, size_t *);
-    void lua_close(lua_State *);
-  ]=]
-  local C = ffi.C
-  local START = ("package.path, package.cpath = %%q, %%q\n"):format(package.path, package.cpath)
-    .. 'local host = assert(require "goloader".host())\nlocal states = assert(host:load(%q))\n'
+  local START = 'local host = assert(require "goloader".host())\nlocal states = assert(host:load(%q))\n'
   local function state(chunk)
-    local L = C.luaL_newstate()
-    C.luaL_openlibs(L)
-    if C.luaL_loadstring(L, START .. chunk) ~= 0 or C.lua_pcall(L, 0, 0, 0) ~= 0 then
-      error(ffi.string(C.lua_tolstring(L, -1, nil)))
-    end
-    C.lua_close(L)
+    local other = require "spec.luastates".new()
+    other:run(START .. chunk)
+    other:close()
   end
   local host = assert(require "goloader".host())
   local function wait(seconds) local stop = os.clock() + seconds while os.clock() < stop do end end

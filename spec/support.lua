@@ -115,6 +115,14 @@ function support.cli(...)
   return support.run { "build/bin/goloader", ... }
 end
 
+--- Compiles what spec/luastates.lua runs Lua states in threads by; returns the library's path.
+function support.threads_library()
+  local library = support.tmpdir() .. "/threads.so"
+  support.output_of(support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o "
+    .. library .. " spec/testdata/threads.c" })
+  return library
+end
+
 --- What a command has printed that succeeds: given all that `run`, `cli` or `lua` returns.
 function support.output_of(status, out, errors)
   if status ~= 0 then error(("status %s\n%s%s"):format(status, out, errors), 2) end

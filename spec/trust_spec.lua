@@ -259,23 +259,12 @@ describe("a process that trusts a key", function()
     assert.equal("trust\tthis process trusts other keys already\ntrue\ntrust\tunsigned\n", strict [[
       refused(goloader.host { trust = "OTHER" })
       print(goloader.host { trust = { "MINE" } } == host)
-      local ffi = require "ffi"
-      ffi.cdef [=[
-        typedef struct lua_State lua_State;
-        lua_State *luaL_newstate(void);
-        void luaL_openlibs(lua_State *);
-        int luaL_loadstring(lua_State *, const char *);
-        int lua_pcall(lua_State *, int, int, int);
-        void lua_close(lua_State *);
-      ]=]
-      local L = ffi.C.luaL_newstate()
-      ffi.C.luaL_openlibs(L)
-      local paths = ("package.path, package.cpath = %q, %q\n"):format(package.path, package.cpath)
-      assert(ffi.C.luaL_loadstring(L, paths .. [=[
+      local state = require "spec.luastates".new()
+      state:run [=[
         local _, message, err = assert(require "goloader".host()):load "UNSIGNED"
         print(err.code, message:match "(%w+)%.gom is not signed")
-      ]=]) == 0 and ffi.C.lua_pcall(L, 0, 0, 0) == 0)
-      ffi.C.lua_close(L)
+      ]=]
+      state:close()
     ]])
   end)
 
