@@ -16,70 +16,29 @@
 local seconds, rate = tonumber(arg[1] or 60), tonumber(arg[2] or 10)
 
 local SOURCE = [==[
-package shop
-
-import (
-	"errors"
-	"fmt"
-	"sync"
-)
-
-const version = %d
+import "errors"
 
 const Version = version
 
 var Current = version
 
-type Item struct{ Version int }
-
-func (i *Item) Note() string { return fmt.Sprintf("%%d:item:%%d", i.Version, version) }
-
-type request struct {
-	n      int
-	answer chan string
-}
-
 // A call that has begun before the state was released, and comes too late to use it, is told so.
 var (
 	state    sync.RWMutex
 	released bool
-	requests = make(chan request)
-	workers  sync.WaitGroup
-	count    struct {
-		sync.Mutex
-		n int
-	}
 )
 
 func init() {
 	if version == 9 {
 		panic("version 9 does not start")
 	}
-	for i := 0; i < 2; i++ {
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			for r := range requests {
-				count.Lock()
-				count.n++
-				count.Unlock()
-				r.answer <- text(r.n)
-			}
-		}()
-	}
+	work(2)
 }
-
-//go:noinline
-func text(n int) string { return fmt.Sprintf("%%d:%%d:%%d", version, n, version) }
-
-func Number(n int) int { return n*100 + version }
-
-func Text(n int) string { return text(n) }
 
 var sink []byte
 
 func Word(n int) int {
-	sink = make([]byte, n%%8)
+	sink = make([]byte, n%8)
 	return version
 }
 
@@ -89,22 +48,8 @@ func Pool(n int) (string, bool) {
 	if released {
 		return text(n), false
 	}
-	r := request{n, make(chan string)}
-	requests <- r
-	return <-r.answer, true
+	return ask(n), true
 }
-
-func With(n int, f func(int) int) string {
-	before := version
-	m := f(n)
-	return fmt.Sprintf("%%d:%%d:%%d", before, m, version)
-}
-
-func List(n int) ([]string, map[string]int) {
-	return []string{text(n), text(n)}, map[string]int{"version": version, "n": n}
-}
-
-func Last[T any](all ...T) string { return fmt.Sprintf("%%d:%%v:%%d", version, all[len(all)-1], version) }
 
 func Release() int {
 	state.Lock()
@@ -124,18 +69,7 @@ func Adopt(n int) error {
 	}
 	if released { // it was refused, and has its state back
 		released, requests = false, make(chan request)
-		for i := 0; i < 2; i++ {
-			workers.Add(1)
-			go func() {
-				defer workers.Done()
-				for r := range requests {
-					count.Lock()
-					count.n++
-					count.Unlock()
-					r.answer <- text(r.n)
-				}
-			}()
-		}
+		work(2)
 	} else {
 		count.Lock()
 		count.n = n
@@ -143,18 +77,10 @@ func Adopt(n int) error {
 	}
 	return nil
 }
-
-func Counted() int {
-	count.Lock()
-	defer count.Unlock()
-	return count.n
-}
 ]==]
 
 local HEAD = [==[
 local seconds, pause, folder, versions, address = %d, %g, %q, %d, %d
-package.path, package.cpath = %q, %q
-math.randomseed(THREAD)
 local ffi = require "ffi"
 local goloader = require "goloader"
 local clock = require "goloader.core".clock
@@ -171,6 +97,7 @@ local shop = assert(host:shared("shop", function() return host:build(file(1)) en
 ]==]
 
 local STATE = HEAD .. [==[
+math.randomseed(THREAD)
 local add, text, word = shop.Number, shop.Text, shop.Word -- taken once: they stand for the new ones, too
 local calls, swaps, refused, pooled, deep, latest, late = 0, 0, 0, 0, 0, 0, 0
 local next_swap = clock() + pause * THREAD / 3
@@ -357,24 +284,14 @@ for _, each in ipairs(jobs) do
 end
 jobs = nil
 seen.pooled[THREAD] = pooled
-local left = clock() + 60
-repeat
-  collectgarbage()
-  collectgarbage()
-  goloader.step(0)
-  local waiting = host:tidy()
-  if waiting > 0 and clock() > left then
-    for _, entry in ipairs(host:modules()) do
-      if entry.leaving then error("an old version stays: " .. entry.refusal.message, 0) end
-    end
-  end
-until waiting == 0
+require "spec.bench.shop".tidy(host)
 io.write(("thread %%d: %%d calls, %%d swaps, %%d refused, %%d too late for the pool\n"):format(THREAD, calls, swaps,
   refused, late))
 ]==]
 
 -- Comes and goes: the main thread's states.
 local GUEST = HEAD .. [==[
+math.randomseed(os.clock() * 1e6)
 local low = stood()
 local got = tonumber(shop.Text(1):match "^%%d+")
 local high, is_right = seen.started, false
@@ -388,53 +305,41 @@ if math.random(2) == 1 then
 end
 ]==]
 
+local goloader = require "goloader"
+local source = require "spec.bench.shop"
 local support = require "spec.support"
+local clock = require "goloader.core".clock
 local ffi = require "ffi"
 
 local THREADS, VERSIONS = 3, 4
-local library = support.tmpdir() .. "/threads.so"
-assert(support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o " .. library
-  .. " spec/testdata/threads.c" } == 0, "the compiler")
-ffi.cdef [[
-  int run_states(const char *, int);
-  void start_states(const char *, int);
-  int join_states(void);
-]]
-local host = assert(require "goloader".host())
-local function source(version) return support.write(("%d/shop.go"):format(version), SOURCE:format(version)) end
-for version = 1, VERSIONS do
-  local shop = assert(host:build(source(version)))
-  assert(shop["Last[int]"]) -- compiled once
-  shop.Release()
-  assert(shop:unload { wait = 10 })
-end
-source(8)
-source(9)
+local threads = require "spec.luastates".threads(support.threads_library())
+local host = assert(goloader.host())
+source.prepare(host, VERSIONS, SOURCE)
+source.write(8, SOURCE)
+source.write(9, SOURCE)
 for _, version in ipairs { 1, 2, 3, 4, 8, 9 } do
-  local path = ("%s/%d/shop.go"):format(support.tmpdir(), version)
+  local path = source.path(version)
   assert(host:ship(path, path .. "m"))
 end
 local before = #host:modules()
 -- the last of the states' pools ends here
 local seen = ffi.new "struct { int32_t started, stood[16], pooled[16], version_of[10000000]; }"
 seen.version_of[0] = 1
-local shop = assert(host:shared("shop", function() return host:build(support.tmpdir() .. "/1/shop.go") end))
+local shop = assert(host:shared("shop", function() return host:build(source.path(1)) end))
 local function chunk(text)
   local address = tonumber(ffi.cast("uintptr_t", ffi.cast("void *", seen)))
-  return text:format(seconds, THREADS / rate, support.tmpdir(), VERSIONS, address, package.path, package.cpath)
+  return text:format(seconds, THREADS / rate, support.tmpdir(), VERSIONS, address)
 end
 io.stdout:setvbuf "no"
-local threads = ffi.load(library)
-threads.start_states(chunk(STATE), THREADS)
+threads.start(chunk(STATE), THREADS)
 local guests, failed = 0, 0
-local clock = require "goloader.core".clock
 local stop = clock() + seconds
 while clock() < stop and failed == 0 do
-  failed = threads.run_states("math.randomseed(os.clock() * 1e6)\n" .. chunk(GUEST), 1)
+  failed = threads.run(chunk(GUEST), 1)
   guests = guests + 1
-  require "goloader".step(0.05)
+  goloader.step(0.05)
 end
-failed = failed + threads.join_states()
+failed = failed + threads.join()
 local pooled = 0
 for i = 0, 15 do pooled = pooled + seen.pooled[i] end
 if failed == 0 and tonumber(shop.Counted()) ~= pooled then
@@ -454,7 +359,7 @@ repeat
   collectgarbage()
   collectgarbage()
   host:tidy()
-  local other = assert(host:build(support.tmpdir() .. "/1/shop.go"))
+  local other = assert(host:build(source.path(1)))
   other.Release()
   assert(other:unload { wait = 10 })
   after = #host:modules()

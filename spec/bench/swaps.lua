@@ -12,72 +12,9 @@
 local seconds, rate = tonumber(arg[1] or 60), tonumber(arg[2] or 10)
 
 local SOURCE = [==[
-package shop
+func init() { work(4) }
 
-import (
-	"fmt"
-	"sync"
-)
-
-const version = %d
-
-type Item struct{ Version int }
-
-func (i *Item) Note() string { return fmt.Sprintf("%%d:item:%%d", i.Version, version) }
-
-type request struct {
-	n      int
-	answer chan string
-}
-
-var (
-	requests = make(chan request)
-	workers  sync.WaitGroup
-	count    struct {
-		sync.Mutex
-		n int
-	}
-)
-
-func init() {
-	for i := 0; i < 4; i++ {
-		workers.Add(1)
-		go func() {
-			defer workers.Done()
-			for r := range requests {
-				count.Lock()
-				count.n++
-				count.Unlock()
-				r.answer <- text(r.n)
-			}
-		}()
-	}
-}
-
-//go:noinline
-func text(n int) string { return fmt.Sprintf("%%d:%%d:%%d", version, n, version) }
-
-func Number(n int) int { return n*100 + version }
-
-func Text(n int) string { return text(n) }
-
-func Pool(n int) string {
-	r := request{n, make(chan string)}
-	requests <- r
-	return <-r.answer
-}
-
-func With(n int, f func(int) int) string {
-	before := version
-	m := f(n)
-	return fmt.Sprintf("%%d:%%d:%%d", before, m, version)
-}
-
-func List(n int) ([]string, map[string]int) {
-	return []string{text(n), text(n)}, map[string]int{"version": version, "n": n}
-}
-
-func Last[T any](all ...T) string { return fmt.Sprintf("%%d:%%v:%%d", version, all[len(all)-1], version) }
+func Pool(n int) string { return ask(n) }
 
 func Release() int {
 	close(requests)
@@ -86,17 +23,10 @@ func Release() int {
 }
 
 func Adopt(n int) { count.n += n }
-
-func Counted() int {
-	count.Lock()
-	defer count.Unlock()
-	return count.n
-}
 ]==]
 
 local STATE = [==[
 local seconds, pause, folder, versions = %d, %g, %q, %d
-package.path, package.cpath = %q, %q
 math.randomseed(THREAD)
 local goloader = require "goloader"
 local clock = require "goloader.core".clock
@@ -210,42 +140,22 @@ end
 for _, each in ipairs(jobs) do check("a job", each.job:wait(), each.answer) end
 jobs = nil
 check("what the pools have counted", tonumber(shop.Counted()), pooled)
-check("what nobody has lost", tonumber(shop.Counted()), pooled)
-local left = clock() + 60
-repeat
-  collectgarbage()
-  collectgarbage()
-  local waiting = host:tidy()
-  if waiting > 0 and clock() > left then
-    for _, entry in ipairs(host:modules()) do
-      if entry.leaving then wrong("an old version", entry.refusal.message, "gone") end
-    end
-  end
-until waiting == 0
+require "spec.bench.shop".tidy(host)
 shop.Release()
 assert(shop:unload { wait = 10 })
 io.write(("thread %%d: %%d calls, %%d swaps\n"):format(THREAD, calls, swaps))
 ]==]
 
+local shop = require "spec.bench.shop"
 local support = require "spec.support"
-local ffi = require "ffi"
 
 local THREADS, VERSIONS = 3, 4
-local library = support.tmpdir() .. "/threads.so"
-assert(support.run { "sh", "-c", "cc -O1 -shared -fPIC -pthread $(pkg-config --cflags luajit) -o " .. library
-  .. " spec/testdata/threads.c" } == 0, "the compiler")
-ffi.cdef "int run_states(const char *, int);"
+local threads = require "spec.luastates".threads(support.threads_library())
 local host = assert(require "goloader".host())
-for version = 1, VERSIONS do
-  local shop = assert(host:build(support.write(("%d/shop.go"):format(version), SOURCE:format(version))))
-  assert(shop["Last[int]"]) -- compiled once
-  shop.Release()
-  assert(shop:unload { wait = 10 })
-end
+shop.prepare(host, VERSIONS, SOURCE)
 local before = #host:modules()
 io.stdout:setvbuf "no"
-local failed = ffi.load(library).run_states(
-  STATE:format(seconds, THREADS / rate, support.tmpdir(), VERSIONS, package.path, package.cpath), THREADS)
+local failed = threads.run(STATE:format(seconds, THREADS / rate, support.tmpdir(), VERSIONS), THREADS)
 local after = #host:modules()
 if after ~= before then io.stderr:write(("%d modules stay\n"):format(after - before)) end
 support.clean()

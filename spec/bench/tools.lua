@@ -30,24 +30,22 @@ function tools.lines(text)
   return list
 end
 
-function tools.read(path)
+-- What is asked of a file, which is open meanwhile.
+local function of_file(path, ask)
   local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
+  local answer = ask(file)
   file:close()
-  return text
+  return answer
 end
+
+function tools.read(path) return of_file(path, function(file) return file:read "*a" end) end
+
+function tools.size(path) return of_file(path, function(file) return file:seek "end" end) end
 
 function tools.write(path, text)
   local file = assert(io.open(path, "wb"))
   file:write(text)
   assert(file:close())
-end
-
-function tools.size(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:seek "end"
-  file:close()
-  return bytes
 end
 
 function tools.median(list)
