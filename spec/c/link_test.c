@@ -761,9 +761,13 @@ static int describe_variable(uint32_t size, uint64_t offset, uint8_t *mask)
 	assert_int_equal(patch(), 0);
 	struct unit *u = &load.l.units[UNIT_MODULE];
 	int result = moduledata_write(&load.l, u, "test");
-	/* a small module's variables lie among others, and so do their marks */
+	/* a small module's variables lie among others, and so do their marks, if there is room */
 	uintptr_t from;
 	const uint8_t *marks = lookup_mask(&load.linker, &from);
+	if (u->variables == NULL) {
+		marks = (const uint8_t *)load64(u->moduledata + (uintptr_t)abi->moduledata.gcbssmask + 8);
+		from = u->sec_start[SEC_BSS];
+	}
 	size_t word = (root(var)->addr - from) / sizeof(uintptr_t);
 	*mask = 0;
 	for (size_t i = 0; i < size / sizeof(uintptr_t); i++) {
@@ -791,6 +795,37 @@ static void nothing_is_marked_outside_a_variable(void **state)
 	assert_non_null(strstr(load.err.message, "main.var can't be its type: type:main.T"));
 }
 
+static void variables_that_have_no_room_among_others_are_the_modules_own(void **state)
+{
+	enum { MOST = 256 };
+	struct {
+		uint8_t *p;
+		size_t size;
+	} taken[MOST];
+	size_t n = 0;
+	uint8_t mask;
+
+	(void)state;
+	for (size_t size = 1 << 20; size >= GL_SMALL_BLOCK; size /= 2) {
+		for (uint8_t *p; (p = lookup_take_variables(&load.linker, size)) != NULL; n++) {
+			assert_true(n < MOST);
+			taken[n].p = p;
+			taken[n].size = size;
+		}
+	}
+	int result = describe_variable(16, 8, &mask);
+	for (size_t i = 0; i < n; i++) {
+		lookup_drop_variables(&load.linker, taken[i].p, taken[i].size, false);
+	}
+	const struct unit *u = &load.l.units[UNIT_MODULE];
+	assert_int_equal(result, 0);
+	assert_null(u->variables);
+	assert_int_equal(u->variables_size, 0);
+	assert_true(u->data_pages > 0);
+	assert_true(u->sec_start[SEC_BSS] - (uintptr_t)u->base >= u->text_pages + u->rodata_pages);
+	assert_int_equal(mask, 2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -813,6 +848,7 @@ int main(void)
 		TEST(functions_are_found_by_their_addresses),
 		TEST(pointers_of_variables_are_marked_for_the_collector),
 		TEST(nothing_is_marked_outside_a_variable),
+		TEST(variables_that_have_no_room_among_others_are_the_modules_own),
 	};
 #undef TEST
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);

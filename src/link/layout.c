@@ -361,12 +361,14 @@ static int check_room(struct link *l, const struct unit *u, size_t size)
 }
 
 /* A module with much data, or with many types, is on its own with them: the runtime has a moduledata for it alone. So
- * is one with counters of what is executed, which the runtime asks each moduledata for. */
+ * is one with counters of what is executed, which the runtime asks each moduledata for, and one for whose variables
+ * there is no room among those of others. */
 static void take_variables(struct link *l, struct unit *u, size_t data)
 {
 	if (data <= LOOKUP_MOST_DATA && u->ntypelinks <= LOOKUP_MOST_TYPES && u->sec_size[SEC_COVER] == 0) {
-		u->variables_size = round_up(data + 1, GL_SMALL_BLOCK);
-		u->variables = lookup_take_variables(l->linker, u->variables_size);
+		size_t size = round_up(data + 1, GL_SMALL_BLOCK);
+		u->variables = lookup_take_variables(l->linker, size);
+		u->variables_size = u->variables != NULL ? size : 0;
 	}
 }
 
