@@ -71,18 +71,25 @@ static bool find_in_module(struct gl_host *host, struct gl_module *mod)
 	return true;
 }
 
-static bool find_in_extensions(struct gl_host *host)
+static bool find_in_units(struct gl_host *host, struct gl_module *list)
 {
-	for (const struct gl_module *mod = host->modules; host->caches.has_new_extensions && mod != NULL;
-	     mod = mod->next) {
-		for (struct gl_module *m = mod->extensions; m != NULL; m = m->next) {
-			if (!find_in_module(host, m)) {
-				return false;
-			}
+	for (struct gl_module *m = list; m != NULL; m = m->next) {
+		if (!find_in_module(host, m)) {
+			return false;
 		}
 	}
-	host->caches.has_new_extensions = false;
 	return true;
+}
+
+static bool find_in_new_units(struct gl_host *host)
+{
+	bool found = find_in_units(host, host->resident);
+
+	for (const struct gl_module *mod = host->modules; found && mod != NULL; mod = mod->next) {
+		found = find_in_units(host, mod->extensions);
+	}
+	host->caches.has_new_units = !found;
+	return found;
 }
 
 /* The caches of the host, of the resident store and of all modules; those of one that is about to go need not be among
@@ -93,7 +100,7 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 	if (!host->caches.known && !find_in_host(host)) {
 		return NULL;
 	}
-	/* in both lists the youngest come first */
+	/* the youngest come first */
 	uint64_t until = host->loads;
 	for (struct gl_module *m = host->modules; m != NULL && m->age > host->caches.modules_until; m = m->next) {
 		if (m == but) {
@@ -102,12 +109,7 @@ struct type_cache *module_all_caches(struct gl_host *host, const struct gl_modul
 			return NULL;
 		}
 	}
-	for (struct gl_module *m = host->resident; m != NULL && !m->caches_known; m = m->next) {
-		if (!find_in_module(host, m)) {
-			return NULL;
-		}
-	}
-	if (!find_in_extensions(host)) {
+	if (host->caches.has_new_units && !find_in_new_units(host)) {
 		return NULL;
 	}
 	host->caches.modules_until = until;

@@ -14,9 +14,9 @@ struct type_cache {
 struct type_caches {
 	struct type_cache *list;
 	size_t n, cap;
-	bool known;              /* those of the host are among them */
-	bool has_new_extensions; /* of modules, whose caches may not be */
-	uint64_t modules_until;  /* the age of the last module whose caches are, with those of all before it */
+	bool known;             /* those of the host are among them */
+	bool has_new_units;     /* of the resident store, or extensions of modules, whose caches may not be */
+	uint64_t modules_until; /* the age of the last module whose caches are, with those of all before it */
 	struct gl_cache_kind kinds[GL_CACHE_KINDS];
 };
 

@@ -171,4 +171,5 @@ void module_commit_resident(struct gl_host *host, const struct link *l, struct g
 	}
 	mod->next = host->resident;
 	host->resident = mod;
+	host->caches.has_new_units = true;
 }

@@ -124,5 +124,5 @@ void module_commit_extension(struct gl_module *extended, struct gl_module *exten
 {
 	extension->next = extended->extensions;
 	extended->extensions = extension;
-	extended->host->caches.has_new_extensions = true;
+	extended->host->caches.has_new_units = true;
 }
