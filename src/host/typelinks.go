@@ -76,11 +76,12 @@ func (l *typeList) add(types []unsafe.Pointer) {
 // tell has the runtime see the list as it is now.
 func (l *typeList) tell() {
 	if rt.moduledata_typelinks >= 0 {
-		l.offsets = make([]int32, mostTypes)
-		l.fill()
+		offsets := make([]int32, mostTypes)
+		l.fill(offsets)
 		slice := unsafe.Add(l.moduledata, rt.moduledata_typelinks)
-		atomic.StoreUintptr((*uintptr)(slice), uintptr(unsafe.Pointer(unsafe.SliceData(l.offsets))))
+		atomic.StoreUintptr((*uintptr)(slice), uintptr(unsafe.Pointer(unsafe.SliceData(offsets))))
 		*wordAt(slice, C.int32_t(word)), *wordAt(slice, 2*C.int32_t(word)) = mostTypes, mostTypes
+		l.offsets = offsets // now: as long as the runtime may come to the old one, the collector has to know it
 		return
 	}
 	l.pointers = make([]unsafe.Pointer, len(l.types))
@@ -99,13 +100,13 @@ func (l *typeList) tell() {
 }
 
 // fill writes the offsets. Where there is no type any more it is one of the host's.
-func (l *typeList) fill() {
+func (l *typeList) fill(offsets []int32) {
 	last := uintptr(descriptor(reflect.TypeOf((*int)(nil))))
-	for i := range l.offsets {
+	for i := range offsets {
 		if i < len(l.types) {
 			last = l.types[i]
 		}
-		l.offsets[i] = int32(last - uintptr(rt.arena_low))
+		offsets[i] = int32(last - uintptr(rt.arena_low))
 	}
 }
 
@@ -121,7 +122,7 @@ func dropTypes(going parts) {
 		}
 		if n < len(l.types) {
 			l.types = l.types[:n]
-			l.fill()
+			l.fill(l.offsets)
 		}
 	}
 }
