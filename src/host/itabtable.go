@@ -98,22 +98,17 @@ func addItab(itab unsafe.Pointer) {
 	t.count(1, 1)
 }
 
-// mayMention tells whether an itab may be of a type of what goes: a static one only if it goes itself, as modules that use
+// mention tells whether an itab is of a type of what goes. A static one is only if it goes itself, as modules that use
 // others keep these. Others the runtime has made.
-func (ps parts) mayMention(itab uintptr) bool {
-	if uintptr(rt.arena_low) <= itab && itab < uintptr(rt.arena_high) {
-		return ps.hold(itab)
-	}
-	return itab < uintptr(rt.image_low) || uintptr(rt.image_high) <= itab
-}
-
-// mention tells whether an itab is of a type of what goes.
 func (ps parts) mention(itab uintptr) bool {
-	if !ps.mayMention(itab) {
+	switch {
+	case uintptr(rt.arena_low) <= itab && itab < uintptr(rt.arena_high):
+		return ps.hold(itab)
+	case uintptr(rt.image_low) <= itab && itab < uintptr(rt.image_high):
 		return false
 	}
 	p := pointerTo(itab)
-	return ps.hold(itab) || ps.hold(*wordAt(p, rt.itab_inter)) || ps.hold(*wordAt(p, rt.itab_type))
+	return ps.hold(*wordAt(p, rt.itab_inter)) || ps.hold(*wordAt(p, rt.itab_type))
 }
 
 // purgeItabs drops every itab that mentions a type of what goes, static ones and those the runtime made. The world is
