@@ -71,40 +71,27 @@ end
 
 local loaded
 local REFUSED = { memory = true, io = true }
+
+local function loads(name, file, options)
+  return { name, codes = REFUSED, any_thread = options ~= nil,
+    run = function()
+      local message, err
+      loaded, message, err = host:load(file, options)
+      return loaded and true, message, err
+    end,
+    after = function()
+      if loaded then
+        assert(loaded.Text "a" == "a!")
+        assert(loaded:unload())
+      end
+      loaded = nil
+    end }
+end
+
 local operations = {
-  { "load", codes = REFUSED, run = function()
-      local message, err
-      loaded, message, err = host:load(object)
-      return loaded and true, message, err
-    end,
-    after = function()
-      if loaded then
-        assert(loaded.Text "a" == "a!")
-        assert(loaded:unload())
-      end
-      loaded = nil
-    end },
-  { "load of a shipped module", codes = REFUSED, run = function()
-      local message, err
-      loaded, message, err = host:load(shipped)
-      return loaded and true, message, err
-    end,
-    after = function()
-      if loaded then
-        assert(loaded.Text "a" == "a!")
-        assert(loaded:unload())
-      end
-      loaded = nil
-    end },
-  { "load beside Lua", codes = REFUSED, any_thread = true, run = function()
-      local message, err
-      loaded, message, err = host:load(shipped, { wait = true })
-      return loaded and true, message, err
-    end,
-    after = function()
-      if loaded then assert(loaded:unload()) end
-      loaded = nil
-    end },
+  loads("load", object),
+  loads("load of a shipped module", shipped),
+  loads("load beside Lua", shipped, { wait = true }),
   { "ship", codes = REFUSED, run = function()
       local made, message, err = host:ship(object, dir .. "/out.gom")
       return made and true, message, err
