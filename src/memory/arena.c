@@ -294,11 +294,13 @@ static void add_range(struct gl_arena *arena, struct range *r)
 	arena->root = join(join(before, update(r)), after);
 }
 
+static bool has_room(const struct range *tree, size_t size) { return tree != NULL && tree->largest >= size; }
+
 /* The lowest range that has size bytes. */
 static const struct range *first_fit(const struct range *r, size_t size)
 {
-	while (largest_of(r) >= size) {
-		if (largest_of(r->left) >= size) {
+	while (has_room(r, size)) {
+		if (has_room(r->left, size)) {
 			r = r->left;
 		} else if (r->size >= size) {
 			return r;
@@ -309,12 +311,15 @@ static const struct range *first_fit(const struct range *r, size_t size)
 	return NULL;
 }
 
-/* Cuts size bytes off the start of the range that first_fit has found. */
+/* Cuts size bytes off the start of the range that first_fit finds, if it finds one. */
 static void cut_off(struct gl_arena *arena, struct range **link, size_t size)
 {
 	struct range *r = *link;
 
-	if (largest_of(r->left) >= size) {
+	if (!has_room(r, size)) {
+		return;
+	}
+	if (has_room(r->left, size)) {
 		cut_off(arena, &r->left, size);
 	} else if (r->size >= size) {
 		r->start += size; /* all that is left of it in the tree stays below, what is right above */

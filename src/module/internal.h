@@ -31,18 +31,18 @@ struct gl_module {
 	struct gl_module *next;  /* of the host's list, or of the module that this one extends */
 	struct gl_module **link; /* what points to it in the host's list */
 	bool loaded;
-	bool is_closed; /* it was unloaded by force, and is there still */
-	bool is_shared; /* a package of the process under the face of a module: nothing of it can be unloaded */
-	char *name;     /* what the runtime calls it */
-	uint64_t age;   /* number of its load */
-	time_t since;   /* when that was */
+	bool is_closed;    /* it was unloaded by force, and is there still */
+	bool is_shared;    /* a package of the process under the face of a module: nothing of it can be unloaded */
+	bool names_known;  /* its own names are in `names`: they are needed at the first use */
+	bool caches_known; /* those of its call sites are in the host's list */
+	char *name;        /* what the runtime calls it */
+	uint64_t age;      /* number of its load */
+	time_t since;      /* when that was */
 
 	struct gl_module *extensions; /* what modules that use this one have added to it; they go when it goes */
 	struct gl_module **uses;      /* the modules this one can't be without */
 	size_t nuses, cap_uses, nusers;
 	struct known_sym *names[2]; /* what users can refer to, per want_abi: its own, and its extensions' */
-	bool names_known;           /* its own are there: they are needed at the first use */
-	bool caches_known;          /* those of its call sites are in the host's list */
 	struct known_sym *known;    /* its own part of that table, or of the resident store's */
 	size_t nknown;
 	struct known_package *packages;
