@@ -7,15 +7,15 @@ teardown(support.clean)
 -- Loads `source` with allocation 1, 2, 3, … failing, until none is left to fail, and says how that went; `archives` is
 -- Lua that tells the host of the packages it imports.
 local function run(archives, source)
-  local library = support.tmpdir() .. "/short_memory.so"
-  local status, _, errors = support.run { "cc", "-shared", "-fPIC", "-O1", "-o", library,
-    "spec/testdata/short_memory.c" }
+  local library = support.tmpdir() .. "/refused.so"
+  local status, _, errors = support.run { "cc", "-shared", "-fPIC", "-O1", "-o", library, "spec/testdata/refused.c" }
   assert.equal(0, status, errors)
   local out
   status, out, errors = support.lua(([[
     io.stdout:setvbuf "line"
     local ffi = require "ffi"
-    ffi.cdef "void fail_at(long); long fail_left(void);"
+    ffi.cdef "void refuse(long n, int kinds); const char *refused(void);"
+    local MEMORY = 1
     local support = require "spec.support"
     local host = support.host()
     local config = support.read(support.importcfg())
@@ -29,10 +29,10 @@ local function run(archives, source)
     local refused, taken = 0, 0
     repeat
       local before = host:stats().modules
-      ffi.C.fail_at(refused + taken + 1)
+      ffi.C.refuse(refused + taken + 1, MEMORY)
       local module, message, err = host:load(object)
-      local left = tonumber(ffi.C.fail_left())
-      ffi.C.fail_at(0)
+      ffi.C.refuse(0, 0)
+      local what = ffi.string(ffi.C.refused())
       if module then
         assert(module.Run() == "ran", "it does not run")
         assert(module:unload())
@@ -45,7 +45,7 @@ local function run(archives, source)
       collectgarbage()
       local after = host:stats().modules
       if after ~= before then print(refused + taken, "modules", before, after) end
-    until left > 0
+    until what == ""
     print(refused > 50 and "refused" or refused, taken < refused and "taken" or taken)
     support.clean()
   ]]):format(archives, source), "LD_PRELOAD=" .. library, "luajit")
