@@ -65,8 +65,8 @@ static void rest(struct gl_host *host, struct remains *r)
 	host->nresting += !r->are_variables;
 }
 
-/* Memory may be short in the middle of an unload, which can't be taken back then: before it there is a record for each
- * part of a module. */
+/* Puts records by, as many as a module has parts: where there is no memory for one in the middle of an unload, which
+ * can't be taken back then, those of an earlier unload do. */
 static void keep_spare(struct gl_host *host)
 {
 	enum { PARTS = 4 };
