@@ -3,14 +3,20 @@
 #include "../object/signature.h"
 #include "binding.h"
 
+/* Makes { name =, key = value } element i, from 0 on, of the list on the top. */
+static void set_named(lua_State *L, uint32_t i, const char *name, const char *key, const char *value)
+{
+	lua_createtable(L, 0, 2);
+	binding_set_string(L, "name", name);
+	binding_set_string(L, key, value);
+	lua_rawseti(L, -2, (int)i + 1);
+}
+
 static void set_params(lua_State *L, const char *key, const struct gl_param *params, uint32_t n)
 {
 	lua_createtable(L, (int)n, 0);
 	for (uint32_t i = 0; i < n; i++) {
-		lua_createtable(L, 0, 2);
-		binding_set_string(L, "name", params[i].name);
-		binding_set_string(L, "type", params[i].type_name);
-		lua_rawseti(L, -2, (int)i + 1);
+		set_named(L, i, params[i].name, "type", params[i].type_name);
 	}
 	lua_setfield(L, -2, key);
 }
@@ -20,10 +26,7 @@ static void set_generic_params(lua_State *L, const char *key, const struct gl_si
 {
 	lua_createtable(L, (int)n, 0);
 	for (uint32_t i = 0; i < n; i++) {
-		lua_createtable(L, 0, 2);
-		binding_set_string(L, "name", params[i].name);
-		binding_set_string(L, "type", params[i].type);
-		lua_rawseti(L, -2, (int)i + 1);
+		set_named(L, i, params[i].name, "type", params[i].type);
 	}
 	lua_setfield(L, -2, key);
 }
@@ -35,10 +38,7 @@ static void set_type_params(lua_State *L, const struct gl_signature *sig)
 	}
 	lua_createtable(L, (int)sig->ntype_params, 0);
 	for (uint32_t i = 0; i < sig->ntype_params; i++) {
-		lua_createtable(L, 0, 2);
-		binding_set_string(L, "name", sig->type_params[i].name);
-		binding_set_string(L, "constraint", sig->type_params[i].constraint);
-		lua_rawseti(L, -2, (int)i + 1);
+		set_named(L, i, sig->type_params[i].name, "constraint", sig->type_params[i].constraint);
 	}
 	lua_setfield(L, -2, "type_params");
 }
