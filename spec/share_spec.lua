@@ -531,6 +531,16 @@ describe("a module that several Lua states have", function()
       ]])
     end)
 
+    it("and stays where the program shares the new one by another name", function()
+      assert.equal("duplicate\tmodule shop is shared already, as other\tone\n", run [[
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        local _, message, err = host:replace(shop, TWO, {
+          ready = function(new) return host:share("other", new) end,
+        })
+        print(err.code, message, shop.Title(1))
+      ]])
+    end)
+
     it("and is let go of by a state that is closed in the middle of that", function()
       assert.equal("one one\ttwo\t1\n", run [[
         local shop = assert(host:shared("shop", function() return host:build(ONE) end))

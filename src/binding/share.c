@@ -609,7 +609,10 @@ static int module_end_replacing(lua_State *L)
 	gl_lock();
 	if (note == NULL) {
 		failed = gl_out_of_memory(&err, "sharing a module");
-	} else if (!share_is_replacing(m) || new->share != NULL || !binding_module_is_loaded(new)) {
+	} else if (new->share != NULL) {
+		failed =
+			gl_fail(&err, GL_EDUPLICATE, "module %s is shared already, as %s", new->name, new->share->name);
+	} else if (!share_is_replacing(m) || !binding_module_is_loaded(new)) {
 		failed = gl_fail(&err, GL_EBUSY, "module %s was unloaded meanwhile", new->name);
 	}
 	if (failed != 0) {
