@@ -6,32 +6,9 @@
 #ifndef GL_DEBUG_VARIABLES_H
 #define GL_DEBUG_VARIABLES_H
 
+#include "../abi/kinds.h"
 #include "../link/hash.h"
 #include "bytes.h"
-
-/* The kinds of types, as in Go's reflect package. */
-enum go_kind {
-	KIND_INVALID, /* nobody knows more than the name */
-	KIND_BOOL,
-	KIND_INT,
-	KIND_INT64 = 6,
-	KIND_UINT,
-	KIND_UINTPTR = 12,
-	KIND_FLOAT32,
-	KIND_FLOAT64,
-	KIND_COMPLEX64,
-	KIND_COMPLEX128,
-	KIND_ARRAY,
-	KIND_CHAN,
-	KIND_FUNC,
-	KIND_INTERFACE,
-	KIND_MAP,
-	KIND_POINTER,
-	KIND_SLICE,
-	KIND_STRING,
-	KIND_STRUCT,
-	KIND_UNSAFE_POINTER
-};
 
 /* A field of a struct, or a parameter of a function. */
 struct type_field {

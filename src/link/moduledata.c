@@ -4,21 +4,9 @@
 
 #include <string.h>
 
-enum { WORD = 8 };
+#include "../abi/kinds.h"
 
-/* internal/abi/type.go, Kind: numbers that reflect has published since Go 1 */
-enum kind {
-	KIND_ARRAY = 17,
-	KIND_CHAN,
-	KIND_FUNC,
-	KIND_INTERFACE,
-	KIND_MAP,
-	KIND_POINTER,
-	KIND_SLICE,
-	KIND_STRING,
-	KIND_STRUCT,
-	KIND_UNSAFEPOINTER
-};
+enum { WORD = 8 };
 
 static size_t mask_size(size_t section_size) { return round_up((section_size / WORD + 7) / 8 + 1, 8); }
 
@@ -190,7 +178,7 @@ static bool mark_pointers(struct marking *m, size_t offset, const struct place *
 	case KIND_FUNC:
 	case KIND_MAP:
 	case KIND_POINTER:
-	case KIND_UNSAFEPOINTER:
+	case KIND_UNSAFE_POINTER:
 	case KIND_STRING:
 	case KIND_SLICE: return mark_word(m, offset);
 	case KIND_INTERFACE: return mark_word(m, offset) && mark_word(m, offset + WORD);
