@@ -334,17 +334,15 @@ fail:
 	return NULL;
 }
 
-struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
-				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
+static struct gl_module *load(struct gl_host *host, const char *const *files, const char *const *import_paths,
+			      size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
 {
-	GL_PROBE2(load, files[nfiles - 1], nfiles);
 	module_begin(host);
 	if (gl_host_check(host, err) != 0) {
 		return NULL;
 	}
 	struct gl_module *mod = link_module(host, files, import_paths, nfiles, opts, err);
 	if (mod == NULL) {
-		GL_PROBE2(refusal, files[nfiles - 1], err->message);
 		return NULL;
 	}
 
@@ -367,4 +365,16 @@ struct gl_module *gl_module_load(struct gl_host *host, const char *const *files,
 	}
 	gl_way_free(&how.way);
 	return NULL;
+}
+
+struct gl_module *gl_module_load(struct gl_host *host, const char *const *files, const char *const *import_paths,
+				 size_t nfiles, const struct gl_load_options *opts, struct gl_error *err)
+{
+	GL_PROBE2(load, files[nfiles - 1], nfiles);
+	struct gl_module *mod = load(host, files, import_paths, nfiles, opts, err);
+
+	if (mod == NULL) {
+		GL_PROBE2(refusal, files[nfiles - 1], err->message);
+	}
+	return mod;
 }
