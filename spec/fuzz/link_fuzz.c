@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debug/variables.h"
 #include "link/link.h"
+#include "link/variables.h"
 #include "object/signature.h"
 #include "object/writer.h"
 #include "host.h"
@@ -36,7 +38,7 @@ static struct {
 	_Alignas(4096) uint8_t arena[48 << 20]; /* within reach of the host */
 } memory;
 
-static void put(size_t at, int field, uint64_t v)
+static void put_word(size_t at, int field, uint64_t v)
 {
 	if (field >= 0) {
 		memcpy(memory.host + at + field, &v, sizeof(v));
@@ -59,18 +61,18 @@ static void make_types(void)
 	const int off = gl_abi_field(abi, "internal/abi.StructField", "Offset");
 
 	for (size_t i = 0; i < NTYPES; i++) {
-		put(TYPES_AT + i * TYPE_ROOM, abi->type.Size_, types[i].size);
-		put(TYPES_AT + i * TYPE_ROOM, abi->type.PtrBytes, types[i].pointers);
+		put_word(TYPES_AT + i * TYPE_ROOM, abi->type.Size_, types[i].size);
+		put_word(TYPES_AT + i * TYPE_ROOM, abi->type.PtrBytes, types[i].pointers);
 		memory.host[TYPES_AT + i * TYPE_ROOM + (size_t)abi->type.Kind_] = types[i].kind;
 	}
-	put(array, gl_abi_field(abi, "internal/abi.ArrayType", "Elem"), host_at(string));
-	put(array, gl_abi_field(abi, "internal/abi.ArrayType", "Len"), 3);
-	put(strukt, gl_abi_field(abi, "internal/abi.StructType", "Fields"), host_at(fields));
-	put(strukt, gl_abi_field(abi, "internal/abi.StructType", "Fields") + 8, 2);
-	put(fields, typ, host_at(string));
-	put(fields, off, 0);
-	put(fields + each, typ, host_at(TYPES_AT + TYPE_ROOM));
-	put(fields + each, off, 16);
+	put_word(array, gl_abi_field(abi, "internal/abi.ArrayType", "Elem"), host_at(string));
+	put_word(array, gl_abi_field(abi, "internal/abi.ArrayType", "Len"), 3);
+	put_word(strukt, gl_abi_field(abi, "internal/abi.StructType", "Fields"), host_at(fields));
+	put_word(strukt, gl_abi_field(abi, "internal/abi.StructType", "Fields") + 8, 2);
+	put_word(fields, typ, host_at(string));
+	put_word(fields, off, 0);
+	put_word(fields + each, typ, host_at(TYPES_AT + TYPE_ROOM));
+	put_word(fields + each, off, 16);
 }
 
 /* A moduledata at the start, functions of 256 bytes each from 8192 on, and what the runtime knows of those. */
@@ -78,13 +80,13 @@ static void make_host(void)
 {
 	const size_t text = 8192, ftab = 4096, header = 6144, funcs = 16384;
 
-	put(0, abi->moduledata.text, host_at(text));
-	put(0, abi->moduledata.minpc, host_at(text));
-	put(0, abi->moduledata.maxpc, host_at(text + NFUNCS * 256));
-	put(0, abi->moduledata.ftab, host_at(ftab));
-	put(0, abi->moduledata.ftab + 8, NFUNCS + 1);
-	put(0, abi->moduledata.pclntable, host_at(funcs));
-	put(0, abi->moduledata.pcHeader, host_at(header));
+	put_word(0, abi->moduledata.text, host_at(text));
+	put_word(0, abi->moduledata.minpc, host_at(text));
+	put_word(0, abi->moduledata.maxpc, host_at(text + NFUNCS * 256));
+	put_word(0, abi->moduledata.ftab, host_at(ftab));
+	put_word(0, abi->moduledata.ftab + 8, NFUNCS + 1);
+	put_word(0, abi->moduledata.pclntable, host_at(funcs));
+	put_word(0, abi->moduledata.pcHeader, host_at(header));
 	for (uint32_t i = 0; i <= NFUNCS; i++) {
 		uint32_t pair[2] = { i * 256, i * 128 };
 		memcpy(memory.host + ftab + 8 * (size_t)i, pair, sizeof(pair));
@@ -188,7 +190,8 @@ void *gl_arena_take(struct gl_arena *arena, size_t size, struct gl_error *err)
 		return NULL;
 	}
 	uint8_t *p = memory.arena + taken;
-	taken += size + 4096 < sizeof(memory.arena) - taken ? size + 4096 : sizeof(memory.arena) - taken;
+	size_t room = gl_page_round(size) + 4096;
+	taken += room < sizeof(memory.arena) - taken ? room : sizeof(memory.arena) - taken;
 	__asan_unpoison_memory_region(p, size);
 	memset(p, 0, size);
 	return p;
@@ -199,6 +202,22 @@ void gl_arena_give(struct gl_arena *arena, void *block, size_t size)
 	(void)arena;
 	__asan_poison_memory_region(block, size);
 }
+
+void gl_arena_abandon(struct gl_arena *arena, void *block, size_t size) { gl_arena_give(arena, block, size); }
+
+/* Small modules' variables lie in the same arena. */
+struct gl_arena *gl_arena_of_variables(struct gl_arena *from, size_t size, struct gl_error *err)
+{
+	(void)size;
+	(void)err;
+	return from;
+}
+
+uintptr_t gl_arena_reached(const struct gl_arena *arena) { return gl_arena_low(arena) + taken; }
+
+void gl_arena_free(struct gl_arena *arena) { (void)arena; }
+
+static uint8_t mask[sizeof(memory.arena) / 8 / 8]; /* a bit for each word */
 
 /* ---- C parts: a library that has everything ---------------------------------------------------------------------- */
 
@@ -453,6 +472,7 @@ static void finish(struct link *l)
 		if (moduledata_write(l, &l->units[u], "module") != 0) {
 			return;
 		}
+		variables_free(link_variables(l, (enum unit_id)u));
 	}
 }
 
@@ -529,6 +549,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (linker.abi == NULL) {
 		linker = (struct linker){ .abi = abi, .goroot = "/nowhere", .firstmoduledata = host_at(0) };
 		linker.lookup.base = (uintptr_t)memory.arena;
+		linker.lookup.roots = host_at(28672);
+		linker.lookup.mask = mask;
 		linker.before_main = linker.after_main = linker.zerobase = host_at(8192);
 		make_host();
 	}
