@@ -81,7 +81,9 @@ function goloader.host(options)
   if options.dump and not DUMP_SIGNALS[options.dump] then
     misuse(2, 'goloader.host: dump: "SIGQUIT", "SIGUSR1" or "SIGUSR2" expected, got %q', options.dump)
   end
-  local keys = options.trust and trust.list("goloader.host: trust", options.trust, 2)
+  local keys, unread = nil, nil
+  if options.trust then keys, unread = trust.read("goloader.host: trust", options.trust, 2) end
+  if unread then return fail(unread) end -- before Go starts: nobody is to go on with a host that trusts anybody
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then
     local ok, why = true, nil
     if keys then ok, why = trust.declare(running.core, running.path, keys) end

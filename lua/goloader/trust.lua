@@ -29,6 +29,21 @@ function trust.list(call, keys, level)
   return keys
 end
 
+--- The same, where each of them can be read.
+---@param call string
+---@param keys any
+---@param level integer
+---@return string[]|nil keys
+---@return goloader.Error|nil err
+function trust.read(call, keys, level)
+  keys = trust.list(call, keys, level + 1)
+  for _, key in ipairs(keys) do
+    local _, err = core.key(key)
+    if err then return nil, err end
+  end
+  return keys
+end
+
 -- Hashes of the halves that lie beside the host, or beside the default one.
 local function own_hashes(host_path)
   local hashes = {}

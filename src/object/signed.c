@@ -255,6 +255,9 @@ int gl_key_read_secret(const char *file, struct gl_secret_key *out, struct gl_er
 	int ret = read_text(file, true, text, err) == 0 ? read_secret(file, find_line(text), out, err) : -1;
 
 	sodium_memzero(text, sizeof(text));
+	if (ret != 0) {
+		gl_key_forget(out); /* which may have part of a key */
+	}
 	return ret;
 }
 
