@@ -46,6 +46,8 @@ func Max[T int | string](a, b T) T {
 	return b
 }
 
+func Of[T any](T) string { return Mark }
+
 func Release() int { return Count }
 
 func Adopt(count int) error {
@@ -62,6 +64,7 @@ func Adopt(count int) error {
 -- `flags` is memory that they all see. In each, `host` is the host, `go(n)` waits till flags[0] is n.
 local HEAD = [[
   local ffi = require "ffi"
+  local support = require "spec.support"
   local luastates = require "spec.luastates"
   local beside = luastates.threads(%q)
   memory = ffi.new "int32_t[100]"
@@ -342,6 +345,56 @@ describe("a module that several Lua states have", function()
         if flags[0] == 0 then flags[0] = 1 end
         print(join())
         assert(loaded() == 1)
+      ]])
+    end)
+
+    it("while one of them has an instance of a generic function compiled, which is the new one's then", function()
+      assert.equal("0\ttwo\ttrue\ttrue\n", run [[
+        local is_asked, is_replaced
+        local shop = assert(host:shared("shop", function()
+          return host:build(ONE, { imports = function()
+            if is_asked and not is_replaced then
+              flags[0] = 1
+              go(2)
+              is_replaced = true
+            end
+            return true
+          end })
+        end))
+        threads [=[
+          local shop = assert(host:shared "shop")
+          go(1)
+          local before = #host:modules()
+          assert(host:replace(shop, TWO))
+          host:tidy()
+          if #host:modules() ~= before then fail "the old one stays" end
+          flags[0] = 2
+        ]=]
+        is_asked = true
+        local of = shop["Of[time.Duration]"]
+        print(join(), of(1), is_replaced, shop["Of[time.Duration]"] == of)
+      ]])
+    end)
+
+    it("and a load that is to use the old one says so", function()
+      assert.equal("0\tmodule shop, which is to be used, was unloaded\tclosed\n", run [[
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        threads [=[
+          local shop = assert(host:shared "shop")
+          flags[0] = 1
+          go(2)
+          assert(host:replace(shop, TWO))
+          flags[0] = 3
+        ]=]
+        go(1)
+        local user = support.write("user/user.go", "package user\n\nimport _ \"strings\"\n")
+        local function begin()
+          flags[0] = 2
+          go(3)
+          return true
+        end
+        local _, message, err = host:build(user, { uses = { shop }, imports = begin })
+        print(join(), message, err.code)
       ]])
     end)
 

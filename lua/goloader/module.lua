@@ -269,7 +269,7 @@ function Module:new(type_name, value)
 end
 
 -- The instance of a generic function that was asked for by this name, loaded at the first time.
-local function instantiate(state, name)
+local function instance_of(state, name)
   local normal = instance.normalize(name)
   if not normal then
     return nil, { code = "compile", message = ("%s: an exported generic function with its type arguments expected, "
@@ -293,6 +293,17 @@ local function instantiate(state, name)
   made = { core = loaded, fn = road.equip(loaded:func(normal:match "^[^%[]*")) }
   state.instances[normal] = made
   return made.fn
+end
+
+-- Another Lua state may replace the module while the compiler is at work: then it is an instance of the new one.
+local function instantiate(state, name)
+  while true do
+    local fn, err = instance_of(state, name)
+    if fn or err.code ~= "closed" or not state.share then return fn, err end
+    local is_there, face = pcall(follow, state)
+    if not is_there or states[face] == state then return nil, err end
+    state = states[face]
+  end
 end
 
 --- An instance of a generic function, which is compiled and loaded at the first call that asks for it: `"Max[int]"`,

@@ -156,8 +156,9 @@ int binding_share_unmake(lua_State *L);
 int binding_set_follower(lua_State *L);
 extern const luaL_Reg binding_share_methods[];
 
-/* The module of the userdata at stack index idx; raises when it was unloaded. */
-struct gl_module *binding_check_module(lua_State *L, int idx);
+/* The module of the userdata at stack index idx; raises when this Lua state has it no more. Another state may unload it
+ * at any time, so whoever uses it looks again under the lock. */
+struct gl_module *binding_used_module(lua_State *L, int idx);
 
 /* The plan of its export number i, compiled at the first use. Raises when the module was unloaded, or is
  * about to be. */

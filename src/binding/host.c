@@ -217,7 +217,8 @@ static const char *string_field(lua_State *L, int idx, const char *name)
 	return s;
 }
 
-/* The modules of the list on the top, which it takes away; the array is Lua's, at the top instead. */
+/* The modules of the list on the top, which it takes away; the array is Lua's, at the top instead. One that was
+ * unloaded, as another Lua state may do at any time with one that it shares, is refused under the lock. */
 static void read_uses(lua_State *L, struct gl_load_options *options)
 {
 	size_t n = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
@@ -226,7 +227,7 @@ static void read_uses(lua_State *L, struct gl_load_options *options)
 
 	for (size_t i = 0; i < n; i++) {
 		lua_rawgeti(L, -2, (int)i + 1);
-		uses[i] = binding_check_module(L, -1);
+		uses[i] = binding_used_module(L, -1);
 		lua_pop(L, 1);
 	}
 	lua_remove(L, -2);

@@ -38,11 +38,11 @@ void binding_raise_unloaded(lua_State *L, const struct binding_module *m)
 	luaL_error(L, "module %s was unloaded", m->name);
 }
 
-struct gl_module *binding_check_module(lua_State *L, int idx)
+struct gl_module *binding_used_module(lua_State *L, int idx)
 {
 	struct binding_module *m = luaL_checkudata(L, idx, MODULE);
 
-	if (!is_loaded(m)) {
+	if (is_closing(m) || m->has_left) {
 		binding_raise_unloaded(L, m);
 	}
 	return m->mod;
