@@ -435,6 +435,23 @@ describe("a module that several Lua states have", function()
       ]])
     end)
 
+    it("and an instance that one of them has unloaded already does not go twice", function()
+      assert.equal("2\tone\t1\n", run [[
+        local b, c = state(), state()
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        b:run 'shop = assert(host:shared "shop") local max = shop["Max[int]"] assert(max(1, 2) == 2)'
+        c:run 'shop = assert(host:shared "shop")'
+        local other = assert(host:build(THREE)) -- in the list of modules behind the instance
+        local kept = shop.Keep()
+        assert(host:replace(shop, TWO))
+        b:run 'assert(shop.Title(1) == "two")' -- lets go of the old one, which the closure holds, and of its instance
+        assert(other:unload())
+        local held, title = loaded(), kept()
+        kept:release()
+        print(held, title, loaded()) -- though c has not noticed yet
+      ]])
+    end)
+
     it("without that handles, types and closures of the old one become void", function()
       assert.equal("one 7\tone 8\tone\t4\t1\n", run(SHARED .. [[
         b:run 'item, Item, closure = shop.Item { N = 7 }, shop.Item, shop.Keep()'

@@ -161,7 +161,8 @@ void gl_way_free(struct gl_way *way);
 struct gl_unload {
 	enum gl_prove prove;
 	bool drop_handles;        /* Lua's handles of its values stand for nothing then, and do not hold it */
-	struct gl_module **along; /* modules that go with it, all or none: they may use it */
+	struct gl_module **along; /* modules that go with it, all or none: they may use it. Those that were unloaded
+				   * already are taken out of the list. */
 	size_t nalong;
 	bool held_by_handle; /* out: with GL_EBUSY, whether a handle is the reason */
 	struct gl_way way;   /* out: with GL_EBUSY, the reason; the caller frees it */

@@ -387,8 +387,22 @@ static int unload(struct gl_module *mod, struct gl_unload *how, struct gl_error 
 	return ret;
 }
 
+/* Of several Lua states that have a module one may have unloaded what another one wants to go along. */
+static void drop_unloaded(struct gl_unload *how)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < how->nalong; i++) {
+		if (how->along[i]->loaded) {
+			how->along[n++] = how->along[i];
+		}
+	}
+	how->nalong = n;
+}
+
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err)
 {
+	drop_unloaded(how);
 	int ret = unload(mod, how, err);
 
 	if (ret != 0) {
@@ -406,6 +420,7 @@ int gl_module_close(struct gl_module *mod, struct gl_unload *how, struct gl_erro
 		return -1;
 	}
 	size_t n;
+	drop_unloaded(how);
 	struct gl_part *parts = all_parts(mod, how, &n);
 	if (parts == NULL) {
 		return gl_out_of_memory(err, "unloading %s by force", mod->name);
