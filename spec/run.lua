@@ -5,13 +5,14 @@
 -- C unit tests (spec/c), busted specs (spec/*_spec.lua) and Go tests are programs that print a line for each test. Each
 -- runs in a process of its own, since a process can start one Go runtime only and a crash must not take the others
 -- along: a suite that dies or outlasts its time counts as a failure whatever it printed before. The last line is
--- "N passed, N failed".
+-- "N passed, N failed". TEST_JOBS of them run at once (default: one for each core), but for those of ALONE below.
 --
 -- Specs of calls run on PUC Lua too (PLAIN_LUAS below): the roads that calls take differ there, their results don't.
 --
 -- GOLOADER_ALSO, hosts separated by spaces: the specs are run once more on each. GOLOADER_SAMPLED, Go roots: some of
 -- Go's own test programs run on their hosts, as they do on the Go at hand, GOROOT_DIR. CONFORMANCE=all: there all do.
 
+local ffi = require "ffi"
 local lfs = require "lfs"
 local toolchain = require "goloader.building.toolchain"
 
@@ -64,54 +65,148 @@ local function show(lines)
   if #lines > 40 then print(("    … %d more lines"):format(#lines - 40)) end
 end
 
--- Runs one suite; lines of tests that pass are swallowed.
-local function run(title, command, read, environment, timeout)
-  local begin, good, bad, quiet = seconds(), 0, 0, {}
-  local shell = ("(%s timeout -k 10 %d %s) </dev/null 2>&1; printf '\\nstatus %%d\\n' $?"):format(
-    environment or "", timeout or TIMEOUT, command)
-  local pipe = assert(io.popen(shell))
-  local status, running
-  for line in pipe:lines() do
-    local verdict, name = read(line)
-    status = line:match "^status (%d+)$" or status
-    if verdict == "pass" then
-      good = good + 1
-      quiet = {}
-    elseif verdict == "fail" then
-      bad = bad + 1
-      print(paint("31", "FAIL ") .. title .. ": " .. name)
-      show(quiet)
-      quiet = {}
-    elseif line:find "^# " then
-      running = line:sub(3)
-    elseif not line:find "^status %d+$" and not line:find "^%d+%.%.%d+$" and line ~= "" then
-      -- said before a verdict, for a failure; dropped when the test passes
-      quiet[#quiet + 1] = line
-    end
+local Suite = {}
+Suite.__index = Suite
+
+function Suite:start()
+  self.begin, self.good, self.bad, self.quiet, self.rest = seconds(), 0, 0, {}, ""
+  self.pipe = assert(io.popen(("(%s timeout -k 10 %d %s) </dev/null 2>&1; printf '\\nstatus %%d\\n' $?"):format(
+    self.environment or "", self.timeout, self.command)))
+end
+
+-- Lines of tests that pass are swallowed.
+function Suite:take(line)
+  local verdict, name = self.read(line)
+  self.status = line:match "^status (%d+)$" or self.status
+  if verdict == "pass" then
+    self.good = self.good + 1
+    self.quiet = {}
+  elseif verdict == "fail" then
+    self.bad = self.bad + 1
+    print(paint("31", "FAIL ") .. self.title .. ": " .. name)
+    show(self.quiet)
+    self.quiet = {}
+  elseif line:find "^# " then
+    self.running = line:sub(3)
+  elseif not line:find "^status %d+$" and not line:find "^%d+%.%.%d+$" and line ~= "" then
+    -- said before a verdict, for a failure; dropped when the test passes
+    self.quiet[#self.quiet + 1] = line
   end
-  pipe:close()
-  if bad > 0 or status ~= "0" then
-    show(quiet)
+end
+
+function Suite:take_all(text)
+  self.rest = self.rest .. text
+  local from = 1
+  for line, to in self.rest:gmatch "([^\n]*)\n()" do
+    self:take(line)
+    from = to
   end
+  self.rest = self.rest:sub(from)
+end
+
+function Suite:finish()
+  self.pipe:close()
+  if self.bad > 0 or self.status ~= "0" then show(self.quiet) end
   -- up to 123 a runner's status tells of failures that were counted; beyond, it was killed
-  local died = status ~= "0" and (bad == 0 or tonumber(status) >= 124)
-  if good + bad == 0 or died then
-    local why = status == "124" and ("no end after %d s"):format(timeout or TIMEOUT)
-      or status == "0" and "ran no test" or "ended with status " .. tostring(status)
-    print(("%s%s: %s%s"):format(paint("31", "FAIL "), title, why, running and " in: " .. running or ""))
-    bad = bad + 1
+  local died = self.status ~= "0" and (self.bad == 0 or tonumber(self.status) >= 124)
+  if self.good + self.bad == 0 or died then
+    local why = self.status == "124" and ("no end after %d s"):format(self.timeout)
+      or self.status == "0" and "ran no test" or "ended with status " .. tostring(self.status)
+    print(("%s%s: %s%s"):format(paint("31", "FAIL "), self.title, why,
+      self.running and " in: " .. self.running or ""))
+    self.bad = self.bad + 1
   end
-  passed, failed = passed + good, failed + bad
-  local note = bad > 0 and paint("31", ("%3d failed"):format(bad)) or "          "
-  print(("%-52s %4d passed %s %6.1f s"):format(title, good, note, seconds() - begin))
+  passed, failed = passed + self.good, failed + self.bad
+  local note = self.bad > 0 and paint("31", ("%3d failed"):format(self.bad)) or "          "
+  print(("%-52s %4d passed %s %6.1f s"):format(self.title, self.good, note, seconds() - self.begin))
   io.stdout:flush()
 end
+
+local suites = {}
+
+local function add(title, command, read, environment, timeout, alone)
+  suites[#suites + 1] = setmetatable({
+    title = title, command = command, read = read, environment = environment, timeout = timeout or TIMEOUT,
+    alone = alone,
+  }, Suite)
+end
+
+ffi.cdef [[
+struct pollfd { int fd; short events, revents; };
+int poll(struct pollfd *, unsigned long, int);
+int fileno(void *);
+long read(int, void *, size_t);
+]]
+local POLLIN, EINTR = 1, 4
+local buffer = ffi.new("char[?]", 65536)
+
+-- What has come of a suite's output, which poll says there is; nil at its end.
+local function read_some(suite)
+  local n = tonumber(ffi.C.read(ffi.C.fileno(suite.pipe), buffer, 65536))
+  if n > 0 then return ffi.string(buffer, n) end
+  if n < 0 and ffi.errno() == EINTR then return "" end
+end
+
+-- Waits till one of them has said something, or has ended; those that go on are returned.
+local function attend(running)
+  local fds = ffi.new("struct pollfd[?]", #running)
+  for i, suite in ipairs(running) do fds[i - 1].fd, fds[i - 1].events = ffi.C.fileno(suite.pipe), POLLIN end
+  if ffi.C.poll(fds, #running, -1) < 0 then return running end
+  local left = {}
+  for i, suite in ipairs(running) do
+    local text = fds[i - 1].revents == 0 and "" or read_some(suite)
+    if text then
+      suite:take_all(text)
+      left[#left + 1] = suite
+    else
+      suite:finish()
+    end
+  end
+  return left
+end
+
+local function run_at_once(list, jobs)
+  local running, next_one = {}, 1
+  while running[1] or list[next_one] do
+    while #running < jobs and list[next_one] do
+      list[next_one]:start()
+      running[#running + 1] = list[next_one]
+      next_one = next_one + 1
+    end
+    running = attend(running)
+  end
+end
+
+local function cores()
+  local pipe = io.popen "nproc"
+  local n = tonumber((pipe:read "*a"))
+  pipe:close()
+  return n or 1
+end
+
+local function run_all()
+  local together, alone = {}, {}
+  for _, suite in ipairs(suites) do
+    local list = suite.alone and alone or together
+    list[#list + 1] = suite
+  end
+  run_at_once(together, tonumber(os.getenv "TEST_JOBS") or cores())
+  run_at_once(alone, 1)
+end
+
+-- ---- what there is --------------------------------------------------------------------------------------------------
+
+-- These build in the tree, whose make others start, too.
+local ALONE = { deb = true, rock = true }
+
+local function spec_name(file) return file:match "([^/]*)_spec%.lua$" end
 
 local function run_spec(file, lua, host)
   local environment = host and "GOLOADER_HOST=" .. quote(host) or ""
   local on = host and (host:match "host/([^/]*)/" or host) or lua ~= "luajit" and lua
-  run(on and ("%s (%s)"):format(file, on) or file,
-    lua .. " spec/env.lua spec/busted.lua -o spec/report.lua " .. quote(file), read_tap, environment)
+  add(on and ("%s (%s)"):format(file, on) or file,
+    lua .. " spec/env.lua spec/busted.lua -o spec/report.lua " .. quote(file), read_tap, environment, nil,
+    ALONE[spec_name(file)])
 end
 
 local chosen = {}
@@ -122,7 +217,7 @@ end
 
 for _, file in ipairs(files("spec/c", "_test%.c$")) do
   if wanted(file) then
-    run(file, "build/spec/" .. file:match "([^/]*)%.c$", read_tap, "CMOCKA_MESSAGE_OUTPUT=TAP")
+    add(file, "build/spec/" .. file:match "([^/]*)%.c$", read_tap, "CMOCKA_MESSAGE_OUTPUT=TAP")
   end
 end
 for _, file in ipairs(files("spec", "_spec%.lua$")) do
@@ -137,7 +232,7 @@ local ON_PLAIN_LUAS = {
 }
 for _, lua in ipairs(PLAIN_LUAS) do
   for _, file in ipairs(files("spec", "_spec%.lua$")) do
-    if wanted(file) and ON_PLAIN_LUAS[file:match "([^/]*)_spec%.lua$"] then run_spec(file, lua) end
+    if wanted(file) and ON_PLAIN_LUAS[spec_name(file)] then run_spec(file, lua) end
   end
 end
 
@@ -153,7 +248,7 @@ local ON_ONE_GO = {
 
 -- Specs that start a host name it; the others prove nothing new on another Go.
 local function needs_host(file)
-  if ON_ONE_GO[file:match "([^/]*)_spec%.lua$"] then return false end
+  if ON_ONE_GO[spec_name(file)] then return false end
   local text = toolchain.read_file(file)
   return text:find("goloader.host", 1, true) or text:find("spec.support", 1, true)
 end
@@ -169,7 +264,7 @@ for _, dir in ipairs { "src/host", "spec/conformance", "spec/bench" } do
   local tests = io.popen(("find %s -name '*_test.go' 2>/dev/null"):format(quote(dir))):read "*a"
   if tests ~= "" and wanted(dir) then
     if goroot then
-      run(dir, ("%s/bin/go -C %s test -v ./..."):format(quote(goroot), quote(dir)), read_go,
+      add(dir, ("%s/bin/go -C %s test -v ./..."):format(quote(goroot), quote(dir)), read_go,
         "GOTOOLCHAIN=local GOWORK=off GOROOT=" .. quote(goroot))
     else
       print "FAIL GOROOT_DIR is not set: Go tests can't run"
@@ -187,7 +282,8 @@ local function run_conformance(root, tests, timeout)
     print(("%-52s    - %s/test is not there"):format(title, root))
     return
   end
-  run(title, "spec/conformance/run", read_tap, ("TAP=1 GO=%s TESTS=%s"):format(quote(root), quote(tests)), timeout)
+  -- it runs as many programs at once as there are cores
+  add(title, "spec/conformance/run", read_tap, ("TAP=1 GO=%s TESTS=%s"):format(quote(root), quote(tests)), timeout, true)
 end
 
 local few = "@spec/conformance/few"
@@ -200,5 +296,6 @@ if goroot then
 end
 for root in (os.getenv "GOLOADER_SAMPLED" or ""):gmatch "%S+" do run_conformance(root, few) end
 
+run_all()
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0 and passed > 0 and 0 or 1)
