@@ -11,7 +11,7 @@ HOST_TOOLS := $(HOST_DIR)/tools/mkhost $(HOST_DIR)/tools/describe
 
 $(HOST_DIR)/tools/mkhost: $(wildcard src/host/mkhost/*.go src/host/internal/keep/*.go)
 $(HOST_DIR)/tools/describe: $(wildcard src/host/describe/*.go)
-$(HOST_TOOLS): $(HOST_DIR)/tools/%: src/host/go.mod $(GOROOT_DIR)/VERSION
+$(HOST_TOOLS): $(HOST_DIR)/tools/%: src/host/go.mod src/host/host.mk $(GOROOT_DIR)/VERSION
 	@mkdir -p $(@D)
 	cd src/host && $(HOST_GO) build -trimpath -o $(abspath $@) ./$*
 
