@@ -46,6 +46,49 @@ static void protection_of(const void *addr, char out[5])
 	fclose(f);
 }
 
+/* Has the kernel been told to leave the mapping that holds addr out of core files (VmFlags: dd)? */
+static bool is_left_out_of_cores(const void *addr)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+	unsigned long low, high;
+	bool is_it = false, is_left_out = false;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx ", &low, &high) == 2) {
+			is_it = (unsigned long)addr >= low && (unsigned long)addr < high;
+		} else if (is_it && strncmp(line, "VmFlags:", 8) == 0) {
+			is_left_out = strstr(line, " dd") != NULL;
+		}
+	}
+	fclose(f);
+	return is_left_out;
+}
+
+static void test_cores_have_what_is_in_use(void **state)
+{
+	const size_t large = (size_t)1 << 28;
+	struct gl_error err;
+	struct gl_arena *arena = gl_arena_reserve(large, &err);
+
+	(void)state;
+	assert_non_null(arena);
+	assert_true(is_left_out_of_cores((void *)gl_arena_low(arena)));
+	unsigned char *p = gl_arena_take(arena, 3 * gl_page_size(), &err);
+	assert_non_null(p);
+	assert_false(is_left_out_of_cores(p));
+	assert_true(is_left_out_of_cores((void *)(gl_arena_high(arena) - 1)));
+	unsigned char *big = gl_arena_take(arena, large / 2, &err);
+	assert_non_null(big);
+	assert_false(is_left_out_of_cores(big + large / 2 - 1));
+	gl_arena_give(arena, big, large / 2);
+	big = gl_arena_take(arena, large / 2, &err);
+	assert_non_null(big);
+	assert_false(is_left_out_of_cores(big) || is_left_out_of_cores(big + large / 2 - 1));
+	gl_arena_free(arena);
+}
+
 static void test_block_is_zeroed_writable_and_inside(void **state)
 {
 	struct gl_arena *arena = *state;
@@ -303,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_upper_part_is_an_arena_of_its_own, reserve, release),
 		cmocka_unit_test_setup_teardown(test_full_arena_says_so, reserve, release),
 		cmocka_unit_test_setup_teardown(test_protections, reserve, release),
+		cmocka_unit_test(test_cores_have_what_is_in_use),
 		cmocka_unit_test_setup_teardown(test_hole_in_a_range, reserve, release),
 		cmocka_unit_test_setup_teardown(test_variables_lie_close_together, reserve, release),
 	};

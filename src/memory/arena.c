@@ -59,6 +59,7 @@ struct gl_arena {
 	uint32_t seed;
 	bool of_variables; /* in another arena */
 	uintptr_t opened;  /* from low to there it can be written */
+	uintptr_t dumped;  /* and is in core files */
 	uintptr_t reached;
 	struct slab *slabs;
 	struct range *unused; /* of them */
@@ -104,7 +105,7 @@ static void free_range(struct gl_arena *arena, struct range *r)
 /* All of it is free. */
 static void begin(struct gl_arena *arena, struct range *all)
 {
-	arena->low = arena->reached = arena->opened = all->start;
+	arena->low = arena->reached = arena->opened = arena->dumped = all->start;
 	arena->high = all->start + all->size;
 	arena->root = all;
 	arena->seed = 1;
@@ -127,9 +128,30 @@ static struct gl_arena *arena_of(void *p, size_t size, struct gl_error *err)
 	return arena;
 }
 
+/* What is only reserved stays out of core files: gdb's gcore would write gigabytes of zeros. */
 static void *reserve_at(uintptr_t hint, size_t size, int flags)
 {
-	return mmap((void *)hint, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+	void *p = mmap((void *)hint, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | flags, -1, 0);
+
+	if (p != MAP_FAILED) {
+		madvise(p, size, MADV_DONTDUMP);
+	}
+	return p;
+}
+
+/* Has core files have an arena's memory up to an address, once it comes into use, and some beyond: the kernel is asked
+ * seldom. Without that, core files lack loaded code. */
+static void dump_until(struct gl_arena *arena, uintptr_t high)
+{
+	const uintptr_t step = (uintptr_t)1 << 24;
+
+	if (high > arena->dumped) {
+		high = arena->high - arena->dumped > step && high < arena->dumped + step ? arena->dumped + step :
+											   gl_page_round(high);
+		if (madvise((void *)arena->dumped, high - arena->dumped, MADV_DODUMP) == 0) {
+			arena->dumped = high;
+		}
+	}
 }
 
 struct gl_arena *gl_arena_reserve(size_t size, struct gl_error *err)
@@ -397,6 +419,7 @@ static int open_block(struct gl_arena *arena, uintptr_t start, size_t size, stru
 			       strerror(errno));
 	}
 	arena->opened = arena->of_variables ? high : arena->opened;
+	dump_until(arena, high);
 	return 0;
 }
 
