@@ -189,9 +189,12 @@ build/spec/%_test: spec/c/%_test.c build/lib/libgoloader.a Makefile
 deps:
 	@.ci/deps
 
+# As many jobs as there are cores, where nobody has said how many.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # What deps installs decides how the rest of this file is read, so these start make anew after it.
 run: deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@$(LUAJIT) spec/env.lua examples/listpage/main.lua
 
 EXAMPLE ?= listpage
@@ -204,8 +207,8 @@ nginx: deps
 # CONFORMANCE=all: on the Go at hand all of those run.
 test: deps
 	@.ci/deps test
-	@$(MAKE) --no-print-directory all c-tests plain-luas
-	@for root in $(ALSO) $(SAMPLED); do $(MAKE) --no-print-directory GO=$$root host || exit; done
+	@$(MAKE) --no-print-directory $(PARALLEL) all c-tests plain-luas
+	@for root in $(ALSO) $(SAMPLED); do $(MAKE) --no-print-directory $(PARALLEL) GO=$$root host || exit; done
 	@$(MAKE) --no-print-directory run-tests
 
 c-tests: $(C_TESTS)

@@ -5,7 +5,8 @@
 -- C unit tests (spec/c), busted specs (spec/*_spec.lua) and Go tests are programs that print a line for each test. Each
 -- runs in a process of its own, since a process can start one Go runtime only and a crash must not take the others
 -- along: a suite that dies or outlasts its time counts as a failure whatever it printed before. The last line is
--- "N passed, N failed". TEST_JOBS of them run at once (default: one for each core), but for those of ALONE below.
+-- "N passed, N failed". TEST_JOBS of them run at once (default: one more than there are cores), but for those of
+-- ALONE below.
 --
 -- Specs of calls run on PUC Lua too (PLAIN_LUAS below): the roads that calls take differ there, their results don't.
 --
@@ -15,6 +16,13 @@
 local ffi = require "ffi"
 local lfs = require "lfs"
 local toolchain = require "goloader.building.toolchain"
+
+local function cores()
+  local pipe = io.popen "nproc"
+  local n = tonumber((pipe:read "*a"))
+  pipe:close()
+  return n or 1
+end
 
 local TIMEOUT = tonumber(os.getenv "TEST_TIMEOUT") or 900 -- seconds for one suite
 local quote = toolchain.quote
@@ -177,20 +185,14 @@ local function run_at_once(list, jobs)
   end
 end
 
-local function cores()
-  local pipe = io.popen "nproc"
-  local n = tonumber((pipe:read "*a"))
-  pipe:close()
-  return n or 1
-end
-
 local function run_all()
   local together, alone = {}, {}
   for _, suite in ipairs(suites) do
     local list = suite.alone and alone or together
     list[#list + 1] = suite
   end
-  run_at_once(together, tonumber(os.getenv "TEST_JOBS") or cores())
+  -- many of them wait for something now and then
+  run_at_once(together, tonumber(os.getenv "TEST_JOBS") or cores() + 1)
   run_at_once(alone, 1)
 end
 
@@ -202,11 +204,12 @@ local ALONE = { deb = true, rock = true }
 local function spec_name(file) return file:match "([^/]*)_spec%.lua$" end
 
 local function run_spec(file, lua, host)
-  local environment = host and "GOLOADER_HOST=" .. quote(host) or ""
+  local alone = ALONE[spec_name(file)]
+  local environment = (host and "GOLOADER_HOST=" .. quote(host) or "") .. (alone and " MAKEFLAGS=-j" .. cores() or "")
   local on = host and (host:match "host/([^/]*)/" or host) or lua ~= "luajit" and lua
   add(on and ("%s (%s)"):format(file, on) or file,
     lua .. " spec/env.lua spec/busted.lua -o spec/report.lua " .. quote(file), read_tap, environment, nil,
-    ALONE[spec_name(file)])
+    alone)
 end
 
 local chosen = {}
@@ -246,16 +249,21 @@ local ON_ONE_GO = {
   ownhost = true, packages = true,
 }
 
+-- What these ask depends on how new a Go is, if at all, and takes them long: on the first host of GOLOADER_ALSO only.
+local ON_TWO_GOS = { debugger = true, embed = true, gorun = true, test = true, user = true, retention = true }
+
 -- Specs that start a host name it; the others prove nothing new on another Go.
-local function needs_host(file)
-  if ON_ONE_GO[spec_name(file)] then return false end
+local function needs_host(file, is_first)
+  if ON_ONE_GO[spec_name(file)] or ON_TWO_GOS[spec_name(file)] and not is_first then return false end
   local text = toolchain.read_file(file)
   return text:find("goloader.host", 1, true) or text:find("spec.support", 1, true)
 end
+local is_first = true
 for host in (os.getenv "GOLOADER_ALSO" or ""):gmatch "%S+" do
   for _, file in ipairs(files("spec", "_spec%.lua$")) do
-    if wanted(file) and needs_host(file) then run_spec(file, "luajit", host) end
+    if wanted(file) and needs_host(file, is_first) then run_spec(file, "luajit", host) end
   end
+  is_first = false
 end
 
 -- Go modules of the tree that have tests
