@@ -291,7 +291,8 @@ local function run_conformance(root, tests, timeout)
     return
   end
   -- it runs as many programs at once as there are cores
-  add(title, "spec/conformance/run", read_tap, ("TAP=1 GO=%s TESTS=%s"):format(quote(root), quote(tests)), timeout, true)
+  local environment = ("TAP=1 GO=%s TESTS=%s"):format(quote(root), quote(tests))
+  add(title, "spec/conformance/run", read_tap, environment, timeout, true)
 end
 
 local few = "@spec/conformance/few"
