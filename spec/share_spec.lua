@@ -1,134 +1,12 @@
 -- Modules that several Lua states of a process have: host:share, host:shared, and host:replace for all of them.
+local sharing = require "spec.sharing"
 local support = require "spec.support"
 
-local SHOP = [[
-package shop
-
-import (
-	"errors"
-	"fmt"
-)
-
-const Number = %d
-
-var (
-	Count int
-	Mark  = "%s"
-	gate  = make(chan int)
-	sink  []byte
-)
-
-type Item struct{ N int }
-
-func (i *Item) Say() string { return fmt.Sprint("%s ", i.N) }
-
-func (i *Item) Open() { close(gate) }
-
-// Add takes the pure road, Title the FFI road, List that of the C API.
-func Add(a, b int) int { return a + b + %d }
-
-func Title(n int) string { sink = make([]byte, n); return "%s" }
-
-func List() []string { return []string{"%s"} }
-
-func Up() int { Count++; return Count }
-
-func With(f func() string) string { return "%s " + f() }
-
-func Wait() string { <-gate; return "%s" }
-
-func Keep() func() string { return func() string { return "%s" } }
-
-func Max[T int | string](a, b T) T {
-	if a > b {
-		return a
-	}
-	return b
-}
-
-func Of[T any](T) string { return Mark }
-
-func Release() int { return Count }
-
-func Adopt(count int) error {
-	if count > 90 {
-		return errors.New("that is too many")
-	}
-	Count = count
-	return nil
-}
-]]
-
--- A script: `state()` is a Lua state in this thread, whose `run(chunk)` raises what the chunk does and else returns
--- what it does as text; `threads(chunk, n)` starts some in threads of their own, `join()` says how many have failed.
--- `flags` is memory that they all see. In each, `host` is the host, `go(n)` waits till flags[0] is n.
-local HEAD = [[
-  local ffi = require "ffi"
-  local support = require "spec.support"
-  local luastates = require "spec.luastates"
-  local beside = luastates.threads(%q)
-  memory = ffi.new "int32_t[100]"
-  local COMMON = [=[
-    local ffi = require "ffi"
-    flags = ffi.cast("volatile int32_t *", ffi.cast("uintptr_t", %%.0f))
-    goloader = require "goloader"
-    clock = require "goloader.core".clock
-    host = assert(goloader.host())
-    ONE, TWO, THREE = %q, %q, %q
-    function fail(what)
-      flags[0] = -1
-      io.stderr:write(what, "\n")
-      error(what, 2)
-    end
-    function wait_for(test)
-      local stop = clock() + 30
-      while not test() do
-        if clock() > stop or flags[0] < 0 then fail "it takes too long" end
-        os.execute "sleep 0.002"
-      end
-    end
-    function go(n) wait_for(function() return flags[0] == n end) end
-    function shown(...)
-      local all = {}
-      for i = 1, select("#", ...) do all[i] = tostring((select(i, ...))) end
-      return table.concat(all, " ")
-    end
-  ]=]
-  COMMON = COMMON:format(tonumber(ffi.cast("uintptr_t", ffi.cast("void *", memory))))
-  loadstring(COMMON)()
-  function state()
-    local self = luastates.new()
-    self:run(COMMON)
-    return self
-  end
-  function threads(chunk, n) beside.start(COMMON .. chunk, n or 1) end
-  join = beside.join
-  -- how many modules there are, once what can go has gone
-  function loaded()
-    collectgarbage()
-    collectgarbage()
-    host:tidy()
-    return #host:modules()
-  end
-]]
+local run = sharing.run
 
 describe("a module that several Lua states have", function()
-  local library, files
-
-  setup(function()
-    library = support.threads_library()
-    files = {}
-    for i, title in ipairs { "one", "two", "three" } do
-      local t = title
-      files[i] = support.write(("%s/shop.go"):format(t), SHOP:format(i, t, t, i, t, t, t, t, t))
-    end
-  end)
+  setup(sharing.setup)
   teardown(support.clean)
-
-  local function run(script)
-    return support.clean_output_of(support.lua(HEAD:format(library, files[1], files[2], files[3]) .. script, nil,
-      "luajit"))
-  end
 
   describe("is found by its name", function()
     it("and is one module, with one set of variables", function()
@@ -473,6 +351,41 @@ describe("a module that several Lua states have", function()
       ]]))
     end)
 
+    it("though a call of one that does nothing for hours has failed before it began", function()
+      for _, call in ipairs { "add:map(1)", "add:map({}, {}, {})", "add:map(goloader.same(1), goloader.same(1))",
+        "add:each(1)", "list:map({})", "add(1)", "add('x', 1)" } do
+        assert.equal("false\t1\n", run(SHARED .. ([[
+          local is_called = b:run [=[return shown((pcall(function() return %s end)))]=]
+          assert(host:replace(shop, TWO))
+          print(is_called, loaded())
+        ]]):format(call)), call)
+      end
+    end)
+
+    it("and types and generic functions that were taken before make the new one's, as functions do", function()
+      assert.equal("two 1\ttwo\ttwo 1\ttwo\n", run [[
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        local b = state()
+        b:run 'shop = assert(host:shared "shop") Item, Of = shop.Item, shop.Of'
+        local Item, Of = shop.Item, shop.Of
+        assert(host:replace(shop, TWO))
+        assert(loaded() == 1)
+        print(Item({ N = 1 }):Say(), Of(1), b:run "return Item({ N = 1 }):Say()", b:run "return Of(1)")
+      ]])
+    end)
+
+    it("and a generic function that was taken before is the new one's though the old one stays", function()
+      assert.equal("two\t2\n", run [[
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        local b = state()
+        b:run 'shop = assert(host:shared "shop")'
+        local Of, kept = shop.Of, shop.Keep()
+        b:run "assert(host:replace(shop, TWO))"
+        local said = Of(1)
+        print(said, loaded(), kept:release())
+      ]])
+    end)
+
     it("and a name that is not there any more raises where it is used", function()
       local out = run(SHARED .. ([[
         assert(host:replace(shop, %q))
@@ -682,6 +595,79 @@ describe("a module that several Lua states have", function()
       ]])
     end)
 
+    it("though others still know what they had unloaded", function()
+      assert.equal("true\t0\n", run [[
+        local b = state()
+        b:run 'shop = assert(host:shared("shop", function() return host:build(ONE) end)) assert(shop:unload())'
+        local shop = assert(host:shared("shop", function() return host:build(TWO) end))
+        print(shop:unload(), loaded())
+      ]])
+    end)
+
+    it("and what others have of it from before that they unloaded it is void for ever", function()
+      assert.equal("module shop was unloaded\nmodule shop/instance was unloaded\nmodule shop was unloaded\n", run [[
+        local b = state()
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        b:run 'shop = assert(host:shared "shop")'
+        local title, max, Item = shop.Title, shop["Max[int]"], shop.Item
+        assert(title(1) == "one" and max(1, 2) == 2)
+        assert(shop:unload())
+        b:run "assert(host:replace(shop, TWO))"
+        for _, use in ipairs { function() title(1) end, function() max(1, 2) end, function() Item { N = 1 } end } do
+          print((select(2, pcall(use)):match "module .*"))
+        end
+      ]])
+    end)
+
+    it("by force, too: then another one can have its name", function()
+      assert.equal("missing\ttwo\tfalse\tfalse\ttrue\t0\n", run [[
+        local b = state()
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        local title, kept = shop.Title, shop.Keep()
+        assert(shop:unload { force = true })
+        local missing = b:run 'return select(3, host:shared "shop").code'
+        b:run 'shop = assert(host:shared("shop", function() return host:build(TWO) end))'
+        local said = b:run "return shop.Title(1)"
+        local is_called, is_there = pcall(title, 1), shop:is_loaded()
+        kept:release()
+        print(missing, said, is_called, is_there, b:run "return shown(shop:unload())", loaded())
+      ]])
+    end)
+
+    it("again and again, while others take it", function()
+      assert.equal("0\t0\n", run [[
+        local gom = ONE .. ".gom"
+        assert(host:ship(ONE, gom))
+        threads(([=[
+          for _ = 1, 60 do
+            local shop = assert(host:shared("shop", function() return host:load %q end))
+            if shop.Title(1) ~= "one" then fail "another one" end
+            assert(shop:unload { wait = 20 })
+          end
+        ]=]):format(gom), 3)
+        print(join(), loaded())
+      ]])
+    end)
+
+    it("however its making ends", function()
+      assert.equal("missing missing\n", run [[
+        local b = state()
+        b:run [=[
+          local making = coroutine.create(function()
+            host:shared("outer", function() return host:shared("inner", coroutine.yield) end)
+          end)
+          assert(coroutine.resume(making))
+        ]=]
+        b:close()
+        threads [=[
+          assert(select(3, host:shared "outer").code == "missing" and select(3, host:shared "inner").code == "missing")
+          flags[0] = 1
+        ]=]
+        go(1)
+        print "missing missing"
+      ]])
+    end)
+
     it("and is not taken by force from those who have it", function()
       assert.equal("nil\tmodule shop can't be unloaded by force: other Lua states have it, too\ttrue\tone\n", run [[
         local shop = assert(host:shared("shop", function() return host:build(ONE) end))
@@ -726,6 +712,15 @@ describe("a module that several Lua states have", function()
       b:run 'shop = assert(host:shared "shop")'
       local list = host:modules()
       print(list[1].shared, list[1].states, list[2].shared, list[2].states)
+    ]])
+  end)
+
+  it("is told by its whole name, however long that is", function()
+    assert.equal("true\t1\n", run [[
+      local name = ("shop"):rep(1000)
+      assert(host:share(name, assert(host:build(ONE))))
+      local list = host:modules()
+      print(list[1].shared == name, list[1].states)
     ]])
   end)
 end)

@@ -20,12 +20,13 @@ local Generic = {}
 ---@field instantiate fun(name: string): goloader.Func|nil, goloader.Error|nil
 ---@field prepared table|nil  what there is to infer, once somebody has called it
 
----@type table<goloader.Generic, goloader.GenericState>
-local states = setmetatable({}, { __mode = "k" })
+-- What each is now: its module may be replaced.
+---@type table<goloader.Generic, fun(): goloader.GenericState>
+local finders = setmetatable({}, { __mode = "k" })
 
 -- The instance that the arguments of a call mean; an error at the caller's caller where they don't tell it.
 local function instance_for(self, many, ...)
-  local state = states[self]
+  local state = finders[self]()
   local export = state.export
   state.prepared = state.prepared or infer.prepare(export)
   local arguments, why, known = infer.arguments(state.prepared, many, select("#", ...), ...)
@@ -46,7 +47,7 @@ end
 local methods = {}
 for name, many in pairs { async = false, async_keep = false, keep = false, map = true, each = true } do
   methods[name] = function(self, ...)
-    if not states[self] then misuse(2, "fn:%s: a function of a module expected, got %s", name, type(self)) end
+    if not finders[self] then misuse(2, "fn:%s: a function of a module expected, got %s", name, type(self)) end
     local length = many and same.count(...)
     if length then return self[name](self, same.expand(length, ...)) end
     local fn = instance_for(self, many, ...)
@@ -59,7 +60,7 @@ local OF_INSTANCES = { explain = true, road = true, stats = true }
 
 function Generic.__index(self, key)
   if methods[key] then return methods[key] end
-  local export = states[self].export
+  local export = finders[self]().export
   if OF_INSTANCES[key] then
     local names = {}
     for i, each in ipairs(export.type_params) do names[i] = each.name end
@@ -71,19 +72,18 @@ function Generic.__index(self, key)
 end
 
 function Generic.__tostring(self)
-  local export = states[self].export
+  local export = finders[self]().export
   return ("%s.%s %s"):format(export.package:match "[^/]*$", export.name, export.signature)
 end
 
 local generic = {}
 
 --- A generic function.
----@param export goloader.Export
----@param instantiate fun(name: string): goloader.Func|nil, goloader.Error|nil
+---@param find fun(): goloader.GenericState  says what it is now
 ---@return goloader.Generic
-function generic.new(export, instantiate)
+function generic.new(find)
   local self = setmetatable({}, Generic)
-  states[self] = { export = export, instantiate = instantiate }
+  finders[self] = find
   return self
 end
 

@@ -36,10 +36,9 @@ end
 function inventory.list(core)
   local known, instances = {}, {}
   modules.each(function(module_core, face, state)
-    known[module_core:number() or 0] = { face = face, state = state } -- another Lua state may have unloaded it just now
-    for _, made in pairs(state.instances) do
-      if made.core:is_loaded() then instances[made.core:number()] = true end
-    end
+    -- another Lua state may have unloaded any of them just now
+    known[module_core:number() or 0] = { face = face, state = state }
+    for _, made in pairs(state.instances) do instances[made.core:number() or 0] = true end
   end)
   local list = {}
   for _, entry in ipairs(core:modules()) do

@@ -34,6 +34,8 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
 ---@field share string|nil  the name by which other Lua states find it
 ---@field is_old true|nil  of those: this Lua state has a later version
+---@field successor goloader.Module|nil  what stands for the version that has replaced it
+---@field generics table<string, goloader.GenericState>  generic functions that were taken from it
 ---@field recipe goloader.Recipe|nil  what another Lua state needs to make instances of its generic functions
 
 ---@type table<goloader.Module, goloader.ModuleState>
@@ -110,33 +112,40 @@ end
 
 local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
 
--- Tries until the time is over.
-local function unload_within(state, options, wait)
+-- Tries until the time is over. Another Lua state may replace the module meanwhile, or take part in it.
+local function unload_within(self, options, wait)
   local deadline = core.clock() + wait
   local delay = SHORTEST
-  if wait > 0 and not state.is_given_up then state.core:close(deadline, instances_of(state)) end
+  local closed
   while true do
+    local state = current(self)
+    if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by somebody else
+    if wait > 0 and closed ~= state and not state.is_given_up then
+      state.core:close(deadline, instances_of(state))
+      closed = state
+    end
     local began = core.clock()
     local ok, err = try_to_unload(state, options)
     local now = core.clock()
     if ok then
       state.forget()
-      if state.share then unshare(state) end
+      if state.share and not state.is_old then unshare(state) end
       return true
     end
-    local is_loaded = state.core:is_loaded()
     if err.code == "busy" then
       local times = state.refusal and state.refusal.times or 0
       state.refusal = { err = errors.object(err), times = times + 1, at = os.time() }
     end
-    if err.code ~= "busy" or now >= deadline then
-      if is_loaded then state.core:close(state.is_given_up and math.huge or 0, instances_of(state)) end
+    local is_replaced = err.code == "closed" and state.share and current(self) ~= state
+    if not is_replaced and (err.code ~= "busy" or now >= deadline) then
+      state.core:close(state.is_given_up and math.huge or 0, instances_of(state))
       return nil, err
     end
-    -- an attempt may be work, and there should be more time without it than with it
-    jobs.pause(math.min(math.max(delay, now - began), deadline - now))
-    delay = math.min(2 * delay, LONGEST)
-    if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by somebody else
+    if not is_replaced then
+      -- an attempt may be work, and there should be more time without it than with it
+      jobs.pause(math.min(math.max(delay, now - began), deadline - now))
+      delay = math.min(2 * delay, LONGEST)
+    end
   end
 end
 
@@ -157,6 +166,7 @@ local function force(state)
   local ok, err = module_core:force(along)
   if not ok then return nil, err end
   state.forget()
+  if state.share and not state.is_old then unshare(state) end
   require("goloader.reload.dismissed").add {
     unload = function() return returned(module_core:unload("all", false, along)) end,
   }
@@ -205,8 +215,9 @@ function Module:unload(options)
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
   end
   local wait = options.wait or 0
-  local ok, err = unload_within(state, options, wait)
+  local ok, err = unload_within(self, options, wait)
   if ok then return true end
+  state = current(self)
   if options.force and err.code == "busy" then
     ok, err = force(state)
     if ok then return true end
@@ -286,11 +297,12 @@ local function instance_of(state, name)
   local loaded, err = state.load_instance(normal)
   if not loaded then return nil, err end
   cores[loaded] = true
-  if state.share then
+  local fn = loaded:func(normal:match "^[^%[]*")
+  if state.share then -- from here on another Lua state may take it, with a module that was replaced
     loaded:join(state.core)
     shared[loaded] = { face = shared[state.core].face, instance = normal }
   end
-  made = { core = loaded, fn = road.equip(loaded:func(normal:match "^[^%[]*")) }
+  made = { core = loaded, fn = road.equip(fn) }
   state.instances[normal] = made
   return made.fn
 end
@@ -303,6 +315,20 @@ local function instantiate(state, name)
     local is_there, face = pcall(follow, state)
     if not is_there or states[face] == state then return nil, err end
     state = states[face]
+  end
+end
+
+-- What finds what a generic function of a module is now, whichever version of that stands.
+local function generic_finder(state, name)
+  return function()
+    local now = state.successor and states[state.successor] or state
+    if now.share and not now.core:is_current() then now = states[follow(now)] end
+    local found = now.generics[name]
+    if not found then
+      found = { export = now.core:generic(name), instantiate = function(wanted) return instantiate(now, wanted) end }
+      now.generics[name] = found
+    end
+    return found
   end
 end
 
@@ -526,14 +552,19 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
       if kind == "var" then return loaded:get(field) end
       local value
       if kind == "func" then
-        value = road.equip(loaded:func(field))
+        local was_old, fn = state.is_old, loaded:func(field)
+        value = fn and road.equip(fn)
+        -- Another Lua state may have replaced it meanwhile, and it may be gone: then this is the new one's, or nothing.
+        if state.share and not was_old and not loaded:is_current() then return shared[loaded].face[field] end
       elseif kind == "const" then
         value = read_constant(state, field)
         if type(value) == "table" then return value end -- a complex number, which its owner may change
       elseif kind == "type" then
         value = types.new(loaded, field)
       else
-        value = generic.new(loaded:generic(field), function(wanted) return instantiate(state, wanted) end)
+        local find = generic_finder(state, field)
+        find() -- raises where the module was unloaded
+        value = generic.new(find)
       end
       if state.share and kind ~= "func" then return value end -- another version may have another one
       functions[field] = value
@@ -542,11 +573,11 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
   })
   local self = setmetatable({}, { __index = functions, __newindex = set_field, __tostring = describe })
   state = {
-    core = loaded, name = name, functions = functions, instances = {}, load_instance = load_instance, kinds = kinds,
-    object_bytes = object_bytes, is_shared = is_shared, covered = covered, recipe = recipe,
+    core = loaded, name = name, functions = functions, instances = {}, generics = {}, load_instance = load_instance,
+    kinds = kinds, object_bytes = object_bytes, is_shared = is_shared, covered = covered, recipe = recipe,
     forget = function()
       for field in pairs(functions) do functions[field] = nil end
-      state.instances = {}
+      state.instances, state.generics = {}, {}
     end,
   }
   states[self], faces[state] = state, self
@@ -605,6 +636,7 @@ local function swap_faces(self, other)
   for name, made in pairs(state.instances) do road.forward(made.fn, finder(self, name)) end
   local before = setmetatable({}, meta)
   states[before], faces[state], faces[states[self]] = state, before, self
+  state.successor = self
   return before
 end
 
@@ -663,6 +695,7 @@ function module.share(self, name)
   local ok, err = state.core:share(name, describe_for_all(state))
   if not ok then return nil, err end
   take_part(state, name, faces[state])
+  state.core:settle()
   return true
 end
 
@@ -690,7 +723,9 @@ end
 ---@return goloader.Module|nil
 function module.find_shared(name)
   local face = shared_faces[name]
-  return face and current(face).core:is_loaded() and face or nil
+  local state = face and current(face)
+  -- one that waits for its end is called no more
+  return state and state.core:is_loaded() and not state.core:is_closed() and face or nil
 end
 
 -- Lets go of a version that is not the one that stands: the last Lua state that has it unloads it.
@@ -713,6 +748,10 @@ function follow(state)
       local new = take(loaded)
       take_part(states[new], state.share, face)
       loaded:settle()
+      if state.is_given_up then
+        states[new].is_given_up = true
+        loaded:close(math.huge)
+      end
       state.is_old = true
       swap_faces(face, new)
       let_go(state)
@@ -723,8 +762,9 @@ end
 
 core.set_follower(function(loaded, name)
   local known = shared[loaded]
-  if not known then error("a module that was unloaded", 3) end
-  local face = follow(states[known.face])
+  local state = known and states[known.face]
+  if not state or not state.share then return nil end
+  local face = follow(state)
   if not name then return states[face].core end
   return finder(face, known.instance or name)()
 end)
@@ -745,9 +785,12 @@ end
 ---@return true|nil
 ---@return goloader.Error|nil err
 function module.begin_replacing(self)
-  local state = current(self)
-  if not state.share then return true end
-  return state.core:begin_replacing()
+  while true do
+    local state = current(self)
+    if not state.share then return true end
+    local ok, err = state.core:begin_replacing()
+    if ok or current(self) == state then return ok, err end -- or another Lua state has replaced it just now
+  end
 end
 
 --- Calls that begin from now on wait for the end of that.
@@ -774,6 +817,7 @@ function module.replace(self, other)
     local ok, err = state.core:end_replacing(new.core, describe_for_all(new))
     if not ok then return nil, err end
     take_part(new, state.share, self)
+    new.core:settle()
   end
   state.is_old = state.share and true
   return swap_faces(self, other)

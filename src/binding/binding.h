@@ -94,6 +94,8 @@ struct binding_module *binding_to_module(lua_State *L, int idx);
 void binding_raise_unloaded(lua_State *L, const struct binding_module *m);
 bool binding_module_is_loaded(const struct binding_module *m);
 void binding_module_free_plans(struct binding_module *m);
+/* This Lua state has it no more. Under the lock. */
+void binding_module_forget(struct binding_module *m);
 void binding_open_module(lua_State *L);
 
 /* A module and those that go along with it. The arrays are Lua's, on the stack. */
@@ -106,9 +108,10 @@ struct binding_group {
 void binding_read_group(lua_State *L, struct binding_module *m, int idx, struct binding_group *group);
 /* Is a call or a job of it under way? */
 bool binding_group_is_busy(const struct binding_group *group, struct gl_unload *how, struct gl_error *err);
-/* Unloads the group, or all but its first. Pushes true, or nil, the error, and whether a handle of Lua's is what holds
- * it; returns the number of values. */
-int binding_unload_group(lua_State *L, struct binding_group *group, bool but_first, struct gl_unload *how);
+/* Unloads the group, or where other Lua states have a part in it, ends this one's: then only what goes along is
+ * unloaded. is_let_go: others may have nothing but this version, which is an old one. Pushes true, or nil, the error,
+ * and whether a handle of Lua's is what holds it; returns the number of values. */
+int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how);
 /* Pushes nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it. */
 int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how);
 
@@ -131,16 +134,16 @@ void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, l
 /* Replaces the module at stack index idx by the version of the moment, or name's function of that where name is not
  * NULL. Raises where there is none. */
 void binding_share_follow(lua_State *L, int idx, const char *name);
-/* Where other Lua states take part in it, this one does not any more: pushes true, or a refusal, and returns the number
- * of values. 0: it is to be unloaded. */
-int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unload *how);
+/* Is this Lua state's part in it to end, since others have one? (see binding_end_group) Under the lock. */
+bool binding_share_can_leave(const struct binding_module *m, bool is_let_go);
 /* Takes it from other Lua states that have it, as an old version, before it is unloaded; binding_share_give_back undoes
  * that. Both under the lock. Instances of its generic functions that those have go along: how->along may be a new array
  * then, which the caller frees. */
 int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err);
 void binding_share_give_back(struct binding_module *m);
-/* It was unloaded. Under the lock, too. */
-void binding_share_gone(struct binding_module *m);
+/* Where it is by m that a Lua state has the last part in a share, the share has no version from now on: one that this
+ * Lua state had not noticed is left behind. Under the lock, too. */
+void binding_share_withdraw(struct binding_module *m);
 bool binding_share_is_others(const struct binding_module *m);
 /* Its userdata is collected, or its Lua state is being closed: true where nobody else has the module. */
 bool binding_share_drop(struct binding_module *m);

@@ -329,14 +329,18 @@ static int look(lua_State *L)
 	return is_gone ? call_current(L, f, lua_tostring(L, lua_upvalueindex(2))) : n;
 }
 
+/* The same of addresses, which are another function's where this one has gone: it has none then. */
+static int look_at_own(lua_State *L)
+{
+	bool is_gone;
+
+	return binding_share_look(L, check_func(L)->module, &is_gone);
+}
+
 void binding_open_func(lua_State *L)
 {
-	static const luaL_Reg looks[] = {
-		{ "ffi", func_ffi },
-		{ "pure", func_pure },
-		{ "explain", func_explain },
-		{ NULL, NULL },
-	};
+	static const luaL_Reg looks[] = { { "explain", func_explain }, { NULL, NULL } };
+	static const luaL_Reg own[] = { { "ffi", func_ffi }, { "pure", func_pure }, { NULL, NULL } };
 	static const luaL_Reg methods[] = {
 		{ "__call", func_call },
 		{ "async", func_async },
@@ -355,4 +359,5 @@ void binding_open_func(lua_State *L)
 
 	binding_new_class(L, FUNC, methods);
 	binding_add_looks(L, FUNC, looks, look);
+	binding_add_looks(L, FUNC, own, look_at_own);
 }

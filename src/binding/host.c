@@ -372,6 +372,7 @@ static int host_load(lua_State *L)
 	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
 	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
 	int nresults = finish_outcome(L, failed);
+	gl_host_give_back(h->host);
 	if (nresults > 0) {
 		return nresults;
 	}
@@ -451,6 +452,7 @@ static int host_load_start(lua_State *L)
 	gl_lock();
 	binding_unload_leftovers();
 	gl_unlock();
+	gl_host_give_back(h->host);
 	*job = gl_job_start_thread(h->caller, "load", load_beside, load, &err);
 	if (*job == NULL) {
 		free(load);

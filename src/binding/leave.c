@@ -32,7 +32,7 @@ static bool others_have(const struct binding_module *m)
 /* ---- leaving ------------------------------------------------------------------------------------------------------
  */
 
-/* Has every thread of the process do what it has begun to store; false where the kernel can't. */
+/* Has every thread of the process do what it has begun to store; false where the kernel can't. Under the lock. */
 static bool settle_threads(void)
 {
 	static bool is_registered;
@@ -151,10 +151,18 @@ int binding_share_take(struct binding_module *m, struct gl_unload *how, struct g
 	return others_have(m) ? take(m, how, err) : 0;
 }
 
-void binding_share_gone(struct binding_module *m)
+void binding_share_withdraw(struct binding_module *m)
 {
-	if (m->share != NULL && m->instance_of == NULL && m->share->mod == m->mod) {
-		share_set_version(m->share, load(&m->share->version) + 2, NULL);
+	struct binding_share *share = m->share;
+
+	if (share == NULL || share->mod == NULL || !share_takes_part(m, share) || share_others_take_part(m)) {
+		return;
+	}
+	struct gl_module *stood = share->mod;
+	share_set_version(share, load(&share->version) + 2, NULL);
+	if (stood != m->mod) {
+		binding_leave_behind(share->leftover, stood);
+		share->leftover = binding_leftover_new();
 	}
 }
 
@@ -163,65 +171,15 @@ bool binding_share_is_others(const struct binding_module *m)
 	return m->share != NULL && m->instance_of == NULL && (others_have(m) || share_others_take_part(m));
 }
 
-/* This Lua state has no part in it any more. */
-static void forget(struct binding_module *m)
+bool binding_share_can_leave(const struct binding_module *m, bool is_let_go)
 {
-	gl_lock();
-	binding_module_free_plans(m);
-	m->has_left = true;
-	m->nexports = 0;
-	m->host->nmodules--;
-	gl_unlock();
-}
-
-static bool can_leave(const struct binding_module *m, bool is_let_go)
-{
+	if (m->share == NULL || m->instance_of != NULL) {
+		return false;
+	}
 	if (share_takes_part(m, m->share) && share_others_take_part(m) && !share_is_replacing(m)) {
 		return true;
 	}
 	return is_let_go && (!gl_module_is_loaded(m->mod) || others_have(m));
-}
-
-/* This Lua state has no part in it any more, if others have: then true is pushed, or a refusal, and the number of
- * values returned. 0: it is to be unloaded. is_let_go: others may have nothing but this version, which is an old one.
- */
-static int leave(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how)
-{
-	struct binding_module *m = group->members[0];
-
-	gl_lock();
-	bool leaves = can_leave(m, is_let_go);
-	gl_unlock();
-	if (!leaves) {
-		return 0;
-	}
-	if (group->n > 1) {
-		int n = binding_unload_group(L, group, true, how);
-		if (n != 1) {
-			return n;
-		}
-		lua_pop(L, 1);
-		group->n = 1;
-	}
-	gl_lock();
-	leaves = can_leave(m, is_let_go); /* others may have left meanwhile */
-	if (leaves) {
-		forget(m);
-	}
-	gl_unlock();
-	if (!leaves) {
-		return 0;
-	}
-	gl_caller_flush(m->host->caller);
-	lua_pushboolean(L, 1);
-	return 1;
-}
-
-int binding_share_leave(lua_State *L, struct binding_group *group, struct gl_unload *how)
-{
-	const struct binding_module *m = group->members[0];
-
-	return m->share != NULL && m->instance_of == NULL ? leave(L, group, false, how) : 0;
 }
 
 /* module:leave({ module… } that go along) -> true: this Lua state has no part in it any more, and where nobody else has
@@ -233,18 +191,7 @@ int share_module_leave(lua_State *L)
 	struct gl_error err;
 	struct binding_group group;
 
-	if (m->mod == NULL || m->has_left) {
-		lua_pushboolean(L, 1);
-		return 1;
-	}
-	if (!gl_module_is_loaded(m->mod)) {
-		lua_settop(L, 2);
-		for (size_t i = 0, n = lua_istable(L, 2) ? lua_rawlen(L, 2) : 0; i < n; i++) {
-			lua_rawgeti(L, 2, (int)i + 1);
-			forget(binding_to_module(L, -1));
-			lua_pop(L, 1);
-		}
-		forget(m);
+	if (m->mod == NULL || m->host->caller == NULL || m->has_left) {
 		lua_pushboolean(L, 1);
 		return 1;
 	}
@@ -252,8 +199,7 @@ int share_module_leave(lua_State *L)
 	if (binding_group_is_busy(&group, &how, &err)) {
 		return binding_push_refusal(L, &err, &how);
 	}
-	int n = leave(L, &group, true, &how);
-	return n > 0 ? n : binding_unload_group(L, &group, false, &how);
+	return binding_end_group(L, &group, true, &how);
 }
 
 bool binding_share_drop(struct binding_module *m)
@@ -267,15 +213,7 @@ bool binding_share_drop(struct binding_module *m)
 	delist(m);
 	if (m->instance_of == NULL) {
 		share_give_up_replacing(m);
-		bool took_part = share_takes_part(m, share), is_over = !share_others_take_part(m);
-		struct gl_module *stood = share->mod;
-		if (took_part && is_over && stood != NULL) {
-			share_set_version(share, load(&share->version) + 2, NULL);
-			if (stood != m->mod) { /* this Lua state had not noticed that it stands */
-				binding_leave_behind(share->leftover, stood);
-				share->leftover = binding_leftover_new();
-			}
-		}
+		binding_share_withdraw(m);
 		/* a shell is the last userdata's that has it, a module the last one's that has not left it */
 		is_last = gl_module_is_loaded(m->mod) ? !m->has_left && !others_have(m) && share->mod != m->mod :
 							!binding_share_has(m->mod);
@@ -297,11 +235,13 @@ void binding_share_close(struct binding_host *h)
 			binding_module_free_plans(m);
 		}
 	}
-	for (struct binding_share *share = share_list; share != NULL; share = share->next) {
-		if (share->maker == h) {
+	/* to make one it may make another; and a share may be gone with its maker */
+	for (struct binding_share *share = share_list; share != NULL;) {
+		bool is_made = share->maker == h;
+		if (is_made) {
 			share_end_making(share);
-			break; /* it may be gone, and a Lua state makes one at a time */
 		}
+		share = is_made ? share_list : share->next;
 	}
 	gl_unlock();
 }

@@ -48,15 +48,18 @@ struct gl_module *binding_used_module(lua_State *L, int idx)
 	return m->mod;
 }
 
-/* For those who unload it: by force it may have been before. */
-static struct binding_module *check_there(lua_State *L, int idx)
+/* For those who unload it: by force it may have been before. Another Lua state may have unloaded it at any time, which
+ * is no misuse. */
+static bool can_go(lua_State *L, const struct binding_module *m, bool is_again, struct gl_error *err)
 {
-	struct binding_module *m = luaL_checkudata(L, idx, MODULE);
-
-	if (!is_there(m)) {
+	if (is_closing(m)) {
 		binding_raise_unloaded(L, m);
 	}
-	return m;
+	if (is_there(m) && (is_again || !m->is_forced)) {
+		return true;
+	}
+	gl_fail(err, GL_ECLOSED, "module %s was unloaded", m->name);
+	return false;
 }
 
 static struct binding_module *check_loaded(lua_State *L)
@@ -166,6 +169,17 @@ void binding_module_free_plans(struct binding_module *m)
 	}
 }
 
+void binding_module_forget(struct binding_module *m)
+{
+	binding_module_free_plans(m);
+	m->nexports = 0;
+	m->host->nmodules--;
+	if (m->share != NULL) {
+		binding_share_withdraw(m);
+		m->has_left = true;
+	}
+}
+
 struct binding_module *binding_push_module(lua_State *L, int host)
 {
 	struct binding_module *m = lua_newuserdata(L, sizeof(*m));
@@ -222,12 +236,15 @@ void binding_read_group(lua_State *L, struct binding_module *m, int idx, struct 
 	group->members = lua_newuserdata(L, (n + 1) * sizeof(*group->members));
 	group->along = lua_newuserdata(L, (n + 1) * sizeof(*group->along));
 	/* NOLINTEND(bugprone-sizeof-expression) */
-	group->n = n + 1;
+	group->n = 1;
 	group->members[0] = m;
 	for (size_t i = 0; i < n; i++) {
 		lua_rawgeti(L, idx, (int)i + 1);
-		group->members[i + 1] = check_there(L, -1);
-		group->along[i] = group->members[i + 1]->mod;
+		struct binding_module *member = luaL_checkudata(L, -1, MODULE);
+		if (!is_closing(member) && !member->has_left) {
+			group->along[group->n - 1] = member->mod;
+			group->members[group->n++] = member;
+		}
 		lua_pop(L, 1); /* the list keeps it alive */
 	}
 }
@@ -263,41 +280,59 @@ int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unl
 	return 3;
 }
 
-int binding_unload_group(lua_State *L, struct binding_group *group, bool but_first, struct gl_unload *how)
+/* Unloads the group from its member number `first` on, under the lock. Of several Lua states that have a module one may
+ * have unloaded what is to go along; that has gone then. */
+static bool unload_members(struct binding_group *group, size_t first, struct gl_unload *how, struct gl_error *err)
 {
 	struct binding_module *m = group->members[0];
-	size_t first = but_first;
-	struct gl_error err;
-	struct gl_module **along = group->along + first;
+	bool is_whole = first == 0;
 
-	how->along = along;
-	how->nalong = group->n - 1 - first;
-	gl_lock();
 	/* Plans hold on to the module's types. They are made again when it stays. */
 	for (size_t i = first; i < group->n; i++) {
 		binding_module_free_plans(group->members[i]);
 	}
+	while (!is_whole && first < group->n && !gl_module_is_loaded(group->members[first]->mod)) {
+		first++;
+	}
+	if (first == group->n) {
+		return true;
+	}
+	how->along = group->along + first;
+	how->nalong = group->n - 1 - first;
 	gl_caller_flush(m->host->caller);
 	binding_unload_leftovers();
-	bool is_ours = but_first || binding_share_take(m, how, &err) == 0;
-	bool unloaded = is_ours && gl_module_unload(group->members[first]->mod, how, &err) == 0;
-	if (!but_first && unloaded) {
-		binding_share_gone(m);
-	} else if (!but_first && is_ours) {
+	bool is_ours = !is_whole || binding_share_take(m, how, err) == 0;
+	bool is_unloaded = is_ours && gl_module_unload(group->members[first]->mod, how, err) == 0;
+	if (is_whole && is_ours && !is_unloaded) {
 		binding_share_give_back(m);
 	}
-	gl_unlock();
-	if (how->along != along) {
+	if (how->along != group->along + first) {
 		free(how->along); /* NOLINT(bugprone-multi-level-implicit-pointer-conversion) */
 	}
-	if (!unloaded) {
+	how->along = NULL;
+	how->nalong = 0;
+	return is_unloaded;
+}
+
+int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how)
+{
+	struct binding_module *m = group->members[0];
+	struct gl_error err;
+
+	/* Whether others have it, too, is decided, and acted upon, under one lock: they come and go. */
+	gl_lock();
+	bool leaves = binding_share_can_leave(m, is_let_go);
+	bool is_done = unload_members(group, leaves ? 1 : 0, how, &err);
+	for (size_t i = 0; is_done && i < group->n; i++) {
+		binding_module_forget(group->members[i]);
+	}
+	gl_unlock();
+	if (!is_done) {
 		return binding_push_refusal(L, &err, how);
 	}
+	gl_caller_flush(m->host->caller);
+	gl_host_give_back(m->host->host);
 	gl_handle_forget_classes(L, m->host->caller);
-	for (size_t i = first; i < group->n; i++) {
-		group->members[i]->nexports = 0;
-		group->members[i]->host->nmodules--;
-	}
 	lua_pushboolean(L, 1);
 	return 1;
 }
@@ -307,12 +342,15 @@ int binding_unload_group(lua_State *L, struct binding_group *group, bool but_fir
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "all", NULL };
-	struct binding_module *m = check_there(L, 1);
+	struct binding_module *m = check_module(L);
 	struct gl_error err;
 	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
 				 .drop_handles = lua_toboolean(L, 3) };
 	struct binding_group group;
 
+	if (!can_go(L, m, true, &err)) {
+		return binding_fail(L, &err);
+	}
 	binding_read_group(L, m, 4, &group);
 	if (gl_host_check(m->host->host, &err) != 0) {
 		return binding_fail(L, &err);
@@ -320,8 +358,7 @@ static int module_unload(lua_State *L)
 	if (binding_group_is_busy(&group, &how, &err)) {
 		return binding_push_refusal(L, &err, &how);
 	}
-	int n = binding_share_leave(L, &group, &how);
-	return n > 0 ? n : binding_unload_group(L, &group, false, &how);
+	return binding_end_group(L, &group, false, &how);
 }
 
 /* The faster roads of its functions end where the C API's is, which looks whether it may be taken. */
@@ -340,9 +377,14 @@ static void close_roads(struct binding_module *m)
  * with 0 they are let in again. What is under way goes on. */
 static int module_close(lua_State *L)
 {
+	struct binding_module *m = check_module(L);
 	struct binding_group group;
+	struct gl_error err;
 
-	binding_read_group(L, check_loaded(L), 3, &group);
+	if (!can_go(L, m, false, &err)) {
+		return 0;
+	}
+	binding_read_group(L, m, 3, &group);
 	for (size_t i = 0; i < group.n; i++) {
 		group.members[i]->closed_until = luaL_checknumber(L, 2);
 		if (is_closed(group.members[i])) {
@@ -355,11 +397,14 @@ static int module_close(lua_State *L)
 /* module:force({ module… } that go along) -> true, or nil and the error */
 static int module_force(lua_State *L)
 {
-	struct binding_module *m = check_loaded(L);
+	struct binding_module *m = check_module(L);
 	struct gl_unload how = { .prove = GL_PROVE_NOTHING };
 	struct gl_error err;
 	struct binding_group group;
 
+	if (!can_go(L, m, false, &err)) {
+		return binding_fail(L, &err);
+	}
 	binding_read_group(L, m, 2, &group);
 	how.along = group.along;
 	how.nalong = group.n - 1;
@@ -370,14 +415,17 @@ static int module_force(lua_State *L)
 		gl_fail(&err, GL_EBUSY, "module %s can't be unloaded by force: other Lua states have it, too", m->name);
 	}
 	bool is_done = !is_others && gl_module_close(m->mod, &how, &err) == 0;
+	if (is_done) {
+		binding_share_withdraw(m);
+	}
+	/* calls and jobs that are under way have plans */
+	for (size_t i = 0; is_done && i < group.n; i++) {
+		group.members[i]->is_forced = true;
+		close_roads(group.members[i]);
+	}
 	gl_unlock();
 	if (!is_done) {
 		return binding_fail(L, &err);
-	}
-	/* calls and jobs that are under way have plans */
-	for (size_t i = 0; i < group.n; i++) {
-		group.members[i]->is_forced = true;
-		close_roads(group.members[i]);
 	}
 	lua_pushboolean(L, 1);
 	return 1;

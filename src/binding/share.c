@@ -134,9 +134,11 @@ void share_end_making(struct binding_share *share)
 	share_close(share);
 }
 
-/* Makes a userdata's module its share's version of the moment. */
+/* Makes a userdata's module its share's version of the moment. It stays where it is till module:settle(), however soon
+ * another Lua state replaces it. */
 static void enlist(struct binding_module *m, struct binding_share *share)
 {
+	m->holds = 1;
 	share->users++;
 	m->version = load(&share->version) & ~1U;
 	m->note = keep_note(share->note);
@@ -148,7 +150,7 @@ static void enlist(struct binding_module *m, struct binding_share *share)
 /* Has the userdata's Lua state a part in the share by it? */
 bool share_takes_part(const struct binding_module *m, const struct binding_share *share)
 {
-	return m->share == share && m->instance_of == NULL && !m->is_old && !m->has_left;
+	return m->share == share && m->instance_of == NULL && !m->is_old && !m->has_left && !m->is_forced;
 }
 
 bool share_others_take_part(const struct binding_module *m)
@@ -290,7 +292,8 @@ void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, l
 /* What Lua does when a module is not the version of the moment any more: its key in the registry, by address */
 static const char follower_key = 0;
 
-/* core.set_follower(function(module, name) -> the module that stands, or its function of that name) */
+/* core.set_follower(function(module, name) -> the module that stands, or its function of that name; nil: this Lua state
+ * has no part in it any more) */
 int binding_set_follower(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -306,13 +309,17 @@ void binding_share_follow(lua_State *L, int idx, const char *name)
 	lua_pushvalue(L, idx);
 	lua_pushstring(L, name);
 	lua_call(L, 2, 1);
+	if (lua_isnil(L, -1)) {
+		binding_raise_unloaded(L, binding_to_module(L, idx));
+	}
 	lua_replace(L, idx);
 }
 
 /* ---- taking part --------------------------------------------------------------------------------------------------
  */
 
-/* module:share(name, note) -> true: other Lua states find it by that name. Or nil and the error. */
+/* module:share(name, note) -> true: other Lua states find it by that name, and it is to be settled. Or nil and the
+ * error. */
 static int module_share(lua_State *L)
 {
 	struct binding_module *m = binding_to_module(L, 1);
@@ -357,18 +364,17 @@ static int module_share(lua_State *L)
 	return 1;
 }
 
-/* Makes m the share's version of the moment for one more userdata. It stays where it is till module:settle(). */
+/* Makes m the share's version of the moment for one more userdata. */
 static int attach(struct binding_module *m, struct binding_share *share, struct gl_error *err)
 {
 	if (binding_hold_module(m, share->mod, share->name, err) != 0) {
 		return -1;
 	}
-	m->holds = 1;
 	enlist(m, share);
 	return 0;
 }
 
-/* module:settle(): what Lua has to know of it has been read */
+/* module:settle(): what Lua has to know of it has been read, and whatever it has of it looks which version stands */
 static int module_settle(lua_State *L)
 {
 	binding_share_let_go(binding_to_module(L, 1));
@@ -587,8 +593,8 @@ void share_give_up_replacing(struct binding_module *m)
 	}
 }
 
-/* module:end_replacing([module, note]) -> true: that one stands in its place from now on, for all Lua states, or it
- * stands still; or nil and the error */
+/* module:end_replacing([module, note]) -> true: that one, which is to be settled, stands in its place from now on, for
+ * all Lua states, or it stands still; or nil and the error */
 static int module_end_replacing(lua_State *L)
 {
 	struct binding_module *m = binding_to_module(L, 1);
@@ -636,24 +642,46 @@ static int module_end_replacing(lua_State *L)
 	return 1;
 }
 
-void binding_share_describe(lua_State *L, uint64_t number)
+/* Copies the name by which states share the module of that number, as much of it as there is room for, and returns the
+ * length of all of it; how many states those are goes to *states. */
+static size_t find_name(uint64_t number, char *name, size_t room, size_t *states)
 {
-	char name[256] = "";
-	size_t states = 0;
+	size_t len = 0;
 
+	*states = 0;
 	gl_lock();
 	for (const struct binding_module *m = share_modules; m != NULL; m = m->next) {
 		if (m->instance_of == NULL && !m->has_left && gl_module_is_loaded(m->mod) &&
 		    gl_module_number(m->mod) == number) {
-			states++;
-			strncpy(name, m->share->name, sizeof(name) - 1);
+			++*states;
+			len = strlen(m->share->name);
+			memcpy(name, m->share->name, len < room ? len : room);
 		}
 	}
 	gl_unlock();
+	return len;
+}
+
+void binding_share_describe(lua_State *L, uint64_t number)
+{
+	size_t states, room = 0, len = 255;
+	char *name = NULL;
+
+	/* Lua's memory, which may be short, is not asked for under the lock. */
+	lua_pushnil(L);
+	lua_insert(L, -2);
+	while (len > room) {
+		room = len;
+		name = lua_newuserdata(L, room);
+		lua_replace(L, -3);
+		len = find_name(number, name, room, &states);
+	}
 	if (states > 0) {
-		binding_set_string(L, "shared", name);
+		lua_pushlstring(L, name, len);
+		lua_setfield(L, -2, "shared");
 		binding_set_integer(L, "states", (lua_Integer)states);
 	}
+	lua_remove(L, -2);
 }
 
 const luaL_Reg binding_share_methods[] = {

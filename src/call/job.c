@@ -339,6 +339,7 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, stru
 	struct job *job = jobs != NULL ? take_job(jobs) : NULL;
 	if (job == NULL) {
 		gl_reading_end(L, r);
+		gl_plan_entered(plan);
 		luaL_error(L, "%s", jobs == NULL ? err.message : "no memory for a job");
 		return; /* not reached */
 	}

@@ -13,6 +13,7 @@ static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const ch
 {
 	va_list args;
 
+	gl_plan_entered(plan);
 	luaL_where(L, 1);
 	va_start(args, fmt);
 	const char *what = lua_pushvfstring(L, fmt, args);
@@ -78,10 +79,12 @@ static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 	int counted = 0; /* arrays, so far */
 
 	if (nparams == 0) {
+		gl_plan_entered(plan);
 		luaL_error(L, "%s takes no arguments: there is nothing to map", export->name);
 	}
 	for (int i = 0; i < nargs || i < nparams; i++) {
 		if (i >= nparams) {
+			gl_plan_entered(plan);
 			luaL_error(L, "bad argument #%d to '%s' (too many: an array for each parameter of %s)", i + 1,
 				   export->name, export->signature);
 		}
@@ -100,6 +103,7 @@ static size_t check_arrays(lua_State *L, const struct gl_plan *plan, int first)
 		n = lua_rawlen(L, first + i);
 	}
 	if (counted == 0) {
+		gl_plan_entered(plan);
 		luaL_error(L, "%s: no array says how many calls to make: all arguments are the same in each",
 			   export->name);
 	}

@@ -176,8 +176,7 @@ void module_count_memory(struct gl_module *mod);
 void module_leave_memory(struct gl_module *mod, enum what_stays stays);
 /* Nothing is known of it any more: the last that happens to a module. */
 void module_trim_heap(const struct gl_module *mod);
-/* Gives back what has rested long enough; where much is waiting for that, the garbage is collected first, with the lock
- * let go. */
+/* Gives back what has rested for two collections. */
 void module_release_rested(struct gl_host *host);
 /* What has stayed of modules so far, and the libraries of C parts that are to go, by address, for the trace to tell
  * whether Go refers to them; the caller's to free. NULL when memory is short. */

@@ -30,8 +30,7 @@ static void give(struct gl_host *host, uint8_t *base, size_t size, bool unproved
 	}
 }
 
-/* Gives back what has rested for two collections. */
-static void release_rested(struct gl_host *host)
+void module_release_rested(struct gl_host *host)
 {
 	uint64_t gc = host->resting != NULL ? host->gc_count() : 0;
 
@@ -161,20 +160,23 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 	rest_between(mod, high, end, false);
 }
 
-void module_release_rested(struct gl_host *host)
+void gl_host_give_back(struct gl_host *host)
 {
-	release_rested(host);
-	if ((host->resting_bytes <= MOST_RESTING && host->nresting <= MOST_RANGES_RESTING) || host->is_collecting) {
-		return;
-	}
-	/* two collections take as long as the live heap is large, and nobody needs to wait for them */
-	host->is_collecting = true;
-	gl_unlock();
-	host->collect();
-	host->collect();
+	struct gl_error err;
+
 	gl_lock();
-	host->is_collecting = false;
-	release_rested(host);
+	bool is_much = host->resting_bytes > MOST_RESTING || host->nresting > MOST_RANGES_RESTING;
+	if (is_much && !host->is_collecting && gl_host_check(host, &err) == 0) {
+		/* two collections take as long as the live heap is large: others load and unload meanwhile */
+		host->is_collecting = true;
+		gl_unlock();
+		host->collect();
+		host->collect();
+		gl_lock();
+		host->is_collecting = false;
+		module_release_rested(host);
+	}
+	gl_unlock();
 }
 
 static int compare_kept(const void *a, const void *b)

@@ -168,6 +168,9 @@ struct gl_unload {
 	struct gl_way way;   /* out: with GL_EBUSY, the reason; the caller frees it */
 };
 int gl_module_unload(struct gl_module *mod, struct gl_unload *how, struct gl_error *err);
+/* Gives back the memory of unloaded modules where that has become much, which takes two garbage collections. To be
+ * called by who has unloaded some, but not under the lock. */
+void gl_host_give_back(struct gl_host *host);
 /* Whether it counts as one that has a use for Go's memory profile, which is on while there is any: a load finds that
  * out by what the module refers to, and this is for those who know better. */
 void gl_module_read_profile(struct gl_module *mod, bool reads);

@@ -1,0 +1,134 @@
+-- What other threads' Lua states may do with a module that one has, too, in the middle of what that one does with it.
+-- Here they do it just then: `before` and `after` of spec/sharing.lua.
+local sharing = require "spec.sharing"
+local support = require "spec.support"
+
+local run = sharing.run
+
+describe("a module that several Lua states have is another's at any moment:", function()
+  setup(sharing.setup)
+  teardown(support.clean)
+
+  local SHARED = [[
+    local b = state()
+    local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+    b:run 'shop = assert(host:shared "shop")'
+    local function two() b:run "assert(host:replace(shop, TWO)) assert(host:tidy() == 0)" end
+    local function is_instance(self) return self ~= require "goloader.module".core_of(shop) end
+  ]]
+
+  it("just before it is unloaded", function()
+    assert.equal("true\tfalse\ttwo\t1\t0\n", run(SHARED .. [[
+      local max = shop["Max[int]"]
+      assert(max(1, 2) == 2)
+      before("unload", two)
+      local ok = shop:unload()
+      print(ok, shop:is_loaded(), b:run "return shop.Title(1)", loaded(), host:stats().modules)
+    ]]))
+  end)
+
+  it("while it is tried to be unloaded", function()
+    assert.equal("true\ttwo\t1\n", run(SHARED .. [[
+      b:run "shop:unload()"
+      local kept, ok = shop.Keep(), nil
+      goloader.spawn(function() ok = shop:unload { wait = 20 } end)
+      assert(ok == nil)
+      b:run 'shop = assert(host:shared "shop") assert(host:replace(shop, TWO))'
+      kept:release()
+      host:tidy()
+      wait_for(function() goloader.step(0.01) return ok ~= nil end)
+      b:run "assert(host:tidy() == 0)"
+      print(ok, b:run "return shop.Title(1)", loaded())
+    ]]))
+  end)
+
+  it("while it waits for its end in the background: who asks for it again calls it, and nobody else", function()
+    assert.equal("busy\ttrue\tfalse\tone\t1\ttrue\t0\n", run [[
+      local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+      local title, kept = shop.Title, shop.Keep()
+      local _, _, err = shop:unload { background = true }
+      local _, message = pcall(title, 1)
+      local again = assert(host:shared "shop")
+      local said = again.Title(1)
+      kept:release()
+      local n = loaded()
+      print(err.code, message:find("is being unloaded", 1, true) ~= nil, (pcall(title, 1)), said, n,
+        again:unload(), loaded())
+    ]])
+  end)
+
+  it("just before it is looked at in a list of all", function()
+    assert.equal("1\ttrue\n", run(SHARED .. [[
+      assert(shop["Max[int]"](1, 2) == 2)
+      local is_done
+      before("number", function() is_done = true two() end, is_instance)
+      host:modules()
+      print(#host:modules(), is_done)
+    ]]))
+  end)
+
+  for name, when in pairs {
+    ["before"] = 'before("func", function() b:run "assert(host:replace(shop, TWO))" end, is_instance)',
+    ["after"] = 'after("join", two)',
+  } do
+    it("just " .. name .. " an instance of a generic function is known", function()
+      assert.equal("two\ttwo\t1\n", run(SHARED .. when .. [[
+        local of = shop["Of[int]"]
+        b:run "host:tidy()"
+        print(of(1), shop["Of[int]"](1), loaded())
+      ]]))
+    end)
+  end
+
+  for name, when in pairs { before = 'before("func", two)', after = 'after("func", two)' } do
+    it("just " .. name .. " a function is taken from it: then it is the new one's", function()
+      assert.equal("two\ttrue\tffi\t1\n", run(SHARED .. when .. [[
+        local title = shop.Title
+        print(title(1), title == shop.Title, title:road(), loaded())
+      ]]))
+    end)
+  end
+
+  it("just before a function is taken that the new one does not have", function()
+    local out = run(SHARED .. ([[
+      before("func", function() b:run [=[assert(host:replace(shop, %q))]=] end)
+      print(select(2, pcall(function() return shop.Add end)))
+    ]]):format(support.write("less/less.go", "package less\n\nfunc Title() int { return 2 }\n")))
+    assert.matches("less%.go exports no Add$", out:match "[^\n]*")
+  end)
+
+  it("just after it was shared", function()
+    assert.equal("two\ttwo\t1\n", run [[
+      local b = state()
+      local shop = assert(host:build(ONE))
+      local title = shop.Title
+      after("share", function() b:run 'shop = assert(host:shared "shop") assert(host:replace(shop, TWO))' end)
+      assert(host:share("shop", shop))
+      local said = title(1)
+      b:run "assert(host:tidy() == 0)"
+      print(said, shop.Title(1), loaded())
+    ]])
+  end)
+
+  it("just before it is replaced", function()
+    assert.equal("three\tthree\t1\n", run(SHARED .. [[
+      before("begin_replacing", two)
+      assert(host:replace(shop, THREE))
+      print(shop.Title(1), b:run "return shop.Title(1)", loaded())
+    ]]))
+  end)
+
+  it("just after it was replaced", function()
+    assert.equal("three\tthree\tthree\t1\n", run(SHARED .. [[
+      local new = assert(host:build(TWO))
+      local title, max = new.Title, new["Max[int]"]
+      assert(title(1) == "two" and max(1, 2) == 2)
+      after("end_replacing", function() b:run "assert(host:replace(shop, THREE))" end)
+      assert(host:replace(shop, new))
+      b:run "host:tidy()"
+      b:close()
+      host:tidy()
+      print(shop.Title(1), title(1), shop.Title(max(0, 1)), loaded())
+    ]]))
+  end)
+end)
