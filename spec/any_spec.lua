@@ -38,6 +38,15 @@ describe("a package", function()
     assert(linkname:unload())
   end)
 
+  it("may declare a variable where others define code, data, or a larger variable", function()
+    local linkname = build "linkname"
+    assert.same({ 1, 2, 3 }, linkname.Table())
+    assert.same({ 5, 0, 0, 6 }, linkname.Zeros())
+    assert.same({ 11, 12 }, linkname.Words())
+    assert.same({ 7, 8 }, { linkname.Called() })
+    assert(linkname:unload())
+  end)
+
   it("has the files that build tags and file names choose", function()
     assert.same({ "plain", "linux", "amd64" }, build "tags".Say())
     assert.same({ "fancy", "linux", "amd64" }, build("tags", { tags = "fancy" }).Say())

@@ -168,16 +168,23 @@ bool link_bind_fixed(struct link *l, struct lsym *s)
 /* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */
 static bool bind_file(struct link *l, struct lsym *s, bool is_used, enum unit_id unit)
 {
+	const struct ldef *best = NULL;
+
 	for (uint32_t i = 0; i < l->npackages; i++) {
 		struct lpkg *p = &l->packages[i];
 		bool is_asked = !p->is_shared && p->is_used == is_used;
 		const struct ldef *def = !is_asked ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
-		if (def != NULL) {
-			link_place(l, s, def->obj, def->idx, unit);
-			return s->state != SYM_ABSENT;
+		if (def != NULL && (best == NULL || link_is_better(best->obj, best->idx, def->obj, def->idx))) {
+			best = def;
+		}
+		if (best != NULL && has_content(best->obj, best->idx)) {
+			break;
 		}
 	}
-	return false;
+	if (best != NULL) {
+		link_place(l, s, best->obj, best->idx, unit);
+	}
+	return best != NULL && s->state != SYM_ABSENT;
 }
 
 static bool bind_given(struct link *l, struct lsym *s, enum unit_id unit)
@@ -231,10 +238,9 @@ static struct lpkg *open_known(struct link *l, const struct lpkg *p)
 	return link_open_archive(l, (struct gl_str){ p->path, (uint32_t)strlen(p->path) });
 }
 
-/* Does the object that is being read define this symbol itself, so that no look-up is needed? A variable without
- * content may be one that another package gives its value by linkname, or the package's own assembly: cmd/link lets the
- * one with content win (loader.addSym). */
-static bool defines_itself(const struct lobj *obj, uint32_t idx)
+/* A variable without content may be one that another package gives its value by linkname, or the package's own
+ * assembly: cmd/link lets the one with content win, be it data or code (loader.addSym). */
+bool link_defines_itself(const struct lobj *obj, uint32_t idx)
 {
 	return has_content(obj, idx) || (!gl_object_is_nonpkg(obj->obj, idx) && obj->pkg->nobjs == 1);
 }
@@ -249,7 +255,7 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 	if (view != UNIT_MODULE) {
 		return;
 	}
-	if (obj != NULL && obj->pkg->is_module && defines_itself(obj, idx)) {
+	if (obj != NULL && obj->pkg->is_module && link_defines_itself(obj, idx)) {
 		link_place(l, s, obj, idx, UNIT_MODULE);
 		return;
 	}
@@ -293,7 +299,7 @@ static void bind_used(struct link *l, struct lsym *s, enum unit_id view, const s
 		}
 	}
 	/* A root may be what the module's own object is the first to describe: map[int]used.T. */
-	if (obj != NULL && defines_itself(obj, idx)) {
+	if (obj != NULL && link_defines_itself(obj, idx)) {
 		link_place(l, s, obj, idx, UNIT_USED);
 	} else if (!bind_given(l, s, UNIT_USED) && !bind_file(l, s, false, UNIT_USED)) {
 		bind_funcval(l, s, view, s->self);
@@ -343,6 +349,14 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 		return;
 	}
 	if (obj != NULL) {
+		/* a name without a package's path: its assembly may define what it only declares */
+		const struct ldef *other = unique || link_defines_itself(obj, idx) ?
+						   NULL :
+						   lpkg_find(obj->pkg, s->name.p, s->name.n, s->want_abi);
+		if (other != NULL) {
+			obj = other->obj;
+			idx = other->idx;
+		}
 		link_place(l, s, obj, idx, unique ? UNIT_RESIDENT : view);
 		return;
 	}

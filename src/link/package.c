@@ -4,17 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A definition of a name that has one: a variable declared for a linkname gives way to the one with content. */
-static void prefer_content(struct ldef *have, const struct lobj *obj, uint32_t i)
+/* A variable that is declared for a linkname gives way to what has content, or to a larger one
+ * (cmd/link/internal/loader, addSym). */
+bool link_is_better(const struct lobj *obj, uint32_t idx, const struct lobj *other, uint32_t other_idx)
 {
-	uint32_t old, size;
+	uint32_t data, other_data;
 
-	gl_object_data(have->obj->obj, have->idx, &old);
-	gl_object_data(obj->obj, i, &size);
-	if (size > 0 && old == 0) {
-		have->obj = obj;
-		have->idx = i;
-	}
+	gl_object_data(obj->obj, idx, &data);
+	gl_object_data(other->obj, other_idx, &other_data);
+	return data == 0 &&
+	       (other_data > 0 || gl_object_sym(other->obj, other_idx).size > gl_object_sym(obj->obj, idx).size);
 }
 
 /* Makes symbol i known if it can be meant by name; def is room for it. */
@@ -33,7 +32,10 @@ static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, str
 	unsigned hash = link_hash(sym.name.p, sym.name.n);
 	HASH_FIND_BYHASHVALUE(hh, *table, sym.name.p, sym.name.n, hash, have);
 	if (have != NULL) {
-		prefer_content(have, obj, i);
+		if (link_is_better(have->obj, have->idx, obj, i)) {
+			have->obj = obj;
+			have->idx = i;
+		}
 		return false;
 	}
 	*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };

@@ -80,6 +80,9 @@ int link_take_package(struct link *l, struct lpkg *p, struct gl_package *pkg);
 void lpkg_close(struct lpkg *p);
 /* Finds a definition by name; want_abi 0 falls back to what is no function. */
 const struct ldef *lpkg_find(struct lpkg *p, const char *name, size_t len, uint8_t want_abi);
+
+/* Of two definitions of a name: is the other one the one that counts? */
+bool link_is_better(const struct lobj *obj, uint32_t idx, const struct lobj *other, uint32_t other_idx);
 /* Fails when memory was too short for one of the load's packages to be looked up in. */
 int link_check_lists(struct link *l);
 /* The fingerprint of the package's export data: 8 bytes; NULL when it has no object of the compiler's. */

@@ -195,7 +195,9 @@ uint32_t link_resolve_local(struct link *l, struct lobj *obj, uint32_t i, enum u
 	} else if (defined && (sym.abi == GL_ABISTATIC || sym.name.n == 0)) {
 		s = resolve_static(l, obj, i, view, referrer);
 	} else {
-		bool abi0 = sym.abi == GL_ABI0 && (!defined || link_section(abi, sym.type) == SEC_TEXT);
+		/* a variable's name may be that of a function in assembly, whose address is wanted */
+		bool abi0 = sym.abi == GL_ABI0 &&
+			    (!defined || link_section(abi, sym.type) == SEC_TEXT || !link_defines_itself(obj, i));
 		s = link_resolve_name(l, sym.name, abi0 ? GL_ABI0 : GL_ABIINTERNAL, view, defined ? obj : NULL, i,
 				      referrer);
 	}

@@ -28,6 +28,9 @@ bool link_bind_known(struct lsym *s, struct known_sym *const *names);
 /* Binds s to the host, or else to the resident store. */
 bool link_bind_fixed(struct link *l, struct lsym *s);
 
+/* Does the object that is being read define this symbol itself, so that no look-up is needed? */
+bool link_defines_itself(const struct lobj *obj, uint32_t idx);
+
 /* csyms.c. Who imports the C symbol that symbol number i of obj is, where obj does not say so itself: a variable or
  * function without content, declared to be of that name by go:linkname, while another package of the program has the
  * cgo line. Go's linker knows each name once, and takes it so (cmd/link/internal/ld/go.go, setCgoAttr). NULL: nobody.

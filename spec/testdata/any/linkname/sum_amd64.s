@@ -28,3 +28,22 @@ next:
 done:
 	MOVQ AX, ret+24(FP)
 	RET
+
+DATA linkname_words+0(SB)/8, $11
+DATA linkname_words+8(SB)/8, $12
+GLOBL linkname_words(SB), NOPTR, $16
+
+TEXT linkname_seven(SB), NOSPLIT, $0
+	MOVQ $7, AX
+	RET
+
+TEXT ·eight(SB), NOSPLIT, $0
+	MOVQ $8, AX
+	RET
+
+// func callAddr(code uintptr) int
+TEXT ·callAddr(SB), NOSPLIT, $0-16
+	MOVQ code+0(FP), AX
+	CALL AX
+	MOVQ AX, ret+8(FP)
+	RET

@@ -6,3 +6,9 @@ var counter int
 func Given(word string) string
 
 func Count() int { return counter }
+
+var table = [...]int{1, 2, 3}
+
+var zeros [4]int
+
+func Zeros() [4]int { zeros[3] = 6; return zeros }
