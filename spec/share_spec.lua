@@ -433,34 +433,37 @@ describe("a module that several Lua states have", function()
       ]])
     end)
 
-    it("while who is within a call of it, or in the thread that hands over, does not wait", function()
-      assert.equal("0\tone one one\n", run [[
-        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
-        local b, said = state(), nil
-        b:run 'shop = assert(host:shared "shop")'
-        threads [=[
-          local shop = assert(host:shared "shop")
-          local said = shop.With(function()
-            flags[0] = 1
-            go(2)
-            local title = shop.Title(1) .. " " .. shop.List()[1] .. " " .. shop.Mark
-            flags[0] = 3
-            return title
-          end)
-          if said ~= "one one one one" then fail(said) end
-        ]=]
-        go(1)
-        assert(host:replace(shop, TWO, {
-          adopt = function(_, old)
-            flags[0] = 2
-            go(3)
-            said = b:run "return shop.Title(1) .. ' ' .. shop.Mark" .. " " .. old.Title(1)
-          end,
-        }))
-        print(join(), said)
-        assert(shop.Title(1) == "two" and b:run "return shop.Title(1)" == "two")
-      ]])
-    end)
+    for name, call in pairs { ["a call of it"] = "shop.With", ["a method of its values"] = "item:With" } do
+      it("while who is within " .. name .. ", or in the thread that hands over, does not wait", function()
+        assert.equal("0\tone one one\n", run(([[
+          local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+          local b, said = state(), nil
+          b:run 'shop = assert(host:shared "shop")'
+          threads [=[
+            local shop = assert(host:shared "shop")
+            local item = shop.Item {}
+            local said = %s(function()
+              flags[0] = 1
+              go(2)
+              local title = shop.Title(1) .. " " .. shop.List()[1] .. " " .. shop.Mark
+              flags[0] = 3
+              return title
+            end)
+            if said ~= "one one one one" then fail(said) end
+          ]=]
+          go(1)
+          assert(host:replace(shop, TWO, {
+            adopt = function(_, old)
+              flags[0] = 2
+              go(3)
+              said = b:run "return shop.Title(1) .. ' ' .. shop.Mark" .. " " .. old.Title(1)
+            end,
+          }))
+          print(join(), said)
+          assert(shop.Title(1) == "two" and b:run "return shop.Title(1)" == "two")
+        ]]):format(call)))
+      end)
+    end
 
     for name, replace in pairs {
       ["is refused by the program"] = "host:replace(shop, TWO, { ready = function() return nil, 'no' end })",

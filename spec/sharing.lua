@@ -24,6 +24,8 @@ func (i *Item) Say() string { return fmt.Sprint("%s ", i.N) }
 
 func (i *Item) Open() { close(gate) }
 
+func (i *Item) With(f func() string) string { return "%s " + f() }
+
 // Add takes the pure road, Title the FFI road, List that of the C API.
 func Add(a, b int) int { return a + b + %d }
 
@@ -136,7 +138,7 @@ function sharing.setup()
   files = {}
   for i, title in ipairs { "one", "two", "three" } do
     local t = title
-    files[i] = support.write(("%s/shop.go"):format(t), SHOP:format(i, t, t, i, t, t, t, t, t))
+    files[i] = support.write(("%s/shop.go"):format(t), SHOP:format(i, t, t, t, i, t, t, t, t, t))
   end
 end
 

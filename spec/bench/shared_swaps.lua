@@ -4,8 +4,9 @@
 --
 -- Three Lua states, each in a thread of its own, call one module without a pause: by every road, many calls at once,
 -- with callbacks, as jobs, by instances of generic functions, by a goroutine pool, by its variables; a fourth one takes
--- it and is closed again and again. Ten times a second one of them replaces it, for all. Some versions are refused: by
--- the program, by their init function, by Adopt.
+-- it and is closed again and again. They unload it, and take it again; they keep handles of its values, and load
+-- modules that use it. Ten times a second one of them replaces it, for all. Some versions are refused: by the program, by their
+-- init function, by Adopt.
 --
 -- Each swap has a number, and what stands is written down in memory that all threads see: the number of the last one
 -- that may stand, before it can, and of the last one that has returned. A call must be answered by a version that may
@@ -98,8 +99,13 @@ local shop = assert(host:shared("shop", function() return host:build(file(1)) en
 
 local STATE = HEAD .. [==[
 math.randomseed(THREAD)
-local add, text, word = shop.Number, shop.Text, shop.Word -- taken once: they stand for the new ones, too
-local calls, swaps, refused, pooled, deep, latest, late = 0, 0, 0, 0, 0, 0, 0
+local add, text, word, Item, Last -- taken once: they stand for the new ones, too
+local function take()
+  shop = assert(host:shared "shop")
+  add, text, word, Item, Last = shop.Number, shop.Text, shop.Word, shop.Item, shop.Last
+end
+take()
+local calls, swaps, refused, pooled, deep, late, away = 0, 0, 0, 0, 0, 0, 0
 local next_swap = clock() + pause * THREAD / 3
 
 local function wrong(what, got, low, high)
@@ -133,6 +139,13 @@ local function call(what, answer, fn, ...)
 end
 
 local jobs = {} -- under way, each with what it may be answered by
+
+local function finish(i)
+  local each = table.remove(jobs, i)
+  local got, counted = each.job:wait()
+  check("a job", got, each.low, each.high, each.answer)
+  if counted then pooled = pooled + 1 elseif counted == false then late = late + 1 end
+end
 
 local function swap()
   local kind = math.random(6)
@@ -170,7 +183,7 @@ local function swap_in_time()
   swap()
 end
 
-local asked = -1
+local asked, used, items = -1, -1, {}
 local acts = {
   function(n) call("a call on the pure road", function(version) return n * 100 + version end, add, n) end,
   function()
@@ -224,11 +237,20 @@ local acts = {
     if asked == seen.started or math.random(100) > 1 then return end
     asked = seen.started
     local low = stood()
-    local made, answer = pcall(function() return shop["Last[int]"](1, n) end)
+    local ways = {
+      function() return shop["Last[int]"](1, n), said(n) end,
+      function() return Last(1, n), said(n) end,
+      function()
+        local got = shop["Sign[int]"]:map { n, n, n }
+        if got[1] ~= got[2] or got[1] ~= got[3] then error("many calls of an instance: parts of two versions", 0) end
+        return got[1], function(version) return n * 100 + version end
+      end,
+    }
+    local made, got, answer = pcall(ways[math.random(#ways)])
     if made then
-      check("an instance of a generic function", answer, low, seen.started, said(n))
-    elseif not answer:find("no instances of what was not built", 1, true) then
-      error(answer, 0)
+      check("an instance of a generic function", got, low, seen.started, answer)
+    elseif not got:find("no instances of what was not built", 1, true) then
+      error(got, 0)
     end
   end,
   function(n)
@@ -238,6 +260,44 @@ local acts = {
     if tonumber(a) ~= n or tonumber(version) > versions then error("a method: " .. item:Note(), 0) end
     item:release()
   end,
+  function(n)
+    -- handles are kept over swaps, with the version that they are of
+    if #items > 3 then
+      local i = math.random(#items)
+      local a, version = items[i].item:Note():match "^(%%d+):item:(%%d+)$"
+      if tonumber(a) ~= items[i].n or tonumber(version) > versions then error("a handle: " .. a, 0) end
+      items[i].item:release()
+      table.remove(items, i)
+    elseif math.random(20) == 1 then
+      items[#items + 1] = { item = Item { Version = n }, n = n }
+    end
+  end,
+  function()
+    -- another module uses it; which of its versions, is not to be seen
+    if used == seen.started or math.random(200) > 1 then return end
+    used = seen.started
+    local user, message, err = host:build(folder .. "/user/user.go", { uses = { shop } })
+    if user then
+      if user.Double(4) ~= 8 then error("a module that uses it", 0) end
+      assert(user:unload { wait = 10 })
+    elseif err.code ~= "closed" then
+      error("a module that uses it: " .. message, 0)
+    end
+  end,
+  function()
+    -- goes, and comes back; others have it meanwhile
+    if deep > 0 or math.random(30) > 1 then return end
+    while jobs[1] do finish(1) end
+    local ways = { nil, { wait = 5 }, { background = true }, { handles = "keep" } }
+    assert(shop:unload(ways[math.random(4)]))
+    if pcall(text, 1) or shop:is_loaded() then error("it is called though it was unloaded", 0) end
+    take()
+    away = away + 1
+  end,
+  function(n)
+    coroutine.wrap(function() call("a call in a coroutine", said(n), text, n) end)()
+  end,
+  function() host:modules() end,
   function(n)
     deep = deep + 1
     call("a call with a callback", said(n + 1), shop.With, n, function(m)
@@ -259,49 +319,44 @@ local acts = {
   end,
   function()
     local i = math.random(#jobs + 1)
-    local each = jobs[i]
-    if not each then return end
-    local got, counted = each.job:wait()
-    check("a job", got, each.low, each.high, each.answer)
-    if counted then pooled = pooled + 1 elseif counted == false then late = late + 1 end
-    table.remove(jobs, i)
+    if jobs[i] then finish(i) end
   end,
 }
 
-local stop = clock() + seconds
-while clock() < stop do
-  for _ = 1, 20 do
-    latest = latest + 1
-    acts[math.random(#acts)](latest)
-  end
-  goloader.step(0)
-  swap_in_time()
-end
-for _, each in ipairs(jobs) do
-  local got, counted = each.job:wait()
-  check("a job", got, each.low, each.high, each.answer)
-  if counted then pooled = pooled + 1 end
-end
-jobs = nil
+require "spec.bench.shop".work(acts, seconds, swap_in_time)
+while jobs[1] do finish(1) end
+for _, each in ipairs(items) do each.item:release() end
+jobs, items = nil, nil
 seen.pooled[THREAD] = pooled
 require "spec.bench.shop".tidy(host)
-io.write(("thread %%d: %%d calls, %%d swaps, %%d refused, %%d too late for the pool\n"):format(THREAD, calls, swaps,
-  refused, late))
+io.write(("thread %%d: %%d calls, %%d swaps, %%d refused, %%d too late for the pool, %%d times away\n"):format(THREAD,
+  calls, swaps, refused, late, away))
 ]==]
 
 -- Comes and goes: the main thread's states.
 local GUEST = HEAD .. [==[
 math.randomseed(os.clock() * 1e6)
-local low = stood()
-local got = tonumber(shop.Text(1):match "^%%d+")
-local high, is_right = seen.started, false
-for serial = low, high do is_right = is_right or got == seen.version_of[serial] end
-if not is_right then error(("a guest, of swap %%d to %%d: version %%d"):format(low, high, got), 0) end
-local item = shop.Item { Version = 1 }
-assert(item.Version == 1)
+local function visit()
+  local low = stood()
+  local got = tonumber(shop.Text(1):match "^%%d+")
+  local high, is_right = seen.started, false
+  for serial = low, high do is_right = is_right or got == seen.version_of[serial] end
+  if not is_right then error(("a guest, of swap %%d to %%d: version %%d"):format(low, high, got), 0) end
+  local item = shop.Item { Version = 1 }
+  assert(item.Version == 1)
+  if math.random(2) == 1 then item:release() end
+end
+visit()
+if math.random(2) == 1 then -- goes, and comes back
+  assert(shop:unload { wait = 5 })
+  shop = assert(host:shared "shop")
+  visit()
+end
 if math.random(2) == 1 then
-  item:release()
-  shop:unload()
+  -- a job that runs on when the state is closed, or is too late for it
+  if math.random(2) == 1 then shop.Text:async(1) end
+elseif math.random(2) == 1 then
+  assert(shop:unload())
 end
 ]==]
 
@@ -315,6 +370,7 @@ local THREADS, VERSIONS = 3, 4
 local threads = require "spec.luastates".threads(support.threads_library())
 local host = assert(goloader.host())
 source.prepare(host, VERSIONS, SOURCE)
+support.write("user/user.go", "package user\n\nfunc Double(n int) int { return 2 * n }\n")
 source.write(8, SOURCE)
 source.write(9, SOURCE)
 for _, version in ipairs { 1, 2, 3, 4, 8, 9 } do

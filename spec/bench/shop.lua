@@ -76,6 +76,8 @@ func List(n int) ([]string, map[string]int) {
 
 func Last[T any](all ...T) string { return fmt.Sprintf("%%d:%%v:%%d", version, all[len(all)-1], version) }
 
+func Sign[T ~int](n T) T { return n*100 + version }
+
 func Counted() int {
 	count.Lock()
 	defer count.Unlock()
@@ -97,9 +99,27 @@ end
 function shop.prepare(host, versions, own)
   for version = 1, versions do
     local module = assert(host:build(shop.write(version, own)))
-    assert(module["Last[int]"])
+    assert(module["Last[int]"] and module["Sign[int]"])
     module.Release()
     assert(module:unload { wait = 10 })
+  end
+end
+
+--- Does one of the acts after the other, in no order, for so many seconds, and swaps now and then.
+---@param acts (fun(n: integer))[]  each is given another number
+---@param seconds number
+---@param swap_in_time fun()
+function shop.work(acts, seconds, swap_in_time)
+  local goloader = require "goloader"
+  local clock = require "goloader.core".clock
+  local stop, latest = clock() + seconds, 0
+  while clock() < stop do
+    for _ = 1, 20 do
+      latest = latest + 1
+      acts[math.random(#acts)](latest)
+    end
+    goloader.step(0)
+    swap_in_time()
   end
 end
 

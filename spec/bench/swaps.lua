@@ -37,7 +37,7 @@ local function file(version) return ("%%s/%%d/shop.go"):format(folder, version) 
 local version = 1
 local shop = assert(host:build(file(version)))
 local add, text = shop.Number, shop.Text -- taken once: they stand for the new ones, too
-local calls, swaps, asked, pooled, deep, latest = 0, 0, 0, 0, 0, 0
+local calls, swaps, asked, pooled, deep = 0, 0, 0, 0, 0
 local next_swap = clock() + pause * THREAD / 3
 
 local function wrong(what, got, wanted)
@@ -128,15 +128,7 @@ local acts = {
   end,
 }
 
-local stop = clock() + seconds
-while clock() < stop do
-  for _ = 1, 20 do
-    latest = latest + 1
-    acts[math.random(#acts)](latest)
-  end
-  goloader.step(0)
-  swap_in_time()
-end
+require "spec.bench.shop".work(acts, seconds, swap_in_time)
 for _, each in ipairs(jobs) do check("a job", each.job:wait(), each.answer) end
 jobs = nil
 check("what the pools have counted", tonumber(shop.Counted()), pooled)

@@ -181,7 +181,22 @@ static bool stands(const struct binding_module *m)
 /* ---- looking ------------------------------------------------------------------------------------------------------
  */
 
-/* Is a call of any version under way in this Lua state? */
+/* Is there a version of m's share at the address that this Lua state has? */
+static bool is_version(const void *arg, uintptr_t addr)
+{
+	const struct binding_module *m = arg;
+	const struct gl_module *at = addr != 0 ? gl_host_module_at(m->host->host, addr) : NULL;
+
+	for (const struct binding_module *other = share_modules; at != NULL && other != NULL; other = other->next) {
+		if (other->host == m->host && other->share == m->share && other->mod == at) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Is a call of any version under way in this Lua state, of a function or, with Lua functions that it was given, of a
+ * handle's method? */
 static bool is_within_call(const struct binding_module *m)
 {
 	for (const struct binding_module *other = share_modules; other != NULL; other = other->next) {
@@ -191,7 +206,7 @@ static bool is_within_call(const struct binding_module *m)
 			}
 		}
 	}
-	return false;
+	return m->host->caller != NULL && gl_caller_is_within(m->host->caller, is_version, m);
 }
 
 /* The number is not this one's: waits while that is nobody's. True where it must not wait, and may be called. */

@@ -23,6 +23,9 @@ void gl_caller_free(struct gl_caller *caller);
 /* How many handles there are, of all Lua states, those of error tables among them; in a process that forked after the
  * host was started, none. */
 size_t gl_caller_handles(struct gl_caller *caller);
+/* Is a call under way that was given Lua functions, of a function or method at an address of which is_of says so? */
+bool gl_caller_is_within(const struct gl_caller *caller, bool (*is_of)(const void *arg, uintptr_t addr),
+			 const void *arg);
 /* Tells Go of the handles that Lua has no use for any more. */
 void gl_caller_flush(struct gl_caller *caller);
 

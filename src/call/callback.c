@@ -177,6 +177,21 @@ void gl_encode_function(struct encoder *e, int idx, const struct type *type, con
 	lua_pop(L, 1);
 }
 
+bool gl_caller_is_within(const struct gl_caller *caller, bool (*is_of)(const void *arg, uintptr_t addr),
+			 const void *arg)
+{
+	const struct gl_functions *f = &caller->functions;
+
+	for (uint32_t i = 0; f->depth > 0 && i < f->n; i++) {
+		const struct gl_plan *plan = f->list[i].plan;
+
+		if (f->list[i].type != NULL && gl_plan_is_called(plan) && is_of(arg, plan->export->addr)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- calls ------------------------------------------------------------------------------------------------------- */
 
 static int push_arguments(lua_State *L, const struct type *type, const struct gl_buffer *stream)
