@@ -356,3 +356,89 @@ describe("Type.methods", function()
     assert.same({ "Read", "Write" }, names)
   end)
 end)
+
+describe("a table with methods, given as an interface,", function()
+  local given
+
+  setup(function() given = assert(host:build "spec/testdata/given") end)
+  teardown(function() assert(given:unload()) end)
+
+  it("is the value of its type", function()
+    local item, box = given.NewItem "lamp", given.NewBox(1)
+    assert.equal("item lamp", given.Label(item))
+    assert.equal("2 names", given.Label(given.NewNames()))
+    assert.equal("box 2", given.Label(box)) -- a pointer to a new one, where only that has the methods
+    assert.equal(1, box.N)
+    item.Name = "desk"
+    item.In = { Name = "lamp" }
+    assert.equal("item desk", given.Label(item))
+  end)
+
+  it("is so wherever Go takes an interface", function()
+    local item = given.NewItem "lamp"
+    assert.equal("item lamp;box 2;", given.All(item, given.NewBox(1)))
+    assert.equal("item lamp", given.Map { a = item })
+    assert.equal("item lamp", given.Back(function() return item end))
+    assert.same({ "item lamp", "item lamp" }, given.Label:map { item, item })
+    assert.equal("item lamp", given.Label:async(item):wait())
+    given.Kept = item
+    assert.equal("item lamp", given.Kept:Label())
+    given.Kept = nil
+    local box = given.Box { Holds = item }
+    assert.equal("item lamp", box.Holds:Label())
+    box.Holds = given.NewItem "desk"
+    assert.equal("item desk", box.Holds:Label())
+    local pipe = given.Pipe()
+    assert.is_true(pipe:send(item))
+    assert.equal("item lamp", pipe:recv():Label())
+    local inner = given.NewBox(1)
+    inner.Holds, inner.Any = item, given.NewItem "desk"
+    assert.equal('{"n":1,"since":"1970-01-01T00:00:00Z","holds":"lamp","any":"desk"}', given.JSON(inner))
+  end)
+
+  it("is so in any, too", function()
+    assert.equal("given.Item", given.Type(given.NewItem "lamp"))
+    assert.equal("given.Box", given.Type(given.NewBox(1)))
+    assert.equal("http.Header", given.Type(given.Header()))
+    assert.equal("trouble 3", given.Text(given.NewTrouble(3)))
+    assert.equal('["lamp",{"a":"desk"}]', given.JSON { given.NewItem "lamp", { a = given.NewItem "desk" } })
+    assert.equal("map[string]interface {}", given.Type { Name = "lamp" })
+  end)
+
+  it("is an error where its type is one", function()
+    assert.equal(3, given.Code(given.NewTrouble(3)))
+    assert.equal(-1, given.Code { message = "no trouble" })
+  end)
+
+  it("says what is wrong with it", function()
+    local trouble = given.NewTrouble(3)
+    raises("bad argument #1 to 'Label' %(parameter 'l': given.Labeler expected, got a table that is a given.Trouble%)",
+      given.Label, trouble)
+    raises("bad argument #2 to 'All' %(parameter 'list': given.Labeler expected, got a table that is a given.Trouble",
+      given.All, given.NewItem "lamp", trouble)
+    raises("given.Labeler expected %(a handle%), got table", given.Label, { Name = "lamp" })
+    raises("error expected %(nil, a string or a table with a message%), got a table without one", given.Code, {})
+    local item = given.NewItem "lamp"
+    item.Nmae = "desk"
+    raises("parameter 'l': given.Item has no exported field 'Nmae'", given.Label, item)
+    item.Nmae, item.Tags = nil, { "a", 2 }
+    raises("parameter 'l'.Tags%[2%]: string expected, got number", given.Label, item)
+    item.Tags, item.In = nil, item
+    raises("parameter 'l'.In: tables nest deeper than 1000 levels", given.Label, item)
+    local hook = given.NewHook()
+    hook.Run = print
+    raises("parameter 'l'.Run: a Lua function can be called till the end of the call", given.Label, hook)
+    assert.equal("item lamp", given.Label(given.NewItem "lamp"))
+  end)
+
+  it("holds nothing of its module, and is a plain one when that was unloaded", function()
+    local other = assert(host:build("spec/testdata/given", { private = true }))
+    local item, names = other.NewItem "lamp", other.NewNames()
+    assert.equal("item lamp", other.Label(item))
+    assert.equal("2 names", other.Label(names))
+    assert(other:unload())
+    assert.equal("map[string]interface {}", given.Type(item))
+    assert.equal('{"a":1,"b":2}', given.JSON(names))
+    raises("given.Labeler expected %(a handle%), got table", given.Label, item)
+  end)
+end)

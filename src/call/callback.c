@@ -148,13 +148,13 @@ void gl_encode_function(struct encoder *e, int idx, const struct type *type, con
 	luaL_checkstack(L, 8, NULL);
 	if (!is_callable(L, idx)) {
 		gl_encode_fail(e, path, "%s expected (a %s), got %s", type->name,
-			       e->plan->export->kind == GL_EXPORT_VAR ? "handle" : "function",
+			       gl_encoder_types(e)->export->kind == GL_EXPORT_VAR ? "handle" : "function",
 			       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
 	}
 	if (e->callback != NULL) {
 		gl_encode_fail(e, path, "%s expected, and a Lua function can't give Go another one", type->name);
 	}
-	if (e->plan->export->kind == GL_EXPORT_VAR) {
+	if (gl_encoder_types(e)->export->kind == GL_EXPORT_VAR) {
 		gl_encode_fail(e, path,
 			       "a Lua function can be called till the end of the call that it is given to: a "
 			       "variable can't hold it");

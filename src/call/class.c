@@ -142,17 +142,10 @@ static int read_class(struct gl_class *class, const uint64_t *at)
 	return 0;
 }
 
-/* Makes the class and pushes its table of members. */
-static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
+/* Makes the class and pushes its table of members. The handle is one of the class; 0: NULL, and nothing is pushed,
+ * where Go has the class no more. */
+static struct gl_class *make_class(lua_State *L, struct gl_caller *caller, uint64_t id, uint64_t handle)
 {
-	struct gl_caller *caller = h->caller;
-	uint64_t id = h->class;
-
-	luaL_checkstack(L, 8, NULL);
-	if (h->id == 0) {
-		luaL_error(L, "a handle that was released");
-	}
-	gl_caller_check(L, caller);
 	/* Other Lua states unload modules, too. */
 	if (++caller->nclasses > MOST_CLASSES) {
 		gl_handle_forget_classes(L, caller);
@@ -171,8 +164,13 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 	lua_setuservalue(L, -2);
 
 	struct gl_buffer out = gl_buffer_take(&caller->out);
-	struct gl_class_request request = { .id = id, .handle = h->id, .out = &out };
+	struct gl_class_request request = { .id = id, .handle = handle, .out = &out };
 	gl_go_or_raise(L, caller, &caller->class_of, &request);
+	if (handle == 0 && request.status != GL_CALL_DONE) {
+		gl_buffer_give(&caller->out, &out);
+		lua_pop(L, 2);
+		return NULL;
+	}
 	gl_call_check(L, caller, "handle", request.status, &out);
 	class->plan.handle = request.plan;
 	int failed = read_class(class, out.p);
@@ -193,6 +191,41 @@ static struct gl_class *make_class(lua_State *L, const struct gl_handle *h)
 	lua_rawset(L, -3);
 	lua_pop(L, 1);
 	return class;
+}
+
+static struct gl_class *make_class_of(lua_State *L, const struct gl_handle *h)
+{
+	luaL_checkstack(L, 8, NULL);
+	if (h->id == 0) {
+		luaL_error(L, "a handle that was released");
+	}
+	gl_caller_check(L, h->caller);
+	return make_class(L, h->caller, h->class, h->id);
+}
+
+struct gl_class *gl_class_push(lua_State *L, struct gl_caller *caller, uint64_t id)
+{
+	uint64_t unloaded = gl_host_unloaded(caller->host);
+
+	luaL_checkstack(L, 8, NULL);
+	if (caller->unloaded != unloaded) { /* perhaps what the class is of */
+		gl_handle_forget_classes(L, caller);
+		caller->unloaded = unloaded;
+	}
+	gl_handle_push_classes(L);
+	lua_pushnumber(L, (lua_Number)id);
+	lua_rawget(L, -2);
+	lua_remove(L, -2);
+	if (lua_istable(L, -1)) {
+		lua_rawgeti(L, -1, 1);
+		struct gl_class *class = lua_touserdata(L, -1);
+		lua_pop(L, 1);
+		if (class->name != NULL) {
+			return class;
+		}
+	}
+	lua_pop(L, 1);
+	return make_class(L, caller, id, 0);
 }
 
 /* Has the handle at idx its class's table of members, from itself or from another handle that was used before? */
@@ -224,7 +257,7 @@ static struct gl_class *push_members(lua_State *L, int idx)
 		}
 		lua_pop(L, 1); /* a finalizer of somebody else's has the handle still */
 	}
-	class = make_class(L, h);
+	class = make_class_of(L, h);
 	lua_pushvalue(L, -1);
 	lua_setuservalue(L, idx);
 	h->is_open = true;

@@ -144,7 +144,7 @@ void gl_encode_context(struct encoder *e, int idx, const struct type *type, cons
 	lua_State *L = e->L;
 
 	luaL_checkstack(L, 8, NULL);
-	if (e->plan->export->kind == GL_EXPORT_VAR) {
+	if (gl_encoder_types(e)->export->kind == GL_EXPORT_VAR) {
 		gl_encode_fail(e, path, "%s ends with a call: a variable can't hold it", type->name);
 	}
 	gl_encode_raw(e, !lua_isnil(L, idx));

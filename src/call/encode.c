@@ -428,7 +428,54 @@ static void encode_time(struct encoder *e, int idx, const struct type *type, con
 	}
 }
 
-static void encode_error(struct encoder *e, int idx, const struct path *path)
+/* Can values of the class be used as one of that type? Go is asked once for each class. */
+static bool class_fits(struct encoder *e, const struct gl_class *class, const struct type *constant)
+{
+	struct gl_plan *plan = gl_encoder_types(e);
+	struct type *type = &plan->types[constant - plan->types];
+	struct gl_buffer none = { 0 };
+	struct gl_handle_op op = { .op = GL_OP_CLASS_FITS,
+				   .handle = class->id,
+				   .plan = plan->handle,
+				   .n = (uint64_t)(type - plan->types),
+				   .out = &none };
+
+	if (type->fits == class->id) {
+		return true;
+	}
+	gl_go_or_raise(e->L, e->plan->caller, &e->plan->caller->handle, &op);
+	free(none.p); /* what has gone meanwhile does not fit */
+	bool does_fit = op.status == GL_CALL_DONE && op.result != 0;
+	if (does_fit) {
+		type->fits = class->id;
+	}
+	return does_fit;
+}
+
+/* Appends the table at idx, where an interface is expected, as what it is by its methods, if it has any: the word, then
+ * the class and its value. */
+static bool encode_classed(struct encoder *e, int idx, uint64_t word, const struct type *type, const struct path *path)
+{
+	struct gl_plan *before = e->of_class;
+	struct gl_class *class;
+
+	idx = lua_absindex(e->L, idx);
+	if (!lua_istable(e->L, idx) || (class = gl_push_class_of_table(e->L, idx)) == NULL) {
+		return false;
+	}
+	if (type->kind != GL_KIND_ANY && !class_fits(e, class, type)) {
+		gl_encode_fail(e, path, "%s expected, got a table that is a %s", type->name, class->name);
+	}
+	put_word(e, word);
+	put_word(e, class->id);
+	e->of_class = &class->plan;
+	gl_encode(e, idx, class->value, path);
+	e->of_class = before;
+	lua_pop(e->L, 1);
+	return true;
+}
+
+static void encode_error(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
 	size_t len;
@@ -448,6 +495,11 @@ static void encode_error(struct encoder *e, int idx, const struct path *path)
 		lua_pushliteral(L, "message");
 		lua_rawget(L, idx);
 	}
+	if (lua_type(L, -1) != LUA_TSTRING && type->kind == GL_KIND_ERROR &&
+	    encode_classed(e, idx, GL_BY_CLASS, type, path)) {
+		lua_pop(L, 2);
+		return;
+	}
 	if (lua_type(L, -1) != LUA_TSTRING) {
 		gl_encode_fail(e, path, "error expected (nil, a string or a table with a message), got %s",
 			       lua_istable(L, idx) ? "a table without one" : typename_at(L, idx));
@@ -465,7 +517,7 @@ static void encode_error(struct encoder *e, int idx, const struct path *path)
 /* Is the handle's value of that type, or can it be used as one? Go is asked once for each class. */
 static bool fits(struct encoder *e, int idx, const struct type *constant)
 {
-	struct gl_plan *plan = e->plan;
+	struct gl_plan *plan = gl_encoder_types(e);
 	struct gl_handle *h = gl_handle_at(e->L, idx);
 	struct type *type = &plan->types[constant - plan->types];
 	struct gl_handle_op op = {
@@ -529,10 +581,13 @@ static void encode_handle(struct encoder *e, int idx, const struct type *type, c
 
 static void encode_into_handle(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
-	bool has_form = type->elem != e->plan->types;
+	bool has_form = type->elem != gl_encoder_types(e)->types;
 
 	if (lua_isnil(e->L, idx) && type->len != 0) {
 		put_word(e, 0);
+		return;
+	}
+	if (!has_form && encode_classed(e, idx, GL_BY_CLASS, type, path)) {
 		return;
 	}
 	if (!has_form || !lua_istable(e->L, idx)) {
@@ -622,8 +677,8 @@ static void encode_any(struct encoder *e, int idx, const struct type *type, cons
 	case LUA_TTABLE:
 		if (gl_error_handle(L, idx)) {
 			lua_pop(L, 1);
-			encode_error(e, idx, path);
-		} else {
+			encode_error(e, idx, type, path);
+		} else if (!encode_classed(e, idx, GL_TAG_METHODS, type, path)) {
 			encode_any_table(e, idx, type, path);
 		}
 		return;
@@ -725,7 +780,7 @@ void gl_encode(struct encoder *e, int idx, const struct type *type, const struct
 			e->depth--;
 		}
 		break;
-	case GL_KIND_ERROR: encode_error(e, idx, path); break;
+	case GL_KIND_ERROR: encode_error(e, idx, type, path); break;
 	case GL_KIND_TIME: encode_time(e, idx, type, path); break;
 	case GL_KIND_HANDLE: encode_into_handle(e, idx, type, path); break;
 	case GL_KIND_ANY: encode_any(e, idx, type, path); break;

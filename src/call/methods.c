@@ -259,6 +259,32 @@ static void set_tostring(lua_State *L, const struct table_method *method)
 	}
 }
 
+/* What it shares with others of its class, where the table at idx has methods; else NULL */
+static const struct table_methods *methods_of(lua_State *L, int idx)
+{
+	const struct table_methods *m = NULL;
+
+	luaL_checkstack(L, 4, NULL);
+	if (!lua_getmetatable(L, idx)) {
+		return NULL;
+	}
+	lua_rawgeti(L, -1, 1);
+	if (lua_type(L, -1) == LUA_TUSERDATA && lua_getmetatable(L, -1)) {
+		luaL_getmetatable(L, METHODS);
+		m = lua_rawequal(L, -1, -2) ? lua_touserdata(L, -3) : NULL;
+		lua_pop(L, 2);
+	}
+	lua_pop(L, 2);
+	return m != NULL && m->caller != NULL ? m : NULL;
+}
+
+struct gl_class *gl_push_class_of_table(lua_State *L, int idx)
+{
+	const struct table_methods *m = methods_of(L, idx);
+
+	return m != NULL ? gl_class_push(L, m->caller, m->class) : NULL;
+}
+
 static void push_metatable(lua_State *L, struct gl_caller *caller, uint64_t class)
 {
 	luaL_checkstack(L, 8, NULL);
@@ -276,6 +302,8 @@ static void push_metatable(lua_State *L, struct gl_caller *caller, uint64_t clas
 	lua_setfield(L, -2, "__index");
 	lua_pushstring(L, m->name);
 	lua_setfield(L, -2, "__name");
+	lua_pushvalue(L, -2);
+	lua_rawseti(L, -2, 1);
 	lua_remove(L, -2);
 }
 

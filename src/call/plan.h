@@ -98,8 +98,9 @@ struct gl_caller {
 	/* Handles that Lua has no use for any more: Go is told of many at once. */
 	uint64_t released[64];
 	size_t nreleased;
-	size_t nclasses; /* made since they were last forgotten */
-	size_t users;    /* the host's userdata, handles and classes: the last one frees the caller */
+	size_t nclasses;   /* made since they were last forgotten */
+	uint64_t unloaded; /* how many modules had been unloaded when they were last forgotten for that */
+	size_t users;      /* the host's userdata, handles and classes: the last one frees the caller */
 	/* Streams are taken out while they are in use, since a finalizer may call another function meanwhile. */
 	struct gl_buffer in, out;
 	struct gl_reading *reading; /* the one that is to be used next: reading_ref keeps it */
@@ -171,6 +172,8 @@ struct path {
 struct encoder {
 	lua_State *L;
 	struct gl_plan *plan;
+	struct gl_plan
+		*of_class; /* whose types are being encoded: of a table that is a value of a class; NULL: plan's */
 	struct gl_buffer *in;
 	const struct gl_callback *callback; /* what is encoded is the result of a Lua function, or NULL */
 	uint32_t nfunctions, functions;     /* how many it has put in the table, above how many */
@@ -180,6 +183,11 @@ struct encoder {
 	int depth;
 };
 
+/* The plan whose types are being encoded. */
+static inline struct gl_plan *gl_encoder_types(const struct encoder *e)
+{
+	return e->of_class != NULL ? e->of_class : e->plan;
+}
 /* Appends the value at stack index idx, as a Go value of that type. Raises where it does not fit. */
 void gl_encode(struct encoder *e, int idx, const struct type *type, const struct path *path);
 /* Appends the n values from idx on as the slice that a variadic parameter is. */
@@ -380,8 +388,14 @@ struct gl_plan *gl_method_ask(lua_State *L, struct gl_caller *caller, uint64_t c
 void gl_method_free(struct gl_plan *plan);
 /* methods.c: pushes the metatable of tables that are values of the class. */
 void gl_push_methods(lua_State *L, struct gl_caller *caller, uint64_t class);
+/* The class that the table at idx is a value of by its metatable, whose table of members it pushes, by which the class
+ * stays. NULL, and nothing is pushed, where it has none, or its type's module was unloaded. Raises without memory. */
+struct gl_class *gl_push_class_of_table(lua_State *L, int idx);
 /* Forgets these metatables; tables that there are keep theirs. */
 void gl_forget_methods(lua_State *L);
+/* class.c: pushes the table of members of the class of that number, by which the class stays. NULL, and nothing is
+ * pushed, where Go has the class no more. Raises without memory. */
+struct gl_class *gl_class_push(lua_State *L, struct gl_caller *caller, uint64_t id);
 /* Pushes a handle of a new value of the class, and what it stands for as it is as a result. */
 void gl_handle_make_of(lua_State *L, struct gl_caller *caller, uint64_t class, const char *name);
 void gl_handle_value(lua_State *L, int idx);

@@ -17,10 +17,11 @@
  *                      index and value
  *     pointer          a word: is it there? then what it points to
  *     error            a word: is it there? as an argument then a string, before which GL_TAG_ERROR in place of the
- *                      word has the value's number in Go; as a result message and type, two strings, whether a time
- *                      was over, and that number
+ *                      word has the value's number in Go; or as a handle by its class. As a result message and type,
+ *                      two strings, whether a time was over, and that number
  *     handle           0 for nil; as a result then its number, its class, and whether Go has a class for it; as an
- *                      argument 1 and the value in the form that tables have
+ *                      argument 1 and the value in the form that tables have, or GL_BY_CLASS, the number of a class
+ *                      and a value of that
  *     any              a tag (enum gl_tag), then what the tag says
  *     func             as a result like a handle; as an argument the number of a Lua function, 0 for nil; then what
  *                      messages call it, a string
@@ -60,6 +61,7 @@ enum gl_kind {
 };
 
 #define GL_BY_HANDLE ((uint64_t)-2)
+#define GL_BY_CLASS ((uint64_t)-3)
 
 enum gl_tag {
 	GL_TAG_NIL,
@@ -73,7 +75,8 @@ enum gl_tag {
 	GL_TAG_MAP,     /* number of entries, key and value tagged */
 	GL_TAG_ERROR,   /* as an error that is there */
 	GL_TAG_HANDLE,  /* number and class */
-	GL_TAG_METHODS, /* the number of the class whose methods it has, then a list or a map, tagged */
+	GL_TAG_METHODS, /* the number of the class whose methods it has, then a list or a map, tagged; as an argument
+			 * the number of the class, then a value of it */
 };
 
 enum gl_status {
@@ -195,7 +198,7 @@ enum gl_shape {
  *     shape, has it methods?, name; types as goloader_plan gives them; then indices of types: key, element, what its
  *     handles stand for; the number of its fields, name, type and offset of each, -1 where a pointer leads to it */
 struct gl_class_request {
-	uint64_t id, handle; /* of the class, and a handle of it */
+	uint64_t id, handle; /* of the class, and a handle of it; 0: of its values' tables */
 	struct gl_buffer *out;
 	uint64_t plan; /* out: for GL_OP_FITS, and goloader_plan_free */
 	enum gl_status status;
@@ -239,11 +242,12 @@ enum gl_op {
 	GL_OP_KEY, /* the key is in in; result: is it there? */
 	GL_OP_SET_KEY,
 	GL_OP_DELETE_KEY,
-	GL_OP_LEN,   /* result */
-	GL_OP_TEXT,  /* a string */
-	GL_OP_EQUAL, /* to handle n? result */
-	GL_OP_FITS,  /* can it be used as type n of plan? result */
-	GL_OP_SEND,  /* within seconds, < 0: for ever; result: enum gl_chan */
+	GL_OP_LEN,        /* result */
+	GL_OP_TEXT,       /* a string */
+	GL_OP_EQUAL,      /* to handle n? result */
+	GL_OP_FITS,       /* can it be used as type n of plan? result */
+	GL_OP_CLASS_FITS, /* the same for values of the class whose number stands in place of the handle's */
+	GL_OP_SEND,       /* within seconds, < 0: for ever; result: enum gl_chan */
 	GL_OP_RECEIVE,
 	GL_OP_CLOSE,
 	GL_OP_ITERATE, /* result: the number of a handle, for GL_OP_NEXT: */

@@ -185,7 +185,9 @@ func (m *member) at(p unsafe.Pointer) unsafe.Pointer {
 //export goloader_class
 func goloader_class(req *C.struct_gl_class_request) {
 	guard(&req.status, req.out, func() {
-		lookup(uint64(req.handle))
+		if req.handle != 0 {
+			lookup(uint64(req.handle))
+		}
 		c := classByID(req.id)
 		c.open()
 		w := writer{buffer: req.out}

@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -342,6 +343,26 @@ func (n *node) take(r *reader, p unsafe.Pointer) {
 	v := h.as(n.shape())
 	if !v.IsValid() || n.typ == nil {
 		panic(carryError(h.name() + " is no " + n.name)) // only when it was another one just now
+	}
+	value(n.typ, p).Set(v)
+}
+
+// classed reads a value of a class: what a table is that has its methods.
+func (r *reader) classed() held {
+	c := classByID(C.uint64_t(r.word()))
+	c.open()
+	h := held{kind: heldValue, class: c, p: c.value.alloc()}
+	c.value.decode(r, h.p)
+	return h
+}
+
+// takeClassed sets the variable of the interface n at p to such a value, or to a pointer to it where only that has the
+// methods.
+func (n *node) takeClassed(r *reader, p unsafe.Pointer) {
+	h := r.classed()
+	v := h.as(n.shape())
+	if !v.IsValid() || n.typ == nil {
+		r.fail(fmt.Sprintf("%s expected, got a table that is a %s", n.name, h.name()))
 	}
 	value(n.typ, p).Set(v)
 }

@@ -22,6 +22,12 @@ func goloader_handle(op *C.struct_gl_handle_op) {
 }
 
 func handle(op *C.struct_gl_handle_op) {
+	if op.op == C.GL_OP_CLASS_FITS {
+		h := held{kind: heldValue, class: classByID(op.handle)}
+		t := planOf(op.plan).types[op.n].typ
+		op.result = truth(t != nil && h.as(t).IsValid())
+		return
+	}
 	found, ok := find(uint64(op.handle))
 	if ok && found.kind == heldValue && (op.op == C.GL_OP_FIELD || op.op == C.GL_OP_SET_FIELD) {
 		found.class.doField(op, found.p)

@@ -64,6 +64,7 @@ type slice struct {
 const (
 	absent   = -1 // the length of a nil slice, map or []byte
 	byHandle = -2 // instead of a length: what follows is the number of a handle that has the value
+	byClass  = -3 // what follows is the number of a class, and a value of it
 )
 
 type reader struct {
@@ -193,6 +194,8 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 		case 0:
 		case byHandle:
 			n.take(r, p)
+		case byClass:
+			n.takeClassed(r, p)
 		default:
 			if n.typ.Kind() == reflect.Pointer {
 				q := n.form.alloc()
@@ -207,6 +210,8 @@ func (n *node) decode(r *reader, p unsafe.Pointer) {
 		case 0:
 		case byHandle:
 			n.take(r, p)
+		case byClass:
+			n.takeClassed(r, p)
 		case C.GL_TAG_ERROR:
 			id := r.word()
 			*(*error)(p) = heldErrorOf(id, r.string())
@@ -339,6 +344,9 @@ func (r *reader) any() any {
 		return m
 	case C.GL_TAG_HANDLE:
 		h := lookup(r.word())
+		return h.self().Interface()
+	case C.GL_TAG_METHODS:
+		h := r.classed()
 		return h.self().Interface()
 	case C.GL_TAG_ERROR:
 		id := r.word()

@@ -77,6 +77,7 @@ struct gl_host {
 	struct type_caches caches; /* of the host and of all modules; found at the first unload */
 	uint64_t loads;            /* how many were tried */
 	struct gl_unload_stats unloads;
+	uint64_t unloaded; /* modules, ever */
 
 	/* the Go half's functions */
 	void (*publish)(struct gl_published *module);

@@ -56,6 +56,9 @@ struct gl_unload_stats {
 	uint64_t snapshots, failed_snapshots, stops, voided, pause_ns;
 };
 struct gl_unload_stats gl_host_unload_stats(const struct gl_host *host);
+/* How many modules were unloaded, by all threads: what was known of their types before the number changed may be void.
+ */
+uint64_t gl_host_unloaded(const struct gl_host *host);
 /* Has a byte of the Go half's set to 1 in a process that forked. */
 void gl_host_note_forks(struct gl_host *host, uint8_t *forked);
 

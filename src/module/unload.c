@@ -125,6 +125,7 @@ static void forget_module(struct gl_module *mod, enum what_stays stays, bool unp
 	mod->extensions = NULL;
 	module_drop_uses(mod);
 	mod->loaded = false;
+	__atomic_add_fetch(&mod->host->unloaded, 1, __ATOMIC_RELEASE);
 	mod->nexports = mod->nsymbols = mod->npackages = 0;
 	/* the shell stays until Lua collects it, which may be long: it is small */
 	module_free_declarations(mod->decls, mod->ndecls);
@@ -277,6 +278,8 @@ static void count_walks(struct gl_unload_stats *stats, const struct gl_retired *
 	stats->voided += r->voided;
 	stats->pause_ns = r->pause_ns;
 }
+
+uint64_t gl_host_unloaded(const struct gl_host *host) { return __atomic_load_n(&host->unloaded, __ATOMIC_ACQUIRE); }
 
 struct gl_unload_stats gl_host_unload_stats(const struct gl_host *host) { return host->unloads; }
 
