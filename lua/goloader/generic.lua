@@ -23,6 +23,9 @@ local Generic = {}
 -- What each is now: its module may be replaced.
 ---@type table<goloader.Generic, fun(): goloader.GenericState>
 local finders = setmetatable({}, { __mode = "k" })
+-- What tostring says of each when its module was unloaded.
+---@type table<goloader.Generic, string>
+local descriptions = setmetatable({}, { __mode = "k" })
 
 -- The instance that the arguments of a call mean; an error at the caller's caller where they don't tell it.
 local function instance_for(self, many, ...)
@@ -71,9 +74,13 @@ function Generic.__index(self, key)
   misuse(2, "a function has no method %s%s", tostring(key), near and ("; did you mean %s?"):format(near) or "")
 end
 
-function Generic.__tostring(self)
-  local export = finders[self]().export
+local function describe(export)
   return ("%s.%s %s"):format(export.package:match "[^/]*$", export.name, export.signature)
+end
+
+function Generic.__tostring(self)
+  local is_there, state = pcall(finders[self])
+  return is_there and describe(state.export) or descriptions[self]
 end
 
 local generic = {}
@@ -83,7 +90,7 @@ local generic = {}
 ---@return goloader.Generic
 function generic.new(find)
   local self = setmetatable({}, Generic)
-  finders[self] = find
+  finders[self], descriptions[self] = find, describe(find().export)
   return self
 end
 
