@@ -47,6 +47,32 @@ describe("third-party packages", function()
     assert(left:unload())
   end)
 
+  it("have assembly with names that lack their path, and variables that stand for it", function()
+    local user = assert(support.host():build(source .. "/bare"))
+    assert.equal(14, user.Called())
+    assert.same({ 11, 12 }, user.Words())
+    user.SetWord(13)
+
+    local own = assert(support.host():build(source .. "/bare", { private = true }))
+    assert.equal(14, own.Called())
+    assert.same({ 11, 12 }, own.Words())
+    assert(own:unload())
+    assert(user:unload())
+
+    local file = support.tmpdir() .. "/bare.gom"
+    assert(support.host():ship(source .. "/bare", file))
+    user = assert(support.host():load(file))
+    assert.equal(14, user.Called())
+    assert.same({ 13, 12 }, user.Words())
+    assert(user:unload())
+
+    -- a process that has nothing of it yet
+    local program = support.write("bare.lua", ("local bare = assert(require 'goloader'.host():load %q)\n"
+      .. "print(bare.Called(), table.concat(bare.Words(), ' '))"):format(file))
+    local _, out, errors = support.run { "luajit", "spec/env.lua", program }
+    assert.equal("14\t11 12\n", out, errors)
+  end)
+
   it("are part of a module that wants its own", function()
     local left = assert(support.host():build(source .. "/left", { private = true }))
     assert.equal(100, left.Made())

@@ -5,11 +5,12 @@
  *   1. A name that mentions one of the module's own packages ("main.T", "type:map[string]main.T") belongs to the
  *      module. It is never looked up in the host, which may well have a namesake: the host's own main, or an older
  *      version. One that mentions a package of a module which this one uses belongs to that one.
+ *      So does one without a package's path that one of the module's packages gives a content.
  *   2. The host. Then the resident store.
  *   3. A definition in the object at hand: one that the compiler repeats in each object that needs it (DUPOK:
  *      instantiated generics, wrappers), or a pushed linkname. It is copied to whoever needs it.
- *   4. The archive of the package that the name belongs to: code and data the host lacks, because dead-code elimination
- *      dropped it or the package is not in it. What is pulled becomes resident.
+ *   4. The archive of the package that the name belongs to, or that of whoever names it: code and data the host
+ *      lacks, because dead-code elimination dropped it or the package is not in it. What is pulled becomes resident.
  *   5. A descriptor or itab that an object brings along: it becomes resident, for there must be one in the process.
  *   6. A function value (F·f) is made of its function. */
 #include "resolve.h"
@@ -166,25 +167,29 @@ bool link_bind_fixed(struct link *l, struct lsym *s)
 }
 
 /* Finds a definition in the files that were given: the module's own, or those of the modules it uses. */
-static bool bind_file(struct link *l, struct lsym *s, bool is_used, enum unit_id unit)
+static const struct ldef *find_given(const struct link *l, const struct lsym *s, bool is_used)
 {
 	const struct ldef *best = NULL;
 
-	for (uint32_t i = 0; i < l->npackages; i++) {
+	for (uint32_t i = 0; i < l->npackages && (best == NULL || !has_content(best->obj, best->idx)); i++) {
 		struct lpkg *p = &l->packages[i];
 		bool is_asked = !p->is_shared && p->is_used == is_used;
 		const struct ldef *def = !is_asked ? NULL : lpkg_find(p, s->name.p, s->name.n, s->want_abi);
 		if (def != NULL && (best == NULL || link_is_better(best->obj, best->idx, def->obj, def->idx))) {
 			best = def;
 		}
-		if (best != NULL && has_content(best->obj, best->idx)) {
-			break;
-		}
 	}
-	if (best != NULL) {
-		link_place(l, s, best->obj, best->idx, unit);
+	return best;
+}
+
+static bool bind_file(struct link *l, struct lsym *s, bool is_used, enum unit_id unit)
+{
+	const struct ldef *def = find_given(l, s, is_used);
+
+	if (def != NULL) {
+		link_place(l, s, def->obj, def->idx, unit);
 	}
-	return best != NULL && s->state != SYM_ABSENT;
+	return def != NULL && s->state != SYM_ABSENT;
 }
 
 static bool bind_given(struct link *l, struct lsym *s, enum unit_id unit)
@@ -306,6 +311,31 @@ static void bind_used(struct link *l, struct lsym *s, enum unit_id view, const s
 	}
 }
 
+/* Names that assembly and linknames give may lack a package's path ("TEXT callbackasm(SB)"). */
+static bool has_path(struct gl_str name)
+{
+	return memchr(name.p, '.', name.n) != NULL || memchr(name.p, ':', name.n) != NULL;
+}
+
+/* A name without a path that one of the module's packages gives a content is the module's: another package, or another
+ * version of this one, may have brought the process the same name. */
+static bool bind_own_without_path(struct link *l, struct lsym *s, enum unit_id view)
+{
+	const struct ldef *def = view != UNIT_MODULE || has_path(s->name) ? NULL : find_given(l, s, false);
+
+	if (def == NULL || !has_content(def->obj, def->idx)) {
+		return false;
+	}
+	link_place(l, s, def->obj, def->idx, UNIT_MODULE);
+	return true;
+}
+
+/* What another object of the same package defines: its assembly, of a package that the process shares. */
+static bool bind_beside(struct link *l, struct lsym *s, enum unit_id view, const struct lobj *obj)
+{
+	return !obj->pkg->is_module && !obj->pkg->is_used && pull(l, s, view, obj->pkg);
+}
+
 /* Binds by the rules at the head of this file. obj and idx are the definition in the object at hand, if it has one. */
 void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lobj *obj, uint32_t idx, enum tie tie)
 {
@@ -322,6 +352,9 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 	}
 	if (tie == TIE_USED) {
 		bind_used(l, s, view, obj, idx);
+		return;
+	}
+	if (bind_own_without_path(l, s, view)) {
 		return;
 	}
 	struct gl_sym def = { 0 };
@@ -349,13 +382,8 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 		return;
 	}
 	if (obj != NULL) {
-		/* a name without a package's path: its assembly may define what it only declares */
-		const struct ldef *other = unique || link_defines_itself(obj, idx) ?
-						   NULL :
-						   lpkg_find(obj->pkg, s->name.p, s->name.n, s->want_abi);
-		if (other != NULL) {
-			obj = other->obj;
-			idx = other->idx;
+		if (!unique && !link_defines_itself(obj, idx) && bind_beside(l, s, view, obj)) {
+			return;
 		}
 		link_place(l, s, obj, idx, unique ? UNIT_RESIDENT : view);
 		return;
@@ -366,7 +394,8 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 		}
 		return;
 	}
-	if (bind_funcval(l, s, view, self)) {
+	const struct lobj *by = s->referrer == NO_SYM ? NULL : link_sym(l, s->referrer)->obj;
+	if (bind_funcval(l, s, view, self) || (by != NULL && bind_beside(l, s, view, by))) {
 		return;
 	}
 	for (struct lpkg *p = link_all_archives(l); p != NULL; p = p->hh.next) {
@@ -374,7 +403,6 @@ void link_bind(struct link *l, uint32_t self, enum unit_id view, const struct lo
 			return;
 		}
 	}
-	const struct lobj *by = s->referrer == NO_SYM ? NULL : link_sym(l, s->referrer)->obj;
 	for (uint32_t i = 0; by != NULL && i < gl_object_nautolib(by->obj); i++) {
 		if (pull(l, s, view, link_open_archive(l, gl_object_autolib(by->obj, i)))) {
 			return;

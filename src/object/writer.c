@@ -155,8 +155,11 @@ static struct gl_symref new_ref(struct writer *w, struct gl_symref ref)
 	if (w->ref[i] == 0) {
 		struct gl_bytes *b = &w->blocks[BLK_NONPKGREF];
 		struct gl_sym sym = gl_object_sym(w->obj, i);
+		/* what the name of a variable without content means may be a function in assembly (link/bind.c) */
+		uint32_t size = 0;
 		bool is_data = i < gl_object_nsyms(w->obj) && sym.type != w->how->abi->STEXT &&
-			       sym.type != w->how->abi->STEXTFIPS;
+			       sym.type != w->how->abi->STEXTFIPS && gl_object_data(w->obj, i, &size) != NULL &&
+			       size > 0;
 
 		put_str(w, b, sym.name);
 		put16(b, is_data ? GL_ABIINTERNAL : sym.abi);
