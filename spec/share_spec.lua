@@ -527,6 +527,30 @@ describe("a module that several Lua states have", function()
       ]])
     end)
 
+    it("and goes on where the coroutine that replaces it is lost in the middle of that", function()
+      assert.equal("0\tone\ttwo\n", run [[
+        local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+        local started = coroutine.wrap(function()
+          host:replace(shop, THREE, { adopt = function() coroutine.yield() end })
+        end)
+        started()
+        threads [=[
+          local shop = assert(host:shared "shop")
+          flags[0] = 1
+          if shop.Title(1) ~= "one" then fail "another one" end
+          flags[0] = 2
+        ]=]
+        go(1)
+        os.execute "sleep 0.1"
+        assert(flags[0] == 1)
+        started = nil
+        collectgarbage()
+        collectgarbage()
+        go(2)
+        print(join(), shop.Title(1), host:replace(shop, TWO) and shop.Title(1))
+      ]])
+    end)
+
     it("and is let go of by a state that is closed in the middle of that", function()
       assert.equal("one one\ttwo\t1\n", run [[
         local shop = assert(host:shared("shop", function() return host:build(ONE) end))
@@ -649,6 +673,29 @@ describe("a module that several Lua states have", function()
           end
         ]=]):format(gom), 3)
         print(join(), loaded())
+      ]])
+    end)
+
+    it("or is made by who asks next, where the coroutine that makes it is lost", function()
+      assert.equal("0\tone\n", run [[
+        local making = coroutine.wrap(function() host:shared("shop", coroutine.yield) end)
+        making()
+        threads [=[
+          flags[0] = 1
+          assert(host:shared("shop", function() return host:build(ONE) end))
+          flags[0] = 2
+          go(3)
+        ]=]
+        go(1)
+        os.execute "sleep 0.1"
+        assert(flags[0] == 1)
+        making = nil
+        collectgarbage()
+        collectgarbage()
+        go(2)
+        local shop = assert(host:shared "shop")
+        flags[0] = 3
+        print(join(), shop.Title(1))
       ]])
     end)
 

@@ -576,12 +576,13 @@ function Host:shared(name, make)
   if known then return known end
   local found, err = self.core:shared(name, make ~= nil)
   if not found then return fail(err) end
-  if not make or found ~= true then return module.take(found) end
+  if not make or err ~= true then return module.take(found) end
+  local claim = found -- for as long as it is being made
   local called, made, message, why = protect.run(make)
   local is_module = called and made and module.core_of(made) and not module.is_process_own(made)
   local ok
   if is_module then ok, err = module.share(made, name) end
-  self.core:unmake(name)
+  self.core:unmake(name, claim)
   if not called then error(made.raised, 0) end
   if not made then return nil, message, why end
   if not is_module then misuse(2, "host:shared: %s: what was made is no module, but a %s", name, type(made)) end

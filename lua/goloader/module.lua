@@ -782,7 +782,7 @@ end
 --- Begins to replace a module; nobody else replaces it till `module.replace`, or `module.give_up`. Of one that no other
 --- Lua state has, nothing happens.
 ---@param self goloader.Module
----@return true|nil
+---@return userdata|true|nil claim  to be kept till then: when it is collected, that ends, too
 ---@return goloader.Error|nil err
 function module.begin_replacing(self)
   while true do

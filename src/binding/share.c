@@ -134,6 +134,59 @@ void share_end_making(struct binding_share *share)
 	share_close(share);
 }
 
+/* ---- who makes or replaces a module -------------------------------------------------------------------------------
+ *
+ * Others wait for the end of that, and the coroutine that does it may have none: a request is dropped, an error unwinds
+ * it. What it has of that is a userdata, with which the making, or replacing, ends when it is collected. */
+
+#define CLAIM "goloader.claim"
+
+struct claim {
+	struct binding_module *m;     /* to be replaced, or NULL */
+	const struct binding_host *h; /* by whose Lua state the module of that name is to be made */
+	const char *name;
+};
+
+static int claim_gc(lua_State *L)
+{
+	const struct claim *claim = luaL_checkudata(L, 1, CLAIM);
+
+	gl_lock();
+	struct binding_share *share = claim->m != NULL ? claim->m->share : find(claim->name);
+	if (share != NULL && share->claim == claim) {
+		if (claim->m != NULL) {
+			share_give_up_replacing(claim->m);
+		} else if (share->maker == claim->h) {
+			share_end_making(share);
+		}
+	}
+	gl_unlock();
+	return 0;
+}
+
+/* Pushes one that keeps what is at stack indices 1 and 2. */
+static struct claim *push_claim(lua_State *L)
+{
+	struct claim *claim = lua_newuserdata(L, sizeof(*claim));
+
+	*claim = (struct claim){ .name = "" };
+	if (luaL_newmetatable(L, CLAIM)) {
+		lua_pushcfunction(L, claim_gc);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+	lua_createtable(L, 2, 0);
+	for (int i = 1; i <= 2; i++) {
+		lua_pushvalue(L, i);
+		lua_rawseti(L, -2, i);
+	}
+	lua_setuservalue(L, -2);
+	return claim;
+}
+
+/* ---- one userdata more --------------------------------------------------------------------------------------------
+ */
+
 /* Makes a userdata's module its share's version of the moment. It stays where it is till module:settle(), however soon
  * another Lua state replaces it. */
 static void enlist(struct binding_module *m, struct binding_share *share)
@@ -396,18 +449,22 @@ static int module_settle(lua_State *L)
 	return 0;
 }
 
-/* host:shared(name, is to be made?) -> the module of that name, to be settled; or true: there is none, and this Lua
- * state is to make it, or to say host:unmake(name), for which all others wait; or nil and the error. Waits while
- * another state makes it. */
+/* host:shared(name, is to be made?) -> the module of that name, to be settled; or a claim and true: there is none, and
+ * this Lua state is to make it, or to say host:unmake(name), for which all others wait; or nil and the error. Waits
+ * while another state makes it. */
 int binding_share_find(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
 	const char *name = luaL_checkstring(L, 2);
 	bool makes = lua_toboolean(L, 3);
-	struct binding_module *m = binding_push_module(L, 1);
 	struct gl_error err;
 	int failed = 0;
 	bool is_ours = false;
+
+	lua_settop(L, 3);
+	struct claim *claim = push_claim(L);
+	*claim = (struct claim){ .h = h, .name = name };
+	struct binding_module *m = binding_push_module(L, 1);
 
 	gl_lock();
 	struct binding_share *share = open_share(name);
@@ -432,6 +489,7 @@ int binding_share_find(lua_State *L)
 	} else if (makes) {
 		share->users++; /* till it is made, or not */
 		set_maker(share, h);
+		share->claim = claim;
 		is_ours = true;
 	} else {
 		failed = gl_fail(&err, GL_EMISSING, "%s: no Lua state shares a module of that name", name);
@@ -442,9 +500,10 @@ int binding_share_find(lua_State *L)
 		return binding_fail(L, &err);
 	}
 	if (is_ours) {
+		lua_pushvalue(L, 4);
 		lua_pushboolean(L, 1);
 	}
-	return 1;
+	return is_ours ? 2 : 1;
 }
 
 /* host:unmake(name): it was made, or could not be */
@@ -557,13 +616,16 @@ static int module_join(lua_State *L)
 /* ---- replacing ----------------------------------------------------------------------------------------------------
  */
 
-/* module:begin_replacing() -> true: nobody else replaces it till module:end_replacing(); or nil and the error */
+/* module:begin_replacing() -> a claim: nobody else replaces it till module:end_replacing(); or nil and the error */
 static int module_begin_replacing(lua_State *L)
 {
 	struct binding_module *m = binding_to_module(L, 1);
 	struct gl_error err;
 	int failed = 0;
 
+	lua_settop(L, 2);
+	struct claim *claim = push_claim(L);
+	claim->m = m;
 	gl_lock();
 	if (m->share == NULL || m->has_left || !stands(m)) {
 		failed = gl_fail(&err, GL_EBUSY, "module %s was replaced by another Lua state meanwhile", m->name);
@@ -572,13 +634,10 @@ static int module_begin_replacing(lua_State *L)
 				 m->share->replaced == m ? "this Lua state" : "another Lua state");
 	} else {
 		m->share->replaced = m;
+		m->share->claim = claim;
 	}
 	gl_unlock();
-	if (failed != 0) {
-		return binding_fail(L, &err);
-	}
-	lua_pushboolean(L, 1);
-	return 1;
+	return failed != 0 ? binding_fail(L, &err) : 1;
 }
 
 bool share_is_replacing(const struct binding_module *m) { return m->share != NULL && m->share->replaced == m; }

@@ -20,6 +20,7 @@ struct binding_share {
 	struct binding_leftover *leftover; /* what becomes of it where the last to have a part in it never saw it */
 	const struct binding_host *maker;  /* whose Lua state is about to make the first one, or NULL */
 	struct binding_module *replaced;   /* that some Lua state is about to replace, or NULL */
+	const struct claim *claim;         /* of who makes, or replaces: it goes with the coroutine that does */
 	pthread_t thread;                  /* of who hands over */
 	size_t users;
 	char name[];

@@ -94,12 +94,12 @@ function replace.run(host, old, new, options, build_options)
     misuse(3, "host:replace: the new module is shared already, as %s", modules.share_of(new))
   end
   if new_core and next(build) then misuse(3, "host:replace: %s: the new module is built already", next(build)) end
-  local ok, err = modules.begin_replacing(old)
-  if not ok then return nil, err end
+  local claim, err = modules.begin_replacing(old)
+  if not claim then return nil, err end
   local raised, before
   local made
   made, err = swap.run {
-    clock = core.clock,
+    clock = core.clock, claim = claim,
     make = function()
       local called, module, _, why = protect.run(make, host, new, build)
       if called then return module, why end

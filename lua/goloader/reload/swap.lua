@@ -17,6 +17,7 @@ local swap = {}
 ---@field commit fun(version: table): true|nil, any  nothing of Lua's runs between the handing over and this
 ---@field dismiss fun(version: table)  it is not to be used
 ---@field clock fun(): number  seconds
+---@field claim any  what is to be kept meanwhile
 
 ---@param steps goloader.Swap
 ---@return table|nil version  that stands now
