@@ -15,6 +15,8 @@
 #   make soak-swaps [SECONDS=600]
 #                             modules swapped ten times a second while three Lua states call them: their own, and one
 #                             that they share
+#   make soak-abuse [SECONDS=600] [SEED=n]
+#                             all that Lua can call, called in every wrong way
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
@@ -76,7 +78,7 @@ HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all core share host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
-	soak-unload soak-swaps sanitize conformance conformance-all packages fuzz run-fuzz rock install deb clean
+	soak-unload soak-swaps soak-abuse sanitize conformance conformance-all packages fuzz run-fuzz rock install deb clean
 
 all: core default-host share
 
@@ -250,6 +252,10 @@ soak-swaps: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua spec/bench/swaps.lua $(SECONDS)
 	@$(LUAJIT) spec/env.lua spec/bench/shared_swaps.lua $(SECONDS)
+
+soak-abuse: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/abuse.lua $(SECONDS) $(SEED)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host

@@ -136,6 +136,16 @@ function errors.returned(value, err)
   return value
 end
 
+--- What a message says of a name that may be anything: tables may have a __tostring that raises.
+---@param name any
+---@return string
+function errors.shown(name)
+  local kind = type(name)
+  if kind == "string" then return name end
+  if kind == "number" or kind == "boolean" or kind == "nil" then return tostring(name) end
+  return "of type " .. kind
+end
+
 --- Raises what is wrong with how a function was called.
 ---@param level integer  whose mistake it is: 1 the caller of this function, 2 who called that one, …
 ---@param format string

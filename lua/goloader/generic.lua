@@ -71,7 +71,7 @@ function Generic.__index(self, key)
       export.signature, export.name, table.concat(names, ", "), key)
   end
   local near = nearest(key, methods)
-  misuse(2, "a function has no method %s%s", tostring(key), near and ("; did you mean %s?"):format(near) or "")
+  misuse(2, "a function has no method %s%s", errors.shown(key), near and ("; did you mean %s?"):format(near) or "")
 end
 
 local function describe(export)

@@ -121,6 +121,13 @@ end
 ---@return goloader.Error|nil err
 function Host:add_archive(import_path, file, version)
   check_self(self, "add_archive")
+  if type(import_path) ~= "string" then
+    misuse(2, "host:add_archive: an import path expected, got %s", type(import_path))
+  end
+  if type(file) ~= "string" then misuse(2, "host:add_archive: a file's name expected, got %s", type(file)) end
+  if version ~= nil and type(version) ~= "string" then
+    misuse(2, "host:add_archive: the version: a string expected, got %s", type(version))
+  end
   return returned(add_archive(self, import_path, file, version))
 end
 
@@ -269,8 +276,10 @@ end
 
 local LOAD_OPTIONS = {
   package = "string", run_init = "boolean", ndeps = "number", twice = "string", library = "string", uses = "table",
-  imports = "table function", wait = "boolean", builds = "table",
+  imports = "table function", wait = "boolean", builds = "named strings",
 }
+
+local TWICE = { refuse = true, other = true, always = true }
 
 -- The files of a load as tables, and their names.
 local function read_files(files, package)
@@ -308,6 +317,12 @@ end
 function Host:load(files, options)
   check_self(self, "load")
   options = check_options("host:load", options, LOAD_OPTIONS)
+  if options.twice and not TWICE[options.twice] then
+    misuse(2, 'host:load: twice: "refuse", "other" or "always" expected, got %q', options.twice)
+  end
+  if options.ndeps and not (options.ndeps >= 0 and options.ndeps % 1 == 0) then
+    misuse(2, "host:load: ndeps: a number of files expected, got %s", tostring(options.ndeps))
+  end
   local list, name = read_files(files, options.package)
   local uses, err = read_uses("load", options.uses)
   if not uses then return fail(err) end
@@ -397,6 +412,9 @@ local function read_paths(method, paths)
   if type(paths) ~= "table" or type(paths[1]) ~= "string" then
     misuse(3, "host:%s: a directory, Go files or an import path expected, got %s", method, type(paths))
   end
+  for i, path in ipairs(paths) do
+    if type(path) ~= "string" then misuse(3, "host:%s: path #%d: a string expected, got %s", method, i, type(path)) end
+  end
   return paths
 end
 
@@ -454,7 +472,7 @@ end
 ---@field cover "set"|"count"|"atomic"|true|nil  for module:coverage: what of the package is executed
 
 local BUILD_OPTIONS = {
-  gcflags = "string", lang = "string", tags = "string", words = "table", plain = "boolean", private = "boolean",
+  gcflags = "string", lang = "string", tags = "string", words = "strings", plain = "boolean", private = "boolean",
   notice = "function", run_init = "boolean", imports = "table function", uses = "table", pause = "function",
   on_sources = "function", progress = "function", types = "string", cover = "string boolean",
 }
@@ -633,7 +651,7 @@ end
 ---@field imports goloader.Policy|nil  likewise
 
 -- Those of a build too, so that a module can be declared once, to be built or to be shipped.
-local SHIP_OPTIONS = { strings = "table", godebug = "boolean", key = "string" }
+local SHIP_OPTIONS = { strings = "named strings", godebug = "boolean", key = "string" }
 for name, types in pairs(BUILD_OPTIONS) do SHIP_OPTIONS[name] = types end
 
 -- Objects that are there already, in the shape of a build's.

@@ -16,6 +16,7 @@ if not loads then
   error(not file and core or ("%s was built for another Lua than this one, %s, which has no %s: make it with "
     .. "LUA_INCDIR=<where this one's lua.h is>"):format(file, _VERSION, symbol), 0)
 end
+core.set_own_sources(debug.getinfo(1, "S").source:match "^(.*)init%.lua$" or "@goloader/")
 local check_options = require "goloader.options"
 local errors = require "goloader.errors"
 require "goloader.int64"
@@ -171,12 +172,24 @@ end
 
 -- ---- files --------------------------------------------------------------------------------------------------------
 
+-- Raises, at the caller's caller, that an argument is no string. One behind `required` may be nil.
+local function check_names(call, required, ...)
+  for i = 1, select("#", ...) do
+    local name = select(i, ...)
+    if type(name) ~= "string" and (name ~= nil or i <= required) then
+      misuse(3, "goloader.%s: argument #%d: %s expected, got %s", call, i,
+        call == "disasm" and i == 2 and "a symbol's name" or "a file's name", type(name))
+    end
+  end
+end
+
 --- What a shipped module is and holds, once its hash has been checked; no host is started.
 ---@param file string
 ---@return goloader.Manifest|nil manifest
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.manifest(file)
+  check_names("manifest", 1, file)
   return returned(objects.manifest(file))
 end
 
@@ -187,7 +200,7 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err  code "trust": it is not signed, or by another key, or not this file
 function goloader.verify(file, keys)
-  if type(file) ~= "string" then misuse(2, "goloader.verify: a file's name expected, got %s", type(file)) end
+  check_names("verify", 1, file)
   return returned(core.verify(file, trust.list("goloader.verify: keys", keys, 2)))
 end
 
@@ -199,9 +212,7 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.sign(file, key, out)
-  for i, name in ipairs { file or false, key or false, out } do
-    if type(name) ~= "string" then misuse(2, "goloader.sign: argument #%d: a file's name expected", i) end
-  end
+  check_names("sign", 2, file, key, out)
   return returned(core.sign(file, key, out or file))
 end
 
@@ -213,9 +224,7 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.keygen(secret, public)
-  for i, name in ipairs { secret or false, public or false } do
-    if type(name) ~= "string" then misuse(2, "goloader.keygen: argument #%d: a file's name expected", i) end
-  end
+  check_names("keygen", 2, secret, public)
   local id, text = core.keygen(secret, public)
   if not id then return fail(text) end
   return { id = id, public = text }
@@ -242,6 +251,7 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.nm(file, desc)
+  check_names("nm", 1, file, desc)
   return returned(objects.nm(file, desc))
 end
 
@@ -253,6 +263,7 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function goloader.disasm(file, symbol, desc)
+  check_names("disasm", 1, file, symbol, desc)
   return returned(objects.disasm(file, symbol, desc))
 end
 

@@ -16,6 +16,7 @@ end
 local function split(value)
   local is_unsigned = ffi.istype(unsigned, value)
   if not is_unsigned and not ffi.istype(signed, value) then return nil end
+  if tostring(value):find "^ctype<" then return nil end -- the type itself
   local bits = ffi.cast(unsigned, value)
   return tonumber(bits % two32), tonumber(bits / two32), is_unsigned
 end

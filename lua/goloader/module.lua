@@ -436,6 +436,9 @@ end
 ---@return goloader.Error|nil err
 function Module:coverage(file)
   local state = state_of(self, "coverage")
+  if file ~= nil and type(file) ~= "string" then
+    misuse(2, "module:coverage: a file's name expected, got %s", type(file))
+  end
   if not state.covered then misuse(2, "module:coverage: %s was not built with cover = \"set\"", state.name) end
   local text = coverage.profile(state.covered, function(name) return state.core:get(name) end)
   if not file then return text end
@@ -459,7 +462,10 @@ end
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function Module:set_string(name, value)
-  return returned(state_of(self, "set_string").core:set_string(name, value))
+  local state = state_of(self, "set_string")
+  if type(name) ~= "string" then misuse(2, "module:set_string: a variable's name expected, got %s", type(name)) end
+  if type(value) ~= "string" then misuse(2, "module:set_string: %s: a string expected, got %s", name, type(value)) end
+  return returned(state.core:set_string(name, value))
 end
 
 --- Runs the program's init functions and main.main, on this thread as on a process's main thread; `args` becomes
@@ -470,7 +476,16 @@ end
 ---@return string message
 ---@return goloader.Error err
 function Module:run_main(args)
-  local _, err = state_of(self, "run_main").core:run_main(args)
+  local state = state_of(self, "run_main")
+  if args ~= nil and type(args) ~= "table" then
+    misuse(2, "module:run_main: a list of strings expected, got %s", type(args))
+  end
+  for i, each in ipairs(args or {}) do
+    if type(each) ~= "string" then
+      misuse(2, "module:run_main: argument #%d: a string expected, got %s", i, type(each))
+    end
+  end
+  local _, err = state.core:run_main(args)
   return fail(err)
 end
 
@@ -482,7 +497,7 @@ local function set_field(self, name, value)
   if kind and kind ~= "var" then
     misuse(2, "%s: %s is no variable, but a %s", state.name, name, kind == "const" and "constant" or kind)
   elseif not kind then
-    misuse(2, "%s has no exported variable %s%s", state.name, tostring(name), suggest(name, of_kind(state, "var")))
+    misuse(2, "%s has no exported variable %s%s", state.name, errors.shown(name), suggest(name, of_kind(state, "var")))
   end
   return state.core:set(name, value)
 end
@@ -491,12 +506,12 @@ end
 local function raise_missing(state, field)
   if is_export(field) then
     state.core:func(field) -- which raises where the module was unloaded
-    misuse(3, "%s exports no %s%s", state.name, tostring(field), suggest(field, state.kinds))
+    misuse(3, "%s exports no %s%s", state.name, errors.shown(field), suggest(field, state.kinds))
   end
   local names = {}
   for name in pairs(state.kinds) do names[name] = true end
   for name in pairs(Module) do names[name] = true end
-  misuse(3, "a module has no method %s%s", tostring(field), suggest(field, names))
+  misuse(3, "a module has no method %s%s", errors.shown(field), suggest(field, names))
 end
 
 -- Integers beyond 64 bits, and numbers beyond all float64s, are only constants to Go, too.

@@ -2,6 +2,8 @@
 
 local min = math.min
 
+local FAR = 2 -- letters: what differs by more is another name
+
 -- How many letters must be added, dropped, exchanged or swapped with their neighbour.
 local function distance(a, b)
   local before, above = nil, {}
@@ -26,9 +28,10 @@ end
 local function nearest(name, names)
   local best, least = nil, nil
   for candidate in pairs(names) do
-    if type(candidate) == "string" and type(name) == "string" then
+    -- names are short, what was written may be anything: lengths are compared before letters
+    if type(candidate) == "string" and type(name) == "string" and math.abs(#name - #candidate) <= FAR then
       local d = distance(name, candidate)
-      if d <= min(2, #name / 2) and (not least or d < least or d == least and candidate < best) then
+      if d <= min(FAR, #name / 2) and (not least or d < least or d == least and candidate < best) then
         best, least = candidate, d
       end
     end

@@ -14,7 +14,7 @@ static struct gl_handle *check_handle(lua_State *L)
 	struct gl_handle *h = gl_handle_at(L, 1);
 
 	if (h == NULL) {
-		luaL_argerror(L, 1, "a handle expected: its methods are called with a colon");
+		luaL_error(L, "a handle expected, got %s: its methods are called with a colon", luaL_typename(L, 1));
 	}
 	return h;
 }
@@ -134,14 +134,26 @@ static int handle_eq(lua_State *L)
 	return 1;
 }
 
+static int push_text(lua_State *L)
+{
+	gl_handle_text(L, 1);
+	return 1;
+}
+
+/* Whoever prints what there is prints handles too: where there is no text, of an iterator say, or since the module was
+ * unloaded, why there is none is the text. */
 static int handle_tostring(lua_State *L)
 {
 	struct gl_handle *h = check_handle(L);
 
 	if (gl_handle_id(h) == 0) {
 		lua_pushliteral(L, "a handle that was released");
-	} else {
-		gl_handle_text(L, 1);
+		return 1;
+	}
+	lua_pushcfunction(L, push_text);
+	lua_pushvalue(L, 1);
+	if (lua_pcall(L, 1, 1, 0) != 0 && lua_type(L, -1) != LUA_TSTRING) {
+		lua_error(L); /* what a String method written in Lua has raised */
 	}
 	return 1;
 }
@@ -205,7 +217,8 @@ static int handle_explain(lua_State *L)
 int binding_method_job(lua_State *L)
 {
 	if (gl_handle_at(L, 2) == NULL) {
-		return luaL_error(L, "a handle expected: its methods are called with a colon");
+		return luaL_error(L, "a handle expected, got %s: its methods are called with a colon",
+				  luaL_typename(L, 2));
 	}
 	struct gl_job **job = binding_push_plain_job(L, 1);
 	lua_getuservalue(L, -1);
@@ -298,6 +311,7 @@ static int next_pair(lua_State *L)
 	lua_Integer before = lua_tointeger(L, lua_upvalueindex(4));
 
 	if (given == n) {
+		check_handle(L);
 		lua_settop(L, 1);
 		before += n;
 		given = 0;

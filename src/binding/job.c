@@ -32,7 +32,7 @@ static struct binding_job *check_job(lua_State *L)
 	struct binding_job *j = lua_touserdata(L, 1);
 
 	if (j == NULL || lua_rawlen(L, 1) != sizeof(*j) || j->mark != job_mark) {
-		luaL_argerror(L, 1, "a job expected");
+		luaL_error(L, "a job expected, got %s: its methods are called with a colon", luaL_typename(L, 1));
 		return NULL; /* not reached */
 	}
 	return j;

@@ -79,7 +79,7 @@ struct gl_frames *gl_push_failure(lua_State *L, struct gl_caller *caller, const 
 	const char *s;
 
 	luaL_checkstack(L, 8, NULL);
-	luaL_where(L, 1);
+	gl_lua_where(L);
 	lua_pushstring(L, name);
 	switch (status) {
 	case GL_CALL_PANICKED:

@@ -84,7 +84,7 @@ int gl_encode_fail(struct encoder *e, const struct path *path, const char *fmt, 
 	}
 	luaL_checkstack(L, 8, NULL);
 	add_path(way, sizeof(way), L, path);
-	luaL_where(L, 1);
+	gl_lua_where(L);
 	va_start(args, fmt);
 	const char *what = lua_pushvfstring(L, fmt, args);
 	va_end(args);

@@ -39,7 +39,7 @@ bool gl_error_is(lua_State *L, int idx, uint64_t other) { return gl_handle_ask(L
 
 void gl_error_unwrap(lua_State *L, int idx)
 {
-	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_caller *caller = gl_handle_caller(L, idx);
 	struct gl_reading *r = gl_reading_begin(L, caller);
 	struct gl_handle_op op = { .op = GL_OP_UNWRAP, .out = &r->out };
 
@@ -54,7 +54,7 @@ void gl_error_unwrap(lua_State *L, int idx)
 
 void gl_error_as(lua_State *L, int idx, const char *name, size_t len)
 {
-	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_caller *caller = gl_handle_caller(L, idx);
 	struct gl_buffer in;
 	uint64_t *words = lua_newuserdata(L, (2 + (len + 7) / 8) * sizeof(*words));
 	struct gl_reading *r = gl_reading_begin(L, caller);

@@ -71,10 +71,16 @@ void gl_handle_check(lua_State *L, int idx)
 	}
 }
 
+struct gl_caller *gl_handle_caller(lua_State *L, int idx)
+{
+	gl_handle_check(L, idx);
+	return gl_handle_at(L, idx)->caller;
+}
+
 uint64_t gl_handle_id(const struct gl_handle *h) { return h->id; }
 uint64_t gl_handle_class(lua_State *L, int idx) { return gl_handle_at(L, idx)->class; }
 enum gl_shape gl_handle_shape(lua_State *L, int idx) { return gl_handle_open(L, idx)->shape; }
-const struct gl_host *gl_handle_host(lua_State *L, int idx) { return gl_handle_at(L, idx)->caller->host; }
+const struct gl_host *gl_handle_host(lua_State *L, int idx) { return gl_handle_caller(L, idx)->host; }
 const char *gl_handle_type(lua_State *L, int idx)
 {
 	return gl_handle_at(L, idx)->class == 0 ? "error" : gl_handle_open(L, idx)->name;
@@ -94,8 +100,7 @@ void gl_handle_do(lua_State *L, int idx, struct gl_handle_op *op)
 {
 	struct gl_handle *h = gl_handle_at(L, idx);
 
-	gl_handle_check(L, idx);
-	struct gl_caller *caller = h->caller;
+	struct gl_caller *caller = gl_handle_caller(L, idx);
 	struct gl_buffer none = { 0 }, *out = op->out != NULL ? op->out : &none;
 	struct gl_error err;
 	bool can_go = h->id != 0 && gl_host_check(caller->host, &err) == 0;

@@ -14,7 +14,7 @@ static void fail_array(lua_State *L, const struct gl_plan *plan, int i, const ch
 	va_list args;
 
 	gl_plan_entered(plan);
-	luaL_where(L, 1);
+	gl_lua_where(L);
 	va_start(args, fmt);
 	const char *what = lua_pushvfstring(L, fmt, args);
 	va_end(args);

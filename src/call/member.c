@@ -8,7 +8,7 @@
 /* Does it and pushes what Go wrote, as a value of the type that was read from inside. */
 static void read_value(lua_State *L, int idx, struct gl_handle_op *op, const struct type *type)
 {
-	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_caller *caller = gl_handle_caller(L, idx);
 	struct gl_reading *r = gl_reading_begin(L, caller);
 
 	op->out = &r->out;
@@ -129,7 +129,7 @@ void gl_handle_set(lua_State *L, int idx, int value)
 
 int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n)
 {
-	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_caller *caller = gl_handle_caller(L, idx);
 	struct gl_buffer out = gl_buffer_take(&caller->out);
 	struct gl_handle_op op = { .op = what, .n = n, .out = &out };
 
@@ -140,7 +140,7 @@ int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n)
 
 void gl_handle_text(lua_State *L, int idx)
 {
-	struct gl_caller *caller = gl_handle_at(L, idx)->caller;
+	struct gl_caller *caller = gl_handle_caller(L, idx);
 	struct gl_reading *r = gl_reading_begin(L, caller);
 	size_t len;
 
@@ -185,9 +185,8 @@ enum gl_chan gl_handle_receive(lua_State *L, int idx, double seconds)
 
 void gl_handle_iterate(lua_State *L, int idx)
 {
-	const struct gl_handle *of = gl_handle_at(L, idx);
 	idx = lua_absindex(L, idx);
-	struct gl_handle *h = gl_handle_new(L, of->caller, of->class);
+	struct gl_handle *h = gl_handle_new(L, gl_handle_caller(L, idx), gl_handle_class(L, idx));
 
 	h->id = (uint64_t)gl_handle_ask(L, idx, GL_OP_ITERATE, 0);
 }

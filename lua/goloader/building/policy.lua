@@ -4,6 +4,7 @@
 -- standard packages make of each other. That a module's packages import each other needs no leave. What is refused is
 -- found before anything is compiled or loaded, and named with the chain of imports that leads to it.
 
+local errors = require "goloader.errors"
 local nearest = require "goloader.nearest"
 
 local policy = {}
@@ -75,7 +76,7 @@ function policy.compile(rules)
     if not RULES[key] then
       local near = nearest(key, RULES)
       local hint = near and ("; did you mean %s?"):format(near) or ": allow, deny"
-      return nil, ("there is no rule %s%s"):format(tostring(key), hint)
+      return nil, ("there is no rule %s%s"):format(errors.shown(key), hint)
     end
   end
   local allow, deny, why

@@ -69,6 +69,8 @@ function arrays.length(value, go_type)
   if array == nil then array = know_array(id, value) end
   if not array then return nil end
   if go_type and array[1] ~= go_type and not (array[1] == "int8" and go_type == "uint8") then return nil end
+  -- a type itself, ffi.typeof "int[3]", has the size of its values, and its number, of 16 bits, for an address
+  if ffi.cast("uintptr_t", ffi.cast("const void *", value)) < 65536 then return nil end
   return ffi.sizeof(value) / array[2]
 end
 

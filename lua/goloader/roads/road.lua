@@ -107,7 +107,7 @@ function Func:road(wanted)
   if wanted == "capi" or wanted == "ffi" or wanted == "pure" then
     road.equip(self, wanted)
   elseif wanted ~= nil then
-    error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(tostring(wanted)), 2)
+    error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(errors.shown(wanted)), 2)
   end
   return roads[self]
 end
@@ -124,8 +124,7 @@ local explain_by_capi = handle_methods.explain
 ---@return string|nil message
 ---@return goloader.Error|nil err
 function handle_methods.explain(handle, method, ...)
-  local ok, found, err = pcall(explain_by_capi, handle, method, ...)
-  if not ok then error(found, 2) end
+  local found, err = explain_by_capi(handle, method, ...)
   if not found then return errors.fail(err) end
   return explain.new(found, faster[1] and not found.ffi[1] and "ffi" or "capi")
 end
