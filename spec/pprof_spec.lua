@@ -80,12 +80,12 @@ describe('goloader.profile "cpu"', function()
     for id, name in raw:match("\nMappings\n(.*)"):gmatch "(%d+): %S+ (swap%d+)@%d+ " do names[id] = name end
     for mapping, functions in raw:match("\nLocations\n(.*)\nMappings\n"):gmatch "\n%s*%d+: 0x%x+ M=(%d+) ([^\n]*)" do
       local name = names[mapping]
-      if name then
+      if name and not functions:find "^goloader%.pure_call " then -- what Lua calls is with the copies
         assert.matches("^" .. name .. "%.%a+ [^\n]*/" .. name .. "%.go:", functions)
         local line = tonumber(functions:match ":(%d+)")
         assert.is_true(line > tonumber(name:match "%d+") and line <= tonumber(name:match "%d+") + 18, functions)
         seen[name] = true
-      else
+      elseif not name then
         assert.not_matches("^swap%d", functions)
       end
     end
