@@ -154,6 +154,7 @@ end
 function readers.generic(cursor, file)
   repeat
     file.generic[cursor:need("[%a_][%w_]*", "a type parameter")] = true
+    if cursor:take ":" then read_type(cursor) end
   until not cursor:take ","
   read_end(cursor)
 end

@@ -51,11 +51,11 @@ describe("goloader types", function()
       "---@field Find goloader.Func|fun(items: (types.Item|goloader.Handle|table)[]|nil, end_: string, "
         .. "function_: integer, p4: boolean): types.Item|nil, goloader.Error|nil",
       "---@field Open goloader.Func|fun(ctx: goloader.Context|goloader.Handle|number|string|nil, "
-        .. "r: goloader.Handle|nil, timeout: number|string): true|nil, goloader.Error|nil",
+        .. "r: goloader.Handle|table|nil, timeout: number|string): true|nil, goloader.Error|nil",
       "---@field Each goloader.Func|fun(names: table<string, string|nil>|nil, "
         .. "f: (fun(name: string, data: string|nil): boolean)|nil, ...: types.Item|goloader.Handle|table|nil)",
       "---@field NewCounter goloader.Func|fun(): types.Counter",
-      "---Max is generic.\n---@generic T\n---@param a T\n---@param b T\n---@return T\nfunction module.Max(a, b) end",
+      "---Max is generic.\n---@generic T: integer|string\n---@param a T\n---@param b T\n---@return T\nfunction module.Max(a, b) end",
       "---@generic T, U\n---@param xs T[]|nil\n---@param f (fun(p1: T): U)|nil\n---@return U[]\n"
         .. "function module.Map(xs, f) end",
       "---@field Zero goloader.Func|fun(): any",

@@ -17,6 +17,7 @@ import (
 	"go/types"
 	"io"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -161,7 +162,8 @@ func (w *writer) generic(f *types.Func) {
 	w.doc(f.Name())
 	names := []string{}
 	for i := 0; i < sig.TypeParams().Len(); i++ {
-		names = append(names, word(sig.TypeParams().At(i).Obj().Name()))
+		p := sig.TypeParams().At(i)
+		names = append(names, word(p.Obj().Name())+w.constraint(p))
 	}
 	w.isGeneric = true
 	params := w.params(sig)
@@ -181,6 +183,49 @@ func (w *writer) generic(f *types.Func) {
 	} else {
 		w.line("module[%q] = function(%s) end\n", f.Name(), strings.Join(names, ", "))
 	}
+}
+
+// constraint is what the annotations say of a type parameter: ": integer|string" of one that is a union of types which are
+// that in Lua; nothing of others.
+func (w *writer) constraint(p *types.TypeParam) string {
+	terms, ok := unionOf(p.Constraint())
+	if !ok {
+		return ""
+	}
+	texts := []string{}
+	for _, t := range terms {
+		if _, ok := unalias(t).Underlying().(*types.Basic); !ok {
+			return ""
+		}
+		if text := w.lua(t, result); !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return ": " + strings.Join(texts, "|")
+}
+
+// unionOf is what a constraint lists, where it does nothing else.
+func unionOf(t types.Type) ([]types.Type, bool) {
+	constraint, ok := t.Underlying().(*types.Interface)
+	if !ok {
+		return []types.Type{t}, true
+	}
+	if constraint.NumExplicitMethods() > 0 || constraint.NumEmbeddeds() != 1 {
+		return nil, false
+	}
+	union, ok := unalias(constraint.EmbeddedType(0)).(*types.Union)
+	if !ok {
+		return unionOf(constraint.EmbeddedType(0))
+	}
+	var all []types.Type
+	for i := 0; i < union.Len(); i++ {
+		some, ok := unionOf(union.Term(i).Type())
+		if !ok {
+			return nil, false
+		}
+		all = append(all, some...)
+	}
+	return all, true
 }
 
 // constant is the type of a field that never changes: its value, where the annotations have such a type.

@@ -48,7 +48,7 @@ func (w *writer) lua(t types.Type, dir direction) string {
 		if t.NumMethods() == 0 {
 			return "any"
 		}
-		return handle + "|nil"
+		return w.either(handle, "table", dir)
 	case *types.TypeParam:
 		if w.isGeneric {
 			return word(t.Obj().Name())
@@ -95,7 +95,7 @@ func (w *writer) namedValue(t *types.Named, dir direction) string {
 	obj := t.Obj()
 	if obj.Pkg() == nil { // error, and comparable
 		if dir == argument {
-			return "goloader.Error|string|nil"
+			return "goloader.Error|string|table|nil"
 		}
 		return "goloader.Error|nil"
 	}
@@ -122,7 +122,7 @@ func (w *writer) namedValue(t *types.Named, dir direction) string {
 			return "any"
 		}
 		if !known || dir == argument { // whatever implements it
-			return handle + "|nil"
+			return w.either(handle, "table", dir)
 		}
 		return name + "|nil"
 	}
