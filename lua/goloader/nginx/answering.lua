@@ -98,7 +98,7 @@ end
 local plain = {}
 
 function plain.head(_, head)
-  status.set(head.status)
+  status.set(head.status, head.conditions)
   local header = ngx.header
   for name, value in pairs(head.headers) do header[name] = value end
 end
@@ -108,7 +108,10 @@ function plain.send(_, piece)
   return ngx.send_headers()
 end
 
-function plain.finish() end
+function plain.finish(_, trailers, is_named)
+  if trailers == "" or is_named then return end
+  ngx.log(ngx.WARN, "goloader: the answer is sent without its trailers: its header had not named them")
+end
 
 -- Closes the connection, so that nobody takes what has been sent for all of it.
 function plain.break_off(is_sent) return ngx.exit(is_sent and ngx.ERROR or 444) end
@@ -117,7 +120,7 @@ answering.plain = plain
 
 -- Sends what the goroutine writes, as it comes. The first event has been taken already.
 local function stream(x, bits, head, piece, trailers)
-  local sink, is_sent = plain, false
+  local sink, is_sent, is_trailed = plain, false, false
   while true do
     if band(bits, ABORTED) ~= 0 then
       x:cancel()
@@ -131,12 +134,16 @@ local function stream(x, bits, head, piece, trailers)
     if band(bits, WANTS_CONN) ~= 0 and sockets.hand_over(x) then return ngx.exit(ngx.OK) end
     if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(x) end
     if head then
-      sink = band(bits, TRAILED) ~= 0 and sockets.trailed() or plain
+      is_trailed = band(bits, TRAILED) ~= 0
+      sink = is_trailed and sockets.trailed() or plain
       sink:head(head)
       is_sent = true
     end
     if (head or piece) and not sink:send(piece) then return x:cancel() end
-    if band(bits, DONE) ~= 0 then return sink:finish(trailers or "") end
+    if band(bits, DONE) ~= 0 then
+      sink:finish(trailers or "", is_trailed)
+      return reply.finish()
+    end
     if is_sent and sink == plain and not reply.flush() then return x:cancel() end
     bits = x:take()
     head = band(bits, HEAD) ~= 0 and exchange.read_head() or nil

@@ -18,7 +18,7 @@ int memcmp(const void *, const void *, size_t);
 struct goloader_text { const char *data; size_t len; };
 struct goloader_field { uint32_t key, key_len, value, value_len, what; };
 struct goloader_exchange {
-  struct goloader_text method, uri, target, proto, remote, port, local_, tls, body;
+  struct goloader_text method, uri, target, proto, line, remote, port, server, server_port, tls, body;
   const ngx_http_lua_ffi_table_elt_t *elements;
   int64_t nelements, has_body;
   int64_t status;
@@ -155,26 +155,21 @@ end
 --- Writes down what the client has sent. Nothing that may yield is to happen before Go has read it.
 ---@param strip string|nil  a prefix that the handler's URL shall lack
 ---@param body string|nil  all of the request's body, for a handler that never waits
----@param address boolean|nil  the server's own address is wanted too
-function exchange.write(strip, body, address)
+function exchange.write(strip, body)
   local r = get_request()
   C.ngx_http_lua_ffi_req_get_method_name(r, method, method_len)
   io.method.data, io.method.len = method[0], method_len[0]
   read_variable(r, "request_uri", io.uri)
   read_variable(r, "server_protocol", io.proto)
+  read_variable(r, "request", io.line)
   read_variable(r, "remote_addr", io.remote)
   read_variable(r, "remote_port", io.port)
+  read_variable(r, "server_addr", io.server)
+  read_variable(r, "server_port", io.server_port)
   read_elements(r)
   hold(io.target, "target", target_of(r, strip))
   hold(io.body, "body", body)
   io.has_body = body and 1 or 0
-  local own
-  if address then
-    local port = ngx.var.server_port
-    own = ngx.var.server_addr
-    if own and port then own = (own:find(":", 1, true) and "[%s]:%s" or "%s:%s"):format(own, port) end
-  end
-  hold(io.local_, "local", own)
   read_variable(r, "scheme", io.tls)
   if io.tls.len == 5 then -- "https"
     hold(io.tls, "tls", tls_words())
@@ -194,6 +189,8 @@ local function set_field(i)
   local field, words = io.fields[i], io.words
   if field.what < HEAD_FIELDS then
     set_header(get_request(), words + field.key, field.key_len, words + field.value, field.value_len, 1 - field.what)
+  elseif field.what == exchange.CLEAR_ASKED then
+    ngx.req.clear_header(ffi_string(words + field.key, field.key_len))
   end
 end
 
@@ -226,19 +223,23 @@ function exchange.each_field(f)
   for i = 0, nfields() - 1 do f(read_field(i)) end
 end
 
---- The answer's status and header, as a table.
----@return { status: integer, headers: table<string, string|string[]> }
+--- The answer's status and header, as a table; `conditions` are fields of the request's header by which nginx is not to
+--- judge it.
+---@return { status: integer, headers: table<string, string|string[]>, conditions: string[]|nil }
 function exchange.read_head()
-  local headers = {}
+  local headers, conditions = {}, nil
   exchange.each_field(function(what, name, text)
     if what == exchange.SET then
       headers[name] = text
     elseif what == exchange.ADD then
       local have = headers[name]
       if type(have) == "table" then have[#have + 1] = text else headers[name] = { have, text } end
+    elseif what == exchange.CLEAR_ASKED then
+      conditions = conditions or {}
+      conditions[#conditions + 1] = name
     end
   end)
-  return { status = status_of(), headers = headers }
+  return { status = status_of(), headers = headers, conditions = conditions }
 end
 
 --- The header fields that follow the body, as lines.

@@ -77,7 +77,7 @@ end
 function Handler:answer()
   local bits = call(self)
   if bits then return answering.response(bits) end
-  exchange.write(self.strip, nil, true)
+  exchange.write(self.strip)
   local x = answering.start(self.number)
   local err
   bits, err = answering.begin(x, self.timeout)
@@ -106,7 +106,7 @@ function Handler:serve()
   if bits then res = answering.response(bits) else res, err = self:answer() end
   if not res then
     ngx.log(ngx.ERR, "goloader: ", tostring(err))
-    return ngx.exit(504)
+    res = response.plain(504)
   end
   return require("goloader.nginx.reply").send(res)
 end

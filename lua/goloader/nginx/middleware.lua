@@ -100,7 +100,7 @@ end
 
 -- In a goroutine of its own.
 local function run(number, timeout, req)
-  exchange.write(nil, nil, true)
+  exchange.write()
   local x = answering.start(number, true)
   local has_piece = false
   local bits, err = answering.begin(x, timeout, function(piece)

@@ -19,6 +19,32 @@ function reply.flush()
   return nil, err
 end
 
+local PIECE, PATIENCE = 65536, 5000 -- bytes; milliseconds, those of nginx's own lingering_timeout
+
+-- Reads what a handler has left of the request's body on the connection.
+local function skip(body)
+  if body.is_read then return false end -- a light thread does so still
+  body.socket:settimeout(PATIENCE)
+  while body.rest > 0 do
+    local piece = body.socket:receiveany(math.min(body.rest, PIECE))
+    if not piece then return false end
+    body.rest = body.rest - #piece
+  end
+  return true
+end
+
+--- Ends a request whose answer has been given to nginx, and light threads that still read its body. Nobody is to take
+--- the rest of a body for the next request: where it does not come, the connection is closed.
+function reply.finish()
+  local body = ngx.ctx.goloader_body ---@type goloader.nginx.Body|nil
+  if body and body.rest > 0 then
+    ngx.eof()
+    reply.flush()
+    if not skip(body) then return ngx.exit(444) end
+  end
+  return ngx.exit(ngx.HTTP_OK)
+end
+
 -- Sends pieces as they come. What `write` returns tells whoever makes them that the client has gone.
 local function send_stream(stream)
   stream(function(piece)
@@ -58,7 +84,7 @@ function reply.send(res)
   if res.send then return res.send() end
   if res.exec then return go_on_at(res) end
   local code, body, header = res.status, res.body, ngx.header
-  status.set(code)
+  status.set(code, res.conditions)
   for name, value in pairs(res.headers) do header[name] = value end
   if res.stream then
     send_stream(res.stream)
@@ -69,8 +95,7 @@ function reply.send(res)
     if body ~= "" or ngx.req.get_method() ~= "HEAD" then header["Content-Length"] = #body end
     ngx.print(body)
   end
-  -- The status has been set; this ends the phases, and light threads that still read the request's body.
-  return ngx.exit(ngx.HTTP_OK)
+  return reply.finish()
 end
 
 return reply

@@ -37,15 +37,24 @@ local function buffered()
   end
 end
 
+---@class goloader.nginx.Body  one that is read from the client's connection
+---@field socket table
+---@field rest integer  bytes that have not been read
+---@field is_read boolean|nil  a light thread waits for a piece
+
 -- Reads a body from the socket, as it comes.
 local function streamed(length)
   local socket = ngx.req.socket()
   if not socket then return nil end
+  local body = { socket = socket, rest = length }
+  ngx.ctx.goloader_body = body
   return function()
-    if length == 0 then return "" end
-    local piece, err = socket:receiveany(length < PIECE and length or PIECE)
+    if body.rest == 0 then return "" end
+    body.is_read = true
+    local piece, err = socket:receiveany(math.min(body.rest, PIECE))
+    body.is_read = nil
     if not piece then return nil, err end
-    length = length - #piece
+    body.rest = body.rest - #piece
     return piece
   end
 end
@@ -109,36 +118,29 @@ end
 
 function Raw:finish(trailers)
   self.socket:send(("%s0\r\n%s\r\n"):format(self.pending or "", trailers))
-  return ngx.exit(ngx.OK)
 end
 
 function Raw.break_off() return ngx.exit(ngx.ERROR) end
 
 -- ---- hijacked connections ------------------------------------------------------------------------------------------
 
-local function own_address()
-  local address, port = ngx.var.server_addr, ngx.var.server_port
-  if not address or not port then return "" end
-  return (address:find(":", 1, true) and "[%s]:%s" or "%s:%s"):format(address, port)
-end
-
 --- Gives the handler the client's connection, and moves what goes over it until the handler closes it or the client has
 --- gone.
 ---@param x goloader.nginx.Exchange
 ---@return boolean is_over  false: there is none to be had, and the handler knows
 function sockets.hand_over(x)
-  local go, address = bridge.get(), own_address()
+  local go = bridge.get()
   local socket, err = ngx.req.socket(true)
   if not socket then
-    go.Hijacked(x.number, "", err)
+    go.Hijacked(x.number, err)
     return false
   end
   socket:settimeouts(DAY, DAY, DAY)
-  go.Hijacked(x.number, address, "")
+  go.Hijacked(x.number, "")
   local function read()
     local piece, failure
     repeat piece, failure = socket:receiveany(PIECE) until piece or failure ~= "timeout"
-    if x.number then go.Feed(x.number, piece or "", not piece and failure ~= "closed" and failure or "") end
+    if x.number then go.Feed(x.number, piece or "", not piece and failure or "") end
   end
   while true do
     local bits = x:take()

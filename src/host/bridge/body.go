@@ -82,10 +82,12 @@ func (b *body) setDeadline(deadline time.Time) {
 func (b *body) feed(piece, reason string) {
 	b.x.mu.Lock()
 	defer b.x.mu.Unlock()
-	switch {
-	case reason == "closed" && b.x.conn == nil:
+	switch isGone := reason == "closed" || reason == "client aborted"; {
+	case isGone && b.x.conn == nil:
 		b.err = io.ErrUnexpectedEOF
-	case reason != "" && reason != "closed":
+	case reason == "timeout": // nginx's own
+		b.err = os.ErrDeadlineExceeded
+	case reason != "" && !isGone:
 		b.err = errors.New(reason)
 	case piece == "":
 		b.isEnd = true

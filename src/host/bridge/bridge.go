@@ -202,9 +202,9 @@ func Cancel(number int) {
 	}
 }
 
-// Hijacked answers a handler's wish to have the connection: the server's own address, or why it can't be had.
-func Hijacked(number int, local, reason string) {
+// Hijacked answers a handler's wish to have the connection: with a reason it can't be had.
+func Hijacked(number int, reason string) {
 	if x := exchangeOf(number); x != nil {
-		x.hijacked(local, reason)
+		x.hijacked(reason)
 	}
 }

@@ -51,7 +51,7 @@ func (x *exchange) hijack() (net.Conn, error) {
 	return c, nil
 }
 
-func (x *exchange) hijacked(local, reason string) {
+func (x *exchange) hijacked(reason string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	c := x.conn
@@ -62,7 +62,7 @@ func (x *exchange) hijacked(local, reason string) {
 		c.err = errors.New("http: the connection can't be had: " + reason)
 	} else {
 		c.isGranted = true
-		c.local, c.remote = addrOf(string([]byte(local))), addrOf(x.request.RemoteAddr)
+		c.local, c.remote = x.context.localAddr(), tcpAddr(x.request.RemoteAddr)
 	}
 	x.cond.Broadcast()
 }

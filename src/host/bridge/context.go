@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,8 +13,8 @@ import (
 // requestContext is the context of a request. Most handlers never look at it, so that what costs is made when somebody
 // asks for it. context.WithCancel and its likes find AfterFunc, and need no goroutine to follow it.
 type requestContext struct {
-	x     *exchange
-	local string // the server's own address
+	x                *exchange
+	local, localPort string // the server's own address
 
 	mu    sync.Mutex
 	done  chan struct{}
@@ -52,7 +54,7 @@ func (c *requestContext) Value(key any) any {
 	case http.ServerContextKey:
 		return server
 	case http.LocalAddrContextKey:
-		return addrOf(c.local)
+		return c.localAddr()
 	}
 	return nil
 }
@@ -96,10 +98,17 @@ func (c *requestContext) cancel() {
 	c.after = nil
 }
 
-// addrOf reads "127.0.0.1:80"; "unix:…" and nothing are those of a socket that has no port.
-func addrOf(text string) net.Addr {
-	if addr, err := net.ResolveTCPAddr("tcp", text); err == nil && text != "" {
-		return addr
+func (c *requestContext) localAddr() net.Addr {
+	if path, isUnix := strings.CutPrefix(c.local, "unix:"); isUnix || c.local == "" {
+		return &net.UnixAddr{Net: "unix", Name: path}
+	}
+	return tcpAddr(net.JoinHostPort(c.local, c.localPort))
+}
+
+// tcpAddr reads "127.0.0.1:80"; what has no port is the address of a client at a Unix socket.
+func tcpAddr(text string) net.Addr {
+	if addr, err := netip.ParseAddrPort(text); err == nil {
+		return net.TCPAddrFromAddrPort(addr)
 	}
 	return &net.UnixAddr{Net: "unix", Name: text}
 }

@@ -34,7 +34,10 @@ type exchange struct {
 	request  *http.Request
 	response response
 	context  requestContext
-	asked    struct { // as it came
+
+	isConditional bool // the client wants the answer on some conditions
+
+	asked struct { // as it came
 		method, path, query, host string
 		body                      io.ReadCloser
 	}
@@ -101,9 +104,6 @@ func newExchange(wire *wire, inline bool) *exchange {
 	x.response.x, x.body.x, x.context.x = x, x, x
 	x.request = blank.WithContext(&x.context)
 	x.response.length = -1
-	if wire.local.len > 0 {
-		x.context.local = string(append([]byte(nil), wire.local.borrow()...))
-	}
 	if inline {
 		x.lent, x.out = lender{words: lent.words[:0], fields: lent.fields[:0]}, lent.data[:0]
 		lent = lender{}
@@ -190,7 +190,7 @@ func (x *exchange) fail(status int, text string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	w := &x.response
-	if x.headSent || x.conn != nil {
+	if x.headSent || x.conn != nil || x.isFlushed && !x.inline {
 		x.isAborted = true
 		return
 	}
@@ -225,6 +225,9 @@ func (x *exchange) end() {
 		}
 		if w.length >= 0 && w.written != w.length && !w.isBodiless() {
 			x.isAborted, x.isShort = true, true // what follows on the connection would be taken for the rest
+		}
+		if w.isTooLate() && (len(x.out) > 0 || !x.headSent) {
+			x.isAborted = true
 		}
 		x.over()
 	}

@@ -34,7 +34,9 @@ type element struct {
 // The first half is the server's, the second is Go's: addresses of what Go holds, which Lua only reads.
 type wire struct {
 	method, uri, target, proto text
-	remote, port, local, tls   text
+	line                       text // the first one, as the client sent it
+	remote, port               text
+	local, localPort, tls      text
 	body                       text // all of it, for Serve
 	elements                   *element
 	nelements                  int64
@@ -74,19 +76,26 @@ func (h *head) keepText(t text) string { return h.keep(t.data, int(t.len)) }
 func (x *exchange) read(io *wire) (status int) {
 	h := &x.head
 	elements := unsafe.Slice(io.elements, int(io.nelements))
-	size := int(io.method.len + io.uri.len + io.target.len + io.proto.len + io.remote.len + io.port.len)
+	absolute := absoluteTarget(io.line.borrow())
+	size := int(io.method.len+io.uri.len+io.target.len+io.proto.len+io.remote.len+io.port.len+
+		io.local.len+io.localPort.len) + len(absolute)
 	for i := range elements {
 		size += int(elements[i].keyLen) + int(elements[i].valueLen)
 	}
-	h.text = make([]byte, 0, size+2) // 2: the address and its port are joined
+	h.text = make([]byte, 0, size+2) // 2: an address and its port are joined
 	r := x.request
 	r.Method = commonMethod(io.method.borrow())
 	if r.Method == "" {
 		r.Method = h.keepText(io.method)
 	}
-	r.RequestURI = h.keepText(io.uri)
+	if absolute != "" {
+		r.RequestURI = h.keep(unsafe.StringData(absolute), len(absolute))
+	} else {
+		r.RequestURI = h.keepText(io.uri)
+	}
 	r.Proto, r.ProtoMajor, r.ProtoMinor = protocol(io.proto.borrow())
 	x.remoteAddr(io)
+	x.context.local, x.context.localPort = h.keepText(io.local), h.keepText(io.localPort)
 
 	header := make(http.Header, len(elements))
 	values := make([]string, len(elements))
@@ -95,7 +104,11 @@ func (x *exchange) read(io *wire) (status int) {
 	for i := range elements {
 		e := &elements[i]
 		key := textproto.CanonicalMIMEHeaderKey(h.keep(e.key, int(e.keyLen)))
-		value := h.keep(e.value, int(e.valueLen))
+		value := textproto.TrimString(h.keep(e.value, int(e.valueLen)))
+		if !isFieldValue(value) {
+			status = http.StatusBadRequest
+		}
+		x.isConditional = x.isConditional || strings.HasPrefix(key, "If-")
 		h.fields = append(h.fields, field{key, value})
 		if key == "Host" {
 			r.Host = value
@@ -109,31 +122,67 @@ func (x *exchange) read(io *wire) (status int) {
 		header[key] = values[i : i+1 : i+1]
 	}
 	r.Header = header
-	status = x.readLength(header)
-
-	target := r.RequestURI
-	if io.target.len > 0 {
-		target = h.keepText(io.target)
+	if failure := x.readLength(header); failure != 0 {
+		status = failure
 	}
-	if r.Method == "CONNECT" && !strings.HasPrefix(target, "/") {
-		target = "http://" + target
-	}
-	u, err := url.ParseRequestURI(target)
-	if err != nil {
-		r.URL = &url.URL{Path: "/"}
-		return http.StatusBadRequest
-	}
-	r.URL = u
-	if u.Host != "" {
-		r.Host = u.Host
-		if r.Method == "CONNECT" {
-			u.Scheme = ""
-		}
+	if failure := x.readTarget(h.keepText(io.target)); failure != 0 {
+		status = failure
 	}
 	if io.tls.len > 0 {
 		r.TLS = connectionState(io.tls.borrow())
 	}
 	return status
+}
+
+// readTarget reads the address that the client has asked for, or where there is one, the path and query that this has
+// been changed to.
+func (x *exchange) readTarget(changed string) (status int) {
+	r := x.request
+	first := r.RequestURI
+	if changed != "" && strings.HasPrefix(first, "/") {
+		first = changed
+	}
+	u, err := url.ParseRequestURI(first)
+	if err == nil && changed != "" && u.Host != "" {
+		var path *url.URL
+		if path, err = url.ParseRequestURI(changed); err == nil {
+			u.Path, u.RawPath, u.RawQuery, u.ForceQuery = path.Path, path.RawPath, path.RawQuery, path.ForceQuery
+		}
+	}
+	if err != nil {
+		r.URL = &url.URL{Path: "/"}
+		return http.StatusBadRequest
+	}
+	r.URL = u
+	if u.Host != "" { // it goes before the header's (RFC 9112, 3.2.2)
+		r.Host = u.Host
+	}
+	return 0
+}
+
+// absoluteTarget is the address in a request's first line if it is one with a scheme and a host, as proxies are sent
+// it: nginx tells the path of such a one.
+func absoluteTarget(line string) string {
+	_, target, _ := strings.Cut(line, " ")
+	target = strings.TrimLeft(target, " ")
+	if target == "" || target[0] == '/' {
+		return ""
+	}
+	target, _, _ = strings.Cut(target, " ")
+	if !strings.Contains(target, "://") {
+		return ""
+	}
+	return target
+}
+
+// isFieldValue says whether net/http's server would take a header field with that value.
+func isFieldValue(value string) bool {
+	for i := 0; i < len(value); i++ {
+		if c := value[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // readLength does what net/http's readTransfer does: says how long the body is, and what of the header tells of it.

@@ -163,6 +163,12 @@ func oneLineValue(value string) string {
 // isList has names of header fields that nginx's Lua sends once only; their values are lists, which may be joined.
 var isList = map[string]bool{"Www-Authenticate": true, "Content-Encoding": true, "Accept-Ranges": true}
 
+// isCondition has names of fields of a request's header by which nginx judges any answer with status 200: it would send
+// status 412 or 304 in its place. What a handler answers has been judged by that, if at all, as behind a proxy.
+var isCondition = map[string]bool{
+	"If-Match": true, "If-None-Match": true, "If-Modified-Since": true, "If-Unmodified-Since": true,
+}
+
 // isServers is true of what the server itself says of its connection.
 func isServers(name string) bool { return name == "Connection" || name == "Keep-Alive" }
 
@@ -197,6 +203,13 @@ func (w *response) completeHeader() {
 		l.add(setHeader, "Content-Type", http.DetectContentType(start))
 	} else if !w.sendsType {
 		l.add(setHeader, "Content-Type", "") // else nginx sends its default_type
+	}
+	if w.x.isConditional && w.status == http.StatusOK && !w.x.onward.isCalled {
+		for _, f := range w.x.head.fields {
+			if isCondition[f.key] {
+				l.add(clearRequestHeader, f.key, "")
+			}
+		}
 	}
 	if w.x.isOver && w.length < 0 && bodyAllowed(w.status) && !w.isTrailed && !w.x.isAborted &&
 		(w.x.request.Method != "HEAD" || w.written > 0) {
@@ -291,7 +304,8 @@ func (w *response) awaitRoom() error {
 		switch {
 		case x.isLeft && !x.inline:
 			return context.Canceled
-		case !w.deadline.IsZero() && !time.Now().Before(w.deadline):
+		case w.isTooLate():
+			x.isAborted = true
 			return os.ErrDeadlineExceeded
 		case len(x.out) < maxPiece || x.inline || x.onward.isCalled:
 			return nil
@@ -300,6 +314,9 @@ func (w *response) awaitRoom() error {
 		x.cond.Wait()
 	}
 }
+
+// isTooLate says that the time to write is over.
+func (w *response) isTooLate() bool { return !w.deadline.IsZero() && !time.Now().Before(w.deadline) }
 
 // ReadFrom is what io.Copy looks for, and wrappers of a ResponseWriter that offer all that net/http's own does.
 func (w *response) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{w}, r) }

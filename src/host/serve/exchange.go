@@ -96,8 +96,8 @@ func (x *exchange) event(kind int, r *http.Request) Event {
 		remote = host
 	}
 	path := r.URL.EscapedPath()
-	if path == "" {
-		path = r.RequestURI
+	if path == "" { // of a request to a proxy: all of a server, or CONNECT
+		path = "/"
 	}
 	return Event{ID: x.id, Kind: kind, Method: r.Method, Path: path, Query: r.URL.RawQuery, Host: r.Host, Remote: remote,
 		Length: int(r.ContentLength)}
