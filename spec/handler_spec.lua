@@ -377,6 +377,16 @@ describe("an http.Handler in nginx", function()
     end
   end)
 
+  it("breaks off streams of HTTP/2, and gives none away", function()
+    local args = { "-k", "--http2", "--unix-socket", support.tmpdir() .. "/secure.sock" }
+    assert.equal(0, (server:get("https://localhost/abort", { args = args })))
+    -- with PROTOCOL_ERROR clients would ask again
+    local _, _, why = support.run { "curl", "-sSk", "--http2", args[3], args[4], "https://localhost/abort" }
+    assert.matches("INTERNAL_ERROR", why)
+    local got, body = server:get("https://localhost/conn", { args = args })
+    assert.same({ 500, "http: the connection can't be had: http v2 not supported yet\n" }, { got, body })
+  end)
+
   it("reads a body of unknown length, and one that the client holds back", function()
     local body = ("x"):rep(100000)
     local host = "127.0.0.1:" .. server.port

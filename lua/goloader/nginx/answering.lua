@@ -113,8 +113,12 @@ function plain.finish(_, trailers, is_named)
   ngx.log(ngx.WARN, "goloader: the answer is sent without its trailers: its header had not named them")
 end
 
--- Closes the connection, so that nobody takes what has been sent for all of it.
-function plain.break_off(is_sent) return ngx.exit(is_sent and ngx.ERROR or 444) end
+-- Closes the connection, so that nobody takes what has been sent for all of it. Over HTTP/2 it is the stream, and 444
+-- would have some clients ask again.
+function plain.break_off(is_sent)
+  if ngx.req.http_version() >= 2 then return ngx.exit(ngx.ERROR) end
+  return ngx.exit(is_sent and ngx.ERROR or 444)
+end
 
 answering.plain = plain
 

@@ -130,7 +130,8 @@ function Raw.break_off() return ngx.exit(ngx.ERROR) end
 ---@return boolean is_over  false: there is none to be had, and the handler knows
 function sockets.hand_over(x)
   local go = bridge.get()
-  local socket, err = ngx.req.socket(true)
+  local is_fine, socket, err = pcall(ngx.req.socket, true) -- over HTTP/2 it raises
+  if not is_fine then socket, err = nil, socket end
   if not socket then
     go.Hijacked(x.number, err)
     return false

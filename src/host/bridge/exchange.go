@@ -229,6 +229,7 @@ func (x *exchange) end() {
 		if w.isTooLate() && (len(x.out) > 0 || !x.headSent) {
 			x.isAborted = true
 		}
+		w.findTrailers()
 		x.over()
 	}
 	x.mu.Unlock()

@@ -143,6 +143,19 @@ func (w *response) writeHeader(status int) {
 	}
 }
 
+// findTrailers looks for those that nobody has named before the body. There are none where net/http's server would not
+// send the body in chunks, since it is short and there as a whole. x.mu is held.
+func (w *response) findTrailers() {
+	const chunking = 2048 // bytes, net/http's bufferBeforeChunkingSize
+	isShort := w.written <= chunking && !w.x.headSent && !w.x.isFlushed
+	if w.isTrailed || w.length >= 0 || isShort || w.isBodiless() || w.x.onward.isCalled {
+		return
+	}
+	for name := range w.header {
+		w.isTrailed = w.isTrailed || strings.HasPrefix(name, http.TrailerPrefix)
+	}
+}
+
 func (w *response) isAnnounced(name string) bool {
 	for _, trailer := range w.announced {
 		if trailer == name {
