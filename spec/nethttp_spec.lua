@@ -13,12 +13,15 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
 var Mux = http.NewServeMux()
 
 func Quick() http.Handler { return Mux }
+
+var left atomic.Int64
 
 // Listen has Go's own server answer, too.
 func Listen(address string) error {
@@ -43,6 +46,12 @@ func init() {
 		n, err := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n, errors.Is(err, io.ErrUnexpectedEOF))
 	})
+	Mux.HandleFunc("/await", func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+		left.Add(1)
+	})
+	Mux.HandleFunc("/left", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, left.Load()) })
 	Mux.HandleFunc("/asked", func(w http.ResponseWriter, r *http.Request) {
 		local := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		fmt.Fprintf(w, "%s %s %s %s %q %s", r.Host, r.RequestURI, r.URL, r.URL.Path, r.Header["X-Told"], local.Network())
@@ -213,7 +222,10 @@ describe("an http.Handler", function()
         local native = assert(host:build(ngx.config.prefix() .. "site"))
         assert(not native.Listen "127.0.0.1:%d")
       }
-    ]]):format(native), server = [[location / { content_by_lua_block { require("goloader.nginx").content() } }]] }
+    ]]):format(native), server = [[location / { content_by_lua_block {
+      collectgarbage "stop" -- nothing is to end only when it is collected
+      require("goloader.nginx").content()
+    } }]] }
     os.execute(("build/bin/goloader serve -q -l 127.0.0.1:0 %s/routes.lua >/dev/null 2>%s/serve.log & echo $! >%s/pid")
       :format(server.prefix, server.prefix, server.prefix))
     assert(support.eventually(function()
@@ -245,6 +257,19 @@ describe("an http.Handler", function()
     local case = { text = "POST /all HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc", closes = true }
     assert.equal(answers(native, case), answers(server.port, case))
   end)
+
+  for name, body in pairs {
+    ["a body of a known length"] = "Content-Length: 100\r\n\r\nabc",
+    ["one in chunks"] = "Transfer-Encoding: chunked\r\n\r\n5\r\nabc",
+  } do
+    it("has its context end when the client leaves in the middle of " .. name, function()
+      for _, port in ipairs { native, server.port } do
+        local before = answers(port, get "/left")
+        exchange(port, "POST /await HTTP/1.1\r\nHost: x\r\n" .. body, true)
+        assert.is_true(support.eventually(function() return answers(port, get "/left") ~= before end, 20))
+      end
+    end)
+  end
 
   it("is told that trailers come too late when the header did not name them", function()
     assert.matches("^200 ", answers(server.port, get "/trailed?late=1"))

@@ -3,6 +3,7 @@
 
 local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
+local wake = require "goloader.nginx.wake"
 
 local band = require("bit").band
 local ngx = ngx
@@ -62,14 +63,17 @@ end
 local function open_body()
   local length = tonumber(ngx.var.content_length)
   local has_socket = length and not ngx.is_subrequest and ngx.req.http_version() < 2
-  return has_socket and streamed(length) or buffered()
+  return has_socket and streamed(length) or nil
 end
 
 --- Begins to read a piece of the request's body for the handler, who gets it when it is there.
 ---@param x goloader.nginx.Exchange
 function sockets.read_body(x)
-  x.reader = x.reader or x.keeps_body and buffered() or open_body()
+  x.reader = x.reader or not x.keeps_body and open_body() or nil
+  local forget = not x.reader and wake.guard(x)
   local function read()
+    x.reader = x.reader or buffered()
+    if forget then forget() end
     local piece, err = x.reader()
     if x.number then bridge.get().Feed(x.number, piece or "", not piece and tostring(err) or "") end
   end

@@ -118,6 +118,37 @@ local function anybody_waits()
   return false
 end
 
+-- By the semaphore that a light thread of a request waits at: who is to know when nginx has ended that request.
+local guards = {}
+local is_swept
+
+local function sweep(premature)
+  is_swept = nil
+  if premature then return end
+  for done, keeper in pairs(guards) do
+    if done:count() >= 0 then
+      guards[done] = nil
+      keeper:cancel()
+    end
+  end
+  if next(guards) then is_swept = timer_at(SECOND, sweep) end
+end
+
+--- Has something know when nginx ends this request in the middle of what it is asked next, as it does where a body
+--- can't be read or does not come in time: its `cancel` is called, within a second.
+---@param keeper { cancel: fun(self: any) }
+---@return fun() forget  it is of no interest any more
+function wake.guard(keeper)
+  local done = semaphore.new()
+  guards[done] = keeper
+  ngx.thread.spawn(function() done:wait(DAY) end)
+  is_swept = is_swept or timer_at(SECOND, sweep)
+  return function()
+    guards[done] = nil
+    done:post()
+  end
+end
+
 ---@type goloader.EventLoop
 local loop = {}
 

@@ -85,6 +85,7 @@ func (b *body) feed(piece, reason string) {
 	switch isGone := reason == "closed" || reason == "client aborted"; {
 	case isGone && b.x.conn == nil:
 		b.err = io.ErrUnexpectedEOF
+		b.x.context.cancel()
 	case reason == "timeout": // nginx's own
 		b.err = os.ErrDeadlineExceeded
 	case reason != "" && !isGone:
