@@ -5,6 +5,7 @@ local support = require "spec.support"
 
 local HTTP = [[
 lua_check_client_abort on;
+client_max_body_size 20m;
 init_worker_by_lua_block {
   local host = assert(require("goloader").host())
   require("goloader.nginx.wake").start(host.core)
@@ -432,6 +433,39 @@ describe("an http.Handler in nginx", function()
     status, body = server:get "/large"
     assert.equal(200, status)
     assert.equal(10000000, #body)
+  end)
+
+  it("goes on in a worker that ends, whatever it waits for just then", function()
+    local luv = require "luv"
+    local socket, got, is_over = luv.new_tcp(), 0, false
+    local function run(milliseconds)
+      for _ = 1, milliseconds / 10 do
+        luv.run "nowait"
+        luv.sleep(10)
+      end
+    end
+    local body = ("x"):rep(16 * 2 ^ 20) -- more than there is room for on the way, as long as nobody reads
+    socket:connect("127.0.0.1", server.port, function()
+      socket:write { "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: ", tostring(#body + 2),
+        "\r\n\r\n", body }
+    end)
+    run(500)
+    server:signal "HUP"
+    run(1500)
+    socket:read_start(function(_, piece)
+      if piece then got = got + #piece else is_over = true end
+    end)
+    for _ = 1, 2 do
+      run(500)
+      socket:write "y"
+    end
+    assert.is_true(support.eventually(function()
+      run(50)
+      return is_over
+    end, 20))
+    socket:close()
+    luv.run()
+    assert.is_true(got > #body)
   end)
 end)
 

@@ -38,7 +38,7 @@ local CAN_YIELD = {
 
 local host -- the core's userdata
 local idle -- the semaphore at which a polling light thread sleeps
-local is_rung, is_running
+local is_rung, is_running, was_running
 
 -- Those that a client waits for.
 local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
@@ -152,7 +152,27 @@ end
 ---@type goloader.EventLoop
 local loop = {}
 
-function loop.can_wait() return is_running and CAN_YIELD[get_phase()] or false end
+-- The worker is to end: those who still wait are looked after at short intervals, since nobody rings for a request that
+-- is killed.
+local function finish_waits()
+  while anybody_waits() do
+    sleep(POLL)
+    step()
+  end
+end
+
+-- A worker that ends may have requests still that send or read, and wait for Go only after the light thread has gone:
+-- a wait that held the worker would hold what the job waits for.
+local function run_again()
+  finish_waits()
+  is_running = false
+end
+
+function loop.can_wait()
+  if not CAN_YIELD[get_phase()] then return false end
+  if not is_running and was_running and exiting() then is_running = timer_at(0, run_again) ~= nil end
+  return is_running
+end
 
 loop.sleep = sleep
 
@@ -172,15 +192,6 @@ function loop.wait(job, seconds)
 end
 
 -- ---- the light thread -----------------------------------------------------------------------------------------------
-
--- The worker is to end: those who still wait are looked after at short intervals, since nobody rings for a request that
--- is killed.
-local function finish_waits()
-  while anybody_waits() do
-    sleep(POLL)
-    step()
-  end
-end
 
 -- Reads from the socket until the worker ends; returns nil and why when there can be none, or it was lost.
 local function read_rings()
@@ -226,7 +237,7 @@ local function run(premature)
     ngx.log(ngx.WARN, "goloader: no socket to be woken by (", err, "): looking every millisecond while requests wait")
     poll()
   end
-  is_running = false
+  is_running, was_running = false, true
 end
 
 --- Starts waiting for jobs in this worker: from then on `job:wait` suspends requests' coroutines.
