@@ -72,8 +72,9 @@ local function options(known)
     for _, name in ipairs(names) do
       local kind = known[name]
       if random() < 0.25 then
-        local make = makers[kind]
-        if make and random() < 0.7 then made[name] = make() else made[name] = values.any() end
+        local is_exact = kind:sub(-1) == "!"
+        local make = makers[is_exact and kind:sub(1, -2) or kind]
+        if is_exact or random() < 0.7 then made[name] = make() else made[name] = values.any() end
       end
     end
     if random() < 0.05 then made[pick { "nosuch", 1, true, "path", "wait " }] = 1 end
@@ -128,7 +129,7 @@ makers.shipoptions = options { strings = "list", godebug = "boolean", key = "sec
 makers.watchoptions = options { ready = "callback", adopt = "callback", on_change = "callback", release = "callback",
   unload = "unload", poll = "timeout", run_init = "boolean" }
 makers.replaceoptions = options { ready = "callback", adopt = "callback", release = "callback", unload = "unload" }
-makers.unloadoptions = options { prove = "proof", handles = "string", background = "boolean", wait = "timeout" }
+makers.unloadoptions = options { prove = "proof", handles = "string", background = "boolean", wait = "timeout!" }
 
 -- How often a call is made among others: what compiles takes its time.
 local RARE = { build = 0.02, ship = 0.02, watch = 0.05, instantiate = 0.05, audit = 0.05, replace = 0.2, load = 0.3,
