@@ -90,6 +90,9 @@ func (b *body) feed(piece, reason string) {
 		b.err = os.ErrDeadlineExceeded
 	case reason != "" && !isGone:
 		b.err = errors.New(reason)
+		if b.x.conn == nil {
+			b.x.context.cancel()
+		}
 	case piece == "":
 		b.isEnd = true
 	default:
