@@ -397,7 +397,6 @@ local function disturb()
     pcall(goloader.step, 0.001)
   elseif what == 7 and rawget(_G, "jit") then
     if random() < 0.1 then jit.flush() end
-    if random() < 0.1 then jit[random() < 0.5 and "off" or "on"]() end
   elseif what == 8 and #pool.module < 3 then
     local ok, module = pcall(host.load, host, "abuse.gom") -- a policy may raise
     if ok and module then keep("module", module) end
@@ -434,6 +433,8 @@ end
 -- Values that somebody finalizes, then and when the Lua state is closed, by calling things.
 local function finalize()
   local function call()
+    -- LuaJIT of 2022 stays in a loop over pairs for ever where a finalizer is the one who makes it hot
+    if rawget(_G, "jit") and jit.status() then return end
     for _ = 1, 3 do pcall(step) end
   end
   for _ = 1, NFINALIZERS do

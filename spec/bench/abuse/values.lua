@@ -89,7 +89,7 @@ function values.callback()
   local act = pick { function() end, fail, coroutine.yield, collect, values.call_in, values.call_in,
     function() collectgarbage "step" end, function() error() end,
     function() error(setmetatable({}, { __index = fail })) end,
-    function() debug.sethook(function() end, "", 1) end, function() debug.sethook() end }
+    function() debug.sethook(function() end, "", 1000) end, function() debug.sethook() end }
   return function(...)
     act(...)
     return unpack(returned, 1, n)
