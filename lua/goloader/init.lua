@@ -176,7 +176,7 @@ end
 local function check_names(call, required, ...)
   for i = 1, select("#", ...) do
     local name = select(i, ...)
-    if type(name) ~= "string" and (name ~= nil or i <= required) then
+    if type(name) ~= "string" and (type(name) ~= "nil" or i <= required) then -- a NULL of the FFI equals nil
       misuse(3, "goloader.%s: argument #%d: %s expected, got %s", call, i,
         call == "disasm" and i == 2 and "a symbol's name" or "a file's name", type(name))
     end

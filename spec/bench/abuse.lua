@@ -72,7 +72,8 @@ repeat
   end
   local command = ("cd %s && timeout -s QUIT -k 5 60 %s %s/spec/env.lua %s/spec/bench/abuse.lua child %d %d "
     .. ">out 2>err; echo $?"):format(quoted(work),
-    interpreter == "luajit" and seed % 2 == 1 and "luajit -joff" or interpreter, quoted(root), quoted(root), seed, calls)
+    interpreter == "luajit" and seed % 2 == 1 and "luajit -joff" or interpreter, quoted(root), quoted(root), seed,
+    calls)
   local pipe = assert(io.popen(command))
   local status = tonumber(pipe:read "*a")
   pipe:close()
