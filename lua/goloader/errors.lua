@@ -153,4 +153,18 @@ function errors.misuse(level, format, ...)
   error(format:format(...), level + 1)
 end
 
+--- Makes what methods ask first: it raises at their caller where they are called on something else than an object of
+--- that class.
+---@param class table  the objects' metatable
+---@param what string  "watched module"
+---@param name string  what the manual calls such an object: "watched"
+---@return fun(self: any, method: string)
+function errors.checker_of(class, what, name)
+  return function(self, method)
+    if getmetatable(self) ~= class then
+      errors.misuse(3, "%s: no %s to call it on (write %s:%s, not %s.%s)", method, what, name, method, name, method)
+    end
+  end
+end
+
 return errors

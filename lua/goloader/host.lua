@@ -47,11 +47,7 @@ end
 ---@field id string  tells this host from any other: made of its build ids
 ---@field linked_in string[]  import paths of its packages that are not of the standard library
 
-local function check_self(self, method)
-  if getmetatable(self) ~= Host then
-    misuse(3, "%s: no host to call it on (write host:%s, not host.%s)", method, method, method)
-  end
-end
+local check_self = errors.checker_of(Host, "host", "host")
 
 ---@return goloader.HostInfo
 function Host:info()

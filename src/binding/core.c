@@ -196,13 +196,6 @@ static int set_own_sources(lua_State *L)
 	return 0;
 }
 
-/* core.where() -> "shop.lua:12: ", where the program called the loader */
-static int where(lua_State *L)
-{
-	gl_lua_where(L);
-	return 1;
-}
-
 /* core.keep_names(): addresses of what is unloaded are known to find_code, too */
 static int keep_names(lua_State *L)
 {
@@ -275,7 +268,6 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "same_value", same_value },
 		{ "set_error_metatable", set_error_metatable },
 		{ "set_own_sources", set_own_sources },
-		{ "where", where },
 		{ "error_is", binding_error_is },
 		{ "error_as", binding_error_as },
 		{ "error_unwrap", binding_error_unwrap },

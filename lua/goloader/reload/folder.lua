@@ -47,6 +47,7 @@ local MISSED = 0.2 -- seconds
 ---@field package is_closed boolean
 local Plugins = {}
 Plugins.__index = Plugins
+local check_self = errors.checker_of(Plugins, "watched folder", "watched")
 Plugins.__tostring = function(self)
   local names = {}
   for name in pairs(self.modules) do names[#names + 1] = name end
@@ -188,6 +189,7 @@ end
 ---@return integer changed  modules that have a new version, are new, or have gone
 ---@return table<string, goloader.Error> failed  why edits are not what stands, by name
 function Plugins:poll(pause)
+  check_self(self, "poll")
   if self.is_polling then return 0, {} end
   self.is_polling = true
   local ok, changed, failed = protect.run(poll, self, pause)
@@ -199,6 +201,7 @@ end
 --- Why modules are not what is in their files, by name: of those that stand, and of those that were never loaded.
 ---@return table<string, goloader.Error>
 function Plugins:failures()
+  check_self(self, "failures")
   local failures = {}
   for name, entry in pairs(self.entries) do failures[name] = entry.slot.err end
   return failures
@@ -207,6 +210,7 @@ end
 --- Seconds till `poll` is to be called though nobody tells of anything; nil: never.
 ---@return number|nil
 function Plugins:next_timeout()
+  check_self(self, "next_timeout")
   local seconds
   local function at_least(other)
     if other and (not seconds or other < seconds) then seconds = other end
@@ -228,11 +232,15 @@ function Plugins.fd() return inotify.fd() end
 
 --- Is it closed, and all modules gone?
 ---@return boolean
-function Plugins:is_over() return self.is_closed and not self.leaving[1] end
+function Plugins:is_over()
+  check_self(self, "is_over")
+  return self.is_closed and not self.leaving[1]
+end
 
 --- Takes all modules away.
 ---@return boolean gone  false while one is still in use or busy; `poll` tries again
 function Plugins:close()
+  check_self(self, "close")
   self.is_closed = true
   if self.listener then self.listener:close() end
   for _, name in ipairs(names_of(self)) do

@@ -75,6 +75,7 @@ end
 ---@field package closed? true
 ---@field [string] any upper case is Go's: functions of the version of the moment, and its variables
 local Slot = {}
+local check_self = errors.checker_of(Slot, "watched module", "watched")
 
 ---@class goloader.Ref a function of a slot: called, it runs the version of the moment
 ---@field package slot goloader.Slot
@@ -354,6 +355,7 @@ end
 ---@return string? message
 ---@return goloader.Error? err
 function Slot:reload(pause)
+  check_self(self, "reload")
   return errors.returned(self:try_reload(pause))
 end
 
@@ -362,6 +364,7 @@ end
 ---@return integer swapped 1 when a new version stands now
 ---@return goloader.Error? err why an edit is not what stands
 function Slot:poll(pause)
+  check_self(self, "poll")
   local swapped, err = 0, nil
   local due = self.options.due
   if due and not self.closed and not self.loading and due() then
@@ -377,6 +380,7 @@ end
 ---Seconds till `poll` is to be called though nobody tells of anything; nil: never.
 ---@return number?
 function Slot:next_timeout()
+  check_self(self, "next_timeout")
   local next_timeout = self.options.next_timeout
   local seconds = next_timeout and not self.closed and next_timeout() or nil
   local again = self.old:next_timeout()
@@ -391,6 +395,7 @@ function Slot.fd() return inotify.fd() end
 ---Unloads the old versions that no visit uses.
 ---@return integer waiting how many are left
 function Slot:tidy()
+  check_self(self, "tidy")
   local left = self.old:tidy()
   if self.options.later then self.options.later() end
   return left
@@ -398,12 +403,16 @@ end
 
 ---Is it closed, and all that stood there gone?
 ---@return boolean
-function Slot:is_over() return self.closed ~= nil and not self.old[1] and not self.loading end
+function Slot:is_over()
+  check_self(self, "is_over")
+  return self.closed ~= nil and not self.old[1] and not self.loading
+end
 
 ---How many visits go on with old versions, and how many versions those are.
 ---@return integer visits
 ---@return integer versions
 function Slot:waiting()
+  check_self(self, "waiting")
   local count = 0
   for _, version in ipairs(self.old) do
     for _ in pairs(version.users) do count = count + 1 end
@@ -416,6 +425,7 @@ end
 ---Takes the module away. Calls from now on raise an error; visits that have settled on it may end.
 ---@return boolean gone false while an old version is still in use or busy; `tidy` tries again
 function Slot:close()
+  check_self(self, "close")
   self.closed = true
   if self.options.close then self.options.close() end
   if self.version then
