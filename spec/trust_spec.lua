@@ -191,7 +191,8 @@ describe("a signed module", function()
       "goloader.verify: keys: a public key or a list of them expected, got nil")
     assert.has_error(function() goloader.verify(signed, {}) end,
       "goloader.verify: keys: a public key or a list of them expected, got an empty list")
-    assert.has_error(function() goloader.verify(nil, "x") end, "goloader.verify: a file's name expected, got nil")
+    assert.has_error(function() goloader.verify(nil, "x") end,
+      "goloader.verify: argument #1: a file's name expected, got nil")
   end)
 end)
 

@@ -34,7 +34,8 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
 ---@field share string|nil  the name by which other Lua states find it
 ---@field is_old true|nil  of those: this Lua state has a later version
----@field successor goloader.Module|nil  what stands for the version that has replaced it
+---@field successor goloader.ModuleState|nil  of the version that has replaced it. It names no goloader.Module: those
+---  are the weak keys of the table below, which a value that refers to one keeps for a collection more
 ---@field generics table<string, goloader.GenericState>  generic functions that were taken from it
 ---@field recipe goloader.Recipe|nil  what another Lua state needs to make instances of its generic functions
 
@@ -321,7 +322,8 @@ end
 -- What finds what a generic function of a module is now, whichever version of that stands.
 local function generic_finder(state, name)
   return function()
-    local now = state.successor and states[state.successor] or state
+    local now = state
+    while now.successor do now = now.successor end
     if now.share and not now.core:is_current() then now = states[follow(now)] end
     local found = now.generics[name]
     if not found then
@@ -651,7 +653,7 @@ local function swap_faces(self, other)
   for name, made in pairs(state.instances) do road.forward(made.fn, finder(self, name)) end
   local before = setmetatable({}, meta)
   states[before], faces[state], faces[states[self]] = state, before, self
-  state.successor = self
+  state.successor = states[self]
   return before
 end
 
