@@ -95,6 +95,14 @@ describe("names", function()
     end
   end)
 
+  it("fail where their output can't be written", function()
+    for _, command in ipairs { "nm spec/testdata/types/types.go", "info", "version", "help run" } do
+      local status, _, errors = support.run { "sh", "-c", "build/bin/goloader " .. command .. " >/dev/full" }
+      assert.equal(1, status, command)
+      assert.equal("goloader: standard output: No space left on device\n", errors)
+    end
+  end)
+
   it("may be import paths", function()
     local status, out, errors = support.cli("nm", "--exports", "net/url")
     assert.equal(0, status, errors)

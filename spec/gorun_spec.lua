@@ -77,7 +77,7 @@ func main() {
 
   it("has no goroutines but its own in a profile of those that leak", function()
     local dir = program("leaks", [[
-import ("fmt"; "runtime/pprof"; "strings")
+import ("fmt"; "runtime"; "runtime/pprof"; "strings")
 
 func main() {
 	profile := pprof.Lookup("goroutineleak") // since Go 1.27
@@ -89,6 +89,10 @@ func main() {
 		profile.WriteTo(&text, 1)
 		fmt.Println(strings.SplitN(text.String(), "\n", 2)[0])
 		go func() { select {} }()
+		stacks := make([]byte, 1<<16)
+		for !strings.Contains(string(stacks[:runtime.Stack(stacks, true)]), "[select (no cases)") {
+			runtime.Gosched()
+		}
 	}
 }
 ]])

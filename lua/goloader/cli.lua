@@ -6,12 +6,20 @@ local cli = {}
 
 local function write(text) io.write(text) end
 
+-- The status of a command whose output has been written, or not: to a disk that is full, say.
+local function status_of(status)
+  local ok, why = io.stdout:flush()
+  if ok then return status end
+  io.stderr:write("goloader: standard output: ", why, "\n")
+  return status == 0 and 1 or status
+end
+
 -- Ends as a Go program does when main returns: at once, whatever its goroutines do.
 local function exit_now(status)
   local ok, ffi = pcall(require, "ffi")
   if not ok then return status end
   ffi.cdef "void _exit(int);"
-  io.stdout:flush()
+  status = status_of(status)
   io.stderr:flush()
   ffi.C._exit(status)
 end
@@ -149,10 +157,7 @@ local OWN = {
   end,
 }
 
---- Runs one command.
----@param argv string[]
----@return integer status
-function cli.main(argv)
+local function run(argv)
   local name, first = argv[1], argv[2]
   if name == "--version" then return cli.version() end
   if OWN[name] and (first == "--help" or first == "-h") then return cli.help { about = name } end
@@ -164,6 +169,13 @@ function cli.main(argv)
   if name == "--help" or name == "-h" then return cli.help {} end
   local arguments = require "goloader.command.parser".new():parse(argv)
   return cli[arguments.command](arguments)
+end
+
+--- Runs one command.
+---@param argv string[]
+---@return integer status
+function cli.main(argv)
+  return status_of(run(argv))
 end
 
 return cli

@@ -203,7 +203,7 @@ function objects.disasm(arguments)
   local of, err = objects.of(arguments.file)
   if not of then return complain(err) end
   local functions, _
-  if arguments.loaded then
+  if arguments.loaded or arguments.file:find "%.gom$" then -- a shipped one is linked when it is loaded
     functions, err = relinked(of, arguments)
   else
     functions, _, err = goloader.disasm(of.files[#of.files].file, arguments.symbol, arguments.desc)
