@@ -250,7 +250,11 @@ local ON_ONE_GO = {
 }
 
 -- What these ask depends on how new a Go is, if at all, and takes them long: on the first host of GOLOADER_ALSO only.
-local ON_TWO_GOS = { debugger = true, embed = true, gorun = true, test = true, user = true, retention = true }
+local ON_TWO_GOS = {
+  debugger = true, embed = true, gorun = true, test = true, user = true, retention = true, trust = true, share = true,
+  share_races = true, serve = true, handler = true, nethttp = true, nginx = true, nginx_process = true, rebuild = true,
+  cli = true, settings = true, policy = true, imports = true, reload = true,
+}
 
 -- Specs that start a host name it; the others prove nothing new on another Go.
 local function needs_host(file, is_first)
