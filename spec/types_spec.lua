@@ -55,7 +55,8 @@ describe("goloader types", function()
       "---@field Each goloader.Func|fun(names: table<string, string|nil>|nil, "
         .. "f: (fun(name: string, data: string|nil): boolean)|nil, ...: types.Item|goloader.Handle|table|nil)",
       "---@field NewCounter goloader.Func|fun(): types.Counter",
-      "---Max is generic.\n---@generic T: integer|string\n---@param a T\n---@param b T\n---@return T\nfunction module.Max(a, b) end",
+      "---Max is generic.\n---@generic T: integer|string\n---@param a T\n---@param b T\n---@return T\n"
+        .. "function module.Max(a, b) end",
       "---@generic T, U\n---@param xs T[]|nil\n---@param f (fun(p1: T): U)|nil\n---@return U[]\n"
         .. "function module.Map(xs, f) end",
       "---@field Zero goloader.Func|fun(): any",

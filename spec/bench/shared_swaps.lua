@@ -5,8 +5,8 @@
 -- Three Lua states, each in a thread of its own, call one module without a pause: by every road, many calls at once,
 -- with callbacks, as jobs, by instances of generic functions, by a goroutine pool, by its variables; a fourth one takes
 -- it and is closed again and again. They unload it, and take it again; they keep handles of its values, and load
--- modules that use it. Ten times a second one of them replaces it, for all. Some versions are refused: by the program, by their
--- init function, by Adopt.
+-- modules that use it. Ten times a second one of them replaces it, for all. Some versions are refused: by the program,
+-- by their init function, by Adopt.
 --
 -- Each swap has a number, and what stands is written down in memory that all threads see: the number of the last one
 -- that may stand, before it can, and of the last one that has returned. A call must be answered by a version that may

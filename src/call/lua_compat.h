@@ -41,8 +41,8 @@ static inline void gl_lua_setfuncs(lua_State *L, const luaL_Reg *funcs)
 	}
 }
 
-/* Pushes "file:line: " of the innermost function that is not the loader's own; nothing where that is C's, pcall say. The
- * running function is C's (where.c). */
+/* Pushes "file:line: " of the innermost function that is not the loader's own; nothing where that is C's, pcall say.
+ * The running function is C's (where.c). */
 void gl_lua_where(lua_State *L);
 /* The same as luaL_error, at that place. */
 int gl_lua_error(lua_State *L, const char *fmt, ...);
