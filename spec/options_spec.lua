@@ -20,6 +20,17 @@ describe("options", function()
     module = assert(host:build(source))
   end)
 
+  it("that say how the host starts are refused when it runs already", function()
+    assert.equal(host, goloader.host {})
+    for name, value in pairs { dump = "SIGQUIT", memory_profile = 4096 } do
+      local started, message, err = goloader.host { [name] = value }
+      assert.is_nil(started)
+      assert.equal(("goloader.host: %s: the host runs already, and was started without it"):format(name), message)
+      assert.equal("host", err.code)
+    end
+    assert.equal(host, goloader.host { debug = os.getenv "GOLOADER_DEBUG" ~= nil })
+  end)
+
   it("are known by name", function()
     assert.equal("goloader.host: there is no option memory_profil; did you mean memory_profile?",
       raised(function() goloader.host { memory_profil = 1 } end))

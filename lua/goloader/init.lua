@@ -54,6 +54,7 @@ local goloader = {
 ---@field perf boolean|nil  names of loaded code are written to /tmp/perf-PID.map, for perf. nil: as GOLOADER_PERF says
 
 local running
+local started_with = {} -- of the options that say how it starts, what they were then
 
 local DUMP_SIGNALS = { SIGQUIT = 3, SIGUSR1 = 10, SIGUSR2 = 12 }
 
@@ -67,7 +68,19 @@ local function is_chosen(option, variable)
   return value ~= nil and value ~= "" and value ~= "0"
 end
 
+-- What is wrong with options that come too late: how the host starts was for this Lua state's first call to say.
+local function come_too_late(options)
+  for _, name in ipairs { "memory_profile", "debug", "dump", "perf" } do
+    local value, standing = options[name], started_with[name]
+    if value ~= nil and (value or nil) ~= (standing or nil) then
+      return { code = "host", message = ("goloader.host: %s: the host runs already, and was started %s"):format(name,
+        standing and ("with %s = %s"):format(name, tostring(standing)) or "without it") }
+    end
+  end
+end
+
 --- The process's Go runtime, started at the first call. A process can have one, for its whole life.
+--- memory_profile, debug, dump and perf say how it starts: a later call that gives others fails.
 ---@param options goloader.HostOptions|nil
 ---@return goloader.Host|nil host
 ---@return string|nil message
@@ -86,7 +99,8 @@ function goloader.host(options)
   if options.trust then keys, unread = trust.read("goloader.host: trust", options.trust, 2) end
   if unread then return fail(unread) end -- before Go starts: nobody is to go on with a host that trusts anybody
   if running and (not options.path or toolchain.absolute(options.path) == running.path) then
-    local ok, why = true, nil
+    local ok, why = true, come_too_late(options)
+    if why then return fail(why) end
     if keys then ok, why = trust.declare(running.core, running.path, keys) end
     if not ok then return fail(why) end
     return running
@@ -99,14 +113,15 @@ function goloader.host(options)
     if not path then return fail(err) end
   end
   local started
-  started, err = core.host_start(path, options.desc, profile, is_chosen(options.debug, "GOLOADER_DEBUG"),
-    is_chosen(options.perf, "GOLOADER_PERF"))
+  local debug, perf = is_chosen(options.debug, "GOLOADER_DEBUG"), is_chosen(options.perf, "GOLOADER_PERF")
+  started, err = core.host_start(path, options.desc, profile, debug, perf)
   if not started then return fail(err) end
   if keys then
     local ok, why = trust.declare(started, path, keys)
     if not ok then return fail(why) end
   end
   running = hosts.new(started, path, options.desc or path .. ".desc")
+  started_with = { memory_profile = profile, debug = debug, perf = perf, dump = options.dump }
   jobs.set_host(started)
   signals.watch_profiler()
   if options.dump then
