@@ -72,15 +72,28 @@ end
 local function come_too_late(options)
   for _, name in ipairs { "memory_profile", "debug", "dump", "perf" } do
     local value, standing = options[name], started_with[name]
-    if value ~= nil and (value or nil) ~= (standing or nil) then
+    local may_begin = name == "dump" and not standing
+    if value ~= nil and not may_begin and (value or nil) ~= (standing or nil) then
       return { code = "host", message = ("goloader.host: %s: the host runs already, and was started %s"):format(name,
         standing and ("with %s = %s"):format(name, tostring(standing)) or "without it") }
     end
   end
 end
 
+-- Has the process write what it is at when that signal comes.
+local function dump_on(name)
+  if not name or started_with.dump then return true end
+  local half, message, why = require("goloader.halves").get "dump"
+  if not half then return nil, message, why end
+  half.On(DUMP_SIGNALS[name])
+  core.dump_on(DUMP_SIGNALS[name])
+  started_with.dump = name
+  return true
+end
+
 --- The process's Go runtime, started at the first call. A process can have one, for its whole life.
---- memory_profile, debug, dump and perf say how it starts: a later call that gives others fails.
+--- memory_profile, debug and perf say how it starts: a later call that gives others fails, as one does that gives
+--- another signal for dump.
 ---@param options goloader.HostOptions|nil
 ---@return goloader.Host|nil host
 ---@return string|nil message
@@ -103,6 +116,9 @@ function goloader.host(options)
     if why then return fail(why) end
     if keys then ok, why = trust.declare(running.core, running.path, keys) end
     if not ok then return fail(why) end
+    local message, err
+    ok, message, err = dump_on(options.dump)
+    if not ok then return nil, message, err end
     return running
   end
   local allowed, err = phase.check(rawget(_G, "ngx"))
@@ -121,15 +137,11 @@ function goloader.host(options)
     if not ok then return fail(why) end
   end
   running = hosts.new(started, path, options.desc or path .. ".desc")
-  started_with = { memory_profile = profile, debug = debug, perf = perf, dump = options.dump }
+  started_with = { memory_profile = profile, debug = debug, perf = perf }
   jobs.set_host(started)
   signals.watch_profiler()
-  if options.dump then
-    local half, message, why = require("goloader.halves").get "dump"
-    if not half then return nil, message, why end
-    half.On(DUMP_SIGNALS[options.dump])
-    core.dump_on(DUMP_SIGNALS[options.dump])
-  end
+  local is_on, message, why = dump_on(options.dump)
+  if not is_on then return nil, message, why end
   return running
 end
 
