@@ -168,7 +168,7 @@ describe("random calls of all that is public", function()
     local status, out, errors = support.run({ support.interpreter, "spec/env.lua", "spec/bench/abuse.lua", "1", "1" },
       "CALLS=600")
     assert.equal(0, status, out .. errors)
-    assert.matches("%d+ runs of 600 calls: 0 kinds of violations\n$", out)
+    assert.matches("^[1-9]%d* runs of 600 calls: 0 kinds of violations\n$", out)
     assert.is_nil(lfs.attributes "made2")
   end)
 end)

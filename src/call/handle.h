@@ -10,9 +10,9 @@ struct gl_ffi_call;
 struct gl_handle;
 /* The handle at idx, or NULL. */
 struct gl_handle *gl_handle_at(lua_State *L, int idx);
-/* Its number in Go; 0 when it was released. */
 /* Who calls Go for it; raises where it is collected already, and a finalizer of somebody else's has it. */
 struct gl_caller *gl_handle_caller(lua_State *L, int idx);
+/* Its number in Go; 0 when it was released. */
 uint64_t gl_handle_id(const struct gl_handle *h);
 /* The number of its class; 0 of an error's. */
 uint64_t gl_handle_class(lua_State *L, int idx);

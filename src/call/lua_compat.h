@@ -44,11 +44,11 @@ static inline void gl_lua_setfuncs(lua_State *L, const luaL_Reg *funcs)
 /* Pushes "file:line: " of the innermost function that is not the loader's own; nothing where that is C's, pcall say.
  * The running function is C's (where.c). */
 void gl_lua_where(lua_State *L);
-/* The same as luaL_error, at that place. */
+/* The same as luaL_error, at that place: what luaL_error means in all files that see this one. */
 int gl_lua_error(lua_State *L, const char *fmt, ...);
+#define luaL_error gl_lua_error
 /* The string at idx is what the sources of the loader's own Lua files begin with. */
 void gl_lua_set_own_sources(lua_State *L, int idx);
-#define luaL_error gl_lua_error
 
 /* cdata of LuaJIT: lua.h has no name for it (lj_obj.h, LJ_TCDATA). */
 #define GL_LUA_TCDATA 10

@@ -172,8 +172,7 @@ struct path {
 struct encoder {
 	lua_State *L;
 	struct gl_plan *plan;
-	struct gl_plan
-		*of_class; /* whose types are being encoded: of a table that is a value of a class; NULL: plan's */
+	struct gl_plan *of_class; /* of the class that a table is a value of, while that is encoded; else NULL */
 	struct gl_buffer *in;
 	const struct gl_callback *callback; /* what is encoded is the result of a Lua function, or NULL */
 	uint32_t nfunctions, functions;     /* how many it has put in the table, above how many */
