@@ -131,4 +131,83 @@ describe("a module that several Lua states have is another's at any moment:", fu
       print(shop.Title(1), title(1), shop.Title(max(0, 1)), loaded())
     ]]))
   end)
+
+  describe("while two Lua states wait for each other:", function()
+    it("each makes a module, and asks for the other one's: one of them is told", function()
+      assert.equal("0\t1\tone two\t2\n", run [[
+        local ASK = [=[
+          function ask(name)
+            local other, message, err = host:shared(name)
+            if not other then
+              if err.code ~= "busy" or not message:find "waits for this one" then fail(message) end
+              flags[10] = flags[10] + 1
+            end
+          end
+        ]=]
+        loadstring(ASK)()
+        threads(ASK .. [=[
+          local b = assert(host:shared("b", function()
+            flags[1] = 1
+            wait_for(function() return flags[2] == 1 end)
+            ask "a"
+            return host:build(TWO)
+          end))
+          wait_for(function() return flags[3] == 1 end)
+        ]=])
+        local a = assert(host:shared("a", function()
+          wait_for(function() return flags[1] == 1 end)
+          flags[2] = 1
+          ask "b"
+          return host:build(ONE)
+        end))
+        local b = assert(host:shared("b", function() return host:build(TWO) end))
+        flags[3] = 1
+        print(join(), flags[10], a.Title(1) .. " " .. b.Title(1), loaded())
+      ]])
+    end)
+
+    it("each hands a module's state over, and calls the other one's: one call is the old version's", function()
+      assert.equal("0\ttwo two\t1\t2\n", run [[
+        local BOTH = [=[
+          a = assert(host:shared("a", function() return host:build(ONE) end))
+          b = assert(host:shared("b", function() return host:build(ONE) end))
+          function replace(mine, others, n)
+            assert(host:replace(mine, TWO, { adopt = function()
+              flags[n] = 1
+              wait_for(function() return flags[3 - n] == 1 end)
+              if others.Title(1) == "one" then flags[10] = flags[10] + 1 end
+            end }))
+          end
+        ]=]
+        loadstring(BOTH)()
+        threads(BOTH .. "replace(b, a, 1) wait_for(function() return flags[3] == 1 end)")
+        replace(a, b, 2)
+        wait_for(function() return b.Title(1) == "two" end)
+        local said = a.Title(1) .. " " .. b.Title(1)
+        flags[3] = 1
+        print(join(), said, flags[10], loaded())
+      ]])
+    end)
+
+    it("one makes a module in a coroutine of the thread that the other one runs in", function()
+      local out = run [[
+        local b = state()
+        b:run [=[
+          making = coroutine.create(function()
+            return host:shared("shop", function()
+              coroutine.yield()
+              return host:build(ONE)
+            end)
+          end)
+          assert(coroutine.resume(making))
+        ]=]
+        local shop, message, err = host:shared("shop", function() return host:build(TWO) end)
+        print(shop, err.code, message)
+        b:run "assert(select(2, assert(coroutine.resume(making))))"
+        print(host:shared("shop").Title(1))
+      ]]
+      assert.matches("^nil\tbusy\tshop: the Lua state that makes the module of that name waits for this one[^\n]*\none\n$",
+        out)
+    end)
+  end)
 end)

@@ -29,6 +29,8 @@ struct binding_host {
 	struct gl_caller *caller;
 	size_t nmodules;             /* loaded by this Lua state and not unloaded */
 	struct binding_state *state; /* NULL: finalized */
+	/* the module that its Lua state waits for, which another one makes or hands over (share.c); or NULL */
+	const struct binding_share *waits_for;
 };
 
 /* What a Lua state leaves behind (leftovers.c). */

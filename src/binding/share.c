@@ -15,7 +15,9 @@
  * Before its state is handed over (Release to Adopt), the number is made odd, which is nobody's. Calls that begin then
  * wait till the new version stands, or the old one again where it was refused: none changes what was released already.
  * They don't wait where whoever hands over would wait for them: within another call of the module by the same Lua
- * state, and in the thread that hands over.
+ * state, in the thread that hands over, and where two Lua states hand over crosswise, each to the module of which the
+ * other one makes a call meanwhile. Who asks for a module while another state makes it waits likewise; where that one
+ * waits for a module that this one makes, this is told as an error (is_waited_for).
  *
  * Who has replaced a module unloads the old version, though other states, which may be idle for hours, have not noticed
  * yet: he takes it from them. For that a call says that it begins (`entering`, or that the place is busy which its road
@@ -262,20 +264,50 @@ static bool is_within_call(const struct binding_module *m)
 	return m->host->caller != NULL && gl_caller_is_within(m->host->caller, is_version, m);
 }
 
+/* Who is to do something before those go on that wait for the share: the Lua state that makes its module, or hands that
+ * one's state over; NULL: nobody. Under the gate. */
+static const struct binding_host *awaited(const struct binding_share *share)
+{
+	if (share->maker != NULL) {
+		return share->maker;
+	}
+	return share->replaced != NULL && is_odd(load(&share->version)) ? share->replaced->host : NULL;
+}
+
+/* Does whoever is awaited there wait for that Lua state itself, which is making or handing over something else, or for
+ * one that does? Or for this thread: to go on with a coroutine in which it makes the module? If the Lua state waited,
+ * too, all of them would for ever. Under the lock and the gate. */
+static bool is_waited_for(const struct binding_host *h, const struct binding_share *share)
+{
+	while (share != NULL) {
+		const struct binding_host *other = awaited(share);
+		if (other == NULL) {
+			return false;
+		}
+		if (other == h || pthread_equal(share->thread, pthread_self())) {
+			return true;
+		}
+		share = other->waits_for;
+	}
+	return false;
+}
+
 /* The number is not this one's: waits while that is nobody's. True where it must not wait, and may be called. */
 static bool may_pass(struct binding_module *m)
 {
 	struct binding_share *share = m->share;
 
 	gl_lock();
-	bool is_handed_over = load(&share->version) == m->version + 1;
-	bool passes = is_handed_over && (pthread_equal(share->thread, pthread_self()) || is_within_call(m));
-	store(&m->entering, passes); /* under the lock: it is no old version yet, which could be taken */
 	pthread_mutex_lock(&gate);
+	bool is_handed_over = load(&share->version) == m->version + 1;
+	bool passes = is_handed_over && (is_within_call(m) || is_waited_for(m->host, share));
+	store(&m->entering, passes); /* under the lock: it is no old version yet, which could be taken */
 	gl_unlock();
+	m->host->waits_for = passes ? NULL : share;
 	while (!passes && is_odd(load(&share->version))) {
 		pthread_cond_wait(&opened, &gate);
 	}
+	m->host->waits_for = NULL;
 	pthread_mutex_unlock(&gate);
 	return passes;
 }
@@ -451,7 +483,7 @@ static int module_settle(lua_State *L)
 
 /* host:shared(name, is to be made?) -> the module of that name, to be settled; or a claim and true: there is none, and
  * this Lua state is to make it, or to say host:unmake(name), for which all others wait; or nil and the error. Waits
- * while another state makes it. */
+ * while another state makes it, unless that one waits for this. */
 int binding_share_find(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
@@ -459,7 +491,7 @@ int binding_share_find(lua_State *L)
 	bool makes = lua_toboolean(L, 3);
 	struct gl_error err;
 	int failed = 0;
-	bool is_ours = false;
+	bool is_ours = false, is_crosswise = false;
 
 	lua_settop(L, 3);
 	struct claim *claim = push_claim(L);
@@ -473,21 +505,30 @@ int binding_share_find(lua_State *L)
 		gl_out_of_memory(&err, "sharing a module");
 		return binding_fail(L, &err);
 	}
-	while (share->mod == NULL && share->maker != NULL && share->maker != h) {
+	while (!is_crosswise && share->mod == NULL && share->maker != NULL && share->maker != h) {
 		pthread_mutex_lock(&gate);
+		is_crosswise = is_waited_for(h, share);
 		gl_unlock();
-		while (share->maker != NULL) {
+		h->waits_for = is_crosswise ? NULL : share;
+		while (!is_crosswise && share->maker != NULL) {
 			pthread_cond_wait(&opened, &gate);
 		}
+		h->waits_for = NULL;
 		pthread_mutex_unlock(&gate);
 		gl_lock();
 	}
-	if (share->mod != NULL) {
+	if (is_crosswise) {
+		failed = gl_fail(&err, GL_EBUSY,
+				 "%s: the Lua state that makes the module of that name waits for this one, or for its "
+				 "thread",
+				 name);
+	} else if (share->mod != NULL) {
 		failed = attach(m, share, &err);
 	} else if (share->maker == h) {
 		failed = gl_fail(&err, GL_EBUSY, "%s: this Lua state is making the module of that name", name);
 	} else if (makes) {
 		share->users++; /* till it is made, or not */
+		share->thread = pthread_self();
 		set_maker(share, h);
 		share->claim = claim;
 		is_ours = true;

@@ -21,7 +21,7 @@ struct binding_share {
 	const struct binding_host *maker;  /* whose Lua state is about to make the first one, or NULL */
 	struct binding_module *replaced;   /* that some Lua state is about to replace, or NULL */
 	const struct claim *claim;         /* of who makes, or replaces: it goes with the coroutine that does */
-	pthread_t thread;                  /* of who hands over */
+	pthread_t thread;                  /* of who makes it, or hands over */
 	size_t users;
 	char name[];
 };
