@@ -210,4 +210,58 @@ describe("a module that several Lua states have is another's at any moment:", fu
         out)
     end)
   end)
+
+  it("while a finalizer waits for its hand-over, in the middle of a load that fails", function()
+    local config, imports = support.read(support.importcfg()), {}
+    for i = 1, 8 do
+      local name = "example.test/part" .. i
+      local file = support.compile("package part\n\n//go:noinline\nfunc Do() {}\n", name)
+      config = ("%spackagefile %s=%s\n"):format(config, name, file)
+      imports[i] = ("import part%d %q\n"):format(i, name)
+    end
+    local calls = ("part1.Do()"):gsub("1", "%%d")
+    local body = {}
+    for i = 1, 8 do body[i] = calls:format(i) end
+    local object = support.compile("package main\n\n" .. table.concat(imports) .. "\nfunc Run() { "
+      .. table.concat(body, "; ") .. " }\n", "main", { "-importcfg", support.write("importcfg.parts", config) })
+    assert.equal("0\t8\ttwo\t3\n", run(([[
+      local shop = assert(host:shared("shop", function() return host:build(ONE) end))
+      threads [=[
+        local shop = assert(host:shared "shop")
+        for i = 1, 3 do
+          assert(host:replace(shop, i %% 2 == 1 and TWO or ONE, { adopt = function()
+            flags[1] = i
+            wait_for(function() return flags[2] == i end)
+            os.execute "sleep 0.05"
+            host:modules()
+          end }))
+        end
+        flags[3] = 1
+        wait_for(function() return flags[4] == 1 end)
+      ]=]
+      local fired, lacking = 0, 0
+      local function arm(n)
+        local proxy = newproxy(true)
+        getmetatable(proxy).__gc = function()
+          if not debug.traceback():find "'load'" then return arm(n) end -- the next collection is another one
+          flags[2] = n
+          shop.Title(1)
+          fired = fired + 1
+        end
+      end
+      for n = 1, 3 do
+        wait_for(function() return flags[1] == n end)
+        arm(n)
+        while fired < n do
+          local module, err = host.core:load({ { file = %q } }, {})
+          assert(not module)
+          lacking = #err.packages
+        end
+      end
+      wait_for(function() return flags[3] == 1 end)
+      local said = shop.Title(1)
+      flags[4] = 1
+      print(join(), lacking, said, fired)
+    ]]):format(object)))
+  end)
 end)

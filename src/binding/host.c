@@ -151,36 +151,6 @@ static int host_add_build(lua_State *L)
 	return 1;
 }
 
-/* Adds what is missing to the error on the top. */
-static void set_missing(lua_State *L, const struct gl_host *host)
-{
-	const char *const *packages;
-	size_t n = gl_host_missing(host, &packages);
-
-	lua_createtable(L, (int)n, 0);
-	for (size_t i = 0; i < n; i++) {
-		lua_pushstring(L, packages[i]);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
-	lua_setfield(L, -2, "packages");
-}
-
-/* The same for files whose C parts are to be linked. */
-static void set_unlinked(lua_State *L, const struct gl_host *host)
-{
-	const char *const *files;
-	bool are_archives;
-	size_t n = gl_host_unlinked(host, &files, &are_archives);
-
-	lua_createtable(L, (int)n, 0);
-	for (size_t i = 0; i < n; i++) {
-		lua_pushstring(L, files[i]);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
-	lua_setfield(L, -2, "files");
-	binding_set_bool(L, "archives", are_archives);
-}
-
 /* host:add_library({ archive, … }, file) -> true */
 static int host_add_library(lua_State *L)
 {
@@ -305,50 +275,91 @@ static size_t read_files(lua_State *L, int idx, const char ***files, const char 
 	return n;
 }
 
-/* What a load or a shipping came to. */
+/* What a load, a shipping or an audit came to. It is a userdata: an error of Lua's may come before Lua has all of it.
+ */
 struct outcome {
-	const struct gl_host *host;
 	struct gl_error err;
+	bool are_archives;
+	size_t nlacks;
+	char *lacks; /* what it lacks, packages or files whose C parts are to be linked, each ended by NUL */
 };
 
-/* Pushes nil and the error, with what the load lacked: a list of the host's, which is read under the lock. */
-static int push_failure(lua_State *L)
-{
-	const struct outcome *outcome = lua_touserdata(L, 1);
+#define OUTCOME "goloader.outcome"
 
-	binding_fail(L, &outcome->err);
+static int outcome_gc(lua_State *L)
+{
+	struct outcome *outcome = lua_touserdata(L, 1);
+
+	free(outcome->lacks);
+	outcome->lacks = NULL;
+	return 0;
+}
+
+/* To be pushed before the lock is taken. Nothing of Lua's is done under it: memory may be short, which raises, and the
+ * collector may call finalizers, which may wait for a thread that wants the lock. */
+static struct outcome *push_outcome(lua_State *L)
+{
+	struct outcome *outcome = lua_newuserdata(L, sizeof(*outcome));
+
+	*outcome = (struct outcome){ 0 };
+	luaL_getmetatable(L, OUTCOME);
+	lua_setmetatable(L, -2);
+	return outcome;
+}
+
+static void note_lacks(struct outcome *outcome, const char *const *list, size_t n)
+{
+	struct gl_text text = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		gl_text_add(&text, list[i], strlen(list[i]) + 1);
+	}
+	outcome->nlacks = n;
+	outcome->lacks = gl_text_take(&text);
+	if (n > 0 && outcome->lacks == NULL) {
+		gl_out_of_memory(&outcome->err, "listing what is missing");
+	}
+}
+
+/* Under the lock: the host has the lists until its next load. */
+static void note_failure(struct outcome *outcome, const struct gl_host *host)
+{
+	const char *const *list;
+	size_t n;
+
 	if (outcome->err.code == GL_EMISSING) {
-		set_missing(L, outcome->host);
+		n = gl_host_missing(host, &list);
+		note_lacks(outcome, list, n);
+	} else if (outcome->err.code == GL_ECGO) {
+		n = gl_host_unlinked(host, &list, &outcome->are_archives);
+		note_lacks(outcome, list, n);
 	}
-	if (outcome->err.code == GL_ECGO) {
-		set_unlinked(L, outcome->host);
+}
+
+/* Pushes nil and the error, with a list of what was lacking, and returns their number. */
+static int push_failure(lua_State *L, struct outcome *outcome)
+{
+	enum gl_code code = outcome->err.code;
+	const char *at = outcome->lacks;
+
+	luaL_checkstack(L, 8, NULL);
+	binding_fail(L, &outcome->err);
+	if (code == GL_EMISSING || code == GL_ECGO) {
+		lua_createtable(L, (int)outcome->nlacks, 0);
+		for (size_t i = 0; i < outcome->nlacks; i++) {
+			lua_pushstring(L, at);
+			lua_rawseti(L, -2, (int)i + 1);
+			at += strlen(at) + 1;
+		}
+		lua_setfield(L, -2, code == GL_EMISSING ? "packages" : "files");
 	}
-	if (outcome->err.code == GL_EVERSION) {
+	if (code == GL_ECGO) {
+		binding_set_bool(L, "archives", outcome->are_archives);
+	}
+	if (code == GL_EVERSION) {
 		binding_set_bool(L, "other_version", 1);
 	}
 	return 2;
-}
-
-/* Whoever has locked can't let Lua raise, which memory that is short makes it do anywhere. So what is to be done for a
- * failure is pushed before the lock is taken; finish_outcome does it, gives the lock back and raises what was raised.
- */
-static void prepare_failure(lua_State *L, struct outcome *outcome)
-{
-	luaL_checkstack(L, 8, NULL);
-	lua_pushcfunction(L, push_failure);
-	lua_pushlightuserdata(L, outcome);
-}
-
-/* Returns the number of results where it failed. */
-static int finish_outcome(lua_State *L, bool failed)
-{
-	int status = failed ? lua_pcall(L, 1, 2, 0) : 0;
-
-	gl_unlock();
-	if (status != 0) {
-		lua_error(L);
-	}
-	return failed ? 2 : 0;
 }
 
 /* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… },
@@ -357,7 +368,6 @@ static int host_load(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
 	struct gl_load_options options;
-	struct outcome outcome = { .host = h->host };
 	const char **files, **packages;
 
 	luaL_checktype(L, 2, LUA_TTABLE);
@@ -366,15 +376,18 @@ static int host_load(lua_State *L)
 	size_t n = read_files(L, 2, &files, &packages);
 	struct binding_module *module = binding_push_module(L, 1);
 	int at = lua_gettop(L);
-	prepare_failure(L, &outcome);
+	struct outcome *outcome = push_outcome(L);
 	gl_lock();
 	binding_unload_leftovers();
-	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
-	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
-	int nresults = finish_outcome(L, failed);
+	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome->err);
+	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome->err) != 0;
+	if (failed) {
+		note_failure(outcome, h->host);
+	}
+	gl_unlock();
 	gl_host_give_back(h->host);
-	if (nresults > 0) {
-		return nresults;
+	if (failed) {
+		return push_failure(L, outcome);
 	}
 	lua_settop(L, at);
 	return 1;
@@ -492,18 +505,20 @@ static int host_ship(lua_State *L)
 	struct binding_host *h = binding_check_host(L, 1);
 	const char *out = luaL_checkstring(L, 3);
 	struct gl_load_options options;
-	struct outcome outcome = { .host = h->host };
 	const char **files, **packages;
 
 	lua_settop(L, 4);
 	read_options(L, 4, &options);
 	size_t n = read_files(L, 2, &files, &packages);
-	prepare_failure(L, &outcome);
+	struct outcome *outcome = push_outcome(L);
 	gl_lock();
-	bool failed = gl_module_ship(h->host, files, packages, n, &options, out, &outcome.err) != 0;
-	int nresults = finish_outcome(L, failed);
-	if (nresults > 0) {
-		return nresults;
+	bool failed = gl_module_ship(h->host, files, packages, n, &options, out, &outcome->err) != 0;
+	if (failed) {
+		note_failure(outcome, h->host);
+	}
+	gl_unlock();
+	if (failed) {
+		return push_failure(L, outcome);
 	}
 	lua_pushboolean(L, 1);
 	return 1;
@@ -550,7 +565,6 @@ static int host_audit(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
 	struct gl_load_options options;
-	struct outcome outcome = { .host = h->host };
 	const char **files, **packages;
 
 	lua_settop(L, 3);
@@ -561,12 +575,15 @@ static int host_audit(lua_State *L)
 	luaL_getmetatable(L, AUDIT);
 	lua_setmetatable(L, -2);
 	int at = lua_gettop(L);
-	prepare_failure(L, &outcome);
+	struct outcome *outcome = push_outcome(L);
 	gl_lock();
-	bool failed = gl_module_audit(h->host, files, packages, n, &options, audit, &outcome.err) != 0;
-	int nresults = finish_outcome(L, failed);
-	if (nresults > 0) {
-		return nresults;
+	bool failed = gl_module_audit(h->host, files, packages, n, &options, audit, &outcome->err) != 0;
+	if (failed) {
+		note_failure(outcome, h->host);
+	}
+	gl_unlock();
+	if (failed) {
+		return push_failure(L, outcome);
 	}
 	lua_settop(L, at);
 	lua_createtable(L, (int)audit->n, 0);
@@ -762,6 +779,10 @@ void binding_open_host(lua_State *L)
 
 	binding_new_class(L, HOST, methods);
 	binding_new_class(L, BESIDE, beside_methods);
+
+	static const luaL_Reg outcome_methods[] = { { "__gc", outcome_gc }, { NULL, NULL } };
+
+	binding_new_class(L, OUTCOME, outcome_methods);
 
 	static const luaL_Reg audit_methods[] = { { "__gc", audit_gc }, { NULL, NULL } };
 
