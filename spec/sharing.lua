@@ -39,6 +39,8 @@ func With(f func() string) string { return "%s " + f() }
 
 func Wait() string { <-gate; return "%s" }
 
+func Late() *Item { <-gate; Count++; return &Item{} }
+
 func Keep() func() string { return func() string { return "%s" } }
 
 func Max[T int | string](a, b T) T {

@@ -299,7 +299,7 @@ static bool unload_members(struct binding_group *group, size_t first, struct gl_
 	}
 	how->along = group->along + first;
 	how->nalong = group->n - 1 - first;
-	gl_caller_flush(m->host->caller);
+	gl_callers_flush(m->host->caller);
 	binding_unload_leftovers();
 	bool is_ours = !is_whole || binding_share_take(m, how, err) == 0;
 	bool is_unloaded = is_ours && gl_module_unload(group->members[first]->mod, how, err) == 0;
@@ -330,7 +330,7 @@ int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go,
 	if (!is_done) {
 		return binding_push_refusal(L, &err, how);
 	}
-	gl_caller_flush(m->host->caller);
+	gl_callers_flush(m->host->caller);
 	gl_host_give_back(m->host->host);
 	gl_handle_forget_classes(L, m->host->caller);
 	lua_pushboolean(L, 1);
@@ -408,7 +408,7 @@ static int module_force(lua_State *L)
 	binding_read_group(L, m, 2, &group);
 	how.along = group.along;
 	how.nalong = group.n - 1;
-	gl_caller_flush(m->host->caller);
+	gl_callers_flush(m->host->caller);
 	gl_lock();
 	bool is_others = binding_share_is_others(m);
 	if (is_others) {

@@ -26,8 +26,8 @@ size_t gl_caller_handles(struct gl_caller *caller);
 /* Is a call under way that was given Lua functions, of a function or method at an address of which is_of says so? */
 bool gl_caller_is_within(const struct gl_caller *caller, bool (*is_of)(const void *arg, uintptr_t addr),
 			 const void *arg);
-/* Tells Go of the handles that Lua has no use for any more. */
-void gl_caller_flush(struct gl_caller *caller);
+/* Tells Go of the handles that no Lua state of the process has a use for any more; caller is one of them. */
+void gl_callers_flush(const struct gl_caller *caller);
 
 /* Has all signal handlers of the process run on stacks of their own, as they must where Go runs. To be called when one
  * may have been installed: a few microseconds. */

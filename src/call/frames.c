@@ -357,9 +357,9 @@ int gl_frames_raise(lua_State *L, struct gl_frames *frames)
 	return lua_error(L);
 }
 
-/* ---- a process that dies ----------------------------------------------------------------------------------------- */
+/* ---- all Lua states ---------------------------------------------------------------------------------------------- */
 
-/* Of all Lua states. A thread that dies may have been hit anywhere: it does not wait for the lock. */
+/* A thread that dies may have been hit anywhere: it does not wait for the lock. */
 static struct gl_caller *callers;
 static pthread_mutex_t callers_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -384,6 +384,27 @@ void gl_frames_drop_caller(struct gl_caller *caller)
 	}
 	pthread_mutex_unlock(&callers_lock);
 }
+
+void gl_callers_flush(const struct gl_caller *caller)
+{
+	size_t n;
+
+	do {
+		uint64_t handles[GL_RELEASED];
+
+		n = 0;
+		pthread_mutex_lock(&callers_lock);
+		for (struct gl_caller *each = callers; each != NULL && n == 0; each = each->next) {
+			n = gl_caller_take_released(each, handles);
+		}
+		pthread_mutex_unlock(&callers_lock); /* a Lua state may end while Go is told */
+		if (n > 0) {
+			gl_go_release(caller, handles, n);
+		}
+	} while (n > 0);
+}
+
+/* ---- a process that dies ----------------------------------------------------------------------------------------- */
 
 static void write_frame(const lua_Debug *ar)
 {

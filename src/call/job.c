@@ -175,19 +175,30 @@ static struct job *take_job(struct jobs *jobs)
 	job->run = NULL;
 	job->next = NULL;
 	job->shared.cancel = 0;
+	job->shared.fate = 0;
+	job->shared.under_way = NULL;
 	job->shared.jobs = &jobs->shared;
 	return job;
+}
+
+/* Nobody asks for its results. Where it has not finished yet, the Go half lets go of the handles among them. */
+static void drop_handles(struct job *job)
+{
+	struct gl_buffer *out = &job->shared.out;
+
+	if (__atomic_exchange_n(&job->shared.fate, GL_JOB_DROPPED, __ATOMIC_ACQ_REL) == GL_JOB_FINISHED) {
+		gl_release_unread(job->plan->caller, out, job->at);
+		out->nhandles = 0;
+	}
 }
 
 /* Lua asks for nothing of it any more. */
 static void forget_results(struct job *job)
 {
-	struct gl_buffer *out = &job->shared.out;
-
 	if (job->plan == NULL) {
 		return;
 	}
-	gl_release_unread(job->plan->caller, out, job->at);
+	drop_handles(job);
 	gl_plan_release(job->plan);
 	job->plan = NULL;
 }
@@ -237,7 +248,6 @@ static void finish(struct jobs *jobs, struct job *job)
 	jobs->under_way--;
 	jobs->finished++;
 	if (plan != NULL) {
-		plan->jobs--;
 		plan->counters.panics += job->shared.status == GL_CALL_PANICKED;
 		plan->counters.bytes_out += out->len * sizeof(*out->p);
 	}
@@ -329,6 +339,19 @@ void gl_jobs_close(struct gl_caller *caller)
 
 /* ---- one job ----------------------------------------------------------------------------------------------------- */
 
+/* Has the plan count its jobs; false without memory. */
+static bool can_count(struct gl_plan *plan)
+{
+	if (plan->jobs == NULL) {
+		uint32_t *jobs = malloc(sizeof(*jobs));
+		if (jobs != NULL) {
+			*jobs = 1;
+		}
+		__atomic_store_n(&plan->jobs, jobs, __ATOMIC_RELEASE); /* another thread may look */
+	}
+	return plan->jobs != NULL;
+}
+
 void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, struct gl_job **owner)
 {
 	struct gl_caller *caller = plan->caller;
@@ -336,7 +359,7 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, stru
 
 	struct gl_reading *r = gl_plan_encode(L, plan, first, true);
 	struct jobs *jobs = jobs_of(caller, &err);
-	struct job *job = jobs != NULL ? take_job(jobs) : NULL;
+	struct job *job = jobs != NULL && can_count(plan) ? take_job(jobs) : NULL;
 	if (job == NULL) {
 		gl_reading_end(L, r);
 		gl_plan_entered(plan);
@@ -353,7 +376,8 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, stru
 	job->shared.in = &r->in;
 	job->shared.keep = keep;
 	job->shared.status = GL_CALL_DONE;
-	plan->jobs++;
+	job->shared.under_way = plan->jobs;
+	__atomic_add_fetch(plan->jobs, 1, __ATOMIC_ACQ_REL);
 	gl_plan_entered(plan);
 	jobs->under_way++;
 	/* When it returns the job may be done, and then its status is the call's: what is wrong with an argument says
@@ -362,7 +386,8 @@ void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, stru
 	gl_reading_end(L, r);
 	*owner = &job->shared;
 	if (!started) {
-		plan->jobs--;
+		__atomic_sub_fetch(plan->jobs, 1, __ATOMIC_ACQ_REL);
+		job->shared.fate = GL_JOB_FINISHED;
 		jobs->under_way--;
 		job->done = true; /* the owner gives it back, also where there is no memory to say what was wrong */
 		gl_frames_raise(L, gl_push_failure(L, caller, plan, plan->name, job->shared.status, &job->shared.out));
@@ -462,8 +487,11 @@ void gl_job_drop(struct gl_job *shared)
 
 	if (job->done) {
 		give_job((struct jobs *)shared->jobs, job);
-	} else {
-		job->dropped = true;
+		return;
+	}
+	job->dropped = true;
+	if (job->plan != NULL) {
+		drop_handles(job);
 	}
 }
 
@@ -542,10 +570,19 @@ void gl_job_watch(struct gl_job *shared)
 
 uint32_t gl_plan_jobs(struct gl_plan *plan)
 {
-	if (plan->jobs > 0) {
-		drain(plan->caller->jobs);
+	if (plan->jobs == NULL) {
+		return 0;
 	}
-	return plan->jobs;
+	drain(plan->caller->jobs);
+	return __atomic_load_n(plan->jobs, __ATOMIC_ACQUIRE) - 1;
+}
+
+void gl_plan_drop_jobs(struct gl_plan *plan)
+{
+	if (plan->jobs != NULL && __atomic_sub_fetch(plan->jobs, 1, __ATOMIC_ACQ_REL) == 0) {
+		free(plan->jobs);
+	}
+	plan->jobs = NULL;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------------------------- */

@@ -118,32 +118,52 @@ void gl_caller_free(struct gl_caller *caller)
 	}
 }
 
-void gl_caller_flush(struct gl_caller *caller)
+/* Another thread may take them out likewise: each is taken once. */
+size_t gl_caller_take_released(struct gl_caller *caller, uint64_t *handles)
 {
-	if (caller->nreleased > 0) {
-		gl_go_release(caller, caller->released, caller->nreleased);
+	size_t n = 0;
+
+	for (size_t i = 0; i < GL_RELEASED; i++) {
+		uint64_t handle = __atomic_load_n(&caller->released[i], __ATOMIC_RELAXED);
+		if (handle != 0) {
+			handle = __atomic_exchange_n(&caller->released[i], 0, __ATOMIC_ACQ_REL);
+		}
+		if (handle != 0) {
+			handles[n++] = handle;
+		}
 	}
+	return n;
+}
+
+static void flush(struct gl_caller *caller)
+{
+	uint64_t handles[GL_RELEASED];
+	size_t n = caller->nreleased > 0 ? gl_caller_take_released(caller, handles) : 0;
+
 	caller->nreleased = 0;
+	if (n > 0) {
+		gl_go_release(caller, handles, n);
+	}
 }
 
 size_t gl_caller_handles(struct gl_caller *caller)
 {
-	gl_caller_flush(caller);
+	flush(caller);
 	return gl_go_count_handles(caller);
 }
 
 void gl_caller_release(struct gl_caller *caller, uint64_t handle)
 {
-	caller->released[caller->nreleased++] = handle;
-	if (caller->nreleased == sizeof(caller->released) / sizeof(caller->released[0])) {
-		gl_caller_flush(caller);
+	__atomic_store_n(&caller->released[caller->nreleased++], handle, __ATOMIC_RELEASE);
+	if (caller->nreleased == GL_RELEASED) {
+		flush(caller);
 	}
 }
 
 void gl_caller_drop(struct gl_caller *caller)
 {
 	if (--caller->users == 0) {
-		gl_caller_flush(caller);
+		flush(caller);
 		gl_frames_drop_caller(caller);
 		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);
@@ -685,6 +705,7 @@ void gl_plan_free(struct gl_plan *plan)
 void gl_plan_release(struct gl_plan *plan)
 {
 	if (--plan->refs == 0) {
+		gl_plan_drop_jobs(plan);
 		gl_plan_clear(plan);
 		free(plan->name);
 		free(plan);
@@ -697,9 +718,10 @@ bool gl_plan_is_used(const struct gl_plan *plan)
 {
 	const struct gl_ffi_call *ffi = plan->ffi;
 	const struct gl_pure *pure = plan->pure;
+	const uint32_t *jobs = __atomic_load_n(&plan->jobs, __ATOMIC_ACQUIRE);
 
 	return __atomic_load_n(&plan->calls, __ATOMIC_ACQUIRE) > 0 ||
-	       __atomic_load_n(&plan->jobs, __ATOMIC_ACQUIRE) > 0 ||
+	       (jobs != NULL && __atomic_load_n(jobs, __ATOMIC_ACQUIRE) > 1) ||
 	       (ffi != NULL && __atomic_load_n(&ffi->busy, __ATOMIC_ACQUIRE) != 0) ||
 	       (pure != NULL && __atomic_load_n(&pure->cell->busy, __ATOMIC_ACQUIRE) != 0);
 }

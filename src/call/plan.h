@@ -69,6 +69,8 @@ struct gl_reading {
 	bool is_used;
 };
 
+enum { GL_RELEASED = 64 };
+
 struct gl_caller {
 	struct gl_host *host;
 	lua_State *own; /* a thread of its own, for what is done whichever one runs: own_ref keeps it */
@@ -95,9 +97,10 @@ struct gl_caller {
 	struct gl_functions functions;
 	struct gl_border *border; /* the innermost, or NULL */
 	struct jobs *jobs;        /* NULL till the first is started */
-	/* Handles that Lua has no use for any more: Go is told of many at once. */
-	uint64_t released[64];
-	size_t nreleased;
+	/* Handles that Lua has no use for any more, 0 where there is none: Go is told of many at once. Whoever unloads
+	 * a module tells it for all Lua states, which may be idle. */
+	uint64_t released[GL_RELEASED];
+	size_t nreleased;  /* how many places this Lua state has used */
 	size_t nclasses;   /* made since they were last forgotten */
 	uint64_t unloaded; /* how many modules had been unloaded when they were last forgotten for that */
 	size_t users;      /* the host's userdata, handles and classes: the last one frees the caller */
@@ -127,7 +130,8 @@ struct gl_plan {
 	char *refusal;      /* why it can't be called, or NULL */
 	char *name;         /* the export's, which jobs may outlive */
 	uint32_t refs;      /* the owner's, and one for each job that may want to know the types of its results */
-	uint32_t jobs;      /* under way */
+	/* how many jobs are under way, and one more (job.h of src/host says who counts down); NULL: there were none */
+	uint32_t *jobs;
 	struct gl_counters counters;
 	struct gl_ffi_call *ffi; /* open for this plan, or NULL */
 	const struct gl_module *mod;
@@ -256,6 +260,8 @@ void gl_functions_free(struct gl_caller *caller);
 struct gl_frames *gl_push_lua_error(lua_State *L, struct gl_caller *caller, const uint64_t *at);
 /* Drops one reference. */
 void gl_plan_release(struct gl_plan *plan);
+/* Counts jobs no more; those under way free the number. */
+void gl_plan_drop_jobs(struct gl_plan *plan);
 /* Forgets the jobs of a Lua state that ends. Those under way run on. */
 void gl_jobs_close(struct gl_caller *caller);
 
@@ -410,6 +416,8 @@ void gl_class_retire_calls(struct gl_class *class);
 /* Lets the error table on the top be known to Go as the value whose number is at *at. */
 void gl_error_bind(lua_State *L, struct gl_caller *caller, const uint64_t **at);
 
+/* Moves the handles that Lua has no use for any more to an array of GL_RELEASED, and returns their number. */
+size_t gl_caller_take_released(struct gl_caller *caller, uint64_t *handles);
 /* Lua has no more use for the handle of that number. */
 void gl_caller_release(struct gl_caller *caller, uint64_t handle);
 /* One user less. */

@@ -11,6 +11,9 @@
 /* done, once the Lua state was closed */
 #define GL_JOBS_CLOSED 1
 
+#define GL_JOB_FINISHED 1
+#define GL_JOB_DROPPED 2
+
 /* What finished jobs of one Lua state are put on. Several threads work on it, each word by itself, atomically. */
 struct gl_jobs {
 	uintptr_t done; /* the gl_job that finished last, or 0; the others follow by next */
@@ -31,6 +34,12 @@ struct gl_job {
 	enum gl_status status;
 	uint64_t cancel; /* for goloader_job_cancel; 0 when the function takes no context.Context */
 	bool keep;       /* the results stay in Go */
+	/* Counts the jobs of a function that are under way. The Go half counts this one down when it has left the
+	 * function, though Lua, which may be idle, has not taken notice yet; who counts down to 0 frees it. */
+	uint32_t *under_way;
+	/* 0, then what comes first: it has FINISHED, or Lua has DROPPED it. Whoever is second lets go of the handles
+	 * among the results. */
+	uint32_t fate;
 	int32_t refused; /* by goloader_job_start: an argument is of no use, which status and out tell more of */
 };
 

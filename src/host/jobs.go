@@ -1,6 +1,7 @@
 package host
 
 /*
+#include <stdlib.h>
 #include "job.h"
 
 static void release_jobs(struct gl_jobs *jobs) { jobs->release(jobs); }
@@ -98,7 +99,9 @@ func (j *job) end() {
 	j.out.handles = nil
 }
 
-// post lets C know that the job has finished. What the job held of the module is forgotten before.
+// post lets C know that the job has finished. What the job held of the module is forgotten before. Whether it holds the
+// module still is told apart from its being on the list: who unloads the module may be another Lua state than the one
+// that takes the list, and that one may be idle.
 func (j *job) post() {
 	c, scope, held := j.c, j.scope, j.out.handles
 	*j = job{}
@@ -111,13 +114,19 @@ func (j *job) post() {
 		}
 		scope.end()
 	}
+	if atomic.SwapUint32((*uint32)(&c.fate), C.GL_JOB_FINISHED) == C.GL_JOB_DROPPED {
+		release(held)
+		c.out.nhandles = 0
+	}
+	if atomic.AddUint32((*uint32)(c.under_way), ^uint32(0)) == 0 {
+		C.free(unsafe.Pointer(c.under_way))
+	}
 
 	jobs := c.jobs
 	done := (*uintptr)(unsafe.Pointer(&jobs.done))
 	for {
 		last := atomic.LoadUintptr(done)
 		if last == C.GL_JOBS_CLOSED {
-			release(held)
 			if atomic.AddInt64((*int64)(&jobs.left), -1) == 0 {
 				C.release_jobs(jobs)
 			}
