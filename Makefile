@@ -16,6 +16,7 @@
 #                             modules swapped ten times a second while three Lua states call them: their own, and one
 #                             that they share
 #   make soak-abuse [SECONDS=600] [SEED=n]
+#   make soak-types [SECONDS=600] [SEED=n]
 #                             all that Lua can call, called in every wrong way
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
@@ -78,7 +79,8 @@ HEADERS := $(wildcard src/*.h src/*/*.h src/*/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all core share host default-host plain-luas deps run nginx test c-tests run-tests lint bench bench-nginx soak soak-nginx \
-	soak-unload soak-swaps soak-abuse sanitize conformance conformance-all packages fuzz run-fuzz rock install deb clean
+	soak-unload soak-swaps soak-abuse soak-types sanitize conformance conformance-all packages fuzz run-fuzz rock install \
+	deb clean
 
 all: core default-host share
 
@@ -256,6 +258,10 @@ soak-swaps: deps
 soak-abuse: deps
 	@$(MAKE) --no-print-directory all
 	@$(LUAJIT) spec/env.lua spec/bench/abuse.lua $(SECONDS) $(SEED)
+
+soak-types: deps
+	@$(MAKE) --no-print-directory all
+	@$(LUAJIT) spec/env.lua spec/bench/types.lua $(SECONDS) $(SEED)
 
 conformance: deps
 	@$(MAKE) --no-print-directory core host

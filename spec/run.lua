@@ -231,7 +231,7 @@ local PLAIN_LUAS = { "lua5.1", "lua5.3", "lua5.4" }
 local ON_PLAIN_LUAS = {
   call = true, types = true, maps = true, errors = true, values = true, handles = true, jobs = true, callbacks = true,
   context = true, stats = true, roads = true, many = true, ends = true, reload = true, watch = true, replace = true,
-  exports = true, methods = true, std = true, sequences = true, structs = true,
+  exports = true, methods = true, std = true, sequences = true, structs = true, random_types = true,
 }
 for _, lua in ipairs(PLAIN_LUAS) do
   for _, file in ipairs(files("spec", "_spec%.lua$")) do

@@ -165,6 +165,10 @@ types["`*T`, T with methods or unexported fields"] = function()
   assert.equal("nil", handles.Describe(nil))
   assert.equal("made", handles.Describe { Name = "made" })
   is_handle("*handles.Node", handles.NewNode(1))
+  assert.equal(1500, values.Milliseconds "1.5s")
+  assert.equal(2, values.Milliseconds(2e6))
+  assert.equal(-1, values.Milliseconds(nil))
+  refuses("%*time.Duration expected %(a handle or a number%), got table", values.Milliseconds, {})
 end
 
 types["`**T`, `*chan T`, `*func()`, pointers to interfaces"] = function()
@@ -624,6 +628,14 @@ uses["an argument"] = function()
   local limit = handles:ref "Limit"
   limit:set(4)
   assert.equal(4, values.Int8(limit))
+  -- by each road
+  local bytes, text = values.Bytes:keep "ab", values.String:keep "ab"
+  assert.equal("ab!!", values.Bytes(bytes))
+  assert.equal("ab!!", values.String(text))
+  assert.equal("ab!!", values.String:async(text):wait())
+  assert.same({ "ab!!", "c!" }, values.String:map { text, "c" })
+  assert.is_nil(values.FillBytes(bytes))
+  assert.equal("...", bytes:get())
 end
 
 uses["`err:is(target)`"] = function()

@@ -171,10 +171,12 @@ static int return_error(lua_State *L, int nresults)
 /* ---- the fast road --------------------------------------------------------------------------------------------------
  */
 
-static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
+/* False if an argument is a handle of a string or of bytes: Go has that already, and registers only bring what Lua has. */
+static bool fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 {
 	lua_State *L = e->L;
 	struct gl_plan *plan = e->plan;
+	uint64_t bytes_in = 0;
 
 	if (plan->receiver) {
 		regs->ints[plan->places[0].reg] = gl_handle_id(gl_handle_at(L, first));
@@ -195,6 +197,8 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 
 			if (lua_type(L, idx) == LUA_TSTRING) {
 				s = lua_tolstring(L, idx, &len);
+			} else if (lua_type(L, idx) == LUA_TUSERDATA && gl_handle_at(L, idx) != NULL) {
+				return false;
 			} else if ((!is_bytes || !lua_isnil(L, idx)) &&
 				   !(is_bytes && lua_type(L, idx) == GL_LUA_TCDATA &&
 				     gl_bytes_of_array(L, idx, &s, &len))) {
@@ -203,7 +207,7 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 					       place->type->name,
 					       lua_type(L, idx) == GL_LUA_TCDATA ? "cdata" : luaL_typename(L, idx));
 			}
-			plan->counters.bytes_in += len;
+			bytes_in += len;
 			regs->ints[reg] = (uint64_t)(uintptr_t)s;
 			regs->ints[reg + 1] = len;
 			if (is_bytes) {
@@ -225,6 +229,8 @@ static void fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 		default: regs->ints[reg] = gl_encode_word(e, idx, place->type, NULL); break;
 		}
 	}
+	plan->counters.bytes_in += bytes_in;
+	return true;
 }
 
 static void push_from_registers(lua_State *L, const struct gl_regs *regs, const struct place *place,
@@ -261,12 +267,15 @@ static void push_from_registers(lua_State *L, const struct gl_regs *regs, const 
 	}
 }
 
+/* Returns how many results it has left on the stack, or -1 if the general road has to be taken. */
 static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 {
 	struct encoder e = { .L = L, .plan = plan, .in = &(struct gl_buffer){ 0 } };
 	struct gl_fast_call call;
 
-	fill_registers(&e, &call.regs, first);
+	if (!fill_registers(&e, &call.regs, first)) {
+		return -1;
+	}
 	/* Where all results are numbers nothing is read, whatever Go has written, unless the call fails: then the
 	 * stream gets its owner after the call. */
 	bool reads = plan->strings != 0 || plan->error >= 0;
@@ -430,7 +439,8 @@ static int call(lua_State *L, struct gl_plan *plan, int first, bool keep, uint64
 
 	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
-	return plan->fast && !keep ? call_fast(L, plan, first) : call_general(L, plan, first, nargs, keep, closure);
+	int n = plan->fast && !keep ? call_fast(L, plan, first) : -1;
+	return n >= 0 ? n : call_general(L, plan, first, nargs, keep, closure);
 }
 
 struct gl_reading *gl_plan_encode(lua_State *L, struct gl_plan *plan, int first, bool is_job)

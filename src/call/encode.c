@@ -579,9 +579,41 @@ static void encode_handle(struct encoder *e, int idx, const struct type *type, c
 	}
 }
 
+/* What Lua gives for a type, for messages. */
+static const char *word_of_form(const struct type *form)
+{
+	switch (form->kind) {
+	case GL_KIND_BOOL: return "boolean";
+	case GL_KIND_INT:
+	case GL_KIND_UINT:
+	case GL_KIND_FLOAT: return "number";
+	case GL_KIND_STRING:
+	case GL_KIND_BYTES: return "string";
+	default: return "table";
+	}
+}
+
+/* Can a value of that type be made of what Lua gives, as far as the kind of either tells? */
+static bool may_be_form(lua_State *L, int idx, const struct type *form)
+{
+	int given = lua_type(L, idx);
+
+	switch (form->kind) {
+	case GL_KIND_BOOL: return given == LUA_TBOOLEAN;
+	case GL_KIND_INT:
+	case GL_KIND_UINT:
+	case GL_KIND_FLOAT: return given == LUA_TNUMBER || given == LUA_TSTRING || given == GL_LUA_TCDATA;
+	case GL_KIND_STRING: return given == LUA_TSTRING;
+	case GL_KIND_BYTES: return given == LUA_TSTRING || given == GL_LUA_TCDATA;
+	case GL_KIND_SLICE:
+	case GL_KIND_ARRAY: return given == LUA_TTABLE || given == GL_LUA_TCDATA;
+	default: return given == LUA_TTABLE;
+	}
+}
+
 static void encode_into_handle(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
-	bool has_form = type->elem != gl_encoder_types(e)->types;
+	bool has_form = type->elem != type;
 
 	if (lua_isnil(e->L, idx) && type->len != 0) {
 		put_word(e, 0);
@@ -590,9 +622,9 @@ static void encode_into_handle(struct encoder *e, int idx, const struct type *ty
 	if (!has_form && encode_classed(e, idx, GL_BY_CLASS, type, path)) {
 		return;
 	}
-	if (!has_form || !lua_istable(e->L, idx)) {
-		gl_encode_fail(e, path, "%s expected (a handle%s), got %s", type->name, has_form ? " or a table" : "",
-			       typename_at(e->L, idx));
+	if (!has_form || !may_be_form(e->L, idx, type->elem)) {
+		gl_encode_fail(e, path, "%s expected (a handle%s%s), got %s", type->name, has_form ? " or a " : "",
+			       has_form ? word_of_form(type->elem) : "", typename_at(e->L, idx));
 	}
 	put_word(e, 1);
 	gl_encode(e, idx, type->elem, path);

@@ -79,7 +79,7 @@ type node struct {
 	key    *node
 	len    int
 	fields []field
-	form   *node // of what stays in Go: what a table makes, nil where none makes one
+	form   *node // of what stays in Go: what Lua can make one of, nil where it can't
 	class  *class
 
 	methods   uint64 // of what is a table: the number of the class whose methods it has, or 0
@@ -360,16 +360,23 @@ func hides(t reflect.Type) bool {
 	return false
 }
 
-// form is the type of table that a value which stays in Go can be made of.
+// form is what a value which stays in Go can be made of: a type of tables, or for a pointer what it points to.
 func (c *compiler) form(t reflect.Type) *node {
 	if n := c.forms[t]; n != nil {
 		return n
 	}
 	if t.Kind() == reflect.Pointer {
-		if t.Elem().Kind() != reflect.Struct {
+		switch e := t.Elem(); e.Kind() {
+		case reflect.Struct:
+			return c.form(e)
+		case reflect.Pointer, reflect.Interface, reflect.Func:
 			return nil
+		default:
+			if c.stays(e) {
+				return nil
+			}
+			return c.typ(e)
 		}
-		return c.form(t.Elem())
 	}
 	n := &node{name: t.String(), desc: descriptor(t), typ: t, size: t.Size(), align: uintptr(t.Align())}
 	switch t.Kind() {
@@ -707,7 +714,12 @@ func (c *compiler) describe(w *writer) {
 			w.bool(n.typ.Kind() != reflect.Struct)
 			w.word(0)
 			w.word(0)
-			w.word(n.form.number())
+			// what has no form names itself
+			if n.form == nil {
+				w.word(uint64(n.index))
+			} else {
+				w.word(n.form.number())
+			}
 		} else {
 			w.word(uint64(n.len))
 			w.word(n.methods)

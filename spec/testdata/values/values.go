@@ -143,6 +143,17 @@ func Options(o struct {
 }) string {
 	return fmt.Sprint(o.A, o.B)
 }
+func FillBytes(v []byte) {
+	for i := range v {
+		v[i] = '.'
+	}
+}
+func Milliseconds(d *time.Duration) int64 {
+	if d == nil {
+		return -1
+	}
+	return d.Milliseconds()
+}
 func IntPointer(p *int) *int {
 	if p == nil {
 		return nil

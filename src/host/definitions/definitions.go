@@ -243,7 +243,7 @@ func (w *writer) constant(obj *types.Const) string {
 	case constant.Float:
 		return "number"
 	}
-	return "{ re: number, im: number }"
+	return "number[]"
 }
 
 // literal is a value as a type; "" where it can't be one.

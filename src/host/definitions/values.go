@@ -67,7 +67,7 @@ func basic(t *types.Basic) string {
 	case t.Info()&types.IsFloat != 0:
 		return "number"
 	case t.Info()&types.IsComplex != 0:
-		return "{ re: number, im: number }"
+		return "number[]"
 	case t.Info()&types.IsString != 0:
 		return "string"
 	case t.Kind() == types.UnsafePointer:
