@@ -45,8 +45,9 @@ local goloader = {
 ---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module
 ---  is loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as
 ---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
----@field debug boolean|nil  gdb is told of loaded code: names, lines, frames, variables, in a core too. nil: as the
----  variable GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is
+---@field debug boolean|"files"|nil  gdb is told of loaded code: names, lines, frames, variables, in a core too; "files":
+---  so is whatever reads files alone (uprobes, perf annotate, strace -k, Delve). nil: as the variable GOLOADER_DEBUG
+---  says. A debugger that is there when something is loaded or unloaded is told of all there is
 ---@field dump "SIGQUIT"|"SIGUSR1"|"SIGUSR2"|nil  at this signal the process writes to standard error what Lua and all
 ---  goroutines are at, and goes on. nil: signals do what they would without Go
 ---@field trust string|string[]|nil  public keys, as files or as lines of base64: the process loads nothing but shipped
@@ -58,14 +59,15 @@ local started_with = {} -- of the options that say how it starts, what they were
 
 local DUMP_SIGNALS = { SIGQUIT = 3, SIGUSR1 = 10, SIGUSR2 = 12 }
 
-local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean", perf = "boolean",
-  dump = "string", trust = "string table" }
+local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean string",
+  perf = "boolean", dump = "string", trust = "string table" }
 
--- Is it chosen by an option, or by a variable of the environment where the option says nothing?
-local function is_chosen(option, variable)
+-- What an option says, or where it says nothing, a variable of the environment: no, yes, or the word for more than that.
+local function chosen(option, variable, word)
   if option ~= nil then return option end
   local value = os.getenv(variable)
-  return value ~= nil and value ~= "" and value ~= "0"
+  if value == nil or value == "" or value == "0" then return false end
+  return value == word and word or true
 end
 
 -- What is wrong with options that come too late: how the host starts was for this Lua state's first call to say.
@@ -105,6 +107,9 @@ function goloader.host(options)
     misuse(2, "goloader.host: memory_profile: a number of bytes expected, got %s",
       type(profile) == "number" and tostring(profile) or type(profile))
   end
+  if type(options.debug) == "string" and options.debug ~= "files" then
+    misuse(2, 'goloader.host: debug: a boolean or "files" expected, got %q', options.debug)
+  end
   if options.dump and not DUMP_SIGNALS[options.dump] then
     misuse(2, 'goloader.host: dump: "SIGQUIT", "SIGUSR1" or "SIGUSR2" expected, got %q', options.dump)
   end
@@ -129,8 +134,8 @@ function goloader.host(options)
     if not path then return fail(err) end
   end
   local started
-  local debug, perf = is_chosen(options.debug, "GOLOADER_DEBUG"), is_chosen(options.perf, "GOLOADER_PERF")
-  started, err = core.host_start(path, options.desc, profile, debug, perf)
+  local debug, perf = chosen(options.debug, "GOLOADER_DEBUG", "files"), chosen(options.perf, "GOLOADER_PERF")
+  started, err = core.host_start(path, options.desc, profile, debug, perf, debug == "files")
   if not started then return fail(err) end
   if keys then
     local ok, why = trust.declare(started, path, keys)

@@ -74,7 +74,8 @@ static uint8_t *write_file(size_t *size)
 	assert_true(functab_find(&tab, (uintptr_t)code, &c.func));
 	assert_false(functab_find(&tab, (uintptr_t)code + 1, &c.func));
 	c.name = func_name(&c.func);
-	uint8_t *file = symfile_write("main", &c, 1, NULL, NULL, size);
+	const struct symfile s = { .name = "main", .code = &c, .n = 1 };
+	uint8_t *file = symfile_write(&s, size);
 	assert_non_null(file);
 	return file;
 }

@@ -25,7 +25,8 @@ struct binding_host *binding_check_host(lua_State *L, int idx)
 	return h;
 }
 
-/* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil, for gdb?, for perf?) -> host */
+/* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil, for gdb?, for perf?, as
+ * files?) -> host */
 int binding_host_start(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1), *desc = luaL_optstring(L, 2, NULL);
@@ -39,6 +40,14 @@ int binding_host_start(lua_State *L)
 	/* Nothing of Lua's is done under the lock: an error would not give it back. */
 	h->caller = gl_caller_new(L, &err);
 	if (h->caller == NULL) {
+		return binding_fail(L, &err);
+	}
+	gl_lock();
+	bool has_files = !lua_toboolean(L, 6) || gl_debug_open_files(&err) == 0;
+	gl_unlock();
+	if (!has_files) {
+		gl_caller_free(h->caller);
+		h->caller = NULL;
 		return binding_fail(L, &err);
 	}
 	h->state = binding_state_new();

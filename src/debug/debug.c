@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../abi/abi.h"
+#include "files.h"
 #include "gdb.h"
 #include "names.h"
 #include "perf.h"
@@ -18,7 +19,10 @@ struct gl_debug_code {
 	struct variables *variables;        /* of a module's functions, where somebody has read them; or NULL */
 	struct gl_debug_copy *copies;
 	size_t ncopies;
-	struct gdb_file *file; /* gdb's, or NULL */
+	const uint8_t *base; /* whole pages that have the code; NULL: it lies among other code */
+	size_t size;
+	struct code_file *mapped; /* the file that they are mapped from, or NULL */
+	struct gdb_file *file;    /* gdb's, or NULL */
 	bool is_mapped;        /* perf knows it */
 	unsigned long number;  /* of what was loaded in this process */
 	char name[];
@@ -28,8 +32,8 @@ struct gl_debug_code {
 static struct {
 	const struct gl_abi *abi;
 	uintptr_t firstmoduledata;
-	bool gdb, perf, keeps_names;
-	unsigned long loads;
+	bool gdb, files, perf, keeps_names;
+	unsigned long loads, copies;
 	struct gl_debug_code *all; /* the youngest first */
 } known;
 
@@ -142,10 +146,10 @@ static const struct variables *variables_for(const struct gl_debug_code *code)
 	return module != NULL ? module->variables : NULL;
 }
 
-static void tell_gdb(struct gl_debug_code *code, const struct functions *f)
+static void tell_gdb(struct gl_debug_code *code, const struct symfile *s)
 {
-	size_t size, n = count_described(f);
-	uint8_t *file = n > 0 ? symfile_write(code->name, f->list, n, known.abi, variables_for(code), &size) : NULL;
+	size_t size;
+	uint8_t *file = symfile_write(s, &size);
 
 	if (file != NULL) {
 		code->file = gdb_add(file, size);
@@ -155,11 +159,21 @@ static void tell_gdb(struct gl_debug_code *code, const struct functions *f)
 static void tell(struct gl_debug_code *code)
 {
 	bool to_gdb = known.gdb && code->file == NULL, to_perf = known.perf && !code->is_mapped;
+	/* where gdb knows it already, its breakpoints may be among the code */
+	bool to_all = known.files && code->mapped == NULL && code->file == NULL && code->base != NULL;
 	struct functions f = { 0 };
 
-	if ((to_gdb || to_perf) && list_functions(code, &f)) {
-		if (to_gdb) {
-			tell_gdb(code, &f);
+	if ((to_gdb || to_all || to_perf) && list_functions(code, &f)) {
+		struct symfile s = { .name = code->name,
+				     .code = f.list,
+				     .n = count_described(&f),
+				     .abi = known.abi,
+				     .variables = variables_for(code) };
+		if (to_all && s.n > 0) {
+			code->mapped = files_add(&s, code->base, code->size, code->number);
+		}
+		if (to_gdb && s.n > 0) {
+			tell_gdb(code, &s);
 		}
 		if (to_perf) {
 			perf_add(f.list, f.n);
@@ -183,10 +197,16 @@ void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata)
 	known.firstmoduledata = firstmoduledata;
 }
 
+int gl_debug_open_files(struct gl_error *err) { return files_open(err); }
+
 void gl_debug_choose(bool gdb, bool perf)
 {
 	known.gdb = known.gdb || gdb;
 	known.perf = known.perf || perf;
+	known.files = files_are_open();
+	if (known.files && known.perf) {
+		files_keep(); /* perf reports when all is over */
+	}
 	tell_all();
 }
 
@@ -204,7 +224,7 @@ bool gl_debug_wants_variables(void)
 }
 
 static struct gl_debug_code *add(uintptr_t moduledata, const char *name, struct variables *variables,
-				 const struct gl_debug_copy *copies, size_t n)
+				 const struct gl_debug_copy *copies, size_t n, const uint8_t *base, size_t size)
 {
 	size_t len = strlen(name);
 	struct gl_debug_code *code = malloc(sizeof(*code) + len + 1);
@@ -222,7 +242,9 @@ static struct gl_debug_code *add(uintptr_t moduledata, const char *name, struct 
 					.variables = variables,
 					.copies = own,
 					.ncopies = n,
-					.number = moduledata != 0 ? ++known.loads : 0 };
+					.base = base,
+					.size = size,
+					.number = moduledata != 0 ? ++known.loads : ++known.copies };
 	memcpy(code->name, name, len + 1);
 	if (n > 0) {
 		memcpy(own, copies, n * sizeof(*own));
@@ -236,14 +258,16 @@ static struct gl_debug_code *add(uintptr_t moduledata, const char *name, struct 
 	return code;
 }
 
-struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name, struct variables *variables)
+struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name, struct variables *variables,
+					  const uint8_t *base, size_t size)
 {
-	return add(moduledata, name, variables, NULL, 0);
+	return add(moduledata, name, variables, NULL, 0, base, size);
 }
 
-struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n)
+struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n, const uint8_t *base,
+					  size_t size)
 {
-	return add(0, "pure", NULL, copies, n);
+	return add(0, "pure", NULL, copies, n, base, size);
 }
 
 static const struct gl_debug_code *module_at(uintptr_t addr, struct functab *tab)
@@ -369,6 +393,9 @@ void gl_debug_remove(struct gl_debug_code *code)
 	}
 	if (known.keeps_names) {
 		keep_names(code);
+	}
+	if (code->mapped != NULL) {
+		files_remove(code->mapped);
 	}
 	if (code->file != NULL) {
 		gdb_remove(code->file);

@@ -3,7 +3,8 @@
  * They look up code in files, and loaded code has none. gdb asks a process for files in its memory instead (the JIT
  * Interface of its manual): symfile.c writes one for each module, from nothing but the tables by which the Go runtime
  * itself names functions, finds their lines and walks their stacks, and gdb.c tells gdb of it. perf reads names from a
- * file of the process's (perf.c).
+ * file of the process's (perf.c). Where it is asked for, code is mapped from files of its own after all, for whatever
+ * reads nothing else (files.c).
  *
  * Arguments and variables are told of functions whose objects have DWARF (variables.h), where somebody is told at the
  * time of the load: that takes a third of a load's time more, and the file is four times as large.
@@ -22,12 +23,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../error.h"
+
 struct gl_abi;
 struct variables;
 struct gl_debug_code; /* code that they know, or will */
 
 /* Before anything is added: the description of the host, and its own moduledata, the first of the runtime's list. */
 void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata);
+/* Before gl_debug_choose: from then on, loaded code is in files. */
+int gl_debug_open_files(struct gl_error *err);
 /* From now on, and for all that is there. */
 void gl_debug_choose(bool gdb, bool perf);
 
@@ -35,9 +40,10 @@ void gl_debug_choose(bool gdb, bool perf);
  * linked: what is not read then is not told later. */
 bool gl_debug_wants_variables(void);
 
-/* The code that a moduledata describes. name is copied; variables (or NULL) become its own. NULL when memory is short:
- * then nobody knows of it. */
-struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name, struct variables *variables);
+/* The code that a moduledata describes, in size bytes of whole pages. name is copied; variables (or NULL) become its
+ * own. NULL when memory is short: then nobody knows of it. */
+struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name, struct variables *variables,
+					  const uint8_t *base, size_t size);
 
 /* A copy of a function's code. */
 struct gl_debug_copy {
@@ -47,8 +53,9 @@ struct gl_debug_copy {
 		entry; /* of the function, in whatever module of the runtime's; 0: it is other code, for perf alone, */
 	const char *name; /* and this is its name, which stays */
 };
-/* The same for copies; those of functions lie beside each other. */
-struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n);
+/* The same for copies; those of functions come first, and have the pages to themselves. */
+struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n, const uint8_t *base,
+					  size_t size);
 
 /* From now on the names and lines of what goes are kept, so that addresses of it can be found, too; some 16 MB of them
  * at most. */

@@ -147,7 +147,7 @@ static void add_frame(struct dwarf *d, const struct code *c)
 
 	put_32(b, 0);
 	put_32(b, 0); /* the first entry of all */
-	put_64(b, c->addr);
+	put_64(b, c->addr - d->bias);
 	put_64(b, c->size);
 	for (; pcvalue_next(&sp) && from < c->size; from = sp.until) {
 		if (sp.value == used || sp.value < 0) {
@@ -204,6 +204,7 @@ static void add_lines(struct dwarf *d, const struct code *c)
 {
 	struct bytes *b = &d->lines;
 	struct pcvalue file = func_values(&c->func, VALUES_FILE), line = func_values(&c->func, VALUES_LINE);
+	uintptr_t start = c->addr - d->bias;
 	uint32_t pc = 0, row = 0, number = 1;
 	int32_t at_line = 1, in_file = -1;
 	bool begun = false;
@@ -211,7 +212,7 @@ static void add_lines(struct dwarf *d, const struct code *c)
 	if (!pcvalue_next(&file) || !pcvalue_next(&line)) {
 		return;
 	}
-	put_extended(b, DW_LNE_set_address, &c->addr, sizeof(c->addr));
+	put_extended(b, DW_LNE_set_address, &start, sizeof(start));
 	while (pc < c->size) {
 		bool changes = file.value != in_file;
 		uint32_t to = changes ? dwarf_file(d, func_file(&c->func, file.value)) : number;
@@ -279,7 +280,7 @@ static void begin_info(struct dwarf *d, const char *name, uintptr_t low, uintptr
 	put_8(b, DW_LANG_Go);
 	put_string(b, name);
 	put_string(b, ".");
-	put_64(b, low);
+	put_64(b, low - d->bias);
 	put_64(b, high - low);
 	put_32(b, 0); /* of .debug_line */
 }
@@ -428,7 +429,7 @@ static void put_node(struct dwarf *d, const struct tree *t, uint32_t i)
 	put_uleb(&d->info, dwarf_file(d, func_file(f, func_value_at(f, VALUES_FILE, node->inlined.parent_pc))));
 	put_uleb(&d->info, line > 0 ? (uint32_t)line : 0);
 	if (node->nparts == 1) {
-		put_64(&d->info, t->code->addr + stretch->from);
+		put_64(&d->info, t->code->addr - d->bias + stretch->from);
 		put_32(&d->info, stretch->to - stretch->from);
 	} else {
 		put_parts(d, t, node);
@@ -455,7 +456,7 @@ static void put_func(struct dwarf *d, const struct code *c, uint32_t name, bool 
 
 	put_8(b, has_children ? FUNC_WITH_CHILDREN : FUNC);
 	put_32(b, name);
-	put_64(b, c->addr);
+	put_64(b, c->addr - d->bias);
 	put_32(b, (uint32_t)c->size);
 	put_uleb(b, dwarf_file(d, func_file(f, func_value_at(f, VALUES_FILE, 0))));
 	put_uleb(b, line > 0 ? (uint32_t)line : 0);
@@ -492,10 +493,10 @@ static void add_info(struct dwarf *d, const struct code *c, uint32_t name)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, const struct gl_abi *abi,
-		 const struct variables *variables)
+void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, uintptr_t bias,
+		 const struct gl_abi *abi, const struct variables *variables)
 {
-	*d = (struct dwarf){ .low = low, .abi = abi, .variables = variables };
+	*d = (struct dwarf){ .low = low, .bias = bias, .abi = abi, .variables = variables };
 	put_8(&d->strings, 0);
 	begin_frames(&d->frame);
 	begin_info(d, name, low, high);

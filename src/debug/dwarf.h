@@ -27,7 +27,8 @@ struct dwarf {
 	struct dwarf_name *names;
 	struct dwarf_file *file_numbers;
 	uint32_t nfiles;
-	uintptr_t low; /* of the unit's code */
+	uintptr_t low;  /* of the unit's code */
+	uintptr_t bias; /* addresses that are written are less by that much */
 	const struct gl_abi *abi;
 	const struct variables *variables; /* or NULL */
 	uint32_t *type_entries;            /* per type of theirs: its entry in info */
@@ -36,8 +37,8 @@ struct dwarf {
 
 /* One compile unit, named so, whose code lies between low and high. variables: what else is known of the functions, or
  * NULL. */
-void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, const struct gl_abi *abi,
-		 const struct variables *variables);
+void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, uintptr_t bias,
+		 const struct gl_abi *abi, const struct variables *variables);
 /* Returns the offset of the function's name among the strings. */
 uint32_t dwarf_add(struct dwarf *d, const struct code *code);
 /* Completes the sections: lines is all of .debug_line then. False when memory was short. */

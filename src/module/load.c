@@ -216,7 +216,7 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 		module_count_memory(mod);
 		struct variables *variables = gl_debug_wants_variables() ? link_variables(&ld->link, id) : NULL;
 		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages",
-						 variables);
+						 variables, u->base, u->text_pages);
 		GL_PROBE3(publish, id == UNIT_MODULE ? ld->mod->name : "shared packages", u->sec_start[SEC_TEXT],
 			  u->sec_size[SEC_TEXT]);
 		u->base = u->variables = NULL; /* they are no longer the link's to give back */

@@ -83,7 +83,7 @@ static void tell_debuggers(struct pure *p, const struct gl_proof *proof, const s
 		copies[n++] = (struct gl_debug_copy){ .addr = (uintptr_t)p->thunk_code,
 						      .size = thunk_size,
 						      .name = "goloader.pure_call" };
-		p->debug = gl_debug_add_copies(copies, n);
+		p->debug = gl_debug_add_copies(copies, n, p->copy, p->copy_size);
 	}
 	free(copies);
 }
