@@ -4,8 +4,6 @@ local toolchain = require "goloader.building.toolchain"
 
 teardown(support.clean)
 
-local unpack = rawget(table, "unpack") or unpack
-
 local source = [[
 package main
 
@@ -167,8 +165,8 @@ describe("files of loaded code", function()
     assert.matches("^drwx%-%-%-%-%-%- [^\n]* goloader%-debug%-%d+\ngoloader%-debug%-%d+/%d+/main%-1%.so\n", out)
     os.execute(("chmod 755 %s/goloader-debug-*"):format(temporary))
     out = run([[ print(goloader.host { debug = "files" }) ]], "XDG_RUNTIME_DIR=/nowhere TMPDIR=" .. temporary)
-    assert.matches("^nil\tloaded code can't be kept as files for debuggers: /nowhere/goloader: No such file or directory; "
-      .. "[^\n]*/temporary/goloader%-debug%-%d+: not a folder of this user's alone %(mode 0700%)", out)
+    assert.matches("^nil\tloaded code can't be kept as files for debuggers: /nowhere/goloader: No such file or "
+      .. "directory; [^\n]*/temporary/goloader%-debug%-%d+: not a folder of this user's alone %(mode 0700%)", out)
   end)
 
   it("that can't be written are told of once, and code is loaded without them", function()
@@ -183,7 +181,7 @@ describe("files of loaded code", function()
       print(files())
     ]]
     assert.matches("^xx%.%?%s3%s+\nmain%-%d%.so", out)
-    assert.equal(1, select(2, errors:gsub("/main%-1%.so: No such file or directory: debuggers have no file of it\n", "")))
+    assert.matches("/main%-1%.so: No such file or directory: debuggers have no file of it\n$", errors)
     assert.equal(1, select(2, errors:gsub("\n", "")))
   end)
 

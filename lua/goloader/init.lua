@@ -45,9 +45,8 @@ local goloader = {
 ---@field memory_profile number|nil  Go's memory profile takes a sample per so many bytes, 0: none. nil: while a module
 ---  is loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as
 ---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
----@field debug boolean|"files"|nil  gdb is told of loaded code: names, lines, frames, variables, in a core too; "files":
----  so is whatever reads files alone (uprobes, perf annotate, strace -k, Delve). nil: as the variable GOLOADER_DEBUG
----  says. A debugger that is there when something is loaded or unloaded is told of all there is
+---@field debug boolean|"files"|nil  gdb is told of loaded code: names, lines, frames, variables, in a core too;
+---  "files": so is whatever reads files alone (uprobes, perf annotate, Delve). nil: as the variable GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is
 ---@field dump "SIGQUIT"|"SIGUSR1"|"SIGUSR2"|nil  at this signal the process writes to standard error what Lua and all
 ---  goroutines are at, and goes on. nil: signals do what they would without Go
 ---@field trust string|string[]|nil  public keys, as files or as lines of base64: the process loads nothing but shipped
@@ -62,7 +61,7 @@ local DUMP_SIGNALS = { SIGQUIT = 3, SIGUSR1 = 10, SIGUSR2 = 12 }
 local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean string",
   perf = "boolean", dump = "string", trust = "string table" }
 
--- What an option says, or where it says nothing, a variable of the environment: no, yes, or the word for more than that.
+-- What an option says, or where it says nothing, a variable of the environment: no, yes, or the word for more.
 local function chosen(option, variable, word)
   if option ~= nil then return option end
   local value = os.getenv(variable)

@@ -5,6 +5,13 @@
 #define ATTRIBUTE(attribute, form) DW_AT_##attribute, DW_FORM_##form
 #define END 0, 0
 
+/* Attributes of Go's own, whose numbers take two bytes: the kind of a type, and the types that it is made of
+ * (cmd/internal/dwarf). Delve shows by them what a string, a slice or a map has in it. */
+#define GO_KIND 0x80, 0x52, DW_FORM_data1
+#define GO_KEY 0x81, 0x52, DW_FORM_ref4
+#define GO_ELEM 0x82, 0x52, DW_FORM_ref4
+#define TYPE_ATTRIBUTES ATTRIBUTE(name, strp), GO_KIND
+
 #define FUNC_ATTRIBUTES                                                                                                \
 	ATTRIBUTE(name, strp), ATTRIBUTE(low_pc, addr), ATTRIBUTE(high_pc, data4), ATTRIBUTE(decl_file, udata),        \
 		ATTRIBUTE(decl_line, udata), ATTRIBUTE(frame_base, exprloc), ATTRIBUTE(external, flag_present)
@@ -36,22 +43,25 @@ static const uint8_t abbreviations[] = {
 	ARGUMENT_NOWHERE, DW_TAG_formal_parameter, HAS_NO_CHILDREN, ARGUMENT_ATTRIBUTES, END,
 	SCOPE, DW_TAG_lexical_block, HAS_CHILDREN, ATTRIBUTE(ranges, sec_offset), END,
 
-	BASE_TYPE, DW_TAG_base_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(encoding, data1),
+	BASE_TYPE, DW_TAG_base_type, HAS_NO_CHILDREN, TYPE_ATTRIBUTES, ATTRIBUTE(encoding, data1),
 		ATTRIBUTE(byte_size, data1), END,
-	POINTER_TYPE, DW_TAG_pointer_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(type, ref4), END,
-	BARE_POINTER, DW_TAG_pointer_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), END,
-	STRUCT_TYPE, DW_TAG_structure_type, HAS_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(byte_size, udata), END,
+	POINTER_TYPE, DW_TAG_pointer_type, HAS_NO_CHILDREN, TYPE_ATTRIBUTES, ATTRIBUTE(type, ref4), END,
+	BARE_POINTER, DW_TAG_pointer_type, HAS_NO_CHILDREN, TYPE_ATTRIBUTES, END,
+	STRUCT_TYPE, DW_TAG_structure_type, HAS_CHILDREN, TYPE_ATTRIBUTES, ATTRIBUTE(byte_size, udata), END,
+	SLICE_TYPE, DW_TAG_structure_type, HAS_CHILDREN, TYPE_ATTRIBUTES, GO_ELEM, ATTRIBUTE(byte_size, udata), END,
+	MAP_TYPE, DW_TAG_typedef, HAS_NO_CHILDREN, TYPE_ATTRIBUTES, GO_KEY, GO_ELEM, ATTRIBUTE(type, ref4), END,
+	CHAN_TYPE, DW_TAG_typedef, HAS_NO_CHILDREN, TYPE_ATTRIBUTES, GO_ELEM, ATTRIBUTE(type, ref4), END,
 	STRUCT_ELSEWHERE, DW_TAG_structure_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp),
 		ATTRIBUTE(declaration, flag_present), END,
 	MEMBER, DW_TAG_member, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(data_member_location, udata),
 		ATTRIBUTE(type, ref4), END,
-	ARRAY_TYPE, DW_TAG_array_type, HAS_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(type, ref4),
+	ARRAY_TYPE, DW_TAG_array_type, HAS_CHILDREN, TYPE_ATTRIBUTES, ATTRIBUTE(type, ref4),
 		ATTRIBUTE(byte_size, udata), END,
 	ARRAY_RANGE, DW_TAG_subrange_type, HAS_NO_CHILDREN, ATTRIBUTE(count, udata), ATTRIBUTE(type, ref4), END,
-	FUNC_TYPE, DW_TAG_subroutine_type, HAS_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(byte_size, udata), END,
+	FUNC_TYPE, DW_TAG_subroutine_type, HAS_CHILDREN, TYPE_ATTRIBUTES, ATTRIBUTE(byte_size, udata), END,
 	FUNC_TYPE_PARAMETER, DW_TAG_formal_parameter, HAS_NO_CHILDREN, ATTRIBUTE(variable_parameter, flag),
 		ATTRIBUTE(type, ref4), END,
-	TYPE_NAME, DW_TAG_typedef, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), ATTRIBUTE(type, ref4), END,
+	TYPE_NAME, DW_TAG_typedef, HAS_NO_CHILDREN, TYPE_ATTRIBUTES, ATTRIBUTE(type, ref4), END,
 	UNKNOWN_TYPE, DW_TAG_unspecified_type, HAS_NO_CHILDREN, ATTRIBUTE(name, strp), END,
 	0,
 };

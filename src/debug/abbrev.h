@@ -103,6 +103,9 @@ enum abbreviation {
 	POINTER_TYPE,
 	BARE_POINTER,
 	STRUCT_TYPE,
+	SLICE_TYPE, /* a struct, */
+	MAP_TYPE,   /* and pointers to structs, with what they have for elements */
+	CHAN_TYPE,
 	STRUCT_ELSEWHERE, /* only its name is known here */
 	MEMBER,
 	ARRAY_TYPE,

@@ -23,8 +23,8 @@ struct gl_debug_code {
 	size_t size;
 	struct code_file *mapped; /* the file that they are mapped from, or NULL */
 	struct gdb_file *file;    /* gdb's, or NULL */
-	bool is_mapped;        /* perf knows it */
-	unsigned long number;  /* of what was loaded in this process */
+	bool is_mapped;           /* perf knows it */
+	unsigned long number;     /* of what was loaded in this process */
 	char name[];
 };
 

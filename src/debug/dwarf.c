@@ -1,8 +1,10 @@
 /* Writing DWARF, version 4 (see dwarf.h). */
 #include "dwarf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "../abi/abi.h"
 #include "../link/hash.h"
 #include "abbrev.h"
 #include "entries.h"
@@ -268,6 +270,7 @@ static void finish_lines(struct dwarf *d)
 
 static void begin_info(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high)
 {
+	char producer[80];
 	struct bytes *b = &d->info;
 
 	put_abbreviations(&d->abbrev);
@@ -276,7 +279,9 @@ static void begin_info(struct dwarf *d, const char *name, uintptr_t low, uintptr
 	put_32(b, 0); /* of .debug_abbrev */
 	put_8(b, sizeof(uintptr_t));
 	put_8(b, UNIT);
-	put_string(b, "Go, loaded by goloader");
+	/* Delve reads of it which Go it was, and whether arguments are in registers */
+	snprintf(producer, sizeof(producer), "Go cmd/compile %s; regabi", d->abi != NULL ? d->abi->go_version : "");
+	put_string(b, producer);
 	put_8(b, DW_LANG_Go);
 	put_string(b, name);
 	put_string(b, ".");

@@ -1,5 +1,5 @@
-/* A folder of the process's, $XDG_RUNTIME_DIR/goloader/PID or $TMPDIR/goloader-debug-UID/PID, has a file for each module
- * and each copy of the pure road, as long as that is there.
+/* A folder of the process's, $XDG_RUNTIME_DIR/goloader/PID or $TMPDIR/goloader-debug-UID/PID, has a file for each
+ * module and each copy of the pure road, as long as that is there.
  *
  *   1. The file is written whole: the code as it lies in memory, symbols, DWARF (symfile.c).
  *   2. The dynamic linker opens it, and maps no more than its first page, somewhere: debuggers that know of no other

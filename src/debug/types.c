@@ -55,9 +55,24 @@ static uint32_t begin_entry(struct dwarf *d, enum abbreviation what, const char 
 	return at;
 }
 
-static uint32_t put_base(struct dwarf *d, const char *name, uint8_t encoding, uint64_t size)
+static uint32_t begin_type(struct dwarf *d, enum abbreviation what, const char *name, uint8_t kind)
 {
-	uint32_t at = begin_entry(d, BASE_TYPE, name);
+	uint32_t at = begin_entry(d, what, name);
+
+	put_8(&d->info, kind);
+	return at;
+}
+
+static uint8_t kind_of_base(uint8_t encoding, uint64_t size)
+{
+	uint8_t first = encoding == DW_ATE_signed ? KIND_INT : KIND_UINT;
+
+	return (uint8_t)(size == 1 ? first + 1 : size == 2 ? first + 2 : size == 4 ? first + 3 : first + 4);
+}
+
+static uint32_t put_base(struct dwarf *d, const char *name, uint8_t kind, uint8_t encoding, uint64_t size)
+{
+	uint32_t at = begin_type(d, BASE_TYPE, name, kind);
 
 	put_8(&d->info, encoding);
 	put_8(&d->info, (uint8_t)size);
@@ -66,7 +81,7 @@ static uint32_t put_base(struct dwarf *d, const char *name, uint8_t encoding, ui
 
 static uint32_t put_pointer(struct dwarf *d, const char *name, uint32_t to)
 {
-	uint32_t at = begin_entry(d, POINTER_TYPE, name);
+	uint32_t at = begin_type(d, POINTER_TYPE, name, KIND_POINTER);
 
 	put_32(&d->info, to);
 	return at;
@@ -83,6 +98,7 @@ static uint32_t put_pointer_to(struct dwarf *d, uint32_t type)
 	put_string(&d->strings, name);
 	put_8(&d->info, POINTER_TYPE);
 	put_32(&d->info, text);
+	put_8(&d->info, KIND_POINTER);
 	put_type_ref(d, type);
 	return at;
 }
@@ -98,7 +114,7 @@ static void put_member(struct dwarf *d, const char *name, uint64_t offset, uint3
 static uint32_t put_runtime_struct(struct dwarf *d, const char *name, const char *of, const struct member *members)
 {
 	int64_t size = gl_abi_struct_size(d->abi, of);
-	uint32_t at = begin_entry(d, STRUCT_TYPE, name);
+	uint32_t at = begin_type(d, STRUCT_TYPE, name, KIND_STRUCT);
 
 	put_uleb(&d->info, size > 0 ? (uint64_t)size : 0);
 	for (; members->name != NULL; members++) {
@@ -119,7 +135,8 @@ static uint32_t put_number(struct dwarf *d, const char *of, const char *field, b
 
 	size = size == 1 || size == 2 || size == 4 ? size : 8;
 	snprintf(name, sizeof(name), "%sint%d", is_signed ? "" : "u", 8 * size);
-	return put_base(d, name, is_signed ? DW_ATE_signed : DW_ATE_unsigned, (uint64_t)size);
+	uint8_t encoding = is_signed ? DW_ATE_signed : DW_ATE_unsigned;
+	return put_base(d, name, kind_of_base(encoding, (uint64_t)size), encoding, (uint64_t)size);
 }
 
 /* "map<K,V>", as mkinternaltypename in cmd/link/internal/ld/dwarf.go; the caller frees it. */
@@ -152,7 +169,7 @@ static uint8_t encoding_of(uint8_t kind)
 
 static uint32_t put_array(struct dwarf *d, const struct basic *b, const struct type *t, const char *name)
 {
-	uint32_t at = begin_entry(d, ARRAY_TYPE, name);
+	uint32_t at = begin_type(d, ARRAY_TYPE, name, KIND_ARRAY);
 
 	put_type_ref(d, t->elem);
 	put_uleb(&d->info, t->size);
@@ -165,8 +182,9 @@ static uint32_t put_array(struct dwarf *d, const struct basic *b, const struct t
 
 static uint32_t put_slice(struct dwarf *d, const struct basic *b, const struct type *t, const char *name)
 {
-	uint32_t array = put_pointer_to(d, t->elem), at = begin_entry(d, STRUCT_TYPE, name);
+	uint32_t array = put_pointer_to(d, t->elem), at = begin_type(d, SLICE_TYPE, name, KIND_SLICE);
 
+	put_type_ref(d, t->elem);
 	put_uleb(&d->info, t->size);
 	put_member(d, "array", 0, array);
 	put_member(d, "len", sizeof(uintptr_t), b->int_type);
@@ -177,7 +195,7 @@ static uint32_t put_slice(struct dwarf *d, const struct basic *b, const struct t
 
 static uint32_t put_go_string(struct dwarf *d, const struct basic *b, const struct type *t, const char *name)
 {
-	uint32_t at = begin_entry(d, STRUCT_TYPE, name);
+	uint32_t at = begin_type(d, STRUCT_TYPE, name, KIND_STRING);
 
 	put_uleb(&d->info, t->size);
 	put_member(d, "str", 0, b->byte_pointer);
@@ -188,7 +206,7 @@ static uint32_t put_go_string(struct dwarf *d, const struct basic *b, const stru
 
 static uint32_t put_struct(struct dwarf *d, const struct type *t, const char *name)
 {
-	uint32_t at = begin_entry(d, STRUCT_TYPE, name);
+	uint32_t at = begin_type(d, STRUCT_TYPE, name, KIND_STRUCT);
 
 	put_uleb(&d->info, t->size);
 	for (uint32_t i = 0; i < t->n; i++) {
@@ -203,7 +221,7 @@ static uint32_t put_struct(struct dwarf *d, const struct type *t, const char *na
 
 static uint32_t put_func_type(struct dwarf *d, const struct type *t, const char *name)
 {
-	uint32_t at = begin_entry(d, FUNC_TYPE, name);
+	uint32_t at = begin_type(d, FUNC_TYPE, name, KIND_FUNC);
 
 	put_uleb(&d->info, t->size);
 	for (uint32_t i = 0; i < t->n; i++) {
@@ -216,9 +234,9 @@ static uint32_t put_func_type(struct dwarf *d, const struct type *t, const char 
 	return at;
 }
 
-static uint32_t put_typedef(struct dwarf *d, const char *name, uint32_t of)
+static uint32_t put_typedef(struct dwarf *d, const char *name, uint8_t kind, uint32_t of)
 {
-	uint32_t at = begin_entry(d, TYPE_NAME, name);
+	uint32_t at = begin_type(d, TYPE_NAME, name, kind);
 
 	put_32(&d->info, of);
 	return at;
@@ -248,7 +266,20 @@ static uint32_t put_chan(struct dwarf *d, const struct basic *b, const struct ty
 	free(of_sudog);
 	free(of_waitq);
 	free(of_hchan);
-	return put_typedef(d, name, put_pointer(d, "*hchan", of));
+	uint32_t pointer = put_pointer(d, "*hchan", of), at = begin_type(d, CHAN_TYPE, name, KIND_CHAN);
+	put_type_ref(d, t->elem);
+	put_32(&d->info, pointer);
+	return at;
+}
+
+static uint32_t put_map_type(struct dwarf *d, const struct type *t, const char *name, uint32_t pointer)
+{
+	uint32_t at = begin_type(d, MAP_TYPE, name, KIND_MAP);
+
+	put_type_ref(d, t->key);
+	put_type_ref(d, t->elem);
+	put_32(&d->info, pointer);
+	return at;
 }
 
 /* synthesizemaptypes */
@@ -280,7 +311,7 @@ static uint32_t put_map(struct dwarf *d, const struct basic *b, const struct typ
 	free(of_groups);
 	free(of_table);
 	free(of_map);
-	return put_typedef(d, name, put_pointer(d, "*map", whole));
+	return put_map_type(d, t, name, put_pointer(d, "*map", whole));
 }
 
 /* An array of eight, of a type or of pointers to it where its values are too large for a bucket. */
@@ -289,7 +320,8 @@ static uint32_t put_cells(struct dwarf *d, const struct basic *b, uint32_t type,
 	enum { CELLS = 8, LARGEST = 128 }; /* internal/abi/map.go */
 	uint64_t each = d->variables->types[type].size;
 	bool is_indirect = each > LARGEST;
-	uint32_t pointer = is_indirect ? put_pointer_to(d, type) : 0, at = begin_entry(d, ARRAY_TYPE, "cells");
+	uint32_t pointer = is_indirect ? put_pointer_to(d, type) : 0,
+		 at = begin_type(d, ARRAY_TYPE, "cells", KIND_ARRAY);
 
 	if (is_indirect) {
 		put_32(&d->info, pointer);
@@ -313,7 +345,7 @@ static uint32_t put_bucket_map(struct dwarf *d, const struct basic *b, const str
 	char *of_bucket = internal_name(d, "bucket", t->key, t->elem),
 	     *of_map = internal_name(d, "hash", t->key, t->elem);
 	uint64_t hashes_size = sizeof(uint64_t), keys_size, elems_size;
-	uint32_t hashes = begin_entry(d, ARRAY_TYPE, "[8]uint8");
+	uint32_t hashes = begin_type(d, ARRAY_TYPE, "[8]uint8", KIND_ARRAY);
 	put_32(&d->info, b->byte_type);
 	put_uleb(&d->info, hashes_size);
 	put_8(&d->info, ARRAY_RANGE);
@@ -322,10 +354,10 @@ static uint32_t put_bucket_map(struct dwarf *d, const struct basic *b, const str
 	put_8(&d->info, 0);
 	uint32_t keys = put_cells(d, b, t->key, &keys_size), elems = put_cells(d, b, t->elem, &elems_size);
 	/* the pointer to a bucket, which the bucket has one of */
-	uint32_t pointer = begin_entry(d, POINTER_TYPE, "*bucket");
+	uint32_t pointer = begin_type(d, POINTER_TYPE, "*bucket", KIND_POINTER);
 	put_32(&d->info, (uint32_t)d->info.n + sizeof(uint32_t));
 	uint64_t size = hashes_size + keys_size + elems_size + sizeof(uintptr_t);
-	begin_entry(d, STRUCT_TYPE, NAMED(of_bucket, "bucket"));
+	begin_type(d, STRUCT_TYPE, NAMED(of_bucket, "bucket"), KIND_STRUCT);
 	put_uleb(&d->info, size);
 	put_member(d, "tophash", 0, hashes);
 	put_member(d, "keys", hashes_size, keys);
@@ -344,7 +376,7 @@ static uint32_t put_bucket_map(struct dwarf *d, const struct basic *b, const str
 
 	free(of_bucket);
 	free(of_map);
-	return put_typedef(d, name, put_pointer(d, "*hash", whole));
+	return put_map_type(d, t, name, put_pointer(d, "*hash", whole));
 }
 
 static uint32_t put_kind(struct dwarf *d, const struct basic *b, const struct type *t, const char *name)
@@ -364,7 +396,7 @@ static uint32_t put_kind(struct dwarf *d, const struct basic *b, const struct ty
 		}
 		break;
 	case KIND_FUNC: return put_func_type(d, t, name);
-	case KIND_INTERFACE: return put_typedef(d, name, t->has_methods ? b->iface : b->eface);
+	case KIND_INTERFACE: return put_typedef(d, name, KIND_INTERFACE, t->has_methods ? b->iface : b->eface);
 	case KIND_MAP:
 		if (has_elem && has_key) {
 			return t->group < d->variables->ntypes ? put_map(d, b, t, name) : put_bucket_map(d, b, t, name);
@@ -372,7 +404,7 @@ static uint32_t put_kind(struct dwarf *d, const struct basic *b, const struct ty
 		break;
 	case KIND_POINTER:
 		if (has_elem) {
-			uint32_t at = begin_entry(d, POINTER_TYPE, name);
+			uint32_t at = begin_type(d, POINTER_TYPE, name, KIND_POINTER);
 			put_type_ref(d, t->elem);
 			return at;
 		}
@@ -384,10 +416,10 @@ static uint32_t put_kind(struct dwarf *d, const struct basic *b, const struct ty
 		break;
 	case KIND_STRING: return put_go_string(d, b, t, name);
 	case KIND_STRUCT: return put_struct(d, t, name);
-	case KIND_UNSAFE_POINTER: return begin_entry(d, BARE_POINTER, name);
+	case KIND_UNSAFE_POINTER: return begin_type(d, BARE_POINTER, name, KIND_UNSAFE_POINTER);
 	default:
 		if (t->kind <= KIND_COMPLEX128) {
-			return put_base(d, name, encoding_of(t->kind), t->size);
+			return put_base(d, name, t->kind, encoding_of(t->kind), t->size);
 		}
 	}
 	return begin_entry(d, UNKNOWN_TYPE, name);
@@ -417,12 +449,44 @@ static bool has_typedef(const struct type *t, const char *name)
 
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
-/* The two words of an interface: its type or itab, and its data. */
-static uint32_t put_interface(struct dwarf *d, const struct basic *b, const char *name, const char *first,
-			      const char *of)
+/* What all types' descriptors begin with: Delve reads there which type the value of an interface has. */
+static uint32_t put_descriptor(struct dwarf *d, const struct basic *b)
 {
-	uint32_t pointer = put_pointer(d, "*", begin_entry(d, STRUCT_ELSEWHERE, of));
-	uint32_t at = begin_entry(d, STRUCT_TYPE, name);
+	static const char type[] = "internal/abi.Type";
+
+	if (gl_abi_struct_size(d->abi, type) <= 0 || gl_abi_struct_size(d->abi, "runtime._type") > 0) {
+		return begin_entry(d, STRUCT_ELSEWHERE, "runtime._type");
+	}
+	uint32_t number = put_number(d, type, "Hash", false), offset = put_number(d, type, "Str", true);
+	const struct member members[] = {
+		{ "Size_", b->word_type }, { "PtrBytes", b->word_type }, { "Hash", number },
+		{ "TFlag", b->byte_type }, { "Align_", b->byte_type },   { "FieldAlign_", b->byte_type },
+		{ "Kind_", b->byte_type }, { "Equal", b->bare_pointer }, { "GCData", b->byte_pointer },
+		{ "Str", offset },         { "PtrToThis", offset },      { NULL, 0 }
+	};
+	return put_runtime_struct(d, type, type, members);
+}
+
+static uint32_t put_itab(struct dwarf *d, const struct basic *b, uint32_t descriptor)
+{
+	static const char itab[] = "internal/abi.ITab";
+
+	if (gl_abi_struct_size(d->abi, itab) <= 0) {
+		return begin_entry(d, STRUCT_ELSEWHERE, "runtime.itab");
+	}
+	uint32_t number = put_number(d, itab, "Hash", false),
+		 pointer = put_pointer(d, "*internal/abi.Type", descriptor);
+	const struct member members[] = {
+		{ "Inter", b->bare_pointer }, { "Type", pointer }, { "Hash", number }, { NULL, 0 }
+	};
+	return put_runtime_struct(d, itab, itab, members);
+}
+
+/* The two words of an interface: its type or itab, and its data. */
+static uint32_t put_interface(struct dwarf *d, const struct basic *b, const char *name, const char *first, uint32_t of)
+{
+	uint32_t pointer = put_pointer(d, "*", of);
+	uint32_t at = begin_type(d, STRUCT_TYPE, name, KIND_STRUCT);
 
 	put_uleb(&d->info, 2 * sizeof(uintptr_t));
 	put_member(d, first, 0, pointer);
@@ -433,16 +497,15 @@ static uint32_t put_interface(struct dwarf *d, const struct basic *b, const char
 
 static struct basic put_basic(struct dwarf *d)
 {
-	struct basic b = { .byte_type = put_base(d, "uint8", DW_ATE_unsigned, 1),
-			   .int_type = put_base(d, "int", DW_ATE_signed, sizeof(intptr_t)),
-			   .word_type = put_base(d, "uintptr", DW_ATE_unsigned, sizeof(uintptr_t)) };
-	bool has_itab = gl_abi_struct_size(d->abi, "internal/abi.ITab") > 0;
-	bool has_type = gl_abi_struct_size(d->abi, "runtime._type") > 0;
+	struct basic b = { .byte_type = put_base(d, "uint8", KIND_UINT + 1, DW_ATE_unsigned, 1),
+			   .int_type = put_base(d, "int", KIND_INT, DW_ATE_signed, sizeof(intptr_t)),
+			   .word_type = put_base(d, "uintptr", KIND_UINTPTR, DW_ATE_unsigned, sizeof(uintptr_t)) };
 
 	b.byte_pointer = put_pointer(d, "*uint8", b.byte_type);
-	b.bare_pointer = begin_entry(d, BARE_POINTER, "unsafe.Pointer");
-	b.eface = put_interface(d, &b, "runtime.eface", "_type", has_type ? "runtime._type" : "internal/abi.Type");
-	b.iface = put_interface(d, &b, "runtime.iface", "tab", has_itab ? "internal/abi.ITab" : "runtime.itab");
+	b.bare_pointer = begin_type(d, BARE_POINTER, "unsafe.Pointer", KIND_UNSAFE_POINTER);
+	uint32_t descriptor = put_descriptor(d, &b);
+	b.eface = put_interface(d, &b, "runtime.eface", "_type", descriptor);
+	b.iface = put_interface(d, &b, "runtime.iface", "tab", put_itab(d, &b, descriptor));
 	return b;
 }
 
@@ -463,7 +526,7 @@ void types_begin(struct dwarf *d)
 		const char *name = variables_name(v, v->types[i].name);
 		d->type_entries[i] = put_kind(d, &b, &v->types[i], name);
 		if (has_typedef(&v->types[i], name)) {
-			d->type_entries[i] = put_typedef(d, name, d->type_entries[i]);
+			d->type_entries[i] = put_typedef(d, name, KIND_INVALID, d->type_entries[i]);
 		}
 	}
 }

@@ -255,7 +255,7 @@ commands.about = {
 
 commands.environment = {
   { "GOLOADER_HOST", "The host to start, instead of the default one." },
-  { "GOLOADER_DEBUG", "Has gdb told of loaded code; 0 is no." },
+  { "GOLOADER_DEBUG", "Has gdb told of loaded code; files: it is in files, for Delve, perf annotate and uprobes; 0 is no." },
   { "GOLOADER_PERF", "Has names of loaded code written to /tmp/perf-PID.map, for perf; 0 is no." },
   { "GOLOADER_UNLOAD", "stopped or snapshot: how it is found out whether a module may be unloaded." },
   { "GOROOT", "The Go to compile with, where the one noted beside the host is not there; of the same version." },
