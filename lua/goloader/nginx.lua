@@ -24,6 +24,11 @@ local OPTIONS = {
   keep = "number", control = "boolean",
 }
 
+-- LuaJIT compiles a request's way through routes, to Go and back as one trace, unless that has more constants than it
+-- allows (addresses of nginx's functions and of what they fill in), which is 500 by itself. It would interpret all of
+-- it then, at 0.4 µs for each of some 30 calls by FFI.
+local MAX_CONSTANTS = "maxirconst=2000"
+
 local AGAIN = 1 -- seconds between two looks at a folder whose routes could not be read
 
 ---@class goloader.nginx.Options: goloader.HostOptions, goloader.nginx.WorkerOptions
@@ -69,6 +74,7 @@ local function start(options)
     path = options.path, desc = options.desc, memory_profile = options.memory_profile,
   }
   if not host then return nil, message end
+  require("jit.opt").start(MAX_CONSTANTS)
   require("goloader.nginx.wake").start(host.core)
   request, reply = require "goloader.nginx.request", require "goloader.nginx.reply"
   carried = require "goloader.nginx.carried"

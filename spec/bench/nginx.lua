@@ -26,6 +26,7 @@ end
 
 ---@class bench.nginx.Load
 ---@field rate number  requests per second
+---@field requests integer
 ---@field p50 number  milliseconds
 ---@field p99 number
 
@@ -46,6 +47,7 @@ local function wrk(server, path, connections, seconds, header)
   if out:match "Socket errors" then failed = failed + 1 end
   if failed > 0 then error(("%s: %d requests failed\n%s"):format(path, failed, out), 0) end
   return {
+    requests = tonumber(out:match "(%d+) requests in"),
     rate = tonumber(out:match "Requests/sec:%s+([%d.]+)"),
     p50 = milliseconds(out:match "50%%%s+(%S+)"),
     p99 = milliseconds(out:match "99%%%s+(%S+)"),
@@ -77,10 +79,11 @@ local function steady(server, path, per_second, seconds)
   return answered
 end
 
--- What the workers have used: seconds of processors, and how often their threads have gone to sleep.
-local function usage(server)
+-- What processes have used, the workers if nothing is said: seconds of processors, and how often their threads have
+-- gone to sleep.
+local function usage(server, pids)
   local seconds, sleeps = 0, 0
-  for _, pid in ipairs(server:workers()) do
+  for _, pid in ipairs(pids or server:workers()) do
     for thread in luv.fs_scandir_next, luv.fs_scandir(("/proc/%d/task"):format(pid)) do
       local at = ("/proc/%d/task/%s/"):format(pid, thread)
       seconds = seconds + (support.read(at .. "schedstat") or "0"):match "^%d+" * 1e-9
@@ -168,6 +171,22 @@ end
 figure("nginx.handler", "/s", "nginx proxies to it, Unix socket, keepalive", "≥ 2.2", function(server)
   start_upstream(server)
   return wrk(server, "/handler/product?q=lamp", 32).rate, wrk(server, "/proxied/product?q=lamp", 32).rate
+end)
+
+-- Microseconds of all processes that have a part in it, for each request.
+local function busy_cpu(server, path)
+  local pids = server:workers()
+  pids[#pids + 1] = start_upstream(server).pid
+  local before = usage(server, pids)
+  local load = wrk(server, path, 32)
+  return (usage(server, pids) - before) * 1e6 / load.requests
+end
+
+figure("nginx.handler.cpu", "µs", "nginx and the server that it proxies to", "≤ 0.6", function(server)
+  return busy_cpu(server, "/handler/product?q=lamp"), busy_cpu(server, "/proxied/product?q=lamp")
+end)
+figure("nginx.waiting.cpu", "µs", "nginx and the server that it proxies to", "≤ 1.0", function(server)
+  return busy_cpu(server, "/waiting/handler/product?q=lamp"), busy_cpu(server, "/proxied/product?q=lamp")
 end)
 figure("nginx.middleware", "/s", "a Go server in front that checks", "≥ 1.5", function(server)
   local other = start_upstream(server)

@@ -13,7 +13,7 @@ local wake = require "goloader.nginx.wake"
 
 local band = require("bit").band
 local address = exchange.address
-local ngx = ngx
+local ngx, remove = ngx, table.remove
 
 local HEAD, DATA, WANTS_BODY, WANTS_CONN = exchange.HEAD, exchange.DATA, exchange.WANTS_BODY, exchange.WANTS_CONN
 local DONE, ABORTED, NOTE, TRAILED = exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
@@ -29,28 +29,37 @@ local answering = {}
 local Exchange = {}
 Exchange.__index = Exchange
 
+-- A request that is killed in the middle tells nobody, but what it has is collected: numbers of exchanges by what they
+-- are collected with. One metatable is for all, and those of exchanges that ended are used again: nothing is to be
+-- finalized then.
+local numbers, proxies = setmetatable({}, { __mode = "k" }), {}
+local first_proxy = newproxy(true)
+getmetatable(first_proxy).__gc = function(proxy)
+  local number = numbers[proxy]
+  if number then bridge.get().Cancel(number) end
+end
+
 --- Has a goroutine answer the request. What was written (`exchange.write`) is read meanwhile.
 ---@param number integer  the handler's
 ---@param keeps_body boolean|nil  nginx shall have the request's body too, for whoever answers
 ---@return goloader.nginx.Exchange
 function answering.start(number, keeps_body)
-  local x = setmetatable({ number = bridge.get().Start(number, address), keeps_body = keeps_body }, Exchange)
-  -- a request that is killed in the middle tells nobody
-  x.proxy = newproxy(true)
-  local held = { x.number }
-  x.held = held
-  getmetatable(x.proxy).__gc = function()
-    if held[1] then bridge.get().Cancel(held[1]) end
-  end
+  number = bridge.get().Start(number, address)
+  local proxy = remove(proxies) or newproxy(first_proxy)
+  numbers[proxy] = number
+  local x = setmetatable({ number = number, keeps_body = keeps_body, proxy = proxy }, Exchange)
   x.watched = wake.watch_client(x)
-  x.watched[x] = true
   return x
 end
 
 --- Nothing more is to be done for it.
 function Exchange:over()
-  self.number, self.held[1] = nil, nil
-  self.watched[self] = nil
+  local proxy = self.proxy
+  if proxy then
+    numbers[proxy], proxies[#proxies + 1] = nil, proxy
+    self.watched[self] = nil
+  end
+  self.number, self.proxy = nil, nil
 end
 
 --- Nobody waits for the answer any more.
@@ -83,13 +92,19 @@ end
 ---@return integer|nil bits  nil: nothing in that time
 function Exchange:take(timeout)
   local bits = self:poll()
-  while bits == 0 do
+  return bits ~= 0 and bits or self:await(timeout)
+end
+
+-- The same where there was nothing a moment ago.
+---@package
+function Exchange:await(timeout)
+  while true do
     local _, err = bridge.get().Wait:async(self.number):wait(timeout)
     if err and err.code == "timeout" then return nil end
     if not self.number then return ABORTED end
-    bits = self:poll()
+    local bits = self:poll()
+    if bits ~= 0 then return bits end
   end
-  return bits
 end
 
 -- ---- how it is sent ------------------------------------------------------------------------------------------------
@@ -170,12 +185,23 @@ function answering.response(bits, x)
   local trailers = band(bits, TRAILED) ~= 0 and exchange.read_trailers() or nil
   return response.new {
     status = head and head.status, headers = head and head.headers, send = function()
-      return stream(x or setmetatable({ held = {}, watched = {} }, Exchange), bits, head, piece, trailers)
+      return stream(x or setmetatable({}, Exchange), bits, head, piece, trailers)
     end,
   }
 end
 
 local FIRST = HEAD + WANTS_CONN + ABORTED + exchange.GOES_ON
+
+-- It is the time to answer that is limited, not the time to read.
+local function read_on(x, bits, timeout, on_piece)
+  while bits and band(bits, FIRST) == 0 do
+    local piece = band(bits, DATA) ~= 0 and exchange.data()
+    if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(x) end
+    if piece then on_piece(piece) end
+    bits = x:take(timeout)
+  end
+  return bits
+end
 
 --- Waits till the goroutine answers, wants the connection, or calls next.
 ---@param x goloader.nginx.Exchange
@@ -184,19 +210,11 @@ local FIRST = HEAD + WANTS_CONN + ABORTED + exchange.GOES_ON
 ---@return integer|nil bits
 ---@return goloader.Error|nil err  code "timeout"
 function answering.begin(x, timeout, on_piece)
-  local deadline = timeout and ngx.now() + timeout
-  while true do
-    local bits = x:take(deadline and math.max(deadline - ngx.now(), 0))
-    if not bits then
-      x:cancel()
-      return nil, errors.object { code = "timeout", message = "the handler has not answered in time" }
-    end
-    if band(bits, FIRST) ~= 0 then return bits end
-    local piece = band(bits, DATA) ~= 0 and exchange.data()
-    if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(x) end
-    if piece then on_piece(piece) end
-    deadline = deadline and ngx.now() + timeout -- it is time to answer, not to read, that is limited
-  end
+  local bits = x:take(timeout)
+  if bits and band(bits, FIRST) == 0 then bits = read_on(x, bits, timeout, on_piece) end
+  if bits then return bits end
+  x:cancel()
+  return nil, errors.object { code = "timeout", message = "the handler has not answered in time" }
 end
 
 return answering

@@ -152,6 +152,16 @@ local function target_of(r, strip)
   return address:sub(1, 1) == "/" and address or "/" .. address
 end
 
+-- The first line, as the client has sent it, of which Go wants to know whether the target is an absolute one. It is not
+-- where the target begins right behind the method: nginx's $request_uri leaves out a scheme and a host.
+local function read_line(r)
+  if io.uri.data == io.method.data + io.method.len + 1 then
+    io.line.data, io.line.len = nil, 0
+  else
+    read_variable(r, "request", io.line)
+  end
+end
+
 --- Writes down what the client has sent. Nothing that may yield is to happen before Go has read it.
 ---@param strip string|nil  a prefix that the handler's URL shall lack
 ---@param body string|nil  all of the request's body, for a handler that never waits
@@ -161,7 +171,7 @@ function exchange.write(strip, body)
   io.method.data, io.method.len = method[0], method_len[0]
   read_variable(r, "request_uri", io.uri)
   read_variable(r, "server_protocol", io.proto)
-  read_variable(r, "request", io.line)
+  read_line(r)
   read_variable(r, "remote_addr", io.remote)
   read_variable(r, "remote_port", io.port)
   read_variable(r, "server_addr", io.server)
@@ -208,7 +218,12 @@ end
 --- Gives nginx the answer's status and header.
 function exchange.set_head()
   status.set(status_of())
-  for i = 0, nfields() - 1 do set_field(i) end
+  local n = nfields()
+  if n > 0 then set_field(0) end
+  if n > 1 then set_field(1) end
+  if n > 2 then set_field(2) end
+  if n > 3 then set_field(3) end
+  for i = 4, n - 1 do set_field(i) end
 end
 
 local function read_field(i)
@@ -228,7 +243,8 @@ end
 ---@return { status: integer, headers: table<string, string|string[]>, conditions: string[]|nil }
 function exchange.read_head()
   local headers, conditions = {}, nil
-  exchange.each_field(function(what, name, text)
+  for i = 0, nfields() - 1 do
+    local what, name, text = read_field(i)
     if what == exchange.SET then
       headers[name] = text
     elseif what == exchange.ADD then
@@ -238,7 +254,7 @@ function exchange.read_head()
       conditions = conditions or {}
       conditions[#conditions + 1] = name
     end
-  end)
+  end
   return { status = status_of(), headers = headers, conditions = conditions }
 end
 

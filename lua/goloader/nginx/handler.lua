@@ -7,12 +7,14 @@ local answering = require "goloader.nginx.answering"
 local bridge = require "goloader.nginx.bridge"
 local exchange = require "goloader.nginx.exchange"
 local exports = require "goloader.nginx.exports"
+local reply = require "goloader.nginx.reply"
 local request = require "goloader.nginx.request"
 local response = require "goloader.routes.response"
 
 local band = require("bit").band
 local address = exchange.address
-local DATA, ABORTED, NOTE, TRAILED = exchange.DATA, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
+local HEAD, DATA, DONE, ABORTED, NOTE, TRAILED =
+  exchange.HEAD, exchange.DATA, exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
 local WANTS_BODY = exchange.WANTS_BODY
 local ngx = ngx
 
@@ -71,48 +73,61 @@ local function call(self)
   return not self.waits and handler.call(self.number, self.strip) or nil
 end
 
---- Has the handler answer, as a response that nginx or a cache can be given.
----@return goloader.Response|nil
----@return goloader.Error|nil err
-function Handler:answer()
+-- Has it begin its answer.
+---@return integer|nil bits
+---@return goloader.nginx.Exchange|goloader.Error|nil x  nil: all of the answer is there
+local function begin(self)
   local bits = call(self)
-  if bits then return answering.response(bits) end
+  if bits then return bits end
   exchange.write(self.strip)
   local x = answering.start(self.number)
   local err
   bits, err = answering.begin(x, self.timeout)
-  if not bits then return nil, err end
+  return bits, bits and x or err
+end
+
+--- Has the handler answer, as a response that nginx or a cache can be given.
+---@return goloader.Response|nil
+---@return goloader.Error|nil err
+function Handler:answer()
+  local bits, x = begin(self)
+  if not bits then return nil, x end
   return answering.response(bits, x)
 end
 
 -- Sends what Go has answered, as long as it is in the struct.
-local function send_answer(bits)
+local function send_answer(bits, x)
   exchange.set_head()
-  if band(bits, DATA) ~= 0 then return ngx.print(exchange.data()) end
-  return ngx.send_headers()
+  if band(bits, DATA) ~= 0 then ngx.print(exchange.data()) else ngx.send_headers() end
+  if x and x.reader then return reply.finish() end -- something of the request's body may be left
 end
 
--- Is all of it there?
-local function is_whole(bits) return bits ~= nil and band(bits, ABORTED + TRAILED) == 0 end
+-- Is all of it there, to be sent as nginx sends it?
+local function is_whole(bits) return band(bits, HEAD + DONE + ABORTED + TRAILED) == HEAD + DONE end
 
 --- Answers the request: for content_by_lua, where nothing else has a part in it.
 function Handler:serve()
-  local bits = call(self)
-  if is_whole(bits) then
-    send_answer(bits)
+  local bits, x = begin(self)
+  if bits and is_whole(bits) then
+    send_answer(bits, x)
     return
   end
-  local res, err
-  if bits then res = answering.response(bits) else res, err = self:answer() end
-  if not res then
-    ngx.log(ngx.ERR, "goloader: ", tostring(err))
+  local res
+  if bits then
+    res = answering.response(bits, x)
+  else
+    ngx.log(ngx.ERR, "goloader: ", tostring(x))
     res = response.plain(504)
   end
-  return require("goloader.nginx.reply").send(res)
+  return reply.send(res)
 end
 
-local answered -- bits of the answer that is in the struct
-local function send_answered() return send_answer(answered) end
+local answered, answered_by -- bits of the answer that is in the struct
+local function send_answered()
+  local x = answered_by
+  answered_by = nil
+  return send_answer(answered, x)
+end
 
 -- Does nobody between the handler and nginx look at the answer's header or body?
 local function is_sent_as_it_is(req)
@@ -129,20 +144,14 @@ end
 function handler.bind(module, name, options)
   local mounted, message = handler.mount(module, name, options)
   if not mounted then return nil, message end
-  if mounted.waits then
-    return function(req)
-      request.readdress(req)
-      return mounted:answer()
-    end
-  end
   return function(req)
     request.readdress(req)
     if not is_sent_as_it_is(req) then return mounted:answer() end
-    local bits = call(mounted)
-    if not bits then return mounted:answer() end
-    if not is_whole(bits) then return answering.response(bits) end
+    local bits, x = begin(mounted)
+    if not bits then return nil, x end
+    if not is_whole(bits) then return answering.response(bits, x) end
     -- no table is made of the header: it goes from Go to nginx before anything else can be answered
-    answered = bits
+    answered, answered_by = bits, x
     return response.new { status = tonumber(exchange.io.status), send = send_answered }
   end
 end

@@ -9,7 +9,9 @@ local status = {}
 ---@param value integer
 ---@param conditions string[]|nil  fields of the request's header by which nginx is not to judge the answer
 function status.set(value, conditions)
-  for _, name in ipairs(conditions or {}) do ngx.req.clear_header(name) end
+  if conditions then
+    for _, name in ipairs(conditions) do ngx.req.clear_header(name) end
+  end
   if value == 200 and ngx.status >= 300 and ngx.req.is_internal() then return end
   ngx.status = value
 end

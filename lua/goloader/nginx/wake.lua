@@ -23,6 +23,7 @@ local jobs = require "goloader.jobs"
 local ngx = ngx
 local remove = table.remove
 local get_phase, exiting, sleep, timer_at = ngx.get_phase, ngx.worker.exiting, ngx.sleep, ngx.timer.at
+local on_abort = ngx.on_abort
 
 local wake = {}
 
@@ -47,17 +48,18 @@ local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewri
 --- the caller keeps it alive.
 ---@param job { cancel: fun(self: any) }
 ---@return table<any, true> watched  from which it is taken out when it is of no interest any more
+local function client_left()
+  for waited in pairs(ngx.ctx.goloader_jobs or {}) do waited:cancel() end
+  ngx.exit(499)
+end
+
 local function watch_client(job)
   local ctx = ngx.ctx
   local list = ctx.goloader_jobs
   if not list then
     list = {}
     ctx.goloader_jobs = list
-    -- it fails where nginx doesn't look, or the request has a handler of its own for this
-    ngx.on_abort(function()
-      for waited in pairs(list) do waited:cancel() end
-      ngx.exit(499)
-    end)
+    on_abort(client_left) -- it fails where nginx doesn't look, or the request has a handler of its own for this
   end
   list[job] = true
   return list
@@ -85,12 +87,16 @@ local function post(job)
   if done then done:post() end
 end
 
+local function post_more(done, job)
+  more[done] = job
+  job:on_done(function() done:post() end)
+end
+
 -- Has a semaphore posted when the job is done.
 local function semaphore_for(job)
   local done = remove(free) or semaphore.new()
   if semaphores[job] then
-    more[done] = job
-    job:on_done(function() done:post() end)
+    post_more(done, job)
   else
     semaphores[job] = done
     job:on_done(post)

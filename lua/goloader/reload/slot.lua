@@ -109,13 +109,10 @@ local Ref = {}
 ---@return goloader.Version
 function Slot:settle()
   local visit = current_visit()
-  local version = visit and visit.versions[self]
+  local version = visit and visits.version(visit, self)
   if version then return version end
   version = self.version or error(self.name .. (self.closed and ": the module is closed" or ": nothing is loaded"), 3)
-  if visit then
-    visit.versions[self] = version
-    version.users[visit] = true
-  end
+  if visit then visits.settle(visit, self, version) end
   return version
 end
 

@@ -9,7 +9,9 @@ local running = coroutine.running
 local MAIN = {} -- Lua 5.1 has no coroutine to name when the main one runs
 
 ---@class goloader.Visit
----@field versions table<goloader.Slot, goloader.Version> that it has settled on
+---@field package slot? goloader.Slot the first that it has used
+---@field package version? goloader.Version that it has settled on there
+---@field package others? table<goloader.Slot, goloader.Version> most visits use one slot, and need no table
 ---@field package outer? goloader.Visit the one it runs within
 
 ---@type table<thread|table, goloader.Visit>
@@ -25,9 +27,47 @@ function visits.current() return under_way[running() or MAIN] end
 ---@return thread|table key for `leave`; the visit itself must not know its coroutine, or neither would be collected
 function visits.enter(thread)
   local key = thread or running() or MAIN
-  local visit = { versions = {}, outer = under_way[key] }
+  local visit = { slot = nil, version = nil, others = nil, outer = under_way[key] }
   under_way[key] = visit
   return visit, key
+end
+
+---The version of a slot that a visit has settled on.
+---@param visit goloader.Visit
+---@param slot goloader.Slot
+---@return goloader.Version?
+function visits.version(visit, slot)
+  if visit.slot == slot then return visit.version end
+  return visit.others and visit.others[slot]
+end
+
+---All versions that a visit has settled on.
+---@param visit goloader.Visit
+---@return table<goloader.Slot, goloader.Version>
+function visits.versions(visit)
+  local versions = {}
+  for slot, version in pairs(visit.others or {}) do versions[slot] = version end
+  if visit.slot then versions[visit.slot] = visit.version end
+  return versions
+end
+
+---Has a visit stay with a version.
+---@param visit goloader.Visit
+---@param slot goloader.Slot
+---@param version goloader.Version
+function visits.settle(visit, slot, version)
+  if not visit.slot then
+    visit.slot, visit.version = slot, version
+  else
+    visit.others = visit.others or {}
+    visit.others[slot] = version
+  end
+  version.users[visit] = true
+end
+
+local function let_go(visit, slot, version)
+  version.users[visit] = nil
+  if slot.version ~= version then slot:tidy() end
 end
 
 ---Ends a visit; versions that only it had held are unloaded.
@@ -35,9 +75,9 @@ end
 ---@param key thread|table
 function visits.leave(visit, key)
   under_way[key] = visit.outer
-  for slot, version in pairs(visit.versions) do
-    version.users[visit] = nil
-    if slot.version ~= version then slot:tidy() end
+  if visit.slot then let_go(visit, visit.slot, visit.version) end
+  if visit.others then
+    for slot, version in pairs(visit.others) do let_go(visit, slot, version) end
   end
 end
 
@@ -50,7 +90,8 @@ end
 ---True while all that a visit has used is what a new visit would get too.
 ---@param visit goloader.Visit
 function visits.is_current(visit)
-  for slot, version in pairs(visit.versions) do
+  if visit.slot and visit.slot.version ~= visit.version then return false end
+  for slot, version in pairs(visit.others or {}) do
     if slot.version ~= version then return false end
   end
   return true

@@ -159,7 +159,7 @@ local function keep(self, conf, req, res, base, key, epoch)
     return nil
   end
   local kept, store = entry_of(self, res, life), self.store
-  local versions = req.visit and req.visit.versions or {} -- no visit: there are no modules
+  local versions = req.visit and visits.versions(req.visit) or {} -- no visit: there are no modules
   local value = kept
   if store.tables then
     for slot in pairs(versions) do tags[#tags + 1] = slot end

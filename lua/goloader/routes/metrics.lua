@@ -121,6 +121,14 @@ function Metrics:add(route, version, status, bucket, count, seconds)
   record.statuses[status] = (record.statuses[status] or 0) + count
 end
 
+-- The first bound that is not less, or the number behind the last.
+local function bucket_of(seconds)
+  for i = 2, NBOUNDS do
+    if seconds <= BOUNDS[i] then return i end
+  end
+  return NBOUNDS + 1
+end
+
 --- A request was answered.
 ---@param route goloader.Route|nil
 ---@param version integer|nil  of the module whose function has answered
@@ -131,8 +139,7 @@ function Metrics:observe(route, version, status, seconds)
   local by_version = self.routes[route] or new_records(self, route ~= NONE and route or nil)
   local record = by_version[version] or new_record(by_version, version)
   record.sum, record.n = record.sum + seconds, record.n + 1
-  local i = 1
-  while i <= NBOUNDS and seconds > BOUNDS[i] do i = i + 1 end
+  local i = seconds <= BOUNDS[1] and 1 or bucket_of(seconds)
   record.buckets[i] = record.buckets[i] + 1
   local statuses = record.statuses
   statuses[status] = (statuses[status] or 0) + 1

@@ -14,7 +14,8 @@ function response.new(res)
   res.status = res.status or 200
   res.headers = res.headers or {}
   if res.body == nil and not res.stream then res.body = "" end
-  return setmetatable(res, Response)
+  setmetatable(res, Response) -- no tail call of a built-in function: LuaJIT compiles none
+  return res
 end
 
 ---@param value any

@@ -3,6 +3,7 @@ local site = module "site"
 local list = module "list.go"
 
 mount "/handler" { site.Handler, waits = false }
+mount "/waiting" { site.Handler, strip = true }
 filter "/guarded" { before = { site.Auth }, waits = false }
 
 local page = ("a page of eleven\n"):rep(250)

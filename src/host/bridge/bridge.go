@@ -171,13 +171,13 @@ func Start(handler int, address uintptr) int {
 }
 
 // Take writes to the address what there is for the server to do, and returns it as bits; 0 where there is nothing yet.
-// What the addresses in it point to stays till the next Take of this exchange.
+// What the addresses in it point to stays till the next Take.
 func Take(number int, address uintptr) int {
 	x := exchangeOf(number)
 	if x == nil {
 		return isDone
 	}
-	return x.deliver((*wire)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), &x.lent)
+	return x.deliver((*wire)(*(*unsafe.Pointer)(unsafe.Pointer(&address))), &taken)
 }
 
 // Wait returns when there is something for the server to do.

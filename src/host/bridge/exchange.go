@@ -91,6 +91,10 @@ func (l *lender) add(what uint32, key, value string) {
 // lent is what the server's thread was lent by Serve: of one request at a time, and used again for the next.
 var lent lender
 
+// taken is what it was lent by the last Take: an exchange that is over has nobody else to keep it from the collector,
+// and the server reads it still.
+var taken lender
+
 const (
 	maxPiece = 64 << 10 // that much may be written before the server takes it
 	maxLent  = 1 << 20  // more is not kept for the next request
@@ -335,8 +339,8 @@ func (x *exchange) deliver(wire *wire, l *lender) (bits int) {
 		wire.fields, wire.nfields = uintptr(unsafe.Pointer(unsafe.SliceData(x.lent.fields))), int64(len(x.lent.fields))
 		wire.status, wire.length = int64(w.status), w.length
 	}
+	*l = x.lent
 	if x.inline {
-		*l = x.lent
 		if cap(l.data) > maxLent {
 			l.data = nil
 		} else if l.data == nil {
