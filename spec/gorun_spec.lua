@@ -75,6 +75,39 @@ func main() {
     assert.equal("init true false\nmain true 1\n", (assert_same(dir, { ".", "lock" })))
   end)
 
+  -- As mockey does it, which replaces functions for tests.
+  it("has all functions where runtime.findfunc leads to, its own and the runtime's", function()
+    local dir = program("findfunc", [[
+import ("fmt"; "reflect"; "runtime"; "unsafe")
+
+//go:linkname findfunc runtime.findfunc
+func findfunc(pc uintptr) (fn, moduledata unsafe.Pointer)
+
+//go:noinline
+func mine(x int) int { return x + 1 }
+
+func main() {
+	// runtime.moduledata: a pointer and five slices, then ftab, and after three words text
+	_, moduledata := findfunc(reflect.ValueOf(mine).Pointer())
+	ftab := *(*[]struct{ entry, fn uint32 })(unsafe.Add(moduledata, 16*8))
+	text := *(*uintptr)(unsafe.Add(moduledata, 22*8))
+	entries := map[string]uintptr{}
+	for _, f := range ftab {
+		if fn := runtime.FuncForPC(text + uintptr(f.entry)); fn != nil {
+			entries[fn.Name()] = text + uintptr(f.entry)
+		}
+	}
+	fmt.Println(entries["main.mine"] == reflect.ValueOf(mine).Pointer(), entries["main.main"] != 0)
+	fmt.Println(entries["runtime.GC"] == reflect.ValueOf(runtime.GC).Pointer(), entries["runtime.usleep"] != 0)
+	entry := entries["main.mine"]
+	pointer := &entry
+	fmt.Println((*(*func(int) int)(unsafe.Pointer(&pointer)))(mine(1)))
+}
+]])
+    support.write("findfunc/stub.s", "")
+    assert.equal("true true\ntrue true\n3\n", (assert_same(dir, { "." })))
+  end)
+
   it("has no goroutines but its own in a profile of those that leak", function()
     local dir = program("leaks", [[
 import ("fmt"; "runtime"; "runtime/pprof"; "strings")

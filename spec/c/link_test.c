@@ -344,6 +344,7 @@ static int setup_group(void **state)
 	}
 	uintptr_t header = (uintptr_t)host.bytes + 2048;
 	memcpy(host.bytes + host.abi->moduledata.pcHeader, &header, sizeof(header));
+	memcpy(host.bytes + host.abi->moduledata.text, &host.bytes, sizeof(host.bytes));
 	struct linker linker = { .abi = host.abi, .arena = host.arena, .firstmoduledata = (uintptr_t)host.bytes };
 	if (lookup_open(&linker, &err) != 0) {
 		print_error("%s\n", err.message);
@@ -629,7 +630,7 @@ static void a_method_elsewhere_is_reached_by_a_jump(void **state)
 	begin(&o);
 	assert_int_equal(patch(), 0);
 	const struct unit *u = &load.l.units[UNIT_MODULE];
-	uintptr_t jump = host.lookup.base + load32(root(type)->addr);
+	uintptr_t jump = host.lookup.text + load32(root(type)->addr);
 	assert_int_equal(u->nfuncs, 1);
 	assert_int_equal(jump, link_sym(&load.l, u->funcs[0])->addr);
 	assert_int_equal(*(const uint8_t *)jump, 0xe9);
@@ -724,7 +725,7 @@ static void functions_are_found_by_their_addresses(void **state)
 	assert_int_equal(u->nfuncs, 16);
 	for (int i = 0; i < 16; i++) {
 		uintptr_t entry = root(funcs[i])->addr, func = find_func(entry + 100);
-		assert_int_equal(load32(func + (uintptr_t)abi->func.entryOff), entry - host.lookup.base);
+		assert_int_equal(load32(func + (uintptr_t)abi->func.entryOff), entry - host.lookup.text);
 		assert_string_equal(name_of(func), names[i]);
 	}
 	/* behind the last of them, and when they are gone, there is none */
@@ -732,6 +733,47 @@ static void functions_are_found_by_their_addresses(void **state)
 	assert_string_equal(name_of(find_func(u->text_end + 3000)), "goloader.unloaded");
 	lookup_remove(&load.linker, u->base, u->text_pages);
 	assert_string_equal(name_of(find_func(root(funcs[3])->addr)), "goloader.unloaded");
+}
+
+/* How many functions whoever goes through ftab finds, as runtime.FuncForPC says of each entry. */
+static size_t count_functions(void)
+{
+	const struct gl_abi *abi = host.abi;
+	uintptr_t md = host.lookup.moduledata, ftab = load64(md + (uintptr_t)abi->moduledata.ftab);
+	size_t n = load64(md + (uintptr_t)abi->moduledata.ftab + 8), found = 0;
+	uintptr_t funcs = load64(md + (uintptr_t)abi->moduledata.pclntable);
+
+	for (size_t i = 0; i < n; i++) {
+		uint32_t entry = load32(ftab + 8 * i);
+		uintptr_t func = funcs + load32(ftab + 8 * i + 4);
+		if (strcmp(name_of(func), "goloader.unloaded") != 0) {
+			assert_int_equal(load32(func + (uintptr_t)abi->func.entryOff), entry);
+			assert_int_equal(find_func(host.lookup.text + entry), func);
+			found++;
+		}
+	}
+	return found;
+}
+
+static void a_walk_through_ftab_finds_what_is_loaded_and_nothing_else(void **state)
+{
+	struct object o = { 0 };
+
+	(void)state;
+	define_func(&o, "main.A", 250);
+	define_func(&o, "main.B", 5000);
+	begin(&o);
+	assert_int_equal(patch(), 0);
+	struct unit *u = &load.l.units[UNIT_MODULE];
+	assert_int_equal(count_functions(), 0);
+	pclntab_write(&load.l, u);
+	lookup_add(&load.linker, u);
+	assert_int_equal(u->nfuncs, 2);
+	assert_int_equal(count_functions(), 2);
+	lookup_remove(&load.linker, u->base, u->text_pages);
+	lookup_drop_functions(&load.linker, u->ftab, u->ftab_size, false);
+	u->ftab = NULL;
+	assert_int_equal(count_functions(), 0);
 }
 
 /* A variable of two words, the type of which is a struct { X uintptr; P *int }, as the object describes it. */
@@ -846,6 +888,7 @@ int main(void)
 		TEST(an_offset_of_a_function_needs_a_place_that_has_trampolines),
 		TEST(what_is_out_of_reach_is_said),
 		TEST(functions_are_found_by_their_addresses),
+		TEST(a_walk_through_ftab_finds_what_is_loaded_and_nothing_else),
 		TEST(pointers_of_variables_are_marked_for_the_collector),
 		TEST(nothing_is_marked_outside_a_variable),
 		TEST(variables_that_have_no_room_among_others_are_the_modules_own),

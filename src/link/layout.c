@@ -372,12 +372,28 @@ static void take_variables(struct link *l, struct unit *u, size_t data)
 	}
 }
 
+/* The runtime's function that tells of a moduledata, with all of its functions. */
+static bool refers_to_findfunc(const struct link *l, enum unit_id id)
+{
+	static const char name[] = "runtime.findfunc";
+	struct lsym *s = NULL;
+
+	for (int abi = 0; abi < 2 && s == NULL; abi++) {
+		HASH_FIND(hh, l->by_name[id][abi], name, sizeof(name) - 1, s);
+	}
+	return s != NULL;
+}
+
 /* Takes the unit's memory. data: how large the sections of its variables are; tables: where in rodata tables begin. */
 static int take_memory(struct link *l, struct unit *u, size_t data, size_t tables)
 {
 	size_t moduledata_size = l->linker->abi->moduledata.size;
 
 	take_variables(l, u, data);
+	u->ftab = lookup_take_functions(l->linker, u->nfuncs, &u->ftab_size, l->err);
+	if (u->ftab == NULL || (refers_to_findfunc(l, u->id) && lookup_add_host(l->linker, l->err) != 0)) {
+		return -1;
+	}
 	u->tables_size = round_up(u->pclntab.size, 64) + moduledata_tables_size(l, u);
 	size_t rodata = tables + u->tables_size, moduledata = round_up(u->variables != NULL ? rodata : data, 64);
 	rodata = u->variables != NULL ? moduledata + moduledata_size : rodata;
@@ -465,6 +481,10 @@ void unit_release(struct linker *linker, struct unit *u)
 	if (u->variables != NULL) {
 		lookup_drop_variables(linker, u->variables, u->variables_size, false);
 		u->variables = NULL;
+	}
+	if (u->ftab != NULL) {
+		lookup_drop_functions(linker, u->ftab, u->ftab_size, false);
+		u->ftab = NULL;
 	}
 }
 

@@ -6,12 +6,18 @@
  * thousand modules that is what a traceback's time goes to.
  *
  * So the list has, directly behind the host's, one moduledata that stands for the whole arena. All offsets in modules'
- * tables are distances from one base address, its own, so that they mean the same seen from it and from the module's
- * own moduledata. What leads from an address to a module's tables is its findfunctab, which has a place for each page:
+ * tables are distances from the same places, its own, so that they mean the same seen from it and from the module's own
+ * moduledata: those of code from where the host's begins, all others from its base. What leads from an address to a
+ * module's tables is its findfunctab, which has a place for each page:
  *
  *     findfunctab    of the page that the address lies in: where in ftab to start
- *     ftab           the whole arena, taken for an array of entries: the place is that of the module's own entries
- *     pclntable, funcnametab, cutab, filetab, pctab    the whole arena, too
+ *     ftab           the entries of all modules, each module's in one piece
+ *     pclntable, funcnametab, cutab, filetab, pctab    the whole arena
+ *
+ * Programs go through ftab, too: to find a function by its name (those that replace functions for a test), by way of
+ * what runtime.findfunc returns, or from runtime.firstmoduledata on. So it has nothing but entries, up to its end.
+ * Those that are no module's are of no function: its first two, what rounds up a module's, and zeros where a module's
+ * were.
  *
  * It is marked as bad, which has the runtime leave it out where it goes through modules for what they have: variables
  * for the collector, types (runtime.modulesinit).
@@ -39,10 +45,13 @@ struct gl_arena;
 
 struct lookup {
 	uintptr_t base;       /* where it lies itself, below all modules */
+	uintptr_t text;       /* what offsets of code are counted from: where the host's begins */
 	uintptr_t moduledata; /* which the runtime is to be told of */
 	uint8_t *buckets;     /* findfunctab, zero for pages without functions */
 	uint32_t none;        /* the _func for those, from the base on */
 
+	struct gl_arena *functions; /* ftab */
+	bool has_host;              /* the host's functions are in it, too */
 	struct gl_arena *variables; /* of small modules */
 	uintptr_t roots;            /* their moduledata, which the runtime is to be told of, too */
 	uint8_t *mask;              /* where pointers are: a bit for each word */
@@ -56,7 +65,13 @@ int lookup_open(struct linker *linker, struct gl_error *err);
 void lookup_close(struct lookup *lookup);
 /* Has functions be found by address; after the module's tables are written, before anybody runs them. */
 void lookup_add(struct linker *linker, const struct unit *u);
-/* No function is found on these pages any more; before their memory goes. */
+/* Takes memory for the entries of so many functions; NULL when there is no room for more. */
+uint8_t *lookup_take_functions(struct linker *linker, uint32_t nfuncs, size_t *size, struct gl_error *err);
+void lookup_drop_functions(struct linker *linker, uint8_t *block, size_t size, bool abandoned);
+/* Has ftab lead to the host's functions, too: a program's own moduledata has those of the runtime. For programs that
+ * can ask for it, as it takes 8 bytes a function. */
+int lookup_add_host(struct linker *linker, struct gl_error *err);
+/* No function is found on these pages any more; before their memory goes, and that of their entries. */
 void lookup_remove(struct linker *linker, const uint8_t *text, size_t size);
 /* The part of findfunctab that begins with a page. */
 uintptr_t lookup_buckets(const struct linker *linker, uintptr_t page);

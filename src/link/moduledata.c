@@ -272,7 +272,7 @@ void moduledata_put_bases(const struct linker *linker, uintptr_t md)
 	moduledata_put_slice(md, abi->moduledata.filetab, base, size);
 	moduledata_put_slice(md, abi->moduledata.pctab, base, size);
 	moduledata_put_slice(md, abi->moduledata.pclntable, base, size);
-	moduledata_put(md, abi->moduledata.text, base);
+	moduledata_put(md, abi->moduledata.text, linker->lookup.text);
 	moduledata_put(md, abi->moduledata.rodata, base);
 	moduledata_put(md, abi->moduledata.gofunc, base);
 }

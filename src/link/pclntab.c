@@ -646,8 +646,8 @@ void pclntab_write(const struct link *l, struct unit *u)
 	const struct gl_abi *abi = l->linker->abi;
 	const struct pclntab *t = &u->pclntab;
 	uint8_t *at = (uint8_t *)u->tables_start, *functab = at + t->functab;
-	uintptr_t base = l->linker->lookup.base, tables = u->tables_start - base;
-	struct distances by = { .text = (uint32_t)(u->sec_start[SEC_TEXT] - base),
+	uintptr_t base = l->linker->lookup.base, tables = u->tables_start - base, text = l->linker->lookup.text;
+	struct distances by = { .text = (uint32_t)(u->sec_start[SEC_TEXT] - text),
 				.rodata = (uint32_t)(u->sec_start[SEC_RODATA] - base),
 				.names = (uint32_t)(tables + t->names),
 				.cutab = (uint32_t)((tables + t->cutab) / 4), /* it counts entries */
@@ -657,7 +657,7 @@ void pclntab_write(const struct link *l, struct unit *u)
 
 	memcpy(at, t->buf, t->size);
 	if (abi->pcHeader.textStart >= 0) {
-		memcpy(at + abi->pcHeader.textStart, &base, sizeof(base));
+		memcpy(at + abi->pcHeader.textStart, &text, sizeof(text));
 	}
 	for (uint32_t i = 0; i < u->nfuncs; i++) {
 		uint8_t *pair = functab + (size_t)i * 8;

@@ -72,7 +72,7 @@ static int unknown_reloc(struct link *l, const struct lsym *s, const struct gl_r
 		       s->obj->pkg->file, (int)s->name.n, s->name.p, r->type, r->size);
 }
 
-/* A distance from the base of all modules. */
+/* A distance from what all modules' are counted from (lookup.h). */
 static int put_offset(struct link *l, const struct unit *u, const struct lsym *s, const struct target *t, uint8_t *p,
 		      const struct gl_reloc *r)
 {
@@ -85,7 +85,7 @@ static int put_offset(struct link *l, const struct unit *u, const struct lsym *s
 			}
 			to = link_sym(l, to->tramp[u->id]);
 		}
-		return put32(l, s, t, p, plus((int64_t)(to->addr - l->linker->lookup.base), r->add));
+		return put32(l, s, t, p, plus((int64_t)(to->addr - l->linker->lookup.text), r->add));
 	}
 	return put32(l, s, t, p, plus((int64_t)(t->addr - l->linker->lookup.base), r->add));
 }

@@ -28,6 +28,8 @@ struct unit {
 	size_t size;
 	uint8_t *variables; /* instead of data pages, where those would be few (lookup.h); or NULL */
 	size_t variables_size;
+	uint8_t *ftab; /* the entries of its functions, among those of all modules (lookup.h) */
+	size_t ftab_size;
 	uintptr_t sec_start[NSECTIONS];
 	size_t sec_size[NSECTIONS];
 	size_t text_pages, rodata_pages, data_pages;

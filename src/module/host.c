@@ -473,7 +473,8 @@ int gl_host_trust(struct gl_host *host, const struct gl_trust *trust, struct gl_
 
 size_t gl_host_unused(const struct gl_host *host, size_t *blocks)
 {
-	const struct gl_arena *arenas[] = { host->linker.arena, host->linker.lookup.variables, host->copies };
+	const struct gl_arena *arenas[] = { host->linker.arena, host->linker.lookup.variables,
+					    host->linker.lookup.functions, host->copies };
 	size_t n = 0, some;
 
 	*blocks = 0;

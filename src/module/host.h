@@ -25,9 +25,13 @@ struct type_caches {
 struct remains {
 	uint8_t *base;
 	size_t size;
-	uint64_t gc;        /* collections that had ended when it was no longer needed */
-	bool unproved;      /* nobody has looked for what refers to it */
-	bool are_variables; /* they lie among those of other modules */
+	uint64_t gc;   /* collections that had ended when it was no longer needed */
+	bool unproved; /* nobody has looked for what refers to it */
+	enum remains_kind {
+		PAGES,
+		VARIABLES, /* which lie among those of other modules (link/lookup.h) */
+		FUNCTIONS, /* the same for entries of ftab */
+	} kind;
 	struct remains *next;
 };
 

@@ -52,6 +52,8 @@ struct gl_module {
 	size_t size, text_pages, rodata_pages;
 	uint8_t *variables; /* of a small module, whose moduledata the runtime does not know; or NULL (link/lookup.h) */
 	size_t variables_size;
+	uint8_t *ftab; /* the entries of its functions, among those of all modules (link/lookup.h) */
+	size_t ftab_size;
 	uintptr_t text, etext, moduledata;
 	struct gl_debug_code *debug; /* what debuggers know of its code */
 	uintptr_t strings, estrings; /* constant data */

@@ -79,6 +79,8 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 	mod->size = u->size;
 	mod->variables = u->variables;
 	mod->variables_size = u->variables_size;
+	mod->ftab = u->ftab;
+	mod->ftab_size = u->ftab_size;
 	mod->text_pages = u->text_pages;
 	mod->rodata_pages = u->rodata_pages;
 	mod->strings = u->strings;
@@ -90,7 +92,7 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 	mod->stats.rodata = u->sec_size[SEC_RODATA] + u->tables_size;
 	mod->stats.data = u->sec_size[SEC_NOPTRDATA] + u->sec_size[SEC_DATA];
 	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS] + u->sec_size[SEC_COVER];
-	mod->stats.bytes = u->size + u->variables_size;
+	mod->stats.bytes = u->size + u->variables_size + u->ftab_size;
 }
 
 /* A unit other than the module's own becomes a struct gl_module, too: the resident one a module that nobody can unload,

@@ -219,7 +219,7 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 						 variables, u->base, u->text_pages);
 		GL_PROBE3(publish, id == UNIT_MODULE ? ld->mod->name : "shared packages", u->sec_start[SEC_TEXT],
 			  u->sec_size[SEC_TEXT]);
-		u->base = u->variables = NULL; /* they are no longer the link's to give back */
+		u->base = u->variables = u->ftab = NULL; /* they are no longer the link's to give back */
 	}
 }
 

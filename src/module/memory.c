@@ -12,9 +12,9 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-/* How much may rest before collections are run for it. The number of ranges counts, too, but for variables among
- * others: each is a mapping or two of the process, which the kernel limits (vm.max_map_count), and a program that
- * hardly allocates hardly ever collects. */
+/* How much may rest before collections are run for it. The number of ranges counts, too, but for what lies among
+ * that of others: each is a mapping or two of the process, which the kernel limits (vm.max_map_count), and a program
+ * that hardly allocates hardly ever collects. */
 enum { MOST_RESTING = 8 << 20, MOST_RANGES_RESTING = 24 };
 
 /* Of modules that have gone, before the heap is trimmed. */
@@ -41,11 +41,11 @@ void module_release_rested(struct gl_host *host)
 			host->end_of_resting = &host->resting;
 		}
 		host->resting_bytes -= r->size;
-		host->nresting -= !r->are_variables;
-		if (r->are_variables) {
-			lookup_drop_variables(&host->linker, r->base, r->size, r->unproved);
-		} else {
-			give(host, r->base, r->size, r->unproved);
+		host->nresting -= r->kind == PAGES;
+		switch (r->kind) {
+		case VARIABLES: lookup_drop_variables(&host->linker, r->base, r->size, r->unproved); break;
+		case FUNCTIONS: lookup_drop_functions(&host->linker, r->base, r->size, r->unproved); break;
+		case PAGES: give(host, r->base, r->size, r->unproved); break;
 		}
 		free(r);
 	}
@@ -61,14 +61,14 @@ static void rest(struct gl_host *host, struct remains *r)
 	*host->end_of_resting = r;
 	host->end_of_resting = &r->next;
 	host->resting_bytes += r->size;
-	host->nresting += !r->are_variables;
+	host->nresting += r->kind == PAGES;
 }
 
 /* Puts records by, as many as a module has parts: where there is no memory for one in the middle of an unload, which
  * can't be taken back then, those of an earlier unload do. */
 static void keep_spare(struct gl_host *host)
 {
-	enum { PARTS = 4 };
+	enum { PARTS = 5 };
 
 	while (host->nspare < PARTS) {
 		struct remains *r = malloc(sizeof(*r));
@@ -97,13 +97,13 @@ static struct remains *remains_of(struct gl_host *host, uint8_t *low, const uint
 	return r;
 }
 
-static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_t *high, bool are_variables)
+static void rest_between(const struct gl_module *mod, uint8_t *low, const uint8_t *high, enum remains_kind kind)
 {
 	struct remains *r = remains_of(mod->host, low, high);
 
 	if (r != NULL) {
 		r->unproved = mod->unproved;
-		r->are_variables = are_variables;
+		r->kind = kind;
 		rest(mod->host, r);
 	}
 }
@@ -150,14 +150,15 @@ void module_leave_memory(struct gl_module *mod, enum what_stays stays)
 	mod->debug = NULL;
 	lookup_remove(&host->linker, mod->base, mod->text_pages);
 	give(host, mod->base, mod->text_pages, mod->unproved);
-	rest_between(mod, rodata, low, false);
-	rest_between(mod, mod->variables, mod->variables + mod->variables_size, true);
+	rest_between(mod, rodata, low, PAGES);
+	rest_between(mod, mod->variables, mod->variables + mod->variables_size, VARIABLES);
+	rest_between(mod, mod->ftab, mod->ftab + mod->ftab_size, FUNCTIONS);
 	struct remains *kept = remains_of(host, low, high);
 	if (kept != NULL) {
 		kept->next = host->kept;
 		host->kept = kept;
 	}
-	rest_between(mod, high, end, false);
+	rest_between(mod, high, end, PAGES);
 }
 
 void gl_host_give_back(struct gl_host *host)
