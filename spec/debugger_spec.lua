@@ -343,6 +343,26 @@ func Pick(n int) string { return pick("red", "blue", n) }
     assert.matches("hit Breakpoint [^\n]*main%.Add %(a=41, b=3, ~r0=[^\n]*%) at [^\n]*main%.go:", out)
   end)
 
+  it("has those of modules that were shipped with them", function()
+    local function shipped(options)
+      local gom = support.tmpdir() .. "/variables.gom"
+      assert(support.host():ship(support.write("variables.go", variables), gom, options))
+      return gom, #support.read(gom)
+    end
+    local out = run(shipped { debug = true }, "local m = load() m.Look 'cup' m.Sum(3, 4)", "break main.look",
+      "break variables.go:48", "run", "info args", "print *item", "continue", "bt 2", "info locals")
+    assert.matches("\nprices = 0x%x+\n", out)
+    assert.matches("\nn = 2%.5\n", out)
+    assert.matches('= {Name = 0x%x+ "tea%w*", Price = 5, Next = 0x%x+}\n', out)
+    assert.matches("#0  main%.plus %(a=[^\n]*, b=3%) at [^\n]*variables%.go:48\n"
+      .. "#1  main%.Sum %(numbers=[^\n]*, total=[^\n]*%) at [^\n]*variables%.go:41\n", out)
+    assert.matches("\nsum = 3\n", out)
+    local _, with = shipped { debug = true }
+    local gom, size = shipped()
+    assert.is_true(size < with)
+    assert.matches("main%.look %(%) at ", (run(gom, "load().Look 'cup'", "break main.look", "run", "info args")))
+  end)
+
   it("has them in a core file", function()
     local core = support.tmpdir() .. "/variables.core"
     local script_of_go = support.tools().goroot .. "/src/runtime/runtime-gdb.py"

@@ -641,13 +641,15 @@ end
 ---@class goloader.ShipOptions: goloader.BuildOptions
 ---@field strings table<string, string>|nil  values of string variables by their full names: "main.version"
 ---@field key string|nil  file of a secret key (goloader.keygen), with which it is signed
+---@field debug boolean|nil  true: debuggers have the values of variables of it, as of objects; it is larger then
 ---@field godebug false|nil  false: of package main, too, only functions are meant; it gets no settings for GODEBUG
 ---@field pause nil|fun()  as host:build's
 ---@field on_sources nil|fun(sources: goloader.Sources)  likewise
 ---@field imports goloader.Policy|nil  likewise
 
 -- Those of a build too, so that a module can be declared once, to be built or to be shipped.
-local SHIP_OPTIONS = { strings = "named strings", godebug = "boolean", key = "string" }
+local SHIP_OPTIONS = { strings = "named strings", godebug = "boolean", key = "string",
+  debug = "boolean" }
 for name, types in pairs(BUILD_OPTIONS) do SHIP_OPTIONS[name] = types end
 
 -- Objects that are there already, in the shape of a build's.
@@ -696,7 +698,7 @@ function Host:ship(paths, out, options)
   local settings = is_program and build.default_godebug(self:toolchain(), built.target, options) or ""
   ok, err = try_with_all_it_needs(self, {
     ndeps = #built.files - 1, key = options.key, twice = options.private and "other" or "refuse",
-    godebug = settings ~= "" and settings or nil, strings = read_strings(options.strings),
+    godebug = settings ~= "" and settings or nil, strings = read_strings(options.strings), debug = options.debug,
   }, function(ship_options) return self.core:ship(built.files, out, ship_options) end)
   built:remove()
   if not ok then return fail(err) end

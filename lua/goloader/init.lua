@@ -46,7 +46,8 @@ local goloader = {
 ---  is loaded that has a use for it (runtime.MemProfile, the heap profile of runtime/pprof, net/http/pprof), as many as
 ---  in any Go program (one per 512 KiB), and none otherwise: it costs some memory for each load, for ever
 ---@field debug boolean|"files"|nil  gdb is told of loaded code: names, lines, frames, variables, in a core too;
----  "files": so is whatever reads files alone (uprobes, perf annotate, Delve). nil: as the variable GOLOADER_DEBUG says. A debugger that is there when something is loaded or unloaded is told of all there is
+---  "files": so is whatever reads files alone (uprobes, perf annotate, Delve). nil: as GOLOADER_DEBUG says. A debugger
+---  that is there when something is loaded or unloaded is told of all there is
 ---@field dump "SIGQUIT"|"SIGUSR1"|"SIGUSR2"|nil  at this signal the process writes to standard error what Lua and all
 ---  goroutines are at, and goes on. nil: signals do what they would without Go
 ---@field trust string|string[]|nil  public keys, as files or as lines of base64: the process loads nothing but shipped

@@ -252,6 +252,9 @@ static void read_options(lua_State *L, int idx, struct gl_load_options *options)
 	lua_getfield(L, idx, "is_shared");
 	options->is_shared = lua_toboolean(L, -1);
 	lua_pop(L, 3);
+	lua_getfield(L, idx, "debug");
+	options->keeps_variables = lua_toboolean(L, -1);
+	lua_pop(L, 1);
 	options->library = string_field(L, idx, "library");
 	options->godebug = string_field(L, idx, "godebug");
 	options->key = string_field(L, idx, "key");
@@ -508,7 +511,7 @@ static int host_load_finish(lua_State *L)
 }
 
 /* host:ship({ { file =, package = }, … }, out, { ndeps = 0, twice = "refuse", library = file, godebug = settings,
- * strings = { { name, value }, … }, key = file }) -> true */
+ * strings = { { name, value }, … }, key = file, debug = true }) -> true */
 static int host_ship(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);

@@ -120,11 +120,12 @@ struct link {
 
 	bool auditing; /* what is needed is found out, and that is all: nothing of C is opened, by whomever it is signed
 			*/
-	bool shipping; /* nothing is loaded: what others brought to the resident store isn't there */
-	bool other_host;  /* the shipped module was made for another host than this one */
-	bool has_far;     /* C symbols are referred to, which may be out of reach */
-	bool has_library; /* the C parts of the module's packages are linked: clib_bind will open them */
-	bool failed;      /* in the middle of a pass, most often for want of memory; err is set */
+	bool keeps_variables; /* what is shipped has what debuggers are told of variables */
+	bool shipping;        /* nothing is loaded: what others brought to the resident store isn't there */
+	bool other_host;      /* the shipped module was made for another host than this one */
+	bool has_far;         /* C symbols are referred to, which may be out of reach */
+	bool has_library;     /* the C parts of the module's packages are linked: clib_bind will open them */
+	bool failed;          /* in the middle of a pass, most often for want of memory; err is set */
 
 	struct unit units[NUNITS];
 };

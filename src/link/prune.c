@@ -9,10 +9,14 @@
  *     been taken from another one now. So must what the compiler repeats in each object that needs it (DUPOK: instances
  *     of generic functions, type descriptors): another host may lack what this one has only because its own packages
  *     need the same;
- *   - a function that was inlined: of it, tracebacks want to know what it was. */
+ *   - a function that was inlined: of it, tracebacks want to know what it was.
+ *
+ * What debuggers are to know of variables (variables.c) is kept where it is asked for: a function's entries, whatever
+ * their relocations lead to in the object, and the descriptors of the types that they name. */
 #include "../grow.h"
 #include "link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +146,51 @@ static void keep_dwarf(struct pruner *p, const struct lobj *obj, struct gl_symre
 	}
 }
 
+/* The descriptor of a type that an entry names ("go:info.T"), which nobody else may have a use for. */
+static void keep_type(struct pruner *p, const struct lobj *obj, struct gl_str entry)
+{
+	static const char info[] = "go:info.", type[] = "type:";
+	char name[1024];
+	int n = snprintf(name, sizeof(name), "%s%.*s", type, (int)(entry.n - (sizeof(info) - 1)),
+			 entry.p + sizeof(info) - 1);
+
+	if (n < 0 || n >= (int)sizeof(name)) {
+		return;
+	}
+	const struct ldef *def = lpkg_find(obj->pkg, name, (size_t)n, GL_ABI0);
+	for (uint32_t i = 0; i < p->l->npackages && def == NULL; i++) {
+		def = lpkg_find(&p->l->packages[i], name, (size_t)n, GL_ABI0);
+	}
+	if (def != NULL) {
+		keep(p, def->obj, def->idx, GL_KEEP_BODY);
+	}
+}
+
+/* Debugging information, which has no place in memory. */
+static bool is_entry(const struct gl_abi *abi, const struct lobj *obj, uint32_t idx)
+{
+	return link_section(abi, gl_object_sym(obj->obj, idx).type) == SEC_NONE;
+}
+
+/* What a function's entry refers to, or an abstract one. */
+static void keep_entry(struct pruner *p, const struct lobj *obj, uint32_t idx)
+{
+	const struct gl_abi *abi = p->l->linker->abi;
+
+	for (uint32_t j = 0, n = gl_object_nrelocs(obj->obj, idx); j < n; j++) {
+		struct gl_reloc r = gl_object_reloc(obj->obj, idx, j);
+		uint32_t i = gl_object_local(obj->obj, r.sym);
+		struct gl_str name = link_ref_name(p->l, obj, r.sym);
+		if (str_starts(name, "go:info.")) {
+			keep_type(p, obj, name);
+		}
+		/* what is in memory is kept for other reasons, or not */
+		if (r.sym.pkg != GL_PKG_INVALID && i < gl_object_nsyms(obj->obj) && is_entry(abi, obj, i)) {
+			keep(p, obj, i, GL_KEEP_BODY);
+		}
+	}
+}
+
 static void keep_auxs(struct pruner *p, const struct task *t)
 {
 	const struct gl_object *obj = t->obj->obj;
@@ -155,6 +204,8 @@ static void keep_auxs(struct pruner *p, const struct task *t)
 			continue;
 		} else if (aux.type == GL_AUX_GOTYPE || aux.type == GL_AUX_FUNCDATA) {
 			keep_ref(p, t->obj, aux.sym);
+		} else if (aux.type == GL_AUX_DWARFINFO && p->l->keeps_variables) {
+			keep_local(p, t->obj, aux.sym, GL_KEEP_BODY);
 		} else if (aux.type == GL_AUX_DWARFINFO) {
 			keep_dwarf(p, t->obj, aux.sym);
 		} else if (gl_writer_keeps_aux(aux.type)) {
@@ -193,7 +244,9 @@ int link_keep(struct link *l, struct kept **kept)
 	while (p.ntasks > 0 && !l->failed) {
 		struct task t = p.tasks[--p.ntasks];
 		keep_auxs(&p, &t);
-		if (t.how == GL_KEEP_BODY) {
+		if (t.how == GL_KEEP_BODY && l->keeps_variables && is_entry(l->linker->abi, t.obj, t.idx)) {
+			keep_entry(&p, t.obj, t.idx);
+		} else if (t.how == GL_KEEP_BODY) {
 			keep_relocs(&p, &t);
 		}
 	}

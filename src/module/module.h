@@ -109,7 +109,8 @@ struct gl_load_options {
 	const char *godebug;
 	const struct gl_gom_string *strings;
 	size_t nstrings;
-	const char *key; /* only gl_module_ship: the file of a secret key, with which it is signed; or NULL */
+	bool keeps_variables; /* only gl_module_ship: DWARF of variables is in the file, where objects have it */
+	const char *key;      /* only gl_module_ship: the file of a secret key, with which it is signed; or NULL */
 	/* Modules whose packages this one uses: their types, their variables. None of them can be unloaded before it.
 	 * Files of their packages may be given among the dependencies, for what they have no need of themselves. */
 	struct gl_module *const *uses;

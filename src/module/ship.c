@@ -61,6 +61,7 @@ static int add_package(struct shipment *s, const struct lpkg *p, enum gl_gom_rol
 	struct gl_keep keep = { .abi = s->l->linker->abi,
 				.symbols = symbols,
 				.exports = role == GL_GOM_ROOT,
+				.all_files = s->l->keeps_variables,
 				.name = name_of,
 				.fingerprint = fingerprint_of,
 				.arg = s };
@@ -339,7 +340,9 @@ static int write_shipment(struct shipment *s, const struct exports *ex, const st
 int gl_module_ship(struct gl_host *host, const char *const *files, const char *const *import_paths, size_t nfiles,
 		   const struct gl_load_options *opts, const char *out, struct gl_error *err)
 {
-	struct link l = { .linker = &host->linker, .err = err, .shipping = true };
+	struct link l = {
+		.linker = &host->linker, .err = err, .shipping = true, .keeps_variables = opts->keeps_variables
+	};
 	struct shipment s = { .l = &l };
 	struct exports ex = { 0 };
 	int ret = -1;

@@ -337,7 +337,8 @@ static void put_packages(struct writer *w)
 static void put_files(struct writer *w)
 {
 	for (uint32_t i = 0; i < w->obj->nfiles; i++) {
-		put_str(w, &w->blocks[BLK_FILE], w->has_file[i] ? gl_object_file(w->obj, i) : (struct gl_str){ "", 0 });
+		bool has_name = w->has_file[i] || w->how->all_files;
+		put_str(w, &w->blocks[BLK_FILE], has_name ? gl_object_file(w->obj, i) : (struct gl_str){ "", 0 });
 	}
 }
 

@@ -27,6 +27,7 @@ struct gl_keep {
 	const struct gl_abi *abi;
 	const uint8_t *const *symbols; /* per object of the package and symbol: GL_KEEP_… */
 	bool exports;                  /* its export data too */
+	bool all_files;                /* files that only debugging information has the numbers of, too */
 	/* The name of another package's symbol; n is 0 when nobody knows. */
 	struct gl_str (*name)(void *arg, const struct gl_object *obj, struct gl_symref ref);
 	/* The fingerprint that import i shall have; NULL: as it is. */

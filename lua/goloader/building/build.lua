@@ -275,7 +275,7 @@ local function start_compile(tc, dir, files, path, lang, archives, opts)
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack", "-c=" .. toolchain.workers() }
   -- a debugger has the values of variables from it
-  if not core.debugs() and not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
+  if not core.debugs() and not opts.debug and not needs_dwarf(dir, files) then args[#args + 1] = "-dwarf=false" end
   -- "all=-N" says which packages the flags are for; of those, only this one is compiled here
   local gcflags = (opts.gcflags or ""):gsub("^all=", "")
   for word in gcflags:gmatch "%S+" do args[#args + 1] = word end

@@ -68,13 +68,14 @@ local commands = {
     },
     examples = { { "goloader serve --listen :8080 routes.lua", "serve on all addresses" } } },
   { "build", "Write a package and all that the host lacks for it into one file.",
-    usage = "[-o FILE.gom] [-private] [-key FILE] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…",
+    usage = "[-o FILE.gom] [-private] [-debug] [-key FILE] [BUILD FLAGS] FILE.go…|DIR|PACKAGE[@VERSION]|FILE.o…",
     text = { "The file is loaded by host:load and run by goloader run, where there need be no Go, no cache and no "
       .. "archives: by this host, or another of the same Go that has the same packages. Build flags are those of go "
       .. "build." },
     options = {
       { "-o", "FILE.gom", "The file to write; by default it is named as go build names programs." },
       { "--private", nil, "Third-party packages become part of the module instead of being shared." },
+      { "--debug", nil, "Debuggers have the values of variables of it; it is larger then." },
       { "--key", "FILE", "Sign it with this secret key." },
       { "--tags", "LIST", "Build tags, separated by commas." },
       { "--gcflags", "FLAGS", "Flags of the compiler." },
@@ -255,7 +256,7 @@ commands.about = {
 
 commands.environment = {
   { "GOLOADER_HOST", "The host to start, instead of the default one." },
-  { "GOLOADER_DEBUG", "Has gdb told of loaded code; files: it is in files, for Delve, perf annotate and uprobes; 0 is no." },
+  { "GOLOADER_DEBUG", "Has gdb told of loaded code; files: it lies in files, for Delve and perf, too; 0 is no." },
   { "GOLOADER_PERF", "Has names of loaded code written to /tmp/perf-PID.map, for perf; 0 is no." },
   { "GOLOADER_UNLOAD", "stopped or snapshot: how it is found out whether a module may be unloaded." },
   { "GOROOT", "The Go to compile with, where the one noted beside the host is not there; of the same version." },

@@ -8,7 +8,7 @@ local function usage() return require "goloader.command.commands".hint "build" e
 
 -- Our own flags may stand among those of go build.
 local function read_arguments(arguments)
-  local output, private, key, rest, at = nil, nil, nil, {}, 1
+  local output, private, key, debugs, rest, at = nil, nil, nil, nil, {}, 1
   while arguments[at] and arguments[at] ~= "--" do
     local word = arguments[at]
     local value = word:match "^%-%-?o=(.*)$"
@@ -26,6 +26,8 @@ local function read_arguments(arguments)
       key = word:match "=(.*)$"
     elseif word:find "^%-%-?private$" then
       private = true
+    elseif word:find "^%-%-?debug$" then
+      debugs = true
     else
       rest[#rest + 1] = word
     end
@@ -36,7 +38,7 @@ local function read_arguments(arguments)
   if not options then return nil, first end
   local paths = { unpack(rest, first) }
   if not paths[1] then return nil, "nothing to build" end
-  options.private, options.key = private, key
+  options.private, options.key, options.debug = private, key, debugs
   options.notice = function() end -- as go build compiles the standard library, without a word
   return paths, options, output
 end
