@@ -171,6 +171,40 @@ func main() {
     end
   end)
 
+  it("exits by a panic as a program, whatever tracebacks it has asked for", function()
+    local dir = program("tracebacks", [[
+import ("os"; "runtime/debug")
+
+func main() {
+	debug.SetTraceback(os.Args[1])
+	panic("told")
+}
+]])
+    for _, level in ipairs { "none", "all" } do assert.equal(2, select(2, assert_same(dir, { ".", level }))) end
+  end)
+
+  it("has streams where they were closed, before any file gets their numbers", function()
+    local dir = program("streams", [[
+import "os"
+
+func main() {
+	file, err := os.Create(os.Args[1])
+	if err != nil || file.Fd() < 3 {
+		panic(err)
+	}
+	os.Stdout.WriteString("not into the file")
+	os.Stderr.WriteString("nor this")
+	if _, err := os.Stdin.Read(make([]byte, 1)); err == nil {
+		panic("something was read")
+	}
+}
+]])
+    local shell = ("exec %s run %s %s/file <&- >&- 2>&-"):format(toolchain.absolute "build/bin/goloader",
+      quote(dir .. "/main.go"), quote(dir))
+    assert.equal(0, (support.run { "sh", "-c", shell }))
+    assert.equal("", toolchain.read_file(dir .. "/file"))
+  end)
+
   it("heeds the settings of //go:debug lines, of go.mod's godebug block and of the Go that go.mod names", function()
     -- what a setting changes at run time, as a package reads it, and when the runtime starts
     local body = [[

@@ -9,6 +9,7 @@
  *
  *     this program | the chunk | its length, 16 decimal digits | "goloader program" */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,10 +102,27 @@ static int push_command_line(lua_State *L)
 	return 0;
 }
 
+/* Go's runtime opens /dev/null for standard streams that are closed, before any file can be opened in their place, and
+ * be written to by who prints (runtime.checkfds). In a library it leaves that to the program, which this one is. */
+static int open_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	size_t len;
 	char *chunk = read_chunk(&len);
+
+	/* of goloader's own commands, what can't be printed is an error */
+	if (chunk && open_streams() != 0) {
+		return 1;
+	}
 	lua_State *L = luaL_newstate();
 
 	if (!L) {

@@ -177,10 +177,12 @@ func holdThreads() func() {
 }
 
 // exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process, which
-// it takes for somebody else's (runtime.setTraceback adds tracebackCrash).
+// it takes for somebody else's: runtime.setTraceback adds tracebackCrash, and keeps that for what the program asks for
+// later by debug.SetTraceback, as package testing does when tests take too long.
 func exitAsProgram() {
 	if os.Getenv("GOTRACEBACK") != "crash" {
-		cache := (*uint32)(rt.traceback_cache)
+		env, cache := (*uint32)(rt.traceback_env), (*uint32)(rt.traceback_cache)
+		*env &^= uint32(rt.traceback_crash)
 		atomic.StoreUint32(cache, atomic.LoadUint32(cache)&^uint32(rt.traceback_crash))
 	}
 }
