@@ -86,6 +86,34 @@ end
   end)
 end)
 
+describe("what the host was not made for", function()
+  local dir = write_module "mismatch"
+  local own = "the host was made with other experiments, and loads nothing else; "
+  local why = {
+    ["GOEXPERIMENT=fieldtrack"] = "GOEXPERIMENT=fieldtrack: " .. own .. '"GOEXPERIMENT=fieldtrack goloader host '
+      .. '-o HOST.so PACKAGE…" makes one that does (GOLOADER_HOST names it)',
+    ["GOARCH=arm64"] = "GOARCH=arm64: the host is for amd64, and loads nothing else",
+    ["GOOS=windows"] = "GOOS=windows: the host is for linux, and loads nothing else",
+  }
+
+  it("is told before anything is compiled", function()
+    for environment, text in pairs(why) do
+      for command, who in pairs { ["run"] = "goloader: ", ["test"] = "goloader test: ", ["build"] = "goloader: " } do
+        local status, out, errors = support.run({ "build/bin/goloader", command, dir }, environment)
+        assert.same({ 1, "", who .. text .. "\n" }, { status, out, errors })
+      end
+      local _, out = support.lua(("print(require 'goloader'.host():build(%q))"):format(dir), environment)
+      assert.equal("nil\t" .. text, out:match "^nil\t[^\t\n]*")
+    end
+  end)
+
+  it("is nothing that is said of it in other words", function()
+    local status, out, errors = support.run({ "build/bin/goloader", "run", dir },
+      "GOOS=linux GOARCH=amd64 GOEXPERIMENT=nofieldtrack")
+    assert.same({ 0, "WRITTEN\n", "" }, { status, out, errors })
+  end)
+end)
+
 describe("a sanitizer", function()
   local why = "flag -%s: the %s sanitizer needs a runtime of its own, which no host is built with"
   local asan, race = why:format("asan", "address"),

@@ -56,6 +56,67 @@ static int processor_level(void)
 	return (ext_b & v4_ext) == v4_ext && (saved & 0xe0) == 0xe0 ? 4 : 3;
 }
 
+/* Is this one of the words that stand behind " X:", separated by commas? */
+static bool has_word(const char *list, size_t len, const char *word, size_t n)
+{
+	for (size_t at = 0; at + n <= len;) {
+		const char *comma = memchr(list + at, ',', len - at);
+		size_t end = comma == NULL ? len : (size_t)(comma - list);
+		if (end - at == n && memcmp(list + at, word, n) == 0) {
+			return true;
+		}
+		at = end + 1;
+	}
+	return false;
+}
+
+/* Writes the words of one list that another has not, each behind a prefix; returns how much of the text is there. */
+static size_t tell_words(char *text, size_t size, size_t at, const char *list, size_t len, const char *other,
+			 size_t other_len, const char *prefix)
+{
+	for (size_t from = 0; from < len;) {
+		const char *comma = memchr(list + from, ',', len - from);
+		size_t end = comma == NULL ? len : (size_t)(comma - list);
+		if (!has_word(other, other_len, list + from, end - from) && at < size) {
+			int n = snprintf(text + at, size - at, "%s%s%.*s", at == 0 ? "" : ",", prefix,
+					 (int)(end - from), list + from);
+			at += n < 0 ? 0 : (size_t)n;
+		}
+		from = end + 1;
+	}
+	return at;
+}
+
+/* Tells of an object that differs in its experiments only, as GOEXPERIMENT would name what the host has not. */
+static bool tells_experiments(const char *file, const char *header, size_t len, const char *want, struct gl_error *err)
+{
+	static const char list_word[] = " X:";
+	const size_t word = sizeof(list_word) - 1, want_len = strlen(want);
+	size_t level_at = 0, level_after = 0, want_at, want_after;
+	const char *list = memmem(header, len, list_word, word), *want_list = strstr(want, list_word);
+
+	if (list == NULL || want_list == NULL || list - header != want_list - want ||
+	    (header_level(header, len, &level_at, &level_after) == 0) !=
+		    (header_level(want, want_len, &want_at, &want_after) == 0) ||
+	    memcmp(header, want, level_at) != 0 ||
+	    memcmp(header + level_after, want + level_after, (size_t)(list - header) - level_after) != 0) {
+		return false;
+	}
+	char text[300] = "";
+	const char *has = list + word, *wants = want_list + word;
+	size_t has_len = (size_t)(header + len - has), wants_len = (size_t)(want + want_len - wants);
+	size_t at = tell_words(text, sizeof(text), 0, has, has_len, wants, wants_len, "");
+	at = tell_words(text, sizeof(text), at, wants, wants_len, has, has_len, "no");
+	if (at == 0) {
+		return false;
+	}
+	gl_fail(err, GL_EMISMATCH,
+		"%s was compiled with other experiments than the host: GOEXPERIMENT=%s is what the host was made "
+		"without",
+		file, text);
+	return true;
+}
+
 int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *header, size_t len,
 			struct gl_error *err)
 {
@@ -69,6 +130,9 @@ int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *
 	if (level == 0 || header_level(want, want_len, &want_at, &want_after) == 0 || at != want_at ||
 	    len - after != want_len - want_after || memcmp(header, want, at) != 0 ||
 	    memcmp(header + after, want + want_after, len - after) != 0) {
+		if (tells_experiments(file, header, len, want, err)) {
+			return -1;
+		}
 		return gl_fail(err, GL_EMISMATCH, "%s was made by \"%.*s\", but the host needs \"%s\"", file,
 			       (int)(len < 300 ? len : 300), header, want);
 	}

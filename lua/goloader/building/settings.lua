@@ -57,6 +57,72 @@ function settings.get(tc, name)
   return ""
 end
 
+-- What the description beside a host says of its processor and experiments; no fields where there is none.
+local function read_description(host)
+  local fields, f = {}, io.open(host .. ".desc", "rb")
+  for line in f and f:lines() or function() end do
+    local key, value = line:match "^(%l+)\t([^\t]*)$"
+    if key then fields[key] = value end
+    if key == "header" then break end
+  end
+  if f then f:close() end
+  return fields
+end
+
+--- What the host was made with, where nobody sets it to anything, as shell assignments: what it loads is compiled with
+--- the same.
+---@param tc goloader.Toolchain
+---@return string
+function settings.of_host(tc)
+  local host, words = read_description(tc.host), ""
+  for variable, value in pairs { GOEXPERIMENT = host.goexperiment or "", GOAMD64 = host.goamd64 or "v1" } do
+    local is_usual = value == "" or value == "v1"
+    if not is_usual and settings.get(tc, variable) == "" then
+      words = ("%s%s=%s "):format(words, variable, toolchain.quote(value))
+    end
+  end
+  return words
+end
+
+-- The first line of an object that is compiled with these experiments, without the word on the processor's level, which
+-- may be another one than the host's. nil where there are no such experiments: the go command says so.
+local function compiled_header(tc, experiments)
+  local dir = toolchain.private_dir()
+  if not dir then return nil end
+  local object
+  if toolchain.write_file(dir .. "/p.go", "package p\n") then
+    local job = toolchain.start({ tc:tool "compile", "-p", "p", "-o", dir .. "/p.o", dir .. "/p.go" },
+      { env = tc.env .. "GOEXPERIMENT=" .. toolchain.quote(experiments), merge = true })
+    object = job and job:wait() and read_file(dir .. "/p.o")
+  end
+  toolchain.remove_dir(dir)
+  return object and object:match "go object [^\n]*"
+end
+
+local function without_level(header)
+  return (header:gsub(" GOAMD64=v%d+", ""))
+end
+
+--- Why nothing can be loaded that is compiled as variables ask for it; nil where they ask for what the host is.
+---@param tc goloader.Toolchain
+---@return string|nil why
+function settings.find_mismatch(tc)
+  local host = read_description(tc.host)
+  if not host.header then return nil end -- what is wrong with the host is told when it starts
+  for variable, own in pairs { GOOS = "linux", GOARCH = host.goarch } do
+    local value = settings.get(tc, variable)
+    if value ~= "" and value ~= own then
+      return ("%s=%s: the host is for %s, and loads nothing else"):format(variable, value, own)
+    end
+  end
+  local wanted = settings.get(tc, "GOEXPERIMENT")
+  if wanted == "" or wanted == host.goexperiment then return nil end
+  local header = compiled_header(tc, wanted)
+  if not header or without_level(header) == without_level(host.header) then return nil end
+  return ("GOEXPERIMENT=%s: the host was made with other experiments, and loads nothing else; \"GOEXPERIMENT=%s "
+    .. "goloader host -o HOST.so PACKAGE…\" makes one that does (GOLOADER_HOST names it)"):format(wanted, wanted)
+end
+
 --- The flags that GOFLAGS adds to every go command.
 ---@param tc goloader.Toolchain
 ---@return string[]

@@ -210,7 +210,9 @@ function toolchain.find(path, version)
   -- the shell has one for itself then, and its children none
   if (os.getenv "PATH" or "") == "" then env = env .. "PATH=/usr/local/bin:/usr/bin:/bin " end
   local flags = { unpack(note, 3) }
-  return setmetatable({ goroot = goroot, version = version, host = path, flags = flags, env = env }, Toolchain)
+  local found = setmetatable({ goroot = goroot, version = version, host = path, flags = flags, env = env }, Toolchain)
+  found.env = env .. require "goloader.building.settings".of_host(found)
+  return found
 end
 
 --- Language version of a module that names none: "go1.26".

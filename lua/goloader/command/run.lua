@@ -241,8 +241,9 @@ function run.start(config, arguments)
   local tools
   tools, message, err = toolchain.find(config.host)
   if not tools then return complain(err or message) end
-  local given = require "goloader.building.settings".goflags(tools)
-  local why_not = require "goloader.building.flags".find_sanitizer(given)
+  local settings = require "goloader.building.settings"
+  local why_not = require "goloader.building.flags".find_sanitizer(settings.goflags(tools))
+    or settings.find_mismatch(tools)
   if why_not then return complain(why_not) end
   linked = build_plainly(tools, config)
   if linked then

@@ -61,7 +61,8 @@ function test.main(arguments)
   host, err = goloader.host_path()
   if host then launcher, err = goloader.launcher_path() end
   if launcher then tools, err = toolchain.find(host) end
-  if not tools then return complain(err) end
+  if tools then err = require "goloader.building.settings".find_mismatch(tools) end
+  if err then return complain(err) end
 
   local dir, toolexec
   dir, err = toolchain.private_dir()
