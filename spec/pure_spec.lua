@@ -394,6 +394,26 @@ func Collect()     { runtime.GC() }
     for _, other in ipairs(others) do assert(other:unload()) end
   end)
 
+  it("needs no more of LuaJIT's 65,536 C types when a module is loaded again", function()
+    assert.equal("pure\t0\n", support.clean_output_of(support.lua(([[
+      local ffi = require "ffi"
+      local host = require "spec.support".host()
+      local function next_type() return tonumber(ffi.typeof "struct { int number; }") end
+      local function use()
+        local module = assert(host:load(%q))
+        assert(module.Add(1, 2) == 3 and module.Add:map({ 1 }, { 2 })[1] == 3)
+        local road = module.Add:road()
+        assert(module:unload())
+        return road
+      end
+      local road = use()
+      local first = next_type()
+      local own = next_type() - first
+      for _ = 1, 3 do use() end
+      print(road, next_type() - first - 2 * own)
+    ]]):format(support.compile("spec/testdata/pure/pure.go", "pure")), nil, "luajit")))
+  end)
+
   it("is given back with the module, however often that is swapped", function()
     local host, source = support.host(), support.compile("spec/testdata/pure/pure.go", "pure")
     local mappings, rss

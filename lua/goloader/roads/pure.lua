@@ -229,6 +229,15 @@ local function address(number)
   return ffi.cast("uintptr_t", number)
 end
 
+-- C types of functions by their names. LuaJIT has room for 65,536 C types in all, and makes a new one of each mention
+-- of a function's: without this, some ten thousand loads would be the last.
+local function_types = setmetatable({}, {
+  __index = function(types, name)
+    types[name] = ffi.typeof(name)
+    return types[name]
+  end,
+})
+
 --- What calls a function by this road, and what maps it: map(self, array…) for so many arrays. nil where the function
 --- needs the runtime.
 ---@param fn goloader.Func
@@ -243,7 +252,7 @@ return function(fn, by_capi, renew)
   local parts, fail = pure_parts(pure), failer(renew)
   local number, version = source.version_of(fn)
   local function instantiate(chunk, otherwise)
-    return chunk(ffi.cast(parts.c_type, address(pure.entry)), ffi.cast(cell_type, address(pure.cell)),
+    return chunk(ffi.cast(function_types[parts.c_type], address(pure.entry)), ffi.cast(cell_type, address(pure.cell)),
       ffi.cast("uint64_t *", address(pure.calls)), otherwise, fail, type, select, math.floor, arrays.length,
       arrays.signed, arrays.unsigned, arrays.new_table, number, version)
   end
