@@ -71,6 +71,56 @@ local SCRIPT = [[
   print("others", others_can_enter())
 ]]
 
+-- Memory runs short in the middle of a call of a module that other Lua states have, too: another one replaces it, and
+-- unloads the old one, though this one does nothing any more.
+local SHARED = [[
+  if rawget(_G, "jit") then jit.opt.start "minstitch=30000" end
+  local goloader = require "goloader"
+  local host = assert(goloader.host())
+  local file, name_file = %q, %q
+  local part = { Name = "a" }
+  local scenarios = {
+    { "a struct and a Lua function", function(m) m.Take({ part }, function() return "b" end) end },
+    { "a variable", function(m) m.Taken = { part } end },
+    { "many calls", function(m) m.Take:map({ { part } }, { function() return "b" end }) end },
+    { "a job", function(m) m.List:async(3) end },
+  }
+  local number = 0
+  for _, scenario in ipairs(scenarios) do
+    local name, run = scenario[1], scenario[2]
+    local n, was_short = 0
+    repeat
+      n = n + 1
+      number = number + 1
+      local shared = "s" .. number
+      local m = assert(host:shared(shared, function() return host:load(file) end))
+      local names = assert(io.open(name_file, "w"))
+      names:write(shared)
+      names:close()
+      pcall(function() return m.Take, m.List, m.Take.map, m.List.async end)
+      scarce(n)
+      pcall(run, m)
+      was_short = scarce(0)
+      others_can_enter()
+    until not was_short or n > 60
+    print(name, n > 1)
+  end
+]]
+
+local SHARED_OTHER = [[
+  local goloader = require "goloader"
+  local host = assert(goloader.host())
+  local name = assert(io.open(%q)):read "*a"
+  local m = assert(host:shared(name))
+  assert(host:replace(m, %q))
+  local stop = os.time() + 5
+  while host:tidy() > 0 and os.time() < stop do os.execute "sleep 0.01" end
+  for _, module in ipairs(host:modules()) do
+    if not module.shared and module.refusal then error(name .. ": " .. tostring(module.refusal)) end
+  end
+  assert(host:tidy() == 0, name .. " is kept")
+]]
+
 local function program(lua)
   local file = support.tmpdir() .. "/scarce-" .. lua
   local command = ("cc -o %s spec/testdata/scarce/scarce.c $(pkg-config --cflags --libs %s)"
@@ -95,6 +145,21 @@ for package, build in pairs { luajit = "lib", ["lua5.1"] = "lua5.1", ["lua5.4"] 
         assert.is_nil(line:match "\ttrue\t[^0]", line)
       end
       assert.matches("others\ttrue\n$", out)
+    end)
+
+    it("leaves no call that has begun for ever", function()
+      local paths, host = PATHS:format(build), support.host()
+      local one, two = support.tmpdir() .. "/one.gom", support.tmpdir() .. "/two.gom"
+      assert(host:ship("spec/testdata/scarce/scarce.go", one))
+      assert(host:ship(support.write("two/scarce.go", support.read "spec/testdata/scarce/scarce.go"), two))
+      local names = support.tmpdir() .. "/name"
+      local status, out, errors = support.run {
+        program(package), support.write("shared.lua", paths .. SHARED:format(one, names)),
+        support.write("shared_other.lua", paths .. SHARED_OTHER:format(names, two)),
+      }
+      assert.equal("", errors)
+      assert.equal(0, status, out)
+      assert.equal(4, select(2, out:gsub("\ttrue\n", "")), out)
     end)
   end)
 end

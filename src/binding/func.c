@@ -181,14 +181,14 @@ static int func_gc(lua_State *L)
 static int start_job(lua_State *L, bool keep)
 {
 	struct binding_func *f = check_func(L);
-
-	if (!binding_share_enter(f->module)) {
-		return call_current(L, f, keep ? "async_keep" : "async");
-	}
-	struct gl_plan *plan = plan_of(L, f);
 	/* Who owns the job is there before it: Lua's memory may be short, and without an owner nobody would drop it. */
 	struct gl_job **job = binding_push_job(L, binding_module_host(f->module), 1);
 
+	if (!binding_share_enter(f->module)) {
+		lua_pop(L, 1);
+		return call_current(L, f, keep ? "async_keep" : "async");
+	}
+	struct gl_plan *plan = plan_of(L, f);
 	lua_insert(L, 2);
 	gl_job_start(L, plan, 3, keep, job);
 	lua_settop(L, 2);

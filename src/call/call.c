@@ -168,6 +168,51 @@ static int return_error(lua_State *L, int nresults)
 	return 2;
 }
 
+/* ---- what comes before Go is entered ------------------------------------------------------------------------------
+ *
+ * Of a module that several Lua states have, a call says that it begins before it is counted (share.c). An error must
+ * not end it in between, or it would have begun for ever. Those that are found here say so themselves; others come from
+ * Lua: memory is short, or the stack overflows. So all that may raise is done protected there. */
+
+struct preparation {
+	void (*prepare)(lua_State *L, int first, void *arg);
+	void *arg;
+};
+
+static int prepare_protected(lua_State *L)
+{
+	const struct preparation *p = lua_touserdata(L, -1);
+
+	lua_pop(L, 1);
+	p->prepare(L, 1, p->arg);
+	return lua_gettop(L);
+}
+
+int gl_plan_new_protection(lua_State *L)
+{
+	lua_pushcfunction(L, prepare_protected);
+	return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+int gl_plan_prepare(lua_State *L, const struct gl_plan *plan, int first,
+		    void (*prepare)(lua_State *L, int first, void *arg), void *arg)
+{
+	struct preparation p = { .prepare = prepare, .arg = arg };
+
+	if (plan->entering == NULL || *plan->entering == 0) {
+		prepare(L, first, arg);
+		return 0;
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, plan->caller->protection_ref);
+	lua_insert(L, first);
+	lua_pushlightuserdata(L, &p);
+	if (lua_pcall(L, lua_gettop(L) - first, LUA_MULTRET, 0) != 0) {
+		gl_plan_entered(plan);
+		lua_error(L);
+	}
+	return first - 1;
+}
+
 /* ---- the fast road --------------------------------------------------------------------------------------------------
  */
 
@@ -267,19 +312,45 @@ static void push_from_registers(lua_State *L, const struct gl_regs *regs, const 
 	}
 }
 
-/* Returns how many results it has left on the stack, or -1 if the general road has to be taken. */
-static int call_fast(lua_State *L, struct gl_plan *plan, int first)
-{
-	struct encoder e = { .L = L, .plan = plan, .in = &(struct gl_buffer){ 0 } };
-	struct gl_fast_call call;
+struct registers {
+	struct gl_plan *plan;
+	struct gl_regs *regs;
+	struct gl_reading *r; /* NULL: nothing will be read */
+	bool fits;            /* else the general road has to be taken */
+};
 
-	if (!fill_registers(&e, &call.regs, first)) {
-		return -1;
+static void prepare_registers(lua_State *L, int first, void *arg)
+{
+	struct registers *to = arg;
+	struct encoder e = { .L = L, .plan = to->plan, .in = &(struct gl_buffer){ 0 } };
+
+	to->fits = fill_registers(&e, to->regs, first);
+	if (!to->fits) {
+		return;
 	}
 	/* Where all results are numbers nothing is read, whatever Go has written, unless the call fails: then the
 	 * stream gets its owner after the call. */
-	bool reads = plan->strings != 0 || plan->error >= 0;
-	struct gl_reading *r = reads ? gl_reading_begin(L, plan->caller) : NULL;
+	if (to->plan->strings != 0 || to->plan->error >= 0) {
+		to->r = gl_reading_begin(L, to->plan->caller);
+	}
+}
+
+/* Returns how many results it has left on the stack, or -1 if the general road has to be taken. */
+static int call_fast(lua_State *L, struct gl_plan *plan, int first)
+{
+	struct gl_fast_call call;
+	struct registers registers = { .plan = plan, .regs = &call.regs };
+	int moved = gl_plan_prepare(L, plan, first, prepare_registers, &registers);
+	struct gl_reading *r = registers.r;
+	bool reads = r != NULL;
+
+	if (!registers.fits) {
+		return -1;
+	}
+
+	if (reads) {
+		r->idx += moved;
+	}
 	struct gl_buffer unread = { 0 };
 	memcpy(call.regs.return_is_ptr, plan->return_is_ptr, sizeof(call.regs.return_is_ptr));
 	call.fn = (void *)plan->export->addr;
@@ -367,14 +438,60 @@ int gl_plan_decode(lua_State *L, const struct gl_plan *plan, const uint64_t **at
 	return return_results(L, plan, n);
 }
 
+struct stream {
+	struct gl_plan *plan;
+	int nargs; /* -1: it is a variable that is set */
+	bool is_job;
+	struct gl_reading *r;
+};
+
+static void prepare_stream(lua_State *L, int first, void *arg)
+{
+	struct stream *to = arg;
+
+	to->r = gl_reading_begin(L, to->plan->caller);
+	struct encoder e = { .L = L, .plan = to->plan, .in = &to->r->in, .is_job = to->is_job };
+	if (to->nargs < 0) {
+		gl_encode(&e, first, to->plan->places[0].type, NULL);
+	} else {
+		encode_arguments(&e, first, to->nargs);
+	}
+}
+
+/* Encodes the arguments from stack index first up, of which there are so many, or the one value of a variable. */
+static struct gl_reading *write_stream(lua_State *L, struct gl_plan *plan, int first, int nargs, bool is_job)
+{
+	struct stream to = { .plan = plan, .nargs = nargs, .is_job = is_job };
+	int moved = gl_plan_prepare(L, plan, first, prepare_stream, &to);
+
+	to.r->idx += moved;
+	return to.r;
+}
+
+static void prepare_reading(lua_State *L, int first, void *arg)
+{
+	struct stream *to = arg;
+
+	(void)first;
+	to->r = gl_reading_begin(L, to->plan->caller);
+}
+
+/* Where there is nothing to be encoded */
+static struct gl_reading *begin_reading(lua_State *L, struct gl_plan *plan)
+{
+	struct stream to = { .plan = plan };
+	int moved = gl_plan_prepare(L, plan, lua_gettop(L) + 1, prepare_reading, &to);
+
+	to.r->idx += moved;
+	return to.r;
+}
+
 /* closure: the handle of a function value, 0 where the plan knows its function */
 static int call_general(lua_State *L, struct gl_plan *plan, int first, int nargs, bool keep, uint64_t closure)
 {
 	struct gl_caller *caller = plan->caller;
 	uint32_t functions = caller->functions.n;
-	struct gl_reading *r = gl_reading_begin(L, caller);
-	struct encoder e = { .L = L, .plan = plan, .in = &r->in };
-	encode_arguments(&e, first, nargs);
+	struct gl_reading *r = write_stream(L, plan, first, nargs, false);
 	struct gl_call call = { .plan = plan->handle,
 				.addr = (void *)plan->export->addr,
 				.in = &r->in,
@@ -449,10 +566,7 @@ struct gl_reading *gl_plan_encode(lua_State *L, struct gl_plan *plan, int first,
 
 	gl_plan_check(L, plan);
 	check_count(L, plan, first, nargs);
-	struct gl_reading *r = gl_reading_begin(L, plan->caller);
-	struct encoder e = { .L = L, .plan = plan, .in = &r->in, .is_job = is_job };
-	encode_arguments(&e, first, nargs);
-	return r;
+	return write_stream(L, plan, first, nargs, is_job);
 }
 
 int gl_plan_call(lua_State *L, struct gl_plan *plan, int first) { return call(L, plan, first, false, 0); }
@@ -469,7 +583,7 @@ bool gl_plan_is_called(const struct gl_plan *plan) { return plan->calls > 0; }
 int gl_plan_get(lua_State *L, struct gl_plan *plan)
 {
 	gl_plan_check(L, plan);
-	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	struct gl_reading *r = begin_reading(L, plan);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &r->out };
 	count_call(plan, 0);
 	gl_plan_enter(L, plan, &plan->caller->get, &call);
@@ -484,7 +598,7 @@ int gl_plan_get(lua_State *L, struct gl_plan *plan)
 void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 {
 	gl_plan_check(L, plan);
-	struct gl_reading *r = gl_reading_begin(L, plan->caller);
+	struct gl_reading *r = begin_reading(L, plan);
 	struct gl_call call = { .plan = plan->handle, .addr = (void *)plan->export->addr, .out = &r->out };
 
 	gl_plan_enter(L, plan, &plan->caller->ref, &call);
@@ -496,11 +610,7 @@ void gl_plan_ref(lua_State *L, struct gl_plan *plan)
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx)
 {
 	gl_plan_check(L, plan);
-	idx = lua_absindex(L, idx);
-	struct gl_reading *r = gl_reading_begin(L, plan->caller);
-	struct encoder e = { .L = L, .plan = plan, .in = &r->in };
-
-	gl_encode(&e, idx, plan->places[0].type, NULL);
+	struct gl_reading *r = write_stream(L, plan, lua_absindex(L, idx), -1, false);
 	struct gl_call call = {
 		.plan = plan->handle, .addr = (void *)plan->export->addr, .in = &r->in, .out = &r->out
 	};

@@ -170,17 +170,35 @@ static void push_error(lua_State *L, const struct gl_plan *plan, const uint64_t 
 	lua_setfield(L, -2, "index");
 }
 
+struct calls {
+	struct gl_plan *plan;
+	size_t n;
+	struct gl_reading *r;
+};
+
+static void prepare_calls(lua_State *L, int first, void *arg)
+{
+	struct calls *to = arg;
+	struct gl_plan *plan = to->plan;
+
+	to->n = check_arrays(L, plan, first + (int)plan->receiver);
+	luaL_checkstack(L, 8, NULL);
+	to->r = gl_reading_begin(L, plan->caller);
+	struct encoder e = { .L = L, .plan = plan, .in = &to->r->in };
+	encode_all(&e, first, to->n);
+}
+
 int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 {
 	struct gl_caller *caller = plan->caller;
 	uint32_t functions = caller->functions.n;
+	struct calls calls = { .plan = plan };
 
 	gl_plan_check(L, plan);
-	size_t n = check_arrays(L, plan, first + (int)plan->receiver);
-	luaL_checkstack(L, (int)plan->nresults + 8, NULL);
-	struct gl_reading *r = gl_reading_begin(L, caller);
-	struct encoder e = { .L = L, .plan = plan, .in = &r->in };
-	encode_all(&e, first, n);
+	int moved = gl_plan_prepare(L, plan, first, prepare_calls, &calls);
+	struct gl_reading *r = calls.r;
+	size_t n = calls.n;
+	r->idx += moved;
 	struct gl_many many = { .call = { .plan = plan->handle,
 					  .addr = (void *)plan->export->addr,
 					  .in = &r->in,
@@ -199,6 +217,7 @@ int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard)
 	gl_functions_cut(L, caller, functions);
 
 	const uint64_t **at = gl_reading_at(r);
+	luaL_checkstack(L, (int)plan->nresults + 8, NULL);
 	int top = lua_gettop(L);
 	/* An error ends it: only the last call can have returned one. */
 	if (!discard) {

@@ -39,11 +39,13 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_error *err)
 	int ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	struct gl_reading *reading = gl_reading_new(L);
 	int reading_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	int protection_ref = gl_plan_new_protection(L);
 	struct gl_caller *caller = calloc(1, sizeof(*caller));
 
 	if (caller == NULL) {
 		luaL_unref(L, LUA_REGISTRYINDEX, ref);
 		luaL_unref(L, LUA_REGISTRYINDEX, reading_ref);
+		luaL_unref(L, LUA_REGISTRYINDEX, protection_ref);
 		gl_fail(err, GL_ENOMEM, "no memory to call Go with");
 		return NULL;
 	}
@@ -51,6 +53,7 @@ struct gl_caller *gl_caller_new(lua_State *L, struct gl_error *err)
 	caller->own_ref = ref;
 	caller->reading = reading;
 	caller->reading_ref = reading_ref;
+	caller->protection_ref = protection_ref;
 	caller->users = 1;
 	gl_reading_own(reading, caller);
 	gl_frames_add_caller(caller);
@@ -167,6 +170,7 @@ void gl_caller_drop(struct gl_caller *caller)
 		gl_frames_drop_caller(caller);
 		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);
+		luaL_unref(caller->own, LUA_REGISTRYINDEX, caller->protection_ref);
 		luaL_unref(caller->own, LUA_REGISTRYINDEX, caller->own_ref);
 		free(caller->in.p);
 		free(caller->out.p);

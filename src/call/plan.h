@@ -108,6 +108,7 @@ struct gl_caller {
 	struct gl_buffer in, out;
 	struct gl_reading *reading; /* the one that is to be used next: reading_ref keeps it */
 	int reading_ref;
+	int protection_ref;        /* of gl_plan_prepare */
 	struct gl_buffer text;     /* errors and panics of that road */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
@@ -232,6 +233,13 @@ static inline void gl_plan_entered(const struct gl_plan *plan)
 		__atomic_store_n(plan->entering, 0, __ATOMIC_RELEASE);
 	}
 }
+/* Does what comes before a call of the plan and may raise: prepare(L, first, arg), which has what lies from stack index
+ * first up, and may leave more there. It may have it at other indices: those of what it has left are higher by the
+ * result. */
+int gl_plan_prepare(lua_State *L, const struct gl_plan *plan, int first,
+		    void (*prepare)(lua_State *L, int first, void *arg), void *arg);
+/* What a caller keeps for that, in the registry. */
+int gl_plan_new_protection(lua_State *L);
 /* Calls Go for L, which Go may call back. */
 void gl_plan_enter(lua_State *L, struct gl_plan *plan, const struct gl_entry *entry, void *call);
 /* Raises what went wrong in Go in a call of the plan, if anything did, and counts it; out is given back. */

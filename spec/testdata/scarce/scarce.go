@@ -44,3 +44,7 @@ func Panic(s string) string { panic(errors.New(s)) }
 func Apply(s string, f func(string) string) string { return f(s) }
 
 func Later(n int) ([]any, error) { return List(n), nil }
+
+func Take(parts []Part, f func() string) int { return len(parts) + len(f()) }
+
+var Taken []Part
