@@ -216,7 +216,8 @@ int gl_plan_prepare(lua_State *L, const struct gl_plan *plan, int first,
 /* ---- the fast road --------------------------------------------------------------------------------------------------
  */
 
-/* False if an argument is a handle of a string or of bytes: Go has that already, and registers only bring what Lua has. */
+/* False if an argument is a handle of a string or of bytes: Go has that already, and registers only bring what Lua has.
+ */
 static bool fill_registers(struct encoder *e, struct gl_regs *regs, int first)
 {
 	lua_State *L = e->L;

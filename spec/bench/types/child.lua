@@ -111,6 +111,7 @@ local function each_type(m, package)
 end
 
 local function each_mixed(m, package)
+  local keeper, methods = m.NewKeeper(), 0
   for j, fn in ipairs(package.mixed) do
     if fn then
       local call = m["Mixed" .. j]
@@ -124,9 +125,18 @@ local function each_mixed(m, package)
           results = says_nothing(what .. " wait", job[2].wait, job[2])
           if results then compare_all(what .. " wait", fn.results, results, 2, fn.values[n]) end
         end
+        what, methods = what .. " as a method", methods + 2
+        results = says_nothing(what, keeper["Mixed" .. j], keeper, unpack(list, 1, count))
+        if results then compare_all(what, fn.results, results, 2, fn.values[n]) end
+        job = try(what .. " async", keeper.async, keeper, "Mixed" .. j, unpack(list, 1, count))
+        if job then
+          results = says_nothing(what .. " wait", job[2].wait, job[2])
+          if results then compare_all(what .. " wait", fn.results, results, 2, fn.values[n]) end
+        end
       end
     end
   end
+  if keeper:Calls() ~= methods then report("Keeper", keeper:Calls() .. " calls instead of " .. methods) end
 end
 
 local function each_called(m, package)

@@ -31,6 +31,12 @@ type Box[T any] struct {
 	L []T
 }
 
+type Keeper struct{ calls int }
+
+func NewKeeper() *Keeper { return &Keeper{} }
+
+func (k *Keeper) Calls() int { return k.calls }
+
 func ptr[T any](x T) *T { return &x }
 
 // dump is all that is in a variable, as a text.
@@ -222,6 +228,12 @@ return function()
       lines[#lines + 1] = ("func Mixed%d(n int%s%s) (string%s%s) {\n\tout := \"\"\n\t%s\n\treturn %s\n}"):format(j,
         declared == "" and "" or ", ", declared, #fn.results > 0 and ", " or "", types_of(fn.results), compared,
         table.concat(returned, ", "))
+      local forwarded = { "n" }
+      for i in ipairs(fn.params) do forwarded[i + 1] = "a" .. i end
+      if fn.rest then forwarded[#forwarded + 1] = "rest..." end
+      lines[#lines + 1] = ("func (k *Keeper) Mixed%d(n int%s%s) (string%s%s) { k.calls++; return Mixed%d(%s) }"):format(j,
+        declared == "" and "" or ", ", declared, #fn.results > 0 and ", " or "", types_of(fn.results), j,
+        table.concat(forwarded, ", "))
       package.mixed[j] = fn
     else
       package.mixed[j] = false
