@@ -194,6 +194,13 @@ describe("a module that something refers to", function()
     end)
   end
 
+  it("goes though a method returned bytes of its last, which Lua has long copied", function()
+    local site = held.NewSite()
+    assert.equal("a page of the module's own", site:Page())
+    site:release()
+    assert(held:unload())
+  end)
+
   it("stays while a variable of the host does", function()
     held.Format()
     refused "held can't be unloaded: variable image%.[%w]+ refers to .*, by way of 2 objects"

@@ -119,7 +119,7 @@ static bool find_places(struct gl_ffi_call *call, const struct gl_plan *plan)
 static void bind_call(struct ffi *ffi, struct gl_caller *caller)
 {
 	ffi->caller = caller;
-	ffi->call.pins = gl_go_pin(caller);
+	ffi->call.pins = gl_go_pin(caller, &ffi->call.busy);
 	ffi->call.text = &caller->text;
 	ffi->call.functions = &caller->functions.n;
 }

@@ -87,7 +87,7 @@ void gl_go_release(const struct gl_caller *caller, const uint64_t *handles, size
 
 size_t gl_go_count_handles(const struct gl_caller *caller) { return can_enter(caller) ? caller->handle_count() : 0; }
 
-uint64_t gl_go_pin(const struct gl_caller *caller) { return can_enter(caller) ? caller->pin() : 0; }
+uint64_t gl_go_pin(const struct gl_caller *caller, uint32_t *busy) { return can_enter(caller) ? caller->pin(busy) : 0; }
 
 void gl_go_unpin(const struct gl_caller *caller, uint64_t pins)
 {

@@ -89,7 +89,7 @@ struct gl_caller {
 	void (*release)(const uint64_t *, size_t);
 	size_t (*handle_count)(void);
 	/* what keeps results for the FFI road: goloader_ffi_pin and its sisters */
-	uint64_t (*pin)(void);
+	uint64_t (*pin)(uint32_t *busy);
 	void (*unpin)(uint64_t), (*drop)(uint64_t);
 	lua_State *calling;     /* whose call into Go is the innermost; NULL while Lua runs */
 	pthread_t thread;       /* that it runs on */
@@ -158,7 +158,8 @@ bool gl_go_start_job(const struct gl_caller *caller, struct gl_job *job);
 void gl_go_free_plan(const struct gl_caller *caller, uint64_t plan);
 void gl_go_release(const struct gl_caller *caller, const uint64_t *handles, size_t n);
 size_t gl_go_count_handles(const struct gl_caller *caller);
-uint64_t gl_go_pin(const struct gl_caller *caller);
+/* busy is the call's. */
+uint64_t gl_go_pin(const struct gl_caller *caller, uint32_t *busy);
 void gl_go_unpin(const struct gl_caller *caller, uint64_t pins);
 void gl_go_drop(const struct gl_caller *caller, uint64_t pins);
 

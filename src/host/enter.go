@@ -163,25 +163,34 @@ func enterCallFast(p unsafe.Pointer) { goloader_call_fast((*C.struct_gl_fast_cal
 
 // ---- calls by FFI -----------------------------------------------------------------------------------------------
 
-// What a function returned must stay while Lua takes it: a string's bytes, for one. pins keeps it till the next call.
+// What a function returned must stay while Lua takes it: a string's bytes, for one. A pin keeps it till the next call.
+type pin struct {
+	results *[C.GL_FFI_RESULTS]unsafe.Pointer
+	busy    *C.uint32_t // the call's: Lua is taking them, or asks for others; nil: nobody uses the pin
+}
+
 var pins struct {
 	sync.Mutex
-	all  []*[C.GL_FFI_RESULTS]unsafe.Pointer
+	all  []pin
 	free []int
 }
 
+// goloader_ffi_pin makes a pin for a call whose busy is there as long as the pin.
+//
 //export goloader_ffi_pin
-func goloader_ffi_pin() C.uint64_t {
+func goloader_ffi_pin(busy *C.uint32_t) C.uint64_t {
 	pins.Lock()
 	defer pins.Unlock()
+	var p *pin
 	if n := len(pins.free); n > 0 {
-		i := pins.free[n-1]
+		p = &pins.all[pins.free[n-1]]
 		pins.free = pins.free[:n-1]
-		return C.uint64_t(uintptr(unsafe.Pointer(pins.all[i])))
+	} else {
+		pins.all = append(pins.all, pin{results: new([C.GL_FFI_RESULTS]unsafe.Pointer)})
+		p = &pins.all[len(pins.all)-1]
 	}
-	p := new([C.GL_FFI_RESULTS]unsafe.Pointer)
-	pins.all = append(pins.all, p)
-	return C.uint64_t(uintptr(unsafe.Pointer(p)))
+	p.busy = busy
+	return C.uint64_t(uintptr(unsafe.Pointer(p.results)))
 }
 
 //export goloader_ffi_unpin
@@ -189,10 +198,31 @@ func goloader_ffi_unpin(at C.uint64_t) {
 	pins.Lock()
 	defer pins.Unlock()
 	for i, p := range pins.all {
-		if C.uint64_t(uintptr(unsafe.Pointer(p))) == at {
-			*p = [C.GL_FFI_RESULTS]unsafe.Pointer{}
+		if C.uint64_t(uintptr(unsafe.Pointer(p.results))) == at {
+			*p.results = [C.GL_FFI_RESULTS]unsafe.Pointer{}
+			pins.all[i].busy = nil
 			pins.free = append(pins.free, i)
 			return
+		}
+	}
+}
+
+// dropPins lets go of results in memory that is to go, which Lua has taken: a slice of a package variable's bytes, say,
+// that a method returned. Other Lua states may call meanwhile: what one of them begins to take is kept again.
+func dropPins(going parts) {
+	pins.Lock()
+	defer pins.Unlock()
+	for _, p := range pins.all {
+		if p.busy == nil {
+			continue
+		}
+		busy := (*uint32)(unsafe.Pointer(p.busy))
+		for i := range p.results {
+			result := atomic.LoadPointer(&p.results[i])
+			if going.hold(uintptr(result)) && atomic.LoadUint32(busy) == 0 &&
+				atomic.CompareAndSwapPointer(&p.results[i], result, nil) && atomic.LoadUint32(busy) != 0 {
+				atomic.CompareAndSwapPointer(&p.results[i], nil, result)
+			}
 		}
 	}
 }

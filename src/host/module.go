@@ -223,6 +223,7 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 	modules.Lock()
 	defer modules.Unlock()
 	going := parts(unsafe.Slice(r.parts, r.nparts))
+	dropPins(going)
 	unwinder := C.calloc(1, C.size_t(rt.unwinder_size))
 	defer C.free(unwinder)
 	a := attempt{r: r, going: going, self: goid(), unwinder: unwinder}

@@ -194,10 +194,12 @@ local function results()
   return list
 end
 
-return function()
+local LONGEST = 250000 -- bytes: the compiler needs minutes for more
+
+local function make()
   local types, lines = random_types.start()
   local package = { types = types, mixed = {}, called = {}, flat = {}, given = {}, taken = {} }
-  for _ = 1, NAMED do named(random(3)) end
+  for _ = 1, NAMED do (random(8) == 1 and random_types.recursive or named)(random(3)) end
 
   for i, t in ipairs(types) do
     package.given[i] = sets(lines, ("given%d"):format(i), { t }, given) or {}
@@ -231,9 +233,9 @@ return function()
       local forwarded = { "n" }
       for i in ipairs(fn.params) do forwarded[i + 1] = "a" .. i end
       if fn.rest then forwarded[#forwarded + 1] = "rest..." end
-      lines[#lines + 1] = ("func (k *Keeper) Mixed%d(n int%s%s) (string%s%s) { k.calls++; return Mixed%d(%s) }"):format(j,
-        declared == "" and "" or ", ", declared, #fn.results > 0 and ", " or "", types_of(fn.results), j,
-        table.concat(forwarded, ", "))
+      lines[#lines + 1] = ("func (k *Keeper) Mixed%d(n int%s%s) (string%s%s) { k.calls++; return Mixed%d(%s) }")
+        :format(j, declared == "" and "" or ", ", declared, #fn.results > 0 and ", " or "", types_of(fn.results), j,
+          table.concat(forwarded, ", "))
       package.mixed[j] = fn
     else
       package.mixed[j] = false
@@ -279,5 +281,11 @@ return function()
   end
 
   package.text = PRELUDE .. table.concat(lines, "\n") .. "\n"
+  return package
+end
+
+return function()
+  local package
+  repeat package = make() until #package.text < LONGEST
   return package
 end

@@ -467,6 +467,50 @@ local function generic(depth)
   return t
 end
 
+-- A named struct that has others of its type in it.
+local function recursive(depth)
+  local of = any_type(depth - 1)
+  local t = with({ name = ("T%d"):format(#types + 1) }, of)
+  types[#types + 1] = t
+  t.go = t.name
+  t.fields = {
+    { name = "V", type = of },
+    { name = "Next", type = pointer(t) },
+    { name = "Kids", type = slice(t) },
+    { name = "By", type = map(string_(), pointer(t)) },
+  }
+  text[#text + 1] = ("type NAME struct { V %s; Next *NAME; Kids []NAME; By map[string]*NAME }"):format(of.go)
+    :gsub("NAME", t.name)
+  if random(2) == 1 then
+    t.methods = true
+    text[#text + 1] = ("func (x *%s) Text() string { return dump(*x) }"):format(t.name)
+  end
+  local level = 0
+  function t.new()
+    level = level + 1
+    local values, parts, taken = {}, {}, false
+    for _, field in ipairs(t.fields) do
+      if field.name == "V" or (level < 4 and random(level + 1) == 1) then
+        local value, go, only_taken = field.type.new()
+        values[field.name], parts[#parts + 1], taken = value, field.name .. ": " .. go, taken or only_taken
+      end
+    end
+    level = level - 1
+    return values, ("%s{%s}"):format(t.name, table.concat(parts, ", ")), taken
+  end
+  function t.same(got, value)
+    got = copied(got)
+    if type(got) ~= "table" then return unless(false, got, value) end
+    for _, field in ipairs(t.fields) do
+      if value[field.name] ~= nil then
+        local differs = field.type.same(got[field.name], value[field.name])
+        if differs then return "." .. field.name .. ": " .. differs end
+      end
+    end
+  end
+  return t
+end
+
 local INTEGERS = {
   { "int", 64, true }, { "int8", 8, true }, { "int16", 16, true }, { "int32", 32, true }, { "int64", 64, true },
   { "uint", 64, false }, { "uint8", 8, false }, { "uint16", 16, false }, { "uint32", 32, false },
@@ -522,6 +566,7 @@ return {
     return types, text
   end,
   named = named,
+  recursive = recursive,
   scalar = scalar,
   any_type = any_type,
   byte_slice = byte_slice,

@@ -134,3 +134,15 @@ type stopper struct{ what fmt.Stringer }
 func stop(s fmt.Stringer) *stopper { return &stopper{s} }
 
 func (s *stopper) later() {}
+
+var page = []byte("a page of the module's own")
+
+// A Site's method returns what lies in the module.
+type Site struct{ visits int }
+
+func NewSite() *Site { return &Site{} }
+
+func (s *Site) Page() []byte {
+	s.visits++
+	return page
+}
