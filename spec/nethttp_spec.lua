@@ -76,10 +76,19 @@ func init() {
 		w.(http.Flusher).Flush()
 		panic(http.ErrAbortHandler)
 	})
+	Mux.HandleFunc("/aborts", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	Mux.HandleFunc("/panics", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "some of it")
 		w.(http.Flusher).Flush()
 		panic("too late for status 500")
+	})
+	Mux.HandleFunc("/duplex", func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).EnableFullDuplex()
+		fmt.Fprint(w, "begun")
+		if r.FormValue("flush") != "" { // else nginx learns of both at once
+			w.(http.Flusher).Flush()
+		}
+		io.Copy(w, r.Body)
 	})
 	Mux.HandleFunc("/overtime", func(w http.ResponseWriter, r *http.Request) {
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(20 * time.Millisecond))
@@ -89,8 +98,9 @@ func init() {
 }
 ]]
 
--- What a server sends until it closes the connection. After a while half of it is closed, where the case says so.
-local function exchange(port, text, closes)
+-- What a server sends until it closes the connection, or till the case has what it wants. After a while half of it is
+-- closed, where the case says so.
+local function exchange(port, text, closes, wanted)
   local luv = require "luv"
   local socket, timer = luv.new_tcp(), luv.new_timer()
   local pieces = {}
@@ -103,7 +113,8 @@ local function exchange(port, text, closes)
   socket:connect("127.0.0.1", port, function(err)
     if err then return finish(err) end
     socket:read_start(function(_, piece)
-      if piece then pieces[#pieces + 1] = piece else finish() end
+      if piece then pieces[#pieces + 1] = piece end
+      if not piece or wanted and table.concat(pieces):find(wanted, 1, true) then finish() end
     end)
     socket:write(text, function()
       if closes == "reset" then
@@ -211,10 +222,10 @@ local WAITS = { ["breaks off what it has begun"] = true, ["breaks off what it pa
 teardown(nginx.clean)
 
 describe("an http.Handler", function()
-  local server, native, serve_port
+  local server, native, http2, serve_port
 
   setup(function()
-    native = nginx.free_port()
+    native, http2 = nginx.free_port(), nginx.free_port()
     server = nginx.start { user = "root", files = {
       ["site/site.go"] = SITE, ["site/go.mod"] = "module example.com/site\n\ngo 1.22\n",
       ["routes.lua"] = [[
@@ -223,15 +234,23 @@ describe("an http.Handler", function()
         mount "/" { site.Mux }
       ]],
     }, http = ([[
+      server {
+        listen 127.0.0.1:%d http2;
+        location / { content_by_lua_block { require("goloader.nginx").content() } }
+      }
       init_worker_by_lua_block {
         assert(require("goloader.nginx").start "routes.lua")
         local host = assert(require("goloader").host())
         local native = assert(host:build(ngx.config.prefix() .. "site"))
         assert(not native.Listen "127.0.0.1:%d")
       }
-    ]]):format(native), server = [[location / { content_by_lua_block {
+    ]]):format(http2, native), server = [[location / { content_by_lua_block {
       collectgarbage "stop" -- nothing is to end only when it is collected
       require("goloader.nginx").content()
+    } }
+    location /captured/ { content_by_lua_block {
+      local res = ngx.location.capture(ngx.var.uri:sub(#"/captured" + 1), { args = ngx.var.args })
+      ngx.print(res.status, " ", res.truncated, " ", res.body)
     } }]] }
     os.execute(("build/bin/goloader serve -q -l 127.0.0.1:0 %s/routes.lua >/dev/null 2>%s/serve.log & echo $! >%s/pid")
       :format(server.prefix, server.prefix, server.prefix))
@@ -281,6 +300,29 @@ describe("an http.Handler", function()
   it("is told that trailers come too late when the header did not name them", function()
     assert.matches("^200 ", answers(server.port, get "/trailed?late=1"))
     assert.matches("%[warn%] [^\n]*without its trailers: its header had not named them", server:log())
+  end)
+
+  it("sends what it writes before it reads a body that nginx buffers", function()
+    local rest = " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"
+    for _, port in ipairs { native, server.port } do
+      assert.matches("\r\nbegun", exchange(port, "POST /duplex?flush=1" .. rest, nil, "begun"))
+    end
+    assert.matches("\r\nbegun", exchange(server.port, "POST /duplex" .. rest, nil, "begun"))
+    local head = "\x83\x86\x04\7/duplex\1\1x" -- POST, http, path, authority; without an end of the stream
+    local over_http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" .. "\0\0\0\4\0\0\0\0\0" -- settings
+      .. "\0\0" .. string.char(#head) .. "\1\4\0\0\0\1" .. head .. "\0\0\3\0\0\0\0\0\1abc"
+    assert.matches("begun", exchange(http2, over_http2, nil, "begun"))
+  end)
+
+  it("answers a subrequest without its trailers", function()
+    local case = get("/captured/trailed?width=" .. ("x"):rep(3000))
+    assert.matches("200 false trailed", answers(server.port, case))
+    assert.matches("%[warn%] [^\n]*without its trailers: it is a subrequest's", server:log())
+  end)
+
+  it("breaks off what it answers a subrequest, not the request that asks", function()
+    assert.matches("^200 {[^}]*} 502 ", answers(server.port, get "/captured/aborts"))
+    assert.matches("^200 {[^}]*} 200 true some of it", answers(server.port, get "/captured/begun"))
   end)
 
   it("is not asked with what is no header", function()

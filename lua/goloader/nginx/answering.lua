@@ -129,8 +129,9 @@ function plain.finish(_, trailers, is_named)
 end
 
 -- Closes the connection, so that nobody takes what has been sent for all of it. Over HTTP/2 it is the stream, and 444
--- would have some clients ask again.
+-- would have some clients ask again. A subrequest's connection is that of the request that asks, which goes on.
 function plain.break_off(is_sent)
+  if ngx.is_subrequest then return ngx.exit(is_sent and ngx.ERROR or 502) end
   if ngx.req.http_version() >= 2 then return ngx.exit(ngx.ERROR) end
   return ngx.exit(is_sent and ngx.ERROR or 444)
 end
@@ -151,7 +152,6 @@ local function stream(x, bits, head, piece, trailers)
       return sink.break_off(is_sent)
     end
     if band(bits, WANTS_CONN) ~= 0 and sockets.hand_over(x) then return ngx.exit(ngx.OK) end
-    if band(bits, WANTS_BODY) ~= 0 then sockets.read_body(x) end
     if head then
       is_trailed = band(bits, TRAILED) ~= 0
       sink = is_trailed and sockets.trailed() or plain
@@ -162,6 +162,11 @@ local function stream(x, bits, head, piece, trailers)
     if band(bits, DONE) ~= 0 then
       sink:finish(trailers or "", is_trailed)
       return reply.finish()
+    end
+    if band(bits, WANTS_BODY) ~= 0 then
+      -- nginx sends nothing while it buffers a body; and who sends one may read nothing before the end of it
+      if is_sent and sink == plain then ngx.flush() end
+      sockets.read_body(x)
     end
     if is_sent and sink == plain and not reply.flush() then return x:cancel() end
     bits = x:take()

@@ -90,7 +90,13 @@ Raw.__index = Raw
 ---@return table|nil
 function sockets.trailed()
   local socket, err
-  if ngx.req.http_version() == 1.1 then socket, err = ngx.req.socket(true) else err = "it needs HTTP/1.1" end
+  if ngx.is_subrequest then
+    err = "it is a subrequest's"
+  elseif ngx.req.http_version() == 1.1 then
+    socket, err = ngx.req.socket(true)
+  else
+    err = "it needs HTTP/1.1"
+  end
   if not socket then
     ngx.log(ngx.WARN, "goloader: the answer is sent without its trailers: ", err)
     return nil
