@@ -42,4 +42,15 @@ describe("requests with a Lua state each", function()
     assert.is_true(rss_after - rss_before < 8000, ("%d KB, then %d"):format(rss_before, rss_after)) -- it was 31 KB
     server:stop()
   end)
+
+  it("have no routes, and the log says why", function()
+    local server = nginx.start {
+      http = [[lua_code_cache off; init_worker_by_lua_block { require("goloader.nginx").start "routes.lua" }]],
+      server = [[location / { content_by_lua_block { require("goloader.nginx").content() } }]],
+      files = { ["routes.lua"] = 'get "/" { function() return "here" end }' },
+    }
+    assert.equal(500, (server:get "/"))
+    assert.matches("%[error%] [^\n]*lua_code_cache is off: each request has a Lua state of its own", server:log())
+    server:stop()
+  end)
 end)

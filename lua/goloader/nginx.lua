@@ -142,7 +142,10 @@ function M.app() return app end
 
 -- Answers for routes that are not there.
 local function unavailable()
-  if not failure then log_error "goloader.nginx.start was not called in init_worker_by_lua_block" end
+  if not failure then
+    log_error("goloader.nginx.start was not called in init_worker_by_lua_block, or lua_code_cache is off: "
+      .. "each request has a Lua state of its own then, without the worker's routes")
+  end
   return ngx.exit(500)
 end
 
