@@ -182,10 +182,11 @@ fail:
 	return 0;
 }
 
+/* obj: NULL for code of the linker's own. */
 static struct cu_entry *cu_of(struct builder *b, const struct lobj *obj)
 {
 	struct cu_entry *cu = NULL;
-	uint32_t nfiles = gl_object_nfiles(obj->obj);
+	uint32_t nfiles = obj != NULL ? gl_object_nfiles(obj->obj) : 1;
 
 	HASH_FIND_PTR(b->cus, &obj, cu);
 	if (cu != NULL) {
@@ -221,12 +222,27 @@ static void use_file(struct builder *b, struct cu_entry *cu, uint32_t file)
 	}
 }
 
+/* The only code of the linker's own that has a file: what calls main. */
+static void use_file_of_main(struct builder *b)
+{
+	static const char name[] = "$GOROOT/src/runtime/proc.go";
+	struct cu_entry *cu = cu_of(b, NULL);
+
+	if (cu != NULL) {
+		cu->names[0] = file_name(b, (struct gl_str){ name, sizeof(name) - 1 });
+		cu->max = 1;
+	}
+}
+
 /* Counts each object's files, then gives each object its part of cutab. */
 static void collect_files(struct builder *b)
 {
 	for (uint32_t i = 0; i < b->u->nfuncs && !b->failed; i++) {
 		const struct lsym *s = link_sym(b->l, b->u->funcs[i]);
 		struct gl_funcinfo fi;
+		if (s->synthetic == SYNTH_MAIN) {
+			use_file_of_main(b);
+		}
 		if (s->obj == NULL || !gl_object_funcinfo(s->obj->obj, s->idx, &fi)) {
 			continue;
 		}
@@ -394,6 +410,19 @@ static int read_tables(struct builder *b, const struct lsym *s, struct func_tabl
  * for all its bytes. */
 static const uint8_t synthetic_pcsp[] = { 2, SYNTH_CODE_SIZE, 0 };
 
+/* Where what calls main is, to whoever asks: at the call in runtime.main, as natively. A number of less than 2^13 from
+ * the starting value -1 on, zigzag, takes two bytes. */
+static void place_main(struct builder *b, struct gl_funcinfo *fi, struct func_tables *t)
+{
+	const struct gl_abi *abi = b->l->linker->abi;
+	uint32_t step = ((uint32_t)gl_abi_const(abi, "runtime.main:call") + 1) * 2;
+	const uint8_t line[] = { (uint8_t)(step | 0x80), (uint8_t)(step >> 7 & 0x7f), SYNTH_CODE_SIZE, 0 };
+
+	fi->start_line = (int32_t)gl_abi_const(abi, "runtime.main:line");
+	t->pcline = append(b, &b->pctab, line, sizeof(line));
+	t->pcfile = append(b, &b->pctab, synthetic_pcsp, sizeof(synthetic_pcsp)); /* the first file, too */
+}
+
 /* What the runtime must know a function by. A goroutine that starts in the runtime is one of its own, and is neither
  * shown nor missed, unless it starts in main (runtime.isSystemGoroutine). */
 static uint8_t func_id(const struct gl_abi *abi, const struct lsym *s, const struct gl_funcinfo *fi)
@@ -429,6 +458,11 @@ static int add_func(struct builder *b, uint32_t i, uint32_t no_frame)
 				t.funcdata[t.nfuncdata++] = UINT32_MAX;
 			}
 		}
+	}
+	if (s->synthetic == SYNTH_MAIN) {
+		place_main(b, &fi, &t);
+	}
+	if (has_info || s->synthetic == SYNTH_MAIN) {
 		struct cu_entry *cu = NULL;
 		HASH_FIND_PTR(b->cus, &s->obj, cu);
 		cu_off = cu == NULL ? UINT32_MAX : cu->off;

@@ -143,3 +143,49 @@ func packageConstants(dir string, names []string) ([]*types.Const, error) {
 	}
 	return constants, nil
 }
+
+// addMain writes where a program's main is called: the lines in runtime/proc.go of runtime.main, and of the call in it,
+// which any trace of a program's main goroutine has.
+func addMain(d *description, src string) error {
+	path := filepath.Join(src, "runtime/proc.go")
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	for _, decl := range file.Decls {
+		main, ok := decl.(*ast.FuncDecl)
+		if !ok || main.Name.Name != "main" {
+			continue
+		}
+		call := callOf("main_main", main.Body)
+		if call == nil {
+			break
+		}
+		d.add("const", "runtime.main:line", fset.Position(main.Pos()).Line)
+		d.add("const", "runtime.main:call", fset.Position(call.Pos()).Line)
+		return nil
+	}
+	return fmt.Errorf("%s: no function main that calls main_main", path)
+}
+
+// callOf is the call in body of a function that a variable was made of: name := function, name().
+func callOf(function string, body *ast.BlockStmt) *ast.CallExpr {
+	var name string
+	var found *ast.CallExpr
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			from, isFrom := n.Rhs[0].(*ast.Ident)
+			if to, isTo := n.Lhs[0].(*ast.Ident); isFrom && isTo && from.Name == function {
+				name = to.Name
+			}
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.Ident); ok && found == nil && (f.Name == function || name != "" && f.Name == name) {
+				found = n
+			}
+		}
+		return true
+	})
+	return found
+}

@@ -103,6 +103,7 @@ func main() {
 	for _, step := range []error{
 		addBuiltins(&d, filepath.Join(*goroot, "src")),
 		addConstants(&d, filepath.Join(*goroot, "src"), settings["GOARCH"]),
+		addMain(&d, filepath.Join(*goroot, "src")),
 		addDebugInfo(&d, host),
 	} {
 		if step != nil {
