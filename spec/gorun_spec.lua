@@ -108,6 +108,23 @@ func main() {
     assert.equal("true true\ntrue true\n3\n", (assert_same(dir, { "." })))
   end)
 
+  it("has a stack that ends as natively, for those who print it themselves", function()
+    local dir = program("callers", [[
+import ("fmt"; "runtime")
+
+func main() {
+	var pcs [10]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs[:])])
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		fmt.Println(f.Function, f.File, f.Line)
+	}
+}
+]])
+    assert.matches("\nruntime%.main %S+/src/runtime/proc%.go %d+\nruntime%.goexit ", (assert_same(dir, { "." })))
+  end)
+
   it("has no goroutines but its own in a profile of those that leak", function()
     local dir = program("leaks", [[
 import ("fmt"; "runtime"; "runtime/pprof"; "strings")

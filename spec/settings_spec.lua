@@ -44,6 +44,40 @@ local settings = {
 }
 
 describe("a module compiled against another build of the standard library than the host's", function()
+  -- What the runtime defines for package arena the host's linker has dropped: nobody there can import it.
+  it("runs: an experiment that lets a package be imported", function()
+    support.write("arena/go.mod", "module example.com/p\n\ngo 1.21\n")
+    local file = support.write("arena/p.go", [[
+package main
+
+import "arena"
+
+type node struct {
+	n    int
+	next *node
+}
+
+func main() {
+	a := arena.NewArena()
+	defer a.Free()
+	var last *node
+	for i := 0; i < 1000; i++ {
+		n := arena.New[node](a)
+		n.n, n.next = i, last
+		last = n
+	}
+	sum := 0
+	for n := last; n != nil; n = n.next {
+		sum += n.n
+	}
+	println(sum, len(arena.MakeSlice[int](a, 3, 5)))
+}
+]])
+    local status, _, errors = support.run({ "build/bin/goloader", "run", file:match "^(.*)/" }, "GOEXPERIMENT=arenas")
+    assert.equal("499500 3\n", errors)
+    assert.equal(0, status)
+  end)
+
   for _, setting in ipairs(settings) do
     it("runs: " .. setting[1], function()
       local argv = { "build/bin/goloader", "run", unpack(setting.flags) }

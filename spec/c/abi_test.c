@@ -462,6 +462,13 @@ static void objects_of_other_levels_are_taken_and_of_other_gos_refused(void **st
 		{ "go object linux amd64 go1.99.1 GOAMD64=v", "was made by" },
 		{ "go object linux amd64 go1.99.1 GOAMD64=v11 X:a,b", "was made by" },
 		{ "go object linux amd64 go1.99.1 X:a,b", "was made by" },
+		/* experiments that change nothing which packages agree upon */
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:a,arenas,b", NULL },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:jsonv2,a,b,simd", NULL },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:a,jsonv,b", "GOEXPERIMENT=jsonv is what" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 X:simd", "GOEXPERIMENT=noa,nob is what" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1 Y:a,b", "was made by" },
+		{ "go object linux amd64 go1.99.1 GOAMD64=v1", "was made by" },
 		{ "", "was made by" },
 	};
 

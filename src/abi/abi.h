@@ -273,6 +273,9 @@ void gl_abi_free(struct gl_abi *abi);
 int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *header, size_t len,
 			struct gl_error *err);
 
+/* Are two such lines the same but for what object and host need not have in common? */
+bool gl_abi_headers_agree(const char *header, size_t len, const char *want, size_t want_len);
+
 /* Look up anything the description holds, for the rare user of what has no name above. Offset in bytes, or -1. */
 int gl_abi_field(const struct gl_abi *abi, const char *strukt, const char *field);
 /* Size in bytes, or -1. */

@@ -2,10 +2,15 @@
  *
  *     go object linux amd64 go1.26.8 GOAMD64=v1 X:regabiwrappers,…
  *
- * It must be the host's own (Go's linker demands the same: cmd/link/internal/ld/ld.go), but for one word. GOAMD64 says
- * which instructions the compiler may use; calls, layouts and the runtime are the same at every level, so that a host
- * of one level takes objects of any, if the processor has those instructions. Natively the program asks the processor
- * when it starts (runtime/asm_amd64.s, rt0_go); here the loader does, for each object. */
+ * It must be the host's own (Go's linker demands the same: cmd/link/internal/ld/ld.go), but for two of its words.
+ *
+ * GOAMD64 says which instructions the compiler may use; calls, layouts and the runtime are the same at every level, so
+ * that a host of one level takes objects of any, if the processor has those instructions. Natively the program asks the
+ * processor when it starts (runtime/asm_amd64.s, rt0_go); here the loader does, for each object.
+ *
+ * X: has the experiments of GOEXPERIMENT (internal/goexperiment/flags.go). Some of them only let packages be imported,
+ * or change what the compiler makes of a line, and leave the runtime and all that packages agree upon as they are. Of
+ * those, object and host need not have the same. */
 #include <cpuid.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +61,61 @@ static int processor_level(void)
 	return (ext_b & v4_ext) == v4_ext && (saved & 0xe0) == 0xe0 ? 4 : 3;
 }
 
+/* Packages: arena, encoding/json/v2, simd, testing/synctest. The language: what variables of a loop are, functions to
+ * range over, aliases with parameters; how much is inlined. */
+static const char *const free_experiments[] = { "arenas",    "jsonv2",          "simd",      "synctest", "loopvar",
+						"rangefunc", "aliastypeparams", "newinliner" };
+
+static bool is_free(const char *word, size_t len)
+{
+	for (size_t i = 0; i < sizeof(free_experiments) / sizeof(free_experiments[0]); i++) {
+		if (strlen(free_experiments[i]) == len && memcmp(word, free_experiments[i], len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Goes on to the next experiment in the list that is not free; its length, 0 at the end. */
+static size_t next_bound(const char **p, const char *end)
+{
+	while (*p < end) {
+		const char *comma = memchr(*p, ',', (size_t)(end - *p));
+		size_t len = (size_t)((comma != NULL ? comma : end) - *p);
+		if (len > 0 && !is_free(*p, len)) {
+			return len;
+		}
+		*p += len + (comma != NULL);
+	}
+	return 0;
+}
+
+/* Are two ends of headers, " X:a,b" or nothing, the same but for experiments that are free? */
+static bool same_experiments(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	static const char mark[] = " X:";
+	const size_t n = sizeof(mark) - 1;
+	const char *a_end = a + a_len, *b_end = b + b_len;
+
+	if ((a_len > 0 && (a_len < n || memcmp(a, mark, n) != 0)) ||
+	    (b_len > 0 && (b_len < n || memcmp(b, mark, n) != 0))) {
+		return false;
+	}
+	a += a_len > 0 ? n : 0;
+	b += b_len > 0 ? n : 0;
+	for (;;) {
+		size_t len = next_bound(&a, a_end);
+		if (len != next_bound(&b, b_end) || memcmp(a, b, len) != 0) {
+			return false;
+		}
+		if (len == 0) {
+			return true;
+		}
+		a += len;
+		b += len;
+	}
+}
+
 /* Is this one of the words that stand behind " X:", separated by commas? */
 static bool has_word(const char *list, size_t len, const char *word, size_t n)
 {
@@ -77,7 +137,8 @@ static size_t tell_words(char *text, size_t size, size_t at, const char *list, s
 	for (size_t from = 0; from < len;) {
 		const char *comma = memchr(list + from, ',', len - from);
 		size_t end = comma == NULL ? len : (size_t)(comma - list);
-		if (!has_word(other, other_len, list + from, end - from) && at < size) {
+		if (!is_free(list + from, end - from) && !has_word(other, other_len, list + from, end - from) &&
+		    at < size) {
 			int n = snprintf(text + at, size - at, "%s%s%.*s", at == 0 ? "" : ",", prefix,
 					 (int)(end - from), list + from);
 			at += n < 0 ? 0 : (size_t)n;
@@ -117,26 +178,33 @@ static bool tells_experiments(const char *file, const char *header, size_t len, 
 	return true;
 }
 
+bool gl_abi_headers_agree(const char *header, size_t len, const char *want, size_t want_len)
+{
+	size_t at, after, want_at, want_after;
+
+	return header_level(header, len, &at, &after) != 0 &&
+	       header_level(want, want_len, &want_at, &want_after) != 0 && at == want_at &&
+	       memcmp(header, want, at) == 0 &&
+	       same_experiments(header + after, len - after, want + want_after, want_len - want_after);
+}
+
 int gl_abi_check_header(const struct gl_abi *abi, const char *file, const char *header, size_t len,
 			struct gl_error *err)
 {
 	const char *want = abi->object_header;
-	size_t want_len = strlen(want), at, after, want_at, want_after;
+	size_t want_len = strlen(want), at, after;
 
 	if (len == want_len && memcmp(header, want, len) == 0) {
 		return 0;
 	}
-	int level = header_level(header, len, &at, &after);
-	if (level == 0 || header_level(want, want_len, &want_at, &want_after) == 0 || at != want_at ||
-	    len - after != want_len - want_after || memcmp(header, want, at) != 0 ||
-	    memcmp(header + after, want + want_after, len - after) != 0) {
+	if (!gl_abi_headers_agree(header, len, want, want_len)) {
 		if (tells_experiments(file, header, len, want, err)) {
 			return -1;
 		}
 		return gl_fail(err, GL_EMISMATCH, "%s was made by \"%.*s\", but the host needs \"%s\"", file,
 			       (int)(len < 300 ? len : 300), header, want);
 	}
-	int here = processor_level();
+	int level = header_level(header, len, &at, &after), here = processor_level();
 	if (level > here) {
 		return gl_fail(err, GL_EMISMATCH, "%s was compiled for GOAMD64=v%d, but this processor is v%d", file,
 			       level, here);

@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "../abi/abi.h"
 #include "../call/layouts.h"
 #include "../call/profiler.h"
 #include "../debug/debug.h"
@@ -123,6 +124,17 @@ static int use_signal_stacks(lua_State *L)
 	(void)L;
 	gl_signals_use_stacks();
 	return 0;
+}
+
+/* core.headers_agree(header, want) -> whether what made an object that begins with the one makes what suits the other
+ */
+static int headers_agree(lua_State *L)
+{
+	size_t len, want_len;
+	const char *header = luaL_checklstring(L, 1, &len), *want = luaL_checklstring(L, 2, &want_len);
+
+	lua_pushboolean(L, gl_abi_headers_agree(header, len, want, want_len));
+	return 1;
 }
 
 /* core.hash(string, …) -> BLAKE2b over the strings and their lengths, in hexadecimal */
@@ -251,6 +263,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "imports", binding_imports },
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
+		{ "headers_agree", headers_agree },
 		{ "use_signal_stacks", use_signal_stacks },
 		{ "debugs", debugs },
 		{ "dump_on", dump_on },

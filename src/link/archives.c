@@ -84,19 +84,26 @@ fail:
 	return NULL;
 }
 
-/* Takes an archive over from the list beside the host. What can't be read is as if it weren't there: the symbols that
- * stay missing then are named. */
-static struct lpkg *add_listed(struct linker *linker, const char *path)
+/* Reads the list beside the host, the first time that somebody asks for it. NULL: there is none. */
+static const struct importcfg *read_list(struct linker *linker)
 {
-	struct gl_error ignored;
-
 	if (linker->importcfg != NULL) {
 		linker->listed = importcfg_read(linker->importcfg);
 		free(linker->importcfg);
 		linker->importcfg = NULL;
 	}
-	char *file = linker->listed == NULL ? NULL : importcfg_find(linker->listed, path);
+	return linker->listed;
+}
+
+/* Takes an archive over from that list. What can't be read is as if it weren't there: the symbols that stay missing
+ * then are named. */
+static struct lpkg *add_listed(struct linker *linker, const char *path)
+{
+	struct gl_error ignored;
+	const struct importcfg *list = read_list(linker);
+	char *file = list == NULL ? NULL : importcfg_find(list, path);
 	struct lpkg *p = file == NULL ? NULL : linker_add_archive(linker, path, file, NULL, &ignored);
+
 	free(file);
 	return p;
 }
@@ -168,8 +175,9 @@ struct lpkg *link_all_archives(struct link *l)
 {
 	struct linker *linker = l->linker;
 
-	for (const char *path; l->gom == NULL && linker->listed != NULL &&
-			       (path = importcfg_path(linker->listed, linker->nlisted)) != NULL;
+	const struct importcfg *list = l->gom == NULL ? read_list(linker) : NULL;
+
+	for (const char *path; list != NULL && (path = importcfg_path(list, linker->nlisted)) != NULL;
 	     linker->nlisted++) {
 		char *prefix = link_escape_path(path);
 		if (prefix != NULL) {

@@ -1,6 +1,7 @@
 --- What the environment asks of Go's tools: variables, and the files that `go env -w` and a Go distribution keep them
 -- in. They are read anew each time: a program may set a variable between two builds, and a user edit a file.
 
+local core = require "goloader.core"
 local toolchain = require "goloader.building.toolchain"
 
 local read_file = toolchain.read_file
@@ -84,8 +85,8 @@ function settings.of_host(tc)
   return words
 end
 
--- The first line of an object that is compiled with these experiments, without the word on the processor's level, which
--- may be another one than the host's. nil where there are no such experiments: the go command says so.
+-- The first line of an object that is compiled with these experiments. nil where there are no such experiments: the go
+-- command says so.
 local function compiled_header(tc, experiments)
   local dir = toolchain.private_dir()
   if not dir then return nil end
@@ -97,10 +98,6 @@ local function compiled_header(tc, experiments)
   end
   toolchain.remove_dir(dir)
   return object and object:match "go object [^\n]*"
-end
-
-local function without_level(header)
-  return (header:gsub(" GOAMD64=v%d+", ""))
 end
 
 --- Why nothing can be loaded that is compiled as variables ask for it; nil where they ask for what the host is.
@@ -118,7 +115,7 @@ function settings.find_mismatch(tc)
   local wanted = settings.get(tc, "GOEXPERIMENT")
   if wanted == "" or wanted == host.goexperiment then return nil end
   local header = compiled_header(tc, wanted)
-  if not header or without_level(header) == without_level(host.header) then return nil end
+  if not header or core.headers_agree(header, host.header) then return nil end
   return ("GOEXPERIMENT=%s: the host was made with other experiments, and loads nothing else; \"GOEXPERIMENT=%s "
     .. "goloader host -o HOST.so PACKAGE…\" makes one that does (GOLOADER_HOST names it)"):format(wanted, wanted)
 end
