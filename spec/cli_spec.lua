@@ -376,7 +376,8 @@ func main() {
   it("says which flags make no sense", function()
     local file = program("sense", "func main() {}\n")
     for flags, why in pairs {
-      ["-race"] = "flag -race: the race detector has a runtime of its own, which no host is built with",
+      ["-race"] = "flag -race: the race detector has a runtime of its own: goloader host --exe -race makes programs "
+        .. "that have it",
       ["-o=x"] = "flag -o: no executable is written",
       ["-nonsense"] = "flag -nonsense is not known, or lacks its value",
       ["-ldflags=-Z"] = "flag -ldflags: the linker knows no -Z",

@@ -147,7 +147,7 @@ end)
 describe("a sanitizer", function()
   it("is refused with the same reason wherever it is asked for", function()
     for flag, why in pairs {
-      race = "the race detector has a runtime of its own, which no host is built with",
+      race = "the race detector has a runtime of its own: goloader host --exe -race makes programs that have it",
       msan = "the memory sanitizer needs a runtime of its own, which no host is built with",
       asan = "the address sanitizer needs a runtime of its own, which no host is built with",
     } do

@@ -151,7 +151,7 @@ end)
 describe("a sanitizer", function()
   local why = "flag -%s: the %s sanitizer needs a runtime of its own, which no host is built with"
   local asan, race = why:format("asan", "address"),
-    "flag -race: the race detector has a runtime of its own, which no host is built with"
+    "flag -race: the race detector has a runtime of its own: goloader host --exe -race makes programs that have it"
 
   it("is refused wherever it is asked for", function()
     local file = support.write("sanitized.go", "package p\n\nvar x = []int{1}\n\nfunc Get(i int) int { return x[i] }\n")
@@ -184,7 +184,8 @@ describe("a sanitizer", function()
       { "-asan" })
     local module, message, err = support.host():load(object)
     assert.is_nil(module)
-    assert.equal(object .. " was compiled with -asan, which takes a runtime of its own that no host is built with",
+    assert.equal(object .. " was compiled with -asan, which takes a runtime of its own that this host is not built "
+      .. "with",
       tostring(message))
     assert.equal("unsupported", (err or message).code)
   end)

@@ -137,6 +137,7 @@ static const struct symbol symbols[] = {
 	S(pages_in_use, "runtime.mheap_", REQUIRED),
 	S(traceback_cache, "runtime.traceback_cache", REQUIRED),
 	S(traceback_env, "runtime.traceback_env", REQUIRED),
+	S(race_cgo_sync, "runtime.racecgosync", OPTIONAL),
 	S(godebug_default, "runtime.godebugDefault", REQUIRED),
 	S(main_init_done, "runtime.mainInitDoneChan|runtime.main_init_done", REQUIRED),
 	S(main_init_flag, "runtime.mainInitDone", OPTIONAL), /* since Go 1.27 */

@@ -101,7 +101,9 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 	exitsyscall()
 	beginSlice(mp, lost)
 
+	raceBegin()
 	f(arg)
+	raceEnd()
 
 	reentersyscall(pc, uintptr(sp), uintptr(bp))
 	*at[bool](mp, offsets.mIncgo) = true

@@ -103,6 +103,7 @@ func (j *job) end() {
 // module still is told apart from its being on the list: who unloads the module may be another Lua state than the one
 // that takes the list, and that one may be idle.
 func (j *job) post() {
+	raceEnd()
 	c, scope, held := j.c, j.scope, j.out.handles
 	*j = job{}
 	jobPool.Put(j)

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x9ace046602e425a2)
+#define GL_HOST_PROTOCOL UINT64_C(0x0e6646d91e06e74d)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -70,6 +70,7 @@ struct gl_runtime {
 	const uintptr_t *owners;
 	void *traceback_cache; /* uint32 */
 	void *traceback_env;   /* uint32: what runtime/debug.SetTraceback adds to what it is told */
+	void *race_cgo_sync;   /* uint64; NULL where the host has no race detector */
 	void *godebug_default; /* string */
 	void *main_init_done;  /* chan bool, closed when the packages are initialised */
 	void *main_init_flag;  /* byte that says the same; NULL before Go 1.27 */

@@ -69,6 +69,7 @@ struct linker {
 	struct uninitialised *uninitialised;        /* by path */
 	struct gl_trust trust;                      /* who vouches for what is loaded, if is_strict */
 	bool is_strict;                             /* nothing else is loaded */
+	bool has_race;                              /* the host has the race detector */
 };
 
 /* One load. */

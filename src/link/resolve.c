@@ -213,11 +213,12 @@ static bool refuse_sanitizer(struct link *l, const char *builtin, uint32_t refer
 		const char *prefix, *flag;
 	} sanitizers[] = { { "runtime.race", "-race" }, { "runtime.msan", "-msan" }, { "runtime.asan", "-asan" } };
 
-	for (size_t i = 0; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
+	for (size_t i = l->linker->has_race; i < sizeof(sanitizers) / sizeof(sanitizers[0]); i++) {
 		if (strncmp(builtin, sanitizers[i].prefix, strlen(sanitizers[i].prefix)) == 0) {
 			const struct lobj *by = referrer == NO_SYM ? NULL : link_sym(l, referrer)->obj;
 			gl_fail(l->err, GL_EUNSUPPORTED,
-				"%s was compiled with %s, which takes a runtime of its own that no host is built with",
+				"%s was compiled with %s, which takes a runtime of its own that this host is not built "
+				"with",
 				by == NULL ? "the object" : by->pkg->file, sanitizers[i].flag);
 			l->failed = true;
 			return true;

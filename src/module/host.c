@@ -397,6 +397,10 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 		goto fail;
 	}
 	find_exports(host);
+	if (host_share_race_detector(host, find_symbol(host, "runtime.racearenastart", NULL),
+				     find_symbol(host, "runtime.racedataend", NULL), err) != 0) {
+		goto fail;
+	}
 	gl_debug_begin(host->abi, host->linker.firstmoduledata);
 	if (share_children(host, err) != 0) {
 		goto fail;

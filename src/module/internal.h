@@ -86,6 +86,13 @@ struct gl_module {
 	void *main; /* for gl_module_run_main */
 };
 
+/* ---- race.c: the race detector, where the host has it ------------------------------------------------------------ */
+
+/* With the addresses of runtime.racearenastart and runtime.racedataend; 0: the host has no race detector. */
+int host_share_race_detector(struct gl_host *host, uintptr_t arenastart, uintptr_t dataend, struct gl_error *err);
+/* What it knows of the memory that a module has got is another one's. */
+void module_begin_race_detection(const struct gl_module *mod);
+
 /* ---- open.c: the files that a load or a shipping is given ------------------------------------------------------ */
 
 /* What an earlier load or shipping left on the host for its caller is gone. */

@@ -212,6 +212,7 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 					       .ntypes = u->variables == NULL ? 0 : u->ntypelinks,
 					       .itabs = ld->descriptors[id] + u->ntypelinks,
 					       .nitabs = u->nitabs };
+		module_begin_race_detection(mod);
 		ld->host->publish(&module);
 		module_count_memory(mod);
 		struct variables *variables = gl_debug_wants_variables() ? link_variables(&ld->link, id) : NULL;

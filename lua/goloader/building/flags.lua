@@ -24,7 +24,7 @@ for name in pairs(set "a cover buildvcs modcacherw trimpath") do build_flags[nam
 
 --- Why there are flags that no command of ours can follow.
 flags.sanitizers = {
-  race = "the race detector has a runtime of its own, which no host is built with",
+  race = "the race detector has a runtime of its own: goloader host --exe -race makes programs that have it",
   msan = "the memory sanitizer needs a runtime of its own, which no host is built with",
   asan = "the address sanitizer needs a runtime of its own, which no host is built with",
 }

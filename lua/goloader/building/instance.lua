@@ -173,10 +173,14 @@ local function compile(made, file, source, imports, options)
   write(made.dir .. "/importcfg", table.concat(config))
   write(made.dir .. "/" .. file .. ".go", table.concat(lines) .. source .. "\n")
   local object = made.dir .. "/" .. file .. ".o"
+  local args = { "-o", object, "-p", made.path, "-complete", "-pack", "-dwarf=" .. tostring(options.dwarf),
+    "-trimpath", made.dir .. "=>" .. made.path, "-importcfg", made.dir .. "/importcfg", "-c=1" }
+  for _, flag in ipairs(made.tools.flags) do
+    if flag == "-race=true" then args[#args + 1] = "-race" end
+  end
+  args[#args + 1] = made.dir .. "/" .. file .. ".go"
   local job
-  job, err = made.tools:start_tool("compile", { "-o", object, "-p", made.path, "-complete", "-pack",
-    "-dwarf=" .. tostring(options.dwarf), "-trimpath", made.dir .. "=>" .. made.path,
-    "-importcfg", made.dir .. "/importcfg", "-c=1", made.dir .. "/" .. file .. ".go" })
+  job, err = made.tools:start_tool("compile", args)
   if not job then return nil, err end
   local ok, output = job:wait()
   if not ok then return complaint(made, output, imports) end

@@ -135,6 +135,7 @@ local commands = {
       { "--exe", nil, "The first package is a program that imports goloader.dev/host: it is its own host." },
       { "--goroot", "DIR", "The Go to build with; by default the one that built the default host." },
       { "--minimal", nil, "Keep whole only the packages named, not those of the default host." },
+      { "--race", nil, "The program has the race detector, and so have modules that it builds; with --exe." },
       { "--sources", nil, "Print where the Go module goloader.dev/host lies, for a replace line in go.mod." },
     } },
   { "describe", "Write the description of a host.",

@@ -49,7 +49,12 @@ function mkhost.run(arguments)
   end
   local tc, err = toolchain.find(default)
   local words = tc and settings.goflags(tc) or {}
-  for _, word in ipairs(arguments) do words[#words + 1] = word end
+  local is_program = false
+  for _, word in ipairs(arguments) do is_program = is_program or word:find "^%-%-?exe$" ~= nil end
+  for _, word in ipairs(arguments) do
+    local is_race = word:find "^%-%-?race$" or word:find "^%-%-?race="
+    if not (is_program and is_race) then words[#words + 1] = word end -- a program can have the race detector
+  end
   local why_not = flags.find_sanitizer(words)
   if why_not then return nil, { code = "unsupported", message = why_not } end
   local goroot, tools = value_of(arguments, "goroot"), default:match "^(.*)/[^/]*$" .. "/tools"

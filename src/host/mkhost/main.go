@@ -34,10 +34,15 @@ const usage = `usage: goloader host [FLAGS] -o HOST.so PACKAGE…
   --exe          the first package is a program that imports goloader.dev/host
   --minimal      keep whole only the packages named, not those of the default host
   --goroot DIR   the Go to build with; by default the one that built the default host
+  -race          the program has the race detector, and modules that it builds are watched; with --exe
   --sources      print where the Go module goloader.dev/host lies, for a replace line in go.mod
   -tags, -gcflags, -asmflags, -ldflags, -trimpath, -mod, -modfile, -overlay, and of a program -buildmode
                  as go build takes them
 `
+
+// What a program with the race detector is built with, and its modules. The host has nothing of its own reported: it runs
+// where the detector knows of no goroutine, with the world stopped say, and looks at others' memory.
+var raceFlags = []string{"-race=true", "-gcflags=goloader.dev/host/...=-race=false"}
 
 // A host to be made.
 type host struct {
@@ -70,6 +75,7 @@ func main() {
 	flag.BoolVar(&h.minimal, "minimal", false, "")
 	flag.StringVar(&h.ldflags, "ldflags", "", "")
 	flag.StringVar(&h.mode, "buildmode", "", "")
+	race := flag.Bool("race", false, "")
 	for _, name := range []string{"tags", "gcflags", "asmflags", "trimpath"} {
 		flag.Var(passed{&h.flags, name}, name, "")
 	}
@@ -86,6 +92,13 @@ func main() {
 	if h.mode != "" && (!h.exe || h.mode != "exe" && h.mode != "pie") {
 		fmt.Fprintln(os.Stderr, "goloader: -buildmode is exe or pie, and for --exe")
 		os.Exit(2)
+	}
+	if *race && !h.exe {
+		fmt.Fprintln(os.Stderr, "goloader: -race is for --exe: a library can't have the race detector")
+		os.Exit(2)
+	}
+	if *race {
+		h.flags = append(h.flags, raceFlags...)
 	}
 	if err := h.make(); err != nil {
 		fmt.Fprintln(os.Stderr, oneLine(err))
