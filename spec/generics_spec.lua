@@ -169,6 +169,91 @@ describe("an instance of a generic function", function()
   end)
 end)
 
+-- The compiler makes a variable for each such question, under the name of the package that it compiles: all instances
+-- that Lua asks for have the same.
+describe("an instance that asks for interfaces", function()
+  local dir, lib
+
+  setup(function()
+    support.write("asks/go.mod", "module example.com/asks\n\ngo 1.21\n")
+    dir = support.write("asks/lib/lib.go", [[
+package lib
+
+import "fmt"
+
+type Named interface{ Name() string }
+
+type Red int
+
+func (Red) Name() string { return "red" }
+
+type Warm string
+
+func (Warm) String() string { return "warm" }
+
+func Name[T any](x T) string {
+	if n, ok := any(x).(Named); ok {
+		return n.Name()
+	}
+	return "no name"
+}
+
+func Text[T any](x T) string {
+	if s, ok := any(x).(fmt.Stringer); ok {
+		return s.String()
+	}
+	switch x := any(x).(type) {
+	case error:
+		return "error " + x.Error()
+	case Named:
+		return "name " + x.Name()
+	}
+	return fmt.Sprint(x)
+}
+]]):match "^(.*)/lib/"
+    support.write("asks/app/app.go", [[
+package app
+
+import (
+	"errors"
+
+	"example.com/asks/lib"
+)
+
+type Blue struct{ Depth int8 }
+
+func (Blue) Name() string { return "blue" }
+
+func Names() string { return lib.Name(lib.Red(1)) + " " + lib.Name(Blue{}) + " " + lib.Name(uint16(1)) }
+
+func Texts() string { return lib.Text(lib.Warm("")) + " " + lib.Text(errors.New("x")) + " " + lib.Text(Blue{}) }
+]])
+    lib = assert(host:build(dir .. "/lib"))
+  end)
+  teardown(function() assert(lib:unload()) end)
+
+  it("has its own questions", function()
+    for _ = 1, 2 do
+      assert.equal("no name", lib["Name[int]"](1))
+      assert.equal("1", lib["Text[int]"](1))
+      assert.equal("red", lib["Name[Red]"](1))
+      assert.equal("name red", lib["Text[Red]"](1))
+      assert.equal("warm", lib["Text[Warm]"] "x")
+      assert.equal("no name", lib["Name[Warm]"] "x")
+      assert.equal("x", lib["Text[string]"] "x")
+      assert.equal("[1 2]", lib["Text[[]int]"] { 1, 2 })
+    end
+  end)
+
+  it("has them in a module that uses another one's, too", function()
+    local app = assert(host:build(dir .. "/app", { uses = { lib } }))
+    assert.equal("red blue no name", app.Names())
+    assert.equal("warm error x name blue", app.Texts())
+    assert(app:unload())
+    assert.equal("no name", lib["Name[uint16]"](1))
+  end)
+end)
+
 describe("a module with instances", function()
   local shop, max
 

@@ -257,10 +257,19 @@ static void bind_own(struct link *l, struct lsym *s, enum unit_id view, const st
 	struct gl_image_sym host;
 	struct gl_str path = link_package_of(s->name);
 
+	bool defined = obj != NULL && obj->pkg->is_module && link_defines_itself(obj, idx);
+	if (view == UNIT_USED && defined) {
+		/* An instance of a used module's generic function, compiled here, completes that module. With it goes
+		 * what the compiler made for this very code, under the name of the package that it compiled: what a
+		 * type switch remembers, say ("pkg..typeAssert.0"). Nobody else can name it, and in later loads another
+		 * one may be called so. */
+		link_place(l, s, obj, idx, UNIT_USED);
+		s->by_name = false;
+	}
 	if (view != UNIT_MODULE) {
 		return;
 	}
-	if (obj != NULL && obj->pkg->is_module && link_defines_itself(obj, idx)) {
+	if (defined) {
 		link_place(l, s, obj, idx, UNIT_MODULE);
 		return;
 	}
