@@ -55,7 +55,7 @@ static const uint32_t funcs[] = { 0, 1, SP, FILES, LINES, 1, 0, 9, INLINED, 0 };
 static const uint32_t trees[] = { 12, 3, 19, 23, 4, 29 };
 static const uint32_t ftab[] = { 0, 0, sizeof(code), 0 };
 
-static uint8_t *write_file(size_t *size)
+static uint8_t *write_file(const struct symfile_text *text, size_t *size)
 {
 	uintptr_t moduledata[] = { (uintptr_t)names,
 				   (uintptr_t)cutab,
@@ -74,7 +74,7 @@ static uint8_t *write_file(size_t *size)
 	assert_true(functab_find(&tab, (uintptr_t)code, &c.func));
 	assert_false(functab_find(&tab, (uintptr_t)code + 1, &c.func));
 	c.name = func_name(&c.func);
-	const struct symfile s = { .name = "main", .code = &c, .n = 1 };
+	const struct symfile s = { .name = "main", .code = &c, .n = 1, .text = text };
 	uint8_t *file = symfile_write(&s, size);
 	assert_non_null(file);
 	return file;
@@ -106,7 +106,7 @@ static bool has(const Elf_Data *d, const void *bytes, size_t n)
 static void check(void (*look)(Elf *elf))
 {
 	size_t size;
-	uint8_t *file = write_file(&size);
+	uint8_t *file = write_file(NULL, &size);
 
 	elf_version(EV_CURRENT);
 	Elf *elf = elf_memory((char *)file, size);
@@ -183,13 +183,49 @@ static void test_inlined(void **state)
 	check(look_at_inlined);
 }
 
+/* A file with the code in it: where it is, is told from a place of its own, less what the dynamic linker adds. */
+static void test_text(void **state)
+{
+	enum { HEADER = 0x7000, BIAS = 0x1000 };
+	const struct symfile_text text = { .p = code, .size = sizeof(code), .header = HEADER, .bias = BIAS };
+	size_t size;
+	uint8_t *file = write_file(&text, &size);
+	GElf_Phdr first, segment;
+	Elf64_Sym sym;
+
+	(void)state;
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_memory((char *)file, size);
+	assert_non_null(elf);
+	const Elf_Data *content = find_section(elf, ".text"), *symbols = find_section(elf, ".symtab");
+	assert_int_equal(content->d_size, sizeof(code));
+	assert_memory_equal(content->d_buf, code, sizeof(code));
+	memcpy(&sym, (const uint8_t *)symbols->d_buf + sizeof(sym), sizeof(sym));
+	assert_int_equal(sym.st_value, (uintptr_t)code - BIAS);
+	/* the dynamic linker is shown the first page, and not the code */
+	Elf64_Ehdr header;
+	memcpy(&header, file, sizeof(header));
+	for (size_t i = 0; i < header.e_phnum; i++) {
+		assert_non_null(gelf_getphdr(elf, (int)i, &segment));
+		assert_true((segment.p_flags & PF_X) == 0);
+	}
+	assert_non_null(gelf_getphdr(elf, 0, &first));
+	assert_int_equal(first.p_vaddr, HEADER);
+	Elf64_Phdr last;
+	memcpy(&last, file + header.e_phoff + header.e_phnum * sizeof(last), sizeof(last));
+	assert_int_equal(last.p_type, PT_LOAD);
+	assert_int_equal(last.p_flags, PF_R | PF_X);
+	assert_int_equal(last.p_vaddr, (uintptr_t)code - BIAS);
+	assert_memory_equal(file + last.p_offset, code, sizeof(code));
+	elf_end(elf);
+	free(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_symbols),
-		cmocka_unit_test(test_frames),
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_inlined),
+		cmocka_unit_test(test_symbols), cmocka_unit_test(test_frames), cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_inlined), cmocka_unit_test(test_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,8 +40,8 @@ const usage = `usage: goloader host [FLAGS] -o HOST.so PACKAGE…
                  as go build takes them
 `
 
-// What a program with the race detector is built with, and its modules. The host has nothing of its own reported: it runs
-// where the detector knows of no goroutine, with the world stopped say, and looks at others' memory.
+// What a program with the race detector is built with, and its modules. Nothing of the host's own code is reported: it
+// runs where the detector knows of no goroutine, with the world stopped say, and looks at others' memory.
 var raceFlags = []string{"-race=true", "-gcflags=goloader.dev/host/...=-race=false"}
 
 // A host to be made.
