@@ -192,4 +192,29 @@ describe("a watch", function()
     os.remove(beside)
     assert.is_true(w:changed())
   end)
+
+  it("sees an edit that it could not read for want of file descriptors, when there are some again", function()
+    local path = write("list.go", "package list // one", 10)
+    local script = support.write_file(folder .. "/script.lua", ([[
+      local watch = require "goloader.reload.watch"
+      local path = %q
+      local watched = watch.new(path)
+      local other = assert(io.open(path, "r+"))
+      other:write "package list // two"
+      other:close()
+      require("lfs").touch(path, os.time() - 5)
+      local all = {}
+      repeat all[#all + 1] = io.open "/dev/null" until not io.open "/dev/null"
+      io.write(tostring(watched:changed()), " ")
+      for _, file in ipairs(all) do file:close() end
+      collectgarbage()
+      local clock = require("goloader.core").clock
+      local began = clock()
+      while not watched:changed() and clock() - began < 5 do end
+      io.write(tostring(clock() - began < 5), " ", tostring(watched:changed()))
+    ]]):format(path))
+    local pipe = io.popen("ulimit -n 64; luajit spec/env.lua " .. script .. " 2>&1")
+    assert.equal("false true false", pipe:read "*a")
+    pipe:close()
+  end)
 end)

@@ -179,6 +179,9 @@ function Listener:happened()
   return heard
 end
 
+--- Has something happen in a moment: what was looked at could not be seen.
+function Listener:look_again() self.created = self.created or clock() end
+
 --- Seconds till `happened` is to be called though the file descriptor can't be read from; nil: never. One listener's
 --- call reads what has happened for all of them, so that the others would otherwise not hear of it till something else
 --- happens.

@@ -32,10 +32,15 @@ local has_lfs, lfs = pcall(require, "lfs")
 local Watch = {}
 Watch.__index = Watch
 
+local SCARCE = { [12] = true, [23] = true, [24] = true } -- ENOMEM, ENFILE, EMFILE
+
+---@return string? text
+---@return boolean? scarce it could not be read for want of memory or file descriptors: not yet
 local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a") -- a directory opens too
-  if file then file:close() end
+  local file, _, number = io.open(path, "rb")
+  if not file then return nil, SCARCE[number] end
+  local text = file:read("*a") -- a directory opens too
+  file:close()
   return text
 end
 
@@ -97,11 +102,13 @@ end
 ---@param before? goloader.watch.File
 ---@return goloader.watch.File
 ---@return boolean same
+---@return boolean? scarce it is to be looked at again
 local function look(path, before)
   local attributes = has_lfs and lfs.attributes(path) or {}
   local size, time = attributes.size, attributes.modification
   if before and before.settled and before.size == size and before.time == time then return before, true end
-  local text = read(path)
+  local text, scarce = read(path)
+  if scarce then return { sum = before and before.sum, settled = false }, before ~= nil, true end
   local now = {
     sum = text and hash(text),
     size = size,
@@ -143,9 +150,10 @@ function Watch:look()
   local files, changed = {}, false
   for _, path in ipairs(list) do
     if not files[path] then
-      local same
-      files[path], same = look(path, self.files[path])
+      local same, scarce
+      files[path], same, scarce = look(path, self.files[path])
       if not same then changed = true end
+      if scarce and self.inotify then self.inotify:look_again() end
     end
   end
   for path in pairs(self.files) do
