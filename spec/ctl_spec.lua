@@ -122,6 +122,12 @@ describe("goloader ctl", function()
       return #now == 2 and now[1] ~= before[1] and now[2] ~= before[2]
     end))
     assert.is_true(answers(server, "three"))
+    -- before anybody asks
+    assert.is_true(support.eventually(function()
+      local of_first, of_second = unpack(before)
+      local folder = server.prefix .. "/goloader/workers/"
+      return not lfs.attributes(folder .. of_first) and not lfs.attributes(folder .. of_second)
+    end))
     local status, out, err = ctl(server, "status")
     assert.equal(0, status, err)
     for _, pid in ipairs(before) do assert.is_nil(out:find("worker " .. pid, 1, true)) end

@@ -34,12 +34,21 @@ Control.__index = Control
 
 local json = require("cjson").new()
 
+-- Takes away what workers have told of themselves that were killed: they are not there to do so.
+local function forget_dead(folder)
+  for name in lfs.dir(folder .. "/workers") do
+    local pid = tonumber(name:match "^%d+")
+    if pid and not lfs.attributes("/proc/" .. pid) then os.remove(("%s/workers/%s"):format(folder, name)) end
+  end
+end
+
 ---@param folder string  of versions
 ---@param apps goloader.Router[]  of this worker
 ---@return goloader.nginx.Control
 function control.new(folder, apps)
   local self = setmetatable({ folder = folder, apps = apps, started = os.time() }, Control)
   lfs.mkdir(folder .. "/workers")
+  forget_dead(folder)
   self.listener = inotify.listen()
   if self.listener then self.listener:watch { folder } end
   return self
