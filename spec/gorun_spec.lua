@@ -349,7 +349,7 @@ func main() {
     support.write("flags/other.mod", "module example.com/flags\n\ngo 1.22\n")
     assert_same(dir, { "." })
     for _, flag in ipairs { "-v", "-p=1", "-mod=mod", "-modfile=other.mod", "-pgo=off", "-gcflags=-m", "-asmflags=-D=X",
-      "-ldflags=-s -w", "-buildvcs=false", "-buildmode=exe", "-overlay=none.json" } do
+      "-ldflags=-s -w", "-buildvcs=false", "-buildmode=exe", "-buildmode=pie", "-overlay=none.json" } do
       assert_same(dir, { flag, ".", "argument" })
     end
     local status, out, errors = ours(dir, { "-n", ".", "argument" })

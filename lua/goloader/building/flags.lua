@@ -232,7 +232,7 @@ end
 -- Flags of go run that go list has not, and those that mean the one way in which programs are loaded.
 local run_switches = set "a cover buildvcs modcacherw trimpath n v x work json"
 local run_values = set "C exec ldflags lang installsuffix"
-local ways = { buildmode = set "default exe", compiler = set "gc" }
+local ways = { buildmode = set "default exe pie", compiler = set "gc" }
 
 --- Flags as they are to be said in another directory: files that they name have full names.
 ---@param words string[]  "-name=value", or "-name"
