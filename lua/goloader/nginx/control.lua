@@ -16,6 +16,7 @@ local toolchain = require "goloader.building.toolchain"
 local lfs = require "lfs"
 
 local ngx = ngx
+local clock = require("goloader.core").clock -- which does not jump, as nginx's does with the machine's
 
 local control = {}
 
@@ -139,7 +140,7 @@ end
 
 -- Waits until this worker has done what was asked for.
 local function settle(found)
-  local deadline = ngx.now() + TIMEOUT
+  local deadline = clock() + TIMEOUT
   local place = found.place
   inotify.wake()
   repeat
@@ -147,7 +148,7 @@ local function settle(found)
     local state = place:read_state()
     local is_busy = place.wanted or found.slot.loading or not state.fingerprint
     if not is_busy and (state.serve == place.number or state.revision == place.refused) then return true end
-  until ngx.now() > deadline
+  until clock() > deadline
   return nil, found.slot.name .. ": not done in time; see the error log"
 end
 
@@ -220,8 +221,8 @@ end
 -- ---- talking -------------------------------------------------------------------------------------------------------
 
 local function serve(premature, self, connection)
-  local text, deadline = "", ngx.now() + PATIENCE
-  while not premature and not text:find("\n", 1, true) and ngx.now() < deadline and #text < 4096 do
+  local text, deadline = "", clock() + PATIENCE
+  while not premature and not text:find("\n", 1, true) and clock() < deadline and #text < 4096 do
     local piece, again = socket.receive(connection)
     if piece == "" or not piece and not again then break end
     text = text .. (piece or "")
