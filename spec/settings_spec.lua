@@ -141,6 +141,24 @@ describe("what the host was not made for", function()
     end
   end)
 
+  it("is other sources of the standard library, too", function()
+    local file = support.tools().goroot .. "/src/strings/strings.go"
+    local overlay = support.write("overlay.json", ('{"Replace": {%q: %q}}'):format(file, file))
+    local text = ("flag -overlay: %s is another one in %s, but the standard library is the host's")
+      :format(file, overlay)
+    for command, who in pairs { ["run"] = "goloader: ", ["test"] = "goloader test: " } do
+      for _, way in ipairs { { {}, "GOFLAGS=-overlay=" .. overlay }, { { "-overlay=" .. overlay } } } do
+        local argv = { "build/bin/goloader", command, unpack(way[1]) }
+        argv[#argv + 1] = dir
+        local status, out, errors = support.run(argv, way[2])
+        assert.same({ 1, "", who .. text .. "\n" }, { status, out, errors })
+      end
+    end
+    local _, out = support.lua(("print(require 'goloader'.host():build(%q))"):format(dir),
+      "GOFLAGS=-overlay=" .. overlay)
+    assert.equal("nil\t" .. text, out:match "^nil\t[^\t\n]*")
+  end)
+
   it("is nothing that is said of it in other words", function()
     local status, out, errors = support.run({ "build/bin/goloader", "run", dir },
       "GOOS=linux GOARCH=amd64 GOEXPERIMENT=nofieldtrack")

@@ -120,6 +120,22 @@ function settings.find_mismatch(tc)
     .. "goloader host -o HOST.so PACKAGE…\" makes one that does (GOLOADER_HOST names it)"):format(wanted, wanted)
 end
 
+--- Why an overlay can't be followed: it gives the standard library other sources, which the host has compiled already.
+---@param tc goloader.Toolchain
+---@param words string[]  flags of the go command
+---@return string|nil why
+function settings.find_overlaid(tc, words)
+  for i, word in ipairs(words) do
+    local value = word:match "^%-%-?overlay=(.*)$" or word:match "^%-%-?overlay$" and words[i + 1]
+    local overlay = value and read_file(value) or ""
+    for path in overlay:gmatch '"([^"]*)"%s*:%s*"' do
+      if path:sub(1, #tc.goroot + 5) == tc.goroot .. "/src/" then
+        return ("flag -overlay: %s is another one in %s, but the standard library is the host's"):format(path, value)
+      end
+    end
+  end
+end
+
 --- The flags that GOFLAGS adds to every go command.
 ---@param tc goloader.Toolchain
 ---@return string[]

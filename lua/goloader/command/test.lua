@@ -61,7 +61,11 @@ function test.main(arguments)
   host, err = goloader.host_path()
   if host then launcher, err = goloader.launcher_path() end
   if launcher then tools, err = toolchain.find(host) end
-  if tools then err = require "goloader.building.settings".find_mismatch(tools) end
+  if tools then
+    local settings = require "goloader.building.settings"
+    err = settings.find_mismatch(tools) or settings.find_overlaid(tools, settings.goflags(tools))
+      or settings.find_overlaid(tools, arguments)
+  end
   if err then return complain(err) end
 
   local dir, toolexec
