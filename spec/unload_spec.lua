@@ -41,6 +41,22 @@ describe("a module with a goroutine running in it", function()
   end)
 end)
 
+-- A dot behind the last slash of an import path is escaped in names of symbols.
+describe("a module with a dot in its path", function()
+  it("is called by its path", function()
+    support.write("dotted/go.mod", "module example.com/shop.go\n\ngo 1.21\n")
+    local file = support.write("dotted/shop.go",
+      "package shop\n\ntype T struct{ n int }\n\nfunc New() *T { return &T{} }\n")
+    local module = assert(support.host():build(file:match "^(.*)/"))
+    local new = module.New
+    local handle = new()
+    assert.matches("^module example%.com/shop%.go can't be unloaded: ", select(2, module:unload()))
+    handle:release()
+    assert(module:unload())
+    assert.error_matches(function() new() end, "module example%.com/shop%.go was unloaded$")
+  end)
+end)
+
 describe("an unload that may wait", function()
   local shop
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../link/names.h"
 #include "../call/handle.h"
 #include "../object/signature.h"
 #include "binding.h"
@@ -203,6 +204,9 @@ int binding_hold_module(struct binding_module *m, struct gl_module *mod, const c
 	m->state = m->leftover != NULL ? m->host->state : NULL;
 	/* The object's file may be gone by the time that a message names the module; its package is not. */
 	m->name = strdup(m->nexports > 0 ? m->exports[0].package : name);
+	if (m->name != NULL && m->nexports > 0) {
+		link_plain_path((struct gl_str){ m->exports[0].package, (uint32_t)strlen(m->name) }, m->name);
+	}
 	if (m->plans != NULL && m->counters != NULL && m->leftover != NULL && m->name != NULL) {
 		m->mod = mod;
 		m->host->nmodules++;

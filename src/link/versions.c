@@ -56,10 +56,16 @@ void linker_note_resident(struct linker *linker, const struct lpkg *p)
 static int refuse_import(struct link *l, const struct lpkg *p, struct gl_str path, const char *where, const char *have,
 			 const char *wanted)
 {
-	return gl_fail(l->err, GL_EVERSION, "%s (%s) was compiled against another version of %.*s%s%s%s than %s%s%s%s",
-		       p->path, name_of(p), (int)path.n, path.p, wanted != NULL ? " (" : "",
-		       wanted != NULL ? wanted : "", wanted != NULL ? ")" : "", where, have != NULL ? " (" : "",
-		       have != NULL ? have : "", have != NULL ? ")" : "");
+	char plain[LONGEST_IMPORT + 1], import[LONGEST_IMPORT + 1];
+	struct gl_str by = { p->path, (uint32_t)strnlen(p->path, LONGEST_IMPORT) };
+
+	path.n = path.n < LONGEST_IMPORT ? path.n : LONGEST_IMPORT;
+	link_plain_path(by, plain);
+	link_plain_path(path, import);
+	return gl_fail(l->err, GL_EVERSION, "%s (%s) was compiled against another version of %s%s%s%s than %s%s%s%s",
+		       plain, name_of(p), import, wanted != NULL ? " (" : "", wanted != NULL ? wanted : "",
+		       wanted != NULL ? ")" : "", where, have != NULL ? " (" : "", have != NULL ? have : "",
+		       have != NULL ? ")" : "");
 }
 
 static int check_import(struct link *l, const struct lpkg *p, struct gl_str path, const uint8_t *fingerprint)

@@ -73,7 +73,11 @@ static int open_files(struct load *ld, const char *const *files, const char *con
 		return -1;
 	}
 	const char *path = l->packages[l->npackages - 1].path;
-	ld->mod->name = strdup(path != NULL ? path : "");
+	path = path != NULL ? path : "";
+	ld->mod->name = malloc(strlen(path) + 1);
+	if (ld->mod->name != NULL) {
+		link_plain_path((struct gl_str){ path, (uint32_t)strlen(path) }, ld->mod->name);
+	}
 	ld->extended = module_youngest_use(ld->mod);
 	return ld->mod->name != NULL ? 0 : gl_out_of_memory(l->err, "loading %s", files[0]);
 }
