@@ -204,11 +204,9 @@ static void keep_auxs(struct pruner *p, const struct task *t)
 			continue;
 		} else if (aux.type == GL_AUX_GOTYPE || aux.type == GL_AUX_FUNCDATA) {
 			keep_ref(p, t->obj, aux.sym);
-		} else if (aux.type == GL_AUX_DWARFINFO && p->l->keeps_variables) {
-			keep_local(p, t->obj, aux.sym, GL_KEEP_BODY);
-		} else if (aux.type == GL_AUX_DWARFINFO) {
+		} else if (aux.type == GL_AUX_DWARFINFO && !p->l->keeps_variables) {
 			keep_dwarf(p, t->obj, aux.sym);
-		} else if (gl_writer_keeps_aux(aux.type)) {
+		} else if (aux.type == GL_AUX_DWARFINFO || gl_writer_keeps_aux(aux.type)) {
 			keep_local(p, t->obj, aux.sym, GL_KEEP_BODY);
 		}
 	}
