@@ -218,3 +218,28 @@ describe("a watch", function()
     pipe:close()
   end)
 end)
+
+describe("where there is no thread to wait for the kernel", function()
+  it("an edit is loaded all the same", function()
+    local one = support.compile("package main\n\nfunc Say() string { return \"one\" }\n", "main")
+    local two = support.compile("package main\n\nfunc Say() string { return \"two\" }\n", "main")
+    assert.equal("one\ttwo\t1\n", support.clean_output_of(support.lua(([[
+      local goloader = require "goloader"
+      local host = require "spec.support".host()
+      local class, refused = debug.getregistry()["goloader.host"], 0
+      local poll = class.jobs_poll
+      function class.jobs_poll(...)
+        if refused > 0 then return poll(...) end
+        refused = refused + 1
+        return nil, { code = "io", message = "no thread for poll" }
+      end
+      local w = assert(host:watch(%q))
+      local before = w.Say()
+      assert(os.rename(%q, %q))
+      local stop = os.time() + 10
+      while w.Say() == "one" and os.time() < stop do goloader.step(0.05) end
+      print(before, w.Say(), refused)
+      w:close()
+    ]]):format(one, two, one), nil, "luajit")))
+  end)
+end)

@@ -13,6 +13,7 @@ local protect = require "goloader.reload.protect"
 local loop = {}
 
 local PAUSE = 0.005 -- seconds
+local RETRY = 0.1 -- the same, where there was no thread to wait for the kernel
 
 ---@class goloader.loop.Member
 ---@field poll fun(self, pause: fun()): any
@@ -64,16 +65,17 @@ function loop.reschedule()
   if driver then return driver() end
   if timer then jobs.forget(timer) end
   local seconds = loop.next_timeout()
-  timer = seconds and jobs.after(seconds, function()
-    timer = nil
-    begin_round()
-  end)
   if not members[1] then
     if job and not is_woken then inotify.wake() end -- so that nobody waits for a job that never ends
     is_woken = true
   elseif not job then
     wait_for_kernel()
+    if not job and inotify.fd() then seconds = sooner(seconds, RETRY) end
   end
+  timer = seconds and jobs.after(seconds, function()
+    timer = nil
+    begin_round()
+  end)
 end
 
 --- Polls each thing that is watched. What fails is raised when all others have had their turn.
