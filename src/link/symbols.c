@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { CHUNK = 1024 };
+enum { CHUNK = 128 };
 
 struct lsym *link_sym(const struct link *l, uint32_t s) { return &l->chunks[s / CHUNK][s % CHUNK]; }
 

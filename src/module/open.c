@@ -90,6 +90,31 @@ static int check_shared(struct link *l, struct lpkg *p)
 			       p->path, gl_image_path(l->linker->image));
 }
 
+/* Has the file to be looked into before it is taken for an object? To open a file takes a tenth of what it takes to
+ * load a small one. */
+static bool must_ask(const struct link *l, const char *file)
+{
+	size_t len = strlen(file);
+
+	return l->linker->is_strict || (len > 4 && strcmp(file + len - 4, ".gom") == 0);
+}
+
+/* The file's name was another, but it is a shipped module. */
+static int open_shipped_after_all(struct link *l, struct lpkg *p)
+{
+	char *file = p->file;
+
+	p->file = NULL;
+	lpkg_close(p);
+	free(l->packages);
+	l->packages = NULL;
+	l->npackages = 0;
+	l->has_library = false;
+	int ret = link_open_shipped(l, file);
+	free(file);
+	return ret;
+}
+
 int module_open_packages(struct link *l, const char *const *files, const char *const *import_paths, size_t nfiles,
 			 const struct gl_load_options *opts)
 {
@@ -99,7 +124,8 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 	if (tie_uses(l) != 0) {
 		return -1;
 	}
-	int is_shipped = nfiles == 1 && !l->shipping ? gl_gom_is(files[0], l->err) : 0;
+	bool may_be_shipped = nfiles == 1 && !l->shipping, is_asked = may_be_shipped && must_ask(l, files[0]);
+	int is_shipped = is_asked ? gl_gom_is(files[0], l->err) : 0;
 	if (is_shipped < 0) {
 		return -1;
 	}
@@ -125,8 +151,13 @@ int module_open_packages(struct link *l, const char *const *files, const char *c
 		if (p->file == NULL) {
 			return gl_out_of_memory(l->err, "opening %s", files[i]);
 		}
-		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0 ||
-		    check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {
+		if (link_open_package(l, p, files[i], import_paths != NULL ? import_paths[i] : NULL) != 0) {
+			struct gl_error ignored;
+			return may_be_shipped && !is_asked && gl_gom_is(files[i], &ignored) > 0 ?
+				       open_shipped_after_all(l, p) :
+				       -1;
+		}
+		if (check_package(l, p) != 0 || (!p->is_root && take_from_host(l, p, opts->twice, &taken) != 0)) {
 			return -1;
 		}
 		if (opts->is_shared) {
