@@ -14,10 +14,13 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 enum { MEMORY = 1, MAP = 2, FILES = 4, THREADS = 8, ANY_THREAD = 16, SHORT = 32 };
@@ -262,6 +265,31 @@ int close(int fd)
 int rename(const char *from, const char *to)
 {
 	return FAILS(FILES, "rename", EACCES) ? -1 : (int)syscall(SYS_rename, from, to);
+}
+ssize_t pwrite(int fd, const void *p, size_t n, off_t at)
+{
+	return FAILS(FILES, "pwrite", ENOSPC) ? -1 : syscall(SYS_pwrite64, fd, p, n, at);
+}
+int ftruncate(int fd, off_t size)
+{
+	return FAILS(FILES, "ftruncate", ENOSPC) ? -1 : (int)syscall(SYS_ftruncate, fd, size);
+}
+int fstat(int fd, struct stat *st) { return FAILS(FILES, "fstat", EIO) ? -1 : (int)syscall(SYS_fstat, fd, st); }
+int epoll_create1(int flags)
+{
+	return FAILS(FILES, "epoll_create1", EMFILE) ? -1 : (int)syscall(SYS_epoll_create1, flags);
+}
+int epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
+{
+	return FAILS(FILES, "epoll_ctl", ENOSPC) ? -1 : (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
+}
+int timerfd_create(int clock, int flags)
+{
+	return FAILS(FILES, "timerfd_create", EMFILE) ? -1 : (int)syscall(SYS_timerfd_create, clock, flags);
+}
+int timerfd_settime(int fd, int flags, const struct itimerspec *to, struct itimerspec *from)
+{
+	return FAILS(FILES, "timerfd_settime", EINVAL) ? -1 : (int)syscall(SYS_timerfd_settime, fd, flags, to, from);
 }
 int inotify_init1(int flags)
 {

@@ -2,9 +2,13 @@
 -- refused, then the second, until there is none left. A line for each operation, and for whatever goes wrong.
 io.stdout:setvbuf "line"
 local ffi = require "ffi"
-ffi.cdef "void refuse(long n, int kinds); const char *refused(void); long live_blocks(void); long mapped_bytes(void);"
+ffi.cdef [[
+  void refuse(long n, int kinds); const char *refused(void); long live_blocks(void); long mapped_bytes(void);
+  int setenv(const char *, const char *, int); int unsetenv(const char *);
+]]
 local C = ffi.C
 local lfs = require "lfs"
+local goloader = require "goloader"
 local support = require "spec.support"
 local host = support.host()
 
@@ -117,6 +121,35 @@ local operations = {
       host:tidy()
       assert(loaded:unload())
       for _ = 1, 20 do if #host:modules() == 0 or host:tidy() == 0 then break end end
+      loaded = nil
+    end },
+  { "unload in a copy of the process", any_thread = true,
+    before = function()
+      loaded = assert(host:load(object))
+      C.setenv("GOLOADER_UNLOAD", "snapshot", 1)
+    end,
+    run = function() return loaded:unload() end,
+    after = function()
+      C.unsetenv "GOLOADER_UNLOAD"
+      if loaded:is_loaded() then assert(loaded:unload()) end
+      loaded = nil
+    end },
+  { "waiting by a file descriptor", before = function() loaded = assert(host:load(object)) end,
+    run = function()
+      local fd, err = goloader.fd()
+      if not fd then return nil, err.message, err end
+      local done = false
+      local ok, why = pcall(goloader.spawn, function()
+        loaded.Text:async("a"):wait(5)
+        done = true
+      end)
+      if not ok then return nil, tostring(why), { code = "raised" } end
+      while not done do goloader.step(0.1) end
+      return true
+    end,
+    after = function()
+      collect()
+      assert(loaded:unload())
       loaded = nil
     end },
   calls("a pure call", function(m) assert(m.Add(1, 2) == 3) end),
