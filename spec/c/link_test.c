@@ -761,7 +761,7 @@ static void a_walk_through_ftab_finds_what_is_loaded_and_nothing_else(void **sta
 
 	(void)state;
 	define_func(&o, "main.A", 250);
-	define_func(&o, "main.B", 5000);
+	define_func(&o, "main.B", 256);
 	begin(&o);
 	assert_int_equal(patch(), 0);
 	struct unit *u = &load.l.units[UNIT_MODULE];
