@@ -53,6 +53,20 @@ func Page() string { return "one" }
     assert.is_true(server:stop "QUIT")
   end)
 
+  it("that could not be compiled for want of a place are, when there is one, without another edit", function()
+    local place = support.tmpdir() .. "/place"
+    assert.equal(0, os.execute(("mkdir -m 777 %s && chmod 755 %s"):format(place, support.tmpdir())))
+    local server = start { workers = 2, main = "env TMPDIR=" .. place .. ";" }
+    os.execute("rm -rf " .. place)
+    edit(server, "page.go", sites.source "two")
+    assert.is_true(support.eventually(function() return server:log():find "stays: [^\n]*no temporary file" end))
+    assert.is_true(all_answer(server, "/page", "one"))
+    os.execute("mkdir -m 777 " .. place)
+    assert.is_true(all_answer(server, "/page", "two"), server:log())
+    assert.equal(1, count(server:log(), "stays: [^\n]*no temporary file"))
+    assert.is_true(server:stop "QUIT")
+  end)
+
   local SLOW = [[
 package main
 

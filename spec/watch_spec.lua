@@ -219,6 +219,37 @@ describe("a watch", function()
   end)
 end)
 
+describe("an edit that can't be loaded for want of something of the machine's", function()
+  it("is tried again, and told of once", function()
+    local one = support.compile("package main\n\nfunc Say() string { return \"one\" }\n", "main")
+    local two = support.compile("package main\n\nfunc Say() string { return \"two\" }\n", "main")
+    assert.equal("one\tone\tkept: io\n.two\tswapped\n", support.clean_output_of(support.lua(([[
+      local goloader = require "goloader"
+      local host = require "spec.support".host()
+      local class, said = debug.getregistry()["goloader.host"], {}
+      local w = assert(host:watch(%q, { on_change = function(change)
+        said[#said + 1] = change.what .. (change.err and ": " .. change.err.code or "")
+      end }))
+      local before, load, refused = w.Say(), class.load, 0
+      said = {}
+      function class.load(...)
+        if refused == 2 then return load(...) end
+        refused = refused + 1
+        return nil, { code = "io", message = "too many open files" }
+      end
+      assert(os.rename(%q, %q))
+      local function wait_for(count)
+        local stop = os.time() + 10
+        while #said < count and os.time() < stop do goloader.step(0.05) end
+      end
+      wait_for(1)
+      print(before, w.Say(), said[1])
+      wait_for(2)
+      print("." .. w.Say(), said[2])
+    ]]):format(one, two, one))))
+  end)
+end)
+
 describe("where there is no thread to wait for the kernel", function()
   it("an edit is loaded all the same", function()
     local one = support.compile("package main\n\nfunc Say() string { return \"one\" }\n", "main")

@@ -83,6 +83,7 @@ local function slot_options(name, options, from)
     next_timeout = function() return from.source:next_timeout(options.interval or LOOK) end,
     load = function(pause) return from.source:load(pause) end,
     close = function() from.source:close() end,
+    again = function() from.source:again() end,
     due = function()
       local due = from.source:due() or from.is_moved or false
       from.is_moved = nil

@@ -9,6 +9,8 @@
 --   * A request may rest in the middle (in nginx every wait is one) and go on after a swap. It must not see half of one
 --     version and half of another, so the first use of a slot within a visit settles the version for the whole visit.
 --   * An old version is unloaded when the last visit that used it ends, or later (leaving.lua).
+--   * A load that failed for want of memory, file descriptors or the like is tried again, later and later: nobody edits
+--     a file because the machine was busy. One that failed for what is written in it waits for the next edit.
 --
 -- What a version has in memory that the next one wants (open connections, counters, a cache) is handed over as the last
 -- step before the swap (handover.lua), and nothing runs in between.
@@ -16,6 +18,7 @@
 -- Which visit a coroutine is on is known in visits.lua. The table of a version's visits is weak: one whose coroutine
 -- was dropped in the middle (the client hung up) must not hold a version for ever.
 
+local core = require "goloader.core"
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local inotify = require "goloader.reload.inotify"
@@ -27,6 +30,10 @@ local visits = require "goloader.reload.visits"
 local attempt, current_visit = handover.attempt, visits.current
 
 local M = {}
+
+-- What the machine lacked, not the module.
+local PASSING = { io = true, memory = true, limit = true }
+local FIRST_PAUSE, LONGEST_PAUSE = 1, 60 -- seconds till a load that failed for that is tried again
 
 ---@class goloader.Version
 ---@field name string the slot's
@@ -72,6 +79,8 @@ end
 ---@field package options goloader.slot.Options
 ---@field package refs table<string, goloader.Ref>
 ---@field package loading boolean
+---@field package again_at? number when a load that failed is to be tried again, by the clock
+---@field package pause? number seconds from the last failure to that
 ---@field package closed? true
 ---@field [string] any upper case is Go's: functions of the version of the moment, and its variables
 local Slot = {}
@@ -97,6 +106,7 @@ local Ref = {}
 ---it is needed still
 ---@field close? fun() the slot is closed; may be called again
 ---@field due? fun(): boolean is there something new to be loaded?
+---@field again? fun() what `load` failed at is to be tried again: `due` answers true then; without it nothing is
 ---@field later? fun() `next_timeout` may answer otherwise now
 ---@field next_timeout? fun(): number? seconds till `due` is to be asked though nobody tells of anything
 ---@field adopt? false|fun(new: table, old: table): any, any, any hands state over, in the place of Release and Adopt
@@ -299,6 +309,22 @@ local function commit(slot, version)
   return true
 end
 
+---Sees to it that a load which failed is tried again, if that may help.
+---@package
+---@param err goloader.Error
+---@param before goloader.Error? why the load before this one failed
+---@return boolean is_known the same was told before
+function Slot:try_again_later(err, before)
+  if not PASSING[err.code] or not self.options.again or not self.version then
+    self.pause = nil
+    return false
+  end
+  local is_again = self.pause ~= nil
+  self.pause = math.min(is_again and 2 * self.pause or FIRST_PAUSE, LONGEST_PAUSE)
+  self.again_at = core.clock() + self.pause
+  return is_again and before ~= nil and before.message == err.message
+end
+
 ---What `reload` does, beneath the functions that users call.
 ---@package
 ---@param pause? fun()
@@ -309,7 +335,8 @@ function Slot:try_reload(pause)
     return nil, errors.object { code = "busy", message = self.name .. " is being loaded already" }
   end
   local options, before = self.options, self.version
-  self.loading = true
+  local failed_before = self.err
+  self.loading, self.again_at = true, nil
   local version, err, times = swap.run {
     clock = options.clock or os.clock,
     make = function() return load(self, pause) end,
@@ -327,14 +354,16 @@ function Slot:try_reload(pause)
   if not version then
     err = errors.object(err)
     self.err = err
+    local is_known = self:try_again_later(err, failed_before)
     if options.finish then options.finish(false, err) end
     local standing = self.version
     local number, stays = standing and standing.number, standing and standing.module
-    self:tell({ what = "kept", version = number, module = stays, err = err })
+    if not is_known then self:tell({ what = "kept", version = number, module = stays, err = err }) end
     self:tidy()
     return nil, err
   end
 
+  self.pause = nil
   if options.finish then options.finish(true) end
   self:tell({
     what = before and "swapped" or "loaded",
@@ -363,6 +392,10 @@ end
 function Slot:poll(pause)
   check_self(self, "poll")
   local swapped, err = 0, nil
+  if self.again_at and core.clock() >= self.again_at then
+    self.again_at = nil
+    self.options.again()
+  end
   local due = self.options.due
   if due and not self.closed and not self.loading and due() then
     local ok
@@ -380,8 +413,9 @@ function Slot:next_timeout()
   check_self(self, "next_timeout")
   local next_timeout = self.options.next_timeout
   local seconds = next_timeout and not self.closed and next_timeout() or nil
-  local again = self.old:next_timeout()
-  if again and (not seconds or again < seconds) then return again end
+  local tidied, tried = self.old:next_timeout(), self.again_at and math.max(0, self.again_at - core.clock())
+  if tidied and (not seconds or tidied < seconds) then seconds = tidied end
+  if tried and (not seconds or tried < seconds) then seconds = tried end
   return seconds
 end
 

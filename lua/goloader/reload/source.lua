@@ -10,7 +10,7 @@ local watch = require "goloader.reload.watch"
 ---@field package host goloader.Host
 ---@field package path string|string[]
 ---@field package options table  of host:build
----@field package is_late boolean  it was edited while it was compiled
+---@field package is_late boolean  it was edited while it was compiled, or is to be tried again
 local Source = {}
 Source.__index = Source
 
@@ -33,6 +33,9 @@ function Source:due()
   self.is_late = false
   return due
 end
+
+--- Has `due` answer true, though nothing was edited.
+function Source:again() self.is_late = true end
 
 --- Seconds till `due` is to be asked though the kernel tells of nothing; nil: never.
 ---@param interval number  where it can't tell of all that matters

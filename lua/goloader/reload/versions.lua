@@ -219,6 +219,9 @@ local function is_behind(self)
   return state.serve ~= nil and state.serve ~= self.number and state.revision ~= self.refused
 end
 
+--- Has `due` answer true, though nothing was edited: what failed is to be tried again.
+function Place:again() self.settled, self.refused, self.tries_again = false, nil, true end
+
 --- Is there another version to be loaded, or made? When it answers true, `load` is called next, and then `finish`.
 ---@return boolean
 function Place:due()
@@ -228,17 +231,19 @@ function Place:due()
   if self.watched:changed() or changed or self.waits or not self.settled then
     self.settled = false
     if is_behind(self) then
-      self.wanted = self.state.serve
+      self.wanted, self.tries_again = self.state.serve, nil
       return true
     end
-    if self:fingerprint() ~= self.state.fingerprint then
+    if self.tries_again or self:fingerprint() ~= self.state.fingerprint then
       if not self:lock() then
         self.waits = true
         return false
       end
       self.waits = nil
       self:read_state()
-      if is_behind(self) or self:fingerprint() == self.state.fingerprint then -- somebody was faster
+      local is_done = self:fingerprint() == self.state.fingerprint and not (self.tries_again and self.state.failed)
+      self.tries_again = nil
+      if is_behind(self) or is_done then -- somebody was faster
         self:unlock()
         self:use_sources()
         return self:due()

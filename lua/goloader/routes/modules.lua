@@ -140,6 +140,7 @@ function modules.declare(router, spec)
       return source:load(pause or options.pausing and options.pausing())
     end),
     due = function() return source:due() end,
+    again = function() source:again() end,
     close = function() source:close() end,
     release = options.release,
     finish = source.finish and function(ok, why) source:finish(ok, why) end,
