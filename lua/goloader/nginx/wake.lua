@@ -44,15 +44,15 @@ local is_rung, is_running, was_running
 -- Those that a client waits for.
 local HAS_CLIENT = { rewrite = true, access = true, content = true, server_rewrite = true }
 
---- Has something know when the client of this request leaves: its `cancel` is called, and the request ends. Nobody but
---- the caller keeps it alive.
----@param job { cancel: fun(self: any) }
----@return table<any, true> watched  from which it is taken out when it is of no interest any more
 local function client_left()
   for waited in pairs(ngx.ctx.goloader_jobs or {}) do waited:cancel() end
   ngx.exit(499)
 end
 
+--- Has something know when the client of this request leaves: its `cancel` is called, and the request ends. Nobody but
+--- the caller keeps it alive.
+---@param job { cancel: fun(self: any) }
+---@return table<any, true> watched  from which it is taken out when it is of no interest any more
 local function watch_client(job)
   local ctx = ngx.ctx
   local list = ctx.goloader_jobs
