@@ -77,6 +77,44 @@ describe("goloader test", function()
     end)
   end
 
+  it("has the fuzzer go where inputs reach new code", function()
+    local dir = support.write("fuzzed/go.mod", "module example.com/fuzzed\n\ngo 1.21\n"):match "^(.*)/"
+    support.write("fuzzed/fuzzed.go", [[
+package fuzzed
+
+func Parse(b []byte) int {
+	if len(b) > 2 && b[0] == 'F' {
+		if b[1] == 'U' {
+			if b[2] == 'Z' {
+				panic("found")
+			}
+			return 2
+		}
+		return 1
+	}
+	return 0
+}
+]])
+    support.write("fuzzed/fuzzed_test.go", [[
+package fuzzed
+
+import "testing"
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("F--"))
+	f.Fuzz(func(t *testing.T, b []byte) { Parse(b) })
+}
+]])
+    -- the cache is empty: what was found before would be tried first
+    local shell = ("cd %s && GOCACHE=%s %s test -fuzz=. -fuzztime=30s -fuzzminimizetime=1x"):format(
+      toolchain.quote(dir), toolchain.quote(dir .. "/cache"),
+      toolchain.quote(toolchain.absolute "build/bin/goloader"))
+    local status, out, errors = support.run { "sh", "-c", shell }
+    assert.equal(1, status, errors)
+    assert.matches("gathering baseline coverage: 1/1 completed, now fuzzing", out)
+    assert.matches("panic: found", out)
+  end)
+
   it("compiles as it is told to", function()
     local out = assert_same "-count=1 -v -run=Tagged -tags=tagged ./flags"
     assert.matches("tagged: true", out)

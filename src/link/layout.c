@@ -472,6 +472,25 @@ int link_layout(struct link *l, enum unit_id id)
 	return 0;
 }
 
+/* Package internal/fuzz has two variables of no size, of which it reads the counters between: Go's linker gives them
+ * their addresses (cmd/link/internal/ld/data.go, xdefine). The package is in the resident unit, or in the module's own
+ * when that is what is tested. */
+void link_bound_counters(struct link *l)
+{
+	static const char *const names[] = { "internal/fuzz._counters", "internal/fuzz._ecounters" };
+	const struct unit *module = &l->units[UNIT_MODULE];
+	size_t size = module->norder == 0 ? 0 : module->sec_size[SEC_FUZZ];
+
+	for (int i = 0; size > 0 && i < NUNITS * 2 * 2; i++) {
+		const char *name = names[i % 2];
+		struct lsym *s = NULL;
+		HASH_FIND(hh, l->by_name[i / 4][i / 2 % 2], name, strlen(name), s);
+		if (s != NULL && s->obj != NULL) { /* of this load; like all variables of no size it is nowhere */
+			s->addr = module->sec_start[SEC_FUZZ] + (i % 2 == 0 ? 0 : size);
+		}
+	}
+}
+
 void unit_release(struct linker *linker, struct unit *u)
 {
 	if (u->base != NULL) {

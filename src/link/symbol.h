@@ -13,8 +13,19 @@ struct link;
 enum unit_id { UNIT_MODULE, UNIT_USED, UNIT_RESIDENT, NUNITS };
 
 /* Sections of a unit, in the order of their addresses. SEC_COVER: the counters of -cover, which the runtime reads as
- * one array (runtime/covercounter.go). */
-enum section { SEC_NONE, SEC_TEXT, SEC_RODATA, SEC_NOPTRDATA, SEC_DATA, SEC_BSS, SEC_NOPTRBSS, SEC_COVER, NSECTIONS };
+ * one array (runtime/covercounter.go). SEC_FUZZ: those of code that is fuzzed, which package internal/fuzz reads so. */
+enum section {
+	SEC_NONE,
+	SEC_TEXT,
+	SEC_RODATA,
+	SEC_NOPTRDATA,
+	SEC_DATA,
+	SEC_BSS,
+	SEC_NOPTRBSS,
+	SEC_COVER,
+	SEC_FUZZ,
+	NSECTIONS
+};
 
 enum symstate {
 	SYM_ABSENT, /* nobody defines it */

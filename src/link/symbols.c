@@ -87,7 +87,10 @@ enum section link_section(const struct gl_abi *abi, uint8_t type)
 	if (t == abi->SCOVERAGE_COUNTER) {
 		return SEC_COVER;
 	}
-	if (t == abi->SNOPTRBSS || t == abi->SCOVERAGE_AUXVAR || t == abi->SLIBFUZZER_8BIT_COUNTER) {
+	if (t == abi->SLIBFUZZER_8BIT_COUNTER) {
+		return SEC_FUZZ;
+	}
+	if (t == abi->SNOPTRBSS || t == abi->SCOVERAGE_AUXVAR) {
 		return SEC_NOPTRBSS;
 	}
 	return SEC_NONE;

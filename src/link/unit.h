@@ -60,6 +60,8 @@ struct got_slot {
 
 /* layout.c. Gives each marked symbol its section and its place, adds trampolines, takes memory from the arena. */
 int link_layout(struct link *l, enum unit_id id);
+/* Once all units are laid out: puts internal/fuzz's variables before and behind the counters of the module's code. */
+void link_bound_counters(struct link *l);
 void unit_release(struct linker *linker, struct unit *u);
 void unit_free(struct unit *u);
 

@@ -91,7 +91,8 @@ void module_keep_unit(struct unit *u, struct gl_module *mod)
 	mod->stats.text = u->sec_size[SEC_TEXT];
 	mod->stats.rodata = u->sec_size[SEC_RODATA] + u->tables_size;
 	mod->stats.data = u->sec_size[SEC_NOPTRDATA] + u->sec_size[SEC_DATA];
-	mod->stats.bss = u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS] + u->sec_size[SEC_COVER];
+	mod->stats.bss =
+		u->sec_size[SEC_BSS] + u->sec_size[SEC_NOPTRBSS] + u->sec_size[SEC_COVER] + u->sec_size[SEC_FUZZ];
 	mod->stats.bytes = u->size + u->variables_size + u->ftab_size;
 }
 

@@ -121,6 +121,7 @@ static int place(struct load *ld, const char *library)
 	if (link_layout(l, UNIT_RESIDENT) != 0 || link_layout(l, UNIT_USED) != 0 || link_layout(l, UNIT_MODULE) != 0) {
 		return -1;
 	}
+	link_bound_counters(l);
 	return clib_bind(l, library, ld->exports.run);
 }
 
