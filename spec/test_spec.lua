@@ -105,10 +105,11 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { Parse(b) })
 }
 ]])
-    -- the cache is empty: what was found before would be tried first
-    local shell = ("cd %s && GOCACHE=%s %s test -fuzz=. -fuzztime=30s -fuzzminimizetime=1x"):format(
-      toolchain.quote(dir), toolchain.quote(dir .. "/cache"),
-      toolchain.quote(toolchain.absolute "build/bin/goloader"))
+    -- what was found before would be tried first
+    local forget = ("rm -rf \"$(%s env GOCACHE)/fuzz/example.com/fuzzed\""):format(
+      toolchain.quote(support.tools().goroot .. "/bin/go"))
+    local shell = ("cd %s && %s && %s test -fuzz=. -fuzztime=30s -fuzzminimizetime=1x; s=$?; %s; exit $s"):format(
+      toolchain.quote(dir), forget, toolchain.quote(toolchain.absolute "build/bin/goloader"), forget)
     local status, out, errors = support.run { "sh", "-c", shell }
     assert.equal(1, status, errors)
     assert.matches("gathering baseline coverage: 1/1 completed, now fuzzing", out)
