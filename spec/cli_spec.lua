@@ -414,7 +414,9 @@ func main() {
     local status, out, errors = support.cli("run", file)
     assert.equal(1, status)
     assert.equal("", out)
-    assert.equal("# command-line-arguments\n" .. file .. ":3:15: undefined: undefined\n", errors)
+    -- the go command writes paths as it finds them shorter, from here or from the root
+    assert.matches("^# command%-line%-arguments\n%S*/" .. file:match "[^/]+/[^/]+$":gsub("%p", "%%%0")
+      .. ":3:15: undefined: undefined\n$", errors)
   end)
 
   it("complains in one line about what can't be run", function()

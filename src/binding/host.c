@@ -287,37 +287,13 @@ static size_t read_files(lua_State *L, int idx, const char ***files, const char 
 	return n;
 }
 
-/* What a load, a shipping or an audit came to. It is a userdata: an error of Lua's may come before Lua has all of it.
- */
+/* What a load, a shipping or an audit came to. */
 struct outcome {
 	struct gl_error err;
 	bool are_archives;
 	size_t nlacks;
 	char *lacks; /* what it lacks, packages or files whose C parts are to be linked, each ended by NUL */
 };
-
-#define OUTCOME "goloader.outcome"
-
-static int outcome_gc(lua_State *L)
-{
-	struct outcome *outcome = lua_touserdata(L, 1);
-
-	free(outcome->lacks);
-	outcome->lacks = NULL;
-	return 0;
-}
-
-/* To be pushed before the lock is taken. Nothing of Lua's is done under it: memory may be short, which raises, and the
- * collector may call finalizers, which may wait for a thread that wants the lock. */
-static struct outcome *push_outcome(lua_State *L)
-{
-	struct outcome *outcome = lua_newuserdata(L, sizeof(*outcome));
-
-	*outcome = (struct outcome){ 0 };
-	luaL_getmetatable(L, OUTCOME);
-	lua_setmetatable(L, -2);
-	return outcome;
-}
 
 static void note_lacks(struct outcome *outcome, const char *const *list, size_t n)
 {
@@ -348,9 +324,10 @@ static void note_failure(struct outcome *outcome, const struct gl_host *host)
 	}
 }
 
-/* Pushes nil and the error, with a list of what was lacking, and returns their number. */
-static int push_failure(lua_State *L, struct outcome *outcome)
+/* Pushes nil and the error, with a list of what was lacking. */
+static int push_failure(lua_State *L)
 {
+	struct outcome *outcome = lua_touserdata(L, 1);
 	enum gl_code code = outcome->err.code;
 	const char *at = outcome->lacks;
 
@@ -374,6 +351,25 @@ static int push_failure(lua_State *L, struct outcome *outcome)
 	return 2;
 }
 
+/* Nothing of Lua's is done under the lock: memory may be short, which raises, and the collector may call finalizers,
+ * which may wait for a thread that wants the lock. What tells of a failure is pushed before it is taken, so that
+ * telling can be called in a protected way afterwards, and what was noted is given back whatever comes of it. */
+static void prepare_failure(lua_State *L, struct outcome *outcome)
+{
+	luaL_checkstack(L, 8, NULL);
+	lua_pushcfunction(L, push_failure);
+	lua_pushlightuserdata(L, outcome);
+}
+
+/* What prepare_failure pushed is on the top. Returns the number of results. */
+static int tell_failure(lua_State *L, struct outcome *outcome)
+{
+	int status = lua_pcall(L, 1, 2, 0);
+
+	free(outcome->lacks);
+	return status == 0 ? 2 : lua_error(L);
+}
+
 /* host:load({ { file =, package = }, … }, { run_init = true, ndeps = 0, twice = "refuse", uses = { module… },
  * library = file, is_shared = false }) -> module (see struct gl_load_options) */
 static int host_load(lua_State *L)
@@ -388,18 +384,19 @@ static int host_load(lua_State *L)
 	size_t n = read_files(L, 2, &files, &packages);
 	struct binding_module *module = binding_push_module(L, 1);
 	int at = lua_gettop(L);
-	struct outcome *outcome = push_outcome(L);
+	struct outcome outcome = { 0 };
+	prepare_failure(L, &outcome);
 	gl_lock();
 	binding_unload_leftovers();
-	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome->err);
-	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome->err) != 0;
+	struct gl_module *mod = gl_module_load(h->host, files, packages, n, &options, &outcome.err);
+	bool failed = mod == NULL || binding_fill_module(module, mod, files[n - 1], &outcome.err) != 0;
 	if (failed) {
-		note_failure(outcome, h->host);
+		note_failure(&outcome, h->host);
 	}
 	gl_unlock();
 	gl_host_give_back(h->host);
 	if (failed) {
-		return push_failure(L, outcome);
+		return tell_failure(L, &outcome);
 	}
 	lua_settop(L, at);
 	return 1;
@@ -522,15 +519,16 @@ static int host_ship(lua_State *L)
 	lua_settop(L, 4);
 	read_options(L, 4, &options);
 	size_t n = read_files(L, 2, &files, &packages);
-	struct outcome *outcome = push_outcome(L);
+	struct outcome outcome = { 0 };
+	prepare_failure(L, &outcome);
 	gl_lock();
-	bool failed = gl_module_ship(h->host, files, packages, n, &options, out, &outcome->err) != 0;
+	bool failed = gl_module_ship(h->host, files, packages, n, &options, out, &outcome.err) != 0;
 	if (failed) {
-		note_failure(outcome, h->host);
+		note_failure(&outcome, h->host);
 	}
 	gl_unlock();
 	if (failed) {
-		return push_failure(L, outcome);
+		return tell_failure(L, &outcome);
 	}
 	lua_pushboolean(L, 1);
 	return 1;
@@ -587,15 +585,16 @@ static int host_audit(lua_State *L)
 	luaL_getmetatable(L, AUDIT);
 	lua_setmetatable(L, -2);
 	int at = lua_gettop(L);
-	struct outcome *outcome = push_outcome(L);
+	struct outcome outcome = { 0 };
+	prepare_failure(L, &outcome);
 	gl_lock();
-	bool failed = gl_module_audit(h->host, files, packages, n, &options, audit, &outcome->err) != 0;
+	bool failed = gl_module_audit(h->host, files, packages, n, &options, audit, &outcome.err) != 0;
 	if (failed) {
-		note_failure(outcome, h->host);
+		note_failure(&outcome, h->host);
 	}
 	gl_unlock();
 	if (failed) {
-		return push_failure(L, outcome);
+		return tell_failure(L, &outcome);
 	}
 	lua_settop(L, at);
 	lua_createtable(L, (int)audit->n, 0);
@@ -791,10 +790,6 @@ void binding_open_host(lua_State *L)
 
 	binding_new_class(L, HOST, methods);
 	binding_new_class(L, BESIDE, beside_methods);
-
-	static const luaL_Reg outcome_methods[] = { { "__gc", outcome_gc }, { NULL, NULL } };
-
-	binding_new_class(L, OUTCOME, outcome_methods);
 
 	static const luaL_Reg audit_methods[] = { { "__gc", audit_gc }, { NULL, NULL } };
 

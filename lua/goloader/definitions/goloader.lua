@@ -267,6 +267,7 @@ function Host:load(files, options) end
 ---@field strings? table<string, string>  values of string variables by their full names
 ---@field godebug? boolean
 ---@field key? string  file of a secret key, with which it is signed
+---@field debug? boolean  debuggers have the values of its variables
 
 ---Writes one file with a package's object code and all it needs beyond this host.
 ---@param paths string|string[]
