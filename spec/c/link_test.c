@@ -344,7 +344,8 @@ static int setup_group(void **state)
 	}
 	uintptr_t header = (uintptr_t)host.bytes + 2048;
 	memcpy(host.bytes + host.abi->moduledata.pcHeader, &header, sizeof(header));
-	memcpy(host.bytes + host.abi->moduledata.text, &host.bytes, sizeof(host.bytes));
+	uintptr_t text = (uintptr_t)host.bytes;
+	memcpy(host.bytes + host.abi->moduledata.text, &text, sizeof(text));
 	struct linker linker = { .abi = host.abi, .arena = host.arena, .firstmoduledata = (uintptr_t)host.bytes };
 	if (lookup_open(&linker, &err) != 0) {
 		print_error("%s\n", err.message);
