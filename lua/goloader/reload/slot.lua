@@ -80,6 +80,7 @@ end
 ---@field package refs table<string, goloader.Ref>
 ---@field package loading boolean
 ---@field package again_at? number when a load that failed is to be tried again, by the clock
+---@field package is_again? true it is being tried again
 ---@field package pause? number seconds from the last failure to that
 ---@field package closed? true
 ---@field [string] any upper case is Go's: functions of the version of the moment, and its variables
@@ -313,16 +314,16 @@ end
 ---@package
 ---@param err goloader.Error
 ---@param before goloader.Error? why the load before this one failed
----@return boolean is_known the same was told before
-function Slot:try_again_later(err, before)
+---@param is_again boolean|nil this one was such a try
+---@return boolean is_known a failure of this kind was told before, and nothing was edited since
+function Slot:try_again_later(err, before, is_again)
   if not PASSING[err.code] or not self.options.again or not self.version then
     self.pause = nil
     return false
   end
-  local is_again = self.pause ~= nil
-  self.pause = math.min(is_again and 2 * self.pause or FIRST_PAUSE, LONGEST_PAUSE)
+  self.pause = math.min(self.pause and 2 * self.pause or FIRST_PAUSE, LONGEST_PAUSE)
   self.again_at = core.clock() + self.pause
-  return is_again and before ~= nil and before.message == err.message
+  return is_again ~= nil and before ~= nil and before.code == err.code
 end
 
 ---What `reload` does, beneath the functions that users call.
@@ -335,8 +336,8 @@ function Slot:try_reload(pause)
     return nil, errors.object { code = "busy", message = self.name .. " is being loaded already" }
   end
   local options, before = self.options, self.version
-  local failed_before = self.err
-  self.loading, self.again_at = true, nil
+  local failed_before, is_again = self.err, self.is_again
+  self.loading, self.again_at, self.is_again = true, nil, nil
   local version, err, times = swap.run {
     clock = options.clock or os.clock,
     make = function() return load(self, pause) end,
@@ -354,7 +355,7 @@ function Slot:try_reload(pause)
   if not version then
     err = errors.object(err)
     self.err = err
-    local is_known = self:try_again_later(err, failed_before)
+    local is_known = self:try_again_later(err, failed_before, is_again)
     if options.finish then options.finish(false, err) end
     local standing = self.version
     local number, stays = standing and standing.number, standing and standing.module
@@ -393,7 +394,7 @@ function Slot:poll(pause)
   check_self(self, "poll")
   local swapped, err = 0, nil
   if self.again_at and core.clock() >= self.again_at then
-    self.again_at = nil
+    self.again_at, self.is_again = nil, true
     self.options.again()
   end
   local due = self.options.due
