@@ -242,9 +242,9 @@ function run.start(config, arguments)
   tools, message, err = toolchain.find(config.host)
   if not tools then return complain(err or message) end
   local settings = require "goloader.building.settings"
-  local why_not = require "goloader.building.flags".find_sanitizer(settings.goflags(tools))
-    or settings.find_mismatch(tools) or settings.find_overlaid(tools, settings.goflags(tools))
-    or settings.find_overlaid(tools, config.words)
+  local given = settings.goflags(tools)
+  local why_not = require "goloader.building.flags".find_sanitizer(given) or settings.find_mismatch(tools)
+    or settings.find_overlaid(tools, given) or settings.find_overlaid(tools, config.words)
   if why_not then return complain(why_not) end
   linked = build_plainly(tools, config)
   if linked then

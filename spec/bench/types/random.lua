@@ -84,7 +84,7 @@ end
 local function integer(go, bits, signed)
   local sized = go
   if bits == 64 then sized = signed and "int64" or "uint64" end
-  local t = { go = go, key = true, flat = true, byte = go == "uint8" }
+  local t = { go = go, key = true, byte = go == "uint8" }
   function t.new(key)
     if bits == 64 and random(4) == 1 then
       local value = pick(LIMITS[sized])
@@ -104,7 +104,7 @@ local function integer(go, bits, signed)
 end
 
 local function float(go)
-  local t = { go = go, key = true, flat = true }
+  local t = { go = go, key = true }
   local values = { 0, 1, -1, 0.5, -2.25, 1048576, 27917287424, 3 }
   if go == "float64" then values[#values + 1] = 1e300 end
   local infinity = 1 / 0
@@ -151,17 +151,15 @@ local function bytes()
 end
 
 local function string_()
-  local t = exact("string", function()
+  return exact("string", function()
     local value = bytes()
     return value, quoted(value)
   end)
-  t.flat = true
-  return t
 end
 
 -- Of uint8, or of a type that is one.
 local function byte_slice(elem)
-  local t = { go = "[]" .. elem, flat = elem == "byte" }
+  local t = { go = "[]" .. elem }
   function t.new()
     local value = bytes()
     return value, ("%s(%s)"):format(t.go, quoted(value))
@@ -281,7 +279,7 @@ local function duration()
     local value, go = new(key)
     return value, ("time.Duration(%s)"):format(go)
   end
-  t.go, t.key, t.flat = "time.Duration", false, false
+  t.go, t.key = "time.Duration", false
   return t
 end
 
@@ -384,43 +382,48 @@ local function fields_of(depth, hidden)
   return fields
 end
 
+-- Values of those fields of a struct that has(field) says yes to, and Go's expressions for them.
+local function new_fields(fields, has)
+  local values, parts, taken = {}, {}, false
+  for _, field in ipairs(fields) do
+    if not field.hidden and has(field) then
+      local value, go, only_taken = field.type.new()
+      values[field.name], parts[#parts + 1], taken = value, field.name .. ": " .. go, taken or only_taken
+    end
+  end
+  return values, parts, taken
+end
+
+local function same_fields(fields, got, value)
+  got = copied(got)
+  if type(got) ~= "table" then return unless(false, got, value) end
+  local known = {}
+  for _, field in ipairs(fields) do
+    known[field.name] = not field.hidden
+    local given, differs = value[field.name], nil
+    -- a field that Lua has not given is Go's zero, which is nil or what only its type could tell
+    if given ~= nil or (field.type and field.type.nilable) then differs = field.type.same(got[field.name], given) end
+    if differs then return "." .. field.name .. differs:gsub("^([^.%[])", ": %1") end
+  end
+  for k in pairs(got) do
+    if not known[k] then return "." .. tostring(k) .. ": no such field" end
+  end
+end
+
 local function struct(depth, hidden)
-  local t = { fields = fields_of(depth, hidden), flat = false }
+  local t = { fields = fields_of(depth, hidden) }
   local lines = {}
   for i, field in ipairs(t.fields) do
     if field.type then with(t, field.type) end
     lines[i] = field.hidden and "hidden int32" or field.embedded and field.type.go or field.name .. " " .. field.type.go
   end
   t.go = "struct { " .. table.concat(lines, "; ") .. " }"
-  t.hidden = hidden
   function t.new()
-    local values, parts, taken = {}, {}, false
-    for _, field in ipairs(t.fields) do
-      if field.hidden then
-        if random(2) == 1 then parts[#parts + 1], taken = "hidden: 7", true end
-      elseif random(6) > 1 then
-        local value, go, only_taken = field.type.new()
-        values[field.name], parts[#parts + 1], taken = value, field.name .. ": " .. go, taken or only_taken
-      end
-    end
+    local values, parts, taken = new_fields(t.fields, function() return random(6) > 1 end)
+    if hidden and random(2) == 1 then parts[#parts + 1], taken = "hidden: 7", true end
     return values, ("%s{%s}"):format(t.go, table.concat(parts, ", ")), taken
   end
-  function t.same(got, value)
-    got = copied(got)
-    if type(got) ~= "table" then return unless(false, got, value) end
-    for _, field in ipairs(t.fields) do
-      -- a field that Lua has not given is Go's zero, which only its own type could tell
-      if value[field.name] ~= nil then
-        local differs = field.type.same(got[field.name], value[field.name])
-        if differs then return "." .. field.name .. differs:gsub("^([^.%[])", ": %1") end
-      end
-    end
-    for k in pairs(got) do
-      local known = false
-      for _, field in ipairs(t.fields) do known = known or (field.name == k and not field.hidden) end
-      if not known then return "." .. tostring(k) .. ": no such field" end
-    end
-  end
+  function t.same(got, value) return same_fields(t.fields, got, value) end
   return t
 end
 
@@ -458,12 +461,7 @@ local function generic(depth)
     local l, l_go, l_taken = box.new()
     return { V = v, L = l }, ("%s{%s, %s}"):format(t.go, v_go, l_go), v_taken or l_taken
   end
-  function t.same(got, value)
-    got = copied(got)
-    if type(got) ~= "table" then return unless(false, got, value) end
-    local differs = value.V ~= nil and of.same(got.V, value.V) or value.L ~= nil and box.same(got.L, value.L)
-    return differs and "Box: " .. differs or nil
-  end
+  function t.same(got, value) return same_fields(t.fields, got, value) end
   return t
 end
 
@@ -488,26 +486,13 @@ local function recursive(depth)
   local level = 0
   function t.new()
     level = level + 1
-    local values, parts, taken = {}, {}, false
-    for _, field in ipairs(t.fields) do
-      if field.name == "V" or (level < 4 and random(level + 1) == 1) then
-        local value, go, only_taken = field.type.new()
-        values[field.name], parts[#parts + 1], taken = value, field.name .. ": " .. go, taken or only_taken
-      end
-    end
+    local values, parts, taken = new_fields(t.fields, function(field)
+      return field.name == "V" or (level < 4 and random(level + 1) == 1)
+    end)
     level = level - 1
     return values, ("%s{%s}"):format(t.name, table.concat(parts, ", ")), taken
   end
-  function t.same(got, value)
-    got = copied(got)
-    if type(got) ~= "table" then return unless(false, got, value) end
-    for _, field in ipairs(t.fields) do
-      if value[field.name] ~= nil then
-        local differs = field.type.same(got[field.name], value[field.name])
-        if differs then return "." .. field.name .. ": " .. differs end
-      end
-    end
-  end
+  function t.same(got, value) return same_fields(t.fields, got, value) end
   return t
 end
 
