@@ -146,7 +146,7 @@ describe("what the host was not made for", function()
     local overlay = support.write("overlay.json", ('{"Replace": {%q: %q}}'):format(file, file))
     local text = ("flag -overlay: %s is another one in %s, but the standard library is the host's")
       :format(file, overlay)
-    for command, who in pairs { run = "goloader: ", test = "goloader test: ", build = "goloader: " } do
+    for command, who in pairs { run = "goloader: ", test = "goloader test: " } do
       for _, way in ipairs { { {}, "GOFLAGS=-overlay=" .. overlay }, { { "-overlay=" .. overlay } } } do
         local argv = { "build/bin/goloader", command, unpack(way[1]) }
         argv[#argv + 1] = dir

@@ -660,8 +660,9 @@ function build.start(tc, paths, opts, memory)
   local target, err = targets.find(tc, paths)
   if not target then return nil, err end
   local given = settings.goflags(tc)
+  local overlaid = settings.find_overlaid(tc, given) -- that of -cover, among the words, may be over Go's library
   for _, word in ipairs(opts.words or { "-gcflags=" .. (opts.gcflags or "") }) do given[#given + 1] = word end
-  local why_not = flags.find_sanitizer(given) or settings.find_mismatch(tc) or settings.find_overlaid(tc, given)
+  local why_not = flags.find_sanitizer(given) or settings.find_mismatch(tc) or overlaid
   if why_not then return nil, { code = "unsupported", message = why_not } end
   for _, try in ipairs(target.import and { build_by_list } or { compile_alone, recompile, build_by_list }) do
     local started, why = try(tc, target, opts, memory)
