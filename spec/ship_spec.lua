@@ -525,6 +525,41 @@ describe("a full disk", function()
     assert.equal(2, select(2, out:gsub("\n", "")))
     for entry in lfs.dir(dir) do assert.matches("^%.%.?$", entry) end
   end)
+
+  it("is no fault of the source's: what failed for it is known by its code, and can be tried again", function()
+    -- Files may grow to some 2 KB, which the compiler's object is larger than.
+    local shell = "(trap '' 25; ulimit -f 4; exec %s spec/env.lua %s)"
+    local status, out, errors = support.run { "sh", "-c", shell:format(support.interpreter,
+      support.write("short.lua", [[
+        local host = require("spec.support").host()
+        for _, source in ipairs { "spec/testdata/shop/shop.go", "spec/testdata/cgo/counter" } do
+          local built, message, err = host:build(source)
+          print(built, err.code, (message:gsub("%s+", " ")))
+        end
+      ]])) }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    local codes = {}
+    for code in out:gmatch "nil\t(%l+)\t%S" do codes[#codes + 1] = code end
+    assert.same({ "limit", "limit" }, codes, out)
+  end)
+
+  it("is known by what tools say of it", function()
+    for text, code in pairs {
+      ["compile: writing output: write $WORK/b.a: no space left on device"] = "io",
+      ["as: b.o: No space left on device\n"] = "io",
+      ["go: creating work dir: mkdir /tmp/go-build1: disk quota exceeded"] = "io",
+      ["# a\nfatal error: runtime: out of memory"] = "memory",
+      ["fork/exec /usr/lib/go/pkg/tool/compile: resource temporarily unavailable"] = "limit",
+      ["open a.go: too many open files\n"] = "limit",
+      ["# a\n./a.go:3:9: undefined: b"] = "compile",
+      ["# a\n./a.go:3:9: more than one package called too many open files"] = "compile",
+    } do
+      local err = toolchain.failure(text, "compile")
+      assert.equal(code, err.code, text)
+      assert.equal((text:gsub("\n$", "")), err.message)
+    end
+  end)
 end)
 
 -- ---- what can be wrong with a file --------------------------------------------------------------------------------

@@ -16,9 +16,7 @@ coverage.modes = { set = true, count = true, atomic = true }
 
 local PREFIX = "GoloaderCover_"
 
-local function complaint(message)
-  return { code = "compile", message = (message:gsub("%s+$", "")) }
-end
+local function complaint(message) return toolchain.failure(message, "compile") end
 
 -- The package's Go files, as these options and the machine choose them.
 local function files_of(tools, target, words)

@@ -231,9 +231,7 @@ end
 
 -- ---- the ways to compile it ----------------------------------------------------------------------------------------
 
-local function compiler_error(output)
-  return { code = "compile", message = (output:gsub("%s+$", "")) }
-end
+local function compiler_error(output) return toolchain.failure(output, "compile") end
 
 -- Debugging information is a tenth of the compiler's work, and nobody reads it here: exports are typed by export
 -- data. But it makes the compiler write a descriptor of every type that a function mentions, also of those that only
@@ -267,11 +265,13 @@ local function start_compile(tc, dir, files, path, lang, archives, opts)
   local object, err = places.new_file()
   local importcfg
   if object then importcfg, err = places.new_file() end
-  local f
-  if importcfg then f, err = io.open(importcfg, "wb") end
-  if not f then return nil, type(err) == "table" and err or { code = "io", message = err } end
-  f:write(toolchain.importcfg(archives))
-  f:close()
+  local ok
+  if importcfg then ok, err = toolchain.write_file(importcfg, toolchain.importcfg(archives)) end
+  if not ok then
+    if object then os.remove(object) end
+    if importcfg then os.remove(importcfg) end
+    return nil, err
+  end
   local args = { "-o", object, "-p", path, "-lang=" .. (opts.lang or lang), "-complete", "-nolocalimports",
     "-importcfg", importcfg, "-pack", "-c=" .. toolchain.workers() }
   -- a debugger has the values of variables from it
@@ -327,7 +327,7 @@ local function compiled(job, object, importcfg, target, interface, is_generic, a
       if not ok then
         os.remove(object)
         local err = compiler_error(output)
-        err.bare = true
+        err.bare = err.code == "compile" or nil
         return nil, err
       end
       local files = { unpack(interface.dependencies) }

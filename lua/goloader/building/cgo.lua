@@ -182,7 +182,7 @@ local function compiler(tc, cxx)
   local job, err = tc:go { "env", cxx and "CXX" or "CC" }
   if not job then return nil, err end
   local ok, output, errors = job:wait()
-  if not ok then return nil, { code = "toolchain", message = (errors:gsub("%s+$", "")) } end
+  if not ok then return nil, toolchain.failure(errors, "toolchain") end
   local words = {}
   for word in output:gmatch "%S+" do words[#words + 1] = word end
   return words
@@ -224,8 +224,8 @@ local function link(tc, files, parts, dir)
   if not job then return nil, err end
   local ok, output = job:wait()
   if not ok then
-    return nil, { code = "compile", message = ("the C parts of %s can't be linked by %s: %s"):format(
-      table.concat(files, ", "), argv[1], (output:gsub("%s+$", ""))) }
+    return nil, toolchain.failure(output, "compile", ("the C parts of %s can't be linked by %s: "):format(
+      table.concat(files, ", "), argv[1]))
   end
   return library
 end

@@ -111,12 +111,6 @@ end
 
 -- ---- the compiler -------------------------------------------------------------------------------------------------
 
-local function write(path, text)
-  local f = assert(io.open(path, "wb"))
-  f:write(text)
-  f:close()
-end
-
 ---@class goloader.InstanceBuild
 ---@field tools goloader.Toolchain
 ---@field interface goloader.Interface
@@ -170,8 +164,12 @@ local function compile(made, file, source, imports, options)
     end
   end
   config[#config + 1] = ("packagefile %s=%s\n"):format(interface.path, made.archive)
-  write(made.dir .. "/importcfg", table.concat(config))
-  write(made.dir .. "/" .. file .. ".go", table.concat(lines) .. source .. "\n")
+  local ok
+  ok, err = toolchain.write_file(made.dir .. "/importcfg", table.concat(config))
+  if ok then
+    ok, err = toolchain.write_file(made.dir .. "/" .. file .. ".go", table.concat(lines) .. source .. "\n")
+  end
+  if not ok then return nil, err end
   local object = made.dir .. "/" .. file .. ".o"
   local args = { "-o", object, "-p", made.path, "-complete", "-pack", "-dwarf=" .. tostring(options.dwarf),
     "-trimpath", made.dir .. "=>" .. made.path, "-importcfg", made.dir .. "/importcfg", "-c=1" }
@@ -182,8 +180,13 @@ local function compile(made, file, source, imports, options)
   local job
   job, err = made.tools:start_tool("compile", args)
   if not job then return nil, err end
-  local ok, output = job:wait()
-  if not ok then return complaint(made, output, imports) end
+  local output
+  ok, output = job:wait()
+  if not ok then
+    err = toolchain.failure(output, "compile", made.text .. ": ")
+    if err.code ~= "compile" then return nil, err end
+    return complaint(made, output, imports)
+  end
   return object
 end
 
@@ -321,9 +324,9 @@ function instance.build(tools, interface, text, desc, judges, load)
   if not dir then return nil, err end
   local made = { tools = tools, interface = interface, dir = dir, path = interface.path .. "/instance", text = text,
     archive = interface.file or dir .. "/module.a" }
-  if not interface.file then write(made.archive, interface.archive) end
-  local object, result
-  object, err = build(made, desc, judges)
+  local ok, object, result = true, nil, nil
+  if not interface.file then ok, err = toolchain.write_file(made.archive, interface.archive) end
+  if ok then object, err = build(made, desc, judges) end
   if object then
     local files = { unpack(interface.dependencies) }
     files[#files + 1] = { file = made.archive }

@@ -94,10 +94,13 @@ local function versioned(tc, path, version)
   if not job then return nil, err end
   local ok, made = job:wait()
   made = made:gsub("%s+$", "")
-  local file = ok and io.open(made .. "/go.mod", "w")
-  if not file then return failure("io", "%s: %s", text, made) end
-  file:write("module goloader.module\n\ngo ", tc.version:match "%d+%.%d+", "\n")
-  file:close()
+  if not ok then return failure("io", "%s: %s", text, made) end
+  ok, err = toolchain.write_file(made .. "/go.mod", ("module goloader.module\n\ngo %s\n"):format(
+    tc.version:match "%d+%.%d+"))
+  if not ok then
+    toolchain.remove_dir(made)
+    return nil, err
+  end
   job, err = tc:go({ "get", text }, { dir = made })
   if not job then
     toolchain.remove_dir(made)
@@ -106,7 +109,7 @@ local function versioned(tc, path, version)
   local got, _, errors = job:wait()
   if not got then
     toolchain.remove_dir(made)
-    return failure("missing", "%s: %s", text, said(errors, text))
+    return nil, toolchain.failure(said(errors, text), "missing", text .. ": ")
   end
   if exists(dir) then toolchain.remove_dir(dir) end
   if not os.rename(made, dir) then toolchain.remove_dir(made) end -- somebody else has just made the same

@@ -66,6 +66,28 @@ function toolchain.exists(path)
 end
 local exists = toolchain.exists
 
+-- What is said of a command that has written nothing and failed.
+local IS_FULL = "full? (TMPDIR names another place)"
+local WAS_KILLED = "was killed; is memory short?"
+
+-- How tools end a line that tells what the machine lacked: the system's words, which Go's and C's tools write, and ours.
+local LACKS = {
+  ["no space left on device"] = "io", ["disk quota exceeded"] = "io", ["input/output error"] = "io",
+  [IS_FULL:lower()] = "io",
+  ["cannot allocate memory"] = "memory", ["out of memory"] = "memory", ["signal: killed"] = "memory",
+  [WAS_KILLED] = "memory",
+  ["file too large"] = "limit", ["too many open files"] = "limit", ["too many open files in system"] = "limit",
+  ["resource temporarily unavailable"] = "limit",
+}
+
+local function lacks(line)
+  if line:find "^[^%s:]+%.go:%d+" then return nil end -- what is said of a source file
+  line = line:lower():gsub("%s+$", "")
+  for words, code in pairs(LACKS) do
+    if line:sub(-#words) == words then return code end
+  end
+end
+
 -- A job is a command under way: what it prints is read when it is waited for, so that work can be done meanwhile.
 ---@class goloader.Job
 ---@field package name string
@@ -98,9 +120,10 @@ function Job:wait(notice, tick)
   os.remove(self.output)
   os.remove(self.output .. ".status")
   if self.errors then os.remove(self.errors) end
-  if status ~= "0" and output == "" and errors == "" then
-    local why = ("%s failed without a word; is %s full? (TMPDIR names another place)"):format(self.name,
-      places.temporary())
+  if status ~= "0" and (self.errors and errors or output) == "" then
+    -- 128 and a signal's number, as shells have it
+    local why = status == "137" and ("%s %s"):format(self.name, WAS_KILLED)
+      or ("%s failed without a word; is %s %s"):format(self.name, places.temporary(), IS_FULL)
     if self.errors then errors = why else output = why end
   end
   return status == "0", output, errors
@@ -110,6 +133,20 @@ end
 ---@return boolean
 function Job:done()
   return exists(self.output .. ".status")
+end
+
+--- The error of a tool that has failed, by what it wrote.
+---@param output string
+---@param code string  of an error that is the fault of what the tool was given; what the machine lacked has the code
+---  "io", "memory" or "limit" instead
+---@param heading string|nil  is written before the tool's words
+---@return goloader.Error err
+function toolchain.failure(output, code, heading)
+  for line in output:gmatch "[^\n]+" do
+    local lacked = lacks(line)
+    if lacked then code = lacked end
+  end
+  return { code = code, message = (heading or "") .. output:gsub("%s+$", "") }
 end
 
 -- Around a command: while it runs the shell says so, every now and then, to who waits for it. The last `sleep` goes on

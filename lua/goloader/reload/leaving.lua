@@ -4,6 +4,8 @@
 --- still, and while the loader refuses, because a goroutine is in its code or something refers to it. It is asked again
 --- at each `tidy`; that costs a walk over Go's live heap, so the intervals that `next_timeout` tells grow.
 
+local core = require "goloader.core"
+
 local leaving = {}
 
 local FIRST, LAST = 0.1, 2 -- seconds
@@ -59,7 +61,7 @@ end
 ---Unloads those that can be.
 ---@return integer waiting how many are left
 function Leaving:tidy()
-  local clock = self.options.clock or os.clock
+  local clock = self.options.clock or core.clock
   for i = #self, 1, -1 do
     local version = self[i]
     if version and is_free(self, version) then -- who is told of one may have unloaded another

@@ -339,7 +339,7 @@ function Slot:try_reload(pause)
   local failed_before, is_again = self.err, self.is_again
   self.loading, self.again_at, self.is_again = true, nil, nil
   local version, err, times = swap.run {
-    clock = options.clock or os.clock,
+    clock = options.clock or core.clock,
     make = function() return load(self, pause) end,
     accept = function(made) return accept(self, made) end,
     hand_over = function(made) return hand_over(self, made, before) end,

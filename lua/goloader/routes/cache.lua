@@ -8,6 +8,7 @@
 -- Entries form a ring around a sentinel, the most recently used first, so that a hit moves one entry and allocates
 -- nothing.
 
+local core = require "goloader.core"
 local units = require "goloader.units"
 
 local ceil, floor, huge = math.ceil, math.floor, math.huge
@@ -18,7 +19,8 @@ local M = {}
 ---@field ttl? number|string how long an entry lives: seconds, or "250ms", "30s", "1h30m" (default: for ever)
 ---@field size? integer how many entries there may be (default 1000)
 ---@field bytes? integer how much they may weigh together (default: no bound); see `cost` of `set`
----@field clock? fun(): number seconds, never going back (default: ngx.now in nginx, os.time elsewhere)
+---@field clock? fun(): number seconds, never going back (default: ngx.now in nginx, the machine's
+---monotonic clock elsewhere)
 
 ---@class goloader.cache.Stats
 ---@field entries integer
@@ -63,7 +65,7 @@ end
 
 local function default_clock()
   local ngx = rawget(_G, "ngx")
-  return ngx and ngx.now or os.time
+  return ngx and ngx.now or core.clock
 end
 
 local function whole(options, name, default)

@@ -1,5 +1,6 @@
 --- A route's option `cache`: "30s", or a table that says more.
 
+local core = require "goloader.core"
 local nearest = require "goloader.nearest"
 local stores = require "goloader.routes.stores"
 local units = require "goloader.units"
@@ -28,7 +29,7 @@ local PATIENCE = 5 -- seconds
 
 local function default_clock()
   local ngx = rawget(_G, "ngx")
-  return ngx and ngx.now or os.time
+  return ngx and ngx.now or core.clock
 end
 
 local function lives_of(ttl, by_status)
