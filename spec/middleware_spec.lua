@@ -125,6 +125,28 @@ func Later(next http.Handler) http.Handler {
 
 func Late(next http.Handler) http.Handler { return http.TimeoutHandler(next, time.Second, "too late") }
 
+type changed struct {
+	http.ResponseWriter
+	with string
+}
+
+func (c changed) Write(p []byte) (int, error) {
+	if c.with == "" {
+		panic(http.ErrAbortHandler)
+	}
+	_, err := c.ResponseWriter.Write([]byte(strings.ReplaceAll(string(p), "GET", c.with)))
+	return len(p), err
+}
+
+func change(next http.Handler, with string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { next.ServeHTTP(changed{w, with}, r) })
+}
+
+// Longer, Shorter and Aborted don't keep to upstream's Content-Length, which they let through.
+func Longer(next http.Handler) http.Handler  { return change(next, "GETGET") }
+func Shorter(next http.Handler) http.Handler { return change(next, "G") }
+func Aborted(next http.Handler) http.Handler { return change(next, "") }
+
 func Broken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		log.SetOutput(io.Discard)
@@ -190,6 +212,7 @@ end
 local SERVER = table.concat {
   location("/auth", "Auth"), location("/quick", "QuickAuth"), location("/moved", "Moved"), location("/upper", "Upper"),
   location("/zip", "Zip"), location("/log", "Log"), location("/large", "Log"), location("/both", "Log", "Zip"),
+  location("/longer", "Longer"), location("/shorter", "Shorter"), location("/aborted", "Aborted"),
   location("/broken", "Broken"), location("/late", "Late"), location("/later", "Later"),
   [[location /after { content_by_lua_block { ngx.print(guard.After(), " ", guard.Last) } }]],
 }
@@ -296,6 +319,16 @@ describe("a Go middleware in nginx", function()
     assert.equal(200, (server:get "/later"))
     assert.matches("a middleware would answer 418, but only now that status 200 has been sent", server:log(), 1, true)
   end)
+
+  for path, is_told in pairs { ["/longer"] = true, ["/shorter"] = true, ["/aborted"] = false } do
+    it("ends the connection where the body is not what the header promised: " .. path, function()
+      local rc, output = support.run { "curl", "-s", "-S", "-m", "20", ("http://127.0.0.1:%d%s"):format(server.port, path) }
+      assert.is_true(rc == 18 or rc == 52, rc .. output) -- closed with bytes outstanding; 28 would be curl's own patience
+      if is_told then
+        assert.matches("Content%-Length: %d+ through, and written %d+ bytes: one", server:log())
+      end
+    end)
+  end
 
   it("is a 500 and one line in the log when it panics", function()
     local status, body = server:get "/broken"

@@ -13,7 +13,7 @@ local handler = require "goloader.nginx.handler"
 local request = require "goloader.nginx.request"
 
 local band = require("bit").band
-local HEAD, DATA, DONE = exchange.HEAD, exchange.DATA, exchange.DONE
+local HEAD, DATA, DONE, ABORTED = exchange.HEAD, exchange.DATA, exchange.DONE, exchange.ABORTED
 local GOES_ON, WRAPPED, REPLACED = exchange.GOES_ON, exchange.WRAPPED, exchange.REPLACED
 local ngx = ngx
 
@@ -158,12 +158,14 @@ local function give_up(x, what)
   x:cancel()
 end
 
--- All that it has written up to now, and whether a header is among it.
+-- All that it has written up to now, and whether a header is among it. Notes in `is_aborted` that the answer can't be
+-- completed, since it panicked or has not kept to the Content-Length that it let through.
 local function collect(x)
   local pieces, head = {}, nil
   while x.number do
     local bits = x:poll()
     if bits == 0 then break end
+    if band(bits, ABORTED) ~= 0 then x.is_aborted = true end
     if band(bits, HEAD) ~= 0 then head = exchange.read_head() end
     if band(bits, DATA) ~= 0 then pieces[#pieces + 1] = exchange.data() end
     if band(bits, DONE) ~= 0 then break end
@@ -223,6 +225,7 @@ end
 local function show_piece(x, piece, is_last)
   local before = x.pending or ""
   x.pending = nil
+  if x.is_aborted then return nil end
   if not x.number then return before end -- it has said all it wanted to
   if piece == "" and not is_last then return before end
   if not bridge.get().Piece(x.number, piece, is_last, PATIENCE) then
@@ -234,17 +237,19 @@ local function show_piece(x, piece, is_last)
     ngx.log(ngx.WARN, "goloader: a middleware would answer ", head.status, ", but only now that status ", ngx.status,
       " has been sent")
   end
+  if x.is_aborted then return nil end
   return before .. written
 end
 
---- Shows them a piece of the body, which becomes what they make of it: for body_filter_by_lua.
+--- Shows them a piece of the body, which becomes what they make of it: for body_filter_by_lua. Raises where the answer
+--- can't be completed, which has nginx close the connection: a client would wait for the bytes that the header promised.
 function middleware.body_filter()
   local list = ngx.ctx.goloader_wrapped
   if not list then return end
   local piece, is_last = ngx.arg[1], ngx.arg[2]
   for i = #list, 1, -1 do
     piece = show_piece(list[i], piece, is_last)
-    if not piece then return ngx.ERROR end
+    if not piece then error("a middleware has not completed the body that its header promised", 0) end
   end
   if piece ~= ngx.arg[1] then ngx.arg[1] = piece end
 end

@@ -229,6 +229,10 @@ func (x *exchange) end() {
 		}
 		if w.length >= 0 && w.written != w.length && !w.isBodiless() {
 			x.isAborted, x.isShort = true, true // what follows on the connection would be taken for the rest
+			if x.onward.isCalled && !x.isLeft {
+				x.noteLine(fmt.Sprintf("a middleware has let Content-Length: %d through, and written %d bytes: one that changes "+
+					"bodies deletes that field in its WriteHeader", w.length, w.written))
+			}
 		}
 		if w.isTooLate() && (len(x.out) > 0 || !x.headSent) {
 			x.isAborted = true
