@@ -107,6 +107,7 @@ describe("goloader routes", function()
       .. "body string, err error%)\n", out)
     assert.matches("\nany a.test/old +redirect to /new %(302%)\n", out)
     assert.matches("\nany /app +shop.go: Site net/http.Handler\n", out)
+    assert.matches("\nfilter /shop/%*rest +the Lua function at [^\n]*routes.lua:9\n", out)
   end)
 
   it("tells which one answers, and why", function()
@@ -132,9 +133,12 @@ describe("goloader routes", function()
     local status, out = support.cli("routes", file, "POST", "/shop/7")
     assert.equal(1, status)
     assert.matches("^no route answers: status 405\n"
+      .. "  filter    shop.go: Check%(token string%) %(int, string, error%)\n" -- access() runs them all the same
+      .. "  filter    the Lua function at [^\n]*routes.lua:9 %(filter /shop/%*rest%)\n"
       .. "  not       GET /shop/:id %([^\n]*routes.lua:6%): its method is GET\n$", out)
     status, out = support.cli("routes", file, "/old")
-    assert.same({ 1, "no route answers: status 404\n" }, { status, out })
+    assert.same({ 1, "no route answers: status 404\n  filter    shop.go: Check(token string) (int, string, error)\n" },
+      { status, out })
     assert.equal(2, (support.cli("routes", file, "GET", "old")))
     assert.equal(2, (support.cli("routes", file, "/old", "-H", "nothing")))
   end)

@@ -322,8 +322,9 @@ describe("a Go middleware in nginx", function()
 
   for path, is_told in pairs { ["/longer"] = true, ["/shorter"] = true, ["/aborted"] = false } do
     it("ends the connection where the body is not what the header promised: " .. path, function()
-      local rc, output = support.run { "curl", "-s", "-S", "-m", "20", ("http://127.0.0.1:%d%s"):format(server.port, path) }
-      assert.is_true(rc == 18 or rc == 52, rc .. output) -- closed with bytes outstanding; 28 would be curl's own patience
+      local rc, output = support.run { "curl", "-s", "-m", "20", ("http://127.0.0.1:%d%s"):format(server.port, path) }
+      -- closed with bytes outstanding, or before any came; 28 would be curl's own patience
+      assert.is_true(rc == 18 or rc == 52, rc .. output)
       if is_told then
         assert.matches("Content%-Length: %d+ through, and written %d+ bytes: one", server:log())
       end

@@ -27,8 +27,8 @@ get "/big/:id" { function()
 end, cache = { ttl = "1m", store = "shared:pages" } }
 get "/count" { function() return "big " .. count "big" end }
 get "/purge" { function(req)
-  local app = require("goloader.nginx").app()
-  app:purge { tag = req.args.tag, key = req.args.key, all = req.args.all and true }
+  local gone = purge { tag = req.args.tag, key = req.args.key, all = req.args.all and true }
+  assert(type(gone) == "number" and require("goloader.nginx").app():purge { tag = "nobody's" } == 0)
   return "purged"
 end }
 get "/break" { function(req) counter:set("broken", req.args.on and true or nil) return "ok" end }

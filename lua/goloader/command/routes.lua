@@ -7,9 +7,13 @@ local routes = {}
 
 local function list(router)
   local rows, width = {}, 0
-  for i, route in ipairs(router.routes) do
-    rows[i] = { explain.address(route), route.target.text }
-    width = math.max(width, #rows[i][1])
+  local function add(address, text)
+    rows[#rows + 1] = { address, text }
+    width = math.max(width, #address)
+  end
+  for _, route in ipairs(router.routes) do add(explain.address(route), route.target.text) end
+  for _, filter in ipairs(router.conf.paths or {}) do
+    for _, text in ipairs(filter.texts) do add("filter " .. filter.pattern, text) end
   end
   for _, row in ipairs(rows) do io.write(row[1], (" "):rep(width - #row[1]), "  ", row[2], "\n") end
 end
@@ -34,10 +38,10 @@ local function answer(router, request)
     for _, detail in ipairs(explain.details(told.route)) do
       if detail[1] ~= "filter" then tell(detail[1], detail[2]) end
     end
-    for _, text in ipairs(told.filters) do tell("filter", text) end
   else
-    io.write(("no route answers: status %d\n"):format(told.status))
+    io.write(("no route answers: status %d\n"):format(told.status)) -- another location of nginx may, after the filters
   end
+  for _, text in ipairs(told.filters) do tell("filter", text) end
   for _, refused in ipairs(told.refused) do
     tell("not", ("%s (%s): %s"):format(explain.address(refused.route), refused.route.where, refused.why))
   end

@@ -242,7 +242,7 @@ local function show_piece(x, piece, is_last)
 end
 
 --- Shows them a piece of the body, which becomes what they make of it: for body_filter_by_lua. Raises where the answer
---- can't be completed, which has nginx close the connection: a client would wait for the bytes that the header promised.
+--- can't be completed, so that nginx closes the connection: a client would wait for the bytes that the header promised.
 function middleware.body_filter()
   local list = ngx.ctx.goloader_wrapped
   if not list then return end

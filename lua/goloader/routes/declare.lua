@@ -447,6 +447,7 @@ function Draft:names()
       return DECLARED
     end)
   end
+  function names.purge(what) return draft.owner:purge(what) end
   function names.module(spec)
     local slot, _, err = draft.owner:declare_module(draft, spec)
     return slot or error(err, 0)
