@@ -163,3 +163,32 @@ describe("a cache in nginx", function()
     other:stop()
   end)
 end)
+
+describe("a cache that workers share, where each compiles for itself", function()
+  it("has pages of the first version of a module, too", function()
+    local server = nginx.start {
+      workers = 2,
+      http = [[
+        lua_shared_dict pages 1m;
+        init_worker_by_lua_block { require("goloader.nginx").start { "conf/routes.lua", state = false } }
+      ]],
+      server = [[ location / { content_by_lua_block { require("goloader.nginx").content() } } ]],
+      files = {
+        ["conf/page.go"] = [[
+package page
+
+import ("fmt"; "os"; "time")
+
+func Page() string { return fmt.Sprint(os.Getpid(), " ", time.Now().UnixNano()) }
+]],
+        ["conf/routes.lua"] = [[
+local page = module "page.go"
+get "/" { page.Page, cache = { ttl = "1m", store = "shared:pages" } }
+]],
+      },
+    }
+    local _, first = server:get "/"
+    assert.matches("^%d+ %d+$", first)
+    for _ = 1, 5 do assert.equal(first, select(2, server:get "/")) end
+  end)
+end)

@@ -10,7 +10,7 @@ local watch = require "goloader.reload.watch"
 ---@field package host goloader.Host
 ---@field package path string|string[]
 ---@field package options table  of host:build
----@field package is_late boolean  it was edited while it was compiled, or is to be tried again
+---@field is_late boolean  after a load: it was edited while it was compiled, or is to be tried again
 local Source = {}
 Source.__index = Source
 
@@ -53,7 +53,10 @@ end
 function Source:load(pause)
   local host, path, options = self.host, self.path, self.options
   if type(path) == "string" and (path:find "%.[oa]$" or path:find "%.gom$") then
-    return host:load(path, next(options) and { imports = options.imports, uses = options.uses } or nil)
+    local given = next(options) and { imports = options.imports, uses = options.uses } or nil
+    local module, message, err = host:load(path, given)
+    self.is_late = self.watched:changed()
+    return module, message, err
   end
   local read
   local all = { pause = pause, on_sources = function(found) read = found end }

@@ -3,8 +3,6 @@
 -- A page that one worker has made lies where all workers read. Whether it is right for another one is a matter of what
 -- it was made by; so it is kept with the identities of the module versions that have made it.
 
-local core = require "goloader.core"
-
 local identity = {}
 
 local noted = setmetatable({}, { __mode = "k" }) ---@type table<goloader.Module, string>
@@ -14,36 +12,18 @@ local noted = setmetatable({}, { __mode = "k" }) ---@type table<goloader.Module,
 ---@param text string? nil: nobody knows
 function identity.note(module, text) noted[module] = text end
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read "*a"
-  if file then file:close() end
-  return text or ""
-end
-
--- What the sources are now.
-local function fingerprint(source)
-  if source.fingerprint then return source:fingerprint() end
-  local texts = {}
-  for path in pairs(source.files or {}) do texts[#texts + 1] = path .. "\0" .. core.hash(read(path)) end
-  if #texts == 0 then return nil end
-  table.sort(texts)
-  return core.hash(table.concat(texts, "\0"))
-end
-
 ---Has a function that loads modules say what they are: by the number that several processes know a version by, if it
----returns one with the module, and else by what the sources are.
----@param source table what knows the sources
+---returns one with the module, and else by what the sources are, unless they were edited meanwhile.
+---@param source goloader.reload.Source|goloader.Place what the function loads from
 ---@param load fun(pause?: fun()): table?, any, any
 ---@return fun(pause?: fun()): table?, any, any
 function identity.noting(source, load)
   return function(pause)
-    local before = fingerprint(source)
     local module, number, err = load(pause)
     if module and type(number) == "number" then
       identity.note(module, "version " .. number)
-    elseif module and before and fingerprint(source) == before then -- else an edit may be in it or not
-      identity.note(module, before)
+    elseif module and not source.is_late then
+      identity.note(module, source.watched:fingerprint())
     end
     return module, number, err
   end

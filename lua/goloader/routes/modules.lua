@@ -136,7 +136,7 @@ function modules.declare(router, spec)
     ready = spec.ready,
     view = options.view,
     on_change = options.on_change,
-    load = identity.noting(source.watched, function(pause)
+    load = identity.noting(source, function(pause)
       return source:load(pause or options.pausing and options.pausing())
     end),
     due = function() return source:due() end,
