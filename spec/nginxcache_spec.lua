@@ -170,7 +170,7 @@ describe("a cache that workers share, where each compiles for itself", function(
       workers = 2,
       http = [[
         lua_shared_dict pages 1m;
-        init_worker_by_lua_block { require("goloader.nginx").start { "conf/routes.lua", state = false } }
+        init_worker_by_lua_block { require("goloader.nginx").start { "conf/routes.lua", state = "/dev/null/no" } }
       ]],
       server = [[ location / { content_by_lua_block { require("goloader.nginx").content() } } ]],
       files = {
@@ -187,6 +187,7 @@ get "/" { page.Page, cache = { ttl = "1m", store = "shared:pages" } }
 ]],
       },
     }
+    assert.matches("each worker compiles for itself, until [^\n]*: install %-d %-o %d+ /dev/null/no,", server:log())
     local _, first = server:get "/"
     assert.matches("^%d+ %d+$", first)
     for _ = 1, 5 do assert.equal(first, select(2, server:get "/")) end

@@ -8,6 +8,7 @@
 -- At `nginx -s quit` and `reload` a worker ends when its light threads have ended: this one does when it is woken by
 -- `inotify.wake`.
 
+local ffi = require "ffi"
 local controls = require "goloader.nginx.control"
 local errors = require "goloader.errors"
 local inotify = require "goloader.reload.inotify"
@@ -153,7 +154,9 @@ function workers.router_options(host, options)
     made.versions = store
     if options.control ~= false then control = control or controls.new(folder, apps) end
   else
-    log(ngx.WARN, err.message, ": each worker compiles for itself (make ", folder, ", owned by nginx's user)")
+    ffi.cdef "unsigned geteuid(void);"
+    log(ngx.WARN, err.message, ": each worker compiles for itself, until the folder belongs to their user: install -d -o ",
+      ffi.C.geteuid(), " ", folder)
   end
   return made
 end
