@@ -188,6 +188,65 @@ func main() {
     end
   end)
 
+  it("gets signals on whatever thread they are sent to", function()
+    local dir = program("raise", [[
+// #include <signal.h>
+import "C"
+import ("fmt"; "os"; "os/signal"; "syscall"; "time")
+
+func main() {
+	told := make(chan os.Signal, 1)
+	for _, s := range []syscall.Signal{syscall.SIGUSR1, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGPIPE, 40} {
+		signal.Notify(told, s)
+		raised := make(chan C.int)
+		go func() { raised <- C.raise(C.int(s)) }()
+		<-raised
+		select {
+		case got := <-told:
+			fmt.Println(got)
+		case <-time.After(10 * time.Second):
+			fmt.Println("no", s)
+		}
+	}
+}
+]])
+    assert_same(dir, { "." })
+  end)
+
+  it("has the signals blocked and ignored that a program has, whoever started it", function()
+    local dir = program("masks", [[
+import ("fmt"; "os"; "os/exec"; "path/filepath"; "regexp"; "runtime"; "strings"; "time")
+
+func main() {
+	for range 4 {
+		go func() { runtime.LockOSThread(); time.Sleep(time.Second) }()
+	}
+	time.Sleep(50 * time.Millisecond)
+	files, _ := filepath.Glob("/proc/self/task/*/status")
+	seen := map[string]bool{}
+	for _, file := range files {
+		status, _ := os.ReadFile(file)
+		for _, line := range regexp.MustCompile("Sig[BIC].*").FindAllString(string(status), -1) {
+			// a thread that is being made blocks all of them
+			if !seen[line] && !strings.Contains(line, "SigBlk:\tfffffff") {
+				fmt.Println(line)
+			}
+			seen[line] = true
+		}
+	}
+	out, err := exec.Command("grep", "^Sig[BIC]", "/proc/self/status").Output()
+	fmt.Println(string(out), err)
+}
+]], "go 1.22\n")
+    assert(support.tools():go({ "build", "-o", "natively" }, { dir = dir })):wait()
+    local goloader = toolchain.absolute "build/bin/goloader"
+    for _, inherited in ipairs { "--default-signal", "--ignore-signal=PIPE,HUP,QUIT,USR1", "--ignore-signal=CHLD",
+      "--block-signal=CHLD,TERM,INT,USR1,QUIT,SYS" } do
+      local _, out = run_in(dir, nil, { "env", inherited, "./natively" })
+      assert.equal(out, support.output_of(run_in(dir, nil, { "env", inherited, goloader, "run", "." })))
+    end
+  end)
+
   it("exits by a panic as a program, whatever tracebacks it has asked for", function()
     local dir = program("tracebacks", [[
 import ("os"; "runtime/debug")

@@ -52,6 +52,8 @@ local goloader = {
 ---  goroutines are at, and goes on. nil: signals do what they would without Go
 ---@field trust string|string[]|nil  public keys, as files or as lines of base64: the process loads nothing but shipped
 ---  modules that are signed by one of them, in any Lua state. It can't be taken back
+---@field program boolean|nil  the process is there for a Go program that is to be run (`module:run_main`): signals and
+---  children are Go's own from the beginning, as natively
 ---@field perf boolean|nil  names of loaded code are written to /tmp/perf-PID.map, for perf. nil: as GOLOADER_PERF says
 
 local running
@@ -60,7 +62,7 @@ local started_with = {} -- of the options that say how it starts, what they were
 local DUMP_SIGNALS = { SIGQUIT = 3, SIGUSR1 = 10, SIGUSR2 = 12 }
 
 local HOST_OPTIONS = { path = "string", desc = "string", memory_profile = true, debug = "boolean string",
-  perf = "boolean", dump = "string", trust = "string table" }
+  perf = "boolean", dump = "string", trust = "string table", program = "boolean" }
 
 -- What an option says, or where it says nothing, a variable of the environment: no, yes, or the word for more.
 local function chosen(option, variable, word)
@@ -72,7 +74,7 @@ end
 
 -- What is wrong with options that come too late: how the host starts was for this Lua state's first call to say.
 local function come_too_late(options)
-  for _, name in ipairs { "memory_profile", "debug", "dump", "perf" } do
+  for _, name in ipairs { "memory_profile", "debug", "dump", "perf", "program" } do
     local value, standing = options[name], started_with[name]
     local may_begin = name == "dump" and not standing
     if value ~= nil and not may_begin and (value or nil) ~= (standing or nil) then
@@ -135,14 +137,14 @@ function goloader.host(options)
   end
   local started
   local debug, perf = chosen(options.debug, "GOLOADER_DEBUG", "files"), chosen(options.perf, "GOLOADER_PERF")
-  started, err = core.host_start(path, options.desc, profile, debug, perf, debug == "files")
+  started, err = core.host_start(path, options.desc, profile, debug, perf, debug == "files", options.program)
   if not started then return fail(err) end
   if keys then
     local ok, why = trust.declare(started, path, keys)
     if not ok then return fail(why) end
   end
   running = hosts.new(started, path, options.desc or path .. ".desc")
-  started_with = { memory_profile = profile, debug = debug, perf = perf }
+  started_with = { memory_profile = profile, debug = debug, perf = perf, program = options.program }
   jobs.set_host(started)
   signals.watch_profiler()
   local is_on, message, why = dump_on(options.dump)

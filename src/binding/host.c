@@ -26,7 +26,7 @@ struct binding_host *binding_check_host(lua_State *L, int idx)
 }
 
 /* core.host_start(path, desc|nil, bytes per sample of the memory profile|nil, for gdb?, for perf?, as
- * files?) -> host */
+ * files?, for a program to be run?) -> host */
 int binding_host_start(lua_State *L)
 {
 	const char *path = luaL_checkstring(L, 1), *desc = luaL_optstring(L, 2, NULL);
@@ -58,7 +58,7 @@ int binding_host_start(lua_State *L)
 		return binding_fail(L, &err);
 	}
 	gl_lock();
-	h->host = gl_host_start(path, desc, &err);
+	h->host = gl_host_start(path, desc, lua_toboolean(L, 7), &err);
 	bool started = h->host != NULL && gl_caller_open(h->caller, h->host, &err) == 0;
 	if (started && profile >= 0) {
 		gl_host_profile_memory(h->host, (int64_t)profile);

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,10 @@ int main(int argc, char **argv)
 {
 	size_t len;
 	char *chunk = read_chunk(&len);
+
+	/* Who started this may ignore the signal, which is inherited. Then nobody could wait for what is started here.
+	 * Go's runtime takes it in every program, and so in the go command. */
+	signal(SIGCHLD, SIG_DFL);
 
 	/* of goloader's own commands, what can't be printed is an error */
 	if (chunk && open_streams() != 0) {

@@ -216,7 +216,7 @@ static int share_children(struct gl_host *host, struct gl_error *err)
 		(void (*)(struct gl_children *, uintptr_t *))gl_host_export(host, "goloader_children");
 	uintptr_t by[2];
 
-	if (host->was_there) {
+	if (!host_shares_process(host)) {
 		return 0;
 	}
 	if (host->ignores_pipe) {
@@ -282,6 +282,24 @@ char *gl_host_self(void)
 	return realpath(is_program(map) ? "/proc/self/exe" : map->l_name, NULL);
 }
 
+/* The threads that Go makes now keep what is blocked here. A program's must take every signal: one that it sends to the
+ * thread that it is on (raise) would never come. */
+static void *open_library(struct gl_host *host)
+{
+	struct gl_signals before;
+	void *handle;
+
+	if (host->for_program) {
+		gl_signals_take();
+		return dlopen(host->path, RTLD_NOW | RTLD_LOCAL);
+	}
+	gl_signals_hold(&before, gl_children());
+	handle = dlopen(host->path, RTLD_NOW | RTLD_LOCAL);
+	gl_signals_release(&before);
+	host->ignores_pipe = before.pipe_is_ignored;
+	return handle;
+}
+
 /* Loads the library, unless it is the program itself, which dlopen doesn't take by its name. */
 static int open_image(struct gl_host *host, struct gl_error *err)
 {
@@ -314,11 +332,7 @@ static int open_image(struct gl_host *host, struct gl_error *err)
 				return -1;
 			}
 		}
-		struct gl_signals before;
-		gl_signals_hold(&before, gl_children());
-		host->handle = dlopen(host->path, RTLD_NOW | RTLD_LOCAL);
-		gl_signals_release(&before);
-		host->ignores_pipe = before.pipe_is_ignored;
+		host->handle = open_library(host);
 	}
 	if (host->handle == NULL || dlinfo(host->handle, RTLD_DI_LINKMAP, &map) != 0) {
 		return gl_fail(err, GL_EHOST, "%s", dlerror());
@@ -362,7 +376,7 @@ static void host_free(struct gl_host *host)
 	free(host);
 }
 
-struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_error *err)
+struct gl_host *gl_host_start(const char *path, const char *desc, bool for_program, struct gl_error *err)
 {
 	char desc_path[4096];
 	struct gl_host *host = NULL;
@@ -387,6 +401,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_erro
 	if (host->abi == NULL) {
 		goto fail;
 	}
+	host->for_program = for_program;
 	host->linker.abi = host->abi;
 	host->names =
 		(struct gl_runtime_names){ .abi = host->abi, .host = host->path, .find = find_symbol, .arg = host };

@@ -41,6 +41,7 @@ struct gl_host {
 	bool is_program;   /* not a library: the process's own program */
 	bool ignores_pipe; /* the process ignored SIGPIPE before it was loaded */
 	bool was_there;    /* it is the program's own, or somebody else's */
+	bool for_program;  /* the process is there for a Go program that is to be run */
 	struct gl_abi *abi;
 	struct linker linker;
 	struct gl_arena *copies; /* where code is that is no module's */
@@ -95,6 +96,9 @@ struct gl_host {
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, size_t *ndone);
 	void (*run_main)(struct gl_program *program);
 };
+
+/* Are signals and children not Go's alone, so that care must be taken of those of others? */
+static inline bool host_shares_process(const struct gl_host *host) { return !host->was_there && !host->for_program; }
 
 /* profile.c: switches Go's memory profile off, unless the host was there before us. */
 void host_begin_profile(struct gl_host *host, bool was_there);

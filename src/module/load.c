@@ -352,7 +352,7 @@ static struct gl_module *load(struct gl_host *host, const char *const *files, co
 		return NULL;
 	}
 
-	if (!host->was_there) {
+	if (host_shares_process(host)) {
 		gl_children_watch(); /* what its init functions start, libraries that came since may reap */
 	}
 	/* ---- the link is over: others may load while this one's init functions run, with the lock let go ---- */

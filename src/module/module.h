@@ -32,8 +32,9 @@ void gl_unlock(void);
 
 /* Starts the host at path (a shared library built by -buildmode=c-shared that imports the package src/host), with its
  * description at desc (NULL: path with ".desc" appended). It stays for the life of the process; starting the same
- * path again returns the same host, another path fails with GL_EHOST. */
-struct gl_host *gl_host_start(const char *path, const char *desc, struct gl_error *err);
+ * path again returns the same host, another path fails with GL_EHOST. for_program: the process is there for a program
+ * that gl_module_run_main is to run, and shares neither signals nor children with anybody else. */
+struct gl_host *gl_host_start(const char *path, const char *desc, bool for_program, struct gl_error *err);
 /* The path of a host that this process has already, to be started without loading anything: a Go program that imports
  * that package and plays host to Lua. To be freed by the caller; NULL when there is none. */
 char *gl_host_self(void);

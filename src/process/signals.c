@@ -8,6 +8,11 @@
  * profilers' signals, which are about the thread that they are sent to. */
 static const int kept[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT, SIGURG, SIGPROF };
 
+/* What no thread of a Go program blocks, whatever was blocked when it was started: runtime.blockableSig, by the flags
+ * of runtime.sigtable, which are the same from Go 1.21 to 1.27. In a library it takes part of these for blockable. */
+static const int never_blocked[] = { SIGHUP, SIGINT,  SIGTERM, SIGQUIT, SIGILL,    SIGTRAP, SIGABRT, SIGBUS,
+				     SIGFPE, SIGSEGV, SIGSYS,  SIGCHLD, SIGSTKFLT, SIGPROF, SIGURG };
+
 static uint64_t bits_of(const sigset_t *set)
 {
 	uint64_t bits = 0;
@@ -33,6 +38,17 @@ void gl_signals_hold(struct gl_signals *before, struct gl_children *children)
 	 * starts others that take it */
 	children->left_alone = (bits_of(&now) & ~bits_of(&before->mask)) | UINT64_C(1) << (SIGCHLD - 1);
 	before->pipe_is_ignored = sigaction(SIGPIPE, NULL, &pipe) == 0 && pipe.sa_handler == SIG_IGN;
+}
+
+void gl_signals_take(void)
+{
+	sigset_t taken;
+
+	sigemptyset(&taken);
+	for (size_t i = 0; i < sizeof(never_blocked) / sizeof(never_blocked[0]); i++) {
+		sigaddset(&taken, never_blocked[i]);
+	}
+	pthread_sigmask(SIG_UNBLOCK, &taken, NULL);
 }
 
 void gl_signals_release(const struct gl_signals *before)

@@ -132,7 +132,7 @@ end
 ---@return goloader.Error err
 function program.start(linked, words)
   local restore = begin_with(linked.strings["runtime.godebugDefault"] or "", words)
-  local host, message, err = require "goloader".host { path = linked.host }
+  local host, message, err = require "goloader".host { path = linked.host, program = true }
   restore()
   if not host then return err or message end
   local module

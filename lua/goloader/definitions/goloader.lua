@@ -16,6 +16,7 @@ local goloader = {}
 ---@field memory_profile? integer  Go's memory profile takes a sample per so many bytes; 0: none
 ---@field debug? boolean  gdb is told of loaded code
 ---@field perf? boolean  names of loaded code are written to /tmp/perf-PID.map, for perf
+---@field program? boolean  the process is there for a Go program: signals are Go's own from the beginning
 ---@field trust? string|string[]  public keys: nothing but shipped modules that are signed by one of them is loaded
 ---@field dump? "SIGQUIT"|"SIGUSR1"|"SIGUSR2"  at this signal the process writes what Lua and all goroutines are at
 
