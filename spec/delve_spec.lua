@@ -1,11 +1,10 @@
--- Delve: what examples/debugging.md says of it. Where there is no dlv there is nothing to be tested.
+-- Delve: what examples/debugging.md says of it.
 local support = require "spec.support"
 local toolchain = require "goloader.building.toolchain"
 
 teardown(support.clean)
 
-local status, path = support.run { "sh", "-c", "command -v dlv" }
-local dlv = status == 0 and path:match "^[^\n]+"
+local dlv, why = support.program "github.com/go-delve/delve/cmd/dlv@v1.27.2"
 
 -- What dlv prints at its commands, attached to a process that has said that it is ready, which ends then.
 local function attached(command, directory, ...)
@@ -23,9 +22,7 @@ end
 
 describe("dlv attach", function()
   if not dlv then
-    it("can't be tried here, as there is no dlv", function()
-      assert.not_equal(0, (support.run { "sh", "-c", "command -v dlv" }))
-    end)
+    it("shows loaded code", function() pending(why) end)
     return
   end
 

@@ -28,6 +28,13 @@ func Twice(all []int) []int {
 	return all
 }
 
+func Count(n int) int {
+	counted = append(counted, n)
+	return len(counted)
+}
+
+var counted []int
+
 type waiting struct{ stop chan int }
 
 func (w *waiting) Stop() { close(w.stop) }
@@ -87,17 +94,14 @@ describe("the library", has_header and function()
     assert.matches("refusal /nowhere%.o: [^\n]*/nowhere%.o", out)
   end)
 
-  -- where there is no perf, or the kernel does not let it (it needs tracefs, and the right to it)
-  local cache = support.tmpdir() .. "/buildids"
-  local function perf(...) return support.run { "perf", "--buildid-dir", cache, ... } end
-  local probed = perf("buildid-cache", "--add", library) == 0 and perf("probe", "-q", "sdt_goloader:publish") == 0
-  if not probed then
-    it("can't be tried by perf here, as it is not there or may not set them", function()
-      assert.not_equal(0, (perf("probe", "-q", "sdt_goloader:publish")))
-    end)
-    return
-  end
   it("is what perf knows as events", function()
+    local cache = support.tmpdir() .. "/buildids"
+    local function perf(...) return support.run { "perf", "--buildid-dir", cache, ... } end
+    local lacking = support.no_perf_probes()
+    if lacking then pending(lacking) end
+    perf("buildid-cache", "--add", library)
+    local set, _, why = perf("probe", "-q", "sdt_goloader:publish")
+    assert.equal(0, set, why)
     local data = support.tmpdir() .. "/probes.data"
     finally(function() perf("probe", "-q", "-d", "sdt_goloader:publish") end)
     local object = support.compile(source, "main")
@@ -106,6 +110,45 @@ describe("the library", has_header and function()
     assert.equal(0, status, errors)
     local _, out = perf("script", "-i", data)
     assert.matches("sdt_goloader:publish: %(%x+%) arg1=%d+ arg2=%d+ arg3=%d+\n", out)
+  end)
+
+  it("tells bpftrace of each, and has one instruction that all calls from LuaJIT's code pass", function()
+    local lacking = support.no_bpftrace()
+    if lacking then pending(lacking) end
+    local pipe = assert(io.popen(("exec %s spec/env.lua %s"):format(support.interpreter, support.write("often.lua", ([[
+      local goloader = require "goloader"
+      local host = assert(goloader.host())
+      local kept = assert(host:load %q)
+      local f = io.open "/proc/self/stat"
+      print(f:read "*l":match "^%%d+")
+      f:close()
+      io.stdout:flush()
+      local ended = os.time() + 60
+      while os.time() < ended do
+        local m = assert(host:load %q)
+        m.Twice({ 4 })
+        kept.Count(1)
+        assert(m:unload())
+        assert(not host:load "/nowhere.o")
+      end
+    ]]):format(support.compile(source, "main"), support.compile(source, "main"))))))
+    local pid = pipe:read "*l"
+    local program = {}
+    for name, what in pairs { load = "str(arg0), arg1", publish = "str(arg0), arg2 > 0", unload = "str(arg0)",
+      refusal = "str(arg0), str(arg1)", call = "str(arg0), arg1 > 0" } do
+      program[#program + 1] = ("usdt:%s:goloader:%s { @%s[%s] = count(); }"):format(library, name, name, what)
+    end
+    program[#program + 1] = ('uprobe:%s:"goloader.dev/host/internal/enter.fromC.abi0" { @calls = count(); }'):format(
+      support.tools().host)
+    program[#program + 1] = "interval:s:1 { exit(); }"
+    local status, out, errors = support.run { "bpftrace", "-p", pid, "-e", table.concat(program, "\n") }
+    os.execute("kill -9 " .. pid)
+    pipe:close()
+    assert.equal(0, status, errors)
+    for _, told in ipairs { "load%[[^\n]*%.o, 1%]", "load%[/nowhere%.o, 1%]", "publish%[main, 1%]", "unload%[main%]",
+      "refusal%[/nowhere%.o, [^\n]*/nowhere%.o[^\n]*%]", "call%[Twice, 1%]", "calls" } do
+      assert.matches("@" .. told .. ": [1-9]%d*\n", out)
+    end
   end)
 end or function()
   it("has no probes, as sys/sdt.h was not there", function()

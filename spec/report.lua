@@ -1,4 +1,5 @@
--- A busted output handler for spec/run.lua: one line as each test ends, so that what ran before a crash is known.
+-- A busted output handler for spec/run.lua: one line as each test ends, so that what ran before a crash is known. A
+-- test that finds that the machine lacks what it needs says so, by `pending "why"`, and counts as skipped.
 return function(options)
   local busted = require "busted"
   local handler = require "busted.outputHandlers.base"()
@@ -12,7 +13,10 @@ return function(options)
     for part in (tostring(text) .. "\n"):gmatch "([^\n]*)\n" do line("    %s", part) end
   end
 
+  local lacking -- what the test at hand has said
+
   function handler.testStart(element)
+    lacking = nil
     line("# %s", handler.getFullName(element))
     return nil, true
   end
@@ -21,9 +25,11 @@ return function(options)
     local name = handler.getFullName(element)
     if status == "success" then
       line("ok - %s", name)
+    elseif status == "pending" and lacking then
+      line("ok - %s # SKIP %s", name, (lacking:gsub("%s+", " ")))
     elseif status == "pending" then
       line("not ok - %s", name)
-      details "pending: a test that is skipped proves nothing"
+      details "pending: a test that is skipped without a reason proves nothing"
     else
       line("not ok - %s", name)
     end
@@ -38,7 +44,13 @@ return function(options)
     return nil, true
   end
 
+  function handler.pending(_, _, message)
+    lacking = message and tostring(message):gsub("^%S+:%d+: ", "")
+    return nil, true
+  end
+
   busted.subscribe({ "test", "start" }, handler.testStart)
+  busted.subscribe({ "pending" }, handler.pending)
   busted.subscribe({ "test", "end" }, handler.testEnd)
   busted.subscribe({ "error" }, problem)
   busted.subscribe({ "failure" }, problem)

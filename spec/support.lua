@@ -95,6 +95,49 @@ function support.fetch_modules(dir)
   if not ok then error(dir .. ": modules can't be fetched: " .. errors, 0) end
 end
 
+--- A Go program that a spec needs: the one that the machine has, or else one that is built for the specs, if what it
+--- is made of can be had from the module proxy; nil and why not.
+---@param package string with its version: "github.com/go-delve/delve/cmd/dlv@v1.27.2"
+---@return string? path, string? why
+function support.program(package)
+  local name, version = package:match "([^/]+)@(.+)$"
+  local missing, found = support.run { "sh", "-c", "command -v " .. name }
+  if missing == 0 then return (found:gsub("\n", "")) end
+  local folder = toolchain.absolute("build/spec/" .. name .. "-" .. version)
+  local path = folder .. "/" .. name
+  if lfs.attributes(path, "mode") == "file" then return path end
+  local tools = support.tools()
+  local status, _, errors = support.run({ tools.goroot .. "/bin/go", "install", package },
+    tools.env .. "GOFLAGS= GOWORK=off GOBIN=" .. toolchain.quote(folder))
+  if status == 0 then return path end
+  return nil, ("there is no %s, and it can't be made: %s"):format(name, errors:match "([^\n]*)\n*$")
+end
+
+--- Why perf can't look at processes here; nil: it can.
+function support.no_perf()
+  local data = support.tmpdir() .. "/try.data"
+  local status, out, errors = support.run { "perf", "record", "-q", "-e", "cpu-clock:u", "-o", data, "true" }
+  os.remove(data)
+  if status ~= 0 then return "perf can't look here: " .. (errors .. out):match "[^\n]*" end
+end
+
+--- Why perf can't set probes here; nil: it can.
+function support.no_perf_probes()
+  local f
+  for _, folder in ipairs { "/sys/kernel/tracing/", "/sys/kernel/debug/tracing/" } do
+    f = f or io.open(folder .. "uprobe_events", "r+")
+  end
+  if not f then return "perf probe needs tracefs, and the right to it" end
+  f:close()
+  return support.no_perf()
+end
+
+--- Why bpftrace can't look at processes here; nil: it can.
+function support.no_bpftrace()
+  local status, out, errors = support.run { "bpftrace", "-e", "BEGIN { exit(); }" }
+  if status ~= 0 then return "bpftrace can't look here: " .. (errors .. out):match "[^\n]*" end
+end
+
 --- What calling f raises.
 function support.raised(f, ...)
   local ok, err = pcall(f, ...)
