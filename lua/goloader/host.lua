@@ -267,12 +267,13 @@ end
 ---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
 ---@field wait boolean|nil  true: a shipped module is loaded, and its init functions run, by another thread; meanwhile
 ---  this call waits as `job:wait` does, which may suspend its coroutine
+---@field copy_of string|nil  the file is made first, as a copy of this one: by that thread where there is one
 ---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
 ---  of the standard library than the host has: with other flags for all packages, say
 
 local LOAD_OPTIONS = {
   package = "string", run_init = "boolean", ndeps = "number", twice = "string", library = "string", uses = "table",
-  imports = "table function", wait = "boolean", builds = "named strings",
+  imports = "table function", wait = "boolean", builds = "named strings", copy_of = "string",
 }
 
 local TWICE = { refuse = true, other = true, always = true }
@@ -297,8 +298,8 @@ local function read_files(files, package)
 end
 
 -- Loads a shipped module in a thread, and waits for that: whoever can be suspended lets others go on.
-local function load_waiting(self, file)
-  local job, pending = self.core:load_start(file)
+local function load_waiting(self, file, copy_of)
+  local job, pending = self.core:load_start(file, copy_of)
   if not job then return nil, pending end
   job:wait()
   return self.core:load_finish(pending)
@@ -324,14 +325,19 @@ function Host:load(files, options)
   if not uses then return fail(err) end
   local judges = judges_of(self, "load", options.imports)
   local check = judges and function() return check_files(self, judges, list) end
+  local is_beside = options.wait and #uses == 0 and name:find "%.gom$"
+  if options.copy_of and (check or not is_beside) then
+    local ok, why = toolchain.copy_file(options.copy_of, name)
+    if not ok then return fail(why) end
+  end
   if check then
     local ok, why = check()
     if not ok then return fail(why) end
   end
   local loaded
   loaded, err = add_builds(self, options.builds)
-  if loaded and options.wait and #uses == 0 and name:find "%.gom$" then
-    loaded, err = load_waiting(self, name)
+  if loaded and is_beside then
+    loaded, err = load_waiting(self, name, not check and options.copy_of or nil)
   elseif loaded then
     loaded, err = load_files(self, list, options, uses, check)
   end

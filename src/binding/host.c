@@ -9,6 +9,7 @@
 #include "../disasm/refer.h"
 #include "../image/image.h"
 #include "../module/audit.h"
+#include "../object/file.h"
 #include "../object/gom.h"
 #include "binding.h"
 
@@ -411,7 +412,8 @@ struct beside {
 	struct gl_host *host;
 	struct gl_module *mod;
 	struct gl_error err;
-	char file[];
+	const char *copy_of; /* NULL, or what the file is to be made from first */
+	char file[];         /* and copy_of */
 };
 
 struct beside_ref {
@@ -433,9 +435,11 @@ static void load_beside(void *arg)
 	const char *file = load->file, *package = NULL;
 	struct gl_load_options options = { .run_init = true };
 
-	gl_lock();
-	load->mod = gl_module_load(load->host, &file, &package, 1, &options, &load->err);
-	gl_unlock();
+	if (load->copy_of == NULL || file_copy(load->copy_of, file, &load->err) == 0) {
+		gl_lock();
+		load->mod = gl_module_load(load->host, &file, &package, 1, &options, &load->err);
+		gl_unlock();
+	}
 	let_go(load);
 }
 
@@ -451,12 +455,13 @@ static int beside_gc(lua_State *L)
 	return 0;
 }
 
-/* host:load_start(file) -> a job, and what host:load_finish takes when that is done */
+/* host:load_start(file[, file that it is made from first, as a copy]) -> a job, and what host:load_finish takes when
+ * that is done */
 static int host_load_start(lua_State *L)
 {
 	struct binding_host *h = binding_check_host(L, 1);
-	size_t len;
-	const char *file = luaL_checklstring(L, 2, &len);
+	size_t len, copy_len = 0;
+	const char *file = luaL_checklstring(L, 2, &len), *copy_of = luaL_optlstring(L, 3, NULL, &copy_len);
 	struct gl_error err;
 	struct gl_job **job = binding_push_plain_job(L, 1);
 	struct beside_ref *ref = lua_newuserdata(L, sizeof(*ref));
@@ -464,13 +469,16 @@ static int host_load_start(lua_State *L)
 	ref->load = NULL;
 	luaL_getmetatable(L, BESIDE);
 	lua_setmetatable(L, -2);
-	struct beside *load = calloc(1, sizeof(*load) + len + 1);
+	struct beside *load = calloc(1, sizeof(*load) + len + 1 + copy_len + 1);
 	if (load == NULL) {
 		gl_out_of_memory(&err, "loading %s", file);
 		return binding_fail(L, &err);
 	}
 	*load = (struct beside){ .users = 2, .host = h->host };
 	memcpy(load->file, file, len + 1);
+	if (copy_of != NULL) {
+		load->copy_of = memcpy(load->file + len + 1, copy_of, copy_len + 1);
+	}
 	gl_lock();
 	binding_unload_leftovers();
 	gl_unlock();

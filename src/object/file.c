@@ -50,3 +50,32 @@ int file_read(const char *file, uint8_t **bytes, size_t *size, struct gl_error *
 	}
 	return ret;
 }
+
+static int write_whole(int fd, const uint8_t *bytes, size_t size, const char *file, struct gl_error *err)
+{
+	for (size_t used = 0; used < size;) {
+		ssize_t n = write(fd, bytes + used, size - used);
+		if (n < 0 && errno != EINTR) {
+			return gl_fail(err, GL_EIO, "%s: %s", file, strerror(errno));
+		}
+		used += n < 0 ? 0 : (size_t)n;
+	}
+	return 0;
+}
+
+int file_copy(const char *from, const char *to, struct gl_error *err)
+{
+	uint8_t *bytes;
+	size_t size;
+
+	if (file_read(from, &bytes, &size, err) != 0) {
+		return -1;
+	}
+	int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	int ret = fd < 0 ? gl_fail(err, GL_EIO, "%s: %s", to, strerror(errno)) : write_whole(fd, bytes, size, to, err);
+	free(bytes);
+	if (fd >= 0 && close(fd) != 0 && ret == 0) {
+		ret = gl_fail(err, GL_EIO, "%s: %s", to, strerror(errno));
+	}
+	return ret;
+}

@@ -11,4 +11,7 @@
  * zero. Of a file that shrinks meanwhile, GL_EIO says so; a mapping of it would end the process (SIGBUS). */
 int file_read(const char *file, uint8_t **bytes, size_t *size, struct gl_error *err);
 
+/* Makes a copy of such a file, or writes over what was there. When it fails, half of it may be there. */
+int file_copy(const char *from, const char *to, struct gl_error *err);
+
 #endif

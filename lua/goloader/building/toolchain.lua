@@ -59,6 +59,16 @@ function toolchain.write_file(path, text)
   return nil, { code = "io", message = ("%s: %s"):format(path, why or why_closed) }
 end
 
+---@param from string
+---@param to string
+---@return true|nil
+---@return goloader.Error|nil err
+function toolchain.copy_file(from, to)
+  local text = toolchain.read_file(from)
+  if not text then return nil, { code = "io", message = from .. ": can't be read" } end
+  return toolchain.write_file(to, text)
+end
+
 ---@param path string
 ---@return boolean
 function toolchain.exists(path)

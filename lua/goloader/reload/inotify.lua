@@ -30,11 +30,12 @@ end
 -- <sys/inotify.h>
 local IN_NONBLOCK, IN_CLOEXEC = 0x800, 0x80000
 local IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE = 0x8, 0x40, 0x80, 0x100, 0x200
-local IN_DELETE_SELF, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_IGNORED, IN_ONLYDIR, IN_ISDIR =
-  0x400, 0x800, 0x4000, 0x8000, 0x1000000, 0x40000000
+local IN_DELETE_SELF, IN_MOVE_SELF, IN_Q_OVERFLOW, IN_IGNORED, IN_ONLYDIR, IN_MASK_ADD, IN_ISDIR =
+  0x400, 0x800, 0x4000, 0x8000, 0x1000000, 0x20000000, 0x40000000
 -- a write is told of when the file is closed: half of a file is nothing to compile
 local MASK = has_ffi
   and bor(IN_CLOSE_WRITE, IN_MOVED_FROM, IN_MOVED_TO, IN_CREATE, IN_DELETE, IN_MOVE_SELF, IN_ONLYDIR)
+local RENAMES = has_ffi and bor(IN_MOVED_TO, IN_MOVE_SELF, IN_ONLYDIR)
 
 local SIZE = 16384
 
@@ -44,6 +45,7 @@ local GRACE = 0.05
 -- What a listener hears of.
 ---@class goloader.Inotify
 ---@field package dirs table<string, true>
+---@field package mask integer  what the kernel tells of
 ---@field package heard boolean
 ---@field package created number|nil  when a file was created that has not been closed
 local Listener = {}
@@ -51,7 +53,8 @@ Listener.__index = Listener
 
 ---@type table<goloader.Inotify, true>
 local listeners = setmetatable({}, { __mode = "k" })
--- fd, buffer; watch descriptors by paths, and back: a directory that goes by several names has one for all of them
+-- fd, buffer; watch descriptors by paths, and back: a directory that goes by several names has one for all of them;
+-- masks by watch descriptors
 local instance
 
 local function open()
@@ -61,7 +64,7 @@ local function open()
     instance = false
     return false
   end
-  instance = { fd = fd, buffer = ffi.new("char[?]", SIZE), paths = {}, watches = {},
+  instance = { fd = fd, buffer = ffi.new("char[?]", SIZE), paths = {}, watches = {}, masks = {},
     guard = ffi.gc(ffi.new "int[1]", function() ffi.C.close(fd) end) } -- the state may end before the process
   return instance
 end
@@ -73,18 +76,21 @@ function inotify.fd()
 end
 
 --- A new listener, who hears nothing yet; nil where the kernel can't be asked.
+---@param what nil|"renames"  nothing is of interest but files that are renamed into a directory
 ---@return goloader.Inotify|nil
-function inotify.listen()
+function inotify.listen(what)
   if not open() then return nil end
-  local listener = setmetatable({ dirs = {}, heard = false }, Listener)
+  local listener = setmetatable({ dirs = {}, heard = false, mask = what == "renames" and RENAMES or MASK }, Listener)
   listeners[listener] = true
   return listener
 end
 
-local function add(dir)
-  if instance.watches[dir] then return true end
-  local wd = ffi.C.inotify_add_watch(instance.fd, dir, MASK)
+local function add(dir, mask)
+  local wd = instance.watches[dir]
+  if wd and band(instance.masks[wd], mask) == mask then return true end
+  wd = ffi.C.inotify_add_watch(instance.fd, dir, bor(mask, IN_MASK_ADD))
   if wd < 0 then return false end
+  instance.masks[wd] = bor(instance.masks[wd] or 0, mask)
   instance.watches[dir] = wd
   instance.paths[wd] = instance.paths[wd] or {}
   instance.paths[wd][dir] = true
@@ -99,7 +105,7 @@ local function drop_unused()
       if not used then names[dir], instance.watches[dir] = nil, nil end
     end
     if not next(names) then
-      instance.paths[wd] = nil
+      instance.paths[wd], instance.masks[wd] = nil, nil
       ffi.C.inotify_rm_watch(instance.fd, wd)
     end
   end
@@ -113,7 +119,7 @@ function Listener:watch(dirs)
   self.dirs = {}
   for _, dir in ipairs(dirs) do
     if not self.dirs[dir] then
-      if add(dir) then self.dirs[dir] = true else all = false end
+      if add(dir, self.mask) then self.dirs[dir] = true else all = false end
     end
   end
   for dir in pairs(before) do
@@ -154,7 +160,7 @@ local function read_events()
         tell(nil)
       elseif names then
         local has_gone = band(mask, IN_IGNORED + IN_MOVE_SELF) ~= 0 -- the next `watch` finds another
-        if has_gone then instance.paths[event.wd] = nil end
+        if has_gone then instance.paths[event.wd], instance.masks[event.wd] = nil, nil end
         for dir in pairs(names) do
           tell(dir, band(mask, IN_CREATE) ~= 0 and band(mask, IN_ISDIR) == 0)
           if has_gone then

@@ -16,11 +16,9 @@ local lfs = require "lfs"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local inotify = require "goloader.reload.inotify"
+local record = require "goloader.reload.record"
 local sources = require "goloader.building.sources"
-local toolchain = require "goloader.building.toolchain"
 local watch = require "goloader.reload.watch"
-
-local read_file, write_file = toolchain.read_file, toolchain.write_file
 
 local versions = {}
 
@@ -51,8 +49,13 @@ Store.__index = Store
 ---@field fingerprint string|nil  of the sources that this was decided for
 ---@field sources goloader.Sources|nil
 ---@field failed string|nil  why the sources of the fingerprint are not served
----@field attempt { fingerprint: string, count: integer }|nil
 ---@field versions { number: integer, fingerprint: string, time: integer, bytes: integer }[]
+
+---@class goloader.VersionAttempt  what is in the file of that name: a version that is being made
+---@field revision integer  of the state then; once another one is written it has ended
+---@field fingerprint string
+---@field count integer  how often those sources were tried
+---@field number integer  the version's, which nobody uses again
 
 ---@class goloader.Place  where one module's versions are kept
 ---@field name string
@@ -123,7 +126,7 @@ function Store:place(name, paths, options)
   local place = setmetatable({
     name = name, folder = folder, paths = full, options = options, store = self,
     given = self.host_id .. in_words(options),
-    watched = watch.new(full), listener = inotify.listen(),
+    watched = watch.new(full), listener = inotify.listen "renames", -- the state is renamed to
   }, Place)
   if place.listener then place.heard = place.listener:watch { folder } end
   place:read_state()
@@ -140,7 +143,7 @@ end
 --- Reads the state anew.
 ---@return goloader.VersionState
 function Place:read_state()
-  local text = read_file(self.folder .. "/state")
+  local text = record.read(self.folder .. "/state")
   if text and text == self.text then return self.state end
   local ok, state = pcall(self.store.json.decode, text or "")
   local is_one = ok and type(state) == "table" and type(state.revision) == "number" and type(state.last) == "number"
@@ -155,14 +158,20 @@ function Place:write_state(change)
   change(state)
   state.revision = state.revision + 1
   local text = self.store.json.encode(state)
-  local new = self.folder .. "/state.new"
-  local ok, err = write_file(new, text)
-  if not ok then return nil, err.message end
-  local why
-  ok, why = os.rename(new, self.folder .. "/state")
+  local ok, why = record.write(self.folder .. "/state", text)
   if not ok then return nil, why end
   self.text = text
+  self:state_changed() -- what is heard of it is no news here
   return true
+end
+
+-- The versions that were begun, and not ended; whoever holds the lock asks.
+---@return goloader.VersionAttempt|nil
+function Place:read_attempt()
+  local ok, attempt = pcall(self.store.json.decode, record.read(self.folder .. "/attempt") or "")
+  local is_one = ok and type(attempt) == "table" and type(attempt.fingerprint) == "string"
+    and type(attempt.count) == "number" and type(attempt.number) == "number"
+  return is_one and attempt or nil
 end
 
 -- Is there something new in the folder?
@@ -261,64 +270,81 @@ end
 ---@return boolean
 function Place:is_waiting() return self.waits or false end
 
-local function copy(from, to)
-  local text = read_file(from)
-  if not text then return nil, { code = "io", message = from .. ": can't be read" } end
-  return write_file(to, text)
+local function file_of(self, number) return ("%s/%d.gom"):format(self.folder, number) end
+
+-- Loads a version; copy_of: what its file is made from first.
+local function load_file(self, number, pause, copy_of)
+  local module, message, err = self.store.host:load(file_of(self, number), {
+    imports = self.options.imports, uses = self.options.uses, wait = pause ~= nil, copy_of = copy_of,
+  })
+  if not module then return nil, message, err end
+  self.loading = number
+  return module, number
 end
 
--- Compiles what is there now. The lock is held.
-local function make(self, pause)
-  local before = self:fingerprint()
-  local attempt = self.state.attempt
-  local count = attempt and attempt.fingerprint == before and attempt.count or 0
-  self.made_for = before
+-- Has it noted that these sources are tried; returns the number of the version that is made from them.
+local function begin_attempt(self, fingerprint)
+  local attempt = self:read_attempt()
+  local is_open = attempt and attempt.revision == self.state.revision
+  local count = is_open and attempt.fingerprint == fingerprint and attempt.count or 0
   if count >= ATTEMPTS then
     return nil, { code = "crash", message = ("%s: %d processes have ended while they compiled or loaded it"):format(
       self.name, count) }
   end
-  local number = self.state.last + 1
-  local ok, why = self:write_state(function(state)
-    state.attempt = { fingerprint = before, count = count + 1 }
-    state.last = number
-  end)
+  local number = math.max(self.state.last, attempt and attempt.number or 0) + 1
+  local ok, why = record.write(self.folder .. "/attempt", self.store.json.encode {
+    revision = self.state.revision, fingerprint = fingerprint, count = count + 1, number = number,
+  })
   if not ok then return nil, { code = "io", message = why } end
+  return number
+end
 
-  local file = ("%s/%d.gom"):format(self.folder, number)
-  local new = file .. ".new"
-  local read, message, err
-  if self.paths[1]:find "%.gom$" then
-    ok, err = copy(self.paths[1], new)
-  else
-    local options = { pause = pause, godebug = false, on_sources = function(found) read = found end }
-    for key, value in pairs(self.options) do options[key] = value end
-    ok, message, err = self.store.host:ship(self.paths, new, options)
-    err = err or message
-  end
-  -- what was edited while it was compiled may be in it or not
-  self.watched:look()
-  local after = self:fingerprint()
-  if ok then ok, why = os.rename(new, file) end
+-- Has a version's file compiled.
+local function compile(self, number, pause)
+  local file = file_of(self, number)
+  local new, read = file .. ".new", nil
+  local options = { pause = pause, godebug = false, on_sources = function(found) read = found end }
+  for key, value in pairs(self.options) do options[key] = value end
+  local ok, message, err = self.store.host:ship(self.paths, new, options)
   if not ok then
     os.remove(new)
-    return nil, err or { code = "io", message = why }
+    return nil, err or message
   end
+  local why
+  ok, why = os.rename(new, file)
+  if not ok then return nil, { code = "io", message = why } end
+  return true, read
+end
+
+-- What was edited while the version was made may be in it or not.
+local function note_made(self, number, before, read)
+  self.watched:look()
+  local after = self:fingerprint()
   if read then
     self.state.sources = read
     self:use_sources()
   end
   self.made = { number = number, read = read, fingerprint = before == after and self:fingerprint() or "" }
-  return number
 end
 
-local function load_file(self, number, pause)
-  local file = ("%s/%d.gom"):format(self.folder, number)
-  local module, message, err = self.store.host:load(file, {
-    imports = self.options.imports, uses = self.options.uses, wait = pause ~= nil,
-  })
-  if not module then return nil, message, err end
-  self.loading = number
-  return module, number
+-- Makes a version of what is there now, and loads it. The lock is held.
+local function make(self, pause)
+  local before = self:fingerprint()
+  self.made_for = before
+  local number, err = begin_attempt(self, before)
+  if not number then return nil, err end
+  if self.paths[1]:find "%.gom$" then
+    local module, message, why = load_file(self, number, pause, self.paths[1])
+    note_made(self, number, before)
+    return module, message, why
+  end
+  local ok, read = compile(self, number, pause)
+  if not ok then
+    self.watched:look()
+    return nil, read
+  end
+  note_made(self, number, before, read)
+  return load_file(self, number, pause)
 end
 
 -- At the first load there is nothing to be done but wait; and whatever was served before is better than nothing.
@@ -359,16 +385,17 @@ function Place:load(pause)
     if module or not is_first or not self:lock() then return module, number, err end
     self.wanted = 0 -- a file that can't be read
   end
-  local number, err = make(self, pause)
-  if number then return load_file(self, number, pause) end
+  local module, number, err = make(self, pause)
+  if module then return module, number end
   if is_first and self.state.serve then
-    local module, served = load_file(self, self.state.serve, pause)
+    local served
+    module, served = load_file(self, self.state.serve, pause)
     if module then
-      self.failed_first = errors.object(err)
+      self.failed_first = errors.object(err or number)
       return module, served
     end
   end
-  return errors.fail(err)
+  return errors.fail(err or number)
 end
 
 -- Takes files away that are too old.
@@ -380,7 +407,7 @@ local function prune(self, state)
     if not list[at] then break end
     gone[#gone + 1] = table.remove(list, at).number
   end
-  for _, number in ipairs(gone) do os.remove(("%s/%d.gom"):format(self.folder, number)) end
+  for _, number in ipairs(gone) do os.remove(file_of(self, number)) end
 end
 
 -- Without the traceback.
@@ -397,16 +424,16 @@ function Place:finish(ok, err)
   local failure = err or self.failed_first
   if wanted == 0 and (not ok or self.failed_first) then
     self:write_state(function(state)
-      state.failed, state.fingerprint, state.attempt = short(failure), self.made_for, nil
+      state.failed, state.fingerprint = short(failure), self.made_for
       if made then state.sources, state.fingerprint = made.read or state.sources, made.fingerprint end
     end)
-    if made then os.remove(("%s/%d.gom"):format(self.folder, made.number)) end
+    if made then os.remove(file_of(self, made.number)) end
   elseif wanted == 0 then
     self:write_state(function(state)
-      state.serve, state.fingerprint, state.failed, state.attempt = made.number, made.fingerprint, nil, nil
+      state.serve, state.last, state.fingerprint, state.failed = made.number, made.number, made.fingerprint, nil
       state.sources = made.read or state.sources
       table.insert(state.versions, { number = made.number, fingerprint = made.fingerprint, time = os.time(),
-        bytes = lfs.attributes(("%s/%d.gom"):format(self.folder, made.number), "size") or 0 })
+        bytes = lfs.attributes(file_of(self, made.number), "size") or 0 })
       prune(self, state)
     end)
   elseif not ok then
@@ -440,7 +467,7 @@ end
 function Place:recompile()
   return change(self, function()
     return self:write_state(function(state)
-      state.fingerprint, state.attempt, state.failed = nil, nil, nil
+      state.fingerprint, state.failed = nil, nil
     end)
   end)
 end
@@ -463,7 +490,7 @@ function Place:roll_back(number)
     self.watched:changed()
     local now = self:fingerprint()
     return self:write_state(function(new)
-      new.serve, new.fingerprint, new.failed, new.attempt = chosen, now, nil, nil
+      new.serve, new.fingerprint, new.failed = chosen, now, nil
     end)
   end)
   if not ok then return nil, err end
