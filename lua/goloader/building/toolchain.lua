@@ -80,7 +80,7 @@ local exists = toolchain.exists
 local IS_FULL = "full? (TMPDIR names another place)"
 local WAS_KILLED = "was killed; is memory short?"
 
--- How tools end a line that tells what the machine lacked: the system's words, which Go's and C's tools write, and ours.
+-- How tools end a line that tells what the machine lacked: the system's words, which Go's and C's tools write, or ours.
 local LACKS = {
   ["no space left on device"] = "io", ["disk quota exceeded"] = "io", ["input/output error"] = "io",
   [IS_FULL:lower()] = "io",
