@@ -1,4 +1,5 @@
 -- Packages that import "C": Go calls C, C calls Go, and both come and go together.
+local lfs = require "lfs"
 local support = require "spec.support"
 
 local source = "spec/testdata/cgo"
@@ -124,6 +125,24 @@ describe("a module with parts in C", function()
     assert.matches("parts%._Cfunc_wait_here", err.message)
     module.Release()
     assert.is_true(support.eventually(function() return module:unload() end))
+  end)
+
+  it("is loaded where temporary files can't be executed", function()
+    local dir = support.tmpdir() .. "/noexec"
+    assert(lfs.mkdir(dir))
+    local script = support.write("noexec.lua", ([[
+      local module, message = require("spec.support").host():build %q
+      print(module and module.Called(7) or message)
+    ]]):format(source))
+    local unshare = lfs.attributes("/proc/self", "uid") == 0 and { "unshare", "-m" } or { "unshare", "-rm" }
+    for _, word in ipairs { "sh", "-c", ([[mount -t tmpfs -o noexec none "$0" && TMPDIR=$0 exec %s spec/env.lua "$1"]])
+      :format(support.interpreter), dir, script } do
+      unshare[#unshare + 1] = word
+    end
+    local status, out, errors = support.run(unshare)
+    assert.equal("", errors)
+    assert.equal("15\n", out)
+    assert.equal(0, status)
   end)
 
   it("has no memory that is writable and executable", function()

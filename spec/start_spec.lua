@@ -36,3 +36,32 @@ describe("too little address space", function()
     end
   end)
 end)
+
+-- PR_SET_MDWE, since Linux 6.3, is what systemd's MemoryDenyWriteExecute asks for.
+describe("a process that may make no new code executable", function()
+  local PRELUDE = [[
+    local ffi = require "ffi"
+    jit.off() -- LuaJIT's compiler would end it
+    ffi.cdef "int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long);"
+    local goloader = require "goloader"
+    local host = %s
+    if ffi.C.prctl(65, 1, 0, 0, 0) ~= 0 then return print "not on this kernel" end
+    local made, message, err = %s
+    print(made, err.code, message)
+  ]]
+
+  local function refusal(host, make)
+    local status, out, errors = support.run { "luajit", "spec/env.lua",
+      support.write("refused.lua", PRELUDE:format(host, make)) }
+    assert.equal("", errors)
+    assert.equal(0, status)
+    if out:find "^not on" then return pending(out) end
+    assert.matches("^nil\thost\t.*MemoryDenyWriteExecute", out)
+  end
+
+  it("is told so when Go is to start", function() refusal("nil", "goloader.host()") end)
+
+  it("is told so when a module is loaded", function()
+    refusal('require("spec.support").host()', 'host:build "spec/testdata/shop/shop.go"')
+  end)
+end)

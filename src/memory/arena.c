@@ -542,6 +542,12 @@ int gl_arena_protect(void *start, size_t size, enum gl_protection prot, struct g
 	case GL_PROT_READ_WRITE: flags = PROT_READ | PROT_WRITE; break;
 	}
 	if (size > 0 && mprotect(start, size, flags) != 0) {
+		if (prot == GL_PROT_READ_EXEC && errno == EACCES) {
+			return gl_fail(
+				err, GL_EHOST,
+				"this process may not make new code executable (systemd's MemoryDenyWriteExecute "
+				"and SELinux's execmem forbid it)");
+		}
 		return gl_fail(err, GL_ENOMEM, "mprotect of %zu bytes at %p: %s", size, start, strerror(errno));
 	}
 	return 0;
