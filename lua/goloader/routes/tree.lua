@@ -46,6 +46,9 @@ function tree.names_of(pattern)
   for i, segment in ipairs(segments) do
     local mark, name = segment:match "^([:*])(.*)$"
     if mark then
+      if name == "" then
+        return nil, ("what %q stands for has no name: %q, say"):format(segment, mark == "*" and "*rest" or ":id")
+      end
       if not name:find "^[%a_][%w_]*$" then return nil, ("%q is not a name"):format(segment) end
       if mark == "*" and i < #segments then return nil, segment .. " must stand at the end" end
       for _, other in ipairs(names) do
