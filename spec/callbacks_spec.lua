@@ -1,6 +1,8 @@
 -- Lua functions as arguments: Go calls them on the same thread, errors and panics cross both ways.
 local support = require "spec.support"
 
+local unpack = rawget(table, "unpack") or unpack
+
 local host, callbacks
 
 setup(function()
@@ -149,8 +151,28 @@ describe("a Lua function that Go calls", function()
     assert.is_true(callbacks.Check(function() end))
     assert.is_true(callbacks.Check(function() return true end))
     assert.equal("no", select(2, callbacks.Check(function() return nil, { message = "no" } end)).message)
-    assert.matches("result 1 of the Lua function passed as 'f': nothing, or nil and an error expected, got number",
-      message(callbacks.Check, function() return 1 end))
+    assert.equal("code", select(2, callbacks.Check(function() return nil, "code", 5 end)).message)
+    assert.equal("own", select(2, callbacks.Pair(function() return nil, nil, "own" end)).message)
+    assert.is_nil((callbacks.Pair(function() end)))
+    assert.equal("lamp", callbacks.Find(function() return { Name = "lamp" } end).Name)
+  end)
+
+  it("is refused where an error would get lost", function()
+    local function refuses(expected, name, ...)
+      local results, n = { ... }, select("#", ...)
+      assert.matches("result " .. expected, message(callbacks[name], function() return unpack(results, 1, n) end))
+    end
+    local nothing = " of the Lua function passed as 'f': no result expected here, got string: "
+      .. "an error stands behind one nil"
+    local either = " of the Lua function passed as 'f': nothing, true, or nil and an error expected, got "
+    refuses("3" .. nothing, "Check", nil, nil, "lost")
+    refuses("2" .. nothing, "Check", true, "lost")
+    refuses("2" .. nothing, "Check", false, "lost")
+    refuses("1" .. either .. "false", "Check", false)
+    refuses("1" .. either .. "number", "Check", 1)
+    refuses("3" .. nothing, "Find", nil, nil, "lost")
+    refuses("3" .. nothing, "Find", { Name = "lamp" }, nil, "lost")
+    refuses("4" .. nothing, "Pair", nil, nil, nil, "lost")
   end)
 
   it("may be called wherever the goroutine's stack has grown to, and while Go collects", function()

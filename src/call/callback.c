@@ -221,29 +221,67 @@ static int push_arguments(lua_State *L, const struct type *type, const struct gl
 	return nparams - variadic + (int)n;
 }
 
-/* Nil and something else in the place of results is an error, where the last result is one. It may come with results,
- * too: what has read some bytes says with them that there are no more. */
+/* Which of the Lua function's results is an error that it fails with; 0: none. An error stands behind nil, as Lua's own
+ * functions have it, whatever they put behind it; or in its own place, behind as many nils as there are other results. */
+static int find_error(lua_State *L, int first, int nresults)
+{
+	int own = first + nresults - 1;
+
+	if (lua_isnil(L, first) && !lua_isnoneornil(L, first + 1)) {
+		return first + 1;
+	}
+	for (int i = first; i < own; i++) {
+		if (!lua_isnil(L, i)) {
+			return 0;
+		}
+	}
+	return own > first && !lua_isnil(L, own) ? own : 0;
+}
+
+/* An error must not get lost that stands where nobody looks. */
+static void check_rest(struct encoder *e, int first, int nresults)
+{
+	lua_State *L = e->L;
+
+	for (int i = first + nresults; i <= lua_gettop(L); i++) {
+		if (!lua_isnil(L, i)) {
+			e->param = (uint32_t)(i - first);
+			gl_encode_fail(e, NULL, "no result expected here, got %s: an error stands behind one nil",
+				       luaL_typename(L, i));
+		}
+	}
+}
+
+/* Where the last result is an error, the function may fail. The error may come with results, too: what has read some
+ * bytes says with them that there are no more. */
 static void encode_results(struct encoder *e, int first, const struct type *type)
 {
 	lua_State *L = e->L;
 	uint32_t nresults = (uint32_t)(type->nfields - type->len);
 	const struct type_field *results = type->fields + type->len;
 	bool has_error = nresults > 0 && results[nresults - 1].type->kind == GL_KIND_ERROR;
+	int error = 0;
 
 	lua_settop(L, first + (int)nresults < lua_gettop(L) ? lua_gettop(L) : first + (int)nresults);
-	if (has_error && lua_isnil(L, first) && !lua_isnil(L, first + 1)) {
+	if (has_error) {
+		error = find_error(L, first, (int)nresults);
+	}
+	if (error != 0) {
 		gl_encode_raw(e, 1);
 		e->param = nresults - 1;
-		gl_encode(e, first + 1, results[nresults - 1].type, NULL);
+		gl_encode(e, error, results[nresults - 1].type, NULL);
 		return;
+	}
+	if (has_error) {
+		check_rest(e, first, (int)nresults);
 	}
 	gl_encode_raw(e, 0);
 	for (e->param = 0; e->param < nresults; e->param++) {
 		if (has_error && nresults == 1) {
 			gl_encode_raw(e, 0); /* nil */
-			if (!lua_isnil(L, first) && !lua_isboolean(L, first)) {
-				gl_encode_fail(e, NULL, "nothing, or nil and an error expected, got %s",
-					       luaL_typename(L, first));
+			if (!lua_isnil(L, first) && !(lua_isboolean(L, first) && lua_toboolean(L, first))) {
+				gl_encode_fail(e, NULL, "nothing, true, or nil and an error expected, got %s",
+					       lua_isboolean(L, first) ? "false" : luaL_typename(L, first));
 			}
 			break;
 		}

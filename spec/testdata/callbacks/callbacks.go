@@ -56,6 +56,10 @@ func Walk(items []Item, visit Visitor) (kept []Item, err error) {
 
 func Check(f func(string) error) error { return f("name") }
 
+func Find(f func() (*Item, error)) (*Item, error) { return f() }
+
+func Pair(f func() (*Item, []int, error)) (*Item, []int, error) { return f() }
+
 func Handle(h Handlers, items []Item) []string {
 	var all []string
 	for i, item := range items {
