@@ -146,7 +146,7 @@ describe("what the host was not made for", function()
     local overlay = support.write("overlay.json", ('{"Replace": {%q: %q}}'):format(file, file))
     local text = ("flag -overlay: %s is another one in %s, but the standard library is the host's")
       :format(file, overlay)
-    for command, who in pairs { run = "goloader: ", test = "goloader test: " } do
+    for command, who in pairs { run = "goloader: ", test = "goloader test: ", build = "goloader: " } do
       for _, way in ipairs { { {}, "GOFLAGS=-overlay=" .. overlay }, { { "-overlay=" .. overlay } } } do
         local argv = { "build/bin/goloader", command, unpack(way[1]) }
         argv[#argv + 1] = dir
@@ -157,6 +157,10 @@ describe("what the host was not made for", function()
     local _, out = support.lua(("print(require 'goloader'.host():build(%q))"):format(dir),
       "GOFLAGS=-overlay=" .. overlay)
     assert.equal("nil\t" .. text, out:match "^nil\t[^\t\n]*")
+    for _, options in ipairs { "words = { '-overlay=%s' }", "cover = true, words = { '-overlay', '%s' }" } do
+      _, out = support.lua(("print(require 'goloader'.host():build(%q, { %s }))"):format(dir, options:format(overlay)))
+      assert.matches("^nil\tflag %-overlay: ", out)
+    end
   end)
 
   it("is nothing that is said of it in other words", function()

@@ -6,6 +6,7 @@
 -- annotated files in place of the others by an overlay, and lines stay what they were.
 
 local places = require "goloader.building.places"
+local settings = require "goloader.building.settings"
 local targets = require "goloader.building.target"
 local json = require "goloader.json"
 local toolchain = require "goloader.building.toolchain"
@@ -46,6 +47,14 @@ function coverage.prepare(tools, paths, options)
   if not target then return nil, err end
   local words = {}
   for _, word in ipairs(options.words or {}) do words[#words + 1] = word end
+  for _, given in ipairs { words, settings.goflags(tools) } do
+    for _, word in ipairs(given) do
+      if word:find "^%-%-?overlay" then
+        return nil, { code = "unsupported", message = ("flag %s: cover gives the compiler files by an overlay of its "
+          .. "own, and there can be one"):format(word) }
+      end
+    end
+  end
   if options.tags and not options.words then words[#words + 1] = "-tags=" .. options.tags end
   local files
   files, err = files_of(tools, target, words)

@@ -499,7 +499,7 @@ local function read_cover(self, paths, options)
   local covered
   covered, err = coverage.prepare(tools, paths, setmetatable({ cover = mode }, { __index = options }))
   if not covered then return nil, err end
-  return setmetatable({ words = covered.words, plain = false }, { __index = options }), covered
+  return setmetatable({ words = covered.words, plain = false, annotated = true }, { __index = options }), covered
 end
 
 --- Compiles what changed of a package, then loads it with all it needs beyond the standard library.

@@ -222,7 +222,8 @@ static int push_arguments(lua_State *L, const struct type *type, const struct gl
 }
 
 /* Which of the Lua function's results is an error that it fails with; 0: none. An error stands behind nil, as Lua's own
- * functions have it, whatever they put behind it; or in its own place, behind as many nils as there are other results. */
+ * functions have it, whatever they put behind it; or in its own place, behind as many nils as there are other results.
+ */
 static int find_error(lua_State *L, int first, int nresults)
 {
 	int own = first + nresults - 1;

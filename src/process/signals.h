@@ -18,8 +18,8 @@ struct gl_signals {
  * what it did without Go (nginx's epoll_wait, for one). */
 void gl_signals_hold(struct gl_signals *before, struct gl_children *children);
 
-/* In the place of that, in a process that is there for a Go program: this thread, and with it Go's, takes what no thread
- * of a program blocks. */
+/* In the place of that, in a process that is there for a Go program: this thread, and with it Go's, takes what no
+ * thread of a program blocks. */
 void gl_signals_take(void);
 
 /* After it was loaded, or not. */

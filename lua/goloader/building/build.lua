@@ -638,6 +638,7 @@ end
 ---@field lang string|nil  language version: "go1.21"
 ---@field tags string|nil  build tags, separated by commas
 ---@field words string[]|nil  build flags as the go command takes them, instead of gcflags and tags
+---@field annotated boolean|nil  `words` have an overlay of our own, which may be over Go's library, too
 ---@field plain boolean|nil  false: `words` says more than gcflags and tags do
 ---@field private boolean|nil  true: third-party packages become part of the module instead of being shared
 ---@field check nil|fun(roots: string[], packages: table<string, goloader.PolicyPackage>): true|nil, goloader.Error|nil
@@ -660,9 +661,9 @@ function build.start(tc, paths, opts, memory)
   local target, err = targets.find(tc, paths)
   if not target then return nil, err end
   local given = settings.goflags(tc)
-  local overlaid = settings.find_overlaid(tc, given) -- that of -cover, among the words, may be over Go's library
   for _, word in ipairs(opts.words or { "-gcflags=" .. (opts.gcflags or "") }) do given[#given + 1] = word end
-  local why_not = flags.find_sanitizer(given) or settings.find_mismatch(tc) or overlaid
+  local why_not = flags.find_sanitizer(given) or settings.find_mismatch(tc)
+    or not opts.annotated and settings.find_overlaid(tc, given)
   if why_not then return nil, { code = "unsupported", message = why_not } end
   for _, try in ipairs(target.import and { build_by_list } or { compile_alone, recompile, build_by_list }) do
     local started, why = try(tc, target, opts, memory)

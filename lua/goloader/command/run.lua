@@ -213,7 +213,8 @@ local function build_plainly(tools, config)
   local started = require "goloader.building.build".start_alone(tools, config.paths,
     { gcflags = config.gcflags, lang = config.lang, private = true, progress = line.show })
   if not started then return nil end
-  require "goloader".host { path = config.host, program = true } -- what is wrong with it is told when the program is loaded
+  -- what is wrong with it is told when the program is loaded
+  require "goloader".host { path = config.host, program = true }
   local objects = started:wait()
   line.clear()
   if not objects then return nil end -- the go command says why
