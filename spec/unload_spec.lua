@@ -487,6 +487,45 @@ func Made() string {
   end)
 end)
 
+describe("two versions of a module, of whose types reflect makes others", function()
+  it("keep the names of those, whichever goes", function()
+    local object = support.compile([[
+package twins
+
+import "reflect"
+
+type item struct{ name *string }
+
+var made []reflect.Type
+
+func Make() {
+	t := reflect.TypeOf(item{})
+	made = append(made, reflect.FuncOf([]reflect.Type{t}, []reflect.Type{t}, false),
+		reflect.StructOf([]reflect.StructField{{Name: "Item", Type: t}}))
+}
+
+func Names() (names []string) {
+	for _, t := range made {
+		names = append(names, t.String())
+	}
+	return names
+}
+]], "twins")
+    local names = { "func(twins.item) twins.item", "struct { Item twins.item }" }
+    for going = 1, 2 do
+      local twins = { assert(host:load(object)), assert(host:load(object)) }
+      twins[1].Make()
+      twins[2].Make()
+      assert(twins[going]:unload())
+      local stays = twins[3 - going]
+      assert.same(names, stays.Names())
+      stays.Make() -- types that are known already
+      assert.equal(4, #stays.Names())
+      assert(stays:unload())
+    end
+  end)
+end)
+
 describe("a module that calls its own functions by reflection", function()
   it("leaves no name of theirs", function()
     local names = assert(host:load(support.compile([[

@@ -167,8 +167,9 @@ func (c *caches) drop(gone []goneEntry) {
 				(v.Kind() != reflect.Slice || !mentions(v, c.going, 0)) {
 				return true
 			}
-			c.addNames(v)
-			if rest := c.restOf(v); rest != nil {
+			rest, going := c.split(v)
+			c.addNames(going)
+			if rest != nil {
 				m.Store(key, rest)
 			} else {
 				m.Delete(key)
@@ -179,21 +180,25 @@ func (c *caches) drop(gone []goneEntry) {
 	}
 }
 
-// restOf is a list of types without those that go: types of one hash may be of several modules. nil: nothing is left.
-func (c *caches) restOf(list reflect.Value) any {
-	if list.Kind() != reflect.Slice || list.Len() < 2 {
-		return nil
+// split splits a list of types, as types of one hash may be of several modules: of two versions of one module they are.
+// rest is a list of those that stay, nil if none does. What is no list goes as it is.
+func (c *caches) split(v reflect.Value) (rest any, going reflect.Value) {
+	if v.Kind() != reflect.Slice || v.Len() < 2 {
+		return nil, v
 	}
-	rest := reflect.MakeSlice(list.Type(), 0, list.Len())
-	for i := 0; i < list.Len(); i++ {
-		if !mentions(list.Index(i), c.going, 0) {
-			rest = reflect.Append(rest, list.Index(i))
+	stay := reflect.MakeSlice(v.Type(), 0, v.Len())
+	going = reflect.MakeSlice(v.Type(), 0, v.Len())
+	for i := 0; i < v.Len(); i++ {
+		if e := v.Index(i); mentions(e, c.going, 0) {
+			going = reflect.Append(going, e)
+		} else {
+			stay = reflect.Append(stay, e)
 		}
 	}
-	if rest.Len() == 0 {
-		return nil
+	if stay.Len() == 0 {
+		return nil, going
 	}
-	return rest.Interface()
+	return stay.Interface(), going
 }
 
 // forgetDeleted has a map forget deleted keys: up to Go 1.23 one stays in the half that is only read, until a new key makes
