@@ -283,3 +283,37 @@ describe("bpftrace", function()
     for n = 0, 3 do assert.matches("@n%[" .. n .. "%]: %d+\n", out) end
   end)
 end)
+
+-- libunwind, which it uses, has names of the first mapping of a file's code only: of the host's there must be one, as
+-- there is from Linux 5.13 on (src/process/replace.c).
+describe("strace -k", function()
+  it("has names for loaded code, and for the host's that it has called", function()
+    local lacking = support.no_strace()
+    if lacking then pending(lacking) end
+    local major, minor = support.output_of(support.run { "uname", "-r" }):match "^(%d+)%.(%d+)"
+    if tonumber(major) * 1000 + minor < 5013 then pending "the host's code is several mappings before Linux 5.13" end
+    local compiled = support.compile([[
+package main
+
+import "os"
+
+//go:noinline
+func find(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+func Find(name string) bool { return find(name) }
+]], "main")
+    local status, _, errors = support.run({ "strace", "-k", "-f", "-e", "trace=newfstatat", support.interpreter,
+      "spec/env.lua", support.write("finds.lua", ([[
+        local m = assert(assert(require "goloader".host { debug = "files" }):load %q)
+        assert(not m.Find "/nowhere/at/all")
+      ]]):format(compiled)) }, environment)
+    assert.equal(0, status, errors)
+    local stack = errors:match "/nowhere/at/all.-\n( > .-)\n[^ ]"
+    assert.matches("Syscall6%+[^\n]*\n.-%(syscall%.[^\n]*\n.-%(os%.Stat%+[^\n]*\n"
+      .. " > %S*/main%-1%.so%(main%.find%+[^\n]*\n > %S*/main%-1%.so%(main%.Find%+[^\n]*\n"
+      .. ".-%(goloader%.dev/host%.crossed%+", stack)
+  end)
+end)

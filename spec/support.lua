@@ -138,6 +138,13 @@ function support.no_bpftrace()
   if status ~= 0 then return "bpftrace can't look here: " .. (errors .. out):match "[^\n]*" end
 end
 
+--- Why strace can't show stacks here; nil: it can.
+function support.no_strace()
+  local status, out, errors = support.run { "strace", "-k", "-e", "trace=exit_group", "true" }
+  if status == 0 and errors:find "\n > " then return end
+  return "strace -k can't look here: " .. (errors .. out):match "[^\n]*"
+end
+
 --- What calling f raises.
 function support.raised(f, ...)
   local ok, err = pcall(f, ...)
