@@ -14,11 +14,13 @@
 #include "../process/signals.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <link.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* Code reaches 2 GiB, and the host takes some of that: where it is larger than what is left here, the arena gets
  * another place (place_arena). */
@@ -238,6 +240,20 @@ static bool within_reach(const struct gl_arena *arena, const struct gl_image *im
 	       gl_arena_high(arena) - gl_image_low(image) < (uintptr_t)INT32_MAX;
 }
 
+/* Where no memory can become code, nothing could be loaded: that is said at once. */
+static int check_code(struct gl_error *err)
+{
+	size_t size = gl_page_size();
+	void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED) {
+		return gl_fail(err, GL_ENOMEM, "%zu bytes of memory: %s", size, strerror(errno));
+	}
+	int refused = gl_arena_protect(page, size, GL_PROT_READ_EXEC, err);
+	munmap(page, size);
+	return refused;
+}
+
 static int place_arena(struct gl_host *host, struct gl_error *err)
 {
 	/* Above a program lies the C library's heap, which grows upwards. */
@@ -405,8 +421,8 @@ struct gl_host *gl_host_start(const char *path, const char *desc, bool for_progr
 	host->linker.abi = host->abi;
 	host->names =
 		(struct gl_runtime_names){ .abi = host->abi, .host = host->path, .find = find_symbol, .arg = host };
-	if (open_image(host, err) != 0 || place_arena(host, err) != 0 || check_protocol(host, err) != 0 ||
-	    gl_runtime_check_version(&host->names, err) != 0 ||
+	if (check_code(err) != 0 || open_image(host, err) != 0 || place_arena(host, err) != 0 ||
+	    check_protocol(host, err) != 0 || gl_runtime_check_version(&host->names, err) != 0 ||
 	    gl_image_tls_offset(host->linker.image, &host->linker.tls_offset, err) != 0 ||
 	    fill_runtime(host, err) != 0 || divide_arena(host, err) != 0) {
 		goto fail;
