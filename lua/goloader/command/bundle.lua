@@ -133,7 +133,12 @@ local CORE = [[
 for _, name in ipairs { %s } do
   package.loadlib(lib .. name, "*") -- what links to it by this name finds it from here on
 end
-return assert(package.loadlib(lib .. "goloader/" .. own .. "core.so", "luaopen_goloader_core"))()
+local file = lib .. "goloader/" .. own .. "core.so"
+local open, why = package.loadlib(file, "luaopen_goloader_core")
+if not open and not io.open(file) then
+  why = "this bundle is not for Lua " .. version .. ": goloader bundle --lua " .. version .. " makes one that is"
+end
+return assert(open, why)()
 ]]
 
 local MODULE = [[
