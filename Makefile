@@ -16,8 +16,9 @@
 #                             modules swapped ten times a second while three Lua states call them: their own, and one
 #                             that they share
 #   make soak-abuse [SECONDS=600] [SEED=n]
-#   make soak-types [SECONDS=600] [SEED=n]
 #                             all that Lua can call, called in every wrong way
+#   make soak-types [SECONDS=600] [SEED=n]
+#                             values of random Go types, there and back by every way
 #   make conformance [GO=GOROOT] [TESTS=glob] [FLAGS=sets] [JOBS=n]
 #   make conformance-all [GOS='GOROOT|VERSION…'] [FLAGS=sets]
 #   make packages [SUITES=names] [FLAGS=set] [RESUME=1] [JOBS=n]
