@@ -76,6 +76,22 @@ for _, place in ipairs { "stopped", "snapshot" } do
         assert.is_true(kinds >= 80, kinds .. " kinds")
       end)
 
+      it("stays while any interface of many in a row has it", function()
+        assert.equal("end\n", run [[
+          for i = 0, keeper.Places() - 1 do
+            local module = load()
+            local value = module.New:keep(i)
+            keeper.Put(i, value)
+            value:release()
+            local said = refusal(module) or "WENT"
+            if not said:find "variable example.com/keeper.[%w]*ow of module" then print(i, said) end
+            if keeper.Take(i) ~= "a T of " .. i then print "SAID" end
+            goes(module)
+          end
+          print "end"
+        ]])
+      end)
+
       it("stays while a frame beneath the one that asks has it", function()
         local output = run [[
           for _, kind in ipairs(keeper.Kinds()) do

@@ -98,29 +98,63 @@ func addItab(itab unsafe.Pointer) {
 	t.count(1, 1)
 }
 
-// mention tells whether an itab is of a type of what goes. A static one is only if it goes itself, as modules that use
-// others keep these. Others the runtime has made.
-func (ps parts) mention(itab uintptr) bool {
-	switch {
-	case uintptr(rt.arena_low) <= itab && itab < uintptr(rt.arena_high):
-		return ps.hold(itab)
-	case uintptr(rt.image_low) <= itab && itab < uintptr(rt.image_high):
-		return false
+// eachItab calls do for the places of itabs of types of what goes. A static one is only if it goes itself, as modules
+// that use others keep these; others the runtime has made. What is not among them, which is nearly all of the table,
+// takes a comparison or two.
+func (t *tracer) eachItab(do func(entry *uintptr, isStatic bool)) {
+	arena := region{uintptr(rt.arena_low), uintptr(rt.arena_high - rt.arena_low)}
+	image := region{uintptr(rt.image_low), uintptr(rt.image_high - rt.image_low)}
+	pages, entries := t.going.pages(), openItabs().entries
+	for i, itab := range entries {
+		switch {
+		case itab == 0 || image.holds(itab):
+		case arena.holds(itab):
+			if pages.holds(itab) && t.going.hold(itab) {
+				do(&entries[i], true)
+			}
+		case itab != uintptr(nobodys.itab):
+			p := pointerTo(itab)
+			if t.goes(*wordAt(p, rt.itab_inter)) || t.goes(*wordAt(p, rt.itab_type)) {
+				do(&entries[i], false)
+			}
+		}
 	}
-	p := pointerTo(itab)
-	return ps.hold(*wordAt(p, rt.itab_inter)) || ps.hold(*wordAt(p, rt.itab_type))
+}
+
+// findItabs notes where those are, and which the runtime has made.
+func (t *tracer) findItabs() {
+	low, high := ^uintptr(0), uintptr(0)
+	t.stay.need(*wordAt(*(*unsafe.Pointer)(rt.itab_table), rt.table_count))
+	t.eachItab(func(entry *uintptr, isStatic bool) {
+		t.places.push(entry)
+		if isStatic {
+			return
+		}
+		itab := pointerTo(*entry)
+		t.itabs.push(deadItab{*entry, *wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type)})
+		low, high = min(low, *entry), max(high, *entry+1)
+	})
+	if len(t.itabs.all) > 0 {
+		t.around = region{low, high - low}
+	}
+	t.hasPlaces = true
 }
 
 // purgeItabs drops every itab that mentions a type of what goes, static ones and those the runtime made. The world is
-// stopped.
+// stopped: since findItabs, or, where that was called in a copy of the process, for the second time.
 func (t *tracer) purgeItabs() {
 	const mostPlaces = 16 // a part of the table: more make it slow
 	table, found := openItabs(), 0
-	for i, itab := range table.entries {
-		if itab != 0 && itab != uintptr(nobodys.itab) && t.going.mention(itab) {
-			table.entries[i] = uintptr(nobodys.itab)
-			found++
+	drop := func(entry *uintptr, _ bool) {
+		*entry = uintptr(nobodys.itab)
+		found++
+	}
+	if t.hasPlaces {
+		for _, entry := range t.places.all {
+			drop(entry, false)
 		}
+	} else {
+		t.eachItab(drop)
 	}
 	if found == 0 {
 		return

@@ -55,14 +55,15 @@ type memory struct {
 	verdict          *verdict
 
 	spans   pile[span]
-	pages   pile[uint32]  // of the heap: 1 + number of the page's span
-	marks   pile[uint8]   // by object: reached
-	queue   pile[object]  // reached, but not yet looked through
-	stay    pile[uintptr] // itabs
-	roots   pile[root]    // one goroutine's
-	objects pile[root]    // on its stack, reached by pointers only
-	reached pile[object]  // from one of Lua's handles
-	parents pile[uint32]  // by object: 1 + number of the one by way of which it was reached; 0: it was from elsewhere
+	pages   pile[uint32]   // of the heap: 1 + number of the page's span
+	marks   pile[uint8]    // by object: reached
+	queue   pile[object]   // reached, but not yet looked through
+	stay    pile[uintptr]  // itabs
+	places  pile[*uintptr] // in the table, of those that go
+	roots   pile[root]     // one goroutine's
+	objects pile[root]     // on its stack, reached by pointers only
+	reached pile[object]   // from one of Lua's handles
+	parents pile[uint32]   // by object: 1 + number of the one by way of which it was reached; 0: it was from elsewhere
 
 	// what it finds
 	itabs     pile[deadItab]
@@ -77,13 +78,14 @@ type memory struct {
 
 // A memorySize says for how much of each there is room.
 type memorySize struct {
-	spans, pages, marks, queue, stay, roots, objects, reached, parents uintptr
-	itabs, questions, drops, gone, types, cleanups, kept, hops         uintptr
+	spans, pages, marks, queue, stay, places, roots, objects, reached, parents uintptr
+	itabs, questions, drops, gone, types, cleanups, kept, hops                 uintptr
 }
 
 // lastSize is what sufficed for the last trace.
-var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, stay: 2048, roots: 1024,
-	objects: 256, reached: 1 << 18, itabs: 256, questions: 64, drops: 64, gone: 256, types: 64, cleanups: 64, kept: 64}
+var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 18, stay: 2048, places: 256,
+	roots: 1024, objects: 256, reached: 1 << 18,
+	itabs: 256, questions: 64, drops: 64, gone: 256, types: 64, cleanups: 64, kept: 64}
 
 // newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with malloc.
 func newMemory(size memorySize) (m memory, ok bool) {
@@ -112,6 +114,7 @@ func (m *memory) carve(size memorySize) {
 	carve(&m.marks, &m.size, m.base, size.marks)
 	carve(&m.queue, &m.size, m.base, size.queue)
 	carve(&m.stay, &m.size, m.base, size.stay)
+	carve(&m.places, &m.size, m.base, size.places)
 	carve(&m.roots, &m.size, m.base, size.roots)
 	carve(&m.objects, &m.size, m.base, size.objects)
 	carve(&m.reached, &m.size, m.base, size.reached)
@@ -136,7 +139,8 @@ func (m *memory) free() {
 
 func (m *memory) isShort() bool {
 	return m.spans.isShort() || m.pages.isShort() || m.marks.isShort() || m.queue.isShort() || m.stay.isShort() ||
-		m.roots.isShort() || m.objects.isShort() || m.reached.isShort() || m.itabs.isShort() || m.questions.isShort() ||
+		m.places.isShort() || m.roots.isShort() || m.objects.isShort() || m.reached.isShort() || m.itabs.isShort() ||
+		m.questions.isShort() ||
 		m.drops.isShort() || m.gone.isShort() || m.types.isShort() || m.cleanups.isShort() || m.kept.isShort() ||
 		m.parents.isShort() || m.hops.isShort()
 }
@@ -153,7 +157,8 @@ func (m *memory) wanted() memorySize {
 	return memorySize{
 		spans: room(m.spans.wanted, cap(m.spans.all)), pages: room(m.pages.wanted, cap(m.pages.all)),
 		marks: room(m.marks.wanted, cap(m.marks.all)), queue: room(m.queue.wanted, cap(m.queue.all)),
-		stay: room(m.stay.wanted, cap(m.stay.all)), roots: room(m.roots.wanted, cap(m.roots.all)),
+		stay: room(m.stay.wanted, cap(m.stay.all)), places: room(m.places.wanted, cap(m.places.all)),
+		roots:   room(m.roots.wanted, cap(m.roots.all)),
 		objects: room(m.objects.wanted, cap(m.objects.all)), reached: room(m.reached.wanted, cap(m.reached.all)),
 		itabs: room(m.itabs.wanted, cap(m.itabs.all)), questions: room(m.questions.wanted, cap(m.questions.all)),
 		drops: room(m.drops.wanted, cap(m.drops.all)), gone: room(m.gone.wanted, cap(m.gone.all)),

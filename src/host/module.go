@@ -389,8 +389,8 @@ func (a *attempt) newTracer(c *caches) *tracer {
 		return nil
 	}
 	t := &tracer{memory: mem, going: a.going, module: a.going.around(), self: a.self, unwinder: a.unwinder,
-		weak: append(weakVariables(), c.weak...), caches: c, answers: a.answers, dropHandles: a.r.drop_handles != 0,
-		notesPath: a.notesPath}
+		caches: c, answers: a.answers, dropHandles: a.r.drop_handles != 0, notesPath: a.notesPath}
+	t.setWeak(append(weakVariables(), c.weak...))
 	t.keep(unsafe.Slice(a.r.kept, a.r.nkept))
 	return t
 }
@@ -454,7 +454,7 @@ func (a *attempt) commit(t *tracer, assertions [][2]unsafe.Pointer) int {
 			clear(unsafe.Slice((*byte)(p.mask), uintptr(p.emask)-uintptr(p.mask)))
 		}
 	}
-	dropTypes(a.going)
+	t.dropTypes()
 	t.purgeItabs()
 	purgePCs()
 	return retired

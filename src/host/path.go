@@ -109,7 +109,7 @@ func (t *tracer) findPath(user holder) holder {
 func (t *tracer) keeperOf(target region, user *holder) (found bool) {
 	through := user.through + 1
 	if t.eachRoot(func(r root) bool {
-		return t.eachPointer(r, region{}, func(at, w uintptr) bool {
+		return t.eachPointer(r, &filter{t.heap}, func(at, w uintptr) bool {
 			if found = target.holds(w); found {
 				*user = holder{kind: r.kind, at: at, goid: r.goid, pc: r.pc, typ: r.typ, leads: w, through: through}
 				if r.kind == C.GL_HOLDER_VARIABLE && at > r.low {

@@ -256,7 +256,7 @@ func (t *tracer) addRoot(r root, low, size uintptr, mask *uint8) {
 // reachObjects makes roots of those objects on the stack that others lead to.
 func (t *tracer) reachObjects(stack root) {
 	for i := 0; i < len(t.roots.all) && len(t.objects.all) > 0; i++ {
-		t.eachPointer(t.roots.all[i], region{0, ^uintptr(0)}, func(_, w uintptr) bool {
+		t.eachPointer(t.roots.all[i], &everywhere, func(_, w uintptr) bool {
 			for k := range t.objects.all {
 				o := t.objects.all[k]
 				if !o.holds(w) {

@@ -29,6 +29,8 @@ import (
 
 type part C.struct_gl_part
 
+const holderVariable C.enum_gl_holder = C.GL_HOLDER_VARIABLE // for tests, which have no cgo
+
 // A region is a range of addresses.
 type region struct{ low, size uintptr }
 
@@ -71,8 +73,12 @@ type tracer struct {
 	going  parts
 	module region // around all of going: tells most words apart at once
 	around region // around itabs
+	into   filter // what roots lead to that matters
 
-	weak     []region // variables that aren't followed, or elsewhere
+	hasPlaces bool // places are those of itabs that go
+
+	weak     []region // variables that aren't followed, or elsewhere: in the order of their addresses
+	weakIn   region   // around them
 	caches   *caches
 	self     uint64
 	unwinder unsafe.Pointer // a runtime.unwinder
@@ -197,22 +203,8 @@ func (t *tracer) forgetTypes() {
 
 func load(p uintptr) uintptr { return *(*uintptr)(unsafe.Add(unsafe.Pointer(nil), p)) }
 
-// findItabs lists the itabs that the runtime made for what goes.
-func (t *tracer) findItabs() {
-	table := *(*unsafe.Pointer)(rt.itab_table)
-	low, high := ^uintptr(0), uintptr(0)
-	t.stay.need(*wordAt(table, rt.table_count))
-	for _, itab := range unsafe.Slice((*unsafe.Pointer)(unsafe.Add(table, rt.table_entries)), *wordAt(table, rt.table_size)) {
-		if itab == nil || itab == nobodys.itab || !t.going.mention(uintptr(itab)) || t.going.hold(uintptr(itab)) {
-			continue
-		}
-		t.itabs.push(deadItab{uintptr(itab), *wordAt(itab, rt.itab_inter), *wordAt(itab, rt.itab_type)})
-		low, high = min(low, uintptr(itab)), max(high, uintptr(itab)+1)
-	}
-	if len(t.itabs.all) > 0 {
-		t.around = region{low, high - low}
-	}
-}
+// goes tells whether an address is of what goes.
+func (t *tracer) goes(p uintptr) bool { return t.module.holds(p) && t.going.hold(p) }
 
 // indexAt reads a field that became narrower in Go 1.22.
 func indexAt(mspan unsafe.Pointer, offset C.int32_t) uintptr {
@@ -454,15 +446,6 @@ func (t *tracer) emptyQueue() {
 	t.nahead, t.taken = 0, 0
 }
 
-func (t *tracer) isWeak(at uintptr) bool {
-	for i := range t.weak {
-		if t.weak[i].holds(at) {
-			return true
-		}
-	}
-	return false
-}
-
 // weakVariables are those out of which what goes will be taken: the runtime's first table of itabs, what reflect has made
 // at run time, and each module's list of types. Lua's handles are looked at in the end.
 func weakVariables() []region {
@@ -506,37 +489,114 @@ func reflectMade() *map[int32]unsafe.Pointer {
 	return (*map[int32]unsafe.Pointer)(unsafe.Add(rt.reflect_offs, rt.reflect_offs_m))
 }
 
-// eachPointer calls do for every pointer of a root that leads to the heap or into a region, and for the types in front of
-// pointers, until do says that it is done. Most of a root's words are variables of the host's that lead nowhere, or into
-// the host's own data.
-func (t *tracer) eachPointer(r root, into region, do func(at, w uintptr) bool) bool {
+// A filter tells words apart that may matter from those that don't: where they lead. There are few places, since each
+// word of all variables is compared with each.
+type filter [4]region
+
+func (f *filter) passes(w uintptr) bool {
+	return f[0].holds(w) || f[1].holds(w) || f[2].holds(w) || f[3].holds(w)
+}
+
+var everywhere = filter{{0, ^uintptr(0)}}
+
+// around is one region around two.
+func (r region) around(other region) region {
+	low, high := min(r.low, other.low), max(r.low+r.size, other.low+other.size)
+	return region{low, high - low}
+}
+
+// filter lets pass what leads to the heap, or to what matters outside of it: the pages of what goes and its variables,
+// which may lie far from each other with all other modules in between; itabs, and what stayed of others. Where that is
+// one place more than there is room for, those are taken together that are nearest to each other.
+func (t *tracer) filter() *filter {
+	var places [4]region
+	n := 0
+	for _, r := range [...]region{t.going.pages(), t.going.blocks(), t.around, t.keptIn} {
+		if r.size > 0 {
+			places[n] = r
+			n++
+		}
+	}
+	for ; n >= len(t.into); n-- {
+		first, second, least := 0, 1, ^uintptr(0)
+		for i := range places[:n] {
+			for k := range places[:i] {
+				if size := places[i].around(places[k]).size; size < least {
+					first, second, least = k, i, size
+				}
+			}
+		}
+		places[first] = places[first].around(places[second])
+		places[second] = places[n-1]
+	}
+	t.into = filter{t.heap}
+	copy(t.into[1:], places[:n])
+	return &t.into
+}
+
+// eachPointer calls do for every pointer of a root that a filter lets pass, and for the types in front of pointers,
+// until do says that it is done. Most of a root's words are variables of the host's that lead nowhere, or into the
+// host's own data.
+func (t *tracer) eachPointer(r root, into *filter, do func(at, w uintptr) bool) bool {
 	words := r.size / word
+	wasPointer := uint64(1) // in front of the first word is nothing of the root's
 	for first := uintptr(0); first < words; first += 64 {
-		pointers := ^uint64(0)
+		here, pointers, fronted := r.low+first*word, ^uint64(0), uint64(0)
 		if r.mask != nil {
 			pointers = maskAt(r.mask, first, words)
+			if !r.alone {
+				fronted = pointers &^ (pointers<<1 | wasPointer)
+			}
+			wasPointer = pointers >> 63
+		}
+		if left := words - first; left < 64 {
+			pointers &= 1<<left - 1
+		}
+		if r.kind == C.GL_HOLDER_VARIABLE && pointers != 0 {
+			pointers &^= t.weakWords(here)
 		}
 		for ; pointers != 0; pointers &= pointers - 1 {
-			i := first + uintptr(bits.TrailingZeros64(pointers))
-			if i >= words {
-				break
+			i := uintptr(bits.TrailingZeros64(pointers))
+			at := here + i*word
+			if w := load(at); w != 0 && into.passes(w) && do(at, w) {
+				return true
 			}
-			at := r.low + i*word
-			w := load(at)
-			before := uintptr(0)
-			if r.mask != nil && i > 0 && !r.alone && !isPointer(r.mask, i-1) {
-				before = load(at - word)
-			}
-			leads, hasType := t.heap.holds(w) || into.holds(w), t.heap.holds(before) || into.holds(before)
-			if !leads && !hasType || r.kind == C.GL_HOLDER_VARIABLE && t.isWeak(at) {
+			if fronted>>i&1 == 0 {
 				continue
 			}
-			if leads && do(at, w) || hasType && t.isType(before) && do(at-word, before) {
+			if w := load(at - word); w != 0 && into.passes(w) && t.isType(w) && do(at-word, w) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+func (t *tracer) setWeak(weak []region) {
+	sort.Slice(weak, func(i, k int) bool { return weak[i].low < weak[k].low })
+	t.weak, t.weakIn = weak, weak[0]
+	for _, r := range weak {
+		t.weakIn = t.weakIn.around(r)
+	}
+}
+
+// weakWords are those of 64 words from an address on that are of variables which aren't followed.
+func (t *tracer) weakWords(low uintptr) (weak uint64) {
+	high := low + 64*word
+	if high <= t.weakIn.low || t.weakIn.low+t.weakIn.size <= low {
+		return 0
+	}
+	for i := range t.weak {
+		r := &t.weak[i]
+		if r.low >= high {
+			break // they are in order
+		}
+		if end := r.low + r.size; low < end {
+			first, last := (max(r.low, low)-low+word-1)/word, (min(end, high)-low+word-1)/word
+			weak |= (^uint64(0) >> (64 - (last - first))) << first
+		}
+	}
+	return weak
 }
 
 func isPointer(mask *uint8, i uintptr) bool {
@@ -553,17 +613,6 @@ func maskAt(mask *uint8, first, words uintptr) (pointers uint64) {
 		pointers |= uint64(*(*uint8)(unsafe.Add(at, i/8))) << i
 	}
 	return pointers
-}
-
-// rest is around all outside of the heap that a word may lead into and matter.
-func (t *tracer) rest() region {
-	low, high := ^uintptr(0), uintptr(0)
-	for _, r := range [...]region{t.module, t.around, t.keptIn} {
-		if r.size > 0 {
-			low, high = min(low, r.low), max(high, r.low+r.size)
-		}
-	}
-	return region{low, high - low}
 }
 
 // pointers walks over an object's pointers: runtime.typePointers, or before Go 1.22 runtime.heapBits.
@@ -694,9 +743,9 @@ func offsetOf(special unsafe.Pointer) uintptr {
 
 // trace looks through all that is in use. With questions open it looks at the roots only.
 func (t *tracer) trace() (user holder, found bool) {
-	rest := t.rest()
+	into := t.filter()
 	if t.eachRoot(func(r root) bool {
-		return t.eachPointer(r, rest, func(at, w uintptr) bool {
+		return t.eachPointer(r, into, func(at, w uintptr) bool {
 			if r.anything && t.refers(w, true) {
 				found = true
 			} else {
@@ -844,15 +893,33 @@ func (ps parts) areConstant(w uintptr) bool {
 	return false
 }
 
-func (ps parts) around() region {
+// pages are around all that they have but the variables of small ones, which lie among those of others: blocks.
+func (ps parts) pages() region {
 	low, high := ^uintptr(0), uintptr(0)
 	for i := range ps {
 		low, high = min(low, uintptr(ps[i].low)), max(high, uintptr(ps[i].high))
+	}
+	return region{low, high - low}
+}
+
+func (ps parts) blocks() region {
+	low, high := ^uintptr(0), uintptr(0)
+	for i := range ps {
 		if ps[i].variables != nil {
 			low, high = min(low, uintptr(ps[i].variables)), max(high, uintptr(ps[i].evariables))
 		}
 	}
+	if low > high {
+		return region{}
+	}
 	return region{low, high - low}
+}
+
+func (ps parts) around() region {
+	if blocks := ps.blocks(); blocks.size > 0 {
+		return ps.pages().around(blocks)
+	}
+	return ps.pages()
 }
 
 // eachOther calls do for what is in a range of variables and is none of theirs, until it says that it is done. They may

@@ -111,11 +111,11 @@ func (l *typeList) fill(offsets []int32) {
 }
 
 // dropTypes takes out what goes. The world is stopped, and nobody is looking through a list.
-func dropTypes(going parts) {
+func (t *tracer) dropTypes() {
 	for _, l := range typeLists {
 		n := 0
 		for _, typ := range l.types {
-			if !going.hold(typ) {
+			if !t.goes(typ) {
 				l.types[n] = typ
 				n++
 			}
