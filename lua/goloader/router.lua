@@ -58,6 +58,7 @@ local M = {}
 ---@field stream? fun(write: fun(piece: string): true?, any) writes the body in pieces
 ---@field exec? string the location of nginx that answers instead
 ---@field exec_args? string the query string for that
+---@field exec_gets? boolean it is asked by GET, or HEAD, and without the request's body
 ---@field exec_path? string the path that a location with a name gets, where the request's was rewritten
 ---@field cached? true it came from the route's cache
 ---@field bare? true it says no more than its status; an error page may stand in its place

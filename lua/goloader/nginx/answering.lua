@@ -176,12 +176,28 @@ local function stream(x, bits, head, piece, trailers)
   end
 end
 
+-- What nginx keeps of the answer of a server that sends it elsewhere by X-Accel-Redirect.
+local KEPT = { ["Content-Type"] = true, ["Content-Disposition"] = true, ["Set-Cookie"] = true,
+  ["Cache-Control"] = true, Expires = true, ["Accept-Ranges"] = true }
+
+-- Another location of nginx answers, which the handler has named: the protected file, say, that the client may have.
+-- What the handler writes is of no use.
+local function redirected(x, head)
+  if x then x:cancel() end
+  local headers, to = {}, head.headers["X-Accel-Redirect"]
+  for name in pairs(KEPT) do headers[name] = head.headers[name] end
+  local path, args = (type(to) == "table" and to[1] or to):match "^([^?]*)%??(.*)$"
+  if path:sub(1, 1) == "@" then args = ngx.var.args or "" end
+  return response.new { exec = path, exec_args = args ~= "" and args or nil, exec_gets = true, headers = headers }
+end
+
 --- Makes a response of what is there, read from the struct before anything else happens.
 ---@param bits integer
 ---@param x goloader.nginx.Exchange|nil  more is to come
 ---@return goloader.Response
 function answering.response(bits, x)
   local head = band(bits, HEAD) ~= 0 and exchange.read_head() or nil
+  if head and band(bits, exchange.REDIRECTED) ~= 0 then return redirected(x, head) end
   local piece = band(bits, DATA) ~= 0 and exchange.data() or nil
   if head and band(bits, DONE) ~= 0 and band(bits, TRAILED + ABORTED) == 0 then
     head.body = piece or ""

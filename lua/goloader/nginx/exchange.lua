@@ -35,7 +35,7 @@ local exchange = {}
 -- What there is to do: see src/host/bridge/exchange.go.
 exchange.HEAD, exchange.DATA, exchange.WANTS_BODY, exchange.WANTS_CONN = 1, 2, 4, 8
 exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.GOES_ON, exchange.WRAPPED = 16, 32, 64, 128, 256
-exchange.TRAILED, exchange.REPLACED = 512, 1024
+exchange.TRAILED, exchange.REPLACED, exchange.REDIRECTED = 512, 1024, 2048
 
 --- What a field is: see src/host/bridge/exchange.go.
 exchange.SET, exchange.ADD, exchange.SET_ASKED, exchange.ADD_ASKED, exchange.CLEAR_ASKED = 0, 1, 2, 3, 4

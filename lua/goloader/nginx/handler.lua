@@ -13,8 +13,8 @@ local response = require "goloader.routes.response"
 
 local band = require("bit").band
 local address = exchange.address
-local HEAD, DATA, DONE, ABORTED, NOTE, TRAILED =
-  exchange.HEAD, exchange.DATA, exchange.DONE, exchange.ABORTED, exchange.NOTE, exchange.TRAILED
+local HEAD, DATA, DONE, ABORTED, NOTE = exchange.HEAD, exchange.DATA, exchange.DONE, exchange.ABORTED, exchange.NOTE
+local TRAILED, REDIRECTED = exchange.TRAILED, exchange.REDIRECTED
 local WANTS_BODY = exchange.WANTS_BODY
 local ngx = ngx
 
@@ -103,7 +103,7 @@ local function send_answer(bits, x)
 end
 
 -- Is all of it there, to be sent as nginx sends it?
-local function is_whole(bits) return band(bits, HEAD + DONE + ABORTED + TRAILED) == HEAD + DONE end
+local function is_whole(bits) return band(bits, HEAD + DONE + ABORTED + TRAILED + REDIRECTED) == HEAD + DONE end
 
 --- Answers the request: for content_by_lua, where nothing else has a part in it.
 function Handler:serve()

@@ -64,8 +64,21 @@ function reply.go_on(req)
   if req.set_cookie then ngx.header["Set-Cookie"] = req.set_cookie end
 end
 
+-- The other location gets a request for what it has, without the body that was for whoever named it. Whether the
+-- connection is of use still.
+local function ask_only()
+  local body = ngx.ctx.goloader_body ---@type goloader.nginx.Body|nil
+  if body then
+    if body.rest > 0 and not skip(body) then return false end
+    ngx.req.set_header("Content-Length", "0")
+  end
+  if ngx.req.get_method() ~= "HEAD" then ngx.req.set_method(ngx.HTTP_GET) end
+  return true
+end
+
 -- Has another location of nginx answer. One with a name gets the request's address as it is, or as it was rewritten.
 local function go_on_at(res)
+  if res.exec_gets and not ask_only() then return ngx.exit(444) end
   carried.keep()
   for name, value in pairs(res.headers) do ngx.header[name] = value end -- a split's cookie
   if res.exec:sub(1, 1) ~= "@" then return ngx.exec(res.exec, res.exec_args) end

@@ -13,17 +13,18 @@ import (
 
 // What there is for the server to do, as bits.
 const (
-	isHead     = 1 << iota // status and header are there
-	hasData                // a piece of the body is
-	wantsBody              // the handler reads, and has nothing left of the request's body
-	wantsConn              // the handler wants the connection for itself
-	isDone                 // nothing more will come
-	isAborted              // the answer is of no use: the connection is to be closed
-	hasNote                // there are lines for the log
-	goesOn                 // a middleware called next
-	isWrapped              // and wants to see the answer
-	isTrailed              // header fields follow the body
-	isReplaced             // the middleware has made another body for the request
+	isHead       = 1 << iota // status and header are there
+	hasData                  // a piece of the body is
+	wantsBody                // the handler reads, and has nothing left of the request's body
+	wantsConn                // the handler wants the connection for itself
+	isDone                   // nothing more will come
+	isAborted                // the answer is of no use: the connection is to be closed
+	hasNote                  // there are lines for the log
+	goesOn                   // a middleware called next
+	isWrapped                // and wants to see the answer
+	isTrailed                // header fields follow the body
+	isReplaced               // the middleware has made another body for the request
+	isRedirected             // X-Accel-Redirect names a location of the server's that is to answer
 )
 
 // exchange is one request and its answer. What is beside the lock is its goroutine's, what is below it is both sides'.
@@ -302,6 +303,9 @@ func (x *exchange) deliver(wire *wire, l *lender) (bits int) {
 		bits |= isHead
 		if w.isTrailed {
 			bits |= isTrailed
+		}
+		if w.isRedirected {
+			bits |= isRedirected
 		}
 	}
 	if x.body.wants && !x.body.isAsked {

@@ -31,9 +31,11 @@ type response struct {
 	hasType   bool // its type is not to be guessed
 	sendsType bool
 	isTrailed bool
-	announced []string // names of trailers
-	deadline  time.Time
-	timer     *time.Timer
+	// nginx takes the header X-Accel-Redirect from a server that it proxies to, and sends what that names instead
+	isRedirected bool
+	announced    []string // names of trailers
+	deadline     time.Time
+	timer        *time.Timer
 }
 
 var errWrittenLate = errors.New("http: Write after the handler has returned")
@@ -108,6 +110,8 @@ func (w *response) writeHeader(status int) {
 			}
 			w.length = n
 			values = values[:1]
+		case "X-Accel-Redirect":
+			w.isRedirected = len(values) > 0 && values[0] != ""
 		case "Transfer-Encoding": // it is between the server and its client
 			w.hasType = true // net/http does not guess it then
 			continue
