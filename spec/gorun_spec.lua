@@ -247,6 +247,62 @@ func main() {
     end
   end)
 
+  it("ends as an executable does that lacks a shared library", function()
+    local dir = program("lacks", [[
+// #cgo LDFLAGS: -L${SRCDIR} -lgoloader_gone
+// int gone(void);
+import "C"
+
+func main() { println(C.gone()) }
+]])
+    local source = support.write("lacks/library/gone.c", "int gone(void) { return 3; }\n")
+    support.output_of(support.run { "cc", "-shared", "-fPIC", "-o", dir .. "/libgoloader_gone.so", source })
+    assert(support.tools():go({ "build", "-o", "natively" }, { dir = dir })):wait()
+    local status, out, errors = run_in(dir, nil, { "./natively" })
+    local our_status, our_out, our_errors = ours(dir, { "." })
+    assert.same({ 127, "" }, { status, out })
+    assert.same({ status, out, errors:match ": .*" }, { our_status, our_out, our_errors:match ": .*" })
+    _, out, errors = ours(dir, { "." }, "LD_LIBRARY_PATH=.")
+    assert.same({ "", "3\n" }, { out, errors })
+  end)
+
+  it("says what C compilers and linkers say", function()
+    local body = [[
+/*
+#cgo CFLAGS: -Wunused-variable
+#include <stdio.h>
+static int warned(void) { int %s; char name[L_tmpnam]; return tmpnam(name) != NULL; }
+int nowhere(void);
+*/
+import "C"
+
+func main() { println(%s) }
+]]
+    local function words(name, called, command)
+      local dir = program(name, body:format(name, called)) -- each a new one, which no cache knows
+      local _, _, native = natively(dir, { "." })
+      dir = program(name .. "s", body:format(name .. "s", called))
+      local status, _, errors = run_in(dir, nil, { toolchain.absolute "build/bin/goloader", command or "run", "." })
+      return status, errors, native
+    end
+    local tag = tostring(os.time())
+    local status, errors, native = words("used" .. tag, "C.warned()")
+    for _, text in ipairs { native, errors } do
+      assert.matches("unused variable", text)
+      assert.matches("the use of `tmpnam' is dangerous", text)
+      assert.matches("1\n$", text)
+    end
+    assert.equal(0, status)
+    status, errors = words("built" .. tag, "C.warned()", "build")
+    assert.matches("unused variable", errors)
+    assert.equal(0, status)
+    status, errors, native = words("undefined" .. tag, "C.nowhere()")
+    assert.matches("undefined reference to `nowhere'", native)
+    assert.matches("the C parts of example.com/undefined%d+s can't be linked by .*undefined reference to `nowhere'",
+      errors)
+    assert.equal(1, status)
+  end)
+
   it("exits by a panic as a program, whatever tracebacks it has asked for", function()
     local dir = program("tracebacks", [[
 import ("os"; "runtime/debug")

@@ -34,6 +34,7 @@ const char *gl_code_name(enum gl_code code)
 	case GL_EMISMATCH:
 	case GL_EVERSION: return "mismatch"; /* of which err.other_version tells the second */
 	case GL_EMISSING: return "missing";
+	case GL_ELIBRARY: return "library";
 	case GL_ECGO: return "cgo";
 	case GL_EDUPLICATE: return "duplicate";
 	case GL_EUNSUPPORTED: return "unsupported";

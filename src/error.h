@@ -12,6 +12,7 @@ enum gl_code {
 	GL_EMISMATCH,    /* a file is well formed, but made for another Go, processor or set of flags */
 	GL_EVERSION,     /* the process has another version of a package, which the module shares */
 	GL_EMISSING,     /* symbols that nobody defines; the message names them and who needs them */
+	GL_ELIBRARY,     /* a shared library can't be loaded; the message is the dynamic linker's */
 	GL_ECGO,         /* packages have parts in C that nobody has linked yet */
 	GL_EDUPLICATE,   /* two objects of one module define the same symbol or package */
 	GL_EUNSUPPORTED, /* a relocation, symbol kind or type that this version does not carry */

@@ -34,8 +34,8 @@ local core = require "goloader.core"
 ---@field omitted integer|nil  so many objects before this one are not told: the way is long
 
 ---@class goloader.Error
----@field code string  "io", "format", "mismatch", "missing", "duplicate", "unsupported", "memory", "host", "busy",
----  "panic", "type", "closed", "timeout", "phase", "limit", "trust"; "compile", "toolchain", "policy"; "go" for an
+---@field code string  "io", "format", "mismatch", "missing", "library", "duplicate", "unsupported", "memory", "host",
+---  "busy", "panic", "type", "closed", "timeout", "phase", "limit", "trust"; "compile", "toolchain", "policy"; "go" for an
 ---  error that a Go function returned, "timeout" too where that says that a time was over (a context's, a
 ---  connection's); "lua" for one that Lua code of the user's raised or returned, in a routes file say
 ---@field message string  one line; tracebacks and a compiler's messages follow it

@@ -475,8 +475,8 @@ end
 
 local BUILD_OPTIONS = {
   gcflags = "string", lang = "string", tags = "string", words = "strings", plain = "boolean", private = "boolean",
-  notice = "function", run_init = "boolean", imports = "table function", uses = "table", pause = "function",
-  on_sources = "function", progress = "function", types = "string", cover = "string boolean",
+  notice = "function", warnings = "function", run_init = "boolean", imports = "table function", uses = "table",
+  pause = "function", on_sources = "function", progress = "function", types = "string", cover = "string boolean",
 }
 
 -- Why no host can load what options ask for that the go command has, too.

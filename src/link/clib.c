@@ -63,7 +63,7 @@ static struct clib *open_library(const char *file, int fd, const char *name, str
 	snprintf(lib->name, sizeof(lib->name), "%s", name);
 	lib->handle = dlopen(name[0] != '\0' ? name : file, RTLD_NOW | RTLD_LOCAL);
 	if (lib->handle == NULL) {
-		gl_fail(err, GL_EMISSING, "the packages' parts in C can't be loaded: %s", dlerror());
+		gl_fail(err, GL_ELIBRARY, "error while loading shared libraries: %s", dlerror());
 		goto fail;
 	}
 	lib->fd = fd;

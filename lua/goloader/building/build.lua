@@ -576,6 +576,7 @@ local function build_by_list(tc, target, opts, memory)
       if errors:find "%S" then return nil, compiler_error(errors) end
       return nil, { code = "missing", message = ("%s: no non-test Go files in %s"):format(last.path, last.dir) }
     end
+    if opts.warnings and errors ~= "" then opts.warnings(errors) end
     targets.claim(target, packages)
 
     local files, third_party, dirs, all, archives = {}, {}, {}, {}, {}
@@ -645,6 +646,8 @@ end
 ---  is asked before anything is compiled
 ---@field notice nil|fun(message: string)  is told that the standard library is being compiled, which takes a while:
 ---  with flags that concern all packages, the first time; nil: standard error is
+---@field warnings nil|fun(text: string)  is told what the go command has said of a build that did not fail: a C
+---  compiler's warnings, most often
 ---@field progress nil|fun(progress: goloader.Progress)  is told, of a build that takes more than a second, what is
 ---  compiled and how many packages are left; then `notice` is not called
 

@@ -141,12 +141,12 @@ end
 local CACHED = 64 -- libraries that are kept
 
 -- Where the library is kept; nil when it depends on more than its parts: on files that the user may change.
-local function cached_name(tc, parts)
+local function cached_name(tc, parts, program)
   for _, flag in ipairs(parts.ldflags) do
     if flag:find("/", 1, true) or flag:find "^%-L" or flag:find "%.[ao]$" then return nil end
   end
   local key = core.hash(jumps(parts.exports), addresses(parts.imports), version_script(parts.visible),
-    table.concat(link_flags, " "), table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"),
+    table.concat(link_flags, " "), program and "program" or "", table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"),
     settings.get(tc, "CXX"), unpack(parts.members))
   local dir = places.cache()
   return dir and dir .. "/cgo-" .. key:sub(1, 32) .. ".so"
@@ -189,7 +189,7 @@ local function compiler(tc, cxx)
 end
 
 -- Links into dir/cgo.so.
-local function link(tc, files, parts, dir)
+local function link(tc, files, parts, dir, program)
   local argv, err = compiler(tc, parts.cxx)
   if not argv then return nil, err end
   local inputs = {
@@ -199,6 +199,8 @@ local function link(tc, files, parts, dir)
   local function add(word) argv[#argv + 1] = word end
   local library = dir .. "/cgo.so"
   for _, flag in ipairs(link_flags) do add(flag) end
+  -- a library may refer to what the process has that loads it; of a program nothing may be missing
+  if program then add "-Wl,-z,defs" end
   add("-Wl,--version-script=" .. dir .. "/symbols")
   add "-o"
   add(library)
@@ -225,20 +227,20 @@ local function link(tc, files, parts, dir)
   local ok, output = job:wait()
   if not ok then
     return nil, toolchain.failure(output, "compile", ("the C parts of %s can't be linked by %s: "):format(
-      table.concat(files, ", "), argv[1]))
+      program or table.concat(files, ", "), argv[1]))
   end
-  return library
+  return library, nil, output
 end
 
-local function link_or_find(tc, files, dir)
+local function link_or_find(tc, files, dir, program)
   local parts, err = read_parts(files)
   if not parts then return nil, err end
-  local cached = cached_name(tc, parts)
+  local cached = cached_name(tc, parts, program)
   local data = cached and read_file(cached)
   if not data then
-    local library, why = link(tc, files, parts, dir)
+    local library, why, warnings = link(tc, files, parts, dir, program)
     if library and cached then keep(library, cached) end
-    return library, why
+    return library, why, warnings
   end
   lfs.touch(cached)
   -- each module loads a file of its own: the system takes two of the same file for one library
@@ -250,19 +252,21 @@ end
 --- Links the C parts of packages into one shared library.
 ---@param tc goloader.Toolchain  says which C compiler
 ---@param files string[]  archives of the packages
----@param use fun(library: string): ...  what to do with the library's file, which is gone afterwards
+---@param use fun(library: string, warnings: string): ...  what to do with the library's file, which is gone afterwards;
+---  the linker may have said something of it, though it did not fail
+---@param program string|nil  what a program is called whose packages they are
 ---@return ...  what use returns, or nil and an error
-function cgo.link(tc, files, use)
+function cgo.link(tc, files, use, program)
   local dir, err = toolchain.private_dir()
   if not dir then return nil, err end
-  local library
-  library, err = link_or_find(tc, files, dir)
+  local library, warnings
+  library, err, warnings = link_or_find(tc, files, dir, program)
   local function finish(...)
     toolchain.remove_dir(dir)
     return ...
   end
   if not library then return finish(nil, err) end
-  return finish(use(library))
+  return finish(use(library, warnings or ""))
 end
 
 return cgo

@@ -83,11 +83,12 @@ local function link_c(tools, objects, library)
     if #package.members > 0 then with_c[#with_c + 1] = file end
   end
   if #with_c == 0 then return nil end
-  return require "goloader.building.cgo".link(tools, with_c, function(file)
+  return require "goloader.building.cgo".link(tools, with_c, function(file, warnings)
+    io.stderr:write(warnings) -- as Go's linker, and the go command shows them
     local ok, output = toolchain.start({ "cp", "--", file, library }, { merge = true }):wait()
     if not ok then return nil, { code = "io", message = (output:gsub("%s+$", "")) } end
     return library
-  end)
+  end, os.getenv "TOOLEXEC_IMPORTPATH" or objects[#objects])
 end
 
 -- A test that is part of a package which the runtime imports makes the go command compile all of them anew, the
@@ -213,7 +214,7 @@ end
 function link.run(linked, arguments)
   local words = {}
   for i = 0, #arguments do words[i + 1] = arguments[i] end
-  return complain({ command = "goloader" }, program.start(linked, words))
+  return program.start(linked, words)
 end
 
 -- go test caches results by what the test binary is made of. Ours is made of the loader and the host, too.

@@ -126,11 +126,8 @@ local function begin_with(settings, words)
   end
 end
 
---- Loads and runs a program. Returns only when it can't: the process ends when the program does.
----@param linked goloader.Linked
----@param words string[]  os.Args
----@return goloader.Error err
-function program.start(linked, words)
+-- Loads and runs a program. Returns only when it can't: the process ends when the program does.
+local function start(linked, words)
   local restore = begin_with(linked.strings["runtime.godebugDefault"] or "", words)
   local host, message, err = require "goloader".host { path = linked.host, program = true }
   restore()
@@ -147,6 +144,20 @@ function program.start(linked, words)
   end
   message, err = select(2, module:run_main(words))
   return err or message
+end
+
+--- Loads and runs a program. Returns only when it can't, and has said why: the process ends when the program does.
+---@param linked goloader.Linked
+---@param words string[]  os.Args
+---@return integer status
+function program.start(linked, words)
+  local err = start(linked, words)
+  if err.code == "library" then -- what the dynamic linker says of an executable, and its status
+    io.stderr:write(words[1], ": ", err.message, "\n")
+    return 127
+  end
+  io.stderr:write("goloader: ", err.message, "\n")
+  return 1
 end
 
 return program

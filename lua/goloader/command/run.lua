@@ -230,14 +230,14 @@ end
 function run.start(config, arguments)
   local words = { config.executable, unpack(arguments) }
   local linked = program.kept(config.dir)
-  if linked and linked.host then return complain(program.start(linked, words)) end
+  if linked and linked.host then return program.start(linked, words) end
   local host, message, err = require "goloader".host_path()
   if not host then return complain(err or message) end
   config.host = absolute(host)
   if linked then
     linked.host = config.host
     program.keep(config.dir, linked)
-    return complain(program.start(linked, words))
+    return program.start(linked, words)
   end
   local tools
   tools, message, err = toolchain.find(config.host)
@@ -250,7 +250,7 @@ function run.start(config, arguments)
   linked = build_plainly(tools, config)
   if linked then
     program.keep(config.dir, linked)
-    return complain(program.start(linked, words))
+    return program.start(linked, words)
   end
   local status = build_by_go(tools, config.dir, config, arguments)
   linked = program.kept(config.dir)
@@ -258,7 +258,7 @@ function run.start(config, arguments)
     toolchain.remove_dir(config.dir)
     return status
   end
-  return complain(program.start(linked, words))
+  return program.start(linked, words)
 end
 
 -- What is compiled already has been linked, too, as far as we are concerned.

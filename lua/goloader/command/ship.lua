@@ -40,6 +40,7 @@ local function read_arguments(arguments)
   if not paths[1] then return nil, "nothing to build" end
   options.private, options.key, options.debug = private, key, debugs
   options.notice = function() end -- as go build compiles the standard library, without a word
+  options.warnings = function(text) io.stderr:write(text) end
   return paths, options, output
 end
 

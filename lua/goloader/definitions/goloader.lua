@@ -255,6 +255,7 @@ function Host:load(files, options) end
 ---@field plain? boolean
 ---@field ["private"]? boolean  third-party packages become part of the module instead of being shared
 ---@field notice? fun(message: string)  hears that the standard library is being compiled
+---@field warnings? fun(text: string)  hears what a build that does not fail says: a C compiler's warnings, most often
 ---@field progress? fun(progress: goloader.Progress)  hears what a build of more than a second compiles
 ---@field types? string  a file for definitions of the module, or a folder that gets one
 ---@field cover? "set"|"count"|"atomic"|true  for module:coverage: counts what of the package is executed
