@@ -12,7 +12,7 @@
 
 local socket = require "goloader.routes.socket"
 local inotify = require "goloader.reload.inotify"
-local toolchain = require "goloader.building.toolchain"
+local record = require "goloader.reload.record"
 local lfs = require "lfs"
 
 local ngx = ngx
@@ -77,12 +77,7 @@ function Control:tell()
   end)
   local text = json.encode { pid = ngx.worker.pid(), started = self.started, modules = modules }
   if text == self.told then return end
-  local file = io.open(own_file(self) .. ".new", "wb")
-  if not file then return end
-  file:write(text)
-  file:close()
-  os.rename(own_file(self) .. ".new", own_file(self))
-  self.told = text
+  if record.write(own_file(self), text) then self.told = text end
 end
 
 local function workers_now(self)
@@ -91,9 +86,9 @@ local function workers_now(self)
     local pid = tonumber(name)
     if pid then
       local path = ("%s/workers/%s"):format(self.folder, name)
-      local ok, worker = pcall(json.decode, toolchain.read_file(path) or "")
+      local ok, worker = pcall(json.decode, record.read(path) or "")
       if not socket.is_alive(pid) then
-        os.remove(path)
+        record.remove(path)
       elseif ok and type(worker) == "table" then
         list[#list + 1] = worker
       end
@@ -271,7 +266,7 @@ function Control:close()
   end
   if self.lock then self.lock:close() end
   self.lock = nil
-  os.remove(own_file(self))
+  record.remove(own_file(self))
 end
 
 return control

@@ -1,12 +1,12 @@
 --- A short text in a file that several processes read, and that is written often, by whoever holds a lock.
 ---
 --- With a new file for each text, renamed over the one that is read, a thread may wait for the disk: file systems see
---- to it that the new file's bytes are there first (ext4's auto_da_alloc), and the more files have just gone, the longer
---- they look for a place for one more. An nginx worker answers nobody meanwhile. So two files take turns: the one that
---- is not read is written in place, and exchanged with the other one in one step (renameat2(2)). Whoever has opened that
---- one before, and reads it only when it is written again, may find half of one text and half of another: so a text is
---- followed by its hash. Where files can't be exchanged (without LuaJIT's FFI, or by the file system), there is a new
---- one each time.
+--- to it that the new file's bytes are there first (ext4's auto_da_alloc), and the more files have just gone, the
+--- longer they look for a place for one more. An nginx worker answers nobody meanwhile. So two files take turns: the
+--- one that is not read is written in place, and exchanged with the other one in one step (renameat2(2)). Whoever has
+--- opened that one before, and reads it only when it is written again, may find half of one text and half of another:
+--- so a text is followed by its hash. Where files can't be exchanged (without LuaJIT's FFI, or by the file system),
+--- there is a new one each time.
 
 local hash = require "goloader.core".hash
 local toolchain = require "goloader.building.toolchain"
@@ -67,6 +67,13 @@ function record.read(path)
     if text and hash(text) == sum then return text end
   end
   return nil
+end
+
+--- Takes it away.
+---@param path string
+function record.remove(path)
+  os.remove(path)
+  os.remove(path .. ".new")
 end
 
 return record

@@ -272,6 +272,11 @@ function Place:is_waiting() return self.waits or false end
 
 local function file_of(self, number) return ("%s/%d.gom"):format(self.folder, number) end
 
+-- Is the module a shipped one? Then its versions are copies, and one that is kept no more is written over by a later one:
+-- to make a file takes the longer, the more files have gone just now (ext4, find_inode_bit).
+local function is_shipped(self) return self.paths[1]:find "%.gom$" ~= nil end
+local function spare_of(self) return self.folder .. "/spare" end
+
 -- Loads a version; copy_of: what its file is made from first.
 local function load_file(self, number, pause, copy_of)
   local module, message, err = self.store.host:load(file_of(self, number), {
@@ -333,7 +338,8 @@ local function make(self, pause)
   self.made_for = before
   local number, err = begin_attempt(self, before)
   if not number then return nil, err end
-  if self.paths[1]:find "%.gom$" then
+  if is_shipped(self) then
+    os.rename(spare_of(self), file_of(self, number)) -- if there is one
     local module, message, why = load_file(self, number, pause, self.paths[1])
     note_made(self, number, before)
     return module, message, why
@@ -407,7 +413,13 @@ local function prune(self, state)
     if not list[at] then break end
     gone[#gone + 1] = table.remove(list, at).number
   end
-  for _, number in ipairs(gone) do os.remove(file_of(self, number)) end
+  for _, number in ipairs(gone) do
+    if is_shipped(self) then
+      os.rename(file_of(self, number), spare_of(self))
+    else
+      os.remove(file_of(self, number))
+    end
+  end
 end
 
 -- Without the traceback.
