@@ -31,6 +31,7 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field forget fun()  lets go of its functions
 ---@field functions table<string, any>  those that were taken from it
 ---@field refusal { err: goloader.Error, times: integer, at: number }|nil  how unloads of it have ended
+---@field unloading { job: goloader.Job, pending: userdata, along: userdata[] }|nil  a thread unloads it
 ---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
 ---@field share string|nil  the name by which other Lua states find it
 ---@field is_old true|nil  of those: this Lua state has a later version
@@ -100,9 +101,34 @@ local function instances_of(state)
   return along
 end
 
+-- What came of an unload by a thread that has ended.
+local function finish_unload(state)
+  local unloading = state.unloading
+  state.unloading = nil
+  return state.core:unload_finish(unloading.pending, unloading.along)
+end
+
+-- Has a thread unload it, and waits for that: whoever can be suspended lets others go on. Nothing where this thread is to
+-- do it.
+local function unload_beside(state, options, along)
+  local job, pending = state.core:unload_start(options.handles == "drop", along)
+  if not job then return nil end
+  local unloading = { job = job, pending = pending, along = along }
+  state.unloading = unloading
+  job:wait()
+  if state.unloading ~= unloading then return true, nil, unloaded_already(state) end -- somebody else has asked
+  return true, finish_unload(state)
+end
+
 local function try_to_unload(state, options)
   local along = instances_of(state)
-  local function unload() return state.core:unload(options.prove, options.handles == "drop", along) end
+  local function unload()
+    if options.beside and options.prove ~= "nothing" then
+      local is_done, ok, err, is_held_by_handle = unload_beside(state, options, along)
+      if is_done then return ok, err, is_held_by_handle end
+    end
+    return state.core:unload(options.prove, options.handles == "drop", along)
+  end
   local ok, err, is_held_by_handle = unload()
   if is_held_by_handle and collect_twice() then -- perhaps nobody in Lua uses that handle any more
     if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by a finalizer
@@ -156,9 +182,10 @@ end
 ---@field wait number|string|nil  seconds, or "5s"
 ---@field background boolean|nil
 ---@field force boolean|nil
+---@field beside boolean|nil
 
 local UNLOAD_OPTIONS = {
-  prove = "string", handles = "string", wait = "duration", background = "boolean", force = "boolean",
+  prove = "string", handles = "string", wait = "duration", background = "boolean", force = "boolean", beside = "boolean",
 }
 
 -- Has a module's functions panic, and its memory given back when that can be.
@@ -192,6 +219,9 @@ end
 --- With `background = true` a module that can't go yet goes later: it is asked again within `goloader.step`, by nginx's
 --- workers, and by `host:tidy()`, and no call of it is let in any more. What keeps it `host:modules()` tells.
 ---
+--- With `beside = true` another thread does it, unless several Lua states have the module; this call waits for that as
+--- `job:wait` does, which may suspend its coroutine. Meanwhile the module is as one that was unloaded.
+---
 --- With `force = true` a module that something refers to is unloaded all the same, as far as that is safe. For Lua it
 --- is gone. For Go, each of its functions panics from then on when somebody calls it, "call of a function of module
 --- shop, which was unloaded by force": what is held (a closure, a value in an interface, a timer's function, a
@@ -204,6 +234,15 @@ end
 ---@return goloader.Error|nil err  code "busy": its path tells the whole way from who keeps it
 function Module:unload(options)
   local state = state_of(self, "unload")
+  if state.unloading then
+    if not state.unloading.job:done() then
+      return fail { code = "busy", message = ("module %s can't be unloaded: it is being unloaded"):format(state.name) }
+    end
+    if finish_unload(state) then -- whoever has begun it is no more
+      state.forget()
+      return true
+    end
+  end
   if not state.core:is_loaded() then return fail(unloaded_already(state)) end
   if state.is_shared then
     return fail { code = "unsupported", message = ("%s is the process's own package: it stays"):format(state.name) }

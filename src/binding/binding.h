@@ -82,6 +82,8 @@ struct binding_module {
 	 * yet; so many functions of this file read it. And what that thread says: this Lua state is to keep out of it.
 	 */
 	uint32_t entering, holds, is_taken;
+
+	struct binding_unloading *unloading; /* NULL, or what a thread is about (beside.c) */
 };
 
 /* Pushes a new module userdata of the host at stack index host. It is made before the module is loaded, so that no
@@ -114,8 +116,19 @@ bool binding_group_is_busy(const struct binding_group *group, struct gl_unload *
  * unloaded. is_let_go: others may have nothing but this version, which is an old one. Pushes true, or nil, the error,
  * and whether a handle of Lua's is what holds it; returns the number of values. */
 int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how);
+/* After modules were unloaded, without the lock: pushes true, and returns 1. */
+int binding_tell_gone(lua_State *L, struct binding_host *h);
 /* Pushes nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it. */
 int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how);
+
+/* ---- unloading by a thread (beside.c) ---- */
+
+/* Is a thread about to unload it? While one is, nothing is to be done with it. */
+bool binding_is_unloading(const struct binding_module *m);
+/* Its userdata is collected: a thread that has not begun leaves it alone. Under the lock. */
+void binding_leave_unloading(struct binding_module *m);
+void binding_open_beside(lua_State *L);
+extern const luaL_Reg binding_beside_methods[];
 
 /* ---- modules of several Lua states (share.c) ----------------------------------------------------------------------
  */

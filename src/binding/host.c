@@ -437,8 +437,10 @@ static void load_beside(void *arg)
 
 	if (load->copy_of == NULL || file_copy(load->copy_of, file, &load->err) == 0) {
 		gl_lock();
+		binding_unload_leftovers();
 		load->mod = gl_module_load(load->host, &file, &package, 1, &options, &load->err);
 		gl_unlock();
+		gl_host_give_back(load->host);
 	}
 	let_go(load);
 }
@@ -479,10 +481,6 @@ static int host_load_start(lua_State *L)
 	if (copy_of != NULL) {
 		load->copy_of = memcpy(load->file + len + 1, copy_of, copy_len + 1);
 	}
-	gl_lock();
-	binding_unload_leftovers();
-	gl_unlock();
-	gl_host_give_back(h->host);
 	*job = gl_job_start_thread(h->caller, "load", load_beside, load, &err);
 	if (*job == NULL) {
 		free(load);

@@ -23,7 +23,7 @@ static struct binding_module *check_module(lua_State *L) { return luaL_checkudat
 static bool is_closing(const struct binding_module *m) { return m->mod == NULL || m->host->caller == NULL; }
 static bool is_there(const struct binding_module *m)
 {
-	return !is_closing(m) && !m->has_left && gl_module_is_loaded(m->mod);
+	return !is_closing(m) && !m->has_left && !binding_is_unloading(m) && gl_module_is_loaded(m->mod);
 }
 static bool is_loaded(const struct binding_module *m) { return is_there(m) && !m->is_forced; }
 
@@ -59,6 +59,10 @@ static bool can_go(lua_State *L, const struct binding_module *m, bool is_again, 
 	if (is_there(m) && (is_again || !m->is_forced)) {
 		return true;
 	}
+	if (binding_is_unloading(m)) {
+		gl_fail(err, GL_EBUSY, "module %s can't be unloaded: it is being unloaded", m->name);
+		return false;
+	}
 	gl_fail(err, GL_ECLOSED, "module %s was unloaded", m->name);
 	return false;
 }
@@ -79,7 +83,7 @@ static bool is_closed(const struct binding_module *m) { return m->closed_until >
 
 static void check_open(lua_State *L, const struct binding_module *m)
 {
-	if (is_closed(m)) {
+	if (is_closed(m) || binding_is_unloading(m)) {
 		luaL_error(L, "module %s is being unloaded", m->name);
 	}
 }
@@ -318,6 +322,15 @@ static bool unload_members(struct binding_group *group, size_t first, struct gl_
 	return is_unloaded;
 }
 
+int binding_tell_gone(lua_State *L, struct binding_host *h)
+{
+	gl_callers_flush(h->caller);
+	gl_host_give_back(h->host);
+	gl_handle_forget_classes(L, h->caller);
+	lua_pushboolean(L, 1);
+	return 1;
+}
+
 int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how)
 {
 	struct binding_module *m = group->members[0];
@@ -334,11 +347,7 @@ int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go,
 	if (!is_done) {
 		return binding_push_refusal(L, &err, how);
 	}
-	gl_callers_flush(m->host->caller);
-	gl_host_give_back(m->host->host);
-	gl_handle_forget_classes(L, m->host->caller);
-	lua_pushboolean(L, 1);
-	return 1;
+	return binding_tell_gone(L, m->host);
 }
 
 /* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or what binding_push_refusal
@@ -446,6 +455,7 @@ static int module_gc(lua_State *L)
 	struct binding_module *m = check_module(L);
 
 	gl_lock();
+	binding_leave_unloading(m);
 	binding_module_free_plans(m);
 	bool is_last = binding_share_drop(m);
 	gl_unlock();
@@ -841,6 +851,8 @@ void binding_open_module(lua_State *L)
 	binding_new_class(L, MODULE, methods);
 	luaL_getmetatable(L, MODULE);
 	gl_lua_setfuncs(L, binding_share_methods);
+	gl_lua_setfuncs(L, binding_beside_methods);
 	lua_pop(L, 1);
 	binding_add_looks(L, MODULE, looks, look);
+	binding_open_beside(L);
 }

@@ -228,6 +228,7 @@ function Host:policy(rules) end
 ---@field uses? goloader.TypedModule[]  modules whose packages these files use
 ---@field imports? goloader.Policy  which packages they may import
 ---@field wait? boolean  a shipped module is loaded by another thread, and this coroutine may be suspended meanwhile
+---@field copy_of? string  the file is made first, as a copy of this one
 ---@field twice? "refuse"|"other"|"always"
 ---@field ndeps? integer
 ---@field library? string
@@ -371,6 +372,7 @@ local TypedModule = {}
 ---@field wait? number|string  seconds, or "5s": it is tried again until then
 ---@field background? boolean  nobody waits: it is asked again within goloader.step
 ---@field force? boolean  its functions panic from then on, and its memory goes when nothing refers to it any more
+---@field beside? boolean  another thread does it, and this coroutine may be suspended meanwhile
 
 ---Takes the module out of the process; refused while something refers to it.
 ---@param options? goloader.UnloadOptions

@@ -2,7 +2,8 @@
 ---
 --- One waits while a visit (visits.lua) goes on with it, while whoever has bound something to it says that it is needed
 --- still, and while the loader refuses, because a goroutine is in its code or something refers to it. It is asked again
---- at each `tidy`; that costs a walk over Go's live heap, so the intervals that `next_timeout` tells grow.
+--- at each `tidy`; that costs a walk over Go's live heap, so the intervals that `next_timeout` tells grow. A thread may
+--- do that while the coroutine that tidies up waits for it.
 
 local core = require "goloader.core"
 
@@ -21,6 +22,7 @@ local FIRST, LAST = 0.1, 2 -- seconds
 ---@field number integer
 ---@field users? table<goloader.Visit, true>
 ---@field refusal? goloader.Error why it could not be unloaded when that was tried last
+---@field is_asked? true that is being tried
 
 ---@class goloader.Leaving
 ---@field [integer] goloader.leaving.Version
@@ -55,21 +57,41 @@ function Leaving:add(version) table.insert(self, version) end
 
 local function is_free(self, version)
   local release = self.options.release
-  return (not version.users or next(version.users) == nil) and not (release and release(version.module) == false)
+  if version.is_asked or version.users and next(version.users) ~= nil then return false end
+  return not (release and release(version.module) == false)
+end
+
+-- Takes one out, which may have another place by now.
+local function remove(self, version)
+  for i = #self, 1, -1 do
+    if self[i] == version then table.remove(self, i) end
+  end
+end
+
+-- What module:unload is called with.
+local function unload_options(self, beside)
+  local options = self.options.unload
+  if not beside then return options end
+  local all = { beside = true }
+  for name, value in pairs(options or {}) do all[name] = value end
+  return all
 end
 
 ---Unloads those that can be.
+---@param beside? boolean a thread does it, and this coroutine may be suspended meanwhile
 ---@return integer waiting how many are left
-function Leaving:tidy()
+function Leaving:tidy(beside)
   local clock = self.options.clock or core.clock
   for i = #self, 1, -1 do
     local version = self[i]
     if version and is_free(self, version) then -- who is told of one may have unloaded another
       local started = clock()
-      local ok, _, err = version.module:unload(self.options.unload)
+      version.is_asked = true
+      local ok, _, err = version.module:unload(unload_options(self, beside))
+      version.is_asked = nil
       local change = { version = version.number, module = version.module }
       if ok or err.code == "closed" then
-        table.remove(self, i)
+        remove(self, version)
         change.what, change.seconds = "unloaded", clock() - started
         self.options.tell(change)
       else

@@ -112,6 +112,7 @@ local Ref = {}
 ---@field next_timeout? fun(): number? seconds till `due` is to be asked though nobody tells of anything
 ---@field adopt? false|fun(new: table, old: table): any, any, any hands state over, in the place of Release and Adopt
 ---@field unload? table options of module:unload for old versions
+---@field beside? boolean who polls with a pause may be suspended: a thread unloads what is old, at no other time
 ---@field clock? fun(): number seconds
 
 -- ---- functions and variables ----------------------------------------------------------------------------------------
@@ -301,7 +302,6 @@ end
 
 -- Has it stand.
 local function commit(slot, version)
-  slot.loading = false
   if slot.closed then return nil, { code = "closed", message = slot.name .. ": the module is closed" } end
   local standing = slot.version
   slot.version, slot.err = version, nil
@@ -337,10 +337,17 @@ function Slot:try_reload(pause)
   end
   local options, before = self.options, self.version
   local failed_before, is_again = self.err, self.is_again
+  -- has others go on between one step and the next, none of which takes long
+  local rest = options.beside and pause or function() end
   self.loading, self.again_at, self.is_again = true, nil, nil
   local version, err, times = swap.run {
     clock = options.clock or core.clock,
-    make = function() return load(self, pause) end,
+    make = function()
+      rest()
+      local made, err = load(self, pause)
+      rest()
+      return made, err
+    end,
     accept = function(made) return accept(self, made) end,
     hand_over = function(made) return hand_over(self, made, before) end,
     commit = function(made)
@@ -350,29 +357,30 @@ function Slot:try_reload(pause)
     -- Nobody has it yet; but what `ready` started may still run, so it waits among the old ones if it must.
     dismiss = function(made) self.old:add(made) end,
   }
+  rest()
+  if options.finish then options.finish(version ~= nil, not version and errors.object(err) or nil) end
   self.loading = false
 
   if not version then
     err = errors.object(err)
     self.err = err
     local is_known = self:try_again_later(err, failed_before, is_again)
-    if options.finish then options.finish(false, err) end
     local standing = self.version
     local number, stays = standing and standing.number, standing and standing.module
     if not is_known then self:tell({ what = "kept", version = number, module = stays, err = err }) end
-    self:tidy()
+    self:tidy(pause)
     return nil, err
   end
 
   self.pause = nil
-  if options.finish then options.finish(true) end
   self:tell({
     what = before and "swapped" or "loaded",
     version = version.number,
     module = version.module,
     times = times,
   })
-  self:tidy()
+  rest()
+  self:tidy(pause)
   return true
 end
 
@@ -403,7 +411,7 @@ function Slot:poll(pause)
     ok, err = self:try_reload(pause)
     if ok then swapped = 1 end
   else
-    self:tidy()
+    self:tidy(pause)
   end
   return swapped, err
 end
@@ -425,12 +433,19 @@ end
 function Slot.fd() return inotify.fd() end
 
 ---Unloads the old versions that no visit uses.
+---@param pause? fun() this coroutine may be suspended
 ---@return integer waiting how many are left
-function Slot:tidy()
+function Slot:tidy(pause)
   check_self(self, "tidy")
-  local left = self.old:tidy()
+  local left = self.old:tidy(self.options.beside and pause ~= nil)
   if self.options.later then self.options.later() end
   return left
+end
+
+---A visit has ended that went on with an old version.
+---@package
+function Slot:visited()
+  if not self.options.beside then self:tidy() end
 end
 
 ---Is it closed, and all that stood there gone?

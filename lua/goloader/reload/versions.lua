@@ -272,8 +272,8 @@ function Place:is_waiting() return self.waits or false end
 
 local function file_of(self, number) return ("%s/%d.gom"):format(self.folder, number) end
 
--- Is the module a shipped one? Then its versions are copies, and one that is kept no more is written over by a later one:
--- to make a file takes the longer, the more files have gone just now (ext4, find_inode_bit).
+-- Is the module a shipped one? Then its versions are copies, and one that is kept no more is written over by a later
+-- one: to make a file takes the longer, the more files have gone just now (ext4, find_inode_bit).
 local function is_shipped(self) return self.paths[1]:find "%.gom$" ~= nil end
 local function spare_of(self) return self.folder .. "/spare" end
 

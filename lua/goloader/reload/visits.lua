@@ -67,7 +67,7 @@ end
 
 local function let_go(visit, slot, version)
   version.users[visit] = nil
-  if slot.version ~= version then slot:tidy() end
+  if slot.version ~= version then slot:visited() end
 end
 
 ---Ends a visit; versions that only it had held are unloaded.

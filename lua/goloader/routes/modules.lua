@@ -135,6 +135,7 @@ function modules.declare(router, spec)
     clock = options.stopwatch or options.clock,
     ready = spec.ready,
     view = options.view,
+    beside = options.pausing ~= nil,
     on_change = options.on_change,
     load = identity.noting(source, function(pause)
       return source:load(pause or options.pausing and options.pausing())
