@@ -6,7 +6,7 @@ teardown(support.clean)
 
 describe("examples/jobs", function()
   it("waits for jobs under luv", function()
-    local status, out, errors = support.run { "luajit", "spec/env.lua", "examples/jobs/luv.lua" }
+    local status, out, errors = support.run { "luajit", "spec/env.lua", "examples/jobs/libuv.lua" }
     assert.equal("", errors)
     assert.equal(0, status)
     local lines = {}

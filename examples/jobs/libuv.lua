@@ -1,4 +1,4 @@
--- Jobs under libuv: luajit spec/env.lua examples/jobs/luv.lua (Debian: lua-luv)
+-- Jobs under libuv: luajit spec/env.lua examples/jobs/libuv.lua (Debian: lua-luv)
 local goloader = require "goloader"
 local uv = require "luv"
 
