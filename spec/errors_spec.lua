@@ -129,6 +129,11 @@ describe("a corrupt object", function()
     assert.equal("format", err.code)
     assert.matches("unknown%.o is corrupt: its member _go_%.o is neither a Go object nor one of a C compiler$", message)
   end)
+
+  it("says what takes Go source", function()
+    local message = select(2, support.host():load(support.write("source.go", "package source\n")))
+    assert.matches("source%.go is no Go object: .*; Go source is compiled by host:build$", message)
+  end)
 end)
 
 describe("an object for another host", function()

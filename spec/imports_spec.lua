@@ -213,6 +213,10 @@ describe("a package by its import path", function()
     assert.equal("nil\tio\tno path: there is no such file, and it is no import path\n", refusal(site, "no path"))
     assert.equal("nil\tio\t./nosuch: No such file or directory\n", refusal(site, "./nosuch"))
     assert.equal("nil\tio\tnosuch.go: No such file or directory\n", refusal(site, "nosuch.go"))
+    support.write("apart/notes/read.me", "no Go\n")
+    local apart = support.write("apart/odd.lua", "return 1\n"):match "^(.*)/" -- no go.mod is around it
+    assert.equal("nil\tmissing\tno Go files in ./notes\n", refusal(apart, "./notes"))
+    assert.equal("nil\tio\tnamed files must be .go files: odd.lua\n", refusal(apart, "odd.lua"))
   end)
 
   it("is refused by what is in it, where that is no package to build", function()

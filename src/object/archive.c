@@ -125,8 +125,11 @@ static int package_read_members(struct gl_package *pkg, const struct gl_abi *abi
 		if (pkg->size > 10 && memcmp(pkg->map, "go object ", 10) == 0) {
 			return package_add_object(pkg, "(object)", pkg->map, pkg->size, abi, err);
 		}
+		size_t length = strlen(pkg->file);
+		bool is_source = length > 3 && strcmp(pkg->file + length - 3, ".go") == 0;
 		return gl_fail(err, GL_EFORMAT,
-			       "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"", pkg->file);
+			       "%s is no Go object: it starts with neither \"!<arch>\" nor \"go object\"%s", pkg->file,
+			       is_source ? "; Go source is compiled by host:build" : "");
 	}
 	while (pos + ENTRY_SIZE <= pkg->size) {
 		const char *entry = (const char *)pkg->map + pos;

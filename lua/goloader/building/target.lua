@@ -32,6 +32,15 @@ local function of_directory(dir)
   return { dir = dir, args = { "." }, key = absolute(dir) }
 end
 
+local function has_go_files(dir)
+  local can_be_read, names, folder = pcall(lfs.dir, dir)
+  if not can_be_read then return true end -- the go command says why
+  for name in names, folder do
+    if name:find "%.go$" then return true end
+  end
+  return false
+end
+
 local function of_files(paths)
   local dir = paths[1]:match "^(.*)/[^/]*$" or "."
   if dir == "" then dir = "/" end
@@ -41,6 +50,7 @@ local function of_files(paths)
       return failure("io", "named files must all be in one directory; have %s and %s", paths[1], path)
     end
     if not exists(path) then return failure("io", "%s: No such file or directory", path) end
+    if not path:find "%.go$" then return failure("io", "named files must be .go files: %s", path) end
     files[i] = path:match "[^/]*$"
     args[i] = "./" .. files[i]
   end
@@ -177,6 +187,7 @@ function target.find(tc, paths)
   local mode, why = lfs.attributes(paths[1], "mode")
   if mode == "directory" then
     if paths[2] then return failure("io", "one directory, or Go files of one: %s", table.concat(paths, " ")) end
+    if not has_go_files(paths[1]) then return failure("missing", "no Go files in %s", paths[1]) end
     return of_directory(paths[1])
   end
   if mode then return of_files(paths) end
