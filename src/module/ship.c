@@ -2,7 +2,7 @@
  * found to be needed is written to a file (object/gom.h). Loading that file starts from the same objects, less what
  * nobody needs, and runs the whole of the load: so it can meet a process that has other modules in it.
  *
- *     ship:    open > read > resolve > prune > write
+ *     ship:    read the key > open > read > resolve > prune > write
  *     load:    check hash and Go (link/shipped.c) > read > resolve > … (load.c) */
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +23,7 @@ struct shipment {
 	struct gl_gom_import *imports;
 	struct gl_gom_export *exports;
 	struct gl_gom_library *libraries;
+	const struct gl_secret_key *key; /* that it is signed with; NULL: it is not */
 };
 
 static int out_of_memory(struct shipment *s) { return gl_out_of_memory(s->l->err, "shipping"); }
@@ -306,21 +307,6 @@ static int add_libraries(struct shipment *s, const char *own)
 	return 0;
 }
 
-static int sign_and_write(struct shipment *s, const char *key_file, const char *out)
-{
-	struct gl_secret_key key;
-
-	if (key_file == NULL) {
-		return gl_gom_write(out, &s->gom, &s->payload, NULL, s->l->err);
-	}
-	if (gl_key_read_secret(key_file, &key, s->l->err) != 0) {
-		return -1;
-	}
-	int ret = gl_gom_write(out, &s->gom, &s->payload, &key, s->l->err);
-	gl_key_forget(&key);
-	return ret;
-}
-
 static int write_shipment(struct shipment *s, const struct exports *ex, const struct gl_load_options *opts,
 			  const char *out)
 {
@@ -334,7 +320,7 @@ static int write_shipment(struct shipment *s, const struct exports *ex, const st
 	    add_imports(s) != 0 || add_exports(s, ex) != 0 || add_libraries(s, opts->library) != 0) {
 		return -1;
 	}
-	return sign_and_write(s, opts->key, out);
+	return gl_gom_write(out, &s->gom, &s->payload, s->key, s->l->err);
 }
 
 int gl_module_ship(struct gl_host *host, const char *const *files, const char *const *import_paths, size_t nfiles,
@@ -343,10 +329,14 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 	struct link l = {
 		.linker = &host->linker, .err = err, .shipping = true, .keeps_variables = opts->keeps_variables
 	};
-	struct shipment s = { .l = &l };
+	struct gl_secret_key key;
+	struct shipment s = { .l = &l, .key = opts->key != NULL ? &key : NULL };
 	struct exports ex = { 0 };
 	int ret = -1;
 
+	if (s.key != NULL && gl_key_read_secret(opts->key, &key, err) != 0) {
+		return -1; /* before all that takes its time */
+	}
 	module_begin(host);
 	if (gl_host_check(host, err) == 0 && module_open_packages(&l, files, import_paths, nfiles, opts) == 0 &&
 	    module_root_exports(&l, &s.pool, &ex) == 0) {
@@ -360,6 +350,9 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 		s.gom.strings = opts->strings;
 		s.gom.nstrings = opts->nstrings;
 		ret = write_shipment(&s, &ex, opts, out);
+	}
+	if (s.key != NULL) {
+		gl_key_forget(&key);
 	}
 	kept_free(s.kept);
 	free(s.payload.p);
