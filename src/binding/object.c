@@ -49,11 +49,7 @@ static struct held *push_held(lua_State *L)
 	struct held *held = lua_newuserdata(L, sizeof(*held));
 
 	*held = (struct held){ 0 };
-	if (luaL_newmetatable(L, HELD)) {
-		lua_pushcfunction(L, held_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
+	gl_lua_set_gc(L, HELD, held_gc);
 	return held;
 }
 

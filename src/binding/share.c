@@ -172,11 +172,7 @@ static struct claim *push_claim(lua_State *L)
 	struct claim *claim = lua_newuserdata(L, sizeof(*claim));
 
 	*claim = (struct claim){ .name = "" };
-	if (luaL_newmetatable(L, CLAIM)) {
-		lua_pushcfunction(L, claim_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
+	gl_lua_set_gc(L, CLAIM, claim_gc);
 	lua_createtable(L, 2, 0);
 	for (int i = 1; i <= 2; i++) {
 		lua_pushvalue(L, i);

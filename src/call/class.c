@@ -155,11 +155,7 @@ static struct gl_class *make_class(lua_State *L, struct gl_caller *caller, uint6
 	*class = (struct gl_class){ .id = id, .plan.caller = caller, .export.kind = GL_EXPORT_VAR };
 	class->plan.export = &class->export;
 	caller->users++;
-	if (luaL_newmetatable(L, CLASS)) {
-		lua_pushcfunction(L, class_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
+	gl_lua_set_gc(L, CLASS, class_gc);
 	lua_newtable(L); /* calls by FFI of its methods */
 	lua_setuservalue(L, -2);
 

@@ -41,6 +41,16 @@ static inline void gl_lua_setfuncs(lua_State *L, const luaL_Reg *funcs)
 	}
 }
 
+/* Has `gc` called when the userdata on the top is collected; luaL_checkudata knows its type by that name. */
+static inline void gl_lua_set_gc(lua_State *L, const char *name, lua_CFunction gc)
+{
+	if (luaL_newmetatable(L, name)) {
+		lua_pushcfunction(L, gc);
+		lua_setfield(L, -2, "__gc");
+	}
+	lua_setmetatable(L, -2);
+}
+
 /* Pushes "file:line: " of the innermost function that is not the loader's own; nothing where that is C's, pcall say.
  * The running function is C's (where.c). */
 void gl_lua_where(lua_State *L);

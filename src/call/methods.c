@@ -68,11 +68,7 @@ static struct table_methods *new_methods(lua_State *L, struct gl_caller *caller,
 	struct table_methods *m = lua_newuserdata(L, sizeof(*m));
 
 	*m = (struct table_methods){ .class = class };
-	if (luaL_newmetatable(L, METHODS)) {
-		lua_pushcfunction(L, methods_gc);
-		lua_setfield(L, -2, "__gc");
-	}
-	lua_setmetatable(L, -2);
+	gl_lua_set_gc(L, METHODS, methods_gc);
 	m->caller = caller;
 	caller->users++;
 	return m;
