@@ -33,3 +33,18 @@ for lua, own in pairs(builds) do
     end
   end
 end
+
+it("has counts that are integers where Lua has those", function()
+  local file = support.write("counted.go", "package counted\n\nfunc F() {}\n")
+  for _, lua in ipairs { "lua5.3", "lua5.4" } do
+    local _, out, errors = support.run { lua, "spec/env.lua", support.write("count.lua", ([[
+      local goloader = require "goloader"
+      local host = assert(goloader.host())
+      local module = assert(host:build %q)
+      local one = host:modules()[1]
+      print(one.number, one.users, math.type(one.bytes), math.type(one.since))
+      print(math.type(goloader.stats().calls), math.type(host:stats().handles))
+    ]]):format(file)) }
+    assert.equal("1\t0\tinteger\tinteger\ninteger\tinteger\n", out, errors)
+  end
+end)

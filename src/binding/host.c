@@ -694,7 +694,7 @@ static int host_runtime_stats(lua_State *L)
 	};
 	lua_newtable(L);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
-		binding_set_number(L, fields[i].name, (double)fields[i].value);
+		binding_set_integer(L, fields[i].name, (lua_Integer)fields[i].value);
 	}
 	return 1;
 }
@@ -707,8 +707,8 @@ static int host_unused(lua_State *L)
 	gl_lock();
 	size_t blocks, n = gl_host_unused(host, &blocks);
 	gl_unlock();
-	lua_pushnumber(L, (lua_Number)n);
-	lua_pushnumber(L, (lua_Number)blocks);
+	lua_pushinteger(L, (lua_Integer)n);
+	lua_pushinteger(L, (lua_Integer)blocks);
 	return 2;
 }
 
@@ -718,10 +718,10 @@ static int host_unload_stats(lua_State *L)
 	struct gl_unload_stats s = gl_host_unload_stats(binding_check_host(L, 1)->host);
 
 	lua_newtable(L);
-	binding_set_number(L, "snapshots", (double)s.snapshots);
-	binding_set_number(L, "failed_snapshots", (double)s.failed_snapshots);
-	binding_set_number(L, "stops", (double)s.stops);
-	binding_set_number(L, "voided", (double)s.voided);
+	binding_set_integer(L, "snapshots", (lua_Integer)s.snapshots);
+	binding_set_integer(L, "failed_snapshots", (lua_Integer)s.failed_snapshots);
+	binding_set_integer(L, "stops", (lua_Integer)s.stops);
+	binding_set_integer(L, "voided", (lua_Integer)s.voided);
 	binding_set_number(L, "pause_ms", (double)s.pause_ns / 1e6);
 	return 1;
 }
@@ -746,10 +746,10 @@ static int host_modules(lua_State *L)
 	for (size_t i = 0; i < there; i++) {
 		lua_createtable(L, 0, 8);
 		binding_set_string(L, "name", list[i].name);
-		binding_set_number(L, "number", (double)list[i].number);
-		binding_set_number(L, "since", (double)list[i].since);
-		binding_set_number(L, "bytes", (double)list[i].bytes);
-		binding_set_number(L, "users", (double)list[i].users);
+		binding_set_integer(L, "number", (lua_Integer)list[i].number);
+		binding_set_integer(L, "since", (lua_Integer)list[i].since);
+		binding_set_integer(L, "bytes", (lua_Integer)list[i].bytes);
+		binding_set_integer(L, "users", (lua_Integer)list[i].users);
 		binding_set_bool(L, "forced", list[i].is_closed);
 		binding_share_describe(L, list[i].number);
 		lua_rawseti(L, -2, (int)i + 1);

@@ -486,7 +486,7 @@ static int module_number(lua_State *L)
 	if (!is_loaded(m)) {
 		return 0;
 	}
-	lua_pushnumber(L, (lua_Number)gl_module_number(m->mod));
+	lua_pushinteger(L, (lua_Integer)gl_module_number(m->mod));
 	return 1;
 }
 
