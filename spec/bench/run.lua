@@ -72,9 +72,9 @@ local function listpage(products)
 end
 
 -- The objects of a package and of what it imports beyond the standard library, and their size in megabytes. Without
--- debugging information: it is never linked, and would only make the megabytes larger.
-local function objects_of(module, package)
-  local files = lines(with_go("go", "list", "-C", module, "-export", "-deps", "-gcflags=-dwarf=false",
+-- debugging information, where dwarf is false: it is never linked, and would only make the megabytes larger.
+local function objects_of(module, package, dwarf)
+  local files = lines(with_go("go", "list", "-C", module, "-export", "-deps", "-gcflags=-dwarf=" .. tostring(dwarf),
     "-f", "{{if not .Standard}}{{.Export}}{{end}}", package))
   local bytes = 0
   for _, file in ipairs(files) do bytes = bytes + size(file) end
@@ -101,6 +101,7 @@ local function is_more_wanted()
 end
 
 local small, large, native -- objects for load.scale and code.native
+local described -- those of load.scale with debugging information
 
 -- For the compiler: the archives of the standard library beside the host.
 local function write_importcfg()
@@ -120,10 +121,12 @@ local function prepare()
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/small.o", "spec/bench/small/small.go")
   run(arg[-1], "examples/listpage/catalogue.lua", dir .. "/products.json", "200")
   with_go("go", "build", "-C", "spec/bench", "-o", dir .. "/alone", "./native/alone")
-  native = objects_of("spec/bench", "./native")
+  native = objects_of("spec/bench", "./native", false)
   sprawl.generate(dir .. "/small", 1, 1)
   sprawl.generate(dir .. "/large", 22, 7)
-  small, large = objects_of(dir .. "/small", "./..."), objects_of(dir .. "/large", "./...")
+  small = objects_of(dir .. "/small", "./...", false)
+  large = objects_of(dir .. "/large", "./...", false)
+  described = objects_of(dir .. "/large", "./...", true)
 end
 
 local results = {}
@@ -191,13 +194,20 @@ local function measure_all()
       { loader("scale", warm, unpack(small.files))[1] / small.megabytes }
   end)
 
-  figure({ "load.debug" }, { "ms" }, SAMPLES, function()
-    local function scale(debug)
-      return numbers(with_go("env", "GOLOADER_DEBUG=" .. debug, arg[-1], "spec/env.lua", "spec/bench/sample.lua",
-        "scale", dir .. "/calc.o", unpack(large.files)))
+  for _, suffix in ipairs { "", ".dwarf" } do
+    local objects = suffix == "" and large or described
+    local function debugged(debug, ...)
+      return numbers(with_go("env", "GOLOADER_DEBUG=" .. debug, arg[-1], "spec/env.lua", "spec/bench/sample.lua", ...))
     end
-    return scale "1", scale ""
-  end)
+    figure({ "load.debug" .. suffix }, { "ms" }, SAMPLES, function()
+      local function scale(debug) return debugged(debug, "scale", dir .. "/calc.o", unpack(objects.files)) end
+      return scale "1", scale ""
+    end)
+    figure({ "debug.bytes" .. suffix }, { "bytes" }, 1, function()
+      local sizes = debugged("1", "images", unpack(objects.files))
+      return { sizes[1] }, { sizes[2] }
+    end)
+  end
 
   figure({ "unload" }, { "ms" }, SAMPLES, function()
     local times = loader("unload", dir .. "/list.o")
@@ -281,6 +291,9 @@ local beside = {
   ["load.bytes"] = "the plugin's file",
   ["load.scale"] = "0.1 MB of object code, instead of 10",
   ["load.debug"] = "the same 10 MB, without telling gdb of them",
+  ["load.debug.dwarf"] = "the same of objects with DWARF: variables are told of, too",
+  ["debug.bytes"] = "the code that gdb is told of",
+  ["debug.bytes.dwarf"] = "the same with variables",
   ["unload"] = "loading the same",
   ["unload.small"] = "plugin.Open and Lookup of the same source",
   ["unload.pause.10m"] = "the largest gap of a goroutine with the world stopped, 10 MB live",

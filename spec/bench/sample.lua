@@ -3,6 +3,7 @@
 --
 --     load FILE.o                    milliseconds from the object to a callable function, the host being started
 --     scale WARM.o FILE.o…           milliseconds to load the files as one module, when another has been loaded before
+--     images FILE.o…                 bytes that gdb is told, and bytes of code that they are about
 --     unload FILE.o                  milliseconds to unload and to load, medians of repeated pairs
 --     heap FILE.o MEGABYTES GOROUTINES   with so many megabytes of small objects alive and so many goroutines, the
 --                                    milliseconds that a goroutine did not run in an unload, that the unload took, and
@@ -48,6 +49,27 @@ function samples.scale(warm, ...)
   local begin = now()
   assert(host:load { ... })
   return now() - begin
+end
+
+-- The files in memory that gdb's JIT interface lists (src/debug/gdb.c): their first section, .text, is as large as the
+-- code.
+function samples.images(...)
+  ffi.cdef [[
+    struct jit_entry { struct jit_entry *next, *prev; const uint8_t *file; uint64_t size; };
+    struct jit_list { uint32_t version, action; struct jit_entry *relevant, *first; };
+    extern struct jit_list __jit_debug_descriptor;
+  ]]
+  local SECTIONS, SECTION, SIZE = 40, 64, 32 -- e_shoff of Elf64_Ehdr, the size of Elf64_Shdr, its sh_size
+  assert(start():load { ... })
+  local images, code = 0, 0
+  local entry = ffi.load(package.searchpath("goloader.core", package.cpath)).__jit_debug_descriptor.first
+  while entry ~= nil do
+    local sections = ffi.cast("uint64_t *", entry.file + SECTIONS)[0]
+    images = images + tonumber(entry.size)
+    code = code + tonumber(ffi.cast("uint64_t *", entry.file + sections + SECTION + SIZE)[0])
+    entry = entry.next
+  end
+  return images, code
 end
 
 function samples.unload(object)

@@ -14,7 +14,7 @@ local goloader = {}
 ---@field path? string  a library that `goloader host` made; by default $GOLOADER_HOST, or the default host
 ---@field desc? string  its description; by default path with ".desc" appended
 ---@field memory_profile? integer  Go's memory profile takes a sample per so many bytes; 0: none
----@field debug? boolean  gdb is told of loaded code
+---@field debug? boolean|"files"  gdb is told of loaded code; "files": it lies in files, too
 ---@field perf? boolean  names of loaded code are written to /tmp/perf-PID.map, for perf
 ---@field program? boolean  the process is there for a Go program: signals are Go's own from the beginning
 ---@field trust? string|string[]  public keys: nothing but shipped modules that are signed by one of them is loaded
