@@ -169,6 +169,39 @@ func main() {
     assert.equal(3, select(2, assert_same(dir, { ".", "lock" })))
   end)
 
+  it("runs nothing more on the main thread once a goroutine ended that had locked it", function()
+    local dir = program("wedged", [[
+import ("fmt"; "os"; "runtime"; "sync"; "syscall")
+
+func init() { runtime.LockOSThread() }
+
+func main() {
+	fmt.Println(syscall.Gettid() == os.Getpid())
+	defer runtime.Goexit() // the thread may be in whatever state main has given it
+	go func() {
+		var met sync.Map
+		for range 20 {
+			var all sync.WaitGroup
+			for range 50 {
+				all.Add(1)
+				go func() {
+					defer all.Done()
+					runtime.LockOSThread() // each needs a thread of its own
+					met.Store(syscall.Gettid() == os.Getpid(), true)
+					runtime.Gosched()
+				}()
+			}
+			all.Wait()
+		}
+		_, main := met.Load(true)
+		fmt.Println(main)
+		os.Exit(0)
+	}()
+}
+]], "go 1.22\n")
+    assert.equal("true\nfalse\n", (assert_same(dir, { "." })))
+  end)
+
   it("dies of signals, or tells of them, as the program natively does", function()
     local dir = program("signals", [[
 import ("os"; "strconv"; "syscall"; "time")

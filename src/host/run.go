@@ -69,6 +69,7 @@ var program struct {
 	ready  chan unsafe.Pointer // takes the descriptor of the goroutine that is to run it
 	begin  chan struct{}       // is closed when that may begin
 	thread unsafe.Pointer      // what the runtime knows of the thread that it begins on: its m
+	caller unsafe.Pointer      // the goroutine that stands for C on that thread, and waits for ever
 	stack  uintptr             // where the scheduler's frames begin on that thread
 }
 
@@ -107,7 +108,7 @@ func afterMain() {
 // finds that the thread has a goroutine of its own, and lets it wait for that (runtime.schedule, stoplockedm).
 //
 // A thread whose goroutine ends while it is locked ends, too: it goes back to where its scheduler's stack began
-// (runtime.gdestroy). This one began in C. As the main thread of a process can't end, it goes on with other goroutines.
+// (runtime.gdestroy). This one began in C, and the main thread of a process can't end: keepThread has it wait for ever.
 func lockThread(gp unsafe.Pointer) {
 	self := enter.G()
 	mp := *at[unsafe.Pointer](self, offsets.gM)
@@ -122,15 +123,24 @@ func lockThread(gp unsafe.Pointer) {
 	*at[uintptr](g0, offsets.gSched+pc) = reflect.ValueOf(keepThread).Pointer()
 	program.stack = *at[uintptr](g0, offsets.gSched+sp)
 	program.thread = mp
+	program.caller = self
 	procUnpin()
 }
 
 // keepThread is where the main thread goes on whose goroutine has ended while it was locked to it. It runs on the thread's
 // own stack.
 //
+// The goroutine may have locked the thread because it gave it a state of its own: a namespace, a user, a signal mask. No
+// other goroutine may run there, and so the runtime has a program's main thread wait for ever (runtime.mexit). So does this
+// one: from now on it belongs to a goroutine that never becomes ready (runtime.schedule, stoplockedm).
+//
 //go:nosplit
 func keepThread() {
-	*at[uintptr](enter.G(), offsets.gSched) = program.stack // runtime.gogo has cleared it
+	g0 := enter.G()
+	mp := *at[unsafe.Pointer](g0, offsets.gM)
+	*at[uintptr](g0, offsets.gSched) = program.stack // runtime.gogo has cleared it
+	*at[uintptr](mp, offsets.mLockedg) = uintptr(program.caller)
+	*at[uintptr](program.caller, offsets.gLockedm) = uintptr(mp)
 	funcOf[func()](&rt.schedule)()
 }
 
