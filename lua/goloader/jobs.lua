@@ -19,16 +19,16 @@ local is_yieldable = coroutine.isyieldable or function() return true end -- Lua 
 
 ---@class goloader.Job
 ---@field done fun(self: goloader.Job): boolean
+---@field package pending fun(self: goloader.Job): boolean|nil  nil: it is done; else: can it be cancelled?
 ---@field package results fun(self: goloader.Job): ...
 ---@field package watch fun(self: goloader.Job): userdata
----@field package can_cancel fun(self: goloader.Job): boolean  it was given a context.Context
 local Job = core.job_class
 
 local jobs = {}
 
 -- What is called with a dot may be given anything.
 local function check(job, method)
-  if debug.getmetatable(job) ~= Job then
+  if getmetatable(job) ~= Job then
     error(("job:%s: a job expected, got %s"):format(method, type(job)), 3)
   end
 end
@@ -55,7 +55,7 @@ end
 local host -- the userdata of the process's host
 local event_loop -- of set_event_loop
 local spawned = setmetatable({}, { __mode = "k" })
-local waiting = {} -- by the key of a watched job: who waits, in turn
+local waiting = {} -- by the key of a watched job: the first who waits; the others follow by `next`
 local timers = {} -- a heap of waits with a deadline, the earliest first
 local nover = 0 -- waits that are over and in the heap still, at most
 
@@ -72,8 +72,8 @@ end
 
 ---@class goloader.EventLoop
 ---@field can_wait fun(): boolean  may the coroutine that runs now be suspended?
----@field wait fun(job: goloader.Job, seconds: number|nil): boolean  suspends it until the job is done, then true,
----  or until the time is over
+---@field wait fun(job: goloader.Job, seconds: number|nil, can_cancel: boolean): boolean  suspends it until the job is
+---  done, then true, or until the time is over
 ---@field sleep fun(seconds: number)  suspends it
 
 --- Has waits that would block the thread suspend the coroutine at hand instead, as an event loop does it that knows
@@ -141,8 +141,13 @@ end
 local function add_wait(job, wait)
   local key = job:watch()
   wait.job = job -- which lives as long as somebody waits for it
-  local list = waiting[key]
-  if list then list[#list + 1] = wait else waiting[key] = { wait } end
+  local last = waiting[key]
+  if not last then
+    waiting[key] = wait
+    return
+  end
+  while last.next do last = last.next end
+  last.next = wait
 end
 
 -- Says where it was in the coroutine that failed: who resumed it was elsewhere.
@@ -171,9 +176,13 @@ local function go_on_all()
   local raised = {}
   local key = host:jobs_ready()
   while key do
-    local list = waiting[key]
+    local wait = waiting[key]
     waiting[key] = nil
-    for i = 1, list and #list or 0 do go_on(list[i], raised) end
+    while wait do
+      local following = wait.next
+      go_on(wait, raised)
+      wait = following
+    end
     key = host:jobs_ready()
   end
   local deadline = next_deadline()
@@ -342,14 +351,15 @@ end
 function Job:wait(timeout)
   check(self, "wait")
   timeout = jobs.read_timeout(timeout, "job:wait", 2)
-  if not self:done() then
+  local can_cancel = self:pending()
+  if can_cancel ~= nil then
     local deadline = timeout and clock() + timeout
     local co = running()
     local is_done
     if co and spawned[co] and is_yieldable() then
       is_done = wait_yielding(self, co, deadline)
     elseif event_loop and event_loop.can_wait() then
-      is_done = event_loop.wait(self, timeout)
+      is_done = event_loop.wait(self, timeout, can_cancel)
     else
       is_done = wait_blocking(self, deadline)
     end

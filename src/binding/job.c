@@ -55,6 +55,18 @@ static int job_done(lua_State *L)
 	return 1;
 }
 
+/* job:pending() -> nil when it is done; else whether it can be cancelled */
+static int job_pending(lua_State *L)
+{
+	struct gl_job *job = check_open(L);
+
+	if (gl_job_is_done(job)) {
+		return 0;
+	}
+	lua_pushboolean(L, gl_job_can_cancel(job));
+	return 1;
+}
+
 /* Keeps the n results on the top: each handle among them is Lua's once. */
 static void keep_results(lua_State *L, struct binding_job *j, int n)
 {
@@ -112,12 +124,6 @@ static int job_cancel(lua_State *L)
 		return binding_fail(L, &err);
 	}
 	lua_pushboolean(L, 1);
-	return 1;
-}
-
-static int job_can_cancel(lua_State *L)
-{
-	lua_pushboolean(L, gl_job_can_cancel(check_open(L)));
 	return 1;
 }
 
@@ -277,7 +283,7 @@ void binding_open_job(lua_State *L)
 {
 	static const luaL_Reg methods[] = {
 		{ "done", job_done },     { "results", job_results },
-		{ "cancel", job_cancel }, { "can_cancel", job_can_cancel },
+		{ "cancel", job_cancel }, { "pending", job_pending },
 		{ "watch", job_watch },   { "__tostring", job_tostring },
 		{ "__gc", job_gc },       { NULL, NULL },
 	};

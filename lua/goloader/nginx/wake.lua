@@ -182,19 +182,20 @@ end
 
 loop.sleep = sleep
 
-function loop.wait(job, seconds)
+function loop.wait(job, seconds, can_cancel)
   -- a handler for clients that leave is a coroutine more; without one nginx ends the request itself
-  local clients = job:can_cancel() and HAS_CLIENT[get_phase()] and watch_client(job)
+  local clients = can_cancel and HAS_CLIENT[get_phase()] and watch_client(job)
   local done = semaphore_for(job)
   if not is_rung then idle:post() end
-  if seconds then
-    done:wait(seconds)
+  local is_posted = done:wait(seconds or DAY) -- which only happens when the job is done
+  while not is_posted and not seconds and not job:done() do is_posted = done:wait(DAY) end
+  if is_posted and not more[done] then
+    free[#free + 1] = done
   else
-    repeat done:wait(DAY) until job:done()
+    give_back(done, job)
   end
-  give_back(done, job)
   if clients then clients[job] = nil end
-  return job:done()
+  return is_posted or job:done()
 end
 
 -- ---- the light thread -----------------------------------------------------------------------------------------------
