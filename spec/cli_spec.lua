@@ -296,6 +296,10 @@ func main() { fmt.Printf("%q %q\n", version, name) }
     assert.equal(2, status)
     assert.matches("^goloader run: flag %-ldflags: %-X wants importpath.name=value, not \"main.version\"\n", errors)
     assert.equal("", out)
+    object = support.compile("package main\n\nvar number any\n\nfunc main() { println(number != nil) }\n")
+    status, out, errors = support.cli("run", "-ldflags=-X main.number=3", object)
+    assert.same({ 1, "", "goloader: main.number: cannot set with -X: not a var of type string (type:interface {})\n" },
+      { status, out, errors })
   end)
 
   it("passes build flags on", function()
@@ -381,6 +385,12 @@ func main() {
       ["-o=x"] = "flag -o: no executable is written",
       ["-nonsense"] = "flag -nonsense is not known, or lacks its value",
       ["-ldflags=-Z"] = "flag -ldflags: the linker knows no -Z",
+      ["-ldflags=-v"] = "flag -ldflags: -v: it tells of what Go's linker does, which does not run here",
+      ["-ldflags=-s -cpuprofile x"] = "flag -ldflags: -cpuprofile: it has Go's linker write files, which does not run "
+        .. "here",
+      ["-ldflags=-H=windowsgui"] = "flag -ldflags: -H: a program is loaded into this process, whatever the format of "
+        .. "its file were",
+      ["-ldflags=-X version=1"] = "flag -ldflags: -X wants importpath.name=value, not \"version=1\"",
       ["-ldflags='"] = "flag -ldflags: ': the quote ' is not closed",
     } do
       local status, out, errors = support.cli("run", flags, file)

@@ -275,7 +275,7 @@ func main() {
     local goloader = toolchain.absolute "build/bin/goloader"
     for _, inherited in ipairs { "--default-signal", "--ignore-signal=PIPE,HUP,QUIT,USR1", "--ignore-signal=CHLD",
       "--block-signal=CHLD,TERM,INT,USR1,QUIT,SYS" } do
-      local _, out = run_in(dir, nil, { "env", inherited, "./natively" })
+      local out = select(2, run_in(dir, nil, { "env", inherited, "./natively" }))
       assert.equal(out, support.output_of(run_in(dir, nil, { "env", inherited, goloader, "run", "." })))
     end
   end)
@@ -295,8 +295,37 @@ func main() { println(C.gone()) }
     local our_status, our_out, our_errors = ours(dir, { "." })
     assert.same({ 127, "" }, { status, out })
     assert.same({ status, out, errors:match ": .*" }, { our_status, our_out, our_errors:match ": .*" })
-    _, out, errors = ours(dir, { "." }, "LD_LIBRARY_PATH=.")
-    assert.same({ "", "3\n" }, { out, errors })
+    status, out, errors = ours(dir, { "." }, "LD_LIBRARY_PATH=.")
+    assert.same({ 0, "", "3\n" }, { status, out, errors })
+  end)
+
+  it("gives the linker's flags to whom they are for", function()
+    local dir = program("linkflags", [[
+import "fmt"; import "example.com/linkflags/sub.v2"
+
+type name string
+
+var named name
+
+func main() { fmt.Println(named, sub.Value, fmt.Sprint(sub.Any)) }
+]])
+    support.write("linkflags/sub.v2/sub.go", "package sub\n\nvar Value = \"none\"\n\nvar Any any\n")
+    for _, flags in ipairs { "-X example.com/linkflags/sub.v2.Value=given", "-linkmode=external -extldflags=-lm",
+      "-strictdups 0 -bindnow", "-H linux -X main.nobody=1 -r /opt -extldflags=-lgoloader_not_there" } do
+      assert_same(dir, { "-ldflags=" .. flags, "." })
+    end
+    for flags, why in pairs {
+      ["-X main.named=1"] = "main.named: cannot set with -X: not a var of type string (type:main.name)",
+      ["-X io.EOF=1"] = "io.EOF: cannot set with -X: not a var of type string (type:error)",
+      ["-linkmode=odd"] = 'invalid value "odd" for flag -linkmode: invalid linkmode: "odd"',
+      ["-linkmode=external -extldflags=-lgoloader_not_there"] = "cannot find -lgoloader_not_there",
+    } do
+      for _, run in ipairs { natively, ours } do
+        local status, out, errors = run(dir, { "-ldflags=" .. flags, "." })
+        assert.same({ 1, "" }, { status, out })
+        assert.truthy(errors:find(why, 1, true), errors)
+      end
+    end
   end)
 
   it("says what C compilers and linkers say", function()

@@ -372,6 +372,9 @@ func main() { fmt.Println(banner, len(version)) }
     local module = assert(support.host():load(path_of "version.gom"))
     assert.equal("version 1.2 \195\164", module.Banner())
     assert(module:unload())
+    file = support.write("number.go", "package main\n\nvar number any = 1\n\nfunc main() { println(number) }\n")
+    status, _, errors = support.cli("build", "-o", path_of "number.gom", "-ldflags=-X main.number=2", file)
+    assert.same({ 1, "goloader: main.number is no variable of type string, but interface {}\n" }, { status, errors })
   end)
 
   it("has its parts in C", function()

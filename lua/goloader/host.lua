@@ -668,6 +668,18 @@ local function already_built(paths)
   return files[1] and { files = files, remove = function() end }
 end
 
+-- Why values can't be given to variables that are no strings; nil where they are, or are not there.
+local function find_mistyped(self, values, files)
+  for symbol in pairs(values or {}) do
+    for _, file in ipairs(files) do
+      local type = core.variable_type(file.file, symbol, self.desc)
+      if type and type ~= "type:string" then
+        return { code = "type", message = ("%s is no variable of type string, but %s"):format(symbol, type:sub(6)) }
+      end
+    end
+  end
+end
+
 -- Values of string variables, in an order of their own: the same input makes the same file.
 local function read_strings(values)
   local strings = {}
@@ -699,6 +711,11 @@ function Host:ship(paths, out, options)
   if not built then
     built, err = compile(self, paths, options, judges_of(self, "ship", options.imports))
     if not built then return fail(err) end
+  end
+  err = find_mistyped(self, options.strings, built.files)
+  if err then
+    built:remove()
+    return fail(err)
   end
   local is_program = built.name == "main" and options.godebug ~= false
   local settings = is_program and build.default_godebug(self:toolchain(), built.target, options) or ""

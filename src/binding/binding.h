@@ -248,6 +248,7 @@ extern const char *const binding_kind_names[];
 int binding_nm(lua_State *L);
 int binding_manifest(lua_State *L);
 int binding_cgo(lua_State *L);
+int binding_variable_type(lua_State *L);
 int binding_imports(lua_State *L);
 int binding_disasm(lua_State *L);
 int binding_explain(lua_State *L, const struct gl_module *mod, const char *name, const struct gl_plan *plan);

@@ -260,6 +260,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "sign", binding_sign },
 		{ "verify", binding_verify },
 		{ "cgo", binding_cgo },
+		{ "variable_type", binding_variable_type },
 		{ "imports", binding_imports },
 		{ "disasm", binding_disasm },
 		{ "hash", hash },

@@ -221,6 +221,58 @@ int binding_cgo(lua_State *L)
 	return return_held(held);
 }
 
+/* Pushes the type's name, or returns 0. */
+static int push_variable_type(lua_State *L, const struct gl_abi *abi, const struct gl_object *obj, const char *name,
+			      size_t len)
+{
+	for (uint32_t i = 0, n = gl_object_nsyms(obj); i < n; i++) {
+		struct gl_str own = gl_object_sym(obj, i).name;
+
+		if (own.n != len || memcmp(own.p, name, len) != 0) {
+			continue;
+		}
+		for (uint32_t j = 0, nauxs = gl_object_nauxs(obj, i); j < nauxs; j++) {
+			struct gl_aux aux = gl_object_aux(obj, i, j);
+			struct gl_str type = gl_object_symref_name(obj, aux.sym);
+			if (aux.type != GL_AUX_GOTYPE) {
+				continue;
+			}
+			if (aux.sym.pkg == GL_PKG_BUILTIN && aux.sym.sym < abi->nbuiltins) {
+				lua_pushstring(L, abi->builtins[aux.sym.sym].name);
+				return 1;
+			}
+			lua_pushlstring(L, type.p, type.n);
+			return type.n > 0;
+		}
+	}
+	return 0;
+}
+
+/* core.variable_type(file, symbol, desc) -> "type:string" of an archive's variable; nil where it has no such variable
+ */
+int binding_variable_type(lua_State *L)
+{
+	size_t len;
+	const char *file = luaL_checkstring(L, 1), *name = luaL_checklstring(L, 2, &len),
+		   *desc = luaL_checkstring(L, 3);
+	struct held *held = push_held(L);
+	struct gl_error err;
+	int is_found = 0;
+
+	held->abi = gl_abi_read(desc, &err);
+	held->package = held->abi == NULL ? NULL : gl_package_open(file, NULL, held->abi, &err);
+	if (held->package == NULL) {
+		return binding_fail(L, &err);
+	}
+	for (uint32_t i = 0; !is_found && i < gl_package_nobjects(held->package); i++) {
+		is_found = push_variable_type(L, held->abi, gl_package_object(held->package, i), name, len);
+	}
+	if (!is_found) {
+		lua_pushnil(L);
+	}
+	return return_held(held);
+}
+
 static void set_packages(lua_State *L, const struct gl_gom *gom)
 {
 	static const char *const roles[] = { "root", "own", "shared" };

@@ -58,11 +58,16 @@ end
 ---@field package ldflags string[]
 ---@field package cxx boolean
 
--- Reads the C parts of packages.
-local function read_parts(files)
+-- Reads the C parts of packages, and says how they are to be linked, with these flags, too.
+local function read_parts(files, ldflags)
   local parts = { members = {}, exports = {}, imports = {}, visible = {}, ldflags = {}, cxx = false }
   local function append(to, from)
     for _, word in ipairs(from) do to[#to + 1] = word end
+  end
+  local function append_shared(flags)
+    for _, flag in ipairs(flags) do
+      if not not_shared[flag] then parts.ldflags[#parts.ldflags + 1] = flag end
+    end
   end
   for _, file in ipairs(files) do
     local package, err = core.cgo(file)
@@ -71,14 +76,13 @@ local function read_parts(files)
     append(parts.imports, package.imports)
     append(parts.visible, package.imports)
     append(parts.visible, package.visible)
-    for _, flag in ipairs(package.ldflags) do
-      if not not_shared[flag] then parts.ldflags[#parts.ldflags + 1] = flag end
-    end
+    append_shared(package.ldflags)
     for _, member in ipairs(package.members) do
       parts.members[#parts.members + 1] = member.data
       parts.cxx = parts.cxx or is_cxx(member.data)
     end
   end
+  append_shared(ldflags)
   append(parts.exports, runtime_functions)
   return parts
 end
@@ -145,8 +149,9 @@ local function cached_name(tc, parts, program)
   for _, flag in ipairs(parts.ldflags) do
     if flag:find("/", 1, true) or flag:find "^%-L" or flag:find "%.[ao]$" then return nil end
   end
+  local linker = program and "program " .. table.concat(program.linker or {}, "\n") or ""
   local key = core.hash(jumps(parts.exports), addresses(parts.imports), version_script(parts.visible),
-    table.concat(link_flags, " "), program and "program" or "", table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"),
+    table.concat(link_flags, " "), linker, table.concat(parts.ldflags, "\n"), tc.goroot, settings.get(tc, "CC"),
     settings.get(tc, "CXX"), unpack(parts.members))
   local dir = places.cache()
   return dir and dir .. "/cgo-" .. key:sub(1, 32) .. ".so"
@@ -190,7 +195,8 @@ end
 
 -- Links into dir/cgo.so.
 local function link(tc, files, parts, dir, program)
-  local argv, err = compiler(tc, parts.cxx)
+  local argv, err
+  if program and program.linker then argv = { unpack(program.linker) } else argv, err = compiler(tc, parts.cxx) end
   if not argv then return nil, err end
   local inputs = {
     symbols = version_script(parts.visible),
@@ -227,13 +233,13 @@ local function link(tc, files, parts, dir, program)
   local ok, output = job:wait()
   if not ok then
     return nil, toolchain.failure(output, "compile", ("the C parts of %s can't be linked by %s: "):format(
-      program or table.concat(files, ", "), argv[1]))
+      program and program.name or table.concat(files, ", "), argv[1]))
   end
   return library, nil, output
 end
 
 local function link_or_find(tc, files, dir, program)
-  local parts, err = read_parts(files)
+  local parts, err = read_parts(files, program and program.ldflags or {})
   if not parts then return nil, err end
   local cached = cached_name(tc, parts, program)
   local data = cached and read_file(cached)
@@ -249,12 +255,18 @@ local function link_or_find(tc, files, dir, program)
   return ok and library, why
 end
 
+-- A program that is linked as Go's linker is told to.
+---@class goloader.cgo.Program
+---@field name string
+---@field linker string[]|nil  C's, in the place of the usual one
+---@field ldflags string[]  for it
+
 --- Links the C parts of packages into one shared library.
 ---@param tc goloader.Toolchain  says which C compiler
 ---@param files string[]  archives of the packages
 ---@param use fun(library: string, warnings: string): ...  what to do with the library's file, which is gone afterwards;
 ---  the linker may have said something of it, though it did not fail
----@param program string|nil  what a program is called whose packages they are
+---@param program goloader.cgo.Program|nil  whose packages they are
 ---@return ...  what use returns, or nil and an error
 function cgo.link(tc, files, use, program)
   local dir, err = toolchain.private_dir()

@@ -1,7 +1,8 @@
 --- Flags of `go build` and of the linker, for the commands that stand in for the go command.
 --
 -- What decides how packages are compiled is passed on to `go list`, which compiles them. The linker is replaced, so
--- that of its flags only -X says anything here: the others are about a file that nobody writes.
+-- that of its flags only -X says anything here, and those that are for C's linker, where there are parts in C: the
+-- others are about a file that nobody writes.
 
 local absolute = require "goloader.building.toolchain".absolute
 
@@ -37,15 +38,30 @@ local refused = setmetatable({
   linkshared = "the host is shared as it is",
 }, { __index = flags.sanitizers })
 
--- Flags of the linker (cmd/link/internal/ld/main.go).
+-- Flags of the linker (cmd/link/internal/ld/main.go, Go 1.21 to 1.27). What is wrong with their values the linker
+-- itself says, and so it does where its version lacks one.
 local link_values = set [[
   o importcfg L installsuffix fipso extld extldflags buildmode buildid pluginpath r I T R E tmpdir linkmode libgcc k
-  extar B D H X randlayout benchmark benchmarkprofile cpuprofile memprofile memprofilerate
+  extar B D H X randlayout benchmark benchmarkprofile cpuprofile memprofile memprofilerate capturehostobjs debugtramp
+  debugtextsize strictdups funcalign macos macsdk
 ]]
 local link_switches = set [[
-  s w a c d f g h n v dumpdep aslr bindnow capturehostobjs checklinkname compressdwarf debugtramp debugtextsize
-  debugnosplit linkshared strictdups
+  s w a c d e f g h n v dumpdep aslr bindnow checklinkname compressdwarf debugnosplit linkshared pruneweakmap
 ]]
+-- What they say of an executable is all that it is about, and can't be wrong.
+local link_harmless = set "o importcfg X s w buildid installsuffix B"
+
+-- What a linker would write about its work, or do otherwise than any.
+local link_refused = {}
+for name in pairs(set "c v dumpdep debugnosplit") do
+  link_refused[name] = "it tells of what Go's linker does, which does not run here"
+end
+for name in pairs(set "benchmark benchmarkprofile cpuprofile memprofile capturehostobjs") do
+  link_refused[name] = "it has Go's linker write files, which does not run here"
+end
+link_refused.H = "a program is loaded into this process, whatever the format of its file were"
+link_refused.E = "a program begins with its main"
+link_refused.linkshared = "the host is shared as it is"
 
 --- Splits at spaces that stand in no quotes, as the go command does (cmd/internal/quoted): a quote opens at the start
 --- of a word only.
@@ -99,19 +115,33 @@ function flags.find_sanitizer(words)
   end
 end
 
+-- A variable's symbol: the linker wants the import path as symbols have it (cmd/internal/objabi, PathToPrefix).
+local function symbol_of(variable)
+  local path, name = variable:match "^(.*)(%.[^.]*)$"
+  local dir, last = path:match "^(.*/)([^/]*)$"
+  local function escape(text, pattern)
+    return (text:gsub(pattern, function(char) return ("%%%02x"):format(char:byte()) end))
+  end
+  return escape(dir or "", "[%c %%\"\127-\255]") .. escape(last or path, "[%c %%\".\127-\255]") .. name
+end
+
 ---@class goloader.LinkFlags
 ---@field strings table<string, string>  what -X gives to string variables, by their full names
 ---@field values table<string, string>  of the other flags that have one
 ---@field object string|nil  what is to be linked
+---@field words string[]  all but that and -o
+---@field is_plain boolean  nothing is there that Go's linker or C's should look at
+---@field is_usual boolean  nor anything that the go command would not say by itself
 
 --- Reads the arguments of the linker.
 ---@param words string[]
 ---@return goloader.LinkFlags|nil link
 ---@return string|nil why
 function flags.read_link(words)
-  local link, at = { strings = {}, values = {} }, 1
+  local link, at = { strings = {}, values = {}, words = {}, is_plain = true, is_usual = true }, 1
   while words[at] do
     local name, value = cut(words[at])
+    local begins = at
     if flags.sanitizers[name] then return nil, ("flag -%s: %s"):format(name, flags.sanitizers[name]) end
     if not words[at]:find "^%-" then
       link.object = words[at]
@@ -121,21 +151,44 @@ function flags.read_link(words)
       at = at + 1
       value = words[at]
     end
-    if name == "X" then
-      local variable, content = (value or ""):match "^([^=]+)=(.*)$"
+    if link_refused[name] and not off[value or ""] and not (name == "H" and value == "linux") then
+      return nil, ("flag -ldflags: -%s: %s"):format(name, link_refused[name])
+    elseif name == "X" then
+      local variable, content = (value or ""):match "^([^=]*%.[^=]*)=(.*)$"
       if not variable then
         return nil, ("flag -ldflags: -X wants importpath.name=value, not %q"):format(value or "")
       end
-      link.strings[variable] = content
+      link.strings[symbol_of(variable)] = content
     elseif name then
       link.values[name] = value
+      link.is_plain = link.is_plain and link_harmless[name] ~= nil
+      link.is_usual = link.is_usual and (link_harmless[name] or name == "extld" or name == "buildmode") == true
+    end
+    for i = begins, name and name ~= "o" and at or 0 do -- none, of what is to be linked
+      link.words[#link.words + 1] = words[i]
     end
     at = at + 1
   end
   return link
 end
 
--- Reads what -ldflags has: of that only -X says anything here.
+--- What the linker says where -X can't give a value to a variable; nil where it can, or there is none.
+---@param strings table<string, string>  by the variables' symbols
+---@param files string[]  archives that may define them
+---@param host string
+---@return string|nil why
+function flags.find_mistyped(strings, files, host)
+  for symbol in pairs(strings) do
+    for _, file in ipairs(files) do
+      local type = require "goloader.core".variable_type(file, symbol, host .. ".desc")
+      if type and type ~= "type:string" then
+        return ("%s: cannot set with -X: not a var of type string (%s)"):format(symbol, type)
+      end
+    end
+  end
+end
+
+-- Reads what -ldflags has, and puts what -X says into `strings`.
 local function read_ldflags(text, strings)
   -- "all=" and "pattern=" say which packages the flags are for: of those, one is linked here
   local words, why = flags.split((text:gsub("^[^%-%s\"'][^=%s]*=", "")))
@@ -145,7 +198,7 @@ local function read_ldflags(text, strings)
   if not link then return nil, why end
   if link.object then return nil, ("flag -ldflags: the linker knows no %s"):format(link.object) end
   for variable, content in pairs(link.strings) do strings[variable] = content end
-  return true
+  return true, link.is_plain
 end
 
 -- Goes through the flags that stand before other arguments, and gives each to take(name, value, word), which answers
@@ -268,8 +321,9 @@ local function take_run_flag(read, name, value, word)
     read.plain = read.plain and name == "lang"
     return true
   elseif name == "ldflags" then
-    local ok, why = read_ldflags(value, read.strings)
-    if not ok then return nil, why end
+    local ok, is_plain = read_ldflags(value, read.strings)
+    if not ok then return nil, is_plain end
+    read.plain = read.plain and is_plain
   elseif name == "gcflags" then
     -- twice, or for packages of a pattern: the go command knows what that means
     read.plain = read.plain and not read.gcflags and is_quiet(value)

@@ -74,21 +74,26 @@ local reaches_into = { ["time/tzdata"] = "time" }
 local testpty = "internal/testpty"
 
 -- Links the C parts of the objects, if they have any, into a library beside the test binary, where tests that start
--- themselves find it, too.
-local function link_c(tools, objects, library)
+-- themselves find it, too. Without any, C's linker runs where it is asked for, with whatever else it is to link.
+local function link_c(tools, objects, library, given)
   local core, with_c = require "goloader.core", {}
   for _, file in ipairs(objects) do
     local package, err = core.cgo(file)
     if not package then return nil, err end
     if #package.members > 0 then with_c[#with_c + 1] = file end
   end
-  if #with_c == 0 then return nil end
+  if #with_c == 0 and given.values.linkmode ~= "external" then return nil end
+  local name = os.getenv "TOOLEXEC_IMPORTPATH" or given.object
+  local linker, why = go_flags.split(given.values.extld or "")
+  local ldflags
+  if linker then ldflags, why = go_flags.split(given.values.extldflags or "") end
+  if not ldflags then return nil, why end
   return require "goloader.building.cgo".link(tools, with_c, function(file, warnings)
     io.stderr:write(warnings) -- as Go's linker, and the go command shows them
     local ok, output = toolchain.start({ "cp", "--", file, library }, { merge = true }):wait()
     if not ok then return nil, { code = "io", message = (output:gsub("%s+$", "")) } end
     return library
-  end, os.getenv "TOOLEXEC_IMPORTPATH" or objects[#objects])
+  end, { name = name, linker = linker[1] and linker, ldflags = ldflags })
 end
 
 -- A test that is part of a package which the runtime imports makes the go command compile all of them anew, the
@@ -150,6 +155,27 @@ local function keep(files, dir)
   return true
 end
 
+-- What the linker says of flags that the go command has from the user: the first line, where they are wrong. Told of
+-- nothing to link, it says how it is used.
+local function find_wrong_flag(tools, given)
+  if given.is_usual then return nil end
+  local job, err = tools:start_tool("link", given.words)
+  if not job then return err end
+  local said = select(2, job:wait())
+  local line = said:match "^[^\n]*"
+  return not line:find "^usage: link " and line or nil
+end
+
+-- What the linker says of a variable that is no string.
+local function find_mistyped(strings, archives, main, host)
+  for symbol, value in pairs(strings) do
+    local path = symbol:match "^(.*)%.":gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+    local file = path == "main" and main or path ~= "runtime" and archives[path]
+    local why = file and go_flags.find_mistyped({ [symbol] = value }, { file }, host)
+    if why then return why end
+  end
+end
+
 --- What runs instead of Go's linker. `config` says
 ---
 ---     command   who is to complain: "goloader test"
@@ -174,8 +200,12 @@ function link.main(config, arguments)
   if not tools then return complain(config, err) end
   std, err = tools:std_archives {}
   if not std then return complain(config, err) end
-
   local importcfg = read_file(given.values.importcfg)
+  local archives = {}
+  for path, file in importcfg:gmatch "packagefile ([^=\n]+)=([^\n]+)" do archives[path] = file end
+  local wrong = find_wrong_flag(tools, given) or find_mistyped(given.strings, archives, given.object, config.host)
+  if wrong then return complain(config, wrong) end
+
   local objects, builds = choose(tools, std, config, importcfg, given.object)
   if not objects then return complain(config, builds) end
   objects[#objects + 1] = given.object
@@ -191,7 +221,7 @@ function link.main(config, arguments)
   if modinfo then given.strings["runtime.modinfo"] = unquote(modinfo) end
 
   local library, ok
-  library, err = link_c(tools, objects, output .. ".so")
+  library, err = link_c(tools, objects, output .. ".so", given)
   if err then return complain(config, err) end
   local linked = { host = config.host, objects = objects, builds = builds, library = library, strings = given.strings }
   if not config.tests then linked.sparse = "yes" end

@@ -218,6 +218,9 @@ local function build_plainly(tools, config)
   local objects = started:wait()
   line.clear()
   if not objects then return nil end -- the go command says why
+  if require "goloader.building.flags".find_mistyped(config.strings, { objects.files[1].file }, config.host) then
+    return nil -- the linker says why
+  end
   return keep(objects, config.dir, config)
 end
 
@@ -271,6 +274,9 @@ local function linked_already(config)
     local manifest = require "goloader".manifest(config.paths[1])
     strings["runtime.godebugDefault"] = manifest and manifest.godebug
   end
+  local host = not is_shipped(config.paths[1]) and next(strings) and require "goloader".host_path()
+  local why = host and require "goloader.building.flags".find_mistyped(strings, objects, host)
+  if why then return nil, why end
   return { objects = objects, strings = strings, sparse = "yes" }
 end
 
@@ -308,7 +314,9 @@ function run.main(arguments)
   local ok
   ok, err = program.write(config.executable, launcher, "goloader.command.run", "start", config)
   if ok and given.is_compiled then
-    ok, err = program.keep(dir, linked_already(config))
+    local linked
+    linked, err = linked_already(config)
+    ok, err = linked and program.keep(dir, linked), err
   end
   if not ok then return complain(err) end
   program.become(config.executable, { config.executable, unpack(given.rest) })
