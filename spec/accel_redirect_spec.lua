@@ -1,4 +1,4 @@
--- X-Accel-Redirect, by which a server behind nginx has nginx send what the client may have, from http.Handlers in nginx.
+-- X-Accel-Redirect of http.Handlers in nginx: a server behind nginx has nginx send what the client may have by it.
 local nginx = require "spec.nginx"
 local support = require "spec.support"
 

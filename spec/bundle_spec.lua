@@ -156,8 +156,8 @@ describe("a bundle", function()
       assert.equal("hello, world\n", out, errors)
       assert.equal(0, status)
     end
-    status, _, errors = support.run { "env", "-i", "LUA_CPATH=;", ("LUA_PATH=%s/lua/?.lua;%s/lua/?/init.lua"):format(dir,
-      dir), "/usr/bin/lua5.3", "-e", "require 'goloader'" }
+    local path = ("LUA_PATH=%s/lua/?.lua;%s/lua/?/init.lua"):format(dir, dir)
+    status, _, errors = support.run { "env", "-i", "LUA_CPATH=;", path, "/usr/bin/lua5.3", "-e", "require 'goloader'" }
     assert.equal(1, status)
     assert.matches("this bundle is not for Lua 5.3: goloader bundle --lua 5.3 makes one that is\n", errors, 1, true)
   end)

@@ -489,7 +489,7 @@ end)
 
 describe("two versions of a module, of whose types reflect makes others", function()
   it("keep the names of those, whichever goes", function()
-    local object = support.compile([[
+    local twin = support.compile([[
 package twins
 
 import "reflect"
@@ -513,7 +513,7 @@ func Names() (names []string) {
 ]], "twins")
     local names = { "func(twins.item) twins.item", "struct { Item twins.item }" }
     for going = 1, 2 do
-      local twins = { assert(host:load(object)), assert(host:load(object)) }
+      local twins = { assert(host:load(twin)), assert(host:load(twin)) }
       twins[1].Make()
       twins[2].Make()
       assert(twins[going]:unload())

@@ -155,8 +155,8 @@ function workers.router_options(host, options)
     if options.control ~= false then control = control or controls.new(folder, apps) end
   else
     ffi.cdef "unsigned geteuid(void);"
-    log(ngx.WARN, err.message, ": each worker compiles for itself, until the folder belongs to their user: install -d -o ",
-      ffi.C.geteuid(), " ", folder)
+    log(ngx.WARN, err.message, ": each worker compiles for itself, until the folder belongs to their user: ",
+      "install -d -o ", ffi.C.geteuid(), " ", folder)
   end
   return made
 end
