@@ -15,7 +15,8 @@
 
 enum progress { BEGUN, REFUSED, UNLOADED };
 
-/* The thread has it, each module that is to go, and who will ask; who lets go last frees it. */
+/* One unload by a thread. Its users are the thread, each module that is to be unloaded, and the Lua userdata that will
+ * be asked for the outcome; the last one frees it. */
 struct binding_unloading {
 	int users;
 	int progress;

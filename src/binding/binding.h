@@ -37,14 +37,16 @@ struct binding_host {
 struct binding_state;
 struct binding_leftover;
 struct binding_state *binding_state_new(void); /* with its host's handle as its one user */
-/* A module handle more; NULL without memory. */
+/* Counts one more handle of a module that the Lua state has loaded. Returns the memory for leaving that module behind,
+ * which is taken now so that it is there when the state is closed; NULL when memory is short. */
 struct binding_leftover *binding_state_join(struct binding_state *state);
 struct binding_leftover *binding_leftover_new(void); /* of no Lua state; NULL without memory */
 void binding_leftover_free(struct binding_leftover *leftover);
-/* A handle less: a module's with what it got when it joined and the module, which is not the handle's any more; the
- * host's with NULLs. */
+/* Counts one handle less. For a module's handle, leftover is what binding_state_join returned for it and mod its
+ * module, which is left behind if it is still loaded; for the host's handle both are NULL. */
 void binding_state_leave(struct binding_state *state, struct binding_leftover *leftover, struct gl_module *mod);
-/* What a Lua state that is being closed was the last to have a part in, with memory for it. Under the lock. */
+/* Leaves a share's current version behind, in which no Lua state has a part any more: it is unloaded when somebody
+ * loads or unloads a module next. Under the lock. */
 void binding_leave_behind(struct binding_leftover *leftover, struct gl_module *mod);
 /* Unloads what closed Lua states have left and nobody refers to. To be called under the lock, by whoever is about to
  * load or unload. */
@@ -66,24 +68,25 @@ struct binding_module {
 	struct gl_plan **plans;       /* by export, NULL where there is none yet */
 	struct gl_counters *counters; /* by export, of plans that were freed */
 	bool is_forced;               /* it was unloaded by force: there is nothing that Lua may do with it */
-	double closed_until;          /* on binding_now's clock: till then, calls are refused; 0: they are not */
+	double closed_until;          /* until this time, on binding_now's clock, calls raise; 0: they don't */
 	char *name;
 
 	/* ---- where several Lua states have it (share.c); share is NULL where they don't ---- */
 	struct binding_share *share;
 	struct binding_note *note;   /* what Lua knows of this version */
 	struct binding_module *next; /* of the list of all these, which is only touched under the lock */
-	uint32_t version;            /* calls are let in while that is the share's */
-	struct gl_module
-		*instance_of; /* a shared module's generic function's: it follows, but is this Lua state's alone */
-	bool is_old;          /* this Lua state has a later version */
-	bool has_left;        /* this Lua state has no part in it any more */
-	/* What another Lua state's thread looks at when it unloads it: a call has begun, and is not counted by its plan
-	 * yet; so many functions of this file read it. And what that thread says: this Lua state is to keep out of it.
-	 */
-	uint32_t entering, holds, is_taken;
+	uint32_t version;            /* calls are let in while share->version is the same */
+	/* This is an instance of a generic function of that shared module: it is replaced when the module is, but no
+	 * other Lua state has it. NULL: it is none. */
+	struct gl_module *instance_of;
+	bool is_old;   /* this Lua state has a later version */
+	bool has_left; /* this Lua state has no part in it any more */
+	/* By these three a Lua state's thread learns that another one uses the module, or unloads it: */
+	uint32_t entering; /* 1: a call begins here, and its plan has not counted it yet */
+	uint32_t holds;    /* how many functions of the binding read the module at the moment */
+	uint32_t is_taken; /* 1: another Lua state unloads it, and this one is to leave it alone */
 
-	struct binding_unloading *unloading; /* NULL, or what a thread is about (beside.c) */
+	struct binding_unloading *unloading; /* by a thread of C's (beside.c); NULL: there is none */
 };
 
 /* Pushes a new module userdata of the host at stack index host. It is made before the module is loaded, so that no
@@ -125,7 +128,7 @@ int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unl
 
 /* Is a thread about to unload it? While one is, nothing is to be done with it. */
 bool binding_is_unloading(const struct binding_module *m);
-/* Its userdata is collected: a thread that has not begun leaves it alone. Under the lock. */
+/* The module's userdata is collected. A thread that has not begun to unload it won't. Under the lock. */
 void binding_leave_unloading(struct binding_module *m);
 void binding_open_beside(lua_State *L);
 extern const luaL_Reg binding_beside_methods[];
@@ -133,12 +136,13 @@ extern const luaL_Reg binding_beside_methods[];
 /* ---- modules of several Lua states (share.c) ----------------------------------------------------------------------
  */
 
-/* To be asked by whoever is about to call something of it, use a variable, or look into it. False where it is no
- * version any more that calls are let in to: then binding_share_follow finds what is. True: it stays where it is until
- * the call is counted by its plan, or binding_share_leave_call is called. */
+/* Called before a function of the module is called or a variable of it used. False if another version has replaced this
+ * one: binding_share_follow finds that. If true, no other Lua state unloads it until its plan has counted the call, or
+ * until binding_share_leave_call. */
 bool binding_share_enter(struct binding_module *m);
 void binding_share_leave_call(struct binding_module *m);
-/* Keeps it where it is while something of it is read; false where it is not there any more. */
+/* Has no other Lua state unload the module while something of it is read, until binding_share_let_go. False if it was
+ * unloaded already; binding_share_let_go has to be called all the same. */
 bool binding_share_hold(struct binding_module *m);
 void binding_share_let_go(struct binding_module *m);
 /* Calls the C function that is upvalue 1, which reads the module, in the place of the running one, and keeps the module
@@ -151,13 +155,14 @@ void binding_add_looks(lua_State *L, const char *class, const luaL_Reg *looks, l
 void binding_share_follow(lua_State *L, int idx, const char *name);
 /* Is this Lua state's part in it to end, since others have one? (see binding_end_group) Under the lock. */
 bool binding_share_can_leave(const struct binding_module *m, bool is_let_go);
-/* Takes it from other Lua states that have it, as an old version, before it is unloaded; binding_share_give_back undoes
- * that. Both under the lock. Instances of its generic functions that those have go along: how->along may be a new array
- * then, which the caller frees. */
+/* An old version that is about to be unloaded is taken from the other Lua states that have it: they can't begin
+ * anything with it from then on. Fails if one of them is using it. binding_share_give_back undoes that; both under the
+ * lock. The instances that those states have made of its generic functions are unloaded with it: for them how->along
+ * may become a new array, which the caller frees. */
 int binding_share_take(struct binding_module *m, struct gl_unload *how, struct gl_error *err);
 void binding_share_give_back(struct binding_module *m);
-/* Where it is by m that a Lua state has the last part in a share, the share has no version from now on: one that this
- * Lua state had not noticed is left behind. Under the lock, too. */
+/* If m's Lua state is the last one that has a part in the share, the share has no version from now on. A version that
+ * another Lua state has put there, and this one has not noticed yet, is left behind. Under the lock, too. */
 void binding_share_withdraw(struct binding_module *m);
 bool binding_share_is_others(const struct binding_module *m);
 /* Its userdata is collected, or its Lua state is being closed: true where nobody else has the module. */

@@ -214,7 +214,8 @@ bool binding_share_drop(struct binding_module *m)
 	if (m->instance_of == NULL) {
 		share_give_up_replacing(m);
 		binding_share_withdraw(m);
-		/* a shell is the last userdata's that has it, a module the last one's that has not left it */
+		/* Of a loaded module it is the last if no other Lua state has a part in it; of one that was unloaded,
+		 * whose struct is still there, if no other userdata has that. */
 		is_last = gl_module_is_loaded(m->mod) ? !m->has_left && !others_have(m) && share->mod != m->mod :
 							!binding_share_has(m->mod);
 	}
@@ -235,7 +236,8 @@ void binding_share_close(struct binding_host *h)
 			binding_module_free_plans(m);
 		}
 	}
-	/* to make one it may make another; and a share may be gone with its maker */
+	/* The Lua state may be making several, one for another. The list is read anew after each, since a share without
+	 * users is freed with its maker. */
 	for (struct binding_share *share = share_list; share != NULL;) {
 		bool is_made = share->maker == h;
 		if (is_made) {

@@ -24,10 +24,10 @@ struct binding_state {
 	struct binding_leftover *left;
 };
 
-/* What is nobody's; only touched under the lock. */
+/* Modules that no Lua state has any more; only touched under the lock. */
 static struct binding_leftover *leftovers;
 
-/* The shell of a module is the last userdata's that has it. */
+/* Frees the struct of a module that was unloaded, unless a userdata of another Lua state has it. */
 static void free_shell(struct gl_module *mod)
 {
 	if (!binding_share_has(mod)) {

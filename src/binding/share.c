@@ -33,7 +33,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* All are only changed under the lock; what somebody may wait for, under this one as well. */
+/* Shares are only changed under the lock (gl_lock); version, maker and replaced, for which threads wait at `opened`,
+ * under this one as well. */
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t opened = PTHREAD_COND_INITIALIZER;
 struct binding_share *share_list;
@@ -260,8 +261,8 @@ static bool is_within_call(const struct binding_module *m)
 	return m->host->caller != NULL && gl_caller_is_within(m->host->caller, is_version, m);
 }
 
-/* Who is to do something before those go on that wait for the share: the Lua state that makes its module, or hands that
- * one's state over; NULL: nobody. Under the gate. */
+/* The Lua state that those who wait for the share wait for: the one that makes its module, or hands its state over.
+ * NULL: none. Under the gate. */
 static const struct binding_host *awaited(const struct binding_share *share)
 {
 	if (share->maker != NULL) {
@@ -270,9 +271,11 @@ static const struct binding_host *awaited(const struct binding_share *share)
 	return share->replaced != NULL && is_odd(load(&share->version)) ? share->replaced->host : NULL;
 }
 
-/* Does whoever is awaited there wait for that Lua state itself, which is making or handing over something else, or for
- * one that does? Or for this thread: to go on with a coroutine in which it makes the module? If the Lua state waited,
- * too, all of them would for ever. Under the lock and the gate. */
+/* Would all wait for ever if h's Lua state waited for the share? They would where
+ * 1. the Lua state that is awaited there waits for h's, which makes or hands over another share's module, or for a
+ * third one that waits for h's, and so on, or
+ * 2. it is this very thread that is awaited, to go on with the coroutine in which it makes the module.
+ * Under the lock and the gate. */
 static bool is_waited_for(const struct binding_host *h, const struct binding_share *share)
 {
 	while (share != NULL) {
@@ -288,7 +291,8 @@ static bool is_waited_for(const struct binding_host *h, const struct binding_sha
 	return false;
 }
 
-/* The number is not this one's: waits while that is nobody's. True where it must not wait, and may be called. */
+/* Called when the share's number is not m's. Waits while it is odd, which is while state is handed over. True if m must
+ * not wait for that, and may be called. */
 static bool may_pass(struct binding_module *m)
 {
 	struct binding_share *share = m->share;
@@ -297,7 +301,8 @@ static bool may_pass(struct binding_module *m)
 	pthread_mutex_lock(&gate);
 	bool is_handed_over = load(&share->version) == m->version + 1;
 	bool passes = is_handed_over && (is_within_call(m) || is_waited_for(m->host, share));
-	store(&m->entering, passes); /* under the lock: it is no old version yet, which could be taken */
+	store(&m->entering,
+	      passes); /* under the lock, so that it is seen by whoever takes it once it is an old version */
 	gl_unlock();
 	m->host->waits_for = passes ? NULL : share;
 	while (!passes && is_odd(load(&share->version))) {
@@ -314,7 +319,7 @@ bool binding_share_enter(struct binding_module *m)
 		return true;
 	}
 	do {
-		/* also what an error has left there: this Lua state is in no other call that begins */
+		/* It may be 1 already, if an error of Lua's has ended a call as it began. */
 		store(&m->entering, 1);
 		keep_order();
 		if (load(&m->share->version) == m->version) {
@@ -339,7 +344,7 @@ bool binding_share_hold(struct binding_module *m)
 	if (load(&m->is_taken) == 0) {
 		return binding_module_is_loaded(m);
 	}
-	/* who takes it has the lock till that is decided */
+	/* Another Lua state is about to unload it, under the lock: wait till it has, or has failed to. */
 	store(&m->holds, m->holds - 1);
 	gl_lock();
 	bool is_there = load(&m->is_taken) == 0 && binding_module_is_loaded(m);
