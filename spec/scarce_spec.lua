@@ -122,6 +122,37 @@ local SHARED_OTHER = [[
   assert(host:tidy() == 0, name .. " is kept")
 ]]
 
+-- Memory of Lua's runs short while it is told why a module stays: what C knows of that is given back.
+local REFUSED = [[
+  if rawget(_G, "jit") then jit.off() end
+  local goloader = require "goloader"
+  local host = assert(goloader.host())
+  local m = assert(host:build "spec/testdata/scarce/scarce.go")
+  local function refuse() return m:unload() end
+  local short, before = 0
+  m.Apply("called", function(text)
+    local _, _, err = refuse()
+    assert(err.path[1].kind == "call")
+    for round = 0, 200 do
+      local n, was_short = 0
+      repeat
+        n = n + 1
+        scarce(n)
+        pcall(refuse)
+        was_short = scarce(0)
+        short = short + (was_short and 1 or 0)
+      until not was_short
+      if round == 20 or round == 200 then
+        collectgarbage()
+        collectgarbage()
+        before = before and used() - before or used()
+      end
+    end
+    return text
+  end)
+  print(short > 1000, before < 32768 and "nothing" or before)
+]]
+
 local function program(lua)
   local file = support.tmpdir() .. "/scarce-" .. lua
   local command = ("cc -o %s spec/testdata/scarce/scarce.c $(pkg-config --cflags --libs %s)"
@@ -146,6 +177,15 @@ for package, build in pairs { luajit = "lib", ["lua5.1"] = "lua5.1", ["lua5.4"] 
         assert.is_nil(line:match "\ttrue\t[^0]", line)
       end
       assert.matches("others\ttrue\n$", out)
+    end)
+
+    it("loses nothing of what tells why a module stays", function()
+      local status, out, errors = support.run {
+        program(package), support.write("refused.lua", PATHS:format(build) .. REFUSED), "unused",
+      }
+      assert.equal("", errors)
+      assert.equal("true\tnothing\n", out)
+      assert.equal(0, status)
     end)
 
     it("leaves no call that has begun for ever", function()

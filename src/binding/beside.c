@@ -171,11 +171,13 @@ static int unload_finish(lua_State *L)
 {
 	struct binding_module *m = binding_to_module(L, 1);
 	struct binding_unloading **ref = luaL_checkudata(L, 2, UNLOADING), *u = *ref;
+	struct binding_refusal refusal;
 	struct binding_group group;
 
 	luaL_argcheck(L, u != NULL && u == m->unloading && progress_of(u) != BEGUN, 2,
 		      "an unload that is done expected");
 	binding_read_group(L, m, 3, &group);
+	binding_prepare_refusal(L, &refusal);
 	for (size_t i = 0; i < group.n; i++) {
 		if (group.members[i]->unloading == u) {
 			group.members[i]->unloading = NULL;
@@ -184,11 +186,11 @@ static int unload_finish(lua_State *L)
 	}
 	*ref = NULL;
 	if (progress_of(u) == REFUSED) {
-		struct gl_unload how = u->how; /* the way in it is ours now */
-		struct gl_error err = u->err;
+		refusal.how = u->how; /* the way in it is ours now */
+		refusal.err = u->err;
 		u->how.way = (struct gl_way){ 0 };
 		let_go(u);
-		return binding_push_refusal(L, &err, &how);
+		return binding_tell_refusal(L, &refusal);
 	}
 	let_go(u);
 	gl_lock();

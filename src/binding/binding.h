@@ -115,14 +115,23 @@ struct binding_group {
 void binding_read_group(lua_State *L, struct binding_module *m, int idx, struct binding_group *group);
 /* Is a call or a job of it under way? */
 bool binding_group_is_busy(const struct binding_group *group, struct gl_unload *how, struct gl_error *err);
+
+/* An unload that may be refused. What tells of it is pushed before anything is known that must be freed: to push more
+ * may raise, as memory may be short. */
+struct binding_refusal {
+	struct gl_unload how;
+	struct gl_error err;
+};
+void binding_prepare_refusal(lua_State *L, struct binding_refusal *refusal);
+/* What binding_prepare_refusal pushed is on the top. Pushes nil, the error with the way that keeps the module, and
+ * whether a handle of Lua's is what holds it. */
+int binding_tell_refusal(lua_State *L, struct binding_refusal *refusal);
 /* Unloads the group, or where other Lua states have a part in it, ends this one's: then only what goes along is
- * unloaded. is_let_go: others may have nothing but this version, which is an old one. Pushes true, or nil, the error,
- * and whether a handle of Lua's is what holds it; returns the number of values. */
-int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how);
+ * unloaded. is_let_go: others may have nothing but this version, which is an old one. What binding_prepare_refusal
+ * pushed is on the top. Pushes true, or what binding_tell_refusal does; returns the number of values. */
+int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct binding_refusal *refusal);
 /* After modules were unloaded, without the lock: pushes true, and returns 1. */
 int binding_tell_gone(lua_State *L, struct binding_host *h);
-/* Pushes nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it. */
-int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how);
 
 /* ---- unloading by a thread (beside.c) ---- */
 

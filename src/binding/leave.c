@@ -187,8 +187,7 @@ bool binding_share_can_leave(const struct binding_module *m, bool is_let_go)
 int share_module_leave(lua_State *L)
 {
 	struct binding_module *m = binding_to_module(L, 1);
-	struct gl_unload how = { .prove = GL_PROVE_ALL };
-	struct gl_error err;
+	struct binding_refusal refusal = { .how = { .prove = GL_PROVE_ALL } };
 	struct binding_group group;
 
 	if (m->mod == NULL || m->host->caller == NULL || m->has_left) {
@@ -196,10 +195,11 @@ int share_module_leave(lua_State *L)
 		return 1;
 	}
 	binding_read_group(L, m, 2, &group);
-	if (binding_group_is_busy(&group, &how, &err)) {
-		return binding_push_refusal(L, &err, &how);
+	binding_prepare_refusal(L, &refusal);
+	if (binding_group_is_busy(&group, &refusal.how, &refusal.err)) {
+		return binding_tell_refusal(L, &refusal);
 	}
-	return binding_end_group(L, &group, true, &how);
+	return binding_end_group(L, &group, true, &refusal);
 }
 
 bool binding_share_drop(struct binding_module *m)

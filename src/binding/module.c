@@ -275,17 +275,32 @@ bool binding_group_is_busy(const struct binding_group *group, struct gl_unload *
 	return false;
 }
 
-/* nil, the error with the way that keeps the module, and whether a handle of Lua's is what holds it */
-int binding_push_refusal(lua_State *L, const struct gl_error *err, struct gl_unload *how)
+static int push_refusal(lua_State *L)
 {
-	binding_fail(L, err);
-	if (how->way.n > 0) {
-		binding_push_way(L, &how->way);
+	const struct binding_refusal *refusal = lua_touserdata(L, 1);
+
+	binding_fail(L, &refusal->err);
+	if (refusal->how.way.n > 0) {
+		binding_push_way(L, &refusal->how.way);
 		lua_setfield(L, -2, "path");
 	}
-	gl_way_free(&how->way);
-	lua_pushboolean(L, how->held_by_handle);
+	lua_pushboolean(L, refusal->how.held_by_handle);
 	return 3;
+}
+
+void binding_prepare_refusal(lua_State *L, struct binding_refusal *refusal)
+{
+	luaL_checkstack(L, 8, NULL);
+	lua_pushcfunction(L, push_refusal);
+	lua_pushlightuserdata(L, refusal);
+}
+
+int binding_tell_refusal(lua_State *L, struct binding_refusal *refusal)
+{
+	int status = lua_pcall(L, 1, 3, 0);
+
+	gl_way_free(&refusal->how.way);
+	return status == 0 ? 3 : lua_error(L);
 }
 
 /* Unloads the group from its member number `first` on, under the lock. Of several Lua states that have a module one may
@@ -331,47 +346,46 @@ int binding_tell_gone(lua_State *L, struct binding_host *h)
 	return 1;
 }
 
-int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct gl_unload *how)
+int binding_end_group(lua_State *L, struct binding_group *group, bool is_let_go, struct binding_refusal *refusal)
 {
 	struct binding_module *m = group->members[0];
-	struct gl_error err;
 
 	/* Whether others have it, too, is decided, and acted upon, under one lock: they come and go. */
 	gl_lock();
 	bool leaves = binding_share_can_leave(m, is_let_go);
-	bool is_done = unload_members(group, leaves ? 1 : 0, how, &err);
+	bool is_done = unload_members(group, leaves ? 1 : 0, &refusal->how, &refusal->err);
 	for (size_t i = 0; is_done && i < group->n; i++) {
 		binding_module_forget(group->members[i]);
 	}
 	gl_unlock();
 	if (!is_done) {
-		return binding_push_refusal(L, &err, how);
+		return binding_tell_refusal(L, refusal);
 	}
 	return binding_tell_gone(L, m->host);
 }
 
-/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or what binding_push_refusal
+/* module:unload([prove = "all"[, drop handles?[, { module… } that go along]]]) -> true, or what binding_tell_refusal
  * pushes. Where other Lua states have it too, this one has no part in it any more. */
 static int module_unload(lua_State *L)
 {
 	static const char *const proofs[] = { "nothing", "all", NULL };
 	struct binding_module *m = check_module(L);
-	struct gl_error err;
-	struct gl_unload how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
-				 .drop_handles = lua_toboolean(L, 3) };
+	struct binding_refusal refusal = { .how = { .prove = (enum gl_prove)luaL_checkoption(L, 2, "all", proofs),
+						    .drop_handles = lua_toboolean(L, 3) } };
 	struct binding_group group;
 
-	if (!can_go(L, m, true, &err)) {
-		return binding_fail(L, &err);
+	if (!can_go(L, m, true, &refusal.err)) {
+		return binding_fail(L, &refusal.err);
 	}
 	binding_read_group(L, m, 4, &group);
-	if (gl_host_check(m->host->host, &err) != 0) {
-		return binding_fail(L, &err);
+	if (gl_host_check(m->host->host, &refusal.err) != 0) {
+		return binding_fail(L, &refusal.err);
 	}
-	if (binding_group_is_busy(&group, &how, &err)) {
-		return binding_push_refusal(L, &err, &how);
+	binding_prepare_refusal(L, &refusal);
+	if (binding_group_is_busy(&group, &refusal.how, &refusal.err)) {
+		return binding_tell_refusal(L, &refusal);
 	}
-	return binding_end_group(L, &group, false, &how);
+	return binding_end_group(L, &group, false, &refusal);
 }
 
 /* The faster roads of its functions end where the C API's is, which looks whether it may be taken. */

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,12 +40,21 @@ static int scarce(lua_State *L)
 	return 1;
 }
 
+/* Bytes that the C library has given out: Lua's, and those of C that nobody may have forgotten. */
+static int used(lua_State *L)
+{
+	lua_pushnumber(L, (lua_Number)mallinfo2().uordblks);
+	return 1;
+}
+
 static lua_State *open(lua_State *L)
 {
 	if (L != NULL) {
 		luaL_openlibs(L);
 		lua_pushcfunction(L, scarce);
 		lua_setglobal(L, "scarce");
+		lua_pushcfunction(L, used);
+		lua_setglobal(L, "used");
 	}
 	return L;
 }
