@@ -119,6 +119,7 @@ local function prepare()
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/list.o", source)
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/calc.o", "spec/bench/calc/calc.go")
   with_go("go", "tool", "compile", "-p=main", importcfg, "-o", dir .. "/small.o", "spec/bench/small/small.go")
+  with_go("go", "build", "-buildmode=plugin", "-o", dir .. "/small.so", "spec/bench/small/small.go")
   run(arg[-1], "examples/listpage/catalogue.lua", dir .. "/products.json", "200")
   with_go("go", "build", "-C", "spec/bench", "-o", dir .. "/alone", "./native/alone")
   native = objects_of("spec/bench", "./native", false)
@@ -186,6 +187,14 @@ local function measure_all()
   figure({ "load.plugin", "load.bytes" }, { "ms", "bytes" }, SAMPLES, function()
     return { loader("load", dir .. "/list.o")[1], size(dir .. "/list.o") },
       { plugin("open", dir .. "/list.so")[1], size(dir .. "/list.so") }
+  end)
+
+  figure({ "load.small" }, { "ms" }, SAMPLES, function()
+    return loader("warm", dir .. "/small.o", "Add"), plugin("open", dir .. "/small.so", "Add")
+  end)
+
+  figure({ "load.warm" }, { "ms" }, SAMPLES, function()
+    return loader("warm", dir .. "/list.o", "Render"), plugin("open", dir .. "/list.so")
   end)
 
   figure({ "load.scale" }, { "ms/MB" }, SAMPLES, function()
@@ -289,6 +298,8 @@ end
 local beside = {
   ["load.plugin"] = "plugin.Open and Lookup of the same source",
   ["load.bytes"] = "the plugin's file",
+  ["load.small"] = "plugin.Open and Lookup of the same source, a process's first; ours has loaded it before",
+  ["load.warm"] = "the same of the list page",
   ["load.scale"] = "0.1 MB of object code, instead of 10",
   ["load.debug"] = "the same 10 MB, without telling gdb of them",
   ["load.debug.dwarf"] = "the same of objects with DWARF: variables are told of, too",

@@ -2,6 +2,7 @@
 -- and prints how long it took.
 --
 --     load FILE.o                    milliseconds from the object to a callable function, the host being started
+--     warm FILE.o FUNCTION           the same of a function when the object has been loaded before: median
 --     scale WARM.o FILE.o…           milliseconds to load the files as one module, when another has been loaded before
 --     images FILE.o…                 bytes that gdb is told, and bytes of code that they are about
 --     unload FILE.o                  milliseconds to unload and to load, medians of repeated pairs
@@ -41,6 +42,20 @@ function samples.load(object)
   local took = now() - begin
   assert(render)
   return took
+end
+
+function samples.warm(object, name)
+  local host = start()
+  local times = {}
+  for i = 0, 31 do
+    local begin = now()
+    local module = assert(host:load(object))
+    local fn = module[name]
+    times[i] = now() - begin -- the first is not counted
+    assert(fn)
+    assert(module:unload())
+  end
+  return median(times)
 end
 
 function samples.scale(warm, ...)

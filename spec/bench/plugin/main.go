@@ -1,7 +1,7 @@
 // Command plugin does with Go's own plugins what the loader does with objects, and prints how long it took in
 // milliseconds.
 //
-//	plugin open FILE.so                   open the plugin and look its function up
+//	plugin open FILE.so [FUNCTION]        open the plugin and look its functions up
 //	plugin edit FILE.go NEW.go CATALOGUE  build and open FILE.go unmeasured; then: replace it by NEW.go, build, open,
 //	                                      and print the number of products on the page that the new code answers with
 //
@@ -38,6 +38,17 @@ func main() {
 
 func run(args []string) error {
 	switch {
+	case len(args) == 3 && args[0] == "open":
+		begin := time.Now()
+		p, err := plugin.Open(args[1])
+		if err == nil {
+			_, err = p.Lookup(args[2])
+		}
+		if err != nil {
+			return err
+		}
+		fmt.Println(milliseconds(time.Since(begin)))
+		return nil
 	case len(args) == 2 && args[0] == "open":
 		begin := time.Now()
 		if _, err := open(args[1]); err != nil {
