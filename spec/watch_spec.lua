@@ -217,6 +217,29 @@ describe("a watch", function()
     assert.equal("false true false", pipe:read "*a")
     pipe:close()
   end)
+
+  it("asks the kernel again when that had no instance for it", function()
+    local library, path = folder .. "/refused.so", write("a.go", "one", 100)
+    assert.equal(0, (support.run { "cc", "-shared", "-fPIC", "-O1", "-o", library, "spec/testdata/refused.c" }))
+    local status, out, errors = support.lua(([[
+      local ffi = require "ffi"
+      ffi.cdef "void refuse(long n, int kinds); const char *refused(void);"
+      local FILES = 4
+      local path = %q
+      local inotify, watch = require "goloader.reload.inotify", require "goloader.reload.watch"
+      ffi.C.refuse(1, FILES)
+      local w = watch.new(path)
+      print(ffi.string(ffi.C.refused()), inotify.fd(), w:next_timeout(7))
+      ffi.C.refuse(0, 0)
+      print(w:changed(), inotify.fd() ~= nil, w:next_timeout(7))
+      require("spec.support").write_file(path, "two")
+      print(w:changed(), w:changed())
+      os.remove(path)
+      print(w:changed())
+    ]]):format(path), "LD_PRELOAD=" .. library, "luajit")
+    assert.equal("inotify_init1\tnil\t7\nfalse\ttrue\tnil\ntrue\tfalse\ntrue\n", out, errors)
+    assert.equal(0, status)
+  end)
 end)
 
 describe("an edit that can't be loaded for want of something of the machine's", function()

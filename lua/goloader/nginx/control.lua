@@ -30,6 +30,7 @@ local TIMEOUT = 120 -- for what takes a compile
 ---@field private lock file*|nil
 ---@field package started integer
 ---@field package listener goloader.Inotify|nil
+---@field package hears boolean|nil  it is told of what happens in the folder
 local Control = {}
 Control.__index = Control
 
@@ -51,8 +52,13 @@ function control.new(folder, apps)
   lfs.mkdir(folder .. "/workers")
   forget_dead(folder)
   self.listener = inotify.listen()
-  if self.listener then self.listener:watch { folder } end
+  self:listen()
   return self
+end
+
+-- Has the kernel tell of what happens in the folder, if it can.
+function Control:listen()
+  if self.listener and not self.hears then self.hears = self.listener:watch { self.folder } end
 end
 
 -- ---- what each worker tells of itself ------------------------------------------------------------------------------
@@ -236,6 +242,7 @@ end
 
 --- Listens if nobody does, and takes those who have connected.
 function Control:step()
+  self:listen()
   if self.listener then self.listener:happened() end
   if not self.fd then
     local lock = self.lock or io.open(self.folder .. "/control.lock", "ab")

@@ -176,7 +176,9 @@ local function wait()
   for _, app in ipairs(apps) do
     if is_waiting(app) then seconds = SOON end
     for _, slot in ipairs(app.slots) do
-      seconds = math.min(seconds, slot:next_timeout() or DAY)
+      local source = slot.source
+      local is_deaf = source and source.is_deaf and source:is_deaf()
+      seconds = math.min(seconds, slot:next_timeout() or DAY, is_deaf and LOOK or DAY)
     end
   end
   local fd, other = inotify.fd(), control and control.fd or nil

@@ -5,8 +5,8 @@
 -- matters reads the files.
 --
 -- A user may have few instances (128), so a Lua state has one for all who listen: its file descriptor is what an event
--- loop polls. By LuaJIT's FFI only: elsewhere `inotify.listen` returns nil, and so it does where there is no instance
--- left.
+-- loop polls. Where none is left, or no file descriptor, there is nothing to hear; a listener that is told what to
+-- listen to asks for one again. By LuaJIT's FFI only: elsewhere `inotify.listen` returns nil.
 
 local clock = require "goloader.core".clock
 
@@ -58,15 +58,12 @@ local listeners = setmetatable({}, { __mode = "k" })
 local instance
 
 local function open()
-  if instance ~= nil then return instance end
-  local fd = has_ffi and ffi.C.inotify_init1(IN_NONBLOCK + IN_CLOEXEC) or -1
-  if fd < 0 then
-    instance = false
-    return false
-  end
+  if instance then return true end
+  local fd = ffi.C.inotify_init1(IN_NONBLOCK + IN_CLOEXEC)
+  if fd < 0 then return false end
   instance = { fd = fd, buffer = ffi.new("char[?]", SIZE), paths = {}, watches = {}, masks = {},
     guard = ffi.gc(ffi.new "int[1]", function() ffi.C.close(fd) end) } -- the state may end before the process
-  return instance
+  return true
 end
 
 --- The file descriptor that can be read from when something has happened; nil where nobody listens.
@@ -75,11 +72,11 @@ function inotify.fd()
   return instance and instance.fd or nil
 end
 
---- A new listener, who hears nothing yet; nil where the kernel can't be asked.
+--- A new listener, who hears nothing yet; nil where the kernel can never be asked.
 ---@param what nil|"renames"  nothing is of interest but files that are renamed into a directory
 ---@return goloader.Inotify|nil
 function inotify.listen(what)
-  if not open() then return nil end
+  if not has_ffi then return nil end
   local listener = setmetatable({ dirs = {}, heard = false, mask = what == "renames" and RENAMES or MASK }, Listener)
   listeners[listener] = true
   return listener
@@ -113,8 +110,9 @@ end
 
 --- Listens to these directories, and no others any more.
 ---@param dirs string[]
----@return boolean all  false: one of them can't be watched, because it is not there or there are too many
+---@return boolean all  false: one can't be watched: it is not there, there are too many, or the kernel can't be asked now
 function Listener:watch(dirs)
+  if not open() then return false end
   local before, all = self.dirs, true
   self.dirs = {}
   for _, dir in ipairs(dirs) do
@@ -148,7 +146,7 @@ function inotify.on_read(fn) on_read = fn end
 -- Reads what has happened, for all listeners.
 local function read_events()
   local has_read = false
-  while true do
+  while instance do
     local n = tonumber(ffi.C.read(instance.fd, instance.buffer, SIZE))
     if n <= 0 then break end
     has_read = true

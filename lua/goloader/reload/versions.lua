@@ -128,10 +128,15 @@ function Store:place(name, paths, options)
     given = self.host_id .. in_words(options),
     watched = watch.new(full), listener = inotify.listen "renames", -- the state is renamed to
   }, Place)
-  if place.listener then place.heard = place.listener:watch { folder } end
+  place:listen()
   place:read_state()
   place:use_sources()
   return place
+end
+
+-- Has the kernel tell of what comes into the folder, if it can.
+function Place:listen()
+  if self.listener and not self.heard then self.heard = self.listener:watch { self.folder } end
 end
 
 -- ---- the state -----------------------------------------------------------------------------------------------------
@@ -177,6 +182,7 @@ end
 -- Is there something new in the folder?
 function Place:state_changed()
   if self.listener and self.heard and not self.listener:happened() then return false end
+  self:listen() -- before it is read
   local text = self.text
   self:read_state()
   return self.text ~= text
@@ -265,6 +271,10 @@ function Place:due()
   end
   return false
 end
+
+--- Can't the kernel tell of other processes' versions now? Then `due` is to be asked now and then.
+---@return boolean
+function Place:is_deaf() return not self.heard end
 
 --- Does it wait for somebody who compiles? Then `due` may answer otherwise though nothing is heard.
 ---@return boolean
