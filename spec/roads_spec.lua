@@ -559,3 +559,63 @@ if has_jit then
     end
   end)
 end
+
+-- A trace is for one function: calls of what takes a function's place again and again must not have one more each time.
+describe("a function of a slot", function()
+  if not rawget(_G, "jit") then return end
+  local slots = require "goloader.reload.slot"
+
+  local SOURCE = [[
+package page
+
+import "fmt"
+
+var calls int
+
+func Pure(n int) int { return n + %d }
+
+func Page(name string) string {
+	calls++
+	if calls < 0 { fmt.Println() }
+	return name + "%d"
+}
+]]
+
+  local function count_traces(slot, calls)
+    local traces = 0
+    local function count(what) if what == "stop" then traces = traces + 1 end end
+    jit.attach(count, "trace")
+    local sum, page = 0, nil
+    for i = 1, calls do
+      sum = sum + slot.Pure(i)
+      page = slot.Page "a page "
+    end
+    jit.attach(count)
+    return traces, page, sum
+  end
+
+  it("is compiled once for all versions that come later", function()
+    local made = {}
+    for i = 1, 30 do
+      local file = support.write("page.go", SOURCE:format(i, i))
+      made[i] = support.compile(file, "page")
+    end
+    local number = 0
+    local slot = assert(slots.new { name = "page", load = function()
+      number = number + 1
+      return support.host():load(made[number])
+    end })
+    assert.equal("pure", slot:settle():func("Pure"):road())
+    assert.equal("ffi", slot:settle():func("Page"):road())
+    local later = 0
+    for i = 1, 30 do
+      local traces, page, sum = count_traces(slot, 2000)
+      assert.equal("a page " .. i, page)
+      assert.equal(2001000 + 2000 * i, sum)
+      if i > 10 then later = later + traces end
+      if i < 30 then assert(slot:reload()) end
+    end
+    assert.is_true(later < 20, later .. " traces for 20 versions of two functions")
+    assert.is_true(slot:close())
+  end)
+end)

@@ -32,6 +32,7 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field functions table<string, any>  those that were taken from it
 ---@field refusal { err: goloader.Error, times: integer, at: number }|nil  how unloads of it have ended
 ---@field unloading { job: goloader.Job, pending: userdata, along: userdata[] }|nil  a thread unloads it
+---@field chunks table<string, table<string, function>>|nil  what is written for functions of all its versions
 ---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
 ---@field share string|nil  the name by which other Lua states find it
 ---@field is_old true|nil  of those: this Lua state has a later version
@@ -65,6 +66,14 @@ local function current(self)
   local state = states[self]
   if state and state.share and not state.is_old and not state.core:is_current() then return states[follow(state)] end
   return state
+end
+
+-- What is written for versions of a function, where there are any.
+local function chunks_for(state, name)
+  local chunks = state.chunks
+  if not chunks then return nil end
+  chunks[name] = chunks[name] or {}
+  return chunks[name]
 end
 
 local function is_export(name)
@@ -108,8 +117,8 @@ local function finish_unload(state)
   return state.core:unload_finish(unloading.pending, unloading.along)
 end
 
--- Has a thread unload it, and waits for that: whoever can be suspended lets others go on. Nothing where this thread is to
--- do it.
+-- Has a thread unload it, and waits for that: whoever can be suspended lets others go on. Nothing where this thread is
+-- to do it.
 local function unload_beside(state, options, along)
   local job, pending = state.core:unload_start(options.handles == "drop", along)
   if not job then return nil end
@@ -185,7 +194,8 @@ end
 ---@field beside boolean|nil
 
 local UNLOAD_OPTIONS = {
-  prove = "string", handles = "string", wait = "duration", background = "boolean", force = "boolean", beside = "boolean",
+  prove = "string", handles = "string", wait = "duration", background = "boolean", force = "boolean",
+  beside = "boolean",
 }
 
 -- Has a module's functions panic, and its memory given back when that can be.
@@ -609,7 +619,7 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
       local value
       if kind == "func" then
         local was_old, fn = state.is_old, loaded:func(field)
-        value = fn and road.equip(fn)
+        value = fn and road.equip(fn, nil, chunks_for(state, field))
         -- Another Lua state may have replaced it meanwhile, and it may be gone: then this is the new one's, or nothing.
         if state.share and not was_old and not loaded:is_current() then return shared[loaded].face[field] end
       elseif kind == "const" then
@@ -711,6 +721,14 @@ local load_instances ---@type fun(loaded: userdata, recipe: goloader.Recipe): fu
 --- Who makes what loads instances by a recipe.
 ---@param make fun(loaded: userdata, recipe: goloader.Recipe): fun(name: string): userdata|nil, goloader.Error|nil
 function module.set_instance_loader(make) load_instances = make end
+
+--- Has functions of a module that takes another one's place share what is written for them with those of the others.
+---@param self goloader.Module|any  of anything else nothing happens
+---@param chunks table<string, table<string, function>>  of all of them, by their functions' names
+function module.set_chunks(self, chunks)
+  local state = states[self]
+  if state then state.chunks = chunks end
+end
 
 -- What other Lua states are told of it. Instances of its generic functions are made by the rules that hold for it:
 -- where those are a function, nobody else can make any.

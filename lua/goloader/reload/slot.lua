@@ -22,6 +22,7 @@ local core = require "goloader.core"
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local inotify = require "goloader.reload.inotify"
+local modules = require "goloader.module"
 local leaving = require "goloader.reload.leaving"
 local protect = require "goloader.reload.protect"
 local swap = require "goloader.reload.swap"
@@ -229,6 +230,7 @@ function M.declare(options)
     tell = function(change) slot:tell(change) end,
   })
   rawset(slot, "made", 0)
+  rawset(slot, "chunks", {})
   rawset(slot, "loading", false)
   return slot
 end
@@ -258,6 +260,7 @@ end
 ---@return goloader.Version
 local function new_version(slot, module, number)
   slot.made = number or slot.made + 1
+  modules.set_chunks(module, slot.chunks)
   local kinds = {}
   for _, export in ipairs(module:exports()) do kinds[export.name] = kinds[export.name] or export.kind end
   return setmetatable({

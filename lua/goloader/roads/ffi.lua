@@ -81,7 +81,7 @@ local FFI_UPVALUES = "call, enter, func, far, by_capi, finish, type, select, flo
 --
 --       if … and getmetatable(self) == handles and cast(handle, self).class == class and call.busy == 0 then
 --         call.in_[0].u = cast(handle, self).id
-local function ffi_source(params, outs, is_integral, number)
+local function ffi_source(params, outs, is_integral, number, chunks)
   local names, tests, stores, values = {}, {}, {}, {}
   local word = 0
   if params[1] and params[1].kind == "handle" then
@@ -130,7 +130,7 @@ local function ffi_source(params, outs, is_integral, number)
     take = taking, taken = taken, bad = ODD_OR_FAILED,
     look = source.look(number,
       ("call.busy = 0 return by_capi(%s)"):format(table.concat({ "self", unpack(names) }, ", "))),
-  }))
+  }), chunks)
 end
 
 -- The source of fn:map for an integral function with a result. The arguments of all calls are tested before the first.
@@ -209,8 +209,8 @@ local function word_reader(result)
   return function(word) return tonumber(ffi.cast(narrow, word)) end
 end
 
-local function map_by_ffi(fn, call, enter, many, many_far, params, result, number, version)
-  local chunk = source.compile(ffi_map_source(params, number))
+local function map_by_ffi(fn, call, enter, many, many_far, params, result, number, version, chunks)
+  local chunk = source.compile(ffi_map_source(params, number), chunks)
   return {
     count = #params,
     map = chunk(call, enter, many, many_far, Func.many, fn.ffi_finish, type, math.floor,
@@ -236,18 +236,19 @@ local handles, handle_type = core.handle_class(), ffi.typeof "const struct gl_ha
 --- nil where the function's types can't take the road.
 ---@param fn goloader.Func
 ---@param by_capi function  what calls it where this road can't
+---@param chunks table<string, function>|nil  of its versions
 ---@return function|nil call
 ---@return { count: integer, map: function }|nil mapper
-function ffiroad.of_function(fn, by_capi)
+function ffiroad.of_function(fn, by_capi, chunks)
   local found, address, params, outs, is_integral, entry = pcall(fn.ffi, fn)
   if not found or not address then return nil end -- the C API raises what is wrong, at the user's line
   local call = ffi.cast(call_type, address)
   local enter, func, many, far, many_far = read_entry(entry)
   local number, version = source.version_of(fn)
-  local chunk = ffi_source(params, outs, is_integral, number)
+  local chunk = ffi_source(params, outs, is_integral, number, chunks)
   return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string, number, version),
     is_integral and #params > 0 and #outs == 1
-      and map_by_ffi(fn, call, enter, many, many_far, params, outs[1], number, version) or nil
+      and map_by_ffi(fn, call, enter, many, many_far, params, outs[1], number, version, chunks) or nil
 end
 
 --- What calls a handle's method, or reads or sets a field, by this road: function(handle, …).

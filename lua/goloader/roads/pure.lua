@@ -138,7 +138,7 @@ local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, a
 --     end
 --
 -- Where several Lua states have the function, it sees first whether another version stands, as on the FFI road.
-local function pure_source(parts, number)
+local function pure_source(parts, number, chunks)
   return source.function_of(PURE_UPVALUES, parts.names, fill([[
       $lengths
       if $tests cell.busy == 0 then
@@ -158,7 +158,7 @@ local function pure_source(parts, number)
     take = parts.take, taken = parts.taken,
     look = source.look(number,
       ("cell.busy = 0 return by_capi(%s)"):format(table.concat({ "self", unpack(parts.names) }, ", "))),
-  }))
+  }), chunks)
 end
 
 -- The source of fn:map for such a function, a loop that compiles to one trace: for func(a, b int) int
@@ -180,7 +180,7 @@ end
 --     end
 --
 -- Where a call does not work out all are made again by the C API: it can say what was wrong.
-local function pure_map_source(parts, number)
+local function pure_map_source(parts, number, chunks)
   local tables, elements_, made, news, stores = {}, {}, {}, {}, {}
   for i in ipairs(parts.names) do
     tables[i], elements_[i] = "t" .. i, ("t%d[i]"):format(i)
@@ -222,7 +222,7 @@ local function pure_map_source(parts, number)
       :format(table.concat(tables, ", "))),
     make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
     made = #made > 0 and table.concat(made, ", ") or "n",
-  }))
+  }), chunks)
 end
 
 local function address(number)
@@ -242,10 +242,11 @@ local function_types = setmetatable({}, {
 --- needs the runtime.
 ---@param fn goloader.Func
 ---@param by_capi function  what calls it where this road can't
+---@param chunks table<string, function>|nil  of its versions
 ---@param renew fun(fn: goloader.Func)  finds its road anew
 ---@return function|nil call
 ---@return { count: integer, map: function }|nil mapper
-return function(fn, by_capi, renew)
+return function(fn, by_capi, chunks, renew)
   -- what can't be found out, after a fork say, the C API raises at the call, and names the user's line
   local found, pure = pcall(fn.pure, fn)
   if not found or not pure then return nil end
@@ -256,7 +257,7 @@ return function(fn, by_capi, renew)
       ffi.cast("uint64_t *", address(pure.calls)), otherwise, fail, type, select, math.floor, arrays.length,
       arrays.signed, arrays.unsigned, arrays.new_table, number, version)
   end
-  return instantiate(pure_source(parts, number), by_capi), #parts.names > 0 and {
-    map = instantiate(pure_map_source(parts, number), Func.many), count = #parts.names,
+  return instantiate(pure_source(parts, number, chunks), by_capi), #parts.names > 0 and {
+    map = instantiate(pure_map_source(parts, number, chunks), Func.many), count = #parts.names,
   } or nil
 end

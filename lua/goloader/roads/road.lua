@@ -19,6 +19,7 @@ local Func = core.func_class()
 
 -- by function: the road that it takes, and what maps it, if anything is quicker than C
 local roads, mappers = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
+local chunks_of = setmetatable({}, { __mode = "k" }) -- what was written for the versions of one that is replaced
 
 local road = {}
 
@@ -46,11 +47,14 @@ end
 --- Has a function take the best road that there is for it, or the best from the one given on.
 ---@param fn goloader.Func
 ---@param from nil|"pure"|"ffi"|"capi"
+---@param chunks table<string, function>|nil  which its other versions have, too
 ---@return goloader.Func
-function road.equip(fn, from)
+function road.equip(fn, from, chunks)
   local name, call, mapper = "capi", by_capi, nil
+  chunks = chunks or chunks_of[fn]
+  chunks_of[fn] = chunks
   for i = from == "ffi" and 2 or 1, from == "capi" and 0 or #faster do
-    local made, maps = faster[i].make(fn, by_capi, road.equip)
+    local made, maps = faster[i].make(fn, by_capi, chunks, road.equip)
     if made then
       name, call, mapper = faster[i].name, made, maps
       break

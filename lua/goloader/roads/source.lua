@@ -62,12 +62,14 @@ end
 --- parameters, and by the C API otherwise. It takes its upvalues.
 --
 -- The body is a function of its own: LuaJIT compiles a function for itself, whoever calls it, unless it takes "...".
--- And each has a prototype of its own, since what is compiled of it is compiled for its upvalues.
+-- And each has a prototype of its own, since what is compiled of it is compiled for its upvalues, but for versions of
+-- one function (source.compile).
 ---@param upvalues string  their names; by_capi and select among them
 ---@param names string[]  the parameters'
 ---@param body string  what it has not returned from goes by the C API
+---@param chunks table<string, function>|nil  as source.compile takes them
 ---@return fun(...): function
-function source.function_of(upvalues, names, body)
+function source.function_of(upvalues, names, body, chunks)
   return source.compile(source.fill([[
     local $upvalues = ...
     local function call_it($parameters)
@@ -80,14 +82,22 @@ function source.function_of(upvalues, names, body)
     end]], {
     upvalues = upvalues, parameters = table.concat({ "self", unpack(names) }, ", "), body = body,
     count = tostring(#names),
-  }))
+  }), chunks)
 end
 
 --- The chunk of a text.
+--
+-- A function that takes the place of an earlier version of it has that one's chunk, if it is the same. What LuaJIT
+-- compiles is for one function: whatever calls it would get one more trace with each version, behind those of all
+-- versions before. Where a chunk has made three functions, a trace looks at their prototype alone (lj_func.c,
+-- PROTO_CLC_POLY), and loads the upvalues.
 ---@param text string
+---@param chunks table<string, function>|nil  by their texts, of earlier versions
 ---@return fun(...): function
-function source.compile(text)
-  return assert(loadstring(text, "=goloader"))
+function source.compile(text, chunks)
+  local chunk = chunks and chunks[text] or assert(loadstring(text, "=goloader"))
+  if chunks then chunks[text] = chunk end
+  return chunk
 end
 
 return source
