@@ -299,6 +299,31 @@ func main() { println(C.gone()) }
     assert.same({ 0, "", "3\n" }, { status, out, errors })
   end)
 
+  it("bears its name, and the one that it is started by", function()
+    local dir = program("names", [[
+import ("fmt"; "os"; "os/exec"; "syscall")
+
+func main() {
+	comm, _ := os.ReadFile("/proc/self/comm")
+	fmt.Printf("%s%q\n", comm, os.Args[1:])
+	self, _ := os.Executable()
+	switch len(os.Args) {
+	case 1:
+		again := exec.Command(self)
+		again.Args = []string{"another", "once"}
+		out, err := again.CombinedOutput()
+		fmt.Printf("%s%v\n", out, err)
+		fmt.Println(syscall.Exec(self, []string{"renamed", "and", "again"}, os.Environ()))
+	default:
+		fmt.Println(os.Args[0])
+	}
+}
+]])
+    assert_same(dir, { "." })
+    assert_same(program("names", support.read(dir .. "/main.go"):gsub("^package main", ""),
+      ("go %s\n"):format(support.tools().version:match "%d+%.%d+")), { "." })
+  end)
+
   it("gives the linker's flags to whom they are for", function()
     local dir = program("linkflags", [[
 import "fmt"; import "example.com/linkflags/sub.v2"

@@ -174,12 +174,12 @@ end
 
 --- What the linker says where -X can't give a value to a variable; nil where it can, or there is none.
 ---@param strings table<string, string>  by the variables' symbols
----@param files string[]  archives that may define them
+---@param archives string[]  that may define them
 ---@param host string
 ---@return string|nil why
-function flags.find_mistyped(strings, files, host)
+function flags.find_mistyped(strings, archives, host)
   for symbol in pairs(strings) do
-    for _, file in ipairs(files) do
+    for _, file in ipairs(archives) do
       local type = require "goloader.core".variable_type(file, symbol, host .. ".desc")
       if type and type ~= "type:string" then
         return ("%s: cannot set with -X: not a var of type string (%s)"):format(symbol, type)

@@ -5,6 +5,7 @@
 -- which know the objects, and what Go's linker was told to give to variables. It can be started by anybody, like an
 -- executable: by the program itself, too, by os.Args[0], os.Executable() or /proc/self/exe.
 
+local lfs = require "lfs"
 local toolchain = require "goloader.building.toolchain"
 
 local program = {}
@@ -118,6 +119,8 @@ local function begin_with(settings, words)
     has_begun = given and "=" .. given or ""
     ffi.C.setenv(users_own, has_begun, 1)
     ffi.C.setenv("GODEBUG", (given or "") == "" and settings or settings .. "," .. given, 1)
+    -- by its name, which the process bears from then on (/proc/self/comm), unless another file has that by now
+    program.become(lfs.symlinkattributes("/proc/self/exe", "target") or "", words)
     program.become("/proc/self/exe", words)
   end
   return function()

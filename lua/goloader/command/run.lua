@@ -231,7 +231,7 @@ end
 ---@param arguments string[]
 ---@return integer status
 function run.start(config, arguments)
-  local words = { config.executable, unpack(arguments) }
+  local words = { arguments[0] or config.executable, unpack(arguments) }
   local linked = program.kept(config.dir)
   if linked and linked.host then return program.start(linked, words) end
   local host, message, err = require "goloader".host_path()
