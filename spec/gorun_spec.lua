@@ -299,6 +299,41 @@ func main() { println(C.gone()) }
     assert.same({ 0, "", "3\n" }, { status, out, errors })
   end)
 
+  it("has how it was built in its file, too", function()
+    local body = [[
+import ("debug/buildinfo"; "fmt"; "os"; "os/exec")
+
+func main() {
+	self, _ := os.Executable()
+	for _, file := range []string{self, "/proc/self/exe"} {
+		info, err := buildinfo.ReadFile(file)
+		fmt.Println(info, err)
+	}
+	if len(os.Args) == 1 {
+		out, err := exec.Command(self, "again").CombinedOutput()
+		fmt.Printf("%s%v\n", out, err)
+	}
+}
+]]
+    assert_same(program("built", body), { "." })
+    assert_same(program("builtnow", body, ("go %s\n"):format(support.tools().version:match "%d+%.%d+")),
+      { "-trimpath", "-tags=one", "." })
+    local dir = program("builttest", "func main() {}\n")
+    support.write("builttest/main_test.go", [[
+package main
+
+import ("debug/buildinfo"; "os"; "testing")
+
+func TestInfo(t *testing.T) {
+	info, err := buildinfo.ReadFile(os.Args[0])
+	if err != nil || info.Main.Path != "example.com/builttest" {
+		t.Fatal(info, err)
+	}
+}
+]])
+    support.output_of(run_in(dir, nil, { toolchain.absolute "build/bin/goloader", "test", "." }))
+  end)
+
   it("bears its name, and the one that it is started by", function()
     local dir = program("names", [[
 import ("fmt"; "os"; "os/exec"; "syscall")

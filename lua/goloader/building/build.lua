@@ -690,7 +690,7 @@ function build.start_alone(tc, paths, opts)
   for i, head in ipairs(heads) do
     if files[i]:find "_test%.go$" or head.text:find("//go:debug", 1, true) then return nil end
     for _, path in ipairs(head.imports) do
-      if path == "runtime/debug" then return nil end
+      if path == "runtime/debug" or path == "debug/buildinfo" or path == "debug/elf" then return nil end
     end
   end
   return compile_alone(tc, target, opts)

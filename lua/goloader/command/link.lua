@@ -232,7 +232,8 @@ function link.main(config, arguments)
   if config.dir and not config.program then
     ok, err = program.write_executable(given.values.o, "#!/bin/true\n")
   else
-    ok, err = program.write(given.values.o, config.launcher, "goloader.command.link", "run", linked)
+    local made = modinfo and { version = tools.version, modinfo = given.strings["runtime.modinfo"] }
+    ok, err = program.write(given.values.o, config.launcher, "goloader.command.link", "run", linked, made)
   end
   return ok and 0 or complain(config, err)
 end

@@ -61,11 +61,13 @@ end
 ---@param module string  "goloader.command.program"
 ---@param name string  the function
 ---@param config table  of strings, and tables of such
+---@param made nil|{ version: string, modinfo: string }  what debug/buildinfo is to find in it
 ---@return true|nil ok
 ---@return goloader.Error|nil err
-function program.write(path, launcher, module, name, config)
+function program.write(path, launcher, module, name, config, made)
   local text = toolchain.read_file(launcher)
   if not text then return nil, io_error(launcher .. ": can't be read") end
+  if made then text = require "goloader.command.buildinfo".add(text, made.version, made.modinfo) end
   local chunk = ("package.path, package.cpath = %q, %q\nreturn require(%q).%s(%s, ...)\n"):format(
     package.path, package.cpath, module, name, program.serialize(config))
   return program.write_executable(path, text .. chunk .. ("%016d"):format(#chunk) .. "goloader program")

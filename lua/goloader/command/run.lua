@@ -226,6 +226,18 @@ end
 
 -- ---- the process of the program -----------------------------------------------------------------------------------
 
+-- The file that this process is of was there before the program was built. A program that looks there for how it was
+-- built (debug/buildinfo) finds it in another, which the process goes on as.
+local function begin_as_built(config, tools, linked, words)
+  local modinfo = linked.strings["runtime.modinfo"]
+  if not modinfo or not pcall(require, "ffi") then return end
+  local file = config.executable .. ".new"
+  local ok = program.write(file, config.launcher, "goloader.command.run", "start", config,
+    { version = tools.version, modinfo = modinfo })
+  if ok and os.rename(file, config.executable) then program.become(config.executable, words) end
+  os.remove(file)
+end
+
 --- What a program's file does. The first time it is built; when the program starts itself again it is there.
 ---@param config table<string, string|table>
 ---@param arguments string[]
@@ -261,6 +273,7 @@ function run.start(config, arguments)
     toolchain.remove_dir(config.dir)
     return status
   end
+  begin_as_built(config, tools, linked, words)
   return program.start(linked, words)
 end
 
