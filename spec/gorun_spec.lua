@@ -125,6 +125,23 @@ func main() {
     assert.matches("\nruntime%.main %S+/src/runtime/proc%.go %d+\nruntime%.goexit ", (assert_same(dir, { "." })))
   end)
 
+  it("shows the frames that it has natively when an init function panics", function()
+    local dir = program("initpanic", [[
+import ("fmt"; "os"; "runtime/debug")
+
+var tenth = 10 / len(os.Args[1:])
+
+func init() {
+	fmt.Printf("%s", debug.Stack())
+	panic("init")
+}
+
+func main() {}
+]])
+    assert.equal(2, select(2, assert_same(dir, { "." })))
+    assert.equal(2, select(2, assert_same(dir, { ".", "one" })))
+  end)
+
   it("has no goroutines but its own in a profile of those that leak", function()
     local dir = program("leaks", [[
 import ("fmt"; "runtime"; "runtime/pprof"; "strings")

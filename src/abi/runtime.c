@@ -176,7 +176,7 @@ static const struct symbol var_symbols[] = {
 	S(extra_threads, "runtime.extraMLength"),       S(foreign_threads, "runtime.extraMInUse"),
 	S(profile_rate, "runtime.MemProfileRate"),      S(default_goroot, "runtime.defaultGOROOT"),
 	S(stack_bound, "_cgo_getstackbound"),           S(zerobase, "runtime.zerobase"),
-	S(before_main, "goloader.dev/host.beforeMain"), S(after_main, "goloader.dev/host.afterMain"),
+	S(before_main, "runtime.goloader_before_main"), S(after_main, "goloader.dev/host.afterMain"),
 };
 #undef S
 

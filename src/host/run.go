@@ -22,6 +22,11 @@ import (
 )
 
 // runInits runs the functions, then the inittasks, in order, as runtime.doInit does, and counts those that have returned.
+//
+// It has a name of the runtime's, as beforeMain has, because tracebacks show no frames of those (runtime.showfuncinfo): a
+// panic in an init function of a program is to look as it does natively.
+//
+//go:linkname runInits runtime.goloader_run_inits
 func runInits(funcs, tasks []unsafe.Pointer, done *C.size_t) {
 	for i := range funcs {
 		funcOf[func()](&funcs[i])()
@@ -78,6 +83,8 @@ var program struct {
 
 // beforeMain runs the program's init functions. As natively, the goroutine is locked to the process's main thread while
 // they run, and stays so when one of them calls runtime.LockOSThread.
+//
+//go:linkname beforeMain runtime.goloader_before_main
 func beforeMain() {
 	self := enter.G()
 	if !isFirstAlive() {

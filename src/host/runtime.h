@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0x0e6646d91e06e74d)
+#define GL_HOST_PROTOCOL UINT64_C(0xf40cb2cdafe0e2a2)
 
 enum { GL_NO_RETURN = 6 };
 
@@ -155,7 +155,7 @@ struct gl_published {
 struct gl_program {
 	void **init_funcs, **init_tasks;
 	size_t ninit_funcs, ninit_tasks;
-	void *main; /* the code that its goroutine starts with */
+	void *main; /* what its goroutine starts with: runtime.goloader_before_main, main.main, the host's afterMain */
 	const char *const *args;
 	size_t nargs;
 	int32_t *system_threads, *system_goroutines; /* runtime.sched's nmsys and ngsys; NULL where this Go has none */
