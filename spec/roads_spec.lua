@@ -561,7 +561,7 @@ if has_jit then
 end
 
 -- A trace is for one function: calls of what takes a function's place again and again must not have one more each time.
-describe("a function of a slot", function()
+describe("a function of a module that is replaced", function()
   if not rawget(_G, "jit") then return end
   local slots = require "goloader.reload.slot"
 
@@ -581,25 +581,41 @@ func Page(name string) string {
 }
 ]]
 
-  local function count_traces(slot, calls)
+  local made = {}
+  setup(function()
+    for i = 1, 30 do
+      local file = support.write("page.go", SOURCE:format(i, i))
+      made[i] = support.compile(file, "page")
+    end
+  end)
+
+  local function count_traces(module, calls)
     local traces = 0
     local function count(what) if what == "stop" then traces = traces + 1 end end
     jit.attach(count, "trace")
     local sum, page = 0, nil
     for i = 1, calls do
-      sum = sum + slot.Pure(i)
-      page = slot.Page "a page "
+      sum = sum + module.Pure(i)
+      page = module.Page "a page "
     end
     jit.attach(count)
     return traces, page, sum
   end
 
-  it("is compiled once for all versions that come later", function()
-    local made = {}
+  -- Calls each version's functions; reload has the next one take the place.
+  local function check(module, reload)
+    local later = 0
     for i = 1, 30 do
-      local file = support.write("page.go", SOURCE:format(i, i))
-      made[i] = support.compile(file, "page")
+      local traces, page, sum = count_traces(module, 2000)
+      assert.equal("a page " .. i, page)
+      assert.equal(2001000 + 2000 * i, sum)
+      if i > 10 then later = later + traces end
+      if i < 30 then assert(reload(i + 1)) end
     end
+    assert.is_true(later < 20, later .. " traces for 20 versions of two functions")
+  end
+
+  it("is compiled once for all versions of a slot that come later", function()
     local number = 0
     local slot = assert(slots.new { name = "page", load = function()
       number = number + 1
@@ -607,15 +623,16 @@ func Page(name string) string {
     end })
     assert.equal("pure", slot:settle():func("Pure"):road())
     assert.equal("ffi", slot:settle():func("Page"):road())
-    local later = 0
-    for i = 1, 30 do
-      local traces, page, sum = count_traces(slot, 2000)
-      assert.equal("a page " .. i, page)
-      assert.equal(2001000 + 2000 * i, sum)
-      if i > 10 then later = later + traces end
-      if i < 30 then assert(slot:reload()) end
-    end
-    assert.is_true(later < 20, later .. " traces for 20 versions of two functions")
+    check(slot, function() return slot:reload() end)
     assert.is_true(slot:close())
+  end)
+
+  it("is compiled once for all versions that host:replace brings later", function()
+    local host = support.host()
+    local module = assert(host:load(made[1]))
+    assert.equal("pure", module.Pure:road())
+    assert.equal("ffi", module.Page:road())
+    check(module, function(i) return host:replace(module, made[i]) end)
+    assert(module:unload())
   end)
 end)

@@ -689,6 +689,9 @@ end
 -- The Lua half of a replacement.
 local function swap_faces(self, other)
   local meta, state = getmetatable(self), states[self]
+  local new = states[other]
+  new.chunks = state.chunks or new.chunks or {}
+  state.chunks = new.chunks
   for face, its in pairs(states) do -- one that was replaced itself has several
     if its == state then
       states[face] = states[other]
