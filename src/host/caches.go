@@ -53,7 +53,8 @@ type goneEntry struct {
 	key, value [2]uintptr
 }
 
-// A use tells whether something has been used. It is written once in a long while, for all to read.
+// A use notes that something has been used since it was last asked about. Only the first use writes to it: threads
+// that note one after another only read, and don't take the cache line from each other.
 type use struct{ atomic.Bool }
 
 func (u *use) note() {
@@ -143,8 +144,9 @@ func (c *caches) unlock() {
 	c.unlocks = nil
 }
 
-// drop takes out what goes. Of the maps' entries those are known that went when they were looked at. They are still
-// there, for nobody takes entries out but this. In the place of a list there may be a longer one since.
+// drop takes what goes out of the caches. Which entries of the maps go was noted in gone, with the world stopped,
+// perhaps in a copy of the process. They are still there, since nothing else deletes entries; but where the value is
+// a list of types, reflect may have stored a longer one since, so lists are looked at again.
 func (c *caches) drop(gone []goneEntry) {
 	for _, drop := range c.drops {
 		drop()
@@ -180,8 +182,9 @@ func (c *caches) drop(gone []goneEntry) {
 	}
 }
 
-// split splits a list of types, as types of one hash may be of several modules: of two versions of one module they are.
-// rest is a list of those that stay, nil if none does. What is no list goes as it is.
+// split splits a list of types into those that stay, nil if there are none, and those that go. reflect keeps lists by
+// the types' hash, and types of several modules may have the same: those of two versions of one module do. A value
+// that is no list of several types goes as a whole.
 func (c *caches) split(v reflect.Value) (rest any, going reflect.Value) {
 	if v.Kind() != reflect.Slice || v.Len() < 2 {
 		return nil, v

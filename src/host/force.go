@@ -29,9 +29,9 @@ import (
 //
 // The jump is written while the world is stopped, over instructions of which no goroutine is in the middle.
 
-// closed are the names of modules that were unloaded by force, the first n, and behind those of one that may be at any
-// moment. That it was is said while the world is stopped for the jumps: nobody runs into one that has no name yet, or is
-// told the name of a module that goes on.
+// closed has the names of modules that were unloaded by force: the first n. Behind those may be the name of one that
+// is about to be. n is raised to include it while the world is stopped for writing the jumps, so that whoever runs
+// into a jump finds the name, and nobody is told the name of a module that is still whole.
 var closed struct {
 	sync.Mutex
 	names []string
@@ -50,7 +50,8 @@ var _ runtime.Error = closedError("")
 
 func init() { enter.Closed = panicClosed }
 
-// panicClosed is called in the place of such a function. Which one it was nobody knows any more.
+// panicClosed is where the jumps lead. The function that was called is not known here, nor which module's it was: all
+// that were unloaded by force are named.
 func panicClosed() {
 	closed.Lock()
 	names := strings.Join(closed.names[:closed.n.Load()], " or ")

@@ -228,8 +228,9 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 	defer C.free(unwinder)
 	a := attempt{r: r, going: going, self: goid(), unwinder: unwinder}
 
-	// What is in a pool, or waits for its finalizer, is gone after a collection or two. What somebody does who is found
-	// at it may be done by the time he is asked; but new ones may come for ever.
+	// A reference from a sync.Pool, or from an object that waits for its finalizer, is gone after a collection or
+	// two. A goroutine that was found in the modules' code may be through by the time that its traceback is taken;
+	// since another one may be there each time, that is not tried for ever.
 	collections, waits := 4, 1000
 	for {
 		a.notesPath = collections == 0
@@ -273,9 +274,10 @@ func isRuntimes(pc uintptr) bool {
 	return f != nil && strings.HasPrefix(f.Name(), "runtime.") && f.Name() != "runtime.main"
 }
 
-// walkers is what looks at types of all modules on its way, by lists that it got at its beginning: those of modules, and
-// those that reflect keeps of types which have something in common. It runs no code of theirs, and must not lose one on
-// the way.
+// walkers is the code of functions that go through the types of all modules, by lists that they take at their
+// beginning: reflect.FuncOf, reflect.StructOf, and what they call to find types by their text. A goroutine in the
+// middle of one runs no code of the modules and has no pointer to them on its stack yet, and would read their types
+// once they are unmapped.
 var walkers parts
 
 func findWalkers() parts {

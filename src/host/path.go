@@ -105,7 +105,8 @@ func (t *tracer) findPath(user holder) holder {
 	return found
 }
 
-// keeperOf finds who keeps an object that was reached from no other, by way of which so many others are.
+// keeperOf finds the root that leads to target, an object which was reached from no other one: the first on the way
+// to the reference, which goes on through user.through others.
 func (t *tracer) keeperOf(target region, user *holder) (found bool) {
 	through := user.through + 1
 	if t.eachRoot(func(r root) bool {

@@ -42,8 +42,8 @@ func (t *tracer) findHandles() (user holder, found bool) {
 	return holder{}, false
 }
 
-// leads tells whether what a handle stands for refers to what goes. Constant strings could stay, but would do so for ever:
-// a handle that may be dropped is dropped for them as well.
+// leads tells whether what a handle stands for refers to what goes. A module's constant strings can outlive it, but
+// their memory then stays as long as the handle does: a handle that may be dropped is dropped rather than that.
 func (t *tracer) leads(h *held, mayDrop bool) bool {
 	constants := t.constants
 	t.constants, t.stopAtConstants = constants && !mayDrop, mayDrop
@@ -52,8 +52,9 @@ func (t *tracer) leads(h *held, mayDrop bool) bool {
 	return leads
 }
 
-// leadsOut tells whether one of some words leads into what goes. What they alone have reached is marked as dropped then:
-// whoever reaches that later does, too.
+// leadsOut tells whether one of four words leads into what goes. If so, the objects that were reached on the way, and
+// from nowhere else before, are marked as dropped: a later handle that reaches one of them need not be traced
+// further.
 func (t *tracer) leadsOut(a, b, c, d uintptr) bool {
 	t.dropped = false
 	t.emptyQueue()
@@ -77,8 +78,8 @@ func (t *tracer) leadsOut(a, b, c, d uintptr) bool {
 	return true
 }
 
-// dropHandles lets Lua's handles be without their values, those that Lua has not released since. handles is locked. Names
-// are those of nameHandles.
+// dropHandles takes their values from those of Lua's handles that Lua has not released meanwhile. names are the
+// types' names by handle, from nameHandles. handles is locked.
 func dropHandles(drops []drop, names map[int]string) {
 	for _, d := range drops {
 		if h := &handles.all[d.i]; h.gen == d.gen {
@@ -98,7 +99,7 @@ func haveBeenUsed(drops []drop) bool {
 	return false
 }
 
-// forgetUses is for haveBeenUsed. handles is locked.
+// forgetUses begins what haveBeenUsed asks about. handles is locked.
 func forgetUses() {
 	for i := range handles.all {
 		handles.all[i].used = false
@@ -117,7 +118,8 @@ func nameHandles() map[int]string {
 	return names
 }
 
-// handlesOf are those whose types go, or whose variables are in what goes: all that can be said without a trace.
+// handlesOf lists the handles whose types go, or whose variables lie in what goes. What their values refer to would
+// take a trace.
 func handlesOf(going parts) (drops []drop) {
 	for i := range handles.all {
 		h := &handles.all[i]

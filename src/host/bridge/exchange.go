@@ -27,7 +27,8 @@ const (
 	isRedirected             // X-Accel-Redirect names a location of the server's that is to answer
 )
 
-// exchange is one request and its answer. What is beside the lock is its goroutine's, what is below it is both sides'.
+// exchange is one request and its answer. The fields above the lock are used by its goroutine alone, those below it
+// by the server's thread, too, and under the lock.
 type exchange struct {
 	number   int
 	inline   bool // it runs on the server's thread, which takes all of the answer at the end
@@ -89,11 +90,12 @@ func (l *lender) add(what uint32, key, value string) {
 	l.fields = append(l.fields, wireField{at, uint32(len(key)), at + uint32(len(key)), uint32(len(value)), what})
 }
 
-// lent is what the server's thread was lent by Serve: of one request at a time, and used again for the next.
+// lent is the memory of the last answer that Serve has given the server's thread to read. It is used again for the
+// next request, which comes when that answer has been read.
 var lent lender
 
-// taken is what it was lent by the last Take: an exchange that is over has nobody else to keep it from the collector,
-// and the server reads it still.
+// taken keeps from the collector what the last Take has given the server to read: where the exchange is over, nothing
+// else refers to it any more.
 var taken lender
 
 const (
