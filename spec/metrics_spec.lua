@@ -84,6 +84,23 @@ describe("metrics", function()
       'goloader_request_duration_seconds_count{method="GET",route="/odd\\"name",version=""}'))
   end)
 
+  it("tell what caches have answered, also before the routes were read again", function()
+    local app = new()
+    local file = support.write("routes.lua", 'get "/page" { function() return "page" end, cache = "1m" }')
+    assert(app:load(file))
+    local function told(result)
+      return value(app:metrics(), 'goloader_cache_requests_total{method="GET",route="/page",result="' .. result .. '"}')
+    end
+    for _ = 1, 3 do app:handle "/page" end
+    check_format(app:metrics())
+    assert.same({ 2, 0, 1 }, { told "hit", told "stale", told "miss" })
+    assert.equal(0, value(app:metrics(), 'goloader_cache_waits_total{method="GET",route="/page"}'))
+    assert(app:load(file))
+    assert.same({ 2, 0, 1 }, { told "hit", told "stale", told "miss" })
+    for _ = 1, 2 do app:handle "/page" end
+    assert.same({ 3, 0, 2 }, { told "hit", told "stale", told "miss" })
+  end)
+
   it("tell what became of modules, and why one can't be unloaded", function()
     local busy = true
     local function unload() return not busy, { message = 'goroutine 7 is in "main.F"' } end

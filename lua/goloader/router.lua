@@ -389,7 +389,7 @@ end
 ---@param format? "text"|"tree" as Prometheus reads them (default), or as tables, for JSON
 ---@return string|table
 function Router:metrics(format)
-  local snapshot = self.measured:snapshot(self.options.host, self.slots)
+  local snapshot = self.measured:snapshot(self.options.host, self.slots, self.routes)
   return format == "tree" and metrics.tree(snapshot) or metrics.text(snapshot)
 end
 

@@ -17,7 +17,7 @@ local app, host
 local is_due = false
 
 ---@return goloader.metrics.Snapshot
-local function own() return app.measured:snapshot(host, app.slots) end
+local function own() return app.measured:snapshot(host, app.slots, app.routes) end
 
 local function publish(premature)
   is_due = false

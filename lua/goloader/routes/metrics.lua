@@ -1,5 +1,5 @@
---- Figures of a process that serves: requests and how long they took, by route and version; what became of modules;
--- calls of Go; Go's memory. As Prometheus reads them (text format 0.0.4), and as JSON.
+--- Figures of a process that serves: requests and how long they took, by route and version; what caches answered; what
+-- became of modules; calls of Go; Go's memory. As Prometheus reads them (text format 0.0.4), and as JSON.
 --
 -- To count a request costs three look-ups and a handful of additions: names and labels are made when somebody asks.
 -- What is asked for is a flat table: "goloader_requests_total{method=…}" and the number. Those of several processes are
@@ -24,6 +24,9 @@ local KEPT = 5 -- versions of a route that are told of
 local families = {
   requests_total = { type = "counter", help = "Requests answered, by route, version of its module, and status." },
   request_duration_seconds = { type = "histogram", help = "How long requests took." },
+  cache_requests_total = { type = "counter", help = "Requests of routes with a cache: hit, stale, or miss." },
+  cache_waits_total = { type = "counter", help = "Misses that waited for another request to make their page." },
+  cache_failures_total = { type = "counter", help = "Pages that could not be made, and an old one was shown." },
   module_loads_total = { type = "counter", help = "Versions of a module that have taken over." },
   module_failures_total = { type = "counter", help = "Versions that could not take over." },
   module_unloads_total = { type = "counter", help = "Versions that were unloaded." },
@@ -63,6 +66,8 @@ local families = {
 ---@field private counts table<string, number>
 ---@field private refused table<string, string>  by module and version: why
 ---@field private took table<string, table>  by module
+---@field private before table<string, table<string, number>>  by kind: mortal counters, as they were asked for last
+---@field private gone table<string, table<string, number>>  and what those had that are no more
 local Metrics = {}
 Metrics.__index = Metrics
 
@@ -71,7 +76,7 @@ Metrics.__index = Metrics
 function metrics.new(clock)
   return setmetatable({
     clock = clock or core.clock, records = {}, routes = setmetatable({}, { __mode = "k" }), counts = {}, refused = {},
-    took = {},
+    took = {}, before = {}, gone = {},
   }, Metrics)
 end
 
@@ -221,7 +226,38 @@ local function add_modules(self, all, slots)
   end
 end
 
--- Calls are counted with the modules, and go with them: what was counted before is kept here.
+-- Adds counters that end with what they are counted by. What one has lost since the last time is kept here.
+local function add_mortal(self, all, kind, now)
+  local before, gone = self.before[kind] or {}, self.gone[kind] or {}
+  for name, value in pairs(before) do
+    if (now[name] or 0) < value then gone[name] = (gone[name] or 0) + value end
+  end
+  self.before[kind], self.gone[kind] = now, gone
+  for name, value in pairs(now) do all[name] = value end
+  for name, value in pairs(gone) do all[name] = (all[name] or 0) + value end
+end
+
+-- Caches are their routes', which a routes file that is read again makes anew.
+local function add_caches(self, all, routes)
+  local now = {}
+  for _, route in ipairs(routes) do
+    local seen = route.cached and route.cached.seen
+    local function put(name, n, ...)
+      local sample = key(name, "method", route.method, "route", route.pattern, ...)
+      now[sample] = (now[sample] or 0) + n
+    end
+    if seen then
+      put("cache_requests_total", seen.hits, "result", "hit")
+      put("cache_requests_total", seen.stale, "result", "stale")
+      put("cache_requests_total", seen.misses, "result", "miss")
+      put("cache_waits_total", seen.waited)
+      put("cache_failures_total", seen.failed)
+    end
+  end
+  add_mortal(self, all, "caches", now)
+end
+
+-- Calls are counted with the modules, and go with them.
 local function add_calls(self, all, slots)
   local calls, crossings, panics = {}, 0, 0
   local roads = {}
@@ -238,13 +274,7 @@ local function add_calls(self, all, slots)
   end
   local now = { [key "crossings_total"] = crossings, [key "panics_total"] = panics }
   for road, n in pairs(calls) do now[key("calls_total", "road", road)] = n end
-  self.before, self.gone = self.before or {}, self.gone or {}
-  for name, value in pairs(self.before) do
-    if (now[name] or 0) < value then self.gone[name] = (self.gone[name] or 0) + value end
-  end
-  self.before = now
-  for name, value in pairs(now) do all[name] = value end
-  for name, value in pairs(self.gone) do all[name] = (all[name] or 0) + value end
+  add_mortal(self, all, "calls", now)
 end
 
 local function add_process(all, host)
@@ -272,12 +302,14 @@ end
 --- All figures of this process.
 ---@param host goloader.Host|nil
 ---@param slots goloader.Slot[]
+---@param routes goloader.Route[]
 ---@return goloader.metrics.Snapshot
-function Metrics:snapshot(host, slots)
+function Metrics:snapshot(host, slots, routes)
   local all = { [key "workers"] = 1 }
   add_requests(self, all)
   add_modules(self, all, slots)
   add_calls(self, all, slots)
+  add_caches(self, all, routes)
   add_process(all, host)
   return all
 end
