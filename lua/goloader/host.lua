@@ -236,7 +236,7 @@ local function load_files(self, files, options, uses, check)
   return loaded
 end
 
--- What is below the modules that are to be used; an error where one was unloaded.
+-- The cores of the modules that are to be used; an error where one was unloaded.
 local function read_uses(method, used)
   local uses = {}
   for i, each in ipairs(used or {}) do

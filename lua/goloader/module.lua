@@ -45,11 +45,12 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 local states = setmetatable({}, { __mode = "k" })
 -- What a program calls a module that is known by more than one table since it was replaced.
 local faces = setmetatable({}, { __mode = "kv" })
--- What is below all modules. Functions keep it alive when their module is forgotten, and their calls count on.
+-- The cores of all modules: the C library's userdata (src/binding/module.c), of which a goloader.Module is the face. A
+-- function keeps its module's core alive when the face is forgotten, and its calls are still counted.
 local cores = setmetatable({}, { __mode = "k" })
 
--- Of what is below a module that several Lua states have: what Lua calls the version of the moment, and which instance
--- of a generic function it is, if it is one.
+-- By the core of a module that several Lua states have: the face of the version that stands now, and which instance of a
+-- generic function it is, if it is one.
 ---@type table<userdata, { face: goloader.Module, instance: string|nil }>
 local shared = setmetatable({}, { __mode = "k" })
 ---@type table<string, goloader.Module>  by their names
@@ -655,7 +656,7 @@ end
 ---@return boolean
 function module.is_process_own(self) return states[self].is_shared or false end
 
---- What is below a module, and its name; nil of anything else.
+--- The core of a module, and its name; nil of anything else.
 ---@param value any
 ---@return userdata|nil core
 ---@return string|nil name
@@ -666,7 +667,7 @@ end
 
 -- ---- what is there ------------------------------------------------------------------------------------------------
 
---- Calls a function with each module that this Lua state has loaded and still knows: what is below it, what Lua sees of
+--- Calls a function with each module that this Lua state has loaded and still knows: its core, what Lua sees of
 --- it, and what is known of it.
 ---@param visit fun(core: userdata, module: goloader.Module, state: goloader.ModuleState)
 function module.each(visit)

@@ -32,7 +32,7 @@ local misuse = errors.misuse
 ---@overload fun(value: any): userdata
 local Type = {}
 
--- by type: what is below its module, and what is known of it
+-- by type: its module's core, and what is known of it
 ---@type table<goloader.Type, { core: userdata, info: table }>
 local known = setmetatable({}, { __mode = "k" })
 
@@ -102,7 +102,7 @@ end
 local types = {}
 
 --- The type of that name; raises where the module was unloaded.
----@param core userdata  what is below the module
+---@param core userdata  the module's
 ---@param name string
 ---@return goloader.Type
 function types.new(core, name)
