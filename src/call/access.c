@@ -5,8 +5,9 @@
 
 #define CALL "goloader.call"
 
-/* Pushes memory for a call. Finalizers may call it when the class is gone, so that it is Lua's, and whoever calls has
- * it; and the class, whose userdata is below it, has it from the start, which must find it when it goes. */
+/* Pushes a userdata with memory for a call of the class whose userdata is on the top. Lua owns that memory, since a
+ * finalizer may still make the call when the class has been freed, and must then find it closed. The class's user value
+ * refers to it from the start, because the class closes its calls when it is freed. */
 static void *push_call(lua_State *L)
 {
 	void *memory = lua_newuserdata(L, gl_ffi_size());
@@ -20,7 +21,7 @@ static void *push_call(lua_State *L)
 	return memory;
 }
 
-/* Pushes one of the calls that the class has, whose userdata is on the top. */
+/* Pushes the userdata of a call that was made for the class whose userdata is on the top. */
 static void push_kept(lua_State *L, const void *call)
 {
 	lua_getuservalue(L, -1);
@@ -28,7 +29,7 @@ static void push_kept(lua_State *L, const void *call)
 	lua_remove(L, -2);
 }
 
-/* Pops a call that came to nothing, and the class's userdata. */
+/* Pops a call that could not be set up, and the class's userdata below it. */
 static void drop_call(lua_State *L, const void *memory)
 {
 	lua_getuservalue(L, -2);

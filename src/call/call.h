@@ -50,10 +50,11 @@ struct gl_pure;
  * can't be carried is no error here but at the call. */
 struct gl_plan *gl_plan_new(struct gl_caller *caller, const struct gl_module *mod, const struct gl_export *export,
 			    struct gl_error *err);
-/* To be freed before its module is unloaded: the Go half holds on to the types till then. */
+/* Has to be freed before its module is unloaded, since the Go half refers to the module's types for it. */
 void gl_plan_free(struct gl_plan *plan);
 
-/* Has all calls ask for the plan first: compiled traces that know the way without it are told to come back. */
+/* Has every call look for the plan again. Compiled traces call without it: their calls are closed, and fall back to C.
+ */
 void gl_plan_close_roads(struct gl_plan *plan);
 
 /* Calls the function with the arguments from stack index first up. Pushes the results and returns their number.
@@ -67,27 +68,27 @@ int gl_plan_call_keeping(lua_State *L, struct gl_plan *plan, int first);
  * number of calls; or nil and the first error that it returned, whose index tells the element. Raises as gl_plan_call
  * does. */
 int gl_plan_many(lua_State *L, struct gl_plan *plan, int first, bool discard);
-/* Replaces the value on the top by what stands in the place of an array there: that value, for each element. */
+/* Replaces the value on the top by one that gl_plan_many takes for an array of which every element is that value. */
 void gl_lua_make_same(lua_State *L);
-/* Is that what is at idx? Then the value is pushed. */
+/* If the value at idx is such a one, pushes what it was made of. */
 bool gl_lua_push_same(lua_State *L, int idx);
 /* Pushes a handle of the variable. */
 void gl_plan_ref(lua_State *L, struct gl_plan *plan);
 /* Pushes the variable's value; sets it from the value at idx. Raise as gl_plan_call does. */
 int gl_plan_get(lua_State *L, struct gl_plan *plan);
 void gl_plan_set(lua_State *L, struct gl_plan *plan, int idx);
-/* Is a call under way? Then the plan can't be freed: somebody below on the stack uses it. */
+/* Is a call under way, further down on this thread's stack? Then the plan can't be freed. */
 bool gl_plan_is_called(const struct gl_plan *plan);
-/* Has the plan's calls store 0 there once they are counted, or have failed before. */
+/* Has each of the plan's calls store 0 in *entering when it has been counted, or has failed before that. */
 void gl_plan_tell_entered(struct gl_plan *plan, uint32_t *entering);
 /* Is a call or a job under way, by any road? Another thread than the plan's may ask, under gl_lock, if the plan is
  * only freed, and its roads closed, under that too. */
 bool gl_plan_is_used(const struct gl_plan *plan);
-/* Has the Go half forget it, by any thread under gl_lock: nothing is done by it any more, but that it is freed. */
+/* Has the Go half forget the plan. Any thread may do that, under gl_lock; after it the plan can only be freed. */
 void gl_plan_forget(struct gl_plan *plan);
 /* What was counted on all roads; the caller may change it. */
 struct gl_counters *gl_plan_counters(struct gl_plan *plan);
-/* Jobs under way, after those that have finished were taken notice of. */
+/* The number of its jobs under way. Jobs that have finished are taken notice of first. */
 uint32_t gl_plan_jobs(struct gl_plan *plan);
 /* Always carries arguments as a stream, for measuring what the fast road is worth. */
 void gl_plan_use_general_road(struct gl_plan *plan);
@@ -98,8 +99,8 @@ void gl_plan_use_general_road(struct gl_plan *plan);
 
 struct gl_job;
 /* Calls the function like gl_plan_call, but does not wait for its end. Raises what gl_plan_call raises of arguments.
- * The job is put into *owner, of which Lua knows that it is to be dropped, before anything can be raised. keep: its
- * results stay in Go, as those of gl_plan_call_keeping. */
+ * The job is put into *owner before anything is raised: that lies in a userdata whose finalizer drops the job. keep:
+ * its results stay in Go, as those of gl_plan_call_keeping. */
 void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, struct gl_job **owner);
 /* A job of C's: run(arg) in a thread that gets no signals. name is a literal. */
 struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, void (*run)(void *), void *arg,

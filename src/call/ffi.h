@@ -11,7 +11,8 @@
 #include "../host/enter.h"
 #include "call.h"
 
-/* A function of the Go half, for the short way and for the long one. */
+/* A function of the Go half: its address for the short way into Go (host/enter.h), and its cgo export for the long one.
+ */
 struct gl_entry {
 	const void *near;
 	void (*far)(void *);
@@ -20,8 +21,8 @@ struct gl_entry {
 /* Asks the Go half for the short way; without one, everything goes the long way. */
 void gl_go_set_up(struct gl_caller *caller);
 
-/* What Lua calls by FFI: enter(call, func), and if that returns 0 far(call). For many calls of an integral function,
- * whose number is in[0] and whose arguments in[1] points to, enter(call, many) and many_far(call). */
+/* What Lua calls by FFI: enter(call, func), and far(call) if that returns 0. Many calls of an integral function are
+ * made by enter(call, many), or many_far(call): in[0] is their number, in[1] the address of their arguments. */
 struct gl_ffi_entry {
 	int (*enter)(void *call, const void *func);
 	const void *func, *many;
@@ -30,18 +31,18 @@ struct gl_ffi_entry {
 };
 void gl_ffi_entry(const struct gl_ffi_call *call, struct gl_ffi_entry *entry);
 
-/* The call of a function that can take this road; NULL when it can't, or memory is short. It outlives the plan, since a
- * compiled trace may know it, and is closed when that is freed: Go refuses to be called by it till it is opened again,
+/* The call of a function that can take this road; NULL when it can't, or memory is short. A compiled trace may have its
+ * address, so it outlives the plan. When the plan is freed the call is closed: Go refuses it until it is opened again,
  * with a new plan for the same export. */
 struct gl_ffi_call *gl_ffi_new(struct gl_plan *plan);
 void gl_ffi_open(struct gl_ffi_call *call, struct gl_plan *plan);
 void gl_ffi_free(struct gl_ffi_call *call);
 
-/* The same in memory of the caller's, of so many bytes. What has it called must find it there even after it has been
- * retired, and then finds it busy. */
+/* The same in memory that the caller provides, gl_ffi_size bytes. It has to stay as long as something may make the
+ * call, after gl_ffi_retire too: it is marked as busy then, so that it is refused. */
 size_t gl_ffi_size(void);
 struct gl_ffi_call *gl_ffi_init(void *memory, struct gl_plan *plan);
-/* Likewise, for a field of that type and offset, in bytes, of what handles stand for: read or set. */
+/* Likewise, for reading or setting a field of that type, at that offset in bytes in the values of handles. */
 struct type;
 struct gl_ffi_call *gl_ffi_init_field(void *memory, struct gl_caller *caller, const struct type *type, uint64_t offset,
 				      bool sets);

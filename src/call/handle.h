@@ -39,23 +39,25 @@ void gl_handle_set_field(lua_State *L, int idx, size_t i, int value);
 /* A list's elements, from 0 */
 void gl_handle_index(lua_State *L, int idx, uint64_t i);
 void gl_handle_set_index(lua_State *L, int idx, uint64_t i, int value);
-/* A map's; nil is what is not there, and takes out what is. */
+/* A map's elements by the key at stack index key. nil is read where there is none; to set nil deletes one. */
 void gl_handle_key(lua_State *L, int idx, int key);
 void gl_handle_set_key(lua_State *L, int idx, int key, int value);
-/* All of it: as it is seen from inside of something else, and copied out. */
+/* The whole value: as a field or an element of that type would be read, where what has parts is a handle; set; and
+ * copied out as tables, however deep it is. */
 void gl_handle_get(lua_State *L, int idx);
 void gl_handle_set(lua_State *L, int idx, int value);
 void gl_handle_copy(lua_State *L, int idx);
 void gl_handle_text(lua_State *L, int idx);
-/* What has but a number for an answer: GL_OP_LEN, _EQUAL, _CLOSE. */
+/* Operations whose answer is a number: GL_OP_LEN, _CLOSE, _ITERATE; _EQUAL and _IS, where n is the other handle. */
 int64_t gl_handle_ask(lua_State *L, int idx, enum gl_op what, uint64_t n);
 
-/* Seconds below 0 are for ever. A value that was received is pushed. */
+/* Sends to a channel, and receives from one, whose value is pushed. They wait so many seconds at most, for ever if that
+ * is negative. */
 enum gl_chan gl_handle_send(lua_State *L, int idx, int value, double seconds);
 enum gl_chan gl_handle_receive(lua_State *L, int idx, double seconds);
 
-/* Pushes name and value of a struct's first field from number *i on that is there, and has *i be the number behind it;
- * false where there is none. */
+/* Pushes the name and the value of a struct's next field, and moves *i behind it. The next one is the first from number
+ * *i on that exists, since an embedded pointer may be nil. False if there is none. */
 bool gl_handle_next_field(lua_State *L, int idx, size_t *i);
 /* Pushes an iterator over a map or a channel; pushes at most so many keys and values of one, by turns. */
 void gl_handle_iterate(lua_State *L, int idx);
@@ -63,8 +65,8 @@ int gl_handle_next(lua_State *L, int idx, int most);
 
 /* A lua_CFunction's body: calls the function that the handle at 1 stands for, with the arguments above it. */
 int gl_handle_call(lua_State *L);
-/* The plan of its method that the string behind it names, which is taken from the stack: the receiver and the arguments
- * stay, as calls, jobs and many calls want them. */
+/* The plan of the method named by the string at idx + 1. The name is removed from the stack, so that the receiver and
+ * the arguments are left as gl_plan_call, gl_job_start and gl_plan_many expect them. */
 struct gl_plan *gl_handle_take_method(lua_State *L, int idx);
 
 /* Its code, and its name. */
@@ -73,14 +75,17 @@ uintptr_t gl_method_address(const struct gl_plan *plan, const char **name);
 /* The function at idx, function(method) -> function, is asked for one to be used in place of each method of a handle.
  */
 void gl_handle_set_maker(lua_State *L, int idx);
-/* Pushes the table of the members of its class that are known, by their names: a method is a function, a field its
- * number. Above [1] the table is free for others' use. false, and nothing is pushed: no handle of it was used yet. */
+/* Pushes the table of those members of the handle's class that were used so far, by name: for a method a function, for
+ * a field its number. The C half uses element 1 of the table, and Lua may use the others. Pushes nothing and returns
+ * false if no handle of the class was used yet. */
 bool gl_handle_push_members(lua_State *L, int idx);
-/* Pushes the table, always the same, of these tables by the number of the class. It is emptied when a module goes. */
+/* Pushes the table of these tables, by the number of the class. It is always the same table, and is emptied when a
+ * module is unloaded. */
 void gl_handle_push_classes(lua_State *L);
 
-/* Calls by FFI, as userdata that are pushed: of the method at idx, the function that the maker was given; of the field
- * number i of the handle at idx, which they read or set. NULL, and nothing is pushed, where they can't take that road.
+/* Push the userdata of a call by FFI, and return it: a call of the method at idx (the function that the maker was
+ * given), and one that reads or sets field number i of the handle at idx. NULL, and nothing is pushed, if it can't take
+ * that road.
  */
 struct gl_ffi_call *gl_method_ffi(lua_State *L, int idx);
 struct gl_ffi_call *gl_field_ffi(lua_State *L, int idx, size_t i, bool sets);

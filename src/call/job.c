@@ -66,12 +66,13 @@ struct jobs {
 
 /* ---- life and memory --------------------------------------------------------------------------------------------- */
 
-/* Those of Lua states that have ended; a goroutine of theirs may be what puts them here. */
+/* The jobs structs of Lua states that were closed, to be used by others. The lock is for goroutines: the last job of
+ * such a state puts its struct here. */
 static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct jobs *spare;
 
-/* Whoever held the lock is not in this process. */
+/* A thread that held the lock at a fork is not in the child. */
 static void unlock_in_child(void) { spare_lock = unlocked; }
 static void watch_forks(void) { pthread_atfork(NULL, NULL, unlock_in_child); }
 
@@ -88,7 +89,8 @@ static void free_slabs(struct jobs *jobs)
 	jobs->free = NULL;
 }
 
-/* Nobody has a job of it: it waits for another Lua state. Called by the last job's goroutine, or by gl_jobs_close. */
+/* Keeps the struct for another Lua state, once none of its jobs is under way. Called by gl_jobs_close, or by the
+ * goroutine of the last job. */
 static void release(struct gl_jobs *shared)
 {
 	struct jobs *jobs = (struct jobs *)shared;
@@ -181,7 +183,7 @@ static struct job *take_job(struct jobs *jobs)
 	return job;
 }
 
-/* Nobody asks for its results. Where it has not finished yet, the Go half lets go of the handles among them. */
+/* Nobody will ask for its results: releases the handles among them. If it has not finished yet, the Go half does. */
 static void drop_handles(struct job *job)
 {
 	struct gl_buffer *out = &job->shared.out;
@@ -222,12 +224,13 @@ static void wake(struct jobs *jobs)
 {
 	uint64_t one = 1;
 
-	/* It fails when the counter or the socket is full: then somebody is being woken anyway. */
+	/* This fails when the counter or the socket is full. Then nobody has read it yet, and whoever waits is woken
+	 * anyway. */
 	(void)!write(jobs->shared.fd, &one, sizeof(one));
 }
 
-/* Who is written to when a job finishes: the eventfd, or the socket. A goroutine that has read the other number just
- * now may still write to that: both stay open. */
+/* Sets which file descriptor is written to when a job finishes: the eventfd, or the socket. A goroutine that has just
+ * read the other number may still write to that one, so both stay open. */
 static void ring_at(struct jobs *jobs, int fd) { __atomic_store_n(&jobs->shared.fd, fd, __ATOMIC_SEQ_CST); }
 
 static bool is_rung(const struct jobs *jobs) { return jobs->shared.fd == jobs->ring; }
@@ -289,7 +292,7 @@ static uint64_t drain(struct jobs *jobs)
 	return finish_list(jobs, __atomic_exchange_n(&jobs->shared.done, 0, __ATOMIC_ACQ_REL));
 }
 
-/* From now on the next one to finish writes to the eventfd; false when one has finished before. */
+/* Has the next job that finishes write to the file descriptor. False if one has finished already, which did not. */
 static bool arm(struct jobs *jobs)
 {
 	__atomic_store_n(&jobs->shared.armed, 1, __ATOMIC_SEQ_CST);
@@ -321,7 +324,7 @@ void gl_jobs_close(struct gl_caller *caller)
 	close_listener(jobs);
 	if (is_rung(jobs)) {
 		ring_at(jobs, jobs->event);
-		shutdown(jobs->ring, SHUT_RDWR); /* and stays open: a goroutine may be about to write to it */
+		shutdown(jobs->ring, SHUT_RDWR); /* not closed: a goroutine may be about to write to it */
 	}
 	drain(jobs);
 	__atomic_store_n(&jobs->shared.armed, 0, __ATOMIC_SEQ_CST);
@@ -331,7 +334,8 @@ void gl_jobs_close(struct gl_caller *caller)
 			forget_results(&slab->jobs[i]);
 		}
 	}
-	/* Some of them may have finished since, each of which has taken one off. */
+	/* Each job that has finished since GL_JOBS_CLOSED was stored has taken 1 from `left`: 0 means that it was all.
+	 */
 	if (__atomic_add_fetch(&jobs->shared.left, (int64_t)jobs->under_way, __ATOMIC_ACQ_REL) == 0) {
 		release(&jobs->shared);
 	}
@@ -697,7 +701,7 @@ int gl_jobs_accept(struct gl_caller *caller, struct gl_error *err)
 	close_listener(jobs);
 	if (jobs->ring < 0) {
 		jobs->ring = fd;
-	} else { /* the number of an earlier one is used again, since it may be written to at this moment */
+	} else { /* a goroutine may be writing to the earlier one's number: this connection gets that number */
 		dup3(fd, jobs->ring, O_CLOEXEC);
 		close(fd);
 	}
@@ -734,7 +738,8 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Sleeps till a job finishes; not for ever when there is none. */
+/* Sleeps till a job finishes, or the time is over. If that is without end, it does not sleep while no job is under way.
+ */
 static void sleep_for(struct jobs *jobs, double seconds)
 {
 	double end = now() + seconds;
