@@ -329,10 +329,3 @@ bool gl_trust_add(struct gl_trust *trust, const struct gl_trust *other)
 	}
 	return true;
 }
-
-void gl_trust_free(struct gl_trust *trust)
-{
-	free(trust->keys);
-	free(trust->hashes);
-	*trust = (struct gl_trust){ 0 };
-}

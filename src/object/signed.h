@@ -60,6 +60,5 @@ bool gl_key_verify(const struct gl_public_key *key, const char *text, size_t n,
 bool gl_trust_add(struct gl_trust *trust, const struct gl_trust *other);
 /* Do both have the same keys? */
 bool gl_trust_same_keys(const struct gl_trust *a, const struct gl_trust *b);
-void gl_trust_free(struct gl_trust *trust);
 
 #endif
