@@ -69,8 +69,10 @@ describe("dlv attach", function()
 
     setup(function()
       program = toolchain.absolute(support.tmpdir()) .. "/embed"
-      local made, _, errors = support.run { "sh", "-c", ("cd examples/embed && exec %s host --exe --minimal -o %s .")
-        :format(toolchain.quote(toolchain.absolute "build/bin/goloader"), toolchain.quote(program)) }
+      local command = "cd examples/embed && exec %s host --exe --minimal --goroot %s -o %s ."
+      local made, _, errors = support.run { "sh", "-c", command:format(
+        toolchain.quote(toolchain.absolute "build/bin/goloader"), toolchain.quote(support.tools().goroot),
+        toolchain.quote(program)) }
       assert.equal(0, made, errors)
       variables = support.write("variables.go", [[
 package main
@@ -83,7 +85,7 @@ type Item struct {
 }
 
 //go:noinline
-func look(item *Item, list []string, prices map[string]int, err error) int {
+func look(item *Item, list []string, prices map[string]int, err, own error, value any) int {
 	total := len(list)
 	for i, name := range list {
 		price := prices[name]
@@ -93,8 +95,18 @@ func look(item *Item, list []string, prices map[string]int, err error) int {
 }
 
 func Look(name string) int {
-	return look(&Item{"tea", &Item{Name: "mug"}}, []string{name, "pot"}, map[string]int{name: 7}, errors.New("no")) // 21
+	prices := map[string]int{name: 7}
+	tea := &Item{"tea", &Item{Name: "mug"}}
+	return look(tea, []string{name, "pot"}, prices, errors.New("no"), missing{9}, &weight) // 23
 }
+
+type missing struct{ shelf int }
+
+func (m missing) Error() string { return "missing" }
+
+var weight = grams(12)
+
+type grams float32
 ]])
     end)
 
@@ -118,14 +130,17 @@ func Look(name string) int {
         end
       ]]):format(toolchain.absolute(variables)))
       local out = attach(toolchain.absolute(policy), "break main.look", "continue", "stack", "print *item",
-        "print list", "print prices", "print err", "break variables.go:15", "continue", "locals", "goroutines")
+        "print list", "print prices", "print err", "print own", "print value", "break variables.go:15", "continue",
+        "locals", "goroutines")
       assert.matches("> %[Breakpoint 1%] main%.look%(%) [^\n]*variables%.go:11", out)
-      assert.matches("in main%.look\n[^\n]*variables%.go:11\n *1 +0x%x+ in main%.Look\n[^\n]*variables%.go:21\n", out)
+      assert.matches("in main%.look\n[^\n]*variables%.go:11\n *1 +0x%x+ in main%.Look\n[^\n]*variables%.go:23\n", out)
       assert.matches("in runtime%.cgocall\n.- in main%.serve\n.- in main%.main\n", out)
       assert.matches('main%.Item {%s*Name: "tea",%s*Next: %*main%.Item {%s*Name: "mug",%s*Next: %*main%.Item nil', out)
       assert.matches('%[%]string len: 2, cap: 2, %["cup","pot"%]', out)
       assert.matches('map%[string%]int %[%s*"cup": 7,%s*%]', out)
       assert.matches('error%(%*errors%.errorString%) %*{s: "no"}', out)
+      assert.matches("error%(main%.missing%) {shelf: 9}", out)
+      assert.matches("interface {}%(%*main%.grams%) %*12", out)
       assert.matches("\ntotal = 2\n", out)
       assert.matches('\nname = "cup"\n', out)
       assert.matches("\nprice = 7\n", out)

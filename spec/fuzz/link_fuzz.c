@@ -457,7 +457,7 @@ static void ship(struct link *l)
 static void finish(struct link *l)
 {
 	for (int u = NUNITS; u-- > 0;) {
-		if (link_layout(l, (enum unit_id)u) != 0) {
+		if (link_layout(l, (enum unit_id)u, true) != 0) {
 			return;
 		}
 	}

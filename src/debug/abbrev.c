@@ -11,6 +11,7 @@
 #define GO_KEY 0x81, 0x52, DW_FORM_ref4
 #define GO_ELEM 0x82, 0x52, DW_FORM_ref4
 #define TYPE_ATTRIBUTES ATTRIBUTE(name, strp), GO_KIND
+#define GO_RUNTIME_TYPE 0x84, 0x52, DW_FORM_addr
 
 #define FUNC_ATTRIBUTES                                                                                                \
 	ATTRIBUTE(name, strp), ATTRIBUTE(low_pc, addr), ATTRIBUTE(high_pc, data4), ATTRIBUTE(decl_file, udata),        \
@@ -67,4 +68,16 @@ static const uint8_t abbreviations[] = {
 };
 /* clang-format on */
 
-void put_abbreviations(struct bytes *b) { put(b, abbreviations, sizeof(abbreviations)); }
+void put_abbreviations(struct bytes *b, bool runtime_types)
+{
+	static const uint8_t kind[] = { GO_KIND }, runtime_type[] = { GO_RUNTIME_TYPE };
+
+	for (size_t i = 0; i < sizeof(abbreviations); i++) {
+		put_8(b, abbreviations[i]);
+		/* the kind, which nothing but types has, is the last of what all of them have */
+		if (runtime_types && i + 1 >= sizeof(kind) &&
+		    memcmp(abbreviations + i + 1 - sizeof(kind), kind, sizeof(kind)) == 0) {
+			put(b, runtime_type, sizeof(runtime_type));
+		}
+	}
+}

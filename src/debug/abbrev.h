@@ -116,6 +116,7 @@ enum abbreviation {
 	UNKNOWN_TYPE
 };
 
-void put_abbreviations(struct bytes *b);
+/* With Go's runtime_type for types, of an address: where the descriptor is, from the first of the module's. */
+void put_abbreviations(struct bytes *b, bool runtime_types);
 
 #endif

@@ -8,6 +8,7 @@
 #include "../abi/abi.h"
 #include "files.h"
 #include "gdb.h"
+#include "modules.h"
 #include "names.h"
 #include "perf.h"
 #include "symfile.h"
@@ -22,6 +23,7 @@ struct gl_debug_code {
 	const uint8_t *base; /* whole pages that have the code; NULL: it lies among other code */
 	size_t size;
 	struct code_file *mapped; /* the file that they are mapped from, or NULL */
+	struct listed *listed;    /* what Delve knows the module's types by, or NULL */
 	struct gdb_file *file;    /* gdb's, or NULL */
 	bool is_mapped;           /* perf knows it */
 	unsigned long number;     /* of what was loaded in this process */
@@ -146,6 +148,27 @@ static const struct variables *variables_for(const struct gl_debug_code *code)
 	return module != NULL ? module->variables : NULL;
 }
 
+/* What a moduledata says of its module's types. */
+static uintptr_t descriptors_of(const struct gl_debug_code *code)
+{
+	uintptr_t first = 0;
+
+	if (code->moduledata != 0 && code->variables != NULL) {
+		memcpy(&first, (const uint8_t *)code->moduledata + known.abi->moduledata.types, sizeof(first));
+	}
+	return first;
+}
+
+static void tell_delve(struct gl_debug_code *code, struct symfile *s)
+{
+	uintptr_t descriptors = descriptors_of(code);
+
+	code->mapped = files_add(s, code->base, code->size, code->number, descriptors);
+	if (code->mapped != NULL && descriptors != 0) {
+		code->listed = modules_add(code->moduledata, s->code[0].addr);
+	}
+}
+
 static void tell_gdb(struct gl_debug_code *code, const struct symfile *s)
 {
 	size_t size;
@@ -170,7 +193,7 @@ static void tell(struct gl_debug_code *code)
 				     .abi = known.abi,
 				     .variables = variables_for(code) };
 		if (to_all && s.n > 0) {
-			code->mapped = files_add(&s, code->base, code->size, code->number);
+			tell_delve(code, &s);
 		}
 		if (to_gdb && s.n > 0) {
 			tell_gdb(code, &s);
@@ -191,10 +214,11 @@ static void tell_all(void)
 	}
 }
 
-void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata)
+void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata, bool is_program)
 {
 	known.abi = abi;
 	known.firstmoduledata = firstmoduledata;
+	modules_begin(abi, is_program ? firstmoduledata : 0);
 }
 
 int gl_debug_open_files(struct gl_error *err) { return files_open(err); }
@@ -222,6 +246,8 @@ bool gl_debug_wants_variables(void)
 	look_for_gdb();
 	return known.gdb;
 }
+
+bool gl_debug_wants_types(void) { return known.files; }
 
 static struct gl_debug_code *add(uintptr_t moduledata, const char *name, struct variables *variables,
 				 const struct gl_debug_copy *copies, size_t n, const uint8_t *base, size_t size)
@@ -394,6 +420,7 @@ void gl_debug_remove(struct gl_debug_code *code)
 	if (known.keeps_names) {
 		keep_names(code);
 	}
+	modules_remove(code->listed);
 	if (code->mapped != NULL) {
 		files_remove(code->mapped);
 	}

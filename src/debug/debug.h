@@ -29,8 +29,9 @@ struct gl_abi;
 struct variables;
 struct gl_debug_code; /* code that they know, or will */
 
-/* Before anything is added: the description of the host, and its own moduledata, the first of the runtime's list. */
-void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata);
+/* Before anything is added: the description of the host, and its own moduledata, the first of the runtime's list.
+ * is_program: the host is the process's program. */
+void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata, bool is_program);
 /* Before gl_debug_choose: from then on, loaded code is in files. */
 int gl_debug_open_files(struct gl_error *err);
 /* From now on, and for all that is there. */
@@ -39,6 +40,9 @@ void gl_debug_choose(bool gdb, bool perf);
 /* Is there somebody who is told of variables? To find those takes the objects, which are there only while they are
  * linked: what is not read then is not told later. */
 bool gl_debug_wants_variables(void);
+
+/* Is there somebody who asks which type a descriptor is of (modules.c)? */
+bool gl_debug_wants_types(void);
 
 /* The code that a moduledata describes, in size bytes of whole pages. name is copied; variables (or NULL) become its
  * own. NULL when memory is short: then nobody knows of it. */

@@ -273,7 +273,7 @@ static void begin_info(struct dwarf *d, const char *name, uintptr_t low, uintptr
 	char producer[80];
 	struct bytes *b = &d->info;
 
-	put_abbreviations(&d->abbrev);
+	put_abbreviations(&d->abbrev, d->descriptors != 0);
 	put_32(b, 0);
 	put_16(b, 4); /* version */
 	put_32(b, 0); /* of .debug_abbrev */
@@ -499,9 +499,9 @@ static void add_info(struct dwarf *d, const struct code *c, uint32_t name)
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, uintptr_t bias,
-		 const struct gl_abi *abi, const struct variables *variables)
+		 const struct gl_abi *abi, const struct variables *variables, uintptr_t descriptors)
 {
-	*d = (struct dwarf){ .low = low, .bias = bias, .abi = abi, .variables = variables };
+	*d = (struct dwarf){ .low = low, .bias = bias, .abi = abi, .variables = variables, .descriptors = descriptors };
 	put_8(&d->strings, 0);
 	begin_frames(&d->frame);
 	begin_info(d, name, low, high);

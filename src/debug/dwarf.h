@@ -33,12 +33,13 @@ struct dwarf {
 	const struct variables *variables; /* or NULL */
 	uint32_t *type_entries;            /* per type of theirs: its entry in info */
 	struct bytes type_refs;            /* what refers to those */
+	uintptr_t descriptors;             /* entries of types say how far behind this theirs is; 0: they don't */
 };
 
 /* One compile unit, named so, whose code lies between low and high. variables: what else is known of the functions, or
- * NULL. */
+ * NULL. descriptors: where those of the module's types begin, if entries are to say where they lie; or 0. */
 void dwarf_begin(struct dwarf *d, const char *name, uintptr_t low, uintptr_t high, uintptr_t bias,
-		 const struct gl_abi *abi, const struct variables *variables);
+		 const struct gl_abi *abi, const struct variables *variables, uintptr_t descriptors);
 /* Returns the offset of the function's name among the strings. */
 uint32_t dwarf_add(struct dwarf *d, const struct code *code);
 /* Completes the sections: lines is all of .debug_line then. False when memory was short. */

@@ -358,9 +358,10 @@ static int fill(struct code_file *file, int fd, struct symfile *s, struct symfil
 		       0;
 }
 
-struct code_file *files_add(struct symfile *s, const uint8_t *base, size_t size, unsigned long number)
+struct code_file *files_add(struct symfile *s, const uint8_t *base, size_t size, unsigned long number,
+			    uintptr_t descriptors)
 {
-	struct symfile_text text = { .p = base, .size = size, .header = free_page() };
+	struct symfile_text text = { .p = base, .size = size, .header = free_page(), .descriptors = descriptors };
 	struct code_file *file = name_file(s->name, number);
 
 	if (file == NULL) {

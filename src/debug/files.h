@@ -14,9 +14,10 @@ bool files_are_open(void);
 void files_keep(void);
 
 /* Writes a file of the code (s->text is not read), and maps the pages at base from it: their content stays the same.
- * number tells it from others of the same name. NULL when that fails, which standard error is told; all is as it was
- * then. */
-struct code_file *files_add(struct symfile *s, const uint8_t *base, size_t size, unsigned long number);
+ * number tells it from others of the same name; descriptors: where those of the module's types begin, or 0. NULL when
+ * that fails, which standard error is told; all is as it was then. */
+struct code_file *files_add(struct symfile *s, const uint8_t *base, size_t size, unsigned long number,
+			    uintptr_t descriptors);
 /* Before the memory goes. */
 void files_remove(struct code_file *file);
 

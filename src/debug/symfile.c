@@ -239,7 +239,7 @@ uint8_t *symfile_write(const struct symfile *s, size_t *size)
 		low = c->addr < low ? c->addr : low;
 		high = c->addr + c->size > high ? c->addr + c->size : high;
 	}
-	dwarf_begin(&d, s->name, low, high, bias, s->abi, s->variables);
+	dwarf_begin(&d, s->name, low, high, bias, s->abi, s->variables, s->text != NULL ? s->text->descriptors : 0);
 	put(&symbols, &(Elf64_Sym){ 0 }, sizeof(Elf64_Sym));
 	for (size_t i = 0; i < s->n; i++) {
 		put_symbol(&symbols, &s->code[i], dwarf_add(&d, &s->code[i]), bias);

@@ -12,6 +12,7 @@ struct symfile_text {
 	size_t size;
 	uintptr_t header; /* where the file says that its first page lies, which alone the dynamic linker maps */
 	uintptr_t bias;   /* what the dynamic linker has in its list: addresses in the file are less by that much */
+	uintptr_t descriptors;  /* where those of the module's types begin, or 0 */
 	uint8_t id[SYMFILE_ID]; /* no other file's (its build ID): perf keeps files by it */
 };
 

@@ -60,6 +60,9 @@ static uint32_t begin_type(struct dwarf *d, enum abbreviation what, const char *
 	uint32_t at = begin_entry(d, what, name);
 
 	put_8(&d->info, kind);
+	if (d->descriptors != 0) {
+		put_64(&d->info, UINT64_MAX); /* there is none */
+	}
 	return at;
 }
 
@@ -99,6 +102,9 @@ static uint32_t put_pointer_to(struct dwarf *d, uint32_t type)
 	put_8(&d->info, POINTER_TYPE);
 	put_32(&d->info, text);
 	put_8(&d->info, KIND_POINTER);
+	if (d->descriptors != 0) {
+		put_64(&d->info, UINT64_MAX);
+	}
 	put_type_ref(d, type);
 	return at;
 }
@@ -469,17 +475,25 @@ static uint32_t put_descriptor(struct dwarf *d, const struct basic *b)
 
 static uint32_t put_itab(struct dwarf *d, const struct basic *b, uint32_t descriptor)
 {
-	static const char itab[] = "internal/abi.ITab";
+	/* since Go 1.22, and before */
+	static const char itab[] = "internal/abi.ITab", old[] = "runtime.itab";
+	uint32_t pointer = put_pointer(d, "*internal/abi.Type", descriptor);
 
-	if (gl_abi_struct_size(d->abi, itab) <= 0) {
-		return begin_entry(d, STRUCT_ELSEWHERE, "runtime.itab");
+	if (gl_abi_struct_size(d->abi, itab) > 0) {
+		const struct member members[] = { { "Inter", b->bare_pointer },
+						  { "Type", pointer },
+						  { "Hash", put_number(d, itab, "Hash", false) },
+						  { NULL, 0 } };
+		return put_runtime_struct(d, itab, itab, members);
 	}
-	uint32_t number = put_number(d, itab, "Hash", false),
-		 pointer = put_pointer(d, "*internal/abi.Type", descriptor);
-	const struct member members[] = {
-		{ "Inter", b->bare_pointer }, { "Type", pointer }, { "Hash", number }, { NULL, 0 }
-	};
-	return put_runtime_struct(d, itab, itab, members);
+	if (gl_abi_struct_size(d->abi, old) > 0) {
+		const struct member members[] = { { "inter", b->bare_pointer },
+						  { "_type", pointer },
+						  { "hash", put_number(d, old, "hash", false) },
+						  { NULL, 0 } };
+		return put_runtime_struct(d, old, old, members);
+	}
+	return begin_entry(d, STRUCT_ELSEWHERE, old);
 }
 
 /* The two words of an interface: its type or itab, and its data. */
@@ -509,6 +523,19 @@ static struct basic put_basic(struct dwarf *d)
 	return b;
 }
 
+/* By it Delve finds the entry of an interface's value, whose descriptor it reads in memory. */
+static void set_descriptor(struct dwarf *d, uint32_t entry, uintptr_t descriptor)
+{
+	enum { NAME_AND_KIND = 1 + 4 + 1 };
+	uint64_t distance = descriptor - d->descriptors;
+	uint8_t *p = d->info.p + entry;
+
+	if (d->descriptors == 0 || descriptor == 0 || d->info.failed || *p == STRUCT_ELSEWHERE || *p == UNKNOWN_TYPE) {
+		return;
+	}
+	memcpy(p + NAME_AND_KIND, &distance, sizeof(distance));
+}
+
 void types_begin(struct dwarf *d)
 {
 	const struct variables *v = d->variables;
@@ -525,6 +552,7 @@ void types_begin(struct dwarf *d)
 	for (uint32_t i = 0; i < v->ntypes; i++) {
 		const char *name = variables_name(v, v->types[i].name);
 		d->type_entries[i] = put_kind(d, &b, &v->types[i], name);
+		set_descriptor(d, d->type_entries[i], v->types[i].descriptor);
 		if (has_typedef(&v->types[i], name)) {
 			d->type_entries[i] = put_typedef(d, name, KIND_INVALID, d->type_entries[i]);
 		}

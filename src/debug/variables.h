@@ -21,12 +21,13 @@ struct type_field {
 struct type {
 	uint32_t name; /* among the strings */
 	uint8_t kind;
-	bool has_methods;   /* of an interface */
-	uint64_t size;      /* bytes */
-	uint64_t count;     /* of an array */
-	uint32_t elem, key; /* the types that it is made of; key: of a map */
-	uint32_t group;     /* of a map: how its table lies in memory (internal/runtime/maps); NO_TYPE: as before */
-	uint32_t first, n;  /* of the fields */
+	bool has_methods;     /* of an interface */
+	uintptr_t descriptor; /* where it lies, of types of the unit's own that were asked for; or 0 */
+	uint64_t size;        /* bytes */
+	uint64_t count;       /* of an array */
+	uint32_t elem, key;   /* the types that it is made of; key: of a map */
+	uint32_t group;       /* of a map: how its table lies in memory (internal/runtime/maps); NO_TYPE: as before */
+	uint32_t first, n;    /* of the fields */
 };
 
 #define NO_TYPE UINT32_MAX

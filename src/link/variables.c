@@ -619,7 +619,25 @@ static void free_seen(struct seen *all)
 	}
 }
 
-struct variables *link_variables(struct link *l, enum unit_id id)
+static void add_types(struct reading *r, const struct unit *u)
+{
+	size_t prefix = sizeof(type_prefix) - 1;
+
+	for (uint32_t i = 0; i < u->norder && !r->v->failed; i++) {
+		const struct lsym *s = link_sym(r->l, u->order[i]);
+		/* "type:.eq." and the like are helpers of types */
+		if (s->section != SEC_RODATA || !s->by_name || !str_starts(s->name, type_prefix) ||
+		    s->name.n <= prefix || s->name.p[prefix] == '.') {
+			continue;
+		}
+		uint32_t t = type_named(r, (struct gl_str){ s->name.p + prefix, s->name.n - (uint32_t)prefix });
+		if (t != NO_TYPE) {
+			r->v->types[t].descriptor = s->addr;
+		}
+	}
+}
+
+struct variables *link_variables(struct link *l, enum unit_id id, bool all_types)
 {
 	const struct unit *u = &l->units[id];
 	struct reading r = { .l = l, .abi = l->linker->abi, .v = calloc(1, sizeof(*r.v)) };
@@ -633,6 +651,9 @@ struct variables *link_variables(struct link *l, enum unit_id id)
 										  "internal/abi.MapType";
 	for (uint32_t i = 0; i < u->nfuncs; i++) {
 		add_function(&r, link_sym(l, u->funcs[i]));
+	}
+	if (all_types && r.v->functions != NULL) {
+		add_types(&r, u);
 	}
 	for (; r.ndescribed < r.nsources && !r.v->failed; r.ndescribed++) {
 		describe_type(&r, r.ndescribed);

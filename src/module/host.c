@@ -432,7 +432,7 @@ struct gl_host *gl_host_start(const char *path, const char *desc, bool for_progr
 				     find_symbol(host, "runtime.racedataend", NULL), err) != 0) {
 		goto fail;
 	}
-	gl_debug_begin(host->abi, host->linker.firstmoduledata);
+	gl_debug_begin(host->abi, host->linker.firstmoduledata, host->is_program);
 	if (share_children(host, err) != 0) {
 		goto fail;
 	}

@@ -220,7 +220,8 @@ static void publish_unit(struct load *ld, enum unit_id id, struct gl_module *mod
 		module_begin_race_detection(mod);
 		ld->host->publish(&module);
 		module_count_memory(mod);
-		struct variables *variables = gl_debug_wants_variables() ? link_variables(&ld->link, id) : NULL;
+		struct variables *variables =
+			gl_debug_wants_variables() ? link_variables(&ld->link, id, gl_debug_wants_types()) : NULL;
 		mod->debug = gl_debug_add_module(u->moduledata, id == UNIT_MODULE ? mod->name : "shared packages",
 						 variables, u->base, u->text_pages);
 		GL_PROBE3(publish, id == UNIT_MODULE ? ld->mod->name : "shared packages", u->sec_start[SEC_TEXT],

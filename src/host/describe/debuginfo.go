@@ -140,6 +140,7 @@ func addStruct(d *description, data *dwarf.Data, entries *dwarf.Reader, entry *d
 		return nil
 	}
 	seen := map[string]bool{"_": true} // padding has no use
+	offsets := map[string]int64{}
 	for {
 		member, err := entries.Next()
 		if err != nil {
@@ -158,6 +159,10 @@ func addStruct(d *description, data *dwarf.Data, entries *dwarf.Reader, entry *d
 		fieldType, err := data.Type(typ)
 		if err != nil {
 			return fmt.Errorf("field %s: %w", field, err)
+		}
+		offsets[field] = offset
+		if name == "runtime.moduledata" && field == "next" && offset == offsets["pluginpath"] {
+			offset = size - fieldType.Size() // the last one, in all versions: see mkhost/modulelist.go
 		}
 		d.add("field", name, field, offset, fieldType.Size())
 	}

@@ -164,6 +164,11 @@ func (h *host) install(built string, std, linked []*pkg) error {
 	if err != nil {
 		return err
 	}
+	if h.exe {
+		if err := leadToModules(built); err != nil {
+			return err
+		}
+	}
 	note := []string{h.goroot, h.version()}
 	archives := filepath.Join(h.temp, "archives")
 	names, err := keepArchives(archives, append(std[:len(std):len(std)], linked...))
