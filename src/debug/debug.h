@@ -34,11 +34,11 @@ struct gl_debug_code; /* code that they know, or will */
 void gl_debug_begin(const struct gl_abi *abi, uintptr_t firstmoduledata, bool is_program);
 /* Before gl_debug_choose: from then on, loaded code is in files. */
 int gl_debug_open_files(struct gl_error *err);
-/* From now on, and for all that is there. */
+/* Who is told of loaded code from now on, and of all that is loaded already. */
 void gl_debug_choose(bool gdb, bool perf);
 
-/* Is there somebody who is told of variables? To find those takes the objects, which are there only while they are
- * linked: what is not read then is not told later. */
+/* Is anybody told of variables? These are read from the objects, which are there only while they are linked: what is
+ * not read then can't be told later. */
 bool gl_debug_wants_variables(void);
 
 /* Is there somebody who asks which type a descriptor is of (modules.c)? */
@@ -53,16 +53,16 @@ struct gl_debug_code *gl_debug_add_module(uintptr_t moduledata, const char *name
 struct gl_debug_copy {
 	uintptr_t addr;
 	size_t size;
-	uintptr_t
-		entry; /* of the function, in whatever module of the runtime's; 0: it is other code, for perf alone, */
-	const char *name; /* and this is its name, which stays */
+	uintptr_t entry;  /* the function's own address; 0: code that is no function's, which only perf is told of */
+	const char *name; /* of such code: its name, which is not copied */
 };
-/* The same for copies; those of functions come first, and have the pages to themselves. */
+/* The same for copies. Those of functions come first in the list, and nothing else is on their pages. */
 struct gl_debug_code *gl_debug_add_copies(const struct gl_debug_copy *copies, size_t n, const uint8_t *base,
 					  size_t size);
 
-/* From now on the names and lines of what goes are kept, so that addresses of it can be found, too; some 16 MB of them
- * at most. */
+/* From now on the names and lines of unloaded code are kept, some 16 MB at most, so that its addresses can still be
+ * named.
+ */
 void gl_debug_keep_names(void);
 
 struct gl_debug_frame {

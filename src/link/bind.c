@@ -208,7 +208,7 @@ static bool bind_funcval(struct link *l, struct lsym *s, enum unit_id view, uint
 	}
 	struct gl_str fn = { s->name.p, s->name.n - (uint32_t)(sizeof(suffix) - 1) };
 	if (str_ends(fn, suffix)) {
-		return false; /* a function value has none of its own: a name can't send us down as often as it likes */
+		return false; /* F·f·f, from a hostile object: without this, a long name would be as deep a recursion */
 	}
 	uint32_t target = link_resolve_name(l, fn, GL_ABIINTERNAL, view, NULL, 0, self);
 	if (target == NO_SYM || link_sym(l, target)->state == SYM_ABSENT) {

@@ -16,8 +16,9 @@ int linker_add_build(struct linker *linker, const char *import_path, const char 
 const char *linker_build_file(struct linker *linker, const char *path, const uint8_t fingerprint[8]);
 /* The names in it; the archive is not opened for that. */
 const struct gl_symnames *linker_find_build(struct linker *linker, const char *path, const uint8_t fingerprint[8]);
-/* The fingerprint of the package wanted, as that build or what it imports was compiled with it; NULL when they do not
- * tell. A search comes by each build once; its number is the next of linker->searches. */
+/* Which version of the package `wanted` that build was compiled against, told by the fingerprint in its imports, or in
+ * those of what it imports; NULL if none of them imports it. search is a new number, ++linker->searches: by it the
+ * search knows the builds that it has been to. */
 const uint8_t *linker_search_build(struct linker *linker, const char *path, const uint8_t fingerprint[8],
 				   const char *wanted, uint32_t search);
 

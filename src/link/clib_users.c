@@ -207,8 +207,8 @@ static struct symbol find_symbol(const struct clib *lib, uintptr_t at)
 	return s;
 }
 
-/* Notes what is known of an object. Only of a library itself anybody tells the user: what it depends on may be used by
- * others as well. */
+/* Notes that an object is used, or may be. A user refuses the unload, and is named, only if the object is the module's
+ * own library: a library that this depends on may be in use by others in the process as well. */
 static void note(const struct search *s, struct clib *lib, struct clib_object *o, enum clib_use use, uintptr_t at,
 		 const char *by)
 {

@@ -47,10 +47,11 @@ enum { SYNTH_CODE_SIZE = 16 /* bytes of a trampoline, or of what calls main */ }
 struct lobj;
 
 struct lsym {
-	struct gl_str name;     /* empty for content-addressable and file-local symbols */
-	uint8_t hash[16];       /* of a content-addressable symbol */
-	const struct lobj *obj; /* where it is defined, with its number there; NULL for synthetic ones and SYM_FIXED,
-				   but for C symbols: there it is who imports it */
+	struct gl_str name; /* empty for content-addressable and file-local symbols */
+	uint8_t hash[16];   /* of a content-addressable symbol */
+	/* The object that defines it, and its number there; of a C symbol the object that imports it. NULL for all
+	 * other symbols that are synthetic or SYM_FIXED. */
+	const struct lobj *obj;
 	uint32_t idx;
 	uint32_t referrer; /* symbol that asked for it first, for messages; NO_SYM for a root */
 	uint32_t target;   /* of a synthetic symbol: what it stands for */
@@ -59,7 +60,7 @@ struct lsym {
 	uint8_t state, section, unit, synthetic;
 	bool marked, is_func;
 	bool missing;           /* it is in the list of those that nobody defines */
-	bool is_far;            /* it is C's, and may be out of a call's reach */
+	bool is_far;            /* a C symbol, whose address a call instruction may not reach */
 	bool by_name;           /* found by its name, and that isn't local to an object */
 	uint32_t tramp[NUNITS]; /* of a function: the trampolines to it; NO_SYM */
 	uint32_t size, align;
