@@ -223,7 +223,10 @@ local function run(premature)
       read_routes(app)
     end
     try(loop.poll, pause) -- what the program itself watches
+    if exiting() then break end
+    pause() -- requests go on between one step and the next
     if control then step(control, "tell") end
+    pause()
     if exiting() then break end
     wait()
   end
