@@ -194,19 +194,25 @@ int gl_plan_new_protection(lua_State *L)
 	return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-int gl_plan_prepare(lua_State *L, const struct gl_plan *plan, int first,
-		    void (*prepare)(lua_State *L, int first, void *arg), void *arg)
+int gl_call_protected(lua_State *L, const struct gl_caller *caller, int first,
+		      void (*prepare)(lua_State *L, int first, void *arg), void *arg)
 {
 	struct preparation p = { .prepare = prepare, .arg = arg };
 
+	lua_rawgeti(L, LUA_REGISTRYINDEX, caller->protection_ref);
+	lua_insert(L, first);
+	lua_pushlightuserdata(L, &p);
+	return lua_pcall(L, lua_gettop(L) - first, LUA_MULTRET, 0);
+}
+
+int gl_plan_prepare(lua_State *L, const struct gl_plan *plan, int first,
+		    void (*prepare)(lua_State *L, int first, void *arg), void *arg)
+{
 	if (plan->entering == NULL || *plan->entering == 0) {
 		prepare(L, first, arg);
 		return 0;
 	}
-	lua_rawgeti(L, LUA_REGISTRYINDEX, plan->caller->protection_ref);
-	lua_insert(L, first);
-	lua_pushlightuserdata(L, &p);
-	if (lua_pcall(L, lua_gettop(L) - first, LUA_MULTRET, 0) != 0) {
+	if (gl_call_protected(L, plan->caller, first, prepare, arg) != 0) {
 		gl_plan_entered(plan);
 		lua_error(L);
 	}

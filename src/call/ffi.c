@@ -265,39 +265,73 @@ static void push_result(lua_State *L, const struct ffi *ffi, uint32_t i, struct 
 	}
 }
 
-int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
+static bool has_error(const struct gl_ffi_call *call)
 {
-	struct ffi *ffi = ffi_of(call);
+	return call->nresults > 0 && call->results[call->nresults - 1].kind == GL_FFI_ERROR;
+}
+
+struct finishing {
+	struct ffi *ffi;
+	struct gl_reading *reading; /* what Go wrote of a call that failed */
+};
+
+/* Pushes the results, or what has the text of a failure. What Go wrote is taken out while it is read: a finalizer may
+ * call another function meanwhile. */
+static void read_results(lua_State *L, int first, void *arg)
+{
+	struct finishing *f = arg;
+	struct ffi *ffi = f->ffi;
+	struct gl_ffi_call *call = &ffi->call;
 	int n = call->nresults;
-	/* What Go wrote is taken out while it is read: a finalizer may call another function meanwhile. */
 	struct gl_reading *r = gl_reading_begin(L, ffi->caller);
+
+	(void)first;
 	gl_buffer_give(&ffi->caller->out, &r->out);
 	r->out = *call->text;
-
 	*call->text = (struct gl_buffer){ 0 };
 	if (call->status == GL_FFI_FAILED) {
-		call->busy = 0;
-		gl_plan_check_call(L, ffi->plan, call->failure, &r->out);
+		f->reading = r;
+		return;
 	}
-	bool has_error = n > 0 && call->results[n - 1].kind == GL_FFI_ERROR;
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
-	if (has_error && call->out[2 * n - 1].u != 0) {
+	if (has_error(call) && call->out[2 * n - 1].u != 0) {
 		lua_pushnil(L);
 		push_result(L, ffi, (uint32_t)n - 1, r);
-		n = 2;
 	} else {
-		n -= has_error;
-		for (int i = 0; i < n; i++) {
+		for (int i = 0; i < n - has_error(call); i++) {
 			push_result(L, ffi, (uint32_t)i, r);
 		}
 	}
 	gl_buffer_give(call->text, &r->out);
 	gl_reading_end(L, r);
-	gl_go_drop(ffi->caller, call->pins);
-	call->busy = 0;
-	if (n == 0 && has_error) {
-		lua_pushboolean(L, 1);
-		return 1;
+}
+
+int gl_ffi_finish(lua_State *L, struct gl_ffi_call *call)
+{
+	struct finishing f = { .ffi = ffi_of(call) };
+	struct gl_caller *caller = f.ffi->caller;
+	int before = lua_gettop(L), status = 0;
+
+	/* Of a module that several Lua states have, a call that stays busy would keep it for ever: memory may be short.
+	 */
+	if (f.ffi->plan != NULL && f.ffi->plan->entering != NULL) {
+		status = gl_call_protected(L, caller, before + 1, read_results, &f);
+	} else {
+		read_results(L, before + 1, &f);
 	}
-	return n;
+	if (status != 0 || f.reading == NULL) {
+		gl_go_drop(caller, call->pins);
+	}
+	call->busy = 0;
+	if (status != 0) {
+		return lua_error(L);
+	}
+	if (f.reading != NULL) {
+		f.reading->idx = lua_gettop(L);
+		gl_plan_check_call(L, f.ffi->plan, call->failure, &f.reading->out);
+	}
+	if (lua_gettop(L) == before && has_error(call)) {
+		lua_pushboolean(L, 1);
+	}
+	return lua_gettop(L) - before;
 }

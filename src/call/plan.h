@@ -108,7 +108,7 @@ struct gl_caller {
 	struct gl_buffer in, out;
 	struct gl_reading *reading; /* the one that is to be used next: reading_ref keeps it */
 	int reading_ref;
-	int protection_ref;        /* of gl_plan_prepare */
+	int protection_ref;        /* of gl_call_protected */
 	struct gl_buffer text;     /* errors and panics of that road */
 	struct gl_pure_room *pure; /* made when the first function takes the pure path */
 };
@@ -234,6 +234,10 @@ static inline void gl_plan_entered(const struct gl_plan *plan)
 		__atomic_store_n(plan->entering, 0, __ATOMIC_RELEASE);
 	}
 }
+/* Calls prepare(L, first, arg) in protected mode, with what lies from stack index first up as all that it sees; it
+ * leaves results there. Returns 0, or what lua_pcall does. */
+int gl_call_protected(lua_State *L, const struct gl_caller *caller, int first,
+		      void (*prepare)(lua_State *L, int first, void *arg), void *arg);
 /* Does what comes before a call of the plan and may raise: prepare(L, first, arg), which has what lies from stack index
  * first up, and may leave more there. It may have it at other indices: those of what it has left are higher by the
  * result. */

@@ -49,7 +49,7 @@ local results = {
 }
 
 local FFI_UPVALUES = "call, enter, func, far, by_capi, finish, type, select, floor, ffi_string, "
-  .. "number, version, owner, class, handles, handle, getmetatable, cast"
+  .. "number, version, owner, class, handles, handle, getmetatable, cast, pcall, error"
 
 -- The chunk of the function that calls by FFI: for func(a int8, b string) (string, error)
 --
@@ -72,10 +72,31 @@ local FFI_UPVALUES = "call, enter, func, far, by_capi, finish, type, select, flo
 --     end
 --
 -- An argument that is a string stays where it is while Go copies it: this function holds it. Where several Lua states
--- have the function, it sees first whether another version stands:
+-- have the function, what is done while the call is busy is a function of its own, which sees first whether another
+-- version stands:
+--
+--     local function window(self, a1, a2)
+--       if number[0] ~= version then return 255 end
+--       call.in_[0].i = a1
+--       call.in_[1].s = a2 call.in_[2].i = #a2
+--       if enter(call, func) == 0 then far(call) end
+--       local status = call.status
+--       if status ~= 0 then return status end
+--       local r1 = ffi_string(call.out[0].s, call.out[1].i)
+--       return 0, r1
+--     end
 --
 --         call.busy = 1
---         if number[0] ~= version then call.busy = 0 return by_capi(self, a1, a2) end
+--         local is_done, status, r1 = pcall(window, self, a1, a2)
+--         if not is_done then
+--           call.busy = 0
+--           error(status, 0)
+--         end
+--         if status == 0 then
+--           call.busy = 0
+--           return r1
+--         end
+--         …
 --
 -- Of a method, self is a handle, and the first word of the call is its number:
 --
@@ -112,25 +133,24 @@ local function ffi_source(params, outs, is_integral, number, chunks)
   end
   tests[#tests + 1] = "call.busy == 0"
   local taking, taken = take(values)
+  local enters = table.concat(stores, "\n") .. "\nif enter(call, func) == 0 then far(call) end\n"
+    .. "local status = call.status"
+  local parameters = table.concat({ "self", unpack(names) }, ", ")
   return source.function_of(FFI_UPVALUES, names, fill([[
       if $tests then
         call.busy = 1
-        $look
-        $stores
-        if enter(call, func) == 0 then far(call) end
-        if call.status == 0 then
+        $enter
+        if status == 0 then
           $take
           call.busy = 0
           return $taken
         end
-        if call.status <= $bad then return finish(owner or self) end
+        if status <= $bad then return finish(owner or self) end
         call.busy = 0
       end]], {
-    tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
-    take = taking, taken = taken, bad = ODD_OR_FAILED,
-    look = source.look(number,
-      ("call.busy = 0 return by_capi(%s)"):format(table.concat({ "self", unpack(names) }, ", "))),
-  }), chunks)
+    tests = table.concat(tests, " and "), enter = number and source.call_window(parameters, taken, "call") or enters,
+    take = number and "" or taking, taken = taken, bad = ODD_OR_FAILED,
+  }), chunks, number and source.window(parameters, enters, taking, taken))
 end
 
 -- The source of fn:map for an integral function with a result. The arguments of all calls are tested before the first.
@@ -246,7 +266,8 @@ function ffiroad.of_function(fn, by_capi, chunks)
   local enter, func, many, far, many_far = read_entry(entry)
   local number, version = source.version_of(fn)
   local chunk = ffi_source(params, outs, is_integral, number, chunks)
-  return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string, number, version),
+  return chunk(call, enter, func, far, by_capi, fn.ffi_finish, type, select, math.floor, ffi.string, number, version,
+      nil, nil, nil, nil, nil, nil, pcall, error),
     is_integral and #params > 0 and #outs == 1
       and map_by_ffi(fn, call, enter, many, many_far, params, outs[1], number, version, chunks) or nil
 end

@@ -69,7 +69,7 @@ end
 
 -- The parts of the functions that call on the pure path.
 local function pure_parts(pure)
-  local parts = { names = {}, lengths = {}, tests = {}, values = {}, results = {} }
+  local parts = { names = {}, lengths = {}, counts = {}, tests = {}, values = {}, results = {} }
   local tests, types = parts.tests, {}
   for i, param in ipairs(pure.params) do
     local low, high = limits(param.kind, param.bits)
@@ -81,6 +81,7 @@ local function pure_parts(pure)
       here.s = kind == "bytes" and fill("type($a) == 'string' and #$a or ", here) or ""
       kind = "array"
       parts.lengths[#parts.lengths + 1] = fill("local $n = $s array_length($a, '$t')", here)
+      parts.counts[#parts.counts + 1] = here.n
       tests[#tests + 1] = here.n
     else
       tests[#tests + 1] = fill(tests_of[kind], here)
@@ -115,7 +116,7 @@ local function pure_parts(pure)
 end
 
 local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new, "
-  .. "number, version"
+  .. "number, version, pcall, error"
 
 -- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
 --
@@ -137,28 +138,39 @@ local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, a
 --       return by_capi(self, ...)
 --     end
 --
--- Where several Lua states have the function, it sees first whether another version stands, as on the FFI road.
+-- Where several Lua states have the function, what is done while the cell is busy is a function of its own, as on the
+-- FFI road.
+local function window_of(parts)
+  local parameters = table.concat({ "self", unpack(parts.names) }, ", ")
+  if parts.counts[1] then parameters = parameters .. ", " .. table.concat(parts.counts, ", ") end
+  local body = fill("$result entry($values)\nlocal status = cell.status == 0 and 0 or 1",
+    { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") })
+  return source.window(parameters, body, parts.take, parts.taken), source.call_window(parameters, parts.taken, "cell")
+end
+
 local function pure_source(parts, number, chunks)
+  local window, enter
+  if number then window, enter = window_of(parts) end
   return source.function_of(PURE_UPVALUES, parts.names, fill([[
       $lengths
       if $tests cell.busy == 0 then
         cell.busy = 1
-        $look
-        $result entry($values)
-        if cell.status == 0 then
+        $enter
+        if $worked then
           $take
           cell.busy = 0
           return $taken
         end
-        fail(self, cell, calls)
+        $fail
       end]], {
     lengths = table.concat(parts.lengths, "\n"),
     tests = #parts.tests > 0 and table.concat(parts.tests, " and ") .. " and" or "",
-    result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", "),
-    take = parts.take, taken = parts.taken,
-    look = source.look(number,
-      ("cell.busy = 0 return by_capi(%s)"):format(table.concat({ "self", unpack(parts.names) }, ", "))),
-  }), chunks)
+    enter = enter or fill("$result entry($values)",
+      { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") }),
+    worked = number and "status == 0" or "cell.status == 0",
+    take = number and "" or parts.take, taken = parts.taken,
+    fail = number and "if status == 1 then fail(self, cell, calls) else cell.busy = 0 end" or "fail(self, cell, calls)",
+  }), chunks, window)
 end
 
 -- The source of fn:map for such a function, a loop that compiles to one trace: for func(a, b int) int
@@ -188,8 +200,11 @@ local function pure_map_source(parts, number, chunks)
   for i in ipairs(parts.results) do
     made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = r%d"):format(i, i)
   end
+  local window, enter
+  if number then window, enter = window_of(parts) end
   return source.compile(fill([[
     local $upvalues = ...
+    $window
     return function(self, $tables)
       local n = #t1
       $make
@@ -201,10 +216,9 @@ local function pure_map_source(parts, number, chunks)
           return by_capi(self, $tables)
         end
         cell.busy = 1
-        $look
-        $result entry($values)
-        if cell.status ~= 0 then
-          fail(self, cell, calls)
+        $enter
+        if $failed then
+          $fail
           calls[0] = calls[0] - (i - 1)
           return by_capi(self, $tables)
         end
@@ -216,10 +230,12 @@ local function pure_map_source(parts, number, chunks)
     end]], {
     upvalues = PURE_UPVALUES, tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
     names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
-    tests = table.concat(parts.tests, " and "), result = parts.returns and "local r =" or "",
-    values = table.concat(parts.values, ", "), take = parts.take, stores = table.concat(stores, "\n"),
-    look = source.look(number, ("cell.busy = 0 calls[0] = calls[0] - (i - 1) return by_capi(self, %s)")
-      :format(table.concat(tables, ", "))),
+    tests = table.concat(parts.tests, " and "),
+    take = number and "" or parts.take, stores = table.concat(stores, "\n"), window = window or "",
+    failed = number and "status ~= 0" or "cell.status ~= 0",
+    fail = number and "if status == 1 then fail(self, cell, calls) else cell.busy = 0 end" or "fail(self, cell, calls)",
+    enter = enter or fill("$result entry($values)",
+      { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") }),
     make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
     made = #made > 0 and table.concat(made, ", ") or "n",
   }), chunks)
@@ -255,7 +271,7 @@ return function(fn, by_capi, chunks, renew)
   local function instantiate(chunk, otherwise)
     return chunk(ffi.cast(function_types[parts.c_type], address(pure.entry)), ffi.cast(cell_type, address(pure.cell)),
       ffi.cast("uint64_t *", address(pure.calls)), otherwise, fail, type, select, math.floor, arrays.length,
-      arrays.signed, arrays.unsigned, arrays.new_table, number, version)
+      arrays.signed, arrays.unsigned, arrays.new_table, number, version, pcall, error)
   end
   return instantiate(pure_source(parts, number, chunks), by_capi), #parts.names > 0 and {
     map = instantiate(pure_map_source(parts, number, chunks), Func.many), count = #parts.names,

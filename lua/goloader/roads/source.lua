@@ -4,6 +4,10 @@
 -- Between the moment that arguments are put where they are expected and that results are taken from there, Lua may run
 -- other code: to make a string or a box of LuaJIT's is a step of its collector, which calls finalizers. What such code
 -- calls while a place is busy goes by the C API.
+--
+-- Or memory is short, which raises. A place that stays busy costs the road; of a function that several Lua states have
+-- it would be a call that never ends, and their module could never go. So those do it in a function of its own, called
+-- in protected mode.
 
 local unpack = rawget(table, "unpack") or unpack
 
@@ -29,6 +33,44 @@ end
 ---@return string
 function source.look(number, otherwise)
   return number and ("if number[0] ~= version then %s end"):format(otherwise) or ""
+end
+
+-- What that function gives where another version stands now, instead of a status of Go's
+local REPLACED = 255
+
+--- A function of what is done while a place is busy, for functions that several Lua states have: it returns a status,
+--- and if that is 0 the results.
+---@param parameters string
+---@param body string  sets `status`
+---@param take string  has the results be the values `taken`
+---@param taken string
+---@return string text
+function source.window(parameters, body, take, taken)
+  return source.fill([[
+    local function window($parameters)
+      if number[0] ~= version then return $replaced end
+      $body
+      if status ~= 0 then return status end
+      $take
+      return 0$taken
+    end]], {
+    parameters = parameters, body = body, take = take, taken = taken == "" and "" or ", " .. taken,
+    replaced = tostring(REPLACED),
+  })
+end
+
+--- The call of it, whose results are `status` and the values `taken`.
+---@param parameters string
+---@param taken string
+---@param place string  what is busy
+---@return string text
+function source.call_window(parameters, taken, place)
+  return source.fill([[
+    local is_done, status$taken = pcall(window, $parameters)
+    if not is_done then
+      $place.busy = 0
+      error(status, 0)
+    end]], { parameters = parameters, taken = taken == "" and "" or ", " .. taken, place = place })
 end
 
 --- Puts values into a text, for $name.
@@ -68,10 +110,12 @@ end
 ---@param names string[]  the parameters'
 ---@param body string  what it has not returned from goes by the C API
 ---@param chunks table<string, function>|nil  as source.compile takes them
+---@param window string|nil  a function that the body calls
 ---@return fun(...): function
-function source.function_of(upvalues, names, body, chunks)
+function source.function_of(upvalues, names, body, chunks, window)
   return source.compile(source.fill([[
     local $upvalues = ...
+    $window
     local function call_it($parameters)
       $body
       return by_capi($parameters)
@@ -81,6 +125,7 @@ function source.function_of(upvalues, names, body, chunks)
       return by_capi(self, ...)
     end]], {
     upvalues = upvalues, parameters = table.concat({ "self", unpack(names) }, ", "), body = body,
+    window = window or "",
     count = tostring(#names),
   }), chunks)
 end

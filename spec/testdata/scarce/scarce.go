@@ -48,3 +48,5 @@ func Later(n int) ([]any, error) { return List(n), nil }
 func Take(parts []Part, f func() string) int { return len(parts) + len(f()) }
 
 var Taken []Part
+
+func Double(n int) int { return 2 * n }
