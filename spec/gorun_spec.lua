@@ -197,9 +197,9 @@ func main() {
 	defer runtime.Goexit() // the thread may be in whatever state main has given it
 	go func() {
 		var met sync.Map
-		for range 20 {
+		for i := 0; i < 20; i++ {
 			var all sync.WaitGroup
-			for range 50 {
+			for j := 0; j < 50; j++ {
 				all.Add(1)
 				go func() {
 					defer all.Done()
@@ -215,7 +215,7 @@ func main() {
 		os.Exit(0)
 	}()
 }
-]], "go 1.22\n")
+]])
     assert.equal("true\nfalse\n", (assert_same(dir, { "." })))
   end)
 
@@ -268,7 +268,7 @@ func main() {
 import ("fmt"; "os"; "os/exec"; "path/filepath"; "regexp"; "runtime"; "strings"; "time")
 
 func main() {
-	for range 4 {
+	for i := 0; i < 4; i++ {
 		go func() { runtime.LockOSThread(); time.Sleep(time.Second) }()
 	}
 	time.Sleep(50 * time.Millisecond)
@@ -287,7 +287,7 @@ func main() {
 	out, err := exec.Command("grep", "^Sig[BIC]", "/proc/self/status").Output()
 	fmt.Println(string(out), err)
 }
-]], "go 1.22\n")
+]])
     assert(support.tools():go({ "build", "-o", "natively" }, { dir = dir })):wait()
     local goloader = toolchain.absolute "build/bin/goloader"
     for _, inherited in ipairs { "--default-signal", "--ignore-signal=PIPE,HUP,QUIT,USR1", "--ignore-signal=CHLD",
@@ -388,7 +388,7 @@ func main() { fmt.Println(named, sub.Value, fmt.Sprint(sub.Any)) }
 ]])
     support.write("linkflags/sub.v2/sub.go", "package sub\n\nvar Value = \"none\"\n\nvar Any any\n")
     for _, flags in ipairs { "-X example.com/linkflags/sub.v2.Value=given", "-linkmode=external -extldflags=-lm",
-      "-strictdups 0 -bindnow", "-H linux -X main.nobody=1 -r /opt -extldflags=-lgoloader_not_there" } do
+      "-strictdups 0 -debugtramp=0", "-H linux -X main.nobody=1 -r /opt -extldflags=-lgoloader_not_there" } do
       assert_same(dir, { "-ldflags=" .. flags, "." })
     end
     for flags, why in pairs {

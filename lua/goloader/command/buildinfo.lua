@@ -71,7 +71,8 @@ function buildinfo.add(text, version, modinfo)
   local names = number(text, SHSTRNDX, 2) * SECTION_HEADER
   local names_at, names_size = number(sections, names + 24, 8), number(sections, names + 32, 8)
 
-  local info = fill("\255 Go buildinf:\8\2", 32) .. counted(version) .. counted(modinfo)
+  -- something must come behind the last string, or Go 1.21 takes it for cut off
+  local info = fill(fill("\255 Go buildinf:\8\2", 32) .. counted(version) .. counted(modinfo) .. "\0", 16)
   local info_at = #fill(text, 16)
   local names_of_all = text:sub(names_at + 1, names_at + names_size) .. NAME .. "\0"
   text = fill(text, 16) .. info
