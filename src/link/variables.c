@@ -49,7 +49,7 @@ static uint64_t read_field(const struct source *s, int64_t off, uint32_t n)
 {
 	uint64_t v = 0;
 
-	if (off >= 0 && off + n <= s->size) {
+	if (s->data != NULL && off >= 0 && off + n <= s->size) {
 		memcpy(&v, s->data + off, n);
 	}
 	return v;

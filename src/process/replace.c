@@ -95,13 +95,14 @@ int gl_replace_function(uintptr_t function, uintptr_t by, struct gl_error *err)
 	uintptr_t start = function & -(uintptr_t)gl_page_size();
 	size_t size = gl_page_round(function + JUMP_SIZE - start);
 	int64_t distance = (int64_t)(by - (function + JUMP_SIZE));
-	int32_t short_distance = (int32_t)distance;
+	int32_t short_distance;
 	uint8_t jump[JUMP_SIZE] = { 0xe9 };
 
-	if (distance != short_distance) {
+	if (distance < INT32_MIN || distance > INT32_MAX) {
 		return gl_fail(err, GL_EHOST, "the function at %#llx can't be replaced by one that is so far away",
 			       (unsigned long long)function);
 	}
+	short_distance = (int32_t)distance;
 	memcpy(jump + 1, &short_distance, sizeof(short_distance));
 	void *pages = move_pages(start, size, function - start, jump);
 	if (pages == NULL) {
