@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -21,12 +22,14 @@ const hugePage = 2 << 20
 // noHugePages is set where the kernel can't, or may not.
 var noHugePages atomic.Bool
 
-// joinPages makes huge pages of the heap, where the heap is so large that it is worth it. What isn't done within the
-// time that the heap is worth is done the next time.
+// joinPages makes huge pages of the heap, and of goroutines' stacks among it, where these are so large that it is worth
+// it: the rest of a process is some thousand pages. What isn't done within the time that they are worth is done the
+// next time.
 func joinPages() {
-	const worthIt, worth = 128 << 20, 500 * time.Millisecond // the latter for each GB
-	const collapse = 25                                      // MADV_COLLAPSE, since Linux 6.1
-	heap := atomic.LoadUintptr((*uintptr)(rt.pages_in_use)) << uint(rt.page_shift)
+	const worthIt, worth = 24 << 20, 500 * time.Millisecond // the latter for each GB
+	const collapse, stack = 25, 4 << 10                     // MADV_COLLAPSE, since Linux 6.1; a stack, nearly
+	heap := atomic.LoadUintptr((*uintptr)(rt.pages_in_use))<<uint(rt.page_shift) +
+		uintptr(runtime.NumGoroutine())*stack
 	if heap < worthIt || noHugePages.Load() {
 		return
 	}
