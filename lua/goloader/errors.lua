@@ -35,8 +35,8 @@ local core = require "goloader.core"
 
 ---@class goloader.Error
 ---@field code string  "io", "format", "mismatch", "missing", "library", "duplicate", "unsupported", "memory", "host",
----  "busy", "panic", "type", "closed", "timeout", "phase", "limit", "trust"; "compile", "toolchain", "policy"; "go" for an
----  error that a Go function returned, "timeout" too where that says that a time was over (a context's, a
+---  "busy", "panic", "type", "closed", "timeout", "phase", "limit", "trust"; "compile", "toolchain", "policy"; "go" for
+---  an error that a Go function returned, "timeout" too where that says that a time was over (a context's, a
 ---  connection's); "lua" for one that Lua code of the user's raised or returned, in a routes file say
 ---@field message string  one line; tracebacks and a compiler's messages follow it
 ---@field bare true|nil  with code "compile": the message lacks the heading that the go command writes

@@ -49,8 +49,8 @@ local faces = setmetatable({}, { __mode = "kv" })
 -- function keeps its module's core alive when the face is forgotten, and its calls are still counted.
 local cores = setmetatable({}, { __mode = "k" })
 
--- By the core of a module that several Lua states have: the face of the version that stands now, and which instance of a
--- generic function it is, if it is one.
+-- By the core of a module that several Lua states have: the face of the version that stands now, and which instance of
+-- a generic function it is, if it is one.
 ---@type table<userdata, { face: goloader.Module, instance: string|nil }>
 local shared = setmetatable({}, { __mode = "k" })
 ---@type table<string, goloader.Module>  by their names

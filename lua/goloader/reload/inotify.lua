@@ -110,7 +110,8 @@ end
 
 --- Listens to these directories, and no others any more.
 ---@param dirs string[]
----@return boolean all  false: one can't be watched: it is not there, there are too many, or the kernel can't be asked now
+---@return boolean all  false: one can't be watched, since it is not there, there are too many, or the kernel can't be
+---  asked now
 function Listener:watch(dirs)
   if not open() then return false end
   local before, all = self.dirs, true
