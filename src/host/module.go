@@ -250,13 +250,14 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 			a.user.tell(r, a.hops)
 			return 1
 		case result == stillRuns:
-			r.goroutine = C.uint64_t(a.runner)
-			if a.runner == asks {
+			r.goroutine = C.uint64_t(a.runner.goid)
+			if a.runner.goid == asks {
 				r.reason = C.CString("called from its own code, by this goroutine")
 				return 1
 			}
-			trace, isThere := tracebackOf(a.runner)
-			if isThere && !isRuntimes(a.start) || waits == 0 {
+			trace, isThere := tracebackOf(a.runner.goid)
+			if isThere && !isRuntimes(a.runner.start) || waits == 0 {
+				tellPlace(r, a.runner.pc)
 				r.reason = C.CString(trace)
 				return 1
 			}
@@ -305,10 +306,9 @@ type attempt struct {
 	answers  []C.struct_gl_slot // what is known of words in frames
 	locked   bool               // nobody is to use what will be dropped while a snapshot is looked through
 
-	runner uint64  // out: a goroutine that runs their code
-	start  uintptr // and the function that it began with
-	user   holder  // out: who refers to them
-	hops   []hop   // and by way of what, the last first
+	runner runner // out: a goroutine that runs their code
+	user   holder // out: who refers to them
+	hops   []hop  // and by way of what, the last first
 
 	notesPath bool // the way is to be told
 }
@@ -412,10 +412,10 @@ func emptyAssertions(assertions [][2]unsafe.Pointer) {
 // what is written here stays in the copy, but for what is found: t's piles.
 func (a *attempt) judge(t *tracer, assertions [][2]unsafe.Pointer) int {
 	var found bool
-	if a.runner, a.start, found = runnerOf(a.going, a.self, a.unwinder); found {
+	if a.runner, found = runnerOf(a.going, a.self, a.unwinder); found {
 		return stillRuns
 	}
-	if _, _, found = runnerOf(walkers, a.self, a.unwinder); found {
+	if _, found = runnerOf(walkers, a.self, a.unwinder); found {
 		return stillWalks
 	}
 	emptyAssertions(assertions)

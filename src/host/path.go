@@ -419,8 +419,7 @@ func (h *holder) tellPath(r *C.struct_gl_retired, hops []hop) {
 	}
 	r.goroutine = C.uint64_t(h.goid)
 	if h.pc != 0 {
-		frame, _ := runtime.CallersFrames([]uintptr{h.pc}).Next()
-		r.function, r.file, r.line = C.CString(frame.Function), C.CString(frame.File), C.int(frame.Line)
+		tellPlace(r, h.pc)
 	}
 	switch {
 	case h.typ != nil:
@@ -428,6 +427,12 @@ func (h *holder) tellPath(r *C.struct_gl_retired, hops []hop) {
 	case h.name != "":
 		r.holder_type = C.CString(h.name)
 	}
+}
+
+// tellPlace writes down where a goroutine is.
+func tellPlace(r *C.struct_gl_retired, pc uintptr) {
+	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	r.function, r.file, r.line = C.CString(frame.Function), C.CString(frame.File), C.int(frame.Line)
 }
 
 // tellVariable writes down a variable's type, if that is known, and which field of it leads on; it returns the field's.

@@ -64,8 +64,7 @@ type verdict struct {
 	count     uintptr
 	memory    memory // its piles, which lie behind this
 	user      holder
-	runner    uint64
-	start     uintptr
+	runner    runner
 }
 
 // What a walk costs, measured: an object that is reached, a goroutine; and how long the world may be stopped rather
@@ -154,7 +153,7 @@ func (a *attempt) trySnapshot() int {
 	}
 	v := t.verdict
 	t.memory, t.constants, t.count = v.memory, v.constants, v.count
-	a.user, a.runner, a.start = v.user, v.runner, v.start
+	a.user, a.runner = v.user, v.runner
 	if v.result == again {
 		a.learn(t)
 	}
@@ -281,7 +280,7 @@ func (a *attempt) judgeInCopy(t *tracer, assertions [][2]unsafe.Pointer) {
 	v := t.verdict
 	v.result = a.judge(t, assertions)
 	v.memory, v.constants, v.count = t.memory, t.constants, t.count
-	v.user, v.runner, v.start = a.user, a.runner, a.start
+	v.user, v.runner = a.user, a.runner
 	atomic.StoreUint32(&v.isThere, 1)
 	for {
 		syscall.RawSyscall6(syscall.SYS_EXIT_GROUP, 0, 0, 0, 0, 0, 0)

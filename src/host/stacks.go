@@ -59,16 +59,25 @@ func eachGoroutine(but uint64, do func(g unsafe.Pointer, goid uint64) bool) bool
 	return false
 }
 
-// runnerOf finds a goroutine with a frame in code that goes. The world is stopped.
-func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (runner uint64, start uintptr, found bool) {
+// runner is a goroutine that runs code: where it is in it, and the function that it began with.
+type runner struct {
+	goid      uint64
+	pc, start uintptr
+}
+
+// runnerOf finds a goroutine with a frame in code that goes, the innermost one. The world is stopped.
+func runnerOf(going parts, self uint64, unwinder unsafe.Pointer) (r runner, found bool) {
 	found = eachGoroutine(self, func(g unsafe.Pointer, goid uint64) bool {
-		runner, start = goid, 0
+		r = runner{goid: goid}
 		if rt.g_startpc >= 0 {
-			start = *wordAt(g, rt.g_startpc)
+			r.start = *wordAt(g, rt.g_startpc)
 		}
-		return eachFrame(unwinder, g, func(_ unsafe.Pointer, pc uintptr) bool { return going.run(pc) })
+		return eachFrame(unwinder, g, func(_ unsafe.Pointer, pc uintptr) bool {
+			r.pc = pc
+			return going.run(pc)
+		})
 	})
-	return runner, start, found
+	return r, found
 }
 
 // runtime.bitvector
