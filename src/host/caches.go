@@ -32,7 +32,7 @@ type caches struct {
 	drops   []func() // what takes the entries out that go
 	names   []int32  // of types that reflect has made, and which go
 
-	maps []*sync.Map
+	maps []typeCache
 	used bool // somebody has used classes or plans that go, since an earlier openCaches
 
 	uniqueGone []uniqueEntry
@@ -81,10 +81,10 @@ func openCaches(going parts) *caches {
 	for _, m := range typeMaps {
 		c.openTypeMap(m)
 	}
-	for _, m := range typeCaches {
-		c.settle(m)
-		c.weak = append(c.weak, region{uintptr(unsafe.Pointer(m)), unsafe.Sizeof(*m)})
-		c.maps = append(c.maps, m)
+	for _, cache := range typeCaches {
+		c.settle(cache.m)
+		c.weak = append(c.weak, region{uintptr(unsafe.Pointer(cache.m)), unsafe.Sizeof(*cache.m)})
+		c.maps = append(c.maps, cache)
 	}
 	c.openUnique()
 	c.each = func(key, value any) bool {
@@ -120,7 +120,8 @@ func (c *caches) follow(t *tracer) (user holder, found bool) {
 	if c.found {
 		return c.user, true
 	}
-	for _, c.at = range c.maps {
+	for i := range c.maps {
+		c.at = c.maps[i].m
 		c.at.Range(c.each)
 	}
 	return holder{}, false
@@ -151,35 +152,43 @@ func (c *caches) drop(gone []goneEntry) {
 	for _, drop := range c.drops {
 		drop()
 	}
-	of := map[*sync.Map]map[goneEntry]bool{}
-	for _, m := range c.maps {
-		for _, e := range gone {
-			if e.m == uintptr(unsafe.Pointer(m)) {
-				if of[m] == nil {
-					of[m] = map[goneEntry]bool{}
-				}
-				of[m][e] = true
-			}
+	of := map[uintptr]map[goneEntry]bool{}
+	for _, e := range gone {
+		if of[e.m] == nil {
+			of[e.m] = map[goneEntry]bool{}
+		}
+		of[e.m][e] = true
+	}
+	for _, cache := range c.maps {
+		if noted := of[uintptr(unsafe.Pointer(cache.m))]; noted != nil {
+			c.dropFrom(cache, noted)
 		}
 	}
-	for m, noted := range of {
-		m.Range(func(key, value any) bool {
-			v := reflect.ValueOf(value)
-			if !noted[goneEntry{uintptr(unsafe.Pointer(m)), words(&key), words(&value)}] &&
-				(v.Kind() != reflect.Slice || !mentions(v, c.going, 0)) {
-				return true
-			}
-			rest, going := c.split(v)
-			c.addNames(going)
-			if rest != nil {
-				m.Store(key, rest)
-			} else {
-				m.Delete(key)
-			}
-			return true
-		})
-		forgetDeleted(m)
+}
+
+// dropFrom takes what goes out of one map. Behind its lock nobody adds a type to a list while it is made shorter.
+func (c *caches) dropFrom(cache typeCache, noted map[goneEntry]bool) {
+	m := cache.m
+	if cache.lock != nil {
+		cache.lock.Lock()
+		defer cache.lock.Unlock()
 	}
+	m.Range(func(key, value any) bool {
+		v := reflect.ValueOf(value)
+		if !noted[goneEntry{uintptr(unsafe.Pointer(m)), words(&key), words(&value)}] &&
+			(v.Kind() != reflect.Slice || !mentions(v, c.going, 0)) {
+			return true
+		}
+		rest, going := c.split(v)
+		c.addNames(going)
+		if rest != nil {
+			m.Store(key, rest)
+		} else {
+			m.Delete(key)
+		}
+		return true
+	})
+	forgetDeleted(m)
 }
 
 // split splits a list of types into those that stay, nil if there are none, and those that go. reflect keeps lists by
@@ -358,15 +367,27 @@ func (m typeMap) drop(keys []reflect.Value) {
 
 // ---- sync.Maps --------------------------------------------------------------------------------------------------
 
-var typeCaches []*sync.Map
+// A typeCache is a sync.Map of another package that remembers types, and the lock that its entries are changed behind,
+// if there is one.
+type typeCache struct {
+	m    *sync.Map
+	lock *sync.Mutex
+}
 
-// goloader_add_type_cache names a sync.Map of another package that remembers types, by address.
+var typeCaches []typeCache
+
+// goloader_add_type_cache names one: a variable that is such a map, or a struct with the lock and the map, which lies at
+// the offset (reflect/type.go, funcLookupCache and structLookupCache).
 //
 //export goloader_add_type_cache
-func goloader_add_type_cache(m unsafe.Pointer) {
+func goloader_add_type_cache(variable unsafe.Pointer, offset C.size_t) {
 	modules.Lock()
 	defer modules.Unlock()
-	typeCaches = append(typeCaches, (*sync.Map)(m))
+	cache := typeCache{m: (*sync.Map)(unsafe.Add(variable, offset))}
+	if uintptr(offset) == unsafe.Sizeof(*cache.lock) {
+		cache.lock = (*sync.Mutex)(variable)
+	}
+	typeCaches = append(typeCaches, cache)
 }
 
 // settle sees to it that to range over a map takes no lock, which a goroutine that is stopped may hold. Since Go 1.24 it

@@ -10,7 +10,7 @@
 /* What the two halves agree on: this file, call.h, and the functions that Go exports. They are built at different
  * times, so that each says by this number which version it knows. spec/protocol_spec.lua tells the number when one of
  * them was changed. */
-#define GL_HOST_PROTOCOL UINT64_C(0xf40cb2cdafe0e2a2)
+#define GL_HOST_PROTOCOL UINT64_C(0x3bb31934e9371b69)
 
 enum { GL_NO_RETURN = 6 };
 

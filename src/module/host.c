@@ -90,7 +90,7 @@ void host_tell_type_map(struct gl_host *host, const char *name, uintptr_t addr)
 	size_t offset;
 
 	if (gl_runtime_type_map(host->abi, name, &offset)) {
-		host->add_type_cache((uint8_t *)addr + offset);
+		host->add_type_cache((void *)addr, offset);
 	}
 }
 

@@ -90,7 +90,7 @@ struct gl_host {
 	int (*close)(struct gl_part *parts, size_t n, const char *name);
 	void (*make_itabs)(struct gl_itab *itabs, size_t n);
 	size_t (*threads)(struct gl_thread *out, size_t n);
-	void (*add_type_cache)(void *map);
+	void (*add_type_cache)(void *variable, size_t offset);
 	uint64_t (*gc_count)(void);
 	void (*collect)(void);
 	char *(*run_inits)(void **funcs, size_t nfuncs, void **tasks, size_t ntasks, size_t *ndone);
