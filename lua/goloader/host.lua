@@ -670,14 +670,11 @@ end
 
 -- Why values can't be given to variables that are no strings; nil where they are, or are not there.
 local function find_mistyped(self, values, files)
-  for symbol in pairs(values or {}) do
-    for _, file in ipairs(files) do
-      local type = core.variable_type(file.file, symbol, self.desc)
-      if type and type ~= "type:string" then
-        return { code = "type", message = ("%s is no variable of type string, but %s"):format(symbol, type:sub(6)) }
-      end
-    end
-  end
+  local archives = {}
+  for i, file in ipairs(files) do archives[i] = file.file end
+  local symbol, type = flags.mistyped(values or {}, archives, self.desc)
+  if not symbol then return nil end
+  return { code = "type", message = ("%s is no variable of type string, but %s"):format(symbol, type:sub(6)) }
 end
 
 -- Values of string variables, in an order of their own: the same input makes the same file.

@@ -26,10 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "../object/file.h"
 #include "clib_users.h"
 #include "link.h"
 
@@ -93,51 +93,30 @@ fail:
 	return NULL;
 }
 
-/* The library lies in a file without a name. Takes fd. */
-static struct clib *open_unnamed(const char *from, int fd, struct gl_error *err)
-{
-	char name[sizeof(((struct clib *)NULL)->name)];
-
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	return open_library(from, fd, name, err);
-}
-
-static struct clib *no_memory(const char *from, int fd, struct gl_error *err)
-{
-	gl_fail(err, GL_EIO, "%s: its parts in C find no memory: %s", from, strerror(errno));
-	if (fd >= 0) {
-		close(fd);
-	}
-	return NULL;
-}
-
-/* Where the file lies nothing can be mapped as code: a copy in memory can. Takes fd. */
-static struct clib *open_copy(const char *file, int fd, struct gl_error *err)
-{
-	int copy = memfd_create("goloader", MFD_CLOEXEC);
-	ssize_t n = -1;
-
-	while (copy >= 0 && ((n = sendfile(copy, fd, NULL, 1 << 20)) > 0 || (n < 0 && errno == EINTR))) {
-	}
-	struct clib *lib = n == 0 ? open_unnamed(file, copy, err) : no_memory(file, copy, err);
-	close(fd);
-	return lib;
-}
-
 struct clib *clib_open(const char *file, struct gl_error *err)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	struct statvfs place;
+	uint8_t *bytes;
+	size_t size;
 
-	if (fd >= 0 && fstatvfs(fd, &place) == 0 && (place.f_flag & ST_NOEXEC) != 0) {
-		return open_copy(file, fd, err);
+	if (fd < 0 || fstatvfs(fd, &place) != 0 || (place.f_flag & ST_NOEXEC) == 0) {
+		return open_library(file, fd, "", err);
 	}
-	return open_library(file, fd, "", err);
+	/* nothing can be mapped as code where the file lies: a copy in memory can */
+	close(fd);
+	if (file_read(file, &bytes, &size, err) != 0) {
+		return NULL;
+	}
+	struct clib *lib = clib_open_bytes(file, bytes, size, err);
+	free(bytes);
+	return lib;
 }
 
 struct clib *clib_open_bytes(const char *from, const uint8_t *bytes, size_t size, struct gl_error *err)
 {
 	int fd = memfd_create("goloader", MFD_CLOEXEC);
+	char name[sizeof(((struct clib *)NULL)->name)];
 
 	while (fd >= 0 && size > 0) {
 		ssize_t n = write(fd, bytes, size);
@@ -147,7 +126,15 @@ struct clib *clib_open_bytes(const char *from, const uint8_t *bytes, size_t size
 		bytes += n > 0 ? n : 0;
 		size -= n > 0 ? (size_t)n : 0;
 	}
-	return fd < 0 || size > 0 ? no_memory(from, fd, err) : open_unnamed(from, fd, err);
+	if (fd < 0 || size > 0) {
+		gl_fail(err, GL_EIO, "%s: its parts in C find no memory: %s", from, strerror(errno));
+		if (fd >= 0) {
+			close(fd);
+		}
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open_library(from, fd, name, err);
 }
 
 int clib_read(const struct clib *lib, struct gl_bytes *out, struct gl_error *err)

@@ -172,20 +172,29 @@ function flags.read_link(words)
   return link
 end
 
+--- A variable that is to have a string, and is of another type; nil where there is none.
+---@param strings table<string, string>  by the variables' symbols
+---@param archives string[]  that may define them
+---@param desc string  description of the host
+---@return string|nil symbol
+---@return string type  "type:int"
+function flags.mistyped(strings, archives, desc)
+  for symbol in pairs(strings) do
+    for _, file in ipairs(archives) do
+      local type = require "goloader.core".variable_type(file, symbol, desc)
+      if type and type ~= "type:string" then return symbol, type end
+    end
+  end
+end
+
 --- What the linker says where -X can't give a value to a variable; nil where it can, or there is none.
 ---@param strings table<string, string>  by the variables' symbols
 ---@param archives string[]  that may define them
 ---@param host string
 ---@return string|nil why
 function flags.find_mistyped(strings, archives, host)
-  for symbol in pairs(strings) do
-    for _, file in ipairs(archives) do
-      local type = require "goloader.core".variable_type(file, symbol, host .. ".desc")
-      if type and type ~= "type:string" then
-        return ("%s: cannot set with -X: not a var of type string (%s)"):format(symbol, type)
-      end
-    end
-  end
+  local symbol, type = flags.mistyped(strings, archives, host .. ".desc")
+  return symbol and ("%s: cannot set with -X: not a var of type string (%s)"):format(symbol, type)
 end
 
 -- Reads what -ldflags has, and puts what -X says into `strings`.

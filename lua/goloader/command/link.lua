@@ -10,6 +10,7 @@
 
 local lfs = require "lfs"
 local go_flags = require "goloader.building.flags"
+local percent = require "goloader.percent"
 local program = require "goloader.command.program"
 local toolchain = require "goloader.building.toolchain"
 
@@ -90,9 +91,8 @@ local function link_c(tools, objects, library, given)
   if not ldflags then return nil, why end
   return require "goloader.building.cgo".link(tools, with_c, function(file, warnings)
     io.stderr:write(warnings) -- as Go's linker, and the go command shows them
-    local ok, output = toolchain.start({ "cp", "--", file, library }, { merge = true }):wait()
-    if not ok then return nil, { code = "io", message = (output:gsub("%s+$", "")) } end
-    return library
+    local ok, failure = toolchain.copy_file(file, library)
+    return ok and library, failure
   end, { name = name, linker = linker[1] and linker, ldflags = ldflags })
 end
 
@@ -146,8 +146,8 @@ local function keep(files, dir)
       kept = kept + 1
       local copy = ("%s/%d-%s.a"):format(dir, kept, type(key) == "string" and "build" or "object")
       if not lfs.link(file, copy) then
-        local ok, why = toolchain.start({ "cp", "--", file, copy }, { merge = true }):wait()
-        if not ok then return nil, why end
+        local ok, err = toolchain.copy_file(file, copy)
+        if not ok then return nil, err end
       end
       files[key] = copy
     end
@@ -169,7 +169,7 @@ end
 -- What the linker says of a variable that is no string.
 local function find_mistyped(strings, archives, main, host)
   for symbol, value in pairs(strings) do
-    local path = symbol:match "^(.*)%.":gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end)
+    local path = percent.decode(symbol:match "^(.*)%.")
     local file = path == "main" and main or path ~= "runtime" and archives[path]
     local why = file and go_flags.find_mistyped({ [symbol] = value }, { file }, host)
     if why then return why end

@@ -63,7 +63,9 @@ function M.duration(text)
   return seconds
 end
 
-local function default_clock()
+---The clock of caches that are given none.
+---@return fun(): number seconds
+function M.default_clock()
   local ngx = rawget(_G, "ngx")
   return ngx and ngx.now or core.clock
 end
@@ -87,7 +89,7 @@ function M.new(options)
     ttl = options.ttl ~= nil and M.duration(options.ttl) or huge,
     size = whole(options, "size", 1000),
     limit = whole(options, "bytes", huge),
-    clock = options.clock or default_clock(),
+    clock = options.clock or M.default_clock(),
     ring = ring,
     entries = {},
     count = 0,

@@ -1,6 +1,6 @@
 --- A route's option `cache`: "30s", or a table that says more.
 
-local core = require "goloader.core"
+local cache = require "goloader.routes.cache"
 local nearest = require "goloader.nearest"
 local stores = require "goloader.routes.stores"
 local units = require "goloader.units"
@@ -26,11 +26,6 @@ local KNOWN = { ttl = true, stale_while_revalidate = true, stale_if_error = true
   key = true, tags = true, store = true, size = true, bytes = true, etag = true, wait = true }
 
 local PATIENCE = 5 -- seconds
-
-local function default_clock()
-  local ngx = rawget(_G, "ngx")
-  return ngx and ngx.now or core.clock
-end
 
 local function lives_of(ttl, by_status)
   local lives = { [200] = ttl }
@@ -125,7 +120,7 @@ function options.read(value, route, hooks)
     store = store, prefix = ("%s %s %s\n"):format(table.concat(route.hosts or {}, ","), route.method, route.pattern),
     lives = lives, stale = times.stale_while_revalidate or 0, usable = times.stale_if_error or 0, key = value.key,
     vary = vary, tags = value.tags, etag = value.etag ~= false, patience = times.wait or PATIENCE,
-    clock = hooks.clock or default_clock(), flights = {},
+    clock = hooks.clock or cache.default_clock(), flights = {},
     seen = { hits = 0, misses = 0, stale = 0, waited = 0, failed = 0 },
   }
 end
