@@ -118,6 +118,30 @@ end
 local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, array_length, signed, unsigned, new, "
   .. "number, version, pcall, error"
 
+-- The call itself, between "the cell is busy" and "it is not", and what follows it: `enter` makes it, `worked` tells
+-- whether it worked out, `take` takes its results and `fail` does what is left to do where it did not.
+--
+-- Where several Lua states have the function (number is not nil), what is done while the cell is busy is a function of
+-- its own, `window`, as on the FFI road: it takes the results too.
+local function call_of(parts, number)
+  local entering = fill("$result entry($values)",
+    { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") })
+  local failing = "fail(self, cell, calls)"
+  if not number then
+    return { window = "", enter = entering, worked = "cell.status == 0", take = parts.take, fail = failing }
+  end
+  local parameters = table.concat({ "self", unpack(parts.names) }, ", ")
+  if parts.counts[1] then parameters = parameters .. ", " .. table.concat(parts.counts, ", ") end
+  local body = entering .. "\nlocal status = cell.status == 0 and 0 or 1"
+  return {
+    window = source.window(parameters, body, parts.take, parts.taken),
+    enter = source.call_window(parameters, parts.taken, "cell"),
+    worked = "status == 0",
+    take = "",
+    fail = fill("if status == 1 then $failing else cell.busy = 0 end", { failing = failing }),
+  }
+end
+
 -- The source of the function that calls on the pure path: for func(s string, from int) (int, bool)
 --
 --     local function call_it(self, a1, a2)
@@ -137,20 +161,8 @@ local PURE_UPVALUES = "entry, cell, calls, by_capi, fail, type, select, floor, a
 --       if select('#', ...) == 2 then return call_it(self, ...) end
 --       return by_capi(self, ...)
 --     end
---
--- Where several Lua states have the function, what is done while the cell is busy is a function of its own, as on the
--- FFI road.
-local function window_of(parts)
-  local parameters = table.concat({ "self", unpack(parts.names) }, ", ")
-  if parts.counts[1] then parameters = parameters .. ", " .. table.concat(parts.counts, ", ") end
-  local body = fill("$result entry($values)\nlocal status = cell.status == 0 and 0 or 1",
-    { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") })
-  return source.window(parameters, body, parts.take, parts.taken), source.call_window(parameters, parts.taken, "cell")
-end
-
 local function pure_source(parts, number, chunks)
-  local window, enter
-  if number then window, enter = window_of(parts) end
+  local call = call_of(parts, number)
   return source.function_of(PURE_UPVALUES, parts.names, fill([[
       $lengths
       if $tests cell.busy == 0 then
@@ -165,12 +177,8 @@ local function pure_source(parts, number, chunks)
       end]], {
     lengths = table.concat(parts.lengths, "\n"),
     tests = #parts.tests > 0 and table.concat(parts.tests, " and ") .. " and" or "",
-    enter = enter or fill("$result entry($values)",
-      { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") }),
-    worked = number and "status == 0" or "cell.status == 0",
-    take = number and "" or parts.take, taken = parts.taken,
-    fail = number and "if status == 1 then fail(self, cell, calls) else cell.busy = 0 end" or "fail(self, cell, calls)",
-  }), chunks, window)
+    enter = call.enter, worked = call.worked, take = call.take, taken = parts.taken, fail = call.fail,
+  }), chunks, call.window)
 end
 
 -- The source of fn:map for such a function, a loop that compiles to one trace: for func(a, b int) int
@@ -183,7 +191,7 @@ end
 --         if not (type(a1) == 'number' and … and cell.busy == 0) then … return by_capi(self, t1, t2) end
 --         cell.busy = 1
 --         local r = entry(a1, a2)
---         if cell.status ~= 0 then … return by_capi(self, t1, t2) end
+--         if not (cell.status == 0) then … return by_capi(self, t1, t2) end
 --         local r1 = signed(r)
 --         cell.busy = 0
 --         o1[i] = r1
@@ -200,8 +208,7 @@ local function pure_map_source(parts, number, chunks)
   for i in ipairs(parts.results) do
     made[i], news[i], stores[i] = "o" .. i, "new(n, 0)", ("o%d[i] = r%d"):format(i, i)
   end
-  local window, enter
-  if number then window, enter = window_of(parts) end
+  local call = call_of(parts, number)
   return source.compile(fill([[
     local $upvalues = ...
     $window
@@ -217,7 +224,7 @@ local function pure_map_source(parts, number, chunks)
         end
         cell.busy = 1
         $enter
-        if $failed then
+        if not ($worked) then
           $fail
           calls[0] = calls[0] - (i - 1)
           return by_capi(self, $tables)
@@ -230,12 +237,8 @@ local function pure_map_source(parts, number, chunks)
     end]], {
     upvalues = PURE_UPVALUES, tables = table.concat(tables, ", "), elements = table.concat(elements_, ", "),
     names = table.concat(parts.names, ", "), lengths = table.concat(parts.lengths, "\n"),
-    tests = table.concat(parts.tests, " and "),
-    take = number and "" or parts.take, stores = table.concat(stores, "\n"), window = window or "",
-    failed = number and "status ~= 0" or "cell.status ~= 0",
-    fail = number and "if status == 1 then fail(self, cell, calls) else cell.busy = 0 end" or "fail(self, cell, calls)",
-    enter = enter or fill("$result entry($values)",
-      { result = parts.returns and "local r =" or "", values = table.concat(parts.values, ", ") }),
+    tests = table.concat(parts.tests, " and "), window = call.window, enter = call.enter, worked = call.worked,
+    take = call.take, fail = call.fail, stores = table.concat(stores, "\n"),
     make = #made > 0 and ("local %s = %s"):format(table.concat(made, ", "), table.concat(news, ", ")) or "",
     made = #made > 0 and table.concat(made, ", ") or "n",
   }), chunks)
