@@ -231,7 +231,12 @@ end
 
 -- ---- the ways to compile it ----------------------------------------------------------------------------------------
 
-local function compiler_error(output) return toolchain.failure(output, "compile") end
+-- go list -export says all that it has to say twice where an imported package is not there: once it has looked for
+-- packages, and once it has tried to compile them.
+local function compiler_error(output)
+  local half = output:sub(1, math.floor(#output / 2))
+  return toolchain.failure(half .. half == output and half or output, "compile")
+end
 
 -- Debugging information is a tenth of the compiler's work, and nobody reads it here: exports are typed by export
 -- data. But it makes the compiler write a descriptor of every type that a function mentions, also of those that only
