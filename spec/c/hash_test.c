@@ -1,4 +1,4 @@
-/* link_hash: names that differ in one place must not meet in one bucket, for uthash goes by the low bits. */
+/* gl_hash: names that differ in one place must not meet in one bucket, for uthash goes by the low bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static uint32_t fullest_bucket(const char *format)
 
 	for (int i = 0; i < NAMES; i++) {
 		int n = snprintf(name, sizeof(name), format, i);
-		uint32_t *bucket = &buckets[link_hash(name, (size_t)n) % BUCKETS];
+		uint32_t *bucket = &buckets[gl_hash(name, (size_t)n) % BUCKETS];
 		most = ++*bucket > most ? *bucket : most;
 	}
 	return most;
@@ -47,7 +47,7 @@ static void test_every_length(void **state)
 
 	(void)state;
 	for (size_t n = 0; n < sizeof(name); n++) {
-		seen[n] = link_hash(name, n);
+		seen[n] = gl_hash(name, n);
 		for (size_t k = 0; k < n; k++) {
 			assert_int_not_equal(seen[k], seen[n]);
 		}

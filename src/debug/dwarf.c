@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "../abi/abi.h"
-#include "../link/hash.h"
+#include "../hash.h"
 #include "abbrev.h"
 #include "entries.h"
 

@@ -7,7 +7,7 @@
 #define GL_DEBUG_VARIABLES_H
 
 #include "../abi/kinds.h"
-#include "../link/hash.h"
+#include "../hash.h"
 #include "bytes.h"
 
 /* A field of a struct, or a parameter of a function. */

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "hash.h"
+#include "../hash.h"
 #include "../object/object.h"
 
 struct link;

@@ -19,6 +19,7 @@
 
 #include "../abi/abi.h"
 #include "../error.h"
+#include "../hash.h"
 #include "../image/image.h"
 #include "../memory/arena.h"
 #include "../object/gom.h"
@@ -26,7 +27,6 @@
 #include "archives.h"
 #include "builds.h"
 #include "clib.h"
-#include "hash.h"
 #include "hostsyms.h"
 #include "importcfg.h"
 #include "inits.h"

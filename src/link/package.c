@@ -29,7 +29,7 @@ static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, str
 	/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
 	bool is_func = section == SEC_TEXT;
 	struct ldef **table = is_func && sym.abi == GL_ABI0 ? &p->abi0 : &p->plain, *have;
-	unsigned hash = link_hash(sym.name.p, sym.name.n);
+	unsigned hash = gl_hash(sym.name.p, sym.name.n);
 	HASH_FIND_BYHASHVALUE(hh, *table, sym.name.p, sym.name.n, hash, have);
 	if (have != NULL) {
 		if (link_is_better(have->obj, have->idx, obj, i)) {

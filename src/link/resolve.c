@@ -25,7 +25,7 @@ uint32_t link_resolve_name(struct link *l, struct gl_str name, uint8_t want_abi,
 	} else if (tie == TIE_NONE && link_is_unique(name)) {
 		view = UNIT_RESIDENT; /* of the process, whoever asks */
 	}
-	unsigned hash = link_hash(name.p, name.n);
+	unsigned hash = gl_hash(name.p, name.n);
 	HASH_FIND_BYHASHVALUE(hh, l->by_name[view][want_abi], name.p, name.n, hash, have);
 	if (have != NULL) {
 		if (have->state == SYM_ABSENT && have->alias == NO_SYM && obj != NULL && tie == TIE_NONE) {

@@ -2,9 +2,8 @@
 #ifndef GL_LINK_SYMBOL_H
 #define GL_LINK_SYMBOL_H
 
-#include "hash.h"
-
 #include "../abi/abi.h"
+#include "../hash.h"
 #include "../object/object.h"
 
 struct link;

@@ -4,8 +4,7 @@
 
 #include <stdint.h>
 
-#include "hash.h"
-
+#include "../hash.h"
 #include "../object/object.h"
 
 struct link;

@@ -1,6 +1,6 @@
-/* uthash, as the linker uses it. */
-#ifndef GL_LINK_HASH_H
-#define GL_LINK_HASH_H
+/* uthash, with a hash for long names, and without the end of the process where memory is short. */
+#ifndef GL_HASH_H
+#define GL_HASH_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -8,31 +8,31 @@
 
 /* For uthash, whose own functions take a name byte by byte: the names of symbols are long, and hashing them was a tenth
  * of a load. uthash goes by the low bits, in which each bit of the name must tell: hence both halves of the product. */
-static inline uint64_t link_hash_word(uint64_t hash, uint64_t word)
+static inline uint64_t gl_hash_word(uint64_t hash, uint64_t word)
 {
 	unsigned __int128 product = (unsigned __int128)(hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-static inline unsigned link_hash(const void *key, size_t len)
+static inline unsigned gl_hash(const void *key, size_t len)
 {
 	const uint8_t *p = key, *end = p + len;
 	uint64_t hash = len, word = 0;
 
 	for (; end - p > 8; p += 8) {
 		memcpy(&word, p, 8);
-		hash = link_hash_word(hash, word);
+		hash = gl_hash_word(hash, word);
 	}
 	if (len >= 8) {
 		memcpy(&word, end - 8, 8); /* the rest, and some of it again */
 	} else {
 		memcpy(&word, p, len);
 	}
-	return (unsigned)link_hash_word(hash, word);
+	return (unsigned)gl_hash_word(hash, word);
 }
 
-#define HASH_FUNCTION(key, len, hash) (hash) = link_hash((key), (len))
+#define HASH_FUNCTION(key, len, hash) (hash) = gl_hash((key), (len))
 
 /* Short of memory, uthash would end the process; told so, it leaves the entry out with a NULL in hh.tbl, which whoever
  * relies on the entry checks. */
