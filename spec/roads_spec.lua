@@ -52,6 +52,18 @@ describe("the road of a function", function()
     support.clean()
   end)
 
+  it("is chosen by the first call", function()
+    local module = load()
+    local taken, called = module.Add, module.Is
+    local class = debug.getmetatable(taken)
+    assert.equal(class, debug.getmetatable(called))
+    assert.is_true(called(7, 7))
+    assert.not_equal(class, debug.getmetatable(called))
+    assert.equal(class, debug.getmetatable(taken))
+    assert(module:unload())
+    assert.matches("unloaded", support.raised(taken, 1, 2))
+  end)
+
   it("is found whatever the collector frees meanwhile", function()
     -- the functions' sources are put together by table.concat: what is free by then is overwritten there
     local concat, right = table.concat, true

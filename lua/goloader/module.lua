@@ -620,7 +620,8 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
       local value
       if kind == "func" then
         local was_old, fn = state.is_old, loaded:func(field)
-        value = fn and road.equip(fn, nil, chunks_for(state, field))
+        local chunks = chunks_for(state, field)
+        value = fn and (chunks and road.equip(fn, nil, chunks) or road.defer(fn))
         -- Another Lua state may have replaced it meanwhile, and it may be gone: then this is the new one's, or nothing.
         if state.share and not was_old and not loaded:is_current() then return shared[loaded].face[field] end
       elseif kind == "const" then

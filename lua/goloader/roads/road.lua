@@ -17,7 +17,7 @@ local same = require "goloader.roads.same"
 ---@class goloader.Func  a Go function: called as one
 local Func = core.func_class()
 
--- by function: the road that it takes, and what maps it, if anything is quicker than C
+-- by function: the road that it takes, false while that is not chosen; and what maps it, if anything is quicker than C
 local roads, mappers = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 local chunks_of = setmetatable({}, { __mode = "k" }) -- what was written for the versions of one that is replaced
 
@@ -37,9 +37,15 @@ if has_ffi and jit.status() then
   require "goloader.roads.members"
 end
 
+local function class(call, finalizer)
+  return { __call = call, __index = Func, __tostring = Func.__tostring, __gc = finalizer }
+end
+
 -- When the Lua state is closed, the finalizers of others may still call it: not by what it has no more.
+local finalized = class(by_capi)
+
 local function finalize(fn)
-  debug.getmetatable(fn).__call = by_capi
+  debug.setmetatable(fn, finalized)
   mappers[fn] = nil
   Func.__gc(fn)
 end
@@ -61,9 +67,19 @@ function road.equip(fn, from, chunks)
     end
   end
   roads[fn], mappers[fn] = name, mapper
-  debug.setmetatable(fn, {
-    __call = call, __index = Func, __tostring = Func.__tostring, __gc = finalize,
-  })
+  debug.setmetatable(fn, class(call, finalize))
+  return fn
+end
+
+local never_called = class(function(fn, ...) return road.equip(fn)(...) end, finalize)
+
+--- Has a function's first call choose its road. To make one takes as long as to load a small module, and many functions
+--- are taken from modules that nobody calls.
+---@param fn goloader.Func
+---@return goloader.Func
+function road.defer(fn)
+  roads[fn] = false
+  debug.setmetatable(fn, never_called)
   return fn
 end
 
@@ -72,7 +88,7 @@ end
 ---@param other fun(): goloader.Func  finds it; raises where there is none
 ---@return boolean is_function
 function road.forward(fn, other)
-  if not roads[fn] then return false end
+  if roads[fn] == nil then return false end
   roads[fn], mappers[fn] = nil, nil
   debug.setmetatable(fn, {
     __call = function(_, ...) return other()(...) end,
@@ -88,16 +104,19 @@ function road.forward(fn, other)
   return true
 end
 
---- The road that a function's calls take; nil of anything else.
+--- The road that a function's calls take, which is chosen by now; nil of anything else.
 ---@param fn any
 ---@return "pure"|"ffi"|"capi"|nil
-function road.of(fn) return roads[fn] end
+function road.of(fn)
+  if roads[fn] == false then road.equip(fn) end
+  return roads[fn]
+end
 
 --- Raises that a method of functions was given something else: what is called with a dot may be given anything.
 ---@param fn any
 ---@param method string
 function road.check(fn, method)
-  if not roads[fn] then
+  if roads[fn] == nil then
     error(("fn:%s: a function of a module expected, got %s"):format(method, type(fn)), 3)
   end
 end
@@ -113,7 +132,7 @@ function Func:road(wanted)
   elseif wanted ~= nil then
     error(('fn:road: "pure", "ffi" or "capi" expected, got %s'):format(errors.shown(wanted)), 2)
   end
-  return roads[self]
+  return road.of(self)
 end
 
 -- ---- methods of handles -------------------------------------------------------------------------------------------
@@ -168,6 +187,7 @@ end
 ---@return goloader.Error|nil err
 function Func:map(...)
   road.check(self, "map")
+  if roads[self] == false then road.equip(self) end
   local mapper, first = mappers[self], ...
   local n = mapper and type(first) == "table" and #first or 0
   if n > 0 and select("#", ...) == mapper.count and equally_long(n, ...) then return mapper.map(self, ...) end
