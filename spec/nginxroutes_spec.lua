@@ -24,6 +24,11 @@ func Slow(ctx context.Context, ms int) (string, error) {
 		return "slept", nil
 	}
 }
+
+func Nap(ms int) string {
+	time.Sleep(time.Duration(ms) * time.Millisecond)
+	return "napped"
+}
 ]]
 
 local ROUTES = [[
@@ -31,6 +36,7 @@ local gate = module "gate.go"
 defaults { from = { token = "header X-Token" } }
 filter "/guarded/*rest" { before = { gate.Check }, max_body = "1k" }
 get "/slow" { gate.Slow, waits = true, timeout = "100ms" }
+get "/nap" { gate.Nap, waits = true, timeout = "100ms" }
 any "/to/:id" { exec = "/inside/:id" }
 redirect "/old/:id" { "/new/:id", status = 301 }
 rewrite "/re/*rest" "/page/*rest"
@@ -134,6 +140,8 @@ describe("routes in nginx", function()
       headers = { ["Transfer-Encoding"] = "chunked" } }))
     assert.same({ 200, "slept" }, get "/slow?ms=5")
     assert.same({ 504, "page 504\n" }, get "/slow?ms=5000")
+    assert.same({ 200, "napped" }, get "/nap?ms=5")
+    assert.same({ 504, "page 504\n" }, get "/nap?ms=500") -- it returns no error, and yet its time is over
     assert.same({ 404, "page 404\n" }, get "/nowhere")
   end)
 end)

@@ -359,11 +359,13 @@ local function silent(body, status, headers, form)
   return body, status, headers, form
 end
 
-local function wait(call, job)
+-- The results of a job, as those of a call. That its time is over is an error of functions that have none to return, too.
+local function wait(call, plan, job)
   local function done(...)
-    local _, err = ...
-    if handler.is_timeout(err) and not job:done() then job:cancel() end
-    return ...
+    local first, err = ...
+    if first ~= nil or not handler.is_timeout(err) then return read_results(plan, call.hooks.encode, ...) end
+    if not job:done() then job:cancel() end
+    return nil, err
   end
   return done(job:wait(call.timeout))
 end
@@ -372,7 +374,7 @@ local function start(call, plan, version, ...)
   local fn, encode = version:func(call.func), call.hooks.encode
   if call.waits then
     local begin = plan.keeps and fn.async_keep or fn.async
-    return read_results(plan, encode, wait(call, begin(fn, ...)))
+    return wait(call, plan, begin(fn, ...))
   end
   if plan.keeps then return read_results(plan, encode, fn:keep(...)) end
   return read_results(plan, encode, fn(...))
