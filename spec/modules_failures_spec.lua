@@ -98,6 +98,31 @@ func Page() string { return "%s" }
     assert.is_true(server:stop "QUIT")
   end)
 
+  it("whose init functions or `ready` do not return are given up, and what is edited next is loaded", function()
+    local server = start {
+      workers = 2, start = 'patience = "2s"', routes = SLOW_ROUTES, files = { ["conf/page.go"] = SLOW:format(0, "one") },
+    }
+    local function says(pattern)
+      return support.eventually(function() return server:log():find(pattern) end)
+    end
+    edit(server, "page.go", SLOW:format(0, "two") .. "\nfunc init() { <-make(chan int) }\n")
+    assert.is_true(says "version 1 stays: its init functions have not returned within 2 seconds", server:log())
+    assert.matches("have not returned", (select(2, support.cli("ctl", "-p", server.prefix, "status"))))
+    edit(server, "page.go", SLOW:format(3600000, "three"))
+    assert.is_true(says "version 1 stays: Open has not returned within 2 seconds", server:log())
+    edit(server, "page.go", SLOW:format(0, "four"))
+    assert.is_true(all_answer(server, "/page", "four"), server:log())
+    assert.is_true(server:stop "QUIT")
+  end)
+
+  it("whose init functions do not return keep no worker from ending", function()
+    local server = start { workers = 1, routes = SLOW_ROUTES, files = { ["conf/page.go"] = SLOW:format(0, "one") } }
+    edit(server, "page.go", SLOW:format(0, "two") .. "\nfunc init() { println(`begun`); <-make(chan int) }\n")
+    assert.is_true(support.eventually(function() return server:log():find "begun" end), server:log())
+    assert.matches("version 1 is served", (select(2, support.cli("ctl", "-p", server.prefix, "status"))))
+    assert.is_true(server:stop "QUIT")
+  end)
+
   -- Who holds the lock of the only module?
   local function holder(server)
     local root = server.prefix .. "/goloader/versions"

@@ -24,7 +24,7 @@ function sites.start(options)
     files = files,
     main = options.main, events = options.events,
     http = (options.http or "") .. [[
-      init_worker_by_lua_block { require("goloader.nginx").start "conf/routes.lua" }
+      init_worker_by_lua_block { require("goloader.nginx").start { "conf/routes.lua", ]] .. (options.start or "") .. [[ } }
     ]],
     server = [[
       location / { content_by_lua_block { require("goloader.nginx").content() } }

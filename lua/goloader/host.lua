@@ -265,15 +265,16 @@ end
 ---@field library string|nil  the files' C parts, linked before (see goloader.cgo); nil: they are linked as needed
 ---@field uses goloader.Module[]|nil  modules whose packages these files use: they can't be unloaded before this one
 ---@field imports goloader.Policy|nil  which packages they may import; that of "unsafe" leaves no trace in an object
----@field wait boolean|nil  true: a shipped module is loaded, and its init functions run, by another thread; meanwhile
----  this call waits as `job:wait` does, which may suspend its coroutine
+---@field wait true|nil|fun(): any  a shipped module is loaded, and its init functions run, by another thread; meanwhile
+---  this call waits as `job:wait` does, which may suspend its coroutine. A function is called each second, and gives up
+---  by returning an error: what is loaded after all then goes again
 ---@field copy_of string|nil  the file is made first, as a copy of this one: by that thread where there is one
 ---@field builds table<string, string>|nil  archives by import path, where the files were compiled against another build
 ---  of the standard library than the host has: with other flags for all packages, say
 
 local LOAD_OPTIONS = {
   package = "string", run_init = "boolean", ndeps = "number", twice = "string", library = "string", uses = "table",
-  imports = "table function", wait = "boolean", builds = "named strings", copy_of = "string",
+  imports = "table function", wait = "boolean function", builds = "named strings", copy_of = "string",
 }
 
 local TWICE = { refuse = true, other = true, always = true }
@@ -298,11 +299,20 @@ local function read_files(files, package)
 end
 
 -- Loads a shipped module in a thread, and waits for that: whoever can be suspended lets others go on.
-local function load_waiting(self, file, copy_of)
+local function load_waiting(self, file, copy_of, each_second)
   local job, pending = self.core:load_start(file, copy_of)
   if not job then return nil, pending end
-  job:wait()
-  return self.core:load_finish(pending)
+  local given_up
+  repeat
+    job:wait(each_second and 1)
+    given_up = not job:done() and each_second() or nil
+  until given_up or job:done()
+  if not given_up then return self.core:load_finish(pending) end
+  job:on_done(function()
+    local late = self.core:load_finish(pending)
+    if late then module.new(late, file, size_of { { file = file } }):unload { background = true } end
+  end)
+  return nil, given_up
 end
 
 --- Loads objects as the Go compiler wrote them, as one module; or a shipped module (`host:ship`), alone.
@@ -337,7 +347,8 @@ function Host:load(files, options)
   local loaded
   loaded, err = add_builds(self, options.builds)
   if loaded and is_beside then
-    loaded, err = load_waiting(self, name, not check and options.copy_of or nil)
+    loaded, err = load_waiting(self, name, not check and options.copy_of or nil,
+      type(options.wait) == "function" and options.wait or nil)
   elseif loaded then
     loaded, err = load_files(self, list, options, uses, check)
   end

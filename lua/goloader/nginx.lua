@@ -21,7 +21,7 @@ local failure ---@type string|nil  why there are no routes
 
 local OPTIONS = {
   "string", path = "string", desc = "string", memory_profile = "number", root = "string", state = "string boolean",
-  keep = "number", control = "boolean",
+  keep = "number", control = "boolean", patience = "duration",
 }
 
 -- LuaJIT compiles a request's way through routes, to Go and back as one trace, unless that has more constants than it

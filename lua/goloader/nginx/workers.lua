@@ -18,6 +18,7 @@ local versions = require "goloader.reload.versions"
 local watch = require "goloader.reload.watch"
 
 local ngx = ngx
+local clock = require("goloader.core").clock
 local exiting, sleep, timer_at = ngx.worker.exiting, ngx.sleep, ngx.timer.at
 
 local workers = {}
@@ -26,12 +27,15 @@ local LOOK = 1 -- seconds
 local SOON = 0.05 -- seconds, where somebody else has the lock
 local DAY = 86400
 local PAUSE = 0.001
+local PATIENCE = 60 -- seconds
 
 ---@class goloader.nginx.WorkerOptions
 ---@field state string|false|nil  folder of versions, below the prefix; nil: "goloader"; false: each worker compiles for
 ---  itself
 ---@field keep integer|nil  how many versions of a module are kept
 ---@field control false|nil  false: nothing listens to `goloader ctl`
+---@field patience number|string|nil  seconds, or "5m", that a version's init functions may take, and functions of it that
+---  `ready` calls; then the version before it stays. nil: 60
 
 local core -- of the host
 local apps = {} ---@type goloader.Router[]
@@ -42,6 +46,8 @@ local waits = 0 -- for it
 local is_asleep = false -- it is waited for
 local polled ---@type integer|nil  control's file descriptor, which it waits for too
 
+local patience = PATIENCE
+
 local function pause() sleep(PAUSE) end
 local function can_sleep() return ngx.get_phase() == "timer" end
 
@@ -51,6 +57,13 @@ local function log(level, ...) ngx.log(level, "goloader: ", ...) end
 local function one_line(message)
   return (tostring(message):gsub("\n\n.*", ""):gsub("%s*\n%s*", "; "))
 end
+
+local function try(f, ...)
+  local ok, err = pcall(f, ...)
+  if not ok then log(ngx.ERR, one_line(errors.object(err))) end
+end
+
+local function step(app_or_control, method, ...) try(app_or_control[method], app_or_control, ...) end
 
 local function milliseconds(seconds) return ("%.1f ms"):format(seconds * 1000) end
 
@@ -89,14 +102,33 @@ local function on_change(change)
   tell[change.what](change.slot.name, change)
 end
 
+-- ---- what takes its time -------------------------------------------------------------------------------------------
+
+-- Why what has not returned is waited for no longer; nil: it is. The light thread has nothing else done meanwhile.
+---@param what string  "its init functions have"
+---@param since number
+---@return goloader.Error|nil
+local function give_up(what, since)
+  if exiting() then return errors.object { code = "closed", message = what .. " not returned, and the worker ends" } end
+  if control and can_sleep() then step(control, "step") end
+  if clock() - since < patience then return nil end
+  return errors.object { code = "timeout", message = ("%s not returned within %g seconds"):format(what, patience) }
+end
+
 -- ---- `ready` -------------------------------------------------------------------------------------------------------
 
--- A Go function whose calls run as jobs where the phase allows it.
-local function waiting(fn)
+-- A Go function whose calls run as jobs where the phase allows it. One that takes too long is left behind.
+local function waiting(fn, name)
   return setmetatable({}, {
     __call = function(_, ...)
       if not can_sleep() then return fn(...) end
-      return fn:async(...):wait()
+      local called, since = fn:async(...), clock()
+      while not called:done() do
+        called:wait(1)
+        local err = not called:done() and give_up(name .. " has", since)
+        if err then error(err) end
+      end
+      return called:wait()
     end,
     __index = function(_, method)
       return function(_, ...) return fn[method](fn, ...) end
@@ -114,7 +146,7 @@ function workers.view(module)
     __index = function(self, key)
       local value = module[key]
       if kinds[key] == "func" then
-        value = waiting(value)
+        value = waiting(value, key)
         rawset(self, key, value)
       elseif type(key) == "string" and key:find "^%l" and type(value) == "function" then
         return function(_, ...) return value(module, ...) end
@@ -138,14 +170,15 @@ end
 ---@return table
 function workers.router_options(host, options)
   options = options or {}
+  patience = options.patience or PATIENCE
   local made = {
-    view = workers.view, on_change = on_change, stopwatch = require("goloader.core").clock,
+    view = workers.view, on_change = on_change, stopwatch = clock,
     pausing = function() return can_sleep() and pause or nil end,
   }
   if options.state == false then return made end
   local folder = state_folder(options.state)
   local store, err = versions.open {
-    folder = folder, host = host, keep = options.keep,
+    folder = folder, host = host, keep = options.keep, waits = give_up,
     sleep = function(seconds) -- in init_worker nothing else can go on
       if can_sleep() then sleep(seconds) else jobs.step(seconds) end
     end,
@@ -207,13 +240,6 @@ local function read_routes(app)
     log(ngx.ERR, file.path, ": the routes stay as they were: ", one_line(message))
   end
 end
-
-local function try(f, ...)
-  local ok, err = pcall(f, ...)
-  if not ok then log(ngx.ERR, one_line(errors.object(err))) end
-end
-
-local function step(app_or_control, method, ...) try(app_or_control[method], app_or_control, ...) end
 
 local function run(premature)
   while not premature and not exiting() do

@@ -30,6 +30,8 @@ local ATTEMPTS = 2
 ---@field host goloader.Host
 ---@field keep integer|nil  how many versions of each module stay on disk
 ---@field sleep nil|fun(seconds: number)  waits for the lock at the first load, where nothing else can be done
+---@field waits nil|fun(what: string, since: number): goloader.Error|nil  hears each second of a load, or of init
+---  functions, since when it goes on, by the clock; an error gives it up
 
 ---@class goloader.Versions
 ---@field folder string
@@ -37,6 +39,7 @@ local ATTEMPTS = 2
 ---@field package host goloader.Host
 ---@field package host_id string
 ---@field package sleep fun(seconds: number)
+---@field package waits nil|fun(what: string, since: number): goloader.Error|nil
 ---@field package json { encode: function, decode: function }
 local Store = {}
 Store.__index = Store
@@ -97,6 +100,7 @@ function versions.open(options)
   return setmetatable({
     folder = options.folder, host = options.host, keep = options.keep or KEPT, json = json,
     host_id = options.host:info().id,
+    waits = options.waits,
     sleep = options.sleep or function(seconds) require("goloader.jobs").step(seconds) end,
   }, Store)
 end
@@ -289,8 +293,10 @@ local function spare_of(self) return self.folder .. "/spare" end
 
 -- Loads a version; copy_of: what its file is made from first.
 local function load_file(self, number, pause, copy_of)
+  local waits, since = self.store.waits, core.clock()
   local module, message, err = self.store.host:load(file_of(self, number), {
-    imports = self.options.imports, uses = self.options.uses, wait = pause ~= nil, copy_of = copy_of,
+    imports = self.options.imports, uses = self.options.uses, copy_of = copy_of,
+    wait = waits and function() return waits("its init functions have", since) end or pause ~= nil,
   })
   if not module then return nil, message, err end
   self.loading = number
@@ -444,7 +450,9 @@ function Place:finish(ok, err)
   local made, wanted = self.made, self.wanted
   if ok then self.number = self.loading end
   local failure = err or self.failed_first
-  if wanted == 0 and (not ok or self.failed_first) then
+  if wanted == 0 and not ok and err.code == "closed" then -- the process ends: another one tries
+    if made then os.remove(file_of(self, made.number)) end
+  elseif wanted == 0 and (not ok or self.failed_first) then
     self:write_state(function(state)
       state.failed, state.fingerprint = short(failure), self.made_for
       if made then state.sources, state.fingerprint = made.read or state.sources, made.fingerprint end
