@@ -140,8 +140,11 @@ describe("an unload by another thread", function()
     coroutine.wrap(function()
       goloader.spawn(function() module:unload { beside = true } end)
     end)()
-    os.execute "sleep 0.2" -- and nobody steps
-    local ok, message, err = module:unload()
+    local ok, message, err -- and nobody steps
+    support.eventually(function()
+      ok, message, err = module:unload()
+      return ok
+    end, 20)
     assert.is_true(ok, message)
     assert.is_nil(err)
     goloader.step(0.01)
@@ -181,5 +184,65 @@ describe("an unload by another thread", function()
       assert.equal(0, status, errors)
       assert.equal("closing\n", out)
     end
+  end)
+end)
+
+describe("files that another thread reads", function()
+  local watch = require "goloader.reload.watch"
+
+  local function threads()
+    local n = 0
+    for entry in require("lfs").dir "/proc/self/task" do n = n + (tonumber(entry) and 1 or 0) end
+    return n
+  end
+
+  local function look_aside(watched)
+    local result = {}
+    goloader.spawn(function() result.changed, result.is_over = watched:look(true), true end)
+    return result
+  end
+
+  local function finish(result)
+    local deadline = os.time() + 30
+    while not result.is_over and os.time() < deadline do goloader.step(0.1) end
+    assert.is_true(result.is_over)
+  end
+
+  setup(function() support.host() end)
+  teardown(support.clean)
+
+  it("are seen to have changed", function()
+    local path = support.write("watched.go", "one")
+    local watched = watch.new(path)
+    support.write("watched.go", "two")
+    local result = look_aside(watched)
+    finish(result)
+    assert.is_true(result.changed)
+    local sum = watched:fingerprint()
+    watched:look()
+    assert.equal(sum, watched:fingerprint())
+  end)
+
+  it("count as they are seen by who looks meanwhile", function()
+    local path = support.write("raced.go", "one")
+    local watched = watch.new(path)
+    support.write("raced.go", "two")
+    local result = look_aside(watched)
+    support.write("raced.go", "three")
+    watched:look()
+    local sum = watched:fingerprint()
+    finish(result)
+    assert.equal(sum, watched:fingerprint())
+  end)
+
+  it("are read by the thread that has read others before", function()
+    local path = support.write("again.go", "one")
+    local watched, before = watch.new(path), nil
+    for i = 1, 20 do
+      support.write("again.go", "text " .. i)
+      finish(look_aside(watched))
+      before = before or threads()
+    end
+    assert.is_true(threads() <= before + 1)
   end)
 end)

@@ -1,4 +1,5 @@
 local lfs = require "lfs"
+local core = require "goloader.core"
 local inotify = require "goloader.reload.inotify"
 local support = require "spec.support"
 local watch = require "goloader.reload.watch"
@@ -50,6 +51,18 @@ describe("a watch", function()
     local w = watch.new(write("a.go", "one", 100))
     assert.is_false(w:changed())
     write("a.go", "two", 50)
+    assert.is_true(w:changed())
+  end)
+
+  it("sees another file of the same length and time take its place", function()
+    local path, other = write("a.go", "one"), write("_b.go", "two")
+    local time = os.time() - 100
+    lfs.touch(path, time)
+    lfs.touch(other, time)
+    local w = watch.new(path)
+    support.eventually(function() return select(2, core.stamp(path)) end, 10)
+    w:look() -- the stamp has settled
+    assert(os.rename(other, path))
     assert.is_true(w:changed())
   end)
 

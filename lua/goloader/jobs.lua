@@ -255,6 +255,17 @@ function jobs.pause(seconds)
   until left == 0
 end
 
+--- Has a thread read files, and waits for that as `job:wait` does: whoever can be suspended lets others go on.
+---@param files string[]
+---@return (fun(i: integer): string|nil, boolean)|nil sum_of  what core.sum says of the i-th; nil: there is no thread
+function jobs.sums(files)
+  if not host then return nil end
+  local job, pending = host:sums_start(files)
+  if not job then return nil end
+  job:wait()
+  return function(i) return host:sums_finish(pending, i) end
+end
+
 --- A job that is done when a file descriptor can be read from.
 ---@param fd integer
 ---@return goloader.Job|nil

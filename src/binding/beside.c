@@ -156,7 +156,7 @@ static int unload_start(lua_State *L)
 	gl_callers_flush(m->host->caller);
 	gl_unlock();
 	set_unloading(&group, u);
-	*job = gl_job_start_thread(m->host->caller, "unload", unload, u, &err);
+	*job = gl_job_start_thread(m->host->caller, "unload", unload, u, false, &err);
 	if (*job == NULL) {
 		set_unloading(&group, NULL);
 		free(u);

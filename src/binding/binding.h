@@ -4,6 +4,8 @@
 #ifndef GL_BINDING_H
 #define GL_BINDING_H
 
+#include <sodium.h>
+
 #include "../call/call.h"
 #include "../error.h"
 #include "../module/module.h"
@@ -238,6 +240,18 @@ int binding_jobs_ready(lua_State *L);
 int binding_jobs_set_timer(lua_State *L);
 int binding_clock(lua_State *L);
 double binding_now(void); /* what core.clock says: seconds since some time or other */
+
+/* ---- what is in files (sums.c) ---- */
+
+/* BLAKE2b over byte strings and their lengths, in hexadecimal. */
+void binding_hash_begin(crypto_generichash_state *state);
+void binding_hash_add(crypto_generichash_state *state, const void *bytes, size_t len);
+void binding_hash_end(crypto_generichash_state *state, char hex[2 * crypto_generichash_BYTES + 1]);
+int binding_sum(lua_State *L);
+int binding_stamp(lua_State *L);
+int binding_sums_start(lua_State *L);
+int binding_sums_finish(lua_State *L);
+void binding_open_sums(lua_State *L);
 
 /* The host of a module. */
 struct binding_host *binding_module_host(const struct binding_module *module);

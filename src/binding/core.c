@@ -141,20 +141,17 @@ static int headers_agree(lua_State *L)
 static int hash(lua_State *L)
 {
 	crypto_generichash_state state;
-	unsigned char sum[crypto_generichash_BYTES];
-	char hex[2 * sizeof(sum) + 1];
+	char hex[2 * crypto_generichash_BYTES + 1];
 	int n = lua_gettop(L);
 
-	crypto_generichash_init(&state, NULL, 0, sizeof(sum));
+	binding_hash_begin(&state);
 	for (int i = 1; i <= n; i++) {
 		size_t len;
 		const char *s = luaL_checklstring(L, i, &len);
-		uint64_t len64 = len;
-		crypto_generichash_update(&state, (const unsigned char *)&len64, sizeof(len64));
-		crypto_generichash_update(&state, (const unsigned char *)s, len);
+		binding_hash_add(&state, s, len);
 	}
-	crypto_generichash_final(&state, sum, sizeof(sum));
-	lua_pushstring(L, sodium_bin2hex(hex, sizeof(hex), sum, sizeof(sum)));
+	binding_hash_end(&state, hex);
+	lua_pushstring(L, hex);
 	return 1;
 }
 
@@ -264,6 +261,8 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 		{ "imports", binding_imports },
 		{ "disasm", binding_disasm },
 		{ "hash", hash },
+		{ "sum", binding_sum },
+		{ "stamp", binding_stamp },
 		{ "headers_agree", headers_agree },
 		{ "use_signal_stacks", use_signal_stacks },
 		{ "debugs", debugs },
@@ -303,6 +302,7 @@ __attribute__((visibility("default"))) int luaopen_goloader_core(lua_State *L)
 	binding_open_func(L);
 	binding_open_job(L);
 	binding_open_handle(L);
+	binding_open_sums(L);
 	lua_newtable(L);
 	gl_lua_setfuncs(L, functions);
 	/* Waiting is written in Lua: a C function can't go on after it has yielded. */

@@ -481,7 +481,7 @@ static int host_load_start(lua_State *L)
 	if (copy_of != NULL) {
 		load->copy_of = memcpy(load->file + len + 1, copy_of, copy_len + 1);
 	}
-	*job = gl_job_start_thread(h->caller, "load", load_beside, load, &err);
+	*job = gl_job_start_thread(h->caller, "load", load_beside, load, true, &err);
 	if (*job == NULL) {
 		free(load);
 		return binding_fail(L, &err);
@@ -788,6 +788,8 @@ void binding_open_host(lua_State *L)
 		{ "jobs_poll", binding_jobs_poll },
 		{ "jobs_ready", binding_jobs_ready },
 		{ "jobs_set_timer", binding_jobs_set_timer },
+		{ "sums_start", binding_sums_start },
+		{ "sums_finish", binding_sums_finish },
 		{ "__gc", host_gc },
 		{ NULL, NULL },
 	};

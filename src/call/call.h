@@ -102,9 +102,10 @@ struct gl_job;
  * The job is put into *owner before anything is raised: that lies in a userdata whose finalizer drops the job. keep:
  * its results stay in Go, as those of gl_plan_call_keeping. */
 void gl_job_start(lua_State *L, struct gl_plan *plan, int first, bool keep, struct gl_job **owner);
-/* A job of C's: run(arg) in a thread that gets no signals. name is a literal. */
+/* A job of C's: run(arg) in a thread that gets no signals. name is a literal. Other jobs may run in that thread later,
+ * unless it runs functions of modules: what their C parts leave to the end of a thread keeps them. */
 struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, void (*run)(void *), void *arg,
-				   struct gl_error *err);
+				   bool runs_modules, struct gl_error *err);
 /* One that is done when a file descriptor can be read from, one of these two; they must stay open till then. -1 is
  * none.
  */

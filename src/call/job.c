@@ -44,6 +44,7 @@ struct job {
 	const char *name;
 	void (*run)(void *arg);
 	void *arg;
+	bool runs_modules; /* as in gl_job_start_thread */
 };
 
 struct slab {
@@ -72,9 +73,39 @@ static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct jobs *spare;
 
-/* A thread that held the lock at a fork is not in the child. */
-static void unlock_in_child(void) { spare_lock = unlocked; }
-static void watch_forks(void) { pthread_atfork(NULL, NULL, unlock_in_child); }
+/* Threads of C's jobs that have none at the moment, and jobs that one of them is about to take. */
+static struct {
+	pthread_mutex_t lock;
+	pthread_cond_t has_job;
+	unsigned nidle, njobs;
+	struct job *jobs;
+} threads = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static void open_threads(void)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&threads.has_job, &attr);
+	pthread_condattr_destroy(&attr);
+	threads.lock = unlocked;
+	threads.nidle = threads.njobs = 0;
+	threads.jobs = NULL;
+}
+
+/* A thread that held a lock at a fork is not in the child, nor is any other but the one that has forked. */
+static void start_in_child(void)
+{
+	spare_lock = unlocked;
+	open_threads();
+}
+
+static void start_in_process(void)
+{
+	open_threads();
+	pthread_atfork(NULL, NULL, start_in_child);
+}
 
 static void free_slabs(struct jobs *jobs)
 {
@@ -106,7 +137,7 @@ static struct jobs *new_jobs(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	pthread_once(&once, watch_forks);
+	pthread_once(&once, start_in_process);
 	pthread_mutex_lock(&spare_lock);
 	struct jobs *jobs = spare;
 	if (jobs != NULL) {
@@ -420,17 +451,64 @@ static void post(struct job *job)
 	}
 }
 
+/* ---- threads of C's jobs -----------------------------------------------------------------------------------------
+ *
+ * To create a thread takes some 50 µs of whoever does, and as much of the thread itself; in nginx a worker waits for
+ * edits in one, and looks at files and unloads in another. So a thread that is done waits a while for another job. */
+
+static const time_t PATIENCE = 10; /* seconds */
+
+/* Is there a thread that takes the job? */
+static bool give_thread(struct job *job)
+{
+	pthread_mutex_lock(&threads.lock);
+	bool is_given = threads.nidle > threads.njobs;
+	if (is_given) {
+		job->next = threads.jobs;
+		threads.jobs = job;
+		threads.njobs++;
+		pthread_cond_signal(&threads.has_job);
+	}
+	pthread_mutex_unlock(&threads.lock);
+	return is_given;
+}
+
+/* The next job of a thread that is done with one; NULL: none has come for a while. */
+static struct job *await_job(void)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += PATIENCE;
+	pthread_mutex_lock(&threads.lock);
+	threads.nidle++;
+	while (threads.jobs == NULL && pthread_cond_timedwait(&threads.has_job, &threads.lock, &until) != ETIMEDOUT) {
+	}
+	threads.nidle--;
+	struct job *job = threads.jobs;
+	if (job != NULL) {
+		threads.jobs = job->next;
+		threads.njobs--;
+	}
+	pthread_mutex_unlock(&threads.lock);
+	return job;
+}
+
 static void *run_thread(void *arg)
 {
 	struct job *job = arg;
+	bool stays;
 
-	job->run(job->arg);
-	post(job);
+	do {
+		stays = !job->runs_modules;
+		job->run(job->arg);
+		post(job);
+	} while (stays && (job = await_job()) != NULL);
 	return NULL;
 }
 
 struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, void (*run)(void *), void *arg,
-				   struct gl_error *err)
+				   bool runs_modules, struct gl_error *err)
 {
 	struct jobs *jobs = jobs_of(caller, err);
 	struct job *job = jobs != NULL ? take_job(jobs) : NULL;
@@ -447,8 +525,12 @@ struct gl_job *gl_job_start_thread(struct gl_caller *caller, const char *name, v
 	job->name = name;
 	job->run = run;
 	job->arg = arg;
+	job->runs_modules = runs_modules;
 	job->shared.status = GL_CALL_DONE;
 	jobs->under_way++;
+	if (!runs_modules && give_thread(job)) {
+		return &job->shared;
+	}
 	/* signals are for the process's own threads */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -482,7 +564,7 @@ struct gl_job *gl_job_poll(struct gl_caller *caller, const int fds[2], struct gl
 	uint64_t both = (uint32_t)fds[0] | (uint64_t)(uint32_t)fds[1] << 32;
 
 	/* NOLINTNEXTLINE(performance-no-int-to-ptr): numbers, on their way to the thread */
-	return gl_job_start_thread(caller, "poll", wait_for_input, (void *)(uintptr_t)both, err);
+	return gl_job_start_thread(caller, "poll", wait_for_input, (void *)(uintptr_t)both, false, err);
 }
 
 void gl_job_drop(struct gl_job *shared)

@@ -107,7 +107,7 @@ local Ref = {}
 ---@field release? fun(module: table): boolean? has others let go of what they have of it, before it is unloaded; false:
 ---it is needed still
 ---@field close? fun() the slot is closed; may be called again
----@field due? fun(): boolean is there something new to be loaded?
+---@field due? fun(pause?: fun()): boolean is there something new to be loaded?
 ---@field again? fun() what `load` failed at is to be tried again: `due` answers true then; without it nothing is
 ---@field later? fun() `next_timeout` may answer otherwise now
 ---@field next_timeout? fun(): number? seconds till `due` is to be asked though nobody tells of anything
@@ -409,7 +409,7 @@ function Slot:poll(pause)
     self.options.again()
   end
   local due = self.options.due
-  if due and not self.closed and not self.loading and due() then
+  if due and not self.closed and not self.loading and due(pause) and not self.closed then
     local ok
     ok, err = self:try_reload(pause)
     if ok then swapped = 1 end

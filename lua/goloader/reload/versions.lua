@@ -69,6 +69,7 @@ Store.__index = Store
 ---@field package wanted integer|nil  what is being loaded; 0: what is about to be made
 ---@field package refused integer|nil  the revision whose version could not be loaded here
 ---@field package waits boolean|nil  somebody else has the lock
+---@field package is_closed boolean|nil
 local Place = {}
 Place.__index = Place
 
@@ -242,12 +243,15 @@ end
 function Place:again() self.settled, self.refused, self.tries_again = false, nil, true end
 
 --- Is there another version to be loaded, or made? When it answers true, `load` is called next, and then `finish`.
+---@param pause nil|fun()  this coroutine may be suspended
 ---@return boolean
-function Place:due()
+function Place:due(pause)
   if self.wanted then return false end
   local changed = self:state_changed()
   if changed then self:use_sources() end
-  if self.watched:changed() or changed or self.waits or not self.settled then
+  local is_edited = self.watched:changed(pause ~= nil)
+  if self.is_closed or self.wanted then return false end
+  if is_edited or changed or self.waits or not self.settled then
     self.settled = false
     if is_behind(self) then
       self.wanted, self.tries_again = self.state.serve, nil
@@ -265,7 +269,7 @@ function Place:due()
       if is_behind(self) or is_done then -- somebody was faster
         self:unlock()
         self:use_sources()
-        return self:due()
+        return self:due(pause)
       end
       self.wanted = 0
       return true
@@ -338,8 +342,8 @@ local function compile(self, number, pause)
 end
 
 -- What was edited while the version was made may be in it or not.
-local function note_made(self, number, before, read)
-  self.watched:look()
+local function note_made(self, number, before, read, pause)
+  self.watched:look(pause ~= nil)
   local after = self:fingerprint()
   if read then
     self.state.sources = read
@@ -357,15 +361,15 @@ local function make(self, pause)
   if is_shipped(self) then
     os.rename(spare_of(self), file_of(self, number)) -- if there is one
     local module, message, why = load_file(self, number, pause, self.paths[1])
-    note_made(self, number, before)
+    note_made(self, number, before, nil, pause)
     return module, message, why
   end
   local ok, read = compile(self, number, pause)
   if not ok then
-    self.watched:look()
+    self.watched:look(pause ~= nil)
     return nil, read
   end
-  note_made(self, number, before, read)
+  note_made(self, number, before, read, pause)
   return load_file(self, number, pause)
 end
 
@@ -529,6 +533,7 @@ end
 
 --- Ends watching.
 function Place:close()
+  self.is_closed = true
   self.watched:close()
   if self.listener then self.listener:close() end
   self:unlock()

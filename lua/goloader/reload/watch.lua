@@ -1,16 +1,19 @@
 -- Watching files: has what a module is made from changed since it was last looked at?
 --
 -- The kernel tells when something happens in the directories that matter (inotify.lua), and as long as nothing does,
--- nothing is looked at. Where it can't tell, files are looked at each time: their times and sizes answer that for next
--- to nothing, but times are whole seconds here: an edit within the second of the last look, with the same length, would
--- never be seen. So a file that had been written just before the look is compared by its bytes until its time has
+-- nothing is looked at. Where it can't tell, files are looked at each time. What stat(2) tells of a file, its stamp,
+-- answers that for next to nothing; but an edit within one tick of the file system's clock after the last look has the
+-- same stamp. So a file that had been written just before the look is compared by its bytes until its stamp has
 -- settled; which also spares a rebuild when a file was only touched.
 --
 -- Which files matter is said by a build (building/sources.lua). Before the first one it is the file itself, or all of
 -- the folder and of the folders in it.
 
+local core = require "goloader.core"
 local inotify = require "goloader.reload.inotify"
-local hash = require "goloader.core".hash
+local jobs = require "goloader.jobs"
+
+local hash = core.hash
 
 local M = {}
 
@@ -18,9 +21,8 @@ local has_lfs, lfs = pcall(require, "lfs")
 
 ---@class goloader.watch.File
 ---@field sum? string a hash of its bytes; nil: it could not be read
----@field size? integer
----@field time? integer
----@field settled boolean its time can be trusted
+---@field stamp? string nil: it is not there
+---@field settled boolean the stamp can be trusted
 
 ---@class goloader.Watch
 ---@field private paths string[]
@@ -29,20 +31,9 @@ local has_lfs, lfs = pcall(require, "lfs")
 ---@field package inotify? goloader.Inotify
 ---@field private quiet boolean nothing has happened that was not looked at
 ---@field private known boolean the kernel tells of all that matters
+---@field private looks integer how many have begun
 local Watch = {}
 Watch.__index = Watch
-
-local SCARCE = { [12] = true, [23] = true, [24] = true } -- ENOMEM, ENFILE, EMFILE
-
----@return string? text
----@return boolean? scarce it could not be read for want of memory or file descriptors: not yet
-local function read(path)
-  local file, _, number = io.open(path, "rb")
-  if not file then return nil, SCARCE[number] end
-  local text = file:read("*a") -- a directory opens too
-  file:close()
-  return text
-end
 
 ---Calls `each` with what is in a folder. Names with a dot or an underscore in front don't count, as for Go.
 local function entries(path, each)
@@ -98,24 +89,13 @@ function Watch:list()
   return files, dirs
 end
 
----@param path string
----@param before? goloader.watch.File
----@return goloader.watch.File
----@return boolean same
----@return boolean? scarce it is to be looked at again
-local function look(path, before)
-  local attributes = has_lfs and lfs.attributes(path) or {}
-  local size, time = attributes.size, attributes.modification
-  if before and before.settled and before.size == size and before.time == time then return before, true end
-  local text, scarce = read(path)
-  if scarce then return { sum = before and before.sum, settled = false }, before ~= nil, true end
-  local now = {
-    sum = text and hash(text),
-    size = size,
-    time = time,
-    settled = time ~= nil and time < os.time() - 1,
-  }
-  return now, before ~= nil and before.sum == now.sum
+-- Reads what is to be read of files.
+---@param paths string[]
+---@param beside? boolean
+---@return fun(i: integer): string|nil, boolean sum_of as core.sum
+local function read(paths, beside)
+  local sum_of = beside and paths[1] and jobs.sums(paths)
+  return sum_of or function(i) return core.sum(paths[i]) end
 end
 
 ---Starts watching.
@@ -123,7 +103,7 @@ end
 ---@return goloader.Watch
 function M.new(paths)
   if type(paths) == "string" then paths = { paths } end
-  local self = setmetatable({ paths = paths, files = {}, quiet = false, known = false }, Watch)
+  local self = setmetatable({ paths = paths, files = {}, quiet = false, known = false, looks = 0 }, Watch)
   self.inotify = inotify.listen()
   self:look()
   return self
@@ -138,25 +118,44 @@ function Watch:set_sources(sources)
 end
 
 ---Looks at the files. The kernel is asked first to tell of what happens next.
+---@param beside? boolean a thread reads what is to be read, and this coroutine may be suspended
 ---@return boolean changed
-function Watch:look()
+function Watch:look(beside)
   local list, dirs = self:list()
-  self.quiet = true
+  self.quiet, self.looks = true, self.looks + 1
   if self.inotify then
     self.inotify:happened() -- before now: it is looked at now
     for i, dir in ipairs(dirs) do dirs[i] = nearest(dir) end
     self.known = self.inotify:watch(dirs)
   end
-  local files, changed = {}, false
+  local look, before, files, unread = self.looks, self.files, {}, {}
   for _, path in ipairs(list) do
     if not files[path] then
-      local same, scarce
-      files[path], same, scarce = look(path, self.files[path])
-      if not same then changed = true end
-      if scarce and self.inotify then self.inotify:look_again() end
+      local stamp, settled = core.stamp(path)
+      local known = before[path]
+      if known and known.settled and known.stamp == stamp then
+        files[path] = known
+      else
+        files[path] = { stamp = stamp, settled = settled or false }
+        if stamp then unread[#unread + 1] = path end
+      end
     end
   end
-  for path in pairs(self.files) do
+  local sum_of = read(unread, beside)
+  if self.looks ~= look then return true end -- somebody has looked meanwhile, and knows more
+  for i, path in ipairs(unread) do
+    local sum, is_scarce = sum_of(i)
+    files[path].sum = sum
+    if is_scarce then
+      files[path] = { sum = before[path] and before[path].sum, settled = false }
+      if self.inotify then self.inotify:look_again() end
+    end
+  end
+  local changed = false
+  for path, file in pairs(files) do
+    if not before[path] or before[path].sum ~= file.sum then changed = true end
+  end
+  for path in pairs(before) do
     if not files[path] then changed = true end
   end
   self.files = files
@@ -180,9 +179,10 @@ function Watch:next_timeout(interval)
 end
 
 ---True once after each change: a file with other bytes, a file more, a file less.
+---@param beside? boolean as in `look`
 ---@return boolean
-function Watch:changed()
-  return not self:is_quiet() and self:look()
+function Watch:changed(beside)
+  return not self:is_quiet() and self:look(beside)
 end
 
 ---What is in the files, as they were seen last, in one short text.

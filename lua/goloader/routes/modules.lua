@@ -140,7 +140,7 @@ function modules.declare(router, spec)
     load = identity.noting(source, function(pause)
       return source:load(pause or options.pausing and options.pausing())
     end),
-    due = function() return source:due() end,
+    due = function(pause) return source:due(pause) end,
     again = function() source:again() end,
     close = function() source:close() end,
     release = options.release,
