@@ -22,6 +22,11 @@ enum mangling {
 	MANGLE_NONE   /* not mangled at all: a host that does not import "plugin" */
 };
 
+/* Where a symbol is, from the image's first address on, and its number in .symtab. */
+struct symbol_at {
+	uint32_t offset, number;
+};
+
 struct gl_image {
 	char *path;
 	uintptr_t base; /* what to add to a symbol's value */
@@ -39,11 +44,13 @@ struct gl_image {
 	const ElfW(Addr) * bloom;
 	const uint32_t *buckets, *chain;
 
-	/* .symtab, read at the first need; sorted by address once somebody looks for one */
-	bool read, sorted;
-	char *names;
-	struct gl_image_sym *syms;
-	size_t nsyms;
+	/* .symtab, mapped at the first need; sorted once somebody asks for an address */
+	Elf *elf;
+	Elf_Data *symbols, *names;
+	size_t nsymbols;
+	struct symbol_at *sorted;
+	size_t nsorted;
+	bool is_sorted;
 };
 
 /* The C library's own, which compilers call for thread-local variables (ELF Handling For TLS, section 3.4). */
@@ -234,61 +241,75 @@ static enum mangling find_mangling(const struct gl_image *img)
 
 /* ---- .symtab ---------------------------------------------------------------------------------------------------- */
 
-static int by_addr(const void *a, const void *b)
+/* Maps the file for its symbol table: the full one, or .dynsym where that was stripped. A file that has gone or changed
+ * leaves the table empty, which costs listings their names and nothing else. */
+static void map_symtab(struct gl_image *img)
 {
-	const struct gl_image_sym *x = a, *y = b;
+	Elf_Scn *best = NULL, *scn = NULL;
+	GElf_Shdr shdr, best_shdr = { 0 };
+	int fd = img->elf == NULL ? open(img->path, O_RDONLY | O_CLOEXEC) : -1;
 
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
-}
-
-/* Reads the symbol table from the file: the full one, or .dynsym where that was stripped. A file that has gone or
- * changed leaves the table empty, which costs listings their names and nothing else. */
-static void read_symtab(struct gl_image *img)
-{
-	img->read = true;
-	int fd = open(img->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || elf_version(EV_CURRENT) == EV_NONE) {
 		return;
 	}
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	Elf_Scn *best = NULL, *scn = NULL;
-	GElf_Shdr shdr, best_shdr = { 0 };
-	while (elf != NULL && (scn = elf_nextscn(elf, scn)) != NULL) {
+	img->elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	while (img->elf != NULL && (scn = elf_nextscn(img->elf, scn)) != NULL) {
 		if (gelf_getshdr(scn, &shdr) != NULL && (shdr.sh_type == SHT_SYMTAB || shdr.sh_type == SHT_DYNSYM) &&
 		    (best == NULL || shdr.sh_type == SHT_SYMTAB)) {
 			best = scn;
 			best_shdr = shdr;
 		}
 	}
-	Elf_Data *data = best != NULL ? elf_getdata(best, NULL) : NULL;
-	Elf_Scn *strscn = best != NULL ? elf_getscn(elf, best_shdr.sh_link) : NULL;
-	Elf_Data *str = strscn != NULL ? elf_getdata(strscn, NULL) : NULL;
-	size_t n = data != NULL && best_shdr.sh_entsize != 0 ? data->d_size / best_shdr.sh_entsize : 0;
-	if (str != NULL && str->d_size > 0 && n > 0) {
-		img->names = malloc(str->d_size + 1);
-		img->syms = calloc(n, sizeof(*img->syms));
+	Elf_Scn *strscn = best != NULL ? elf_getscn(img->elf, best_shdr.sh_link) : NULL;
+	img->symbols = best != NULL ? elf_getdata(best, NULL) : NULL;
+	img->names = strscn != NULL ? elf_getdata(strscn, NULL) : NULL;
+	if (img->symbols != NULL && img->names != NULL && best_shdr.sh_entsize != 0) {
+		img->nsymbols = img->symbols->d_size / best_shdr.sh_entsize;
 	}
-	if (str == NULL || img->names == NULL || img->syms == NULL) {
-		n = 0;
-	} else {
-		memcpy(img->names, str->d_buf, str->d_size);
-		img->names[str->d_size] = '\0';
-	}
-	for (size_t i = 0; i < n; i++) {
-		GElf_Sym sym;
-		if (gelf_getsym(data, (int)i, &sym) == NULL || sym.st_shndx == SHN_UNDEF ||
-		    sym.st_name >= str->d_size ||
-		    (GELF_ST_TYPE(sym.st_info) != STT_FUNC && GELF_ST_TYPE(sym.st_info) != STT_OBJECT &&
-		     GELF_ST_TYPE(sym.st_info) != STT_NOTYPE)) {
-			continue;
-		}
-		img->syms[img->nsyms++] = (struct gl_image_sym){ .name = img->names + sym.st_name,
-								 .addr = img->base + sym.st_value,
-								 .size = sym.st_size,
-								 .is_func = GELF_ST_TYPE(sym.st_info) == STT_FUNC };
-	}
-	elf_end(elf);
 	close(fd);
+}
+
+/* Reads a symbol of it. False: there is none that an address could be in. */
+static bool read_symbol(const struct gl_image *img, size_t i, struct gl_image_sym *out)
+{
+	GElf_Sym sym;
+
+	if (gelf_getsym(img->symbols, (int)i, &sym) == NULL || sym.st_shndx == SHN_UNDEF ||
+	    sym.st_name >= img->names->d_size) {
+		return false;
+	}
+	const char *name = (const char *)img->names->d_buf + sym.st_name;
+	int type = GELF_ST_TYPE(sym.st_info);
+	*out = (struct gl_image_sym){
+		.name = name, .addr = img->base + sym.st_value, .size = sym.st_size, .is_func = type == STT_FUNC
+	};
+	return (type == STT_FUNC || type == STT_OBJECT || type == STT_NOTYPE) &&
+	       memchr(name, '\0', img->names->d_size - sym.st_name) != NULL;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct symbol_at *x = a, *y = b;
+
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+/* Sorts the symbols by address, for those who ask for one. */
+static void sort_symtab(struct gl_image *img)
+{
+	struct gl_image_sym sym;
+
+	map_symtab(img);
+	img->sorted = img->nsymbols > 0 ? calloc(img->nsymbols, sizeof(*img->sorted)) : NULL;
+	for (size_t i = 0; img->sorted != NULL && i < img->nsymbols; i++) {
+		if (read_symbol(img, i, &sym) && sym.addr >= img->low && sym.addr < img->high) {
+			img->sorted[img->nsorted++] =
+				(struct symbol_at){ .offset = (uint32_t)(sym.addr - img->low), .number = (uint32_t)i };
+		}
+	}
+	if (img->nsorted > 0) {
+		qsort(img->sorted, img->nsorted, sizeof(*img->sorted), by_offset);
+	}
 }
 
 /* ---- identity --------------------------------------------------------------------------------------------------- */
@@ -389,8 +410,8 @@ void gl_image_free(struct gl_image *img)
 	if (img == NULL) {
 		return;
 	}
-	free(img->syms);
-	free(img->names);
+	free(img->sorted);
+	elf_end(img->elf);
 	free(img->path);
 	free(img);
 }
@@ -425,17 +446,14 @@ bool gl_image_symbolize(struct gl_image *img, uintptr_t addr, struct gl_image_sy
 	if (addr < img->low || addr >= img->high) {
 		return false;
 	}
-	if (!img->read) {
-		read_symtab(img);
+	if (!img->is_sorted) {
+		img->is_sorted = true;
+		sort_symtab(img);
 	}
-	if (!img->sorted && img->nsyms > 0) {
-		qsort(img->syms, img->nsyms, sizeof(*img->syms), by_addr);
-		img->sorted = true;
-	}
-	size_t low = 0, high = img->nsyms;
+	size_t low = 0, high = img->nsorted;
 	while (low < high) {
 		size_t mid = low + (high - low) / 2;
-		if (img->syms[mid].addr <= addr) {
+		if (img->low + img->sorted[mid].offset <= addr) {
 			low = mid + 1;
 		} else {
 			high = mid;
@@ -443,9 +461,8 @@ bool gl_image_symbolize(struct gl_image *img, uintptr_t addr, struct gl_image_sy
 	}
 	/* several symbols may start at one address; the first that covers addr wins */
 	for (size_t i = low; i > 0 && low - i < 64; i--) {
-		const struct gl_image_sym *s = &img->syms[i - 1];
-		if (addr < s->addr + s->size || addr == s->addr) {
-			*out = *s;
+		if (read_symbol(img, img->sorted[i - 1].number, out) &&
+		    (addr < out->addr + out->size || addr == out->addr)) {
 			return true;
 		}
 	}
@@ -454,10 +471,13 @@ bool gl_image_symbolize(struct gl_image *img, uintptr_t addr, struct gl_image_sy
 
 void gl_image_each(struct gl_image *img, bool (*fn)(const struct gl_image_sym *sym, void *arg), void *arg)
 {
-	if (!img->read) {
-		read_symtab(img);
-	}
-	for (size_t i = 0; i < img->nsyms && fn(&img->syms[i], arg); i++) {
+	struct gl_image_sym sym;
+
+	map_symtab(img);
+	for (size_t i = 0; i < img->nsymbols; i++) {
+		if (read_symbol(img, i, &sym) && !fn(&sym, arg)) {
+			return;
+		}
 	}
 }
 
