@@ -254,6 +254,7 @@ func (a *attempt) clone(t *tracer) (pid int, ok bool) {
 	joinPages()
 	for tries := 0; pid == 0; tries++ {
 		growStack()
+		lookAtPages()
 		sweep(math.MaxInt) // as much as possible while the world still runs
 		var errno syscall.Errno
 		if !a.stopWorld(func() {
