@@ -128,6 +128,30 @@ describe("a watch", function()
   end
 
   if inotify.listen() then
+    it("hears of nothing but the file where it is a file of its own", function()
+      local path = write("a.gom", "one", 100)
+      local w, is_looked_at = watch.new(path), nil
+      w.look = function(...)
+        is_looked_at = true
+        return getmetatable(w).__index.look(...)
+      end
+      write("b.gom", "another")
+      assert.is_false(w:changed())
+      assert.is_nil(is_looked_at)
+      write("a.gom", "two", 50)
+      assert.is_true(w:changed())
+    end)
+
+    it("hears of what a link leads to", function()
+      assert(lfs.mkdir(folder .. "/v1") and lfs.mkdir(folder .. "/v2"))
+      write("v1/a.gom", "one", 100)
+      write("v2/a.gom", "two", 100)
+      assert(lfs.link("v1", folder .. "/now", true) and lfs.link("now/a.gom", folder .. "/a.gom", true))
+      local w = watch.new(folder .. "/a.gom")
+      assert(lfs.link("v2", folder .. "/next", true) and os.rename(folder .. "/next", folder .. "/now"))
+      assert.is_true(w:changed())
+    end)
+
     it("says when it is to be asked, where another one has read what the kernel told both", function()
       for _ = 1, 2 do collectgarbage() end -- those of other tests are listening still
       local path = write("a.go", "one", 100)

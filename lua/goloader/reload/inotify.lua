@@ -45,6 +45,7 @@ local GRACE = 0.05
 -- What a listener hears of.
 ---@class goloader.Inotify
 ---@field package dirs table<string, true>
+---@field package names table<string, table<string, true>>  by directories: what alone is of interest there
 ---@field package mask integer  what the kernel tells of
 ---@field package heard boolean
 ---@field package created number|nil  when a file was created that has not been closed
@@ -77,7 +78,8 @@ end
 ---@return goloader.Inotify|nil
 function inotify.listen(what)
   if not has_ffi then return nil end
-  local listener = setmetatable({ dirs = {}, heard = false, mask = what == "renames" and RENAMES or MASK }, Listener)
+  local listener = setmetatable({ dirs = {}, names = {}, heard = false,
+    mask = what == "renames" and RENAMES or MASK }, Listener)
   listeners[listener] = true
   return listener
 end
@@ -110,12 +112,13 @@ end
 
 --- Listens to these directories, and no others any more.
 ---@param dirs string[]
+---@param names nil|table<string, table<string, true>>  by directories: what alone is of interest there; nil: all
 ---@return boolean all  false: one can't be watched, since it is not there, there are too many, or the kernel can't be
 ---  asked now
-function Listener:watch(dirs)
+function Listener:watch(dirs, names)
   if not open() then return false end
   local before, all = self.dirs, true
-  self.dirs = {}
+  self.dirs, self.names = {}, names or {}
   for _, dir in ipairs(dirs) do
     if not self.dirs[dir] then
       if add(dir, self.mask) then self.dirs[dir] = true else all = false end
@@ -130,9 +133,16 @@ function Listener:watch(dirs)
   return all
 end
 
-local function tell(dir, created)
+-- Is it of interest? Without a name something has happened to the directory itself.
+local function concerns(listener, dir, name)
+  if not dir then return next(listener.dirs) ~= nil end
+  local names = listener.names[dir]
+  return listener.dirs[dir] and (not names or not name or names[name])
+end
+
+local function tell(dir, created, name)
   for listener in pairs(listeners) do
-    if dir and listener.dirs[dir] or not dir and next(listener.dirs) then
+    if concerns(listener, dir, name) then
       if created then listener.created = listener.created or clock() else listener.heard = true end
     end
   end
@@ -160,8 +170,9 @@ local function read_events()
       elseif names then
         local has_gone = band(mask, IN_IGNORED + IN_MOVE_SELF) ~= 0 -- the next `watch` finds another
         if has_gone then instance.paths[event.wd], instance.masks[event.wd] = nil, nil end
+        local name = event.len > 0 and ffi.string(event.name) or nil
         for dir in pairs(names) do
-          tell(dir, band(mask, IN_CREATE) ~= 0 and band(mask, IN_ISDIR) == 0)
+          tell(dir, band(mask, IN_CREATE) ~= 0 and band(mask, IN_ISDIR) == 0, name)
           if has_gone then
             instance.watches[dir] = nil
             for listener in pairs(listeners) do listener.dirs[dir] = nil end

@@ -171,7 +171,7 @@ function Place:write_state(change)
   local ok, why = record.write(self.folder .. "/state", text)
   if not ok then return nil, why end
   self.text = text
-  self:state_changed() -- what is heard of it is no news here
+  if self.listener then self.listener:happened() end -- what is heard of it is no news here
   return true
 end
 

@@ -75,7 +75,13 @@ local function nearest(dir)
   return dir
 end
 
----All files that matter, and the folders in which they are or may appear.
+-- Is it a name of another file, which may be one of another file any time?
+local function is_link(path) return has_lfs and lfs.symlinkattributes(path, "mode") == "link" end
+
+---All files that matter, the folders in which they are or may appear, and what alone matters in such a folder.
+---@return string[] files
+---@return string[] dirs
+---@return table<string, table<string, true>> names
 function Watch:list()
   local files, dirs, sources = {}, {}, self.sources
   if sources then
@@ -85,8 +91,27 @@ function Watch:list()
   else
     for _, path in ipairs(self.paths) do add_tree(path, files, dirs) end
   end
-  for _, file in ipairs(files) do dirs[#dirs + 1] = folder_of(file) end
-  return files, dirs
+  local there, is_whole, names = {}, {}, {}
+  local function find(dir)
+    there[dir] = there[dir] or nearest(dir)
+    return there[dir]
+  end
+  for i, dir in ipairs(dirs) do
+    dirs[i] = find(dir)
+    is_whole[dirs[i]] = true
+  end
+  for _, file in ipairs(files) do
+    local dir = folder_of(file)
+    local at = find(dir)
+    if at ~= dir or is_link(file) then is_whole[at] = true end
+    if not names[at] then
+      dirs[#dirs + 1] = at
+      names[at] = {}
+    end
+    names[at][file:match "[^/]*$"] = true
+  end
+  for dir in pairs(is_whole) do names[dir] = nil end
+  return files, dirs, names
 end
 
 -- Reads what is to be read of files.
@@ -121,12 +146,11 @@ end
 ---@param beside? boolean a thread reads what is to be read, and this coroutine may be suspended
 ---@return boolean changed
 function Watch:look(beside)
-  local list, dirs = self:list()
+  local list, dirs, names = self:list()
   self.quiet, self.looks = true, self.looks + 1
   if self.inotify then
     self.inotify:happened() -- before now: it is looked at now
-    for i, dir in ipairs(dirs) do dirs[i] = nearest(dir) end
-    self.known = self.inotify:watch(dirs)
+    self.known = self.inotify:watch(dirs, names)
   end
   local look, before, files, unread = self.looks, self.files, {}, {}
   for _, path in ipairs(list) do
