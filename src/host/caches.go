@@ -17,10 +17,10 @@ import (
 // What they remember of a module's types goes with the module, and is no reason for it to stay.
 //
 // An entry must not be taken out before it is known that the module goes. A goroutine that asks reflect meanwhile for a
-// type which was taken out would get a second one, and two descriptors of one type are two types. So the caches are looked
-// at when all else has been traced, with the world still stopped: an entry that leads into what goes is noted, and what it
-// alone leads to as well. When nothing else refers to the module nobody can ask for those entries any more, and they are
-// taken out with the world running again.
+// type which was taken out would get a second one, and two descriptors of one type are two types. So the caches are
+// looked at when all else has been traced, with the world still stopped: an entry that leads into what goes is noted,
+// and what it alone leads to as well. When nothing else refers to the module nobody can ask for those entries any more,
+// and they are taken out with the world running again.
 
 // caches are what is known of them for one unload.
 type caches struct {
@@ -213,8 +213,8 @@ func (c *caches) split(v reflect.Value) (rest any, going reflect.Value) {
 	return stay.Interface(), going
 }
 
-// forgetDeleted has a map forget deleted keys: up to Go 1.23 one stays in the half that is only read, until a new key makes
-// the map copy that.
+// forgetDeleted has a map forget deleted keys: up to Go 1.23 one stays in the half that is only read, until a new key
+// makes the map copy that.
 func forgetDeleted(m *sync.Map) {
 	m.Store(new(int), nil)
 	m.Range(func(key, value any) bool {
@@ -278,8 +278,8 @@ func (c *caches) openClasses() {
 
 // ---- maps behind a lock -----------------------------------------------------------------------------------------
 
-// A typeMap is a map by reflect.Type, which a mutex guards: a variable, or the value of an atomic.Value that is replaced
-// as a whole.
+// A typeMap is a map by reflect.Type, which a mutex guards: a variable, or the value of an atomic.Value that is
+// replaced as a whole.
 type typeMap struct {
 	lock *sync.Mutex
 	at   unsafe.Pointer
@@ -376,8 +376,8 @@ type typeCache struct {
 
 var typeCaches []typeCache
 
-// goloader_add_type_cache names one: a variable that is such a map, or a struct with the lock and the map, which lies at
-// the offset (reflect/type.go, funcLookupCache and structLookupCache).
+// goloader_add_type_cache names one: a variable that is such a map, or a struct with the lock and the map, which lies
+// at the offset (reflect/type.go, funcLookupCache and structLookupCache).
 //
 //export goloader_add_type_cache
 func goloader_add_type_cache(variable unsafe.Pointer, offset C.size_t) {
@@ -390,9 +390,9 @@ func goloader_add_type_cache(variable unsafe.Pointer, offset C.size_t) {
 	typeCaches = append(typeCaches, cache)
 }
 
-// settle sees to it that to range over a map takes no lock, which a goroutine that is stopped may hold. Since Go 1.24 it
-// takes none. Before, a map has a half that is only read, and new keys go to the other one, behind a lock: that must be
-// empty, and the lock be held so that it stays so (sync/map.go, readOnly.amended).
+// settle sees to it that to range over a map takes no lock, which a goroutine that is stopped may hold. Since Go 1.24
+// it takes none. Before, a map has a half that is only read, and new keys go to the other one, behind a lock: that must
+// be empty, and the lock be held so that it stays so (sync/map.go, readOnly.amended).
 func (c *caches) settle(m *sync.Map) {
 	mu, isOld := reflect.TypeOf(m).Elem().FieldByName("mu")
 	read, hasRead := reflect.TypeOf(m).Elem().FieldByName("read")

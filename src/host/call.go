@@ -93,9 +93,9 @@ type lent struct {
 	bytes [128]byte
 }
 
-// copy returns a word for the address of a copy of the n bytes at p, which is to be word i, and that address again if it
-// is the collector's to know. nil stays nil, nothing else does. It is not inlined: what may be kept must not be made on the
-// caller's stack.
+// copy returns a word for the address of a copy of the n bytes at p, which is to be word i, and that address again if
+// it is the collector's to know. nil stays nil, nothing else does. It is not inlined: what may be kept must not be made
+// on the caller's stack.
 //
 //go:noinline
 func (l *lent) copy(i int, p *byte, n int, isLent bool) (uintptr, unsafe.Pointer) {
@@ -243,8 +243,8 @@ func (p *plan) enter(code, closure unsafe.Pointer, regs *enter.Regs, stack unsaf
 		uint32(p.frame.size+p.frame.spill), (*enter.Regs)(hide(unsafe.Pointer(regs))))
 }
 
-// hide keeps the compiler from seeing that a function gets this pointer: one that it does not know, but that does not keep
-// it (runtime.noescape).
+// hide keeps the compiler from seeing that a function gets this pointer: one that it does not know, but that does not
+// keep it (runtime.noescape).
 //
 //go:nosplit
 func hide(p unsafe.Pointer) unsafe.Pointer {

@@ -12,8 +12,8 @@ import (
 	"unsafe"
 )
 
-// A class is what Go knows of the handles of one type: which fields and methods there are, and what travels when they are
-// used. Classes are made when the first handle of a type is, and forgotten when the type's module goes.
+// A class is what Go knows of the handles of one type: which fields and methods there are, and what travels when they
+// are used. Classes are made when the first handle of a type is, and forgotten when the type's module goes.
 type class struct {
 	id        uint64
 	self      reflect.Type // of the values: *shop.Counter

@@ -18,12 +18,12 @@ import (
 // A panic in a goroutine that a module has started ends the process, and so do Go's fatal errors. Nobody can prevent
 // that, but whoever reads what the runtime prints then shall know that it was a module, and which one.
 //
-// The runtime prints by runtime.write, which has a hook, overrideWrite (time_nofake.go, in every Go from 1.21 to 1.27). At
-// the first word of a dying process (runtime.panicking counts its threads that die) the hook adds a line of its own. That
-// is a bad place: it runs on a system stack, perhaps without a P, with locks held. So it allocates nothing but for a panic,
-// which is raised by code in good health (gopanic makes sure that it neither allocated just then nor held locks), and
-// stores no pointers. What Lua has to do with it C tells: the thread's own stack, which has room for it, is the one that it
-// runs on.
+// The runtime prints by runtime.write, which has a hook, overrideWrite (time_nofake.go, in every Go from 1.21 to 1.27).
+// At the first word of a dying process (runtime.panicking counts its threads that die) the hook adds a line of its own.
+// That is a bad place: it runs on a system stack, perhaps without a P, with locks held. So it allocates nothing but for
+// a panic, which is raised by code in good health (gopanic makes sure that it neither allocated just then nor held
+// locks), and stores no pointers. What Lua has to do with it C tells: the thread's own stack, which has room for it, is
+// the one that it runs on.
 var crash struct {
 	told     atomic.Bool
 	unwinder unsafe.Pointer

@@ -120,13 +120,13 @@ func crossed(arg unsafe.Pointer, f func(unsafe.Pointer), gp unsafe.Pointer) {
 	}
 }
 
-// Between two calls the thread is in a system call, as the runtime sees it, and its P stays wired to it until sysmon takes
-// it (runtime.retake). Sysmon does that at once where the P has run in one time slice, p.schedtick, for ten milliseconds;
-// and no call from C begins a new slice. A thread that calls a thousand times a second would lose its P after each call,
-// and with it the last one that isn't idle, so that sysmon goes to sleep. To get a P again costs locks and waking sysmon:
-// four switches of threads a call, and more time than most calls take. So each call begins a slice. Where calls are rare
-// the P is left to sysmon as ever: to keep it for the ten milliseconds that retake grants would have sysmon look some
-// sixty times.
+// Between two calls the thread is in a system call, as the runtime sees it, and its P stays wired to it until sysmon
+// takes it (runtime.retake). Sysmon does that at once where the P has run in one time slice, p.schedtick, for ten
+// milliseconds; and no call from C begins a new slice. A thread that calls a thousand times a second would lose its P
+// after each call, and with it the last one that isn't idle, so that sysmon goes to sleep. To get a P again costs locks
+// and waking sysmon: four switches of threads a call, and more time than most calls take. So each call begins a slice.
+// Where calls are rare the P is left to sysmon as ever: to keep it for the ten milliseconds that retake grants would
+// have sysmon look some sixty times.
 
 // rare is how many nanoseconds apart calls are that find their P lost, and needn't find it the next time.
 const rare = 10_000_000
@@ -359,8 +359,8 @@ func ffiIntegral(p unsafe.Pointer) {
 	}
 }
 
-// goloader_ffi_many makes in[0] calls of an integral function that has a parameter and a result. The arguments of all lie
-// at in[1]; the result of each takes the place of its first argument.
+// goloader_ffi_many makes in[0] calls of an integral function that has a parameter and a result. The arguments of all
+// lie at in[1]; the result of each takes the place of its first argument.
 //
 //export goloader_ffi_many
 func goloader_ffi_many(c *C.struct_gl_ffi_call) {
@@ -375,8 +375,8 @@ func ffiMany(p unsafe.Pointer) {
 	callFFI(c, nil, *(*unsafe.Pointer)(unsafe.Pointer(&c.in[1])))
 }
 
-// callFFI calls with the registers given; without any an integral function, with those of c, or many times with those at
-// words, as ffiMany says.
+// callFFI calls with the registers given; without any an integral function, with those of c, or many times with those
+// at words, as ffiMany says.
 func callFFI(c *C.struct_gl_ffi_call, r *ffiRegs, words unsafe.Pointer) {
 	c.status = C.GL_FFI_FAILED
 	// As caught and left, but quicker for a call that comes back, as nearly all do.

@@ -22,10 +22,11 @@ import (
 
 // Unloading by force is for a module that something still refers to, and which nobody is to begin anything in any more.
 // Its memory can't go: a type that somebody has is read by the collector, by tracebacks, by whoever prints it. So that
-// stays, and all that is in it, until it is proven that it can go. What goes at once are its functions. Each begins, from
-// then on, with a jump to one that panics: a held closure, a method of a value in an interface, a timer's function, a
-// finalizer that is called fails at the call, as a call of a nil function does, and says why. What had begun goes on in
-// the old code until it calls a function of the module's, or comes back to a function's beginning: when its stack grows.
+// stays, and all that is in it, until it is proven that it can go. What goes at once are its functions. Each begins,
+// from then on, with a jump to one that panics: a held closure, a method of a value in an interface, a timer's
+// function, a finalizer that is called fails at the call, as a call of a nil function does, and says why. What had
+// begun goes on in the old code until it calls a function of the module's, or comes back to a function's beginning:
+// when its stack grows.
 //
 // The jump is written while the world is stopped, over instructions of which no goroutine is in the middle.
 
@@ -98,7 +99,8 @@ func goloader_close(ps *C.struct_gl_part, n C.size_t, name *C.char) C.int {
 	return 1
 }
 
-// announceClosed puts a name behind those of modules that were closed, if it isn't there, and says how many they all are.
+// announceClosed puts a name behind those of modules that were closed, if it isn't there, and says how many they all
+// are.
 func announceClosed(name string) int32 {
 	closed.Lock()
 	defer closed.Unlock()

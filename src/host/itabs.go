@@ -53,7 +53,8 @@ func goloader_make_itabs(itabs *C.struct_gl_itab, n C.size_t) {
 		fits[i] = hasMethods && inter.Kind() == reflect.Interface && inter.NumMethod() == int(m.methods) && m.methods > 0
 	}
 	find := funcOf[func(table, inter, typ unsafe.Pointer) unsafe.Pointer](&rt.itab_find)
-	initialise := funcOf[func(itab unsafe.Pointer, first bool) string](&rt.itab_init) // an older one has no second parameter
+	// an older one has no second parameter
+	initialise := funcOf[func(itab unsafe.Pointer, first bool) string](&rt.itab_init)
 	lock := funcOf[func(unsafe.Pointer)](&rt.lock)
 	unlock := funcOf[func(unsafe.Pointer)](&rt.unlock)
 	lock(rt.itab_lock)

@@ -11,13 +11,13 @@ import (
 	"unsafe"
 )
 
-// The runtime finds itabs in a hash table that it only ever adds to (runtime/iface.go, itabTableType). It probes: a hole
-// where an itab was would hide those behind it. To fill the table anew takes time for each itab of all modules. So the
-// place of one that goes is taken by an itab which nobody looks for, until one of a module comes by that can have the
-// place: often the next version's, for which the hashes are the same.
+// The runtime finds itabs in a hash table that it only ever adds to (runtime/iface.go, itabTableType). It probes: a
+// hole where an itab was would hide those behind it. To fill the table anew takes time for each itab of all modules. So
+// the place of one that goes is taken by an itab which nobody looks for, until one of a module comes by that can have
+// the place: often the next version's, for which the hashes are the same.
 //
-// A table that grows takes over each itab once, and the runtime checks that it has as many then as it had: all such places
-// count as one.
+// A table that grows takes over each itab once, and the runtime checks that it has as many then as it had: all such
+// places count as one.
 
 // nobodys is that itab, and in how many places of which table it is.
 var nobodys struct {

@@ -154,7 +154,8 @@ func (n *node) assign(r *reader, p unsafe.Pointer) {
 	value(n.shape(), p).Set(value(n.shape(), v))
 }
 
-// nextField writes the first field from number n on that is there, and returns the number behind it; 0 where there is none.
+// nextField writes the first field from number n on that is there, and returns the number behind it; 0 where there is
+// none.
 func (h *held) nextField(n int, w *writer) int {
 	for fields := h.class.fields; n < len(fields); n++ {
 		if p := fields[n].find(h.p); p != nil {

@@ -7,8 +7,8 @@ import "C"
 
 import "unsafe"
 
-// A pile is a list that grows up to a limit, in memory of C's. What comes beyond the limit is only counted: then the trace
-// was for nothing, and is made again with larger piles.
+// A pile is a list that grows up to a limit, in memory of C's. What comes beyond the limit is only counted: then the
+// trace was for nothing, and is made again with larger piles.
 type pile[T any] struct {
 	all          []T
 	over, wanted uintptr
@@ -87,7 +87,8 @@ var lastSize = memorySize{spans: 4096, pages: 4096, marks: 1 << 18, queue: 1 << 
 	roots: 1024, objects: 256, reached: 1 << 18,
 	itabs: 256, questions: 64, drops: 64, gone: 256, types: 64, cleanups: 64, kept: 64}
 
-// newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with malloc.
+// newMemory maps it: what is not used then takes no memory, and nothing of it stays with a thread, as it would with
+// malloc.
 func newMemory(size memorySize) (m memory, ok bool) {
 	m.carve(size)
 	if m.base, ok = mapped(m.size, C.MAP_PRIVATE|C.MAP_NORESERVE); !ok {
@@ -145,8 +146,8 @@ func (m *memory) isShort() bool {
 		m.parents.isShort() || m.hops.isShort()
 }
 
-// wanted is what the next trace should have room for: twice what this one would have needed, for the world goes on between
-// the two, and never less than it had. What is not used takes no memory.
+// wanted is what the next trace should have room for: twice what this one would have needed, for the world goes on
+// between the two, and never less than it had. What is not used takes no memory.
 func (m *memory) wanted() memorySize {
 	room := func(wanted uintptr, had int) uintptr {
 		if wanted > uintptr(had) {

@@ -10,8 +10,8 @@ import (
 	"unsafe"
 )
 
-// Methods are found as reflect finds them, but not by it: reflect.Type.Method makes a function type that has the receiver
-// as a parameter, and keeps it for ever.
+// Methods are found as reflect finds them, but not by it: reflect.Type.Method makes a function type that has the
+// receiver as a parameter, and keeps it for ever.
 
 // A method is an internal/abi.Method: offsets from where its type's module has them.
 type method struct {
@@ -86,8 +86,8 @@ const (
 	keepsNone
 )
 
-// isTable tells whether values of the type are tables in Lua. A struct with state that a table lacks is a handle, which has
-// methods of its own.
+// isTable tells whether values of the type are tables in Lua. A struct with state that a table lacks is a handle, which
+// has methods of its own.
 func isTable(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct:
@@ -124,8 +124,8 @@ func methodsOf(t reflect.Type) uint64 {
 	return c.id
 }
 
-// isFlat tells whether a copy of a value by way of Lua shares all that the value shares with others: without a slice, a map,
-// or a pointer to what is copied as well.
+// isFlat tells whether a copy of a value by way of Lua shares all that the value shares with others: without a slice, a
+// map, or a pointer to what is copied as well.
 func (n *node) isFlat() bool {
 	switch n.kind {
 	case C.GL_KIND_BYTES, C.GL_KIND_SLICE, C.GL_KIND_MAP, C.GL_KIND_POINTER, C.GL_KIND_ANY:

@@ -1,8 +1,8 @@
 // Package host is the Go half of goloader: what can only be done from inside the Go runtime. It publishes modules to
 // the runtime and retires them, runs their init functions, and carries calls. All else is C.
 //
-// A host is any Go program built with -buildmode=c-shared that imports this package and "plugin" (which makes the linker
-// keep and export every symbol, so that modules can be bound to them).
+// A host is any Go program built with -buildmode=c-shared that imports this package and "plugin" (which makes the
+// linker keep and export every symbol, so that modules can be bound to them).
 package host
 
 /*
@@ -108,8 +108,8 @@ func moduleAt(pc uintptr) unsafe.Pointer {
 	return nil
 }
 
-// addActive adds a module to those that the runtime goes through for what they have, as runtime.modulesinit would, which
-// goes through the list of all for that. Who reads the slice meanwhile has the one that is shorter.
+// addActive adds a module to those that the runtime goes through for what they have, as runtime.modulesinit would,
+// which goes through the list of all for that. Who reads the slice meanwhile has the one that is shorter.
 func addActive(moduledata unsafe.Pointer) {
 	if !*(*bool)(unsafe.Add(moduledata, rt.moduledata_bad)) {
 		active := append(**(**[]unsafe.Pointer)(rt.modules_slice), moduledata)
@@ -117,8 +117,8 @@ func addActive(moduledata unsafe.Pointer) {
 	}
 }
 
-// removeActive takes it out again, and tells which module is before it. The world is stopped, but somebody may be in the
-// middle of the slice: that stays as it is, and another one takes its place.
+// removeActive takes it out again, and tells which module is before it. The world is stopped, but somebody may be in
+// the middle of the slice: that stays as it is, and another one takes its place.
 func removeActive(moduledata unsafe.Pointer) (before unsafe.Pointer) {
 	old := **(**[]unsafe.Pointer)(rt.modules_slice)
 	for i := len(old) - 1; i > 0; i-- {
@@ -191,11 +191,11 @@ func (ps parts) run(pc uintptr) bool {
 	return false
 }
 
-// goloader_retire makes the runtime forget a module, unless somebody runs its code or refers to it: then it answers 1 and
-// says who. It answers -1 when this runtime can't be stopped, -2 when memory is short.
+// goloader_retire makes the runtime forget a module, unless somebody runs its code or refers to it: then it answers 1
+// and says who. It answers -1 when this runtime can't be stopped, -2 when memory is short.
 //
-// Another goroutine does it, while the one that asks waits: so that this one's stack can be looked at like all others. It
-// may be one that Go has called Lua on, and then what lies beneath is in use.
+// Another goroutine does it, while the one that asks waits: so that this one's stack can be looked at like all others.
+// It may be one that Go has called Lua on, and then what lies beneath is in use.
 //
 //export goloader_retire
 func goloader_retire(r *C.struct_gl_retired) C.int {
@@ -408,8 +408,8 @@ func emptyAssertions(assertions [][2]unsafe.Pointer) {
 	}
 }
 
-// judge finds out whether they may go. The world is stopped: nothing is allocated on Go's heap. In a copy of the process
-// what is written here stays in the copy, but for what is found: t's piles.
+// judge finds out whether they may go. The world is stopped: nothing is allocated on Go's heap. In a copy of the
+// process what is written here stays in the copy, but for what is found: t's piles.
 func (a *attempt) judge(t *tracer, assertions [][2]unsafe.Pointer) int {
 	var found bool
 	if a.runner, found = runnerOf(a.going, a.self, a.unwinder); found {
@@ -541,8 +541,8 @@ func isDead(status uint32) bool {
 	return s == rt.status_idle || s == rt.status_dead || s == rt.status_dead_extra
 }
 
-// forgetMade takes out of runtime.reflectOffs what goes, and the names of types that went out of reflect's caches: a type
-// that reflect has made refers to its name by number.
+// forgetMade takes out of runtime.reflectOffs what goes, and the names of types that went out of reflect's caches: a
+// type that reflect has made refers to its name by number.
 func forgetMade(going parts, names []int32) {
 	if rt.reflect_offs == nil {
 		return

@@ -18,6 +18,7 @@ import "C"
 
 import (
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"sort"
@@ -33,8 +34,9 @@ import (
 // The way is noted where the trace is made, with the world stopped or in a copy of the process, as addresses and words.
 // What these are is said with the world running again. The runtime does not know the types of variables and of what is
 // in a frame, and of objects it knows those of large ones only: all above 512 bytes, since Go 1.22. Others are known by
-// what leads to them: an interface has the type beside the pointer, and where an object's type is known so are the types
-// of what its fields point to. A closure is known by its code. Of what else there is the size is said, and no more.
+// what leads to them: an interface has the type beside the pointer, and where an object's type is known so are the
+// types of what its fields point to. A closure is known by its code. Of what else there is the size is said, and no
+// more.
 
 // A hop is an object on the way.
 type hop struct {
@@ -207,8 +209,8 @@ func (t *teller) symbol(addr uintptr) (name string, offset uintptr) {
 	return C.GoString(s), uintptr(at)
 }
 
-// typeOf is the type whose descriptor a word leads to; nil where it leads to none, or to one that was made at run time and
-// may be none any more.
+// typeOf is the type whose descriptor a word leads to; nil where it leads to none, or to one that was made at run time
+// and may be none any more.
 func (t *teller) typeOf(w uintptr) reflect.Type {
 	if name, offset := t.symbol(w); offset == 0 && strings.HasPrefix(name, "type:") && !strings.HasPrefix(name, "type:.") {
 		return typeAt(pointerTo(w))
@@ -368,6 +370,50 @@ func (t *teller) tell(s hop, leads uintptr) toldHop {
 
 func isOnHeap(p uintptr) bool {
 	return funcOf[func(uintptr) unsafe.Pointer](&rt.span_of_heap)(p) != nil
+}
+
+// tell writes down who it is, for C to name. The module is still there.
+func (h holder) tell(r *C.struct_gl_retired, hops []hop) {
+	r.holder = h.kind
+	r.holder_at = C.uintptr_t(h.at)
+	r.holder_word = C.uintptr_t(h.word)
+	r.holder_through = C.size_t(h.through)
+	if h.itab != nil {
+		r.word_name = C.CString(fmt.Sprintf("the itab of %v for %v", typeAt(*pointerAt(h.itab, rt.itab_type)),
+			typeAt(*pointerAt(h.itab, rt.itab_inter))))
+	}
+	text := ""
+	switch h.kind {
+	case C.GL_HOLDER_HANDLE:
+		text = "Lua holds a handle of " + h.name
+	case C.GL_HOLDER_STACK:
+		trace, _ := tracebackOf(h.goid)
+		text = fmt.Sprintf("a variable of goroutine %d%s\n\n%s", h.goid, placeOf(h.pc), trace)
+	case C.GL_HOLDER_GOROUTINE:
+		trace, _ := tracebackOf(h.goid)
+		text = fmt.Sprintf("what the runtime notes of goroutine %d\n\n%s", h.goid, trace)
+	case C.GL_HOLDER_FINALIZER:
+		if h.typ != nil {
+			text = "the finalizer of a " + typeAt(h.typ).String()
+		}
+	case C.GL_HOLDER_FINALIZED:
+		if h.typ != nil {
+			text = "a " + typeAt(h.typ).String() + ", which has a finalizer,"
+		}
+	}
+	if text != "" {
+		r.reason = C.CString(text)
+	}
+	h.tellPath(r, hops)
+}
+
+// placeOf says in which function a return address is, and where.
+func placeOf(pc uintptr) string {
+	if pc == 0 {
+		return ""
+	}
+	frame, _ := runtime.CallersFrames([]uintptr{pc}).Next()
+	return fmt.Sprintf(", in %s (%s:%d),", frame.Function, filepath.Base(frame.File), frame.Line)
 }
 
 // tellPath writes down the way to the reference, for C: who it begins with, each object, and what is referred to. hops

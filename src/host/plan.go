@@ -308,8 +308,9 @@ func (c *compiler) structure(n *node, t reflect.Type) {
 	}
 }
 
-// stays tells whether values of a type stay in Go, for Lua to have handles of: what has hidden state or behaviour, and what
-// no table can be like. So do functions and contexts; but as arguments these can be Lua's, and have kinds of their own.
+// stays tells whether values of a type stay in Go, for Lua to have handles of: what has hidden state or behaviour, and
+// what no table can be like. So do functions and contexts; but as arguments these can be Lua's, and have kinds of their
+// own.
 func (c *compiler) stays(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Func:

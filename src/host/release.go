@@ -106,8 +106,8 @@ func forgetUses() {
 	}
 }
 
-// nameHandles copies the types' names of all handles that may have to do with what goes, before it does: names of types go
-// with them. handles is locked.
+// nameHandles copies the types' names of all handles that may have to do with what goes, before it does: names of types
+// go with them. handles is locked.
 func nameHandles() map[int]string {
 	names := map[int]string{}
 	for i := range handles.all {

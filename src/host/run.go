@@ -21,10 +21,11 @@ import (
 	"goloader.dev/host/internal/enter"
 )
 
-// runInits runs the functions, then the inittasks, in order, as runtime.doInit does, and counts those that have returned.
+// runInits runs the functions, then the inittasks, in order, as runtime.doInit does, and counts those that have
+// returned.
 //
-// It has a name of the runtime's, as beforeMain has, because tracebacks show no frames of those (runtime.showfuncinfo): a
-// panic in an init function of a program is to look as it does natively.
+// It has a name of the runtime's, as beforeMain has, because tracebacks show no frames of those (runtime.showfuncinfo):
+// a panic in an init function of a program is to look as it does natively.
 //
 //go:linkname runInits runtime.goloader_run_inits
 func runInits(funcs, tasks []unsafe.Pointer, done *C.size_t) {
@@ -40,8 +41,8 @@ func runInits(funcs, tasks []unsafe.Pointer, done *C.size_t) {
 }
 
 // goloader_run_inits initialises a module's packages on a goroutine of their own: an init function may call
-// runtime.Goexit or lock its thread. It answers NULL, or what went wrong, to be freed by the caller, and in ndone how many
-// came to their end before that.
+// runtime.Goexit or lock its thread. It answers NULL, or what went wrong, to be freed by the caller, and in ndone how
+// many came to their end before that.
 //
 //export goloader_run_inits
 func goloader_run_inits(funcs *unsafe.Pointer, nfuncs C.size_t, tasks *unsafe.Pointer, ntasks C.size_t,
@@ -78,8 +79,8 @@ var program struct {
 	stack  uintptr             // where the scheduler's frames begin on that thread
 }
 
-// The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and afterMain,
-// and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
+// The loader's linker makes the code that a program's goroutine starts with: it calls beforeMain, main.main and
+// afterMain, and bears the name runtime.main, so that a program that looks at its callers finds what it finds natively.
 
 // beforeMain runs the program's init functions. As natively, the goroutine is locked to the process's main thread while
 // they run, and stays so when one of them calls runtime.LockOSThread.
@@ -134,12 +135,12 @@ func lockThread(gp unsafe.Pointer) {
 	procUnpin()
 }
 
-// keepThread is where the main thread goes on whose goroutine has ended while it was locked to it. It runs on the thread's
-// own stack.
+// keepThread is where the main thread goes on whose goroutine has ended while it was locked to it. It runs on the
+// thread's own stack.
 //
-// The goroutine may have locked the thread because it gave it a state of its own: a namespace, a user, a signal mask. No
-// other goroutine may run there, and so the runtime has a program's main thread wait for ever (runtime.mexit). So does this
-// one: from now on it belongs to a goroutine that never becomes ready (runtime.schedule, stoplockedm).
+// The goroutine may have locked the thread because it gave it a state of its own: a namespace, a user, a signal mask.
+// No other goroutine may run there, and so the runtime has a program's main thread wait for ever (runtime.mexit). So
+// does this one: from now on it belongs to a goroutine that never becomes ready (runtime.schedule, stoplockedm).
 //
 //go:nosplit
 func keepThread() {
@@ -193,9 +194,9 @@ func holdThreads() func() {
 	}
 }
 
-// exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process, which
-// it takes for somebody else's: runtime.setTraceback adds tracebackCrash, and keeps that for what the program asks for
-// later by debug.SetTraceback, as package testing does when tests take too long.
+// exitAsProgram makes an uncaught panic exit with 2, as a program's does. In a library the runtime aborts the process,
+// which it takes for somebody else's: runtime.setTraceback adds tracebackCrash, and keeps that for what the program
+// asks for later by debug.SetTraceback, as package testing does when tests take too long.
 func exitAsProgram() {
 	if os.Getenv("GOTRACEBACK") != "crash" {
 		env, cache := (*uint32)(rt.traceback_env), (*uint32)(rt.traceback_cache)
@@ -222,9 +223,9 @@ func isFirstAlive() bool {
 	return false
 }
 
-// handleSignals gives the process the signal handlers of a Go program, as runtime.initsig does. The runtime of a library
-// leaves to its process what tells of no fault of Go's: then SIGQUIT shows no goroutines, and a profiler's late SIGPROF
-// kills.
+// handleSignals gives the process the signal handlers of a Go program, as runtime.initsig does. The runtime of a
+// library leaves to its process what tells of no fault of Go's: then SIGQUIT shows no goroutines, and a profiler's late
+// SIGPROF kills.
 func handleSignals() {
 	const ignored = 1 // SIG_IGN
 	if library := (*bool)(rt.islibrary); *library {
@@ -256,8 +257,8 @@ func handleSignals() {
 // settings of its own (//go:debug lines, an old version in go.mod) it was written after the host had started. They read
 // it when $GODEBUG is set, to whatever.
 //
-// The process may have begun with these settings in the environment (lua/goloader/command/program.lua). C's copy of that
-// is the user's again, and Go's becomes so here.
+// The process may have begun with these settings in the environment (lua/goloader/command/program.lua). C's copy of
+// that is the user's again, and Go's becomes so here.
 func applyGODEBUG() {
 	if *(*string)(rt.godebug_default) == "" {
 		return
@@ -318,8 +319,9 @@ func goloader_run_main(p *C.struct_gl_program) {
 	waitForEver()
 }
 
-// waitForEver does what select{} does, but for no reason that the runtime knows: a goroutine at a select that nothing can
-// end would be in the program's profile of goroutines that leak (runtime/mgc.go, findGoroutineLeaks, since Go 1.26).
+// waitForEver does what select{} does, but for no reason that the runtime knows: a goroutine at a select that nothing
+// can end would be in the program's profile of goroutines that leak (runtime/mgc.go, findGoroutineLeaks, since Go
+// 1.26).
 func waitForEver() {
 	const noReason = 0 // runtime.waitReasonZero, runtime.traceBlockGeneric
 	funcOf[func(unlock, lock unsafe.Pointer, reason, traced uint8, skip int)](&rt.gopark)(nil, nil, noReason, noReason, 1)

@@ -73,8 +73,8 @@ func (r *reader) context(n *node, p unsafe.Pointer) {
 	}
 }
 
-// derive makes of a context that Go has made one that ends with the job, too. That of a call that Lua waits for is taken
-// as it is.
+// derive makes of a context that Go has made one that ends with the job, too. That of a call that Lua waits for is
+// taken as it is.
 func (s *scope) derive(ctx context.Context) context.Context {
 	s.contexts++
 	if s.cancel == nil {

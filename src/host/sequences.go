@@ -15,10 +15,10 @@ import (
 	"unsafe"
 )
 
-// A sequence is a function that Lua ranges over, func(yield func(K, V) bool), as Go's for does and package iter has them.
-// The function calls yield when it has a value, but Lua wants to ask for one: so the function runs on a goroutine of its
-// own, which waits in yield until Lua asks for the next value or leaves the loop. Lua's side and the goroutine never run
-// at the same time, and the fields need no lock: they are handed over by the channels.
+// A sequence is a function that Lua ranges over, func(yield func(K, V) bool), as Go's for does and package iter has
+// them. The function calls yield when it has a value, but Lua wants to ask for one: so the function runs on a goroutine
+// of its own, which waits in yield until Lua asks for the next value or leaves the loop. Lua's side and the goroutine
+// never run at the same time, and the fields need no lock: they are handed over by the channels.
 type sequence struct {
 	f       unsafe.Pointer // the function, a closure
 	yield   reflect.Type
@@ -83,7 +83,8 @@ func (s *sequence) run() {
 	s.done = true
 }
 
-// give is what the function calls as yield. Once Lua has left, or the function has returned, all that it is told is that.
+// give is what the function calls as yield. Once Lua has left, or the function has returned, all that it is told is
+// that.
 func (s *sequence) give(values []reflect.Value) []reflect.Value {
 	goOn := false
 	if !s.left && !s.done {

@@ -14,20 +14,21 @@ import (
 // What is in use on a goroutine's stack is found frame by frame, and of each frame:
 //
 //  1. the pointers that the compiler says are live where the goroutine goes on, as the collector finds them
-//     (runtime/mgcmark.go, scanstack): variables, parameters and results, and what is on the stack itself but reached by
-//     pointers only;
-//  2. types and itabs in front of such pointers, or elsewhere in the frame. They are no pointers to the collector. The compiler splits an interface that is in a local variable, and
-//     spills the two halves where it likes: the itab's half is a number to all tables. No table says until when it is
-//     needed, but the code does. It is, if on some path from where the goroutine goes on it is loaded before it is
-//     overwritten (src/disasm/slots.c). What is left of a variable that nobody will look at again keeps nothing: a
-//     goroutine that waits for work would for ever hold on to the work that it did last;
+//     (runtime/mgcmark.go, scanstack): variables, parameters and results, and what is on the stack itself but reached
+//     by pointers only;
+//  2. types and itabs in front of such pointers, or elsewhere in the frame. They are no pointers to the collector. The
+//     compiler splits an interface that is in a local variable, and spills the two halves where it likes: the itab's
+//     half is a number to all tables. No table says until when it is needed, but the code does. It is, if on some path
+//     from where the goroutine goes on it is loaded before it is overwritten (src/disasm/slots.c). What is left of a
+//     variable that nobody will look at again keeps nothing: a goroutine that waits for work would for ever hold on to
+//     the work that it did last;
 //  3. every word, where nobody knows what the words are: of a function that was interrupted between any two
 //     instructions, and of its registers, which lie in the frame above it. That may be too much, but not for long: the
 //     goroutine is running.
 //
-// The frames tile the stack: outgoing arguments, and room to spill register arguments to, are parameters of the callee's,
-// which (1) covers, since the compiler keeps a parameter in one piece. Registers of a goroutine that waits hold nothing:
-// Go's functions save all that they need before they call.
+// The frames tile the stack: outgoing arguments, and room to spill register arguments to, are parameters of the
+// callee's, which (1) covers, since the compiler keeps a parameter in one piece. Registers of a goroutine that waits
+// hold nothing: Go's functions save all that they need before they call.
 
 // eachFrame calls do for each frame of a goroutine that doesn't run, the innermost first, until that says that it is
 // done. unwinder is a runtime.unwinder's memory; a frame is a runtime.stkframe.
@@ -94,11 +95,12 @@ func stackMap(frame unsafe.Pointer) (locals, args bitvector, objects []stackObje
 		get := funcOf[func(frame, cache unsafe.Pointer, debug bool) (bitvector, bitvector, []stackObject)](&rt.get_stack_map)
 		return get(frame, nil, false)
 	}
-	return funcOf[func(frame unsafe.Pointer, debug bool) (bitvector, bitvector, []stackObject)](&rt.get_stack_map)(frame, false)
+	get := funcOf[func(frame unsafe.Pointer, debug bool) (bitvector, bitvector, []stackObject)](&rt.get_stack_map)
+	return get(frame, false)
 }
 
-// pointers is where in an object on the stack pointers are, for how many bytes from its start. No mask: that isn't told. The
-// record is data about a function of some module, whose read-only data the mask is in (runtime/stack.go,
+// pointers is where in an object on the stack pointers are, for how many bytes from its start. No mask: that isn't
+// told. The record is data about a function of some module, whose read-only data the mask is in (runtime/stack.go,
 // (*stackObjectRecord).gcdata).
 func (o *stackObject) pointers() (mask *uint8, size uintptr) {
 	n := *(*int32)(unsafe.Add(unsafe.Pointer(o), rt.stack_object_ptrs))
@@ -206,8 +208,9 @@ func (f *frameWords) ask(at uintptr, variables int64) {
 	}
 }
 
-// mayRead tells whether code may still read the word at an offset from the stack pointer, going on at pc. Where it is not
-// known yet the question is noted, to be asked with the world running: then the answer, which never changes, is known.
+// mayRead tells whether code may still read the word at an offset from the stack pointer, going on at pc. Where it is
+// not known yet the question is noted, to be asked with the world running: then the answer, which never changes, is
+// known.
 func (t *tracer) mayRead(pc uintptr, offset, variables int64) bool {
 	for i := range t.answers {
 		if a := &t.answers[i]; uintptr(a.pc) == pc && int64(a.offset) == offset {

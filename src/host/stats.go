@@ -5,8 +5,8 @@ import "C"
 
 import "runtime"
 
-// goloader_runtime_stats tells of memory and goroutines, for who watches the process. It stops the world for some tens of
-// microseconds.
+// goloader_runtime_stats tells of memory and goroutines, for who watches the process. It stops the world for some tens
+// of microseconds.
 //
 //export goloader_runtime_stats
 func goloader_runtime_stats(out *C.struct_gl_runtime_stats) {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Tracebacks of panics and of errors in Lua, across every border: Go that Lua has called may have been called by Lua that Go
-// has called, all on one goroutine's stack. Its frames between two borders are a part; what Lua has done between two parts
-// only C knows (src/call/frames.c), which puts both together.
+// Tracebacks of panics and of errors in Lua, across every border: Go that Lua has called may have been called by Lua
+// that Go has called, all on one goroutine's stack. Its frames between two borders are a part; what Lua has done
+// between two parts only C knows (src/call/frames.c), which puts both together.
 
-// partition is told the functions of a stack, the innermost first, and says which of them belong to a part: those of the
-// runtime and of this package, which are the borders, do not.
+// partition is told the functions of a stack, the innermost first, and says which of them belong to a part: those of
+// the runtime and of this package, which are the borders, do not.
 type partition struct {
 	n       int  // of the part, from 0
 	outside bool // it is behind the end of one
@@ -40,8 +40,8 @@ func (p *partition) innermost() bool {
 	return p.n == 0 && !p.outside
 }
 
-// traceback describes the stack of the panic that the caller's deferred function handles, from where it happened on: a text
-// for each part.
+// traceback describes the stack of the panic that the caller's deferred function handles, from where it happened on: a
+// text for each part.
 func traceback() []string {
 	lines := strings.Split(strings.TrimSuffix(string(debug.Stack()), "\n"), "\n")
 	var p partition

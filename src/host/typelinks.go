@@ -13,14 +13,14 @@ import (
 	"unsafe"
 )
 
-// Who asks reflect for a type that the compiler may have made (*T, []T, func(T)) must get that one. reflect looks for it
-// by its string, in a sorted list that each moduledata has (typesByString). A thousand modules would be a thousand lists
-// to look through, and a thousand moduledatas for the collector to look at. So the types of small modules are in lists
-// that many of them share, each of a moduledata that has nothing else.
+// Who asks reflect for a type that the compiler may have made (*T, []T, func(T)) must get that one. reflect looks for
+// it by its string, in a sorted list that each moduledata has (typesByString). A thousand modules would be a thousand
+// lists to look through, and a thousand moduledatas for the collector to look at. So the types of small modules are in
+// lists that many of them share, each of a moduledata that has nothing else.
 //
-// The runtime reads such a list without a lock: up to Go 1.26 a slice in the moduledata, of offsets. Its three words can't
-// be changed at once, so that only one of them ever is: there is a new array for each change, of the same length, and the
-// last type fills what is left of it. Go's collector has the old one for as long as somebody looks through it.
+// The runtime reads such a list without a lock: up to Go 1.26 a slice in the moduledata, of offsets. Its three words
+// can't be changed at once, so that only one of them ever is: there is a new array for each change, of the same length,
+// and the last type fills what is left of it. Go's collector has the old one for as long as somebody looks through it.
 
 // mostTypes is how long a list is, and at least as many as a small module may have (src/link/lookup.h).
 const mostTypes = 512

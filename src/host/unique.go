@@ -114,8 +114,8 @@ func isCleanup(special unsafe.Pointer) bool {
 	return C.int32_t(*(*byte)(unsafe.Add(special, rt.special_kind))) == rt.kind_cleanup
 }
 
-// dropCleanup makes a cleanup do nothing where it is unique's, and theirs that go: a function, or since Go 1.26 an adapter
-// that is called with a function and its argument.
+// dropCleanup makes a cleanup do nothing where it is unique's, and theirs that go: a function, or since Go 1.26 an
+// adapter that is called with a function and its argument.
 func dropCleanup(going parts, special unsafe.Pointer) bool {
 	funcs := unsafe.Slice((*unsafe.Pointer)(unsafe.Add(special, rt.special_size)), rt.cleanup_funcs)
 	theirs, unique := false, false

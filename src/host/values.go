@@ -21,8 +21,8 @@ import (
 // carryError is what decoding and encoding panic with when a value can't be carried.
 type carryError string
 
-// argumentError is the same for an argument, when it shows only here that there is no such Go value: which parameter's, and
-// what is wrong with it.
+// argumentError is the same for an argument, when it shows only here that there is no such Go value: which parameter's,
+// and what is wrong with it.
 type argumentError struct {
 	param int
 	what  string
@@ -468,7 +468,8 @@ func (w *writer) list(n int, size uintptr) {
 		max = maxEmpty
 	}
 	if n > max {
-		panic(carryError(fmt.Sprintf("a result has a list of %d elements of %d bytes: a table can have %d of them", n, size, max)))
+		panic(carryError(fmt.Sprintf("a result has a list of %d elements of %d bytes: a table can have %d of them",
+			n, size, max)))
 	}
 	w.table()
 }

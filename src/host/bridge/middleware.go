@@ -10,8 +10,8 @@ import (
 
 // onward is the handler that a middleware calls as its next: the request goes on in the server, through its further
 // phases, to whoever answers it there. A middleware that has given next the ResponseWriter it got itself has no part in
-// that answer, and costs nothing more till it is sent. One that has wrapped the writer is shown the answer as the server
-// gets it: status and header, then piece by piece the body.
+// that answer, and costs nothing more till it is sent. One that has wrapped the writer is shown the answer as the
+// server gets it: status and header, then piece by piece the body.
 type onward struct{}
 
 type onwardState struct {

@@ -185,8 +185,8 @@ func (w *writer) generic(f *types.Func) {
 	}
 }
 
-// constraint is what the annotations say of a type parameter: ": integer|string" of one that is a union of types which are
-// that in Lua; nothing of others.
+// constraint is what the annotations say of a type parameter: ": integer|string" of one that is a union of types which
+// are that in Lua; nothing of others.
 func (w *writer) constraint(p *types.TypeParam) string {
 	terms, ok := unionOf(p.Constraint())
 	if !ok {

@@ -255,8 +255,8 @@ func (w *writer) fun(sig *types.Signature, self string) string {
 	return "fun(" + strings.Join(params, ", ") + ")" + results
 }
 
-// results: of those that end in an error, the others or nil, and the error. Of others a pointer is taken for one that is
-// not nil, as it is in nearly all of Go: a program would have to say so at each of them.
+// results: of those that end in an error, the others or nil, and the error. Of others a pointer is taken for one that
+// is not nil, as it is in nearly all of Go: a program would have to say so at each of them.
 func (w *writer) results(tuple *types.Tuple) []string {
 	n := tuple.Len()
 	fails := n > 0 && isError(tuple.At(n-1).Type())
@@ -300,8 +300,8 @@ func isKey(t types.Type) bool {
 	return false
 }
 
-// isCopied: plain data, of which Lua gets a table. A struct with a field that is not exported, its own or of a struct in
-// it, stays in Go.
+// isCopied: plain data, of which Lua gets a table. A struct with a field that is not exported, its own or of a struct
+// in it, stays in Go.
 func isCopied(t types.Type) bool {
 	if named, ok := unalias(t).(*types.Named); ok && named.Obj().Pkg() != nil &&
 		named.Obj().Pkg().Path() == "time" && named.Obj().Name() == "Time" {

@@ -44,8 +44,8 @@ func wanted(name string) bool {
 	return false
 }
 
-// wantedConstant tells whether the library may need a constant of the runtime's: states of goroutines and of spans, what
-// goroutines wait for, the kinds of what is noted of objects, flags, sizes.
+// wantedConstant tells whether the library may need a constant of the runtime's: states of goroutines and of spans,
+// what goroutines wait for, the kinds of what is noted of objects, flags, sizes.
 func wantedConstant(name string) bool {
 	for _, prefix := range []string{"_G", "_KindSpecial", "mSpan", "unwind", "traceback", "pageSize", "minSizeForMallocHeader",
 		"waitReason"} {

@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// The archives that modules are compiled against, and from which comes what the host lacks, stay beside the host: in the
-// build cache of whoever made it others can't read them, and the go command throws away what was not used for days.
+// The archives that modules are compiled against, and from which comes what the host lacks, stay beside the host: in
+// the build cache of whoever made it others can't read them, and the go command throws away what was not used for days.
 //
 // They lie there as in a build cache, with the entries by which the go command finds them (cmd/go/internal/cache): so
 // other users' caches can be filled from there, and nobody has to compile the standard library again.

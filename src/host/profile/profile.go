@@ -1,6 +1,6 @@
-// Package profile is the Go half of goloader.profile: it takes profiles by runtime/pprof, and names in them what that can't:
-// code that was unloaded meanwhile, and copies of functions that Lua calls without Go's runtime. What those are knows the C
-// library (src/debug/names.c), which Lua asks in between.
+// Package profile is the Go half of goloader.profile: it takes profiles by runtime/pprof, and names in them what that
+// can't: code that was unloaded meanwhile, and copies of functions that Lua calls without Go's runtime. What those are
+// knows the C library (src/debug/names.c), which Lua asks in between.
 package profile
 
 import (

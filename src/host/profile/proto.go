@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// A profile's file is a message of protocol buffers (github.com/google/pprof/proto/profile.proto), compressed by gzip. Of its
-// fields only those are taken apart here that say of addresses which code they are of. All others are handed on. Go has
-// packages that read and write such files, internal/profile and cmd/vendor/github.com/google/pprof/profile, but nobody outside
-// of std and cmd may import either.
+// A profile's file is a message of protocol buffers (github.com/google/pprof/proto/profile.proto), compressed by gzip.
+// Of its fields only those are taken apart here that say of addresses which code they are of. All others are handed on.
+// Go has packages that read and write such files, internal/profile and cmd/vendor/github.com/google/pprof/profile, but
+// nobody outside of std and cmd may import either.
 
 // Fields of the messages, by number
 const (
@@ -219,8 +219,8 @@ func (p *Profile) Addresses() []int64 {
 	return addresses
 }
 
-// Name says of the address with that index what its code is of: the module, then function, file, line and first line of each
-// function, each followed by a zero byte.
+// Name says of the address with that index what its code is of: the module, then function, file, line and first line of
+// each function, each followed by a zero byte.
 func (p *Profile) Name(i int, text string) {
 	parts := strings.Split(strings.TrimSuffix(text, "\x00"), "\x00")
 	l := p.locations[i]

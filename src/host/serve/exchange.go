@@ -317,7 +317,8 @@ func Handle(id, number int, headers string, decided bool) error {
 	return enter(id, number, handle, headers)
 }
 
-// Readdress gives a request another address, as routes have rewritten it, before a handler or a middleware is to see it.
+// Readdress gives a request another address, as routes have rewritten it, before a handler or a middleware is to see
+// it.
 func Readdress(id int, path, query string) error {
 	address := path
 	if query != "" {

@@ -1,5 +1,5 @@
-// Package serve is the server behind `goloader serve`: Go's own net/http, with Lua deciding what answers. It is a module
-// of goloader's like any other: lua/goloader/serve.lua loads it.
+// Package serve is the server behind `goloader serve`: Go's own net/http, with Lua deciding what answers. It is a
+// module of goloader's like any other: lua/goloader/serve.lua loads it.
 //
 // Each request has a goroutine, net/http's own, and most of the time that waits for what Lua wants done (exchange.go).
 // Lua hears of requests by Next, many at a time, and tells each what to do: to send an answer that is there (Answer), a

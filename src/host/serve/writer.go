@@ -26,8 +26,8 @@ func (c *counter) result() int {
 	return c.status
 }
 
-// counting is a ResponseWriter that counts. It offers what net/http's own does in that version of HTTP: handlers ask for
-// interfaces, and some don't ask before they use them.
+// counting is a ResponseWriter that counts. It offers what net/http's own does in that version of HTTP: handlers ask
+// for interfaces, and some don't ask before they use them.
 type counting interface {
 	http.ResponseWriter
 	count() *counter

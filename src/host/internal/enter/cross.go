@@ -2,9 +2,9 @@ package enter
 
 import "unsafe"
 
-// C calls Go by way of runtime.cgocallback, which prepares for all that can happen then: threads that the runtime has not
-// seen before, panics that unwind through C, profilers. A thread that has called before and whose callee catches its
-// panics needs little of it. FromC is that little: it changes from the thread's stack to its goroutine's, whose
+// C calls Go by way of runtime.cgocallback, which prepares for all that can happen then: threads that the runtime has
+// not seen before, panics that unwind through C, profilers. A thread that has called before and whose callee catches
+// its panics needs little of it. FromC is that little: it changes from the thread's stack to its goroutine's, whose
 // descriptor, the thread's own since the first call, is all it needs to know. What the goroutine must do then to be let
 // run, and before it goes back, is the callee's (src/host/enter.go).
 

@@ -36,13 +36,14 @@ func Call(fn unsafe.Pointer, r *Regs, lent unsafe.Pointer)
 func CallWords(fn unsafe.Pointer, ints *[IntRegs]uintptr, ptrs *[IntRegs]unsafe.Pointer, lent unsafe.Pointer,
 	lentBits, ptrBits uint16)
 
-// CallString is Call for a function of a string that returns one. s may lie on the stack if the function does not keep it.
+// CallString is Call for a function of a string that returns one. s may lie on the stack if the function does not keep
+// it.
 //
 //go:noescape
 func CallString(fn unsafe.Pointer, s string) string
 
-// CallInts is Call for functions that take nothing but integers and return one at most. It stores that as a number, too,
-// which is quicker done here than by whoever would have to load it again.
+// CallInts is Call for functions that take nothing but integers and return one at most. It stores that as a number,
+// too, which is quicker done here than by whoever would have to load it again.
 //
 //go:noescape
 func CallInts(fn unsafe.Pointer, ints *[IntRegs]uintptr, number *float64)
