@@ -303,3 +303,42 @@ describe("host:replace", function()
     assert(other:unload())
   end)
 end)
+
+describe("what is written for calls of a module's versions", function()
+  local chunks = require "goloader.roads.chunks"
+
+  -- A version that writes these texts for a function.
+  local function version(before, texts)
+    local module = {}
+    chunks.hand_on(before, module)
+    local its = chunks.of(module, "F")
+    for _, text in ipairs(texts) do its[text] = its[text] or {} end
+    return module, its
+  end
+
+  it("is shared as long as it is the same", function()
+    local module, its = version(nil, { "one" })
+    local first = its.one
+    for _ = 1, 5 do
+      module, its = version(module, { "one" })
+      assert.equal(first, its.one)
+    end
+  end)
+
+  it("goes with the second version that has no use for it", function()
+    local module, its = version(nil, { "one" })
+    local weak = setmetatable({ its.one }, { __mode = "v" })
+    module = version(module, { "two" })
+    module = version(module, { "three" })
+    its = chunks.of(module, "F")
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(weak[1])
+    assert.is_nil(its.one)
+    assert.is_truthy(its.two)
+  end)
+
+  it("is nothing where a module takes nobody's place", function()
+    assert.is_nil(chunks.of({}, "F"))
+  end)
+end)

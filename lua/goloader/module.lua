@@ -4,6 +4,7 @@
 -- lower-case one, so that no names can clash.
 
 local check_options = require "goloader.options"
+local chunks = require "goloader.roads.chunks"
 local core = require "goloader.core"
 local coverage = require "goloader.coverage"
 local errors = require "goloader.errors"
@@ -32,7 +33,6 @@ local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 ---@field functions table<string, any>  those that were taken from it
 ---@field refusal { err: goloader.Error, times: integer, at: number }|nil  how unloads of it have ended
 ---@field unloading { job: goloader.Job, pending: userdata, along: userdata[] }|nil  a thread unloads it
----@field chunks table<string, table<string, function>>|nil  what is written for functions of all its versions
 ---@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
 ---@field share string|nil  the name by which other Lua states find it
 ---@field is_old true|nil  of those: this Lua state has a later version
@@ -67,14 +67,6 @@ local function current(self)
   local state = states[self]
   if state and state.share and not state.is_old and not state.core:is_current() then return states[follow(state)] end
   return state
-end
-
--- What is written for versions of a function, where there are any.
-local function chunks_for(state, name)
-  local chunks = state.chunks
-  if not chunks then return nil end
-  chunks[name] = chunks[name] or {}
-  return chunks[name]
 end
 
 local function is_export(name)
@@ -620,8 +612,8 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
       local value
       if kind == "func" then
         local was_old, fn = state.is_old, loaded:func(field)
-        local chunks = chunks_for(state, field)
-        value = fn and (chunks and road.equip(fn, nil, chunks) or road.defer(fn))
+        local its = chunks.of(faces[state], field)
+        value = fn and (its and road.equip(fn, nil, its) or road.defer(fn))
         -- Another Lua state may have replaced it meanwhile, and it may be gone: then this is the new one's, or nothing.
         if state.share and not was_old and not loaded:is_current() then return shared[loaded].face[field] end
       elseif kind == "const" then
@@ -691,9 +683,7 @@ end
 -- The Lua half of a replacement.
 local function swap_faces(self, other)
   local meta, state = getmetatable(self), states[self]
-  local new = states[other]
-  new.chunks = state.chunks or new.chunks or {}
-  state.chunks = new.chunks
+  chunks.hand_on(self, other)
   for face, its in pairs(states) do -- one that was replaced itself has several
     if its == state then
       states[face] = states[other]
@@ -707,6 +697,8 @@ local function swap_faces(self, other)
   for name, made in pairs(state.instances) do road.forward(made.fn, finder(self, name)) end
   local before = setmetatable({}, meta)
   states[before], faces[state], faces[states[self]] = state, before, self
+  chunks.follow(before, self)
+  chunks.follow(self, other)
   state.successor = states[self]
   return before
 end
@@ -726,14 +718,6 @@ local load_instances ---@type fun(loaded: userdata, recipe: goloader.Recipe): fu
 --- Who makes what loads instances by a recipe.
 ---@param make fun(loaded: userdata, recipe: goloader.Recipe): fun(name: string): userdata|nil, goloader.Error|nil
 function module.set_instance_loader(make) load_instances = make end
-
---- Has functions of a module that takes another one's place share what is written for them with those of the others.
----@param self goloader.Module|any  of anything else nothing happens
----@param chunks table<string, table<string, function>>  of all of them, by their functions' names
-function module.set_chunks(self, chunks)
-  local state = states[self]
-  if state then state.chunks = chunks end
-end
 
 -- What other Lua states are told of it. Instances of its generic functions are made by the rules that hold for it:
 -- where those are a function, nobody else can make any.

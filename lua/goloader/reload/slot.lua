@@ -18,11 +18,11 @@
 -- Which visit a coroutine is on is known in visits.lua. The table of a version's visits is weak: one whose coroutine
 -- was dropped in the middle (the client hung up) must not hold a version for ever.
 
+local chunks = require "goloader.roads.chunks"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local inotify = require "goloader.reload.inotify"
-local modules = require "goloader.module"
 local leaving = require "goloader.reload.leaving"
 local protect = require "goloader.reload.protect"
 local swap = require "goloader.reload.swap"
@@ -230,7 +230,6 @@ function M.declare(options)
     tell = function(change) slot:tell(change) end,
   })
   rawset(slot, "made", 0)
-  rawset(slot, "chunks", {})
   rawset(slot, "loading", false)
   return slot
 end
@@ -260,7 +259,7 @@ end
 ---@return goloader.Version
 local function new_version(slot, module, number)
   slot.made = number or slot.made + 1
-  modules.set_chunks(module, slot.chunks)
+  chunks.hand_on(slot.version and slot.version.module, module)
   local kinds = {}
   for _, export in ipairs(module:exports()) do kinds[export.name] = kinds[export.name] or export.kind end
   return setmetatable({
