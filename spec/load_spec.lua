@@ -341,4 +341,37 @@ print "built"]]):format(source, support.tmpdir() .. "/fails.go"), "TMPDIR=" .. d
     assert.same({ ".", "..", "keep" }, names)
     support.clean()
   end)
+
+  it("takes away what a process has left that was killed", function()
+    support.write("temporary/keep", "")
+    local dir = support.tmpdir() .. "/temporary"
+    local function build(pause)
+      return support.lua(([[
+local host = assert(require "goloader".host())
+local function pause() %s end
+print(assert(host:build(%q, { pause = pause })):unload())]]):format(pause, source), "TMPDIR=" .. dir)
+    end
+    local function left()
+      local names = {}
+      for entry in lfs.dir(dir) do
+        if not entry:find "^%.%.?$" then names[#names + 1] = entry end
+      end
+      table.sort(names)
+      return names
+    end
+    local kept = { ("goloader.%.0f-1.abc"):format(lfs.attributes("/proc/self/ns/pid", "ino")), "goloader.1-999999.abc",
+      "keep" }
+    for _, name in ipairs(kept) do support.write("temporary/" .. name, "") end
+    table.sort(kept)
+    build [[os.execute "kill -9 $PPID"]]
+    assert.is_true(#left() > #kept)
+    -- the compiler that the killed one had started may write its object yet
+    support.eventually(function()
+      local _, out = build ""
+      assert.equal("true\n", out)
+      return #left() == #kept
+    end, 1)
+    assert.same(kept, left())
+    support.clean()
+  end)
 end)

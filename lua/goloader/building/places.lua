@@ -5,7 +5,7 @@ local lfs = require "lfs"
 
 local has_ffi, ffi = pcall(require, "ffi")
 if has_ffi then
-  pcall(ffi.cdef, "int mkstemp(char *); int close(int); int access(const char *, int);")
+  pcall(ffi.cdef, "int mkstemp(char *); int close(int); int access(const char *, int); int getpid(void);")
 end
 
 local places = {}
@@ -25,14 +25,74 @@ function places.temporary()
   return value "TMPDIR" or "/tmp"
 end
 
+-- ---- temporary files ----------------------------------------------------------------------------------------------
+--
+-- Who makes one takes it away again. A process that is killed can't; so their names say whose they are, by the numbers
+-- of the process and of the namespace that its number is of, and the next process of the user's takes away what those
+-- have left that are no more.
+
+local NAME = "^goloader%.(%d+)%-(%d+)%." -- what stands for the X of a template, and whatever belongs to that file
+
+local function own_number()
+  if has_ffi then return ffi.C.getpid() end
+  local file = io.open("/proc/self/stat", "rb")
+  local number = file and file:read "*n"
+  if file then file:close() end
+  return number
+end
+
+-- What temporary files of this process are called, up to a point; without /proc nobody can tell whose they are.
+local function own_name()
+  local namespace, number = lfs.attributes("/proc/self/ns/pid", "ino"), own_number()
+  if not namespace or not number then return "goloader." end
+  return ("goloader.%.0f-%.0f."):format(namespace, number)
+end
+
+-- Takes away a file, or a directory with files.
+local function remove(path)
+  if lfs.symlinkattributes(path, "mode") == "directory" then
+    for entry in lfs.dir(path) do
+      if entry ~= "." and entry ~= ".." then os.remove(path .. "/" .. entry) end
+    end
+    lfs.rmdir(path)
+  else
+    os.remove(path)
+  end
+end
+
+-- Takes away what processes of this user's have left that were killed.
+local function clear(dir)
+  local namespace, user = lfs.attributes("/proc/self/ns/pid", "ino"), lfs.attributes("/proc/self", "uid")
+  if not namespace then return end
+  for entry in lfs.dir(dir) do
+    local its, number = entry:match(NAME)
+    if its == ("%.0f"):format(namespace) and not lfs.attributes("/proc/" .. number, "mode") then
+      local path = dir .. "/" .. entry
+      if lfs.symlinkattributes(path, "uid") == user then remove(path) end
+    end
+  end
+end
+
+local cleared = {} -- by directory
+
+--- What a new temporary file, or directory, is to be called, with X for what tells it from others.
+---@return string
+function places.template()
+  local dir = places.temporary()
+  if not cleared[dir] then
+    cleared[dir] = true
+    pcall(clear, dir) -- one that can't be read is told of by who writes to it
+  end
+  return dir .. "/" .. own_name() .. "XXXXXX"
+end
+
 --- Makes a new file that nobody else reads.
 ---@return string|nil path
 ---@return goloader.Error|nil err
 function places.new_file()
-  local dir = places.temporary()
+  local template = places.template()
   local path
   if has_ffi then
-    local template = dir .. "/goloader.XXXXXX"
     local buffer = ffi.new("char[?]", #template + 1, template)
     local fd = ffi.C.mkstemp(buffer)
     if fd >= 0 then
@@ -40,12 +100,13 @@ function places.new_file()
       path = ffi.string(buffer)
     end
   else
-    local pipe = io.popen("mktemp '" .. dir:gsub("'", "'\\''") .. "/goloader.XXXXXX' 2>/dev/null")
+    local pipe = io.popen("mktemp '" .. template:gsub("'", "'\\''") .. "' 2>/dev/null")
     path = pipe and pipe:read "*l"
     if pipe then pipe:close() end
   end
   if path then return path end
-  return nil, { code = "io", message = ("no temporary file can be made in %s (TMPDIR says where else)"):format(dir) }
+  return nil, { code = "io", message = ("no temporary file can be made in %s (TMPDIR says where else)"):format(
+    places.temporary()) }
 end
 
 --- Can this user make files in the directory? It is made where it is not there.

@@ -419,7 +419,7 @@ end
 ---@return string|nil path
 ---@return goloader.Error|nil err
 function toolchain.private_dir()
-  local job, err = toolchain.start({ "mktemp", "-d", places.temporary() .. "/goloader.XXXXXXXXXX" }, { merge = true })
+  local job, err = toolchain.start({ "mktemp", "-d", places.template() }, { merge = true })
   if not job then return nil, err end
   local ok, output = job:wait()
   output = output:gsub("%s+$", "")
