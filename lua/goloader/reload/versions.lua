@@ -194,11 +194,11 @@ function Place:state_changed()
 end
 
 -- The sources that the last build has read are those that count.
-function Place:use_sources()
+function Place:use_sources(pause)
   local read = self.state.sources
   if read and read ~= self.used then
-    self.watched:set_sources(read)
     self.used = read
+    self.watched:set_sources(read, pause ~= nil)
   end
 end
 
@@ -248,7 +248,7 @@ function Place:again() self.settled, self.refused, self.tries_again = false, nil
 function Place:due(pause)
   if self.wanted then return false end
   local changed = self:state_changed()
-  if changed then self:use_sources() end
+  if changed then self:use_sources(pause) end
   local is_edited = self.watched:changed(pause ~= nil)
   if self.is_closed or self.wanted then return false end
   if is_edited or changed or self.waits or not self.settled then
@@ -268,7 +268,7 @@ function Place:due(pause)
       self.tries_again = nil
       if is_behind(self) or is_done then -- somebody was faster
         self:unlock()
-        self:use_sources()
+        self:use_sources(pause)
         return self:due(pause)
       end
       self.wanted = 0
@@ -347,7 +347,7 @@ local function note_made(self, number, before, read, pause)
   local after = self:fingerprint()
   if read then
     self.state.sources = read
-    self:use_sources()
+    self:use_sources(pause)
   end
   self.made = { number = number, read = read, fingerprint = before == after and self:fingerprint() or "" }
 end

@@ -137,9 +137,10 @@ end
 ---Says which files matter, as a build has found out; nil: those that were given at first. What is different now counts
 ---as seen.
 ---@param sources? goloader.Sources
-function Watch:set_sources(sources)
+---@param beside? boolean as in `look`
+function Watch:set_sources(sources, beside)
   self.sources = sources
-  self:look()
+  self:look(beside)
 end
 
 ---Looks at the files. The kernel is asked first to tell of what happens next.
