@@ -11,11 +11,10 @@ static void close_archive(struct lpkg *p)
 {
 	HASH_CLEAR(hh, p->abi0);
 	HASH_CLEAR(hh, p->plain);
-	free(p->defs);
+	gl_pool_free(&p->defs);
 	free(p->objs);
 	gl_package_close(p->pkg);
 	gl_symnames_close(p->names);
-	p->defs = NULL;
 	p->objs = NULL;
 	p->nobjs = 0;
 	p->pkg = NULL;

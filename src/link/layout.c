@@ -57,6 +57,8 @@ static bool is_string(const struct lsym *s)
 	       str_starts(s->name, "type:.importpath.");
 }
 
+enum { NRANKS = NSECTIONS * 4 };
+
 /* Rank of a symbol within its unit: section, then the groups of rodata. */
 static int rank(const struct lsym *s)
 {
@@ -68,25 +70,21 @@ static int rank(const struct lsym *s)
 	return s->section * 4 + group;
 }
 
-struct sort_entry {
-	uint32_t sym;
-	int rank;
-	uint32_t seq;
-	struct gl_str key;
+/* A descriptor of a type, by what it is sorted by. */
+struct typelink {
+	uint32_t sym, seq; /* seq: its place among those found */
+	struct gl_str string;
 };
 
-static int by_rank(const void *a, const void *b)
+static int by_string(const void *a, const void *b)
 {
-	const struct sort_entry *x = a, *y = b;
+	const struct typelink *x = a, *y = b;
 
-	if (x->rank != y->rank) {
-		return x->rank < y->rank ? -1 : 1;
-	}
-	if (x->key.n > 0 && y->key.n > 0) {
-		uint32_t n = x->key.n < y->key.n ? x->key.n : y->key.n;
-		int cmp = memcmp(x->key.p, y->key.p, n);
-		if (cmp != 0 || x->key.n != y->key.n) {
-			return cmp != 0 ? cmp : x->key.n < y->key.n ? -1 : 1;
+	if (x->string.n > 0 && y->string.n > 0) {
+		uint32_t n = x->string.n < y->string.n ? x->string.n : y->string.n;
+		int cmp = memcmp(x->string.p, y->string.p, n);
+		if (cmp != 0 || x->string.n != y->string.n) {
+			return cmp != 0 ? cmp : x->string.n < y->string.n ? -1 : 1;
 		}
 	}
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
@@ -129,39 +127,58 @@ static struct gl_str type_string(struct link *l, const struct lsym *s)
 	return s->name;
 }
 
+static int sort_typelinks(struct link *l, uint32_t *syms, uint32_t n)
+{
+	struct typelink *list = calloc(n + 1, sizeof(*list));
+
+	if (list == NULL) {
+		return -1;
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		list[i] = (struct typelink){ .sym = syms[i], .seq = i, .string = type_string(l, link_sym(l, syms[i])) };
+	}
+	qsort(list, n, sizeof(*list), by_string);
+	for (uint32_t i = 0; i < n; i++) {
+		syms[i] = list[i].sym;
+	}
+	free(list);
+	return 0;
+}
+
+/* The unit's symbols in the order of their ranks, those of one rank as they were found: each rank has its part of the
+ * order, as long as it has symbols. Then its typelinks, by what they are sorted by. */
 static int sort_symbols(struct link *l, struct unit *u)
 {
-	struct sort_entry *entries = calloc(l->nplaced + 1, sizeof(*entries));
-	uint32_t n = 0;
+	uint32_t at[NRANKS + 1] = { 0 }, n = 0;
+	uint8_t *ranks = malloc((size_t)l->nplaced + 1);
 
-	if (entries == NULL) {
-		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out %u symbols", l->nplaced);
-	}
-	for (uint32_t i = 0; i < l->nplaced; i++) {
+	for (uint32_t i = 0; ranks != NULL && i < l->nplaced; i++) {
 		const struct lsym *s = link_sym(l, l->placed[i]);
-		if (s->unit != u->id) {
-			continue;
-		}
-		entries[n] = (struct sort_entry){ .sym = l->placed[i], .rank = rank(s), .seq = i };
-		if (entries[n].rank == SEC_RODATA * 4) {
-			entries[n].key = type_string(l, s);
-		}
-		n++;
+		ranks[i] = s->unit == u->id ? (uint8_t)rank(s) : NRANKS;
+		n += s->unit == u->id;
+		at[ranks[i]]++;
 	}
-	qsort(entries, n, sizeof(*entries), by_rank);
-	u->order = calloc(n + 1, sizeof(*u->order));
-	u->funcs = calloc(n + 1, sizeof(*u->funcs));
-	if (u->order == NULL || u->funcs == NULL) {
-		free(entries);
+	u->order = calloc((size_t)n + 1, sizeof(*u->order));
+	u->funcs = calloc((size_t)n + 1, sizeof(*u->funcs));
+	bool is_short = ranks == NULL || u->order == NULL || u->funcs == NULL;
+	u->norder = n;
+	u->ntypelinks = at[SEC_RODATA * 4];
+	u->nitabs = at[SEC_RODATA * 4 + 1];
+	for (uint32_t r = 0, first = 0; r < NRANKS; r++) {
+		uint32_t count = at[r];
+		at[r] = first;
+		first += count;
+	}
+	uint32_t typelinks = at[SEC_RODATA * 4];
+	for (uint32_t i = 0; !is_short && i < l->nplaced; i++) {
+		if (ranks[i] < NRANKS) {
+			u->order[at[ranks[i]]++] = l->placed[i];
+		}
+	}
+	free(ranks);
+	if (is_short || sort_typelinks(l, u->order + typelinks, u->ntypelinks) != 0) {
 		return gl_fail(l->err, GL_ENOMEM, "out of memory while laying out %u symbols", n);
 	}
-	u->norder = n;
-	for (uint32_t i = 0; i < n; i++) {
-		u->order[i] = entries[i].sym;
-		u->ntypelinks += entries[i].rank == SEC_RODATA * 4;
-		u->nitabs += entries[i].rank == SEC_RODATA * 4 + 1;
-	}
-	free(entries);
 	return 0;
 }
 

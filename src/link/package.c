@@ -16,15 +16,15 @@ bool link_is_better(const struct lobj *obj, uint32_t idx, const struct lobj *oth
 	       (other_data > 0 || gl_object_sym(other->obj, other_idx).size > gl_object_sym(obj->obj, idx).size);
 }
 
-/* Makes symbol i known if it can be meant by name; def is room for it. */
-static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, struct ldef *def, bool *is_short)
+/* Makes symbol i known if it can be meant by name; false without memory. */
+static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i)
 {
 	struct gl_sym sym = gl_object_sym(obj->obj, i);
 	enum section section = link_section(p->abi, sym.type);
 
 	if (sym.name.n == 0 || sym.abi == GL_ABISTATIC || section == SEC_NONE ||
 	    (gl_object_is_hashed(obj->obj, i) && !link_is_unique(sym.name))) {
-		return false;
+		return true;
 	}
 	/* a function has an entry per ABI; what is no function carries ABI 0 and is meant by any */
 	bool is_func = section == SEC_TEXT;
@@ -36,12 +36,15 @@ static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, str
 			have->obj = obj;
 			have->idx = i;
 		}
+		return true;
+	}
+	struct ldef *def = gl_pool_take(&p->defs, sizeof(*def));
+	if (def == NULL) {
 		return false;
 	}
 	*def = (struct ldef){ .name = sym.name, .obj = obj, .idx = i, .is_func = is_func };
 	HASH_ADD_KEYPTR_BYHASHVALUE(hh, *table, def->name.p, def->name.n, hash, def);
-	*is_short |= def->hh.tbl == NULL;
-	return true;
+	return def->hh.tbl != NULL;
 }
 
 /* Makes a package's definitions known by name, at the first look-up: a module of one object, whose references to itself
@@ -49,27 +52,18 @@ static bool index_symbol(struct lpkg *p, const struct lobj *obj, uint32_t i, str
  * fails (link_check_lists); the next look-up tries again. */
 static void index_package(struct lpkg *p)
 {
-	size_t n = 0, used = 0;
-
+	p->indexed = true;
 	for (uint32_t o = 0; o < p->nobjs; o++) {
-		n += gl_object_nsyms(p->objs[o].obj);
-	}
-	/* room for all, of which the kernel gives what is used */
-	p->defs = calloc(n > 0 ? n : 1, sizeof(*p->defs));
-	bool is_short = p->defs == NULL;
-	for (uint32_t o = 0; !is_short && o < p->nobjs; o++) {
 		const struct lobj *obj = &p->objs[o];
-		for (uint32_t i = 0, nsyms = gl_object_nsyms(obj->obj); i < nsyms; i++) {
-			used += index_symbol(p, obj, i, &p->defs[used], &is_short);
+		for (uint32_t i = 0, nsyms = gl_object_nsyms(obj->obj); i < nsyms && p->indexed; i++) {
+			p->indexed = index_symbol(p, obj, i);
 		}
 	}
-	p->indexed = !is_short;
-	if (is_short) {
+	if (!p->indexed) {
 		p->is_unlisted = true;
 		HASH_CLEAR(hh, p->abi0);
 		HASH_CLEAR(hh, p->plain);
-		free(p->defs);
-		p->defs = NULL;
+		gl_pool_free(&p->defs);
 	}
 }
 
@@ -161,7 +155,7 @@ void lpkg_close(struct lpkg *p)
 {
 	HASH_CLEAR(hh, p->abi0);
 	HASH_CLEAR(hh, p->plain);
-	free(p->defs);
+	gl_pool_free(&p->defs);
 	free(p->objs);
 	gl_package_close(p->pkg);
 	free(p->file);

@@ -2,6 +2,7 @@
 #ifndef GL_LINK_PACKAGE_H
 #define GL_LINK_PACKAGE_H
 
+#include "../object/pool.h"
 #include "symbol.h"
 
 /* A definition that can be found by name. */
@@ -48,11 +49,11 @@ struct lpkg {
 	struct clib *clib; /* its C parts; NULL where it has none, or nobody has linked them yet */
 	uint32_t nobjs;
 	struct lobj *objs;
-	struct ldef *defs;  /* storage */
-	struct ldef *abi0;  /* by name: functions of the stack-based ABI */
-	struct ldef *plain; /* by name: everything else */
-	bool indexed;       /* defs, abi0 and plain are filled, at the first look-up */
-	bool is_unlisted;   /* they could not be, for want of memory: a look-up has found nothing */
+	struct gl_pool defs; /* storage of those below */
+	struct ldef *abi0;   /* by name: functions of the stack-based ABI */
+	struct ldef *plain;  /* by name: everything else */
+	bool indexed;        /* defs, abi0 and plain are filled, at the first look-up */
+	bool is_unlisted;    /* they could not be, for want of memory: a look-up has found nothing */
 	const struct gl_abi *abi;
 	UT_hash_handle hh;
 };

@@ -25,7 +25,7 @@ struct buffer {
 
 /* A function name in funcnametab, with what is known of the function where it was inlined. */
 struct name_entry {
-	char *name;
+	struct gl_str name; /* an object's or an archive's, which the load keeps */
 	uint32_t off;
 	bool known;
 	uint8_t func_id;
@@ -53,6 +53,7 @@ struct builder {
 	struct unit *u;
 	struct buffer names, files, pctab, funcs, inltrees;
 	struct name_entry *name_table;
+	struct gl_pool pool; /* its entries */
 	struct file_entry *file_table;
 	struct cu_entry *cus;
 	uint32_t ncutab;
@@ -106,18 +107,14 @@ static struct name_entry *func_name(struct builder *b, struct gl_str name)
 	if (e != NULL) {
 		return e;
 	}
-	e = calloc(1, sizeof(*e));
-	if (e == NULL || (e->name = strndup(name.p, name.n)) == NULL) {
-		free(e);
-		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
-		b->failed = true;
-		return NULL;
+	e = gl_pool_take(&b->pool, sizeof(*e));
+	if (e != NULL) {
+		e->name = name;
+		e->off = append(b, &b->names, name.p, name.n);
+		append(b, &b->names, "", 1);
+		HASH_ADD_KEYPTR(hh, b->name_table, e->name.p, e->name.n, e);
 	}
-	e->off = append(b, &b->names, e->name, name.n + 1);
-	HASH_ADD_KEYPTR(hh, b->name_table, e->name, name.n, e);
-	if (e->hh.tbl == NULL) {
-		free(e->name);
-		free(e);
+	if (e == NULL || e->hh.tbl == NULL) {
 		gl_fail(b->l->err, GL_ENOMEM, "out of memory while building function tables");
 		b->failed = true;
 		return NULL;
@@ -314,13 +311,12 @@ static void learn_inlined(struct builder *b, struct name_entry *e, const struct 
 	uint32_t i = gl_object_local(obj->obj, ref);
 	struct gl_funcinfo fi;
 	struct gl_image_sym host;
-	size_t len = strlen(e->name);
 
 	e->known = true;
 	bool found = i < gl_object_nsyms(obj->obj) && gl_object_funcinfo(obj->obj, i, &fi);
-	bool tied = !found && link_tie(b->l, (struct gl_str){ e->name, (uint32_t)len }) != TIE_NONE;
+	bool tied = !found && link_tie(b->l, e->name) != TIE_NONE;
 	for (uint32_t p = 0; tied && !found && p < b->l->npackages; p++) {
-		const struct ldef *def = lpkg_find(&b->l->packages[p], e->name, len, GL_ABIINTERNAL);
+		const struct ldef *def = lpkg_find(&b->l->packages[p], e->name.p, e->name.n, GL_ABIINTERNAL);
 		found = def != NULL && gl_object_funcinfo(def->obj->obj, def->idx, &fi);
 	}
 	if (found) {
@@ -328,7 +324,7 @@ static void learn_inlined(struct builder *b, struct name_entry *e, const struct 
 		e->start_line = fi.start_line;
 		return;
 	}
-	if (!tied && gl_image_lookup(b->l->linker->image, e->name, len, &host)) {
+	if (!tied && gl_image_lookup(b->l->linker->image, e->name.p, e->name.n, &host)) {
 		const uint8_t *func = host_func(b->l->linker, host.addr);
 		if (func != NULL) {
 			e->func_id = func[abi->func.funcID];
@@ -520,18 +516,13 @@ static void finish_inline_trees(struct builder *b, uint32_t trees_off)
 
 static void builder_free(struct builder *b)
 {
-	struct name_entry *name = b->name_table;
 	struct file_entry *file = b->file_table;
 	struct cu_entry *cu = b->cus;
 
 	HASH_CLEAR(hh, b->name_table);
 	HASH_CLEAR(hh, b->file_table);
 	HASH_CLEAR(hh, b->cus);
-	for (struct name_entry *next; name != NULL; name = next) {
-		next = name->hh.next;
-		free(name->name);
-		free(name);
-	}
+	gl_pool_free(&b->pool);
 	for (struct file_entry *next; file != NULL; file = next) {
 		next = file->hh.next;
 		free(file->name);

@@ -84,7 +84,7 @@ int gl_module_audit(struct gl_host *host, const char *const *files, const char *
 	*audit = (struct gl_audit){ 0 };
 	module_begin(host);
 	if (gl_host_check(host, err) == 0 && open_files(&l, files, import_paths, nfiles, opts) == 0 &&
-	    module_root_exports(&l, &audit->pool, &ex) == 0) {
+	    module_root_exports(&l, &ex) == 0) {
 		module_root_main(&l);
 		ret = link_resolve(&l);
 	}

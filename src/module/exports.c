@@ -21,32 +21,57 @@ void module_root_main(struct link *l)
 	}
 }
 
-/* Marks the descriptor of a type that an export mentions, if there is one: values are carried by it. The compiler
- * writes none for some composite types; those are put together from their parts when a call needs them (call/plan.c).
- */
-static void root_type(struct link *l, struct gl_pool *pool, const char *type)
+/* The name of the descriptor of a type that an export mentions: values are carried by it. */
+struct mentioned_type {
+	const char *name;
+	size_t n;
+	UT_hash_handle hh;
+};
+
+static void mention_type(struct link *l, struct exports *ex, const char *type)
 {
 	size_t n = strlen(type) + 5;
-	char *name = gl_pool_take(pool, n + 1);
+	struct mentioned_type *have, *mentioned = gl_pool_take(&ex->pool, sizeof(*mentioned) + n + 1);
 
-	if (name == NULL) {
+	if (mentioned == NULL) {
 		link_out_of_memory(l);
 		return;
 	}
+	char *name = (char *)(mentioned + 1);
 	snprintf(name, n + 1, "type:%s", type);
-	link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
+	HASH_FIND(hh, ex->types, name, n, have);
+	if (have == NULL) {
+		*mentioned = (struct mentioned_type){ .name = name, .n = n };
+		HASH_ADD_KEYPTR(hh, ex->types, mentioned->name, n, mentioned);
+		if (mentioned->hh.tbl == NULL) {
+			link_out_of_memory(l);
+		}
+	}
+}
+
+static bool is_mentioned(const struct exports *ex, struct gl_str name)
+{
+	struct mentioned_type *have;
+
+	HASH_FIND(hh, ex->types, name.p, name.n, have);
+	return have != NULL;
+}
+
+/* Marks the descriptors of the types that exports mention, as far as there are any. The compiler writes none for some
+ * composite types; those are put together from their parts when a call needs them (call/plan.c). */
+static void root_mentioned_types(struct link *l, const struct exports *ex)
+{
+	for (const struct mentioned_type *t = ex->types; t != NULL; t = t->hh.next) {
+		link_root(l, UNIT_MODULE, t->name, t->n, GL_ABIINTERNAL);
+	}
 }
 
 /* Is this the name of the descriptor of an exported type of the package that is not generic ("type:path.Name"), or of a
  * pointer to one ("type:*path.Name")? */
 static bool is_exported_type(struct gl_str name, const char *path)
 {
-	size_t n = strlen(path);
+	size_t n = strlen(path), at = name.p[5] == '*' ? 6 : 5;
 
-	if (name.n < 6 || memcmp(name.p, "type:", 5) != 0) {
-		return false;
-	}
-	size_t at = name.p[5] == '*' ? 6 : 5;
 	return name.n > at + n + 1 && memcmp(name.p + at, path, n) == 0 && name.p[at + n] == '.' &&
 	       gl_is_exported(name.p + at + n + 1, name.n - at - n - 1) &&
 	       memchr(name.p + at + n + 1, '.', name.n - at - n - 1) == NULL &&
@@ -54,17 +79,23 @@ static bool is_exported_type(struct gl_str name, const char *path)
 }
 
 /* Marks the descriptors of the package's exported types, and with them their methods, whether a function mentions them
- * or not: Lua can make values of these types. */
-static void root_types(struct link *l, const struct lpkg *p)
+ * or not: Lua can make values of these types. And what else it describes of the types that exports mention, before they
+ * are asked for by name: a module of one object need not have a table of its names then (lpkg_find). */
+static void root_types(struct link *l, const struct exports *ex, const struct lpkg *p)
 {
-	for (uint32_t o = 0; o < gl_package_nobjects(p->pkg); o++) {
-		const struct gl_object *obj = gl_package_object(p->pkg, o);
+	for (uint32_t o = 0; o < p->nobjs; o++) {
+		const struct gl_object *obj = p->objs[o].obj;
 
 		for (uint32_t s = 0, n = gl_object_nsyms(obj); s < n; s++) {
 			struct gl_str name = gl_object_sym(obj, s).name;
 
-			if (is_exported_type(name, p->path)) {
+			if (name.n < 6 || memcmp(name.p, "type:", 5) != 0 || gl_object_is_hashed(obj, s)) {
+				continue;
+			}
+			if (p->is_shared && is_exported_type(name, p->path)) {
 				link_root(l, UNIT_MODULE, name.p, name.n, GL_ABIINTERNAL);
+			} else if (!p->is_shared && (is_exported_type(name, p->path) || is_mentioned(ex, name))) {
+				link_root_at(l, &p->objs[o], s);
 			}
 		}
 	}
@@ -91,28 +122,28 @@ static void root_shared(struct link *l, struct gl_pool *pool, const struct lpkg 
 }
 
 /* Constants and what is generic have nothing in memory. */
-static void root_declaration(struct link *l, struct gl_pool *pool, const struct lpkg *p,
+static void root_declaration(struct link *l, struct exports *ex, const struct lpkg *p,
 			     const struct gl_declaration *decl)
 {
 	const struct gl_signature *sig = &decl->signature;
 
 	if (has_descriptor(decl)) {
-		root_type(l, pool, decl->type->name);
+		mention_type(l, ex, decl->type->name);
 	}
 	if (!gl_declaration_has_symbol(decl)) {
 		return;
 	}
 	if (p->is_shared) {
-		root_shared(l, pool, p, decl);
+		root_shared(l, &ex->pool, p, decl);
 	} else {
 		link_root_at(l, &p->objs[decl->object], decl->sym);
 	}
 	for (uint32_t k = 0; k < sig->nparams + sig->nresults; k++) {
-		root_type(l, pool, sig->params[k].type);
+		mention_type(l, ex, sig->params[k].type);
 	}
 }
 
-int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex)
+int module_root_exports(struct link *l, struct exports *ex)
 {
 	/* NOLINTNEXTLINE(bugprone-sizeof-expression): decls is an array of pointers */
 	ex->decls = calloc(l->npackages, sizeof(*ex->decls));
@@ -128,10 +159,11 @@ int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex
 			return -1;
 		}
 		for (uint32_t d = 0; d < ex->decls[i]->n; d++) {
-			root_declaration(l, pool, &l->packages[i], &ex->decls[i]->list[d]);
+			root_declaration(l, ex, &l->packages[i], &ex->decls[i]->list[d]);
 		}
-		root_types(l, &l->packages[i]);
+		root_types(l, ex, &l->packages[i]);
 	}
+	root_mentioned_types(l, ex);
 	return 0;
 }
 
@@ -147,6 +179,8 @@ void module_free_exports(struct exports *ex, uint32_t n)
 {
 	module_free_declarations(ex->decls, n);
 	ex->decls = NULL;
+	HASH_CLEAR(hh, ex->types);
+	gl_pool_free(&ex->pool);
 }
 
 /* ---- exports ---------------------------------------------------------------------------------------------------- */
@@ -162,7 +196,7 @@ static uintptr_t type_address(struct link *l, const char *type)
 		return 0;
 	}
 	snprintf(name, n + 1, "type:%s", type);
-	/* root_type has marked it before anything was laid out: this finds the same symbol again */
+	/* root_mentioned_types has marked it before anything was laid out: this finds the same symbol again */
 	uint32_t s = link_root(l, UNIT_MODULE, name, n, GL_ABIINTERNAL);
 	if (s != NO_SYM && (link_sym(l, s)->state == SYM_FIXED || link_sym(l, s)->marked)) {
 		addr = link_sym(l, s)->addr;

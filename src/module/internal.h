@@ -108,10 +108,11 @@ void module_hand_over_wants(struct gl_host *host, struct link *l);
  * has its address. */
 struct exports {
 	struct gl_declarations **decls;
-	bool run; /* a program: nothing is exported, main.main is the root */
+	struct mentioned_type *types; /* what they mention, by the descriptors' names */
+	struct gl_pool pool;          /* names of roots, which the load's symbols refer to */
+	bool run;                     /* a program: nothing is exported, main.main is the root */
 };
-/* pool keeps the names of types that exports mention. */
-int module_root_exports(struct link *l, struct gl_pool *pool, struct exports *ex);
+int module_root_exports(struct link *l, struct exports *ex);
 void module_root_main(struct link *l);
 /* Takes the declarations over. */
 int module_add_exports(struct link *l, struct gl_module *mod, struct exports *ex);

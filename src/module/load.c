@@ -103,7 +103,7 @@ static int resolve(struct load *ld)
 
 	if (ld->exports.run) {
 		module_root_main(l);
-	} else if (module_root_exports(l, &ld->mod->pool, &ld->exports) != 0) {
+	} else if (module_root_exports(l, &ld->exports) != 0) {
 		return -1;
 	}
 	if (link_resolve(l) != 0) {

@@ -339,7 +339,7 @@ int gl_module_ship(struct gl_host *host, const char *const *files, const char *c
 	}
 	module_begin(host);
 	if (gl_host_check(host, err) == 0 && module_open_packages(&l, files, import_paths, nfiles, opts) == 0 &&
-	    module_root_exports(&l, &s.pool, &ex) == 0) {
+	    module_root_exports(&l, &ex) == 0) {
 		module_root_main(&l);
 		ret = link_resolve(&l);
 	}

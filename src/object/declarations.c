@@ -83,12 +83,9 @@ static bool next_exported(const struct gl_package *pkg, const struct gl_abi *abi
 		for (uint32_t n = gl_object_nsyms(e->obj); e->next < n;) {
 			e->sym = e->next++;
 			struct gl_sym sym = gl_object_sym(e->obj, e->sym);
-			if (!can_be_declared(abi, e->obj, e->sym, sym)) {
-				continue;
-			}
 			e->name = exported_name(sym.name, e->path.p, e->path.n);
-			e->kind = is_text(abi, sym.type) ? GL_DECLARES_FUNC : GL_DECLARES_VAR;
-			if (e->name.n > 0) {
+			if (e->name.n > 0 && can_be_declared(abi, e->obj, e->sym, sym)) {
+				e->kind = is_text(abi, sym.type) ? GL_DECLARES_FUNC : GL_DECLARES_VAR;
 				return true;
 			}
 		}

@@ -180,6 +180,9 @@ static int check_relocs(const struct gl_object *obj, struct gl_error *err)
 {
 	for (uint32_t i = 0; i < obj->nsyms; i++) {
 		uint32_t n = gl_object_nrelocs(obj, i);
+		if (n == 0) {
+			continue; /* most have none */
+		}
 		uint32_t size = gl_object_sym(obj, i).size, data_size;
 
 		/* symbols that are never placed (pc tables, DWARF) have data but may claim no size */

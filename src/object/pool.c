@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEAST_SIZE = 1 << 8, LARGEST_SIZE = 16 << 10 };
+enum { LEAST_SIZE = 1 << 8, LARGEST_SIZE = 16 << 10, LEAST_TEXT = 64 };
 
 struct gl_pool_block {
 	struct gl_pool_block *next;
@@ -82,6 +82,7 @@ void gl_text_add(struct gl_text *text, const char *p, size_t n)
 	}
 	if (text->n + n + 1 > text->cap) {
 		size_t cap = (text->n + n + 1) * 2;
+		cap = cap < LEAST_TEXT ? LEAST_TEXT : cap;
 		char *grown = realloc(text->p, cap);
 		if (grown == NULL) {
 			text->failed = 1;
