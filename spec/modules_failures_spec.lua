@@ -100,7 +100,8 @@ func Page() string { return "%s" }
 
   it("whose init functions or `ready` do not return are given up, and what is edited next is loaded", function()
     local server = start {
-      workers = 2, start = 'patience = "2s"', routes = SLOW_ROUTES, files = { ["conf/page.go"] = SLOW:format(0, "one") },
+      workers = 2, start = 'patience = "2s"', routes = SLOW_ROUTES,
+      files = { ["conf/page.go"] = SLOW:format(0, "one") },
     }
     local function says(pattern)
       return support.eventually(function() return server:log():find(pattern) end)

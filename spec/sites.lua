@@ -17,6 +17,7 @@ function sites.source(text)
 end
 
 function sites.start(options)
+  local arguments = '"conf/routes.lua", ' .. (options.start or "")
   local files = { ["conf/routes.lua"] = options.routes or ROUTES, ["conf/page.go"] = sites.source "one" }
   for name, text in pairs(options.files or {}) do files[name] = text end
   return nginx.start {
@@ -24,7 +25,7 @@ function sites.start(options)
     files = files,
     main = options.main, events = options.events,
     http = (options.http or "") .. [[
-      init_worker_by_lua_block { require("goloader.nginx").start { "conf/routes.lua", ]] .. (options.start or "") .. [[ } }
+      init_worker_by_lua_block { require("goloader.nginx").start { ]] .. arguments .. [[ } }
     ]],
     server = [[
       location / { content_by_lua_block { require("goloader.nginx").content() } }

@@ -34,8 +34,8 @@ local PATIENCE = 60 -- seconds
 ---  itself
 ---@field keep integer|nil  how many versions of a module are kept
 ---@field control false|nil  false: nothing listens to `goloader ctl`
----@field patience number|string|nil  seconds, or "5m", that a version's init functions may take, and functions of it that
----  `ready` calls; then the version before it stays. nil: 60
+---@field patience number|string|nil  seconds, or "5m", that a version's init functions may take, and functions of it
+---  that `ready` calls; then the version before it stays. nil: 60
 
 local core -- of the host
 local apps = {} ---@type goloader.Router[]

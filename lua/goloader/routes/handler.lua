@@ -359,7 +359,7 @@ local function silent(body, status, headers, form)
   return body, status, headers, form
 end
 
--- The results of a job, as those of a call. That its time is over is an error of functions that have none to return, too.
+-- The results of a job, as those of a call. That its time is over is an error of functions that return none, too.
 local function wait(call, plan, job)
   local function done(...)
     local first, err = ...
