@@ -9,9 +9,9 @@ local SCRIPT = [[
   print(err and err.code)
 ]]
 
-local function start(megabytes)
+local function start(limit, megabytes)
   local file = support.write("start.lua", SCRIPT)
-  local status, out, errors = support.run { "prlimit", ("--as=%d"):format(megabytes * 2 ^ 20), support.interpreter,
+  local status, out, errors = support.run { "prlimit", ("--%s=%d"):format(limit, megabytes * 2 ^ 20), support.interpreter,
     "spec/env.lua", file }
   assert.equal(0, status, errors)
   return out:match "^(.-)\n(.-)\n$"
@@ -21,7 +21,7 @@ describe("too little address space", function()
   it("is an error that names the limit, and how much is needed", function()
     local needed
     for _, megabytes in ipairs { 200, 700, 1300 } do
-      local message, code = start(megabytes)
+      local message, code = start("as", megabytes)
       assert.equal("limit", code)
       assert.truthy(message:find("RLIMIT_AS (ulimit -v)", 1, true), message)
       assert.truthy(message:find((" of %d are in use"):format(megabytes), 1, true), message)
@@ -30,9 +30,22 @@ describe("too little address space", function()
       needed = megabytes + more
     end
     for _ = 1, 5 do -- and with so much it starts
-      local version, code = start(needed)
+      local version, code = start("as", needed)
       assert.equal("nil", code)
       assert.truthy(version:find "^go1%.", version)
+    end
+  end)
+end)
+
+describe("too little memory that can be written to", function()
+  it("is an error that names the limit, and how much is needed", function()
+    for _, megabytes in ipairs { 30, 90, 110, 125 } do
+      local message, code = start("data", megabytes)
+      assert.equal("limit", code)
+      assert.truthy(message:find(("RLIMIT_DATA (ulimit -d), %d MiB"):format(megabytes), 1, true), message)
+      local more = tonumber(message:match "raise it by (%d+) MiB")
+      assert.is_true(more > 0)
+      assert.matches("^go1%.", (start("data", megabytes + more)))
     end
   end)
 end)

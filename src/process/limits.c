@@ -20,18 +20,20 @@ static const size_t mega = (size_t)1 << 20;
  * library itself. Each thread has a stack, and for a moment up to 128 for an arena of the C library's malloc. */
 enum { GO_MEGA = 914, THREAD_MEGA = 128, THREADS = 6 };
 
-static size_t address_space_in_use(void)
+/* Bytes of the process's memory, 0 where there is no /proc: of all address space, and of what can be written to. */
+static void memory_in_use(size_t *all, size_t *data)
 {
-	unsigned long pages = 0;
+	unsigned long all_pages = 0, data_pages = 0;
 	FILE *file = fopen("/proc/self/statm", "re");
 
-	if (file == NULL || fscanf(file, "%lu", &pages) != 1) {
-		pages = 0;
+	if (file == NULL || fscanf(file, "%lu %*u %*u %*u %*u %lu", &all_pages, &data_pages) != 2) {
+		all_pages = data_pages = 0;
 	}
 	if (file != NULL) {
 		fclose(file);
 	}
-	return pages * (size_t)sysconf(_SC_PAGESIZE);
+	*all = all_pages * (size_t)sysconf(_SC_PAGESIZE);
+	*data = data_pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static size_t stack_of_thread(void)
@@ -49,9 +51,9 @@ static size_t stack_of_thread(void)
 static int check_space(size_t *room, size_t least, struct gl_error *err)
 {
 	struct rlimit limit;
-	size_t need = GO_MEGA * mega + THREADS * (THREAD_MEGA * mega + stack_of_thread()),
-	       used = address_space_in_use();
+	size_t need = GO_MEGA * mega + THREADS * (THREAD_MEGA * mega + stack_of_thread()), used, data;
 
+	memory_in_use(&used, &data);
 	if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) {
 		return 0;
 	}
@@ -66,6 +68,26 @@ static int check_space(size_t *room, size_t least, struct gl_error *err)
 	}
 	*room = left - need < *room ? left - need : *room;
 	return 0;
+}
+
+/* Of what can be written to, the kernel counts all that is mapped, touched or not: a table of heap arenas of 32 MiB, a
+ * first arena's 64, and the threads' stacks. */
+static int check_data(struct gl_error *err)
+{
+	enum { GO_DATA_MEGA = 100 };
+	struct rlimit limit;
+	size_t need = GO_DATA_MEGA * mega + THREADS * stack_of_thread(), all, used;
+
+	memory_in_use(&all, &used);
+	if (getrlimit(RLIMIT_DATA, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= used + need) {
+		return 0;
+	}
+	return gl_fail(
+		err, GL_ELIMIT,
+		"Go can't be started: of the limit RLIMIT_DATA (ulimit -d), %llu MiB, %zu are in use, and Go needs "
+		"%zu: raise it by %zu MiB",
+		(unsigned long long)(limit.rlim_cur / mega), used / mega, need / mega,
+		(used + need - limit.rlim_cur) / mega + 1);
 }
 
 /* ---- threads ----------------------------------------------------------------------------------------------------
@@ -130,5 +152,5 @@ static int check_threads(struct gl_error *err)
 
 int gl_limits_check(size_t *room, size_t least, struct gl_error *err)
 {
-	return check_space(room, least, err) == 0 ? check_threads(err) : -1;
+	return check_space(room, least, err) == 0 && check_data(err) == 0 ? check_threads(err) : -1;
 }
