@@ -1,5 +1,6 @@
 -- Modules of a routes file in nginx: one worker compiles an edit, all load it, and requests go on meanwhile.
 
+local lfs = require "lfs"
 local nginx = require "spec.nginx"
 local sites = require "spec.sites"
 local support = require "spec.support"
@@ -18,6 +19,25 @@ describe("modules in nginx", function()
     assert.is_true(all_answer(server, "/page", "two"), server:log())
     assert.same({ "1.gom", "2.gom" }, gom_files(server))
     assert.equal(3, count(server:log(), "version 2 has taken over"))
+    assert.is_true(server:stop "QUIT")
+  end)
+
+  it("are written by nobody but nginx's user, whose umask is 0", function()
+    local server = start { workers = 1 }
+    local folder = server.prefix .. "/goloader"
+    for _, name in ipairs { "/versions", "/workers" } do
+      assert.equal("rwx------", lfs.attributes(folder .. name, "permissions"))
+    end
+    local status, out = support.run { "find", folder, "-perm", "/022", "!", "-path", folder .. "/*/*" }
+    assert.same({ 0, "" }, { status, out })
+    status, out = support.run { "find", folder .. "/versions", "-name", "*.gom", "-perm", "/022" }
+    assert.same({ 0, "" }, { status, out })
+    assert.equal(0, os.execute(("chmod 777 %s/versions"):format(folder))) -- as earlier versions have made it
+    server:signal "HUP"
+    assert.is_true(support.eventually(function()
+      return lfs.attributes(folder .. "/versions", "permissions") == "rwx------"
+    end))
+    assert.is_true(all_answer(server, "/page", "one"))
     assert.is_true(server:stop "QUIT")
   end)
 

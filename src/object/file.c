@@ -71,7 +71,7 @@ int file_copy(const char *from, const char *to, struct gl_error *err)
 	if (file_read(from, &bytes, &size, err) != 0) {
 		return -1;
 	}
-	int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	int fd = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	int ret = fd < 0 ? gl_fail(err, GL_EIO, "%s: %s", to, strerror(errno)) : write_whole(fd, bytes, size, to, err);
 	free(bytes);
 	if (ret == 0 && ftruncate(fd, (off_t)size) != 0) {

@@ -521,7 +521,8 @@ static void add_manifest(struct gl_bytes *out, const struct gl_gom *gom)
 	gl_bytes_add(out, "\n", 1);
 }
 
-/* Opens a new file beside the one that is to be written, readable for whom the user's umask says. */
+/* Opens a new file beside the one that is to be written, readable for whom the user's umask says. Nobody else may write
+ * to it: nginx's umask would let everybody. */
 static FILE *open_beside(const char *file, char *name, size_t size)
 {
 	int fd = -1;
@@ -532,7 +533,7 @@ static FILE *open_beside(const char *file, char *name, size_t size)
 			errno = ENAMETOOLONG;
 			return NULL;
 		}
-		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+		fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 		if (fd < 0 && errno != EEXIST) {
 			return NULL;
 		}

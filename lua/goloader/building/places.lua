@@ -5,7 +5,10 @@ local lfs = require "lfs"
 
 local has_ffi, ffi = pcall(require, "ffi")
 if has_ffi then
-  pcall(ffi.cdef, "int mkstemp(char *); int close(int); int access(const char *, int); int getpid(void);")
+  pcall(ffi.cdef, [[
+    int mkstemp(char *); int close(int); int access(const char *, int); int getpid(void);
+    int mkdir(const char *, unsigned); int chmod(const char *, unsigned);
+  ]])
 end
 
 local places = {}
@@ -109,6 +112,31 @@ function places.new_file()
     places.temporary()) }
 end
 
+local OWNER_ONLY = 448 -- 0700
+
+--- Makes a directory that nobody else enters, whatever the umask is (nginx's is 0): what is in it is loaded.
+---@param dir string
+---@return true|nil
+---@return string|nil why
+function places.make_private(dir)
+  if has_ffi then
+    if ffi.C.mkdir(dir, OWNER_ONLY) == 0 then return true end
+    local _, why = lfs.mkdir(dir) -- in the same words as elsewhere
+    return nil, why
+  end
+  local ok, why = lfs.mkdir(dir)
+  if not ok then return nil, why end
+  os.execute("chmod 700 '" .. dir:gsub("'", "'\\''") .. "'")
+  return true
+end
+
+--- Has nobody else enter a directory of this user's that is there already.
+---@param dir string
+function places.close_to_others(dir)
+  local found = lfs.attributes(dir)
+  if has_ffi and found and found.permissions:sub(4) ~= "------" then ffi.C.chmod(dir, OWNER_ONLY) end
+end
+
 --- Can this user make files in the directory? It is made where it is not there.
 ---@param dir string
 ---@return boolean
@@ -116,7 +144,7 @@ function places.is_writable(dir)
   if not is_dir(dir) then
     local parent = dir:match "^(.+)/[^/]+$"
     if not parent or not is_dir(parent) and not places.is_writable(parent) then return false end
-    if not lfs.mkdir(dir) and not is_dir(dir) then return false end
+    if not places.make_private(dir) and not is_dir(dir) then return false end
   end
   if has_ffi then return ffi.C.access(dir, 3) == 0 end -- W_OK | X_OK
   local probe = dir .. "/.goloader-" .. tostring({}):match "%w+$"
@@ -140,7 +168,7 @@ local function own_temporary()
   local uid = lfs.attributes("/proc/self", "uid")
   if not uid then return nil end
   local dir = ("%s/goloader-%d"):format(places.temporary(), uid)
-  if lfs.mkdir(dir) then os.execute("chmod 700 '" .. dir:gsub("'", "'\\''") .. "'") end
+  places.make_private(dir)
   local found = lfs.symlinkattributes(dir)
   local is_own = found and found.mode == "directory" and found.uid == uid and not found.permissions:find("w", 4, true)
   return is_own and dir or nil

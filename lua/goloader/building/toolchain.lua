@@ -163,6 +163,9 @@ end
 -- when the command has ended: it must not hold the pipe, whose end is what is waited for.
 local WITH_TICKS = "while sleep 0.3 >/dev/null; do echo tick; done 2>/dev/null & ticker=$!; %s; kill $ticker"
 
+-- What a tool writes is loaded later, and the umask of nginx's workers lets anybody write to it.
+local NOT_FOR_OTHERS = "umask o-w; "
+
 --- Starts a command. With `merge`, standard error goes into the output; with `ticks`, who waits hears from time to time
 --- that it still runs.
 ---@param argv string[]
@@ -179,8 +182,9 @@ function toolchain.start(argv, opts)
   if why then return nil, why end
   local cd = opts.dir and opts.dir ~= "." and "cd -- " .. quote(opts.dir) .. " && " or ""
   -- A file takes the output: a pipe that nobody reads until the end would stop a command that has much to say.
-  local command = ("(%s%s %s) </dev/null >%s 2>%s; { printf %%d $? >%s; } 2>/dev/null"):format(cd, opts.env or "",
-    table.concat(words, " "), quote(output), errors and quote(errors) or "&1", quote(output .. ".status"))
+  local command = ("%s(%s%s %s) </dev/null >%s 2>%s; { printf %%d $? >%s; } 2>/dev/null"):format(NOT_FOR_OTHERS, cd,
+    opts.env or "", table.concat(words, " "), quote(output), errors and quote(errors) or "&1",
+    quote(output .. ".status"))
   if opts.ticks then command = WITH_TICKS:format(command) end
   local pipe
   pipe, why = io.popen(command, "r")

@@ -10,6 +10,7 @@
 --
 -- A question is a JSON array in a line, `["rollback","list.go",3]`; the answer a JSON object.
 
+local private = require "goloader.building.places"
 local socket = require "goloader.routes.socket"
 local inotify = require "goloader.reload.inotify"
 local record = require "goloader.reload.record"
@@ -49,7 +50,8 @@ end
 ---@return goloader.nginx.Control
 function control.new(folder, apps)
   local self = setmetatable({ folder = folder, apps = apps, started = os.time() }, Control)
-  lfs.mkdir(folder .. "/workers")
+  private.make_private(folder .. "/workers")
+  private.close_to_others(folder .. "/workers")
   forget_dead(folder)
   self.listener = inotify.listen()
   self:listen()
@@ -245,7 +247,7 @@ function Control:step()
   self:listen()
   if self.listener then self.listener:happened() end
   if not self.fd then
-    local lock = self.lock or io.open(self.folder .. "/control.lock", "ab")
+    local lock = self.lock or io.open(self.folder .. "/workers/lock", "ab")
     self.lock = lock
     if not lock or not lfs.lock(lock, "w") then return end
     local fd, err = socket.listen(self.folder .. "/control.sock")

@@ -16,6 +16,7 @@ local lfs = require "lfs"
 local core = require "goloader.core"
 local errors = require "goloader.errors"
 local inotify = require "goloader.reload.inotify"
+local places = require "goloader.building.places"
 local record = require "goloader.reload.record"
 local sources = require "goloader.building.sources"
 local watch = require "goloader.reload.watch"
@@ -78,7 +79,7 @@ local function make_folders(path)
   for part in path:gmatch "[^/]+" do
     at = at .. "/" .. part
     if not lfs.attributes(at, "mode") then
-      local ok, why = lfs.mkdir(at)
+      local ok, why = places.make_private(at)
       if not ok and lfs.attributes(at, "mode") ~= "directory" then return nil, ("%s: %s"):format(at, why) end
     end
   end
@@ -91,6 +92,7 @@ end
 ---@return goloader.Error|nil err
 function versions.open(options)
   local ok, why = make_folders(options.folder .. "/versions")
+  if ok then places.close_to_others(options.folder .. "/versions") end
   local probe = ok and options.folder .. "/versions/.probe" .. tostring({}):match "%w+$"
   local file
   if ok then file, why = io.open(probe, "wb") end
