@@ -107,6 +107,8 @@ end
 types["`map[K]V`, K a boolean, number, string or `any`"] = function()
   assert.same({ [1] = "a", [2] = "b" }, values.Invert { a = 1, b = 2 })
   assert.same({ [true] = 1, [false] = 2 }, values.BoolKeys { [true] = 1, [false] = 2 })
+  assert.same({ nan = 1, [2] = 2 }, values.FloatKeys { nan = 1, [2] = 2 })
+  refuses('%["two"%]: float64 expected, got string', values.FloatKeys, { two = 2 })
   assert.same({ s = 1, [2] = 2, [true] = 3 }, values.AnyKeys())
   assert.equal("big", values.BigKeys()[has_ffi and "9223372036854775808" or "9223372036854775808"])
   assert.same({ ["nil"] = 1 }, values.NilKey())

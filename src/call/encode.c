@@ -305,6 +305,24 @@ static void encode_elements(struct encoder *e, int idx, const struct type *type,
 	}
 }
 
+/* NaN is no key of a table: a map of Go's that has it comes with the key "nan", and goes back with that. */
+static bool is_nan_key(struct encoder *e, int idx, const struct type *type)
+{
+	return type->kind == GL_KIND_FLOAT && lua_type(e->L, idx) == LUA_TSTRING &&
+	       strcmp(lua_tostring(e->L, idx), "nan") == 0;
+}
+
+static void encode_key(struct encoder *e, int idx, const struct type *type, const struct path *path)
+{
+	if (!is_nan_key(e, idx, type)) {
+		gl_encode(e, idx, type, path);
+		return;
+	}
+	lua_pushnumber(e->L, NAN);
+	gl_encode(e, lua_gettop(e->L), type, path);
+	lua_pop(e->L, 1);
+}
+
 static void encode_map(struct encoder *e, int idx, const struct type *type, const struct path *path)
 {
 	lua_State *L = e->L;
@@ -316,7 +334,7 @@ static void encode_map(struct encoder *e, int idx, const struct type *type, cons
 		int key = lua_gettop(L) - 1;
 		struct path at = { .up = path, .key = key };
 
-		gl_encode(e, key, type->key, &at);
+		encode_key(e, key, type->key, &at);
 		gl_encode(e, key + 1, type->elem, &at);
 		n++;
 	}
