@@ -557,6 +557,8 @@ static void wait_for_input(void *arg)
 
 	while (poll(p, 2, -1) < 0 && errno == EINTR) {
 	}
+	/* A file is made, written, closed and renamed: whoever waits is woken once for all that. */
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
 }
 
 struct gl_job *gl_job_poll(struct gl_caller *caller, const int fds[2], struct gl_error *err)
