@@ -405,6 +405,25 @@ func main() { fmt.Println(named, sub.Value, fmt.Sprint(sub.Any)) }
     end
   end)
 
+  it("has a runtime with cgo, and names linked that Go's linker has to be told to link", function()
+    local dir = program("different", [[
+import ("fmt"; "syscall"; _ "unsafe")
+
+//go:linkname isFinite runtime.isFinite
+func isFinite(float64) bool
+
+func main() {
+	_, _, errno := syscall.AllThreadsSyscall(syscall.SYS_GETPID, 0, 0, 0)
+	fmt.Println(isFinite(1), errno == syscall.ENOTSUP, syscall.Setgid(syscall.Getgid()))
+}
+]])
+    support.write("different/empty.s", "")
+    for _, flags in ipairs { "-checklinkname=0", "" } do
+      local _, out, errors = ours(dir, { "-ldflags=" .. flags, "." })
+      assert.equal("true true <nil>\n", out, errors)
+    end
+  end)
+
   it("says what C compilers and linkers say", function()
     local body = [[
 /*
