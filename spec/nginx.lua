@@ -44,12 +44,13 @@ end
 local root = first_line "pwd"
 local is_root = first_line "id -u" == "0"
 
--- Can this user run the toolchain of the host? One that lies in root's home, say, is root's alone, and then the workers
--- have to be, too.
-local function can_compile(user)
+-- Can this user read this tree, and run the toolchain of its host? What lies in root's home, say, is root's alone, and
+-- then the workers have to be, too.
+local function can_work(user)
   local host = os.getenv "GOLOADER_HOST" or "build/host/default/libgoloader_host.so"
   local goroot = (read(host .. ".goroot") or ""):match "^[^\n]+"
-  return goroot ~= nil and os.execute(("runuser -u %s -- test -x %s"):format(user, quote(goroot .. "/bin/go"))) == 0
+  return goroot ~= nil and os.execute(("runuser -u %s -- test -x %s -a -r %s"):format(user, quote(goroot .. "/bin/go"),
+    quote(root .. "/lua/goloader/init.lua"))) == 0
 end
 
 -- A port that nobody listens on now: the kernel's choice.
@@ -120,7 +121,7 @@ function nginx.start(options)
   os.execute("mkdir -p " .. quote(prefix))
   local server = setmetatable({ prefix = prefix, port = free_port() }, Server)
   for name, text in pairs(options.files or {}) do write(prefix .. "/" .. name, text) end
-  local worker_user = is_root and options.user and can_compile(options.user) and options.user or nil
+  local worker_user = is_root and options.user and can_work(options.user) and options.user or nil
   if worker_user then
     -- the folder above is one of os.tmpname's, which only its owner may enter
     os.execute(("chmod 755 %s && chown -R %s %s"):format(quote(support.tmpdir()), worker_user, quote(prefix)))
