@@ -210,7 +210,7 @@ local function ffi_map_source(params, number)
       for i = 1, n do out[i] = result(words[(i - 1) * $width]) end
       return out
     end]], {
-    tables = table.concat(tables, ", "), each = table.concat(each_, ", "), width = tostring(#params),
+    tables = table.concat(tables, ", "), each = table.concat(each_, ", "), width = ("%d"):format(#params),
     names = table.concat(names, ", "), tests = table.concat(tests, " and "), stores = table.concat(stores, "\n"),
     failed = ODD_OR_FAILED,
     look = source.look(number, ("call.busy = 0 return by_many(self, %s)"):format(table.concat(tables, ", "))),

@@ -13,6 +13,9 @@ local unpack = rawget(table, "unpack") or unpack
 
 local ffi = require "ffi"
 
+-- Roads are made when functions are called, where memory may be short. LuaJIT crashes if it is short in tostring of a
+-- number, among the frames of such a call (spec/scarce_spec.lua), and does not in string.format.
+
 local source = {}
 
 --- Of a function that several Lua states have (src/binding/share.c): the number that its calls look at, and which it
@@ -55,7 +58,7 @@ function source.window(parameters, body, take, taken)
       return 0$taken
     end]], {
     parameters = parameters, body = body, take = take, taken = taken == "" and "" or ", " .. taken,
-    replaced = tostring(REPLACED),
+    replaced = ("%d"):format(REPLACED),
   })
 end
 
@@ -126,7 +129,7 @@ function source.function_of(upvalues, names, body, chunks, window)
     end]], {
     upvalues = upvalues, parameters = table.concat({ "self", unpack(names) }, ", "), body = body,
     window = window or "",
-    count = tostring(#names),
+    count = ("%d"):format(#names),
   }), chunks)
 end
 
