@@ -58,11 +58,15 @@ func joinPages() {
 
 // lookAtPages has the kernel look at all page tables, while the world runs, as it does for who asks how much memory the
 // process has: what it knows of each page is then in the processor's cache when the pages are copied, which takes a
-// third less. A large heap's would not find room there.
+// third less. A large process's would not find room there, and meanwhile nobody in it can map anything.
 func lookAtPages() {
-	const tooLarge = 64 << 20
-	if atomic.LoadUintptr((*uintptr)(rt.pages_in_use))<<uint(rt.page_shift) < tooLarge {
-		_, _ = os.ReadFile("/proc/self/smaps_rollup")
+	const tooLarge = 96 << 20 // of what is in memory, C's and what is shared with other processes too
+	statm, _ := os.ReadFile("/proc/self/statm")
+	if sizes := bytes.Fields(statm); len(sizes) > 1 {
+		pages, err := strconv.Atoi(string(sizes[1]))
+		if err == nil && pages*syscall.Getpagesize() < tooLarge {
+			_, _ = os.ReadFile("/proc/self/smaps_rollup")
+		}
 	}
 }
 
