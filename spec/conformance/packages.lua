@@ -266,7 +266,7 @@ end
 local function try_again(suite, dir, different, sides)
   local packages = {}
   for _, line in ipairs(different) do
-    local package, test = line:match "^(%S+) ([^/:%s]+)"
+    local package, test = line:match "^(%S*[^:%s]) ([^/:%s]+)" -- "package: …" is the package's own verdict
     if test then packages[package] = (packages[package] or "NONE") .. "|" .. test end
   end
   for package, tests in pairs(packages) do
@@ -280,7 +280,7 @@ local function try_again(suite, dir, different, sides)
       for name, action in pairs(said) do
         if name:sub(1, #package + 1) == package .. " " and action == "fail" then all = "fail" end
       end
-      said[package] = said[package] and all
+      said[package] = all
     end
   end
 end
