@@ -137,7 +137,10 @@ build/lib/libgoloader.a: $(LIB_OBJECTS)
 
 # Lua's own symbols come from the program that loads it. The library stays when that closes its Lua state: the Go runtime
 # does too, and another state finds it again.
-LINK_CORE = $(CC) $(CFLAGS) $(LTO) -fPIC -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@ $^ $(LIBS) $(LDFLAGS)
+#
+# It is written beside its place and moved there: a process that starts meanwhile finds the old one, and not half of it.
+LINK_CORE = $(CC) $(CFLAGS) $(LTO) -fPIC -shared -Wl,-z,nodelete -Wl,--exclude-libs,ALL -o $@.new $^ $(LIBS) $(LDFLAGS) \
+	&& mv $@.new $@
 
 # Its symbols are hidden, but for the names that gdb looks up.
 GDB_OBJECT := build/obj/debug/gdb.c.o
