@@ -57,7 +57,7 @@ describe("options", function()
       raised(function() host:build(source, { private = "yes" }) end))
     assert.equal("host:build: a table of options expected, got string",
       raised(function() host:build(source, "-N") end))
-    assert.equal("host:load: wait: a boolean expected, got number",
+    assert.equal("host:load: wait: a boolean or function expected, got number",
       raised(function() host:load("x.o", { wait = 1 }) end))
     assert.equal("module:unload: prove: a string expected, got boolean",
       raised(function() module:unload { prove = false } end))

@@ -64,6 +64,16 @@ describe("the road of a function", function()
     assert.matches("unloaded", support.raised(taken, 1, 2))
   end)
 
+  it("is a matter of functions alone, whoever calls their metamethods with what", function()
+    local class = debug.getmetatable(load().Add)
+    for _, value in ipairs { "text", 1, true } do
+      local before = debug.getmetatable(value)
+      assert.is_false(pcall(class.__call, value, 1, 2))
+      assert.is_false(pcall(class.__gc, value))
+      assert.equal(before, debug.getmetatable(value))
+    end
+  end)
+
   it("is found whatever the collector frees meanwhile", function()
     -- the functions' sources are put together by table.concat: what is free by then is overwritten there
     local concat, right = table.concat, true

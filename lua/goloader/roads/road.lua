@@ -45,9 +45,9 @@ end
 local finalized = class(by_capi)
 
 local function finalize(fn)
+  Func.__gc(fn) -- raises of anything else, whose metatable is not to be touched
   debug.setmetatable(fn, finalized)
   mappers[fn] = nil
-  Func.__gc(fn)
 end
 
 --- Has a function take the best road that there is for it, or the best from the one given on.
@@ -71,7 +71,10 @@ function road.equip(fn, from, chunks)
   return fn
 end
 
-local never_called = class(function(fn, ...) return road.equip(fn)(...) end, finalize)
+local never_called = class(function(fn, ...)
+  if roads[fn] == false then return road.equip(fn)(...) end
+  return by_capi(fn, ...) -- raises of what is no function
+end, finalize)
 
 --- Has a function's first call choose its road. To make one takes as long as to load a small module, and many functions
 --- are taken from modules that nobody calls.
