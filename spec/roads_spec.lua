@@ -542,7 +542,9 @@ if has_jit then
           if what == "stop" then
             io.write("stop ", util.traceinfo(trace).linktype, "\n")
           elseif what == "abort" then
-            io.write("abort ", type(otr) == "number" and vmdef.traceerr[otr]:format(oex) or tostring(otr), "\n")
+            local why = type(otr) == "number" and vmdef.traceerr[otr]:format(oex) or tostring(otr)
+            -- the call of loop itself can be found hot, by a counter that others count at, too: that is none of ours
+            if why ~= "inner loop in root trace" then io.write("abort ", why, "\n") end
           end
         end, "trace")
         loop(fn, 10000) -- once: a loop around it might be found hot, and is none of ours
