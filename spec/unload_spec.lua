@@ -329,9 +329,9 @@ func Func() func() *T { return New }
   end)
 
   it("stays while a timer does", function()
-    held.Later(200)
+    held.Later(1000)
     refused "held%.Later%.func1"
-    held.Waiting(200)
+    held.Waiting(1000)
     refused "held%."
     assert.is_true(support.eventually(function() return held:unload() end))
   end)
