@@ -77,7 +77,7 @@ static void unload(void *arg)
 
 static int unloading_gc(lua_State *L)
 {
-	struct binding_unloading **ref = lua_touserdata(L, 1);
+	struct binding_unloading **ref = luaL_checkudata(L, 1, UNLOADING);
 
 	let_go(*ref);
 	*ref = NULL;

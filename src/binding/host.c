@@ -448,7 +448,7 @@ static void load_beside(void *arg)
 /* What nobody asks for any more is loaded all the same, and stays: a Lua state that ends in the middle. */
 static int beside_gc(lua_State *L)
 {
-	struct beside_ref *ref = lua_touserdata(L, 1);
+	struct beside_ref *ref = luaL_checkudata(L, 1, BESIDE);
 
 	if (ref->load != NULL) {
 		let_go(ref->load);

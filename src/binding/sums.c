@@ -133,7 +133,7 @@ static void read_sums(void *arg)
 
 static int sums_gc(lua_State *L)
 {
-	struct sums **ref = lua_touserdata(L, 1);
+	struct sums **ref = luaL_checkudata(L, 1, SUMS);
 
 	let_go(*ref);
 	*ref = NULL;

@@ -10,7 +10,7 @@
 --
 -- A question is a JSON array in a line, `["rollback","list.go",3]`; the answer a JSON object.
 
-local private = require "goloader.building.places"
+local directories = require "goloader.building.places"
 local socket = require "goloader.routes.socket"
 local inotify = require "goloader.reload.inotify"
 local record = require "goloader.reload.record"
@@ -50,8 +50,8 @@ end
 ---@return goloader.nginx.Control
 function control.new(folder, apps)
   local self = setmetatable({ folder = folder, apps = apps, started = os.time() }, Control)
-  private.make_private(folder .. "/workers")
-  private.close_to_others(folder .. "/workers")
+  directories.make_private(folder .. "/workers")
+  directories.close_to_others(folder .. "/workers")
   forget_dead(folder)
   self.listener = inotify.listen()
   self:listen()
