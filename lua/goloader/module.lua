@@ -613,6 +613,8 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
       if kind == "func" then
         local was_old, fn = state.is_old, loaded:func(field)
         local its = chunks.of(faces[state], field)
+        -- A version's functions choose their roads at once: what LuaJIT has compiled for calls of the last version
+        -- would have one more way out for a first call.
         value = fn and (its and road.equip(fn, nil, its) or road.defer(fn))
         -- Another Lua state may have replaced it meanwhile, and it may be gone: then this is the new one's, or nothing.
         if state.share and not was_old and not loaded:is_current() then return shared[loaded].face[field] end
