@@ -163,6 +163,17 @@ describe("a handle", function()
     assert(module:unload())
   end)
 
+  it("lets Go's collector have its value as soon as it is released", function()
+    local jobs = assert(host:load(support.compile("spec/testdata/jobs/jobs.go", "jobs")))
+    local worker = jobs.CountedWorker()
+    assert.equal(1, jobs.LiveWorkers())
+    worker:release()
+    local deadline = os.time() + 10
+    while jobs.LiveWorkers() > 0 and os.time() < deadline do jobs.Sleep(0.001) end
+    assert.equal(0, jobs.LiveWorkers())
+    assert(jobs:unload())
+  end)
+
   it("is found in a finalizer", function()
     local module = load()
     local said = {}

@@ -174,7 +174,7 @@ static int handle_copy(lua_State *L)
 
 static int handle_release(lua_State *L)
 {
-	gl_handle_release(check_handle(L));
+	gl_handle_release_now(check_handle(L));
 	return 0;
 }
 

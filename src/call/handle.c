@@ -41,6 +41,14 @@ void gl_handle_release(struct gl_handle *h)
 	}
 }
 
+void gl_handle_release_now(struct gl_handle *h)
+{
+	if (h->id != 0) {
+		gl_handle_release(h);
+		gl_caller_flush(h->caller);
+	}
+}
+
 static int handle_gc(lua_State *L)
 {
 	struct gl_handle *h = gl_handle_at(L, 1);

@@ -20,7 +20,10 @@ enum gl_shape gl_handle_shape(lua_State *L, int idx);
 const struct gl_host *gl_handle_host(lua_State *L, int idx);
 /* The Go type of its value; valid while the handle is. */
 const char *gl_handle_type(lua_State *L, int idx);
+/* Go is told of it with others. */
 void gl_handle_release(struct gl_handle *h);
+/* The same, and Go is told before this returns, so that its collector may have the value. */
+void gl_handle_release_now(struct gl_handle *h);
 /* To be called when a module was unloaded: what Lua knows of its types is of no use any more. */
 void gl_handle_forget_classes(lua_State *L, struct gl_caller *caller);
 /* The metatable of handles, at idx, which gets a finalizer. */

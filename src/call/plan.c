@@ -138,7 +138,7 @@ size_t gl_caller_take_released(struct gl_caller *caller, uint64_t *handles)
 	return n;
 }
 
-static void flush(struct gl_caller *caller)
+void gl_caller_flush(struct gl_caller *caller)
 {
 	uint64_t handles[GL_RELEASED];
 	size_t n = caller->nreleased > 0 ? gl_caller_take_released(caller, handles) : 0;
@@ -151,7 +151,7 @@ static void flush(struct gl_caller *caller)
 
 size_t gl_caller_handles(struct gl_caller *caller)
 {
-	flush(caller);
+	gl_caller_flush(caller);
 	return gl_go_count_handles(caller);
 }
 
@@ -159,14 +159,14 @@ void gl_caller_release(struct gl_caller *caller, uint64_t handle)
 {
 	__atomic_store_n(&caller->released[caller->nreleased++], handle, __ATOMIC_RELEASE);
 	if (caller->nreleased == GL_RELEASED) {
-		flush(caller);
+		gl_caller_flush(caller);
 	}
 }
 
 void gl_caller_drop(struct gl_caller *caller)
 {
 	if (--caller->users == 0) {
-		flush(caller);
+		gl_caller_flush(caller);
 		gl_frames_drop_caller(caller);
 		gl_functions_free(caller);
 		gl_pure_room_free(caller->pure);

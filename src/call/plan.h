@@ -433,6 +433,8 @@ void gl_error_bind(lua_State *L, struct gl_caller *caller, const uint64_t **at);
 size_t gl_caller_take_released(struct gl_caller *caller, uint64_t *handles);
 /* Lua has no more use for the handle of that number. */
 void gl_caller_release(struct gl_caller *caller, uint64_t handle);
+/* Tells Go of all such handles now, instead of when there are GL_RELEASED. */
+void gl_caller_flush(struct gl_caller *caller);
 /* One user less. */
 void gl_caller_drop(struct gl_caller *caller);
 
