@@ -6,6 +6,13 @@ local watch = require "goloader.reload.watch"
 
 describe("a watch", function()
   local folder
+  local watches
+
+  -- Each ends with its test: the kernel would tell it of what later ones do.
+  local function new_watch(path)
+    watches[#watches + 1] = watch.new(path)
+    return watches[#watches]
+  end
 
   local function write(name, text, age)
     local path = support.write_file(folder .. "/" .. name, text)
@@ -27,11 +34,15 @@ describe("a watch", function()
     folder = os.tmpname()
     os.remove(folder)
     assert(lfs.mkdir(folder))
+    watches = {}
   end)
-  after_each(function() remove(folder) end)
+  after_each(function()
+    for _, w in ipairs(watches) do w:close() end
+    remove(folder)
+  end)
 
   it("sees an edit once", function()
-    local w = watch.new(write("a.go", "one"))
+    local w = new_watch(write("a.go", "one"))
     assert.is_false(w:changed())
     write("a.go", "three")
     assert.is_true(w:changed())
@@ -41,14 +52,14 @@ describe("a watch", function()
   it("sees an edit of the same length within the same second", function()
     local path = write("a.go", "one")
     local time = lfs.attributes(path, "modification")
-    local w = watch.new(path)
+    local w = new_watch(path)
     write("a.go", "two")
     lfs.touch(path, time)
     assert.is_true(w:changed())
   end)
 
   it("sees an edit of an old file", function()
-    local w = watch.new(write("a.go", "one", 100))
+    local w = new_watch(write("a.go", "one", 100))
     assert.is_false(w:changed())
     write("a.go", "two", 50)
     assert.is_true(w:changed())
@@ -59,7 +70,7 @@ describe("a watch", function()
     local time = os.time() - 100
     lfs.touch(path, time)
     lfs.touch(other, time)
-    local w = watch.new(path)
+    local w = new_watch(path)
     support.eventually(function() return select(2, core.stamp(path)) end, 10)
     w:look() -- the stamp has settled
     assert(os.rename(other, path))
@@ -68,7 +79,7 @@ describe("a watch", function()
 
   it("is not fooled by a touch", function()
     local path = write("a.go", "one", 100)
-    local w = watch.new(path)
+    local w = new_watch(path)
     lfs.touch(path)
     assert.is_false(w:changed())
     lfs.touch(path, os.time() - 50)
@@ -77,7 +88,7 @@ describe("a watch", function()
 
   it("sees a file vanish and come back", function()
     local path = write("a.go", "one")
-    local w = watch.new(path)
+    local w = new_watch(path)
     os.remove(path)
     assert.is_true(w:changed())
     assert.is_false(w:changed())
@@ -88,7 +99,7 @@ describe("a watch", function()
   it("sees files of a folder edited, added and removed", function()
     local path = write("a.go", "one")
     assert(lfs.mkdir(folder .. "/sub"))
-    local w = watch.new(folder)
+    local w = new_watch(folder)
     assert.is_false(w:changed())
     write("a.go", "three")
     assert.is_true(w:changed())
@@ -103,7 +114,7 @@ describe("a watch", function()
 
   it("leaves hidden files alone, as Go does", function()
     write("a.go", "one")
-    local w = watch.new(folder)
+    local w = new_watch(folder)
     write(".a.go.swp", "x")
     write("_old.go", "x")
     assert.is_false(w:changed())
@@ -112,7 +123,7 @@ describe("a watch", function()
   if rawget(_G, "jit") then -- the kernel is asked by FFI
     it("looks at nothing as long as the kernel tells of nothing", function()
       local path = write("a.go", "one", 100)
-      local w = watch.new(path)
+      local w = new_watch(path)
       local looked, attributes = 0, lfs.attributes
       lfs.attributes = function(...) -- luacheck: ignore
         looked = looked + 1
@@ -130,7 +141,7 @@ describe("a watch", function()
   if inotify.listen() then
     it("hears of nothing but the file where it is a file of its own", function()
       local path = write("a.gom", "one", 100)
-      local w, is_looked_at = watch.new(path), nil
+      local w, is_looked_at = new_watch(path), nil
       w.look = function(...)
         is_looked_at = true
         return getmetatable(w).__index.look(...)
@@ -147,29 +158,26 @@ describe("a watch", function()
       write("v1/a.gom", "one", 100)
       write("v2/a.gom", "two", 100)
       assert(lfs.link("v1", folder .. "/now", true) and lfs.link("now/a.gom", folder .. "/a.gom", true))
-      local w = watch.new(folder .. "/a.gom")
+      local w = new_watch(folder .. "/a.gom")
       assert(lfs.link("v2", folder .. "/next", true) and os.rename(folder .. "/next", folder .. "/now"))
       assert.is_true(w:changed())
     end)
 
     it("says when it is to be asked, where another one has read what the kernel told both", function()
-      for _ = 1, 2 do collectgarbage() end -- those of other tests are listening still
       local path = write("a.go", "one", 100)
-      local first, second = watch.new(path), watch.new(path)
+      local first, second = new_watch(path), new_watch(path)
       assert.is_nil(inotify.next_timeout())
       write("a.go", "two")
       assert.is_true(first:changed())
       assert.is_number(inotify.next_timeout())
       assert.is_true(second:changed())
       assert.is_nil(inotify.next_timeout())
-      first:close()
-      second:close()
     end)
   end
 
   it("hears of an edit by an editor that writes a new file and renames it, again and again", function()
     local path = write("a.go", "one")
-    local w = watch.new(path)
+    local w = new_watch(path)
     for i = 1, 3 do
       os.rename(write("a.go~", "edit " .. i), path)
       assert.is_true(w:changed())
@@ -180,7 +188,7 @@ describe("a watch", function()
   if rawget(_G, "jit") then -- the kernel is asked by FFI
     it("does not take a file for whole that is still being written", function()
       local path = write("a.go", "one")
-      local w = watch.new(path)
+      local w = new_watch(path)
       os.remove(path)
       assert.is_true(w:changed())
       local file = assert(io.open(path, "wb"))
@@ -192,7 +200,7 @@ describe("a watch", function()
   end
 
   it("hears of what appears in a folder that was not there", function()
-    local w = watch.new(folder .. "/sub/a.go")
+    local w = new_watch(folder .. "/sub/a.go")
     assert.is_false(w:changed())
     assert(lfs.mkdir(folder .. "/sub"))
     w:changed()
@@ -202,7 +210,7 @@ describe("a watch", function()
 
   it("has one fingerprint for the same bytes", function()
     local path = write("a.go", "one")
-    local w = watch.new(path)
+    local w = new_watch(path)
     local first = w:fingerprint()
     write("a.go", "two")
     assert.is_true(w:changed())
@@ -210,13 +218,13 @@ describe("a watch", function()
     write("a.go", "one")
     assert.is_true(w:changed())
     assert.equal(first, w:fingerprint())
-    assert.equal(first, watch.new(path):fingerprint())
+    assert.equal(first, new_watch(path):fingerprint())
   end)
 
   it("looks at what a build has read", function()
     local path, beside = write("a.go", "one"), write("b.go", "one")
     assert(lfs.mkdir(folder .. "/static"))
-    local w = watch.new(path)
+    local w = new_watch(path)
     w:set_sources { files = { path }, dirs = {}, trees = { folder .. "/static" } }
     assert.is_false(w:changed())
     write("b.go", "two")
