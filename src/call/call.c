@@ -161,10 +161,9 @@ static int return_results(lua_State *L, const struct gl_plan *plan, int n)
 /* What a function that returned an error leaves: nil and the error, which is on the top above the other results. */
 static int return_error(lua_State *L, int nresults)
 {
+	gl_error_take_results(L, nresults - 1);
 	lua_pushnil(L);
-	lua_insert(L, -1 - nresults);
-	lua_insert(L, -nresults);
-	lua_settop(L, lua_gettop(L) - nresults + 1);
+	lua_insert(L, -2);
 	return 2;
 }
 
@@ -386,15 +385,15 @@ static int call_fast(lua_State *L, struct gl_plan *plan, int first)
 	if (nresults + 4 > LUA_MINSTACK / 2) {
 		luaL_checkstack(L, (int)nresults + 4, NULL);
 	}
-	if (plan->has_error && call.regs.ints[plan->error] != 0) {
-		lua_pushnil(L);
-		push_from_registers(L, &call.regs, &results[nresults - 1], r);
-		n = 2;
+	bool has_failed = plan->has_error && call.regs.ints[plan->error] != 0;
+	nresults -= plan->has_error;
+	for (uint32_t i = 0; i < nresults; i++) {
+		push_from_registers(L, &call.regs, &results[i], r);
+	}
+	if (has_failed) {
+		push_from_registers(L, &call.regs, &results[nresults], r);
+		n = return_error(L, (int)nresults + 1);
 	} else {
-		nresults -= plan->has_error;
-		for (uint32_t i = 0; i < nresults; i++) {
-			push_from_registers(L, &call.regs, &results[i], r);
-		}
 		n = return_results(L, plan, (int)nresults);
 	}
 	if (reads) {

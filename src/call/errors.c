@@ -18,6 +18,47 @@ void gl_error_bind(lua_State *L, struct gl_caller *caller, const uint64_t **at)
 	lua_pop(L, 1);
 }
 
+/* Is it what Lua has of a Go variable that nobody has set? */
+static bool is_nothing(lua_State *L, int idx)
+{
+	switch (lua_type(L, idx)) {
+	case LUA_TNIL: return true;
+	case LUA_TBOOLEAN: return lua_toboolean(L, idx) == 0;
+	case LUA_TNUMBER: return lua_tonumber(L, idx) == 0;
+	case LUA_TSTRING: return lua_rawlen(L, idx) == 0;
+	case LUA_TTABLE:
+		lua_pushnil(L);
+		if (lua_next(L, idx) == 0) {
+			return true;
+		}
+		lua_pop(L, 2);
+		return false;
+	default: return false;
+	}
+}
+
+void gl_error_take_results(lua_State *L, int n)
+{
+	int error = lua_gettop(L), first = error - n, i = first;
+
+	luaL_checkstack(L, 3, NULL);
+	while (i < error && is_nothing(L, i)) {
+		i++;
+	}
+	if (i < error) {
+		lua_createtable(L, n, 0);
+		for (i = first; i < error; i++) {
+			lua_pushvalue(L, i);
+			lua_rawseti(L, -2, i - first + 1);
+		}
+		lua_setfield(L, error, "results");
+	}
+	if (n > 0) {
+		lua_replace(L, first);
+		lua_settop(L, first);
+	}
+}
+
 bool gl_error_handle(lua_State *L, int idx)
 {
 	idx = lua_absindex(L, idx);

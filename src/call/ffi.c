@@ -294,13 +294,17 @@ static void read_results(lua_State *L, int first, void *arg)
 		return;
 	}
 	luaL_checkstack(L, GL_FFI_RESULTS + 4, NULL);
-	if (has_error(call) && call->out[2 * n - 1].u != 0) {
+	bool has_failed = has_error(call) && call->out[2 * n - 1].u != 0;
+	n -= has_error(call);
+	if (has_failed) {
 		lua_pushnil(L);
-		push_result(L, ffi, (uint32_t)n - 1, r);
-	} else {
-		for (int i = 0; i < n - has_error(call); i++) {
-			push_result(L, ffi, (uint32_t)i, r);
-		}
+	}
+	for (int i = 0; i < n; i++) {
+		push_result(L, ffi, (uint32_t)i, r);
+	}
+	if (has_failed) {
+		push_result(L, ffi, (uint32_t)n, r);
+		gl_error_take_results(L, n);
 	}
 	gl_buffer_give(call->text, &r->out);
 	gl_reading_end(L, r);

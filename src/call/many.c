@@ -162,10 +162,8 @@ static void push_error(lua_State *L, const struct gl_plan *plan, const uint64_t 
 	lua_pushnil(L);
 	for (uint32_t k = 0; k < plan->nresults; k++) {
 		gl_decode(L, at, plan->places[plan->nparams + k].type);
-		if (k + 1 < plan->nresults) {
-			lua_pop(L, 1);
-		}
 	}
+	gl_error_take_results(L, (int)plan->nresults - 1);
 	lua_pushinteger(L, (lua_Integer)n + 1);
 	lua_setfield(L, -2, "index");
 }

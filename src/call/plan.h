@@ -428,6 +428,9 @@ void gl_class_retire_calls(struct gl_class *class);
 
 /* Lets the error table on the top be known to Go as the value whose number is at *at. */
 void gl_error_bind(lua_State *L, struct gl_caller *caller, const uint64_t **at);
+/* The error table on the top takes the place of the n values below it, which are results that a function has returned
+ * beside that error. They are in its field `results`, unless each is nil, false, 0, "" or an empty table. */
+void gl_error_take_results(lua_State *L, int n);
 
 /* Moves the handles that Lua has no use for any more to an array of GL_RELEASED, and returns their number. */
 size_t gl_caller_take_released(struct gl_caller *caller, uint64_t *handles);

@@ -718,6 +718,7 @@ function Channel:close() end
 ---@field other_version true|nil
 ---@field index integer|nil  of the element, where many calls were made at once
 ---@field type string|nil  Go type
+---@field results any[]|nil  what the function returned beside it, where that is more than nil, false, 0, "" or {}
 ---@field traceback string|nil  with code "panic": Go's; with code "lua": Lua's
 ---@field path goloader.Step[]|nil  of an unload that was refused: from who keeps the module to what of it he refers to
 local Error = {}
