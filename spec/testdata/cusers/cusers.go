@@ -11,11 +11,17 @@ package cusers
 
 extern void calledByThread(void);
 
-static volatile int stop, seen;
+static volatile int stop, seen, entered;
 static pthread_t thread;
 
+// Where the machine is busy a thread that has woken up waits for a processor, which is not to be told from computing.
+static inline __attribute__((always_inline)) void wait_to_stop(void) {
+	entered = 1;
+	while (!stop) usleep(50000);
+}
+
 static void *sleeper(void *arg) {
-	while (!stop) usleep(1000);
+	wait_to_stop();
 	return arg;
 }
 
@@ -23,17 +29,21 @@ static void *computer(void *arg) {
 	sigset_t all;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, 0);
+	entered = 1;
 	while (!stop) seen++;
 	return arg;
 }
 
 static void *caller(void *arg) {
-	while (!stop) calledByThread();
+	while (!stop) {
+		calledByThread();
+		entered = 1;
+	}
 	return arg;
 }
 
 static int compare(const void *a, const void *b) {
-	while (!stop) usleep(1000);
+	wait_to_stop();
 	return 0;
 }
 
@@ -44,8 +54,9 @@ static void *sorter(void *arg) {
 }
 
 static void start(void *(*f)(void *)) {
-	stop = 0;
+	stop = entered = 0;
 	pthread_create(&thread, 0, f, 0);
+	while (!entered) usleep(1000);
 	usleep(20000);
 }
 static void start_sleeper(void) { start(sleeper); }
@@ -93,7 +104,7 @@ import "C"
 import "time"
 
 //export calledByThread
-func calledByThread() { time.Sleep(time.Millisecond) }
+func calledByThread() { time.Sleep(50 * time.Millisecond) }
 
 func Sleep()   { C.start_sleeper() }
 func Compute() { C.start_computer() }
