@@ -317,7 +317,7 @@ describe("swapping modules that use each other", function()
         mid.Composites()
         mid.Generics()
         mid.Boxed()
-        if mid.Unique then mid.Unique() end
+        if expected.Unique then mid.Unique() end
         assert.equal("", side.Assert())
       end
       base.Boxes = {}
