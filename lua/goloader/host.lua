@@ -14,6 +14,7 @@ local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local policy = require "goloader.building.policy"
 local protect = require "goloader.reload.protect"
+local sharing = require "goloader.modules.sharing"
 local toolchain = require "goloader.building.toolchain"
 local trust = require "goloader.trust"
 
@@ -587,7 +588,7 @@ function Host:share(name, shared)
   if module.is_process_own(shared) then
     misuse(2, "host:share: %s is the process's own package, which host:std gives to all", its)
   end
-  return returned(module.share(shared, name))
+  return returned(sharing.share(shared, name))
 end
 
 --- The module that a Lua state of the process shares by that name; where there is none, what `make` returns, which is
@@ -603,16 +604,16 @@ function Host:shared(name, make)
   if make ~= nil and type(make) ~= "function" then
     misuse(2, "host:shared: a function that makes the module expected, got %s", type(make))
   end
-  local known = module.find_shared(name)
+  local known = sharing.find_shared(name)
   if known then return known end
   local found, err = self.core:shared(name, make ~= nil)
   if not found then return fail(err) end
-  if not make or err ~= true then return module.take(found) end
+  if not make or err ~= true then return sharing.take(found) end
   local claim = found -- for as long as it is being made
   local called, made, message, why = protect.run(make)
   local is_module = called and made and module.core_of(made) and not module.is_process_own(made)
   local ok
-  if is_module then ok, err = module.share(made, name) end
+  if is_module then ok, err = sharing.share(made, name) end
   self.core:unmake(name, claim)
   if not called then error(made.raised, 0) end
   if not made then return nil, message, why end
@@ -643,7 +644,7 @@ end
 ---@return integer waiting  how many are left
 function Host:tidy()
   check_self(self, "tidy")
-  module.catch_up()
+  sharing.catch_up()
   return require("goloader.reload.dismissed").tidy()
 end
 
@@ -785,7 +786,7 @@ end
 function host.new(started, path, desc)
   local self = setmetatable(
     { core = started, path = path, desc = desc, memory = {}, archives = {}, std_modules = {} }, Host)
-  module.set_instance_loader(function(loaded, recipe) return instance_loader(self, loaded, recipe) end)
+  sharing.set_instance_loader(function(loaded, recipe) return instance_loader(self, loaded, recipe) end)
   return self
 end
 

@@ -18,12 +18,12 @@ if not loads then
 end
 core.set_own_sources(debug.getinfo(1, "S").source:match "^(.*)init%.lua$" or "@goloader/")
 local check_options = require "goloader.options"
+local counters = require "goloader.modules.counters"
 local errors = require "goloader.errors"
 require "goloader.int64"
 local hosts = require "goloader.host"
 local installed = require "goloader.installed"
 local jobs = require "goloader.jobs"
-local modules = require "goloader.module"
 local objects = require "goloader.objects"
 local phase = require "goloader.phase"
 local signals = require "goloader.signals"
@@ -308,7 +308,7 @@ end
 ---@param options { reset: boolean|nil }|nil
 ---@return goloader.Stats
 function goloader.stats(options)
-  local stats = modules.call_stats(check_options("goloader.stats", options, { reset = "boolean" }).reset or false)
+  local stats = counters.read(check_options("goloader.stats", options, { reset = "boolean" }).reset or false)
   stats.unloads = running and running.core:unload_stats()
   return stats
 end

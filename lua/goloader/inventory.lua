@@ -1,7 +1,7 @@
 --- `host:modules()`: what is loaded, what of it is to go, and why it can't.
 
+local known = require "goloader.modules.known"
 local leaving = require "goloader.reload.leaving"
-local modules = require "goloader.module"
 local road = require "goloader.roads.road"
 
 local inventory = {}
@@ -34,15 +34,15 @@ end
 ---@param core userdata  the host
 ---@return goloader.LoadedModule[]
 function inventory.list(core)
-  local known, instances = {}, {}
-  modules.each(function(module_core, face, state)
+  local ours_by_number, instances = {}, {}
+  known.each(function(module_core, face, state)
     -- another Lua state may have unloaded any of them just now
-    known[module_core:number() or 0] = { face = face, state = state }
+    ours_by_number[module_core:number() or 0] = { face = face, state = state }
     for _, made in pairs(state.instances) do instances[made.core:number() or 0] = true end
   end)
   local list = {}
   for _, entry in ipairs(core:modules()) do
-    local ours = known[entry.number]
+    local ours = ours_by_number[entry.number]
     if not instances[entry.number] then table.insert(list, 1, entry) end
     entry.leaving = entry.forced
     if ours then

@@ -8,66 +8,26 @@ local chunks = require "goloader.roads.chunks"
 local core = require "goloader.core"
 local coverage = require "goloader.coverage"
 local errors = require "goloader.errors"
-local note = require "goloader.note"
 local explain = require "goloader.roads.explain"
 local generic = require "goloader.generic"
-local instance = require "goloader.building.instance"
-local jobs = require "goloader.jobs"
+local instances = require "goloader.modules.instances"
+local known = require "goloader.modules.known"
 local nearest = require "goloader.nearest"
 local objects = require "goloader.objects"
 local road = require "goloader.roads.road"
+local sharing = require "goloader.modules.sharing"
 local toolchain = require "goloader.building.toolchain"
 local types = require "goloader.types"
+local unloading = require "goloader.modules.unloading"
 
 local misuse, fail, returned = errors.misuse, errors.fail, errors.returned
 
----@class goloader.ModuleState  what is known of a module, kept off the module itself
----@field core userdata
----@field name string  for messages
----@field instances table<string, { core: userdata, fn: goloader.Func }>  of its generic functions, by their names
----@field load_instance nil|fun(name: string): userdata|nil, goloader.Error|nil  compiles and loads one of those
----@field is_shared boolean|nil  the process's own package, of `host:std`
----@field kinds table<string, "func"|"var"|"const"|"type"|"generic">  of what it exports
----@field object_bytes integer
----@field forget fun()  lets go of its functions
----@field functions table<string, any>  those that were taken from it
----@field refusal { err: goloader.Error, times: integer, at: number }|nil  how unloads of it have ended
----@field unloading { job: goloader.Job, pending: userdata, along: userdata[] }|nil  a thread unloads it
----@field is_given_up true|nil  it is to go as soon as it can, and no call is let in any more
----@field share string|nil  the name by which other Lua states find it
----@field is_old true|nil  of those: this Lua state has a later version
----@field successor goloader.ModuleState|nil  of the version that has replaced it. It names no goloader.Module: those
----  are the weak keys of the table below, which a value that refers to one keeps for a collection more
----@field generics table<string, goloader.GenericState>  generic functions that were taken from it
----@field recipe goloader.Recipe|nil  what another Lua state needs to make instances of its generic functions
-
----@type table<goloader.Module, goloader.ModuleState>
-local states = setmetatable({}, { __mode = "k" })
--- What a program calls a module that is known by more than one table since it was replaced.
-local faces = setmetatable({}, { __mode = "kv" })
--- The cores of all modules: the C library's userdata (src/binding/module.c), of which a goloader.Module is the face. A
--- function keeps its module's core alive when the face is forgotten, and its calls are still counted.
-local cores = setmetatable({}, { __mode = "k" })
-
--- By the core of a module that several Lua states have: the face of the version that stands now, and which instance of
--- a generic function it is, if it is one.
----@type table<userdata, { face: goloader.Module, instance: string|nil }>
-local shared = setmetatable({}, { __mode = "k" })
----@type table<string, goloader.Module>  by their names
-local shared_faces = {}
+local states, faces, cores = known.states, known.faces, known.cores
+local current = sharing.current
 
 ---@class goloader.Module
 ---@field [string] any  what the Go packages export
 local Module = {}
-
-local follow, unshare ---@type fun(state: goloader.ModuleState): goloader.Module, fun(state: goloader.ModuleState)
-
--- What is known of a module, which is the version of the moment now where several Lua states have it.
-local function current(self)
-  local state = states[self]
-  if state and state.share and not state.is_old and not state.core:is_current() then return states[follow(state)] end
-  return state
-end
 
 local function is_export(name)
   return type(name) == "string" and not name:find "^[%l_]"
@@ -79,103 +39,6 @@ local function state_of(self, method)
     misuse(3, "%s: no module to call it on (write module:%s, not module.%s)", method, method, method)
   end
   return state
-end
-
-local function unloaded_already(state)
-  return { code = "closed", message = state.name .. " was unloaded already" }
-end
-
--- Has Lua find out what it has no use for any more. A finalizer is called in one collection, what it was the last to
--- refer to is found in another. Lua 5.3 may collect for ever when a finalizer starts a collection and another finalizer
--- starts one within it (its runafewfinalizers doubles a number that the inner collection has set to 0); its collector
--- says that it is not running while a finalizer is.
-local function collect_twice()
-  if _VERSION == "Lua 5.3" and not collectgarbage "isrunning" then return false end
-  collectgarbage()
-  collectgarbage()
-  return true
-end
-
--- The instances of its generic functions, which go with it.
-local function instances_of(state)
-  local along = {}
-  for _, made in pairs(state.instances) do along[#along + 1] = made.core end
-  return along
-end
-
--- What came of an unload by a thread that has ended.
-local function finish_unload(state)
-  local unloading = state.unloading
-  state.unloading = nil
-  return state.core:unload_finish(unloading.pending, unloading.along)
-end
-
--- Has a thread unload it, and waits for that: whoever can be suspended lets others go on. Nothing where this thread is
--- to do it.
-local function unload_beside(state, options, along)
-  local job, pending = state.core:unload_start(options.handles == "drop", along)
-  if not job then return nil end
-  local unloading = { job = job, pending = pending, along = along }
-  state.unloading = unloading
-  job:wait()
-  if state.unloading ~= unloading then return true, nil, unloaded_already(state) end -- somebody else has asked
-  return true, finish_unload(state)
-end
-
-local function try_to_unload(state, options)
-  local along = instances_of(state)
-  local function unload()
-    if options.beside and options.prove ~= "nothing" then
-      local is_done, ok, err, is_held_by_handle = unload_beside(state, options, along)
-      if is_done then return ok, err, is_held_by_handle end
-    end
-    return state.core:unload(options.prove, options.handles == "drop", along)
-  end
-  local ok, err, is_held_by_handle = unload()
-  if is_held_by_handle and collect_twice() then -- perhaps nobody in Lua uses that handle any more
-    if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by a finalizer
-    ok, err = unload()
-  end
-  return ok, err
-end
-
-local SHORTEST, LONGEST = 0.001, 0.1 -- seconds between one attempt and the next
-
--- Tries until the time is over. Another Lua state may replace the module meanwhile, or take part in it.
-local function unload_within(self, options, wait)
-  local deadline = core.clock() + wait
-  local delay = SHORTEST
-  local closed
-  while true do
-    local state = current(self)
-    if not state.core:is_loaded() then return nil, unloaded_already(state) end -- by somebody else
-    if wait > 0 and closed ~= state and not state.is_given_up then
-      state.core:close(deadline, instances_of(state))
-      closed = state
-    end
-    local began = core.clock()
-    local ok, err = try_to_unload(state, options)
-    local now = core.clock()
-    if ok then
-      state.forget()
-      if state.share and not state.is_old then unshare(state) end
-      return true
-    end
-    if err.code == "busy" then
-      local times = state.refusal and state.refusal.times or 0
-      state.refusal = { err = errors.object(err), times = times + 1, at = os.time() }
-    end
-    local is_replaced = err.code == "closed" and state.share and current(self) ~= state
-    if not is_replaced and (err.code ~= "busy" or now >= deadline) then
-      state.core:close(state.is_given_up and math.huge or 0, instances_of(state))
-      return nil, err
-    end
-    if not is_replaced then
-      -- an attempt may be work, and there should be more time without it than with it
-      jobs.pause(math.min(math.max(delay, now - began), deadline - now))
-      delay = math.min(2 * delay, LONGEST)
-    end
-  end
 end
 
 ---@class goloader.UnloadOptions
@@ -190,19 +53,6 @@ local UNLOAD_OPTIONS = {
   prove = "string", handles = "string", wait = "duration", background = "boolean", force = "boolean",
   beside = "boolean",
 }
-
--- Has a module's functions panic, and its memory given back when that can be.
-local function force(state)
-  local module_core, along = state.core, instances_of(state)
-  local ok, err = module_core:force(along)
-  if not ok then return nil, err end
-  state.forget()
-  if state.share and not state.is_old then unshare(state) end
-  require("goloader.reload.dismissed").add {
-    unload = function() return returned(module_core:unload("all", false, along)) end,
-  }
-  return true
-end
 
 --- Takes the module out of the process. Refused, with the reasons, while something still runs in it or refers to it. To
 --- find that out takes a walk over Go's live heap. The caller waits for it, goroutines don't: where it would take more
@@ -241,12 +91,12 @@ function Module:unload(options)
     if not state.unloading.job:done() then
       return fail { code = "busy", message = ("module %s can't be unloaded: it is being unloaded"):format(state.name) }
     end
-    if finish_unload(state) then -- whoever has begun it is no more
+    if unloading.finish(state) then -- whoever has begun it is no more
       state.forget()
       return true
     end
   end
-  if not state.core:is_loaded() then return fail(unloaded_already(state)) end
+  if not state.core:is_loaded() then return fail(unloading.done_already(state)) end
   if state.is_shared then
     return fail { code = "unsupported", message = ("%s is the process's own package: it stays"):format(state.name) }
   end
@@ -258,11 +108,11 @@ function Module:unload(options)
     misuse(2, "module:unload: handles is \"keep\" or \"drop\", not %s", tostring(options.handles))
   end
   local wait = options.wait or 0
-  local ok, err = unload_within(self, options, wait)
+  local ok, err = unloading.within(self, options, wait)
   if ok then return true end
   state = current(self)
   if options.force and err.code == "busy" then
-    ok, err = force(state)
+    ok, err = unloading.force(state)
     if ok then return true end
   elseif options.background and err.code == "busy" and not state.is_given_up then
     state.is_given_up = true
@@ -322,60 +172,6 @@ function Module:new(type_name, value)
   return state.core:new(type_name, value)
 end
 
--- The instance of a generic function that was asked for by this name, loaded at the first time.
-local function instance_of(state, name)
-  local normal = instance.normalize(name)
-  if not normal then
-    return nil, { code = "compile", message = ("%s: an exported generic function with its type arguments expected, "
-      .. "\"Max[int]\""):format(name) }
-  end
-  if not state.core:is_loaded() then return nil, { code = "closed", message = state.name .. " was unloaded" } end
-  local made = state.instances[normal]
-  if made then return made.fn end
-  if state.core:is_closed() then return nil, { code = "busy", message = state.name .. " is being unloaded" } end
-  if not state.load_instance then
-    return nil, { code = "unsupported", message = ("%s: no instances of what was not built from source by host:build")
-      :format(state.name) }
-  end
-  local loaded, err = state.load_instance(normal)
-  if not loaded then return nil, err end
-  cores[loaded] = true
-  local fn = loaded:func(normal:match "^[^%[]*")
-  if state.share then -- from here on another Lua state may take it, with a module that was replaced
-    loaded:join(state.core)
-    shared[loaded] = { face = shared[state.core].face, instance = normal }
-  end
-  made = { core = loaded, fn = road.equip(fn) }
-  state.instances[normal] = made
-  return made.fn
-end
-
--- Another Lua state may replace the module while the compiler is at work: then it is an instance of the new one.
-local function instantiate(state, name)
-  while true do
-    local fn, err = instance_of(state, name)
-    if fn or err.code ~= "closed" or not state.share then return fn, err end
-    local is_there, face = pcall(follow, state)
-    if not is_there or states[face] == state then return nil, err end
-    state = states[face]
-  end
-end
-
--- What finds what a generic function of a module is now, whichever version of that stands.
-local function generic_finder(state, name)
-  return function()
-    local now = state
-    while now.successor do now = now.successor end
-    if now.share and not now.core:is_current() then now = states[follow(now)] end
-    local found = now.generics[name]
-    if not found then
-      found = { export = now.core:generic(name), instantiate = function(wanted) return instantiate(now, wanted) end }
-      now.generics[name] = found
-    end
-    return found
-  end
-end
-
 --- An instance of a generic function, which is compiled and loaded at the first call that asks for it: `"Max[int]"`,
 --- `"Map[string, shop.Item]"`. It is the module's, and goes with it. `module["Max[int]"]` is the same, but raises what
 --- is returned here as an error.
@@ -386,7 +182,7 @@ end
 function Module:instantiate(name)
   local state = state_of(self, "instantiate")
   if type(name) ~= "string" then misuse(2, "module:instantiate: a function's name expected, got %s", type(name)) end
-  return returned(instantiate(state, name))
+  return returned(instances.get(state, name))
 end
 
 ---@class goloader.Parameter
@@ -595,9 +391,9 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
   local state
   local functions = setmetatable({}, {
     __index = function(functions, field)
-      if state.share and not state.is_old and not loaded:is_current() then return follow(state)[field] end
+      if state.share and not state.is_old and not loaded:is_current() then return sharing.follow(state)[field] end
       if type(field) == "string" and field:find("[", 1, true) then
-        local fn, err = instantiate(state, field)
+        local fn, err = instances.get(state, field)
         if not fn then misuse(2, "%s", err.message) end
         functions[field] = fn
         return fn
@@ -617,14 +413,14 @@ function module.new(loaded, name, object_bytes, load_instance, is_shared, covere
         -- would have one more way out for a first call.
         value = fn and (its and road.equip(fn, nil, its) or road.defer(fn))
         -- Another Lua state may have replaced it meanwhile, and it may be gone: then this is the new one's, or nothing.
-        if state.share and not was_old and not loaded:is_current() then return shared[loaded].face[field] end
+        if state.share and not was_old and not loaded:is_current() then return sharing.face_of(loaded)[field] end
       elseif kind == "const" then
         value = read_constant(state, field)
         if type(value) == "table" then return value end -- a complex number, which its owner may change
       elseif kind == "type" then
         value = types.new(loaded, field)
       else
-        local find = generic_finder(state, field)
+        local find = instances.finder(state, field)
         find() -- raises where the module was unloaded
         value = generic.new(find)
       end
@@ -658,280 +454,6 @@ function module.is_process_own(self) return states[self].is_shared or false end
 function module.core_of(value)
   local state = current(value)
   if state then return state.core, state.name end
-end
-
--- ---- what is there ------------------------------------------------------------------------------------------------
-
---- Calls a function with each module that this Lua state has loaded and still knows: its core, what Lua sees of
---- it, and what is known of it.
----@param visit fun(core: userdata, module: goloader.Module, state: goloader.ModuleState)
-function module.each(visit)
-  for _, state in pairs(states) do
-    if faces[state] and state.core:is_loaded() then visit(state.core, faces[state], state) end
-  end
-end
-
--- ---- replacing -----------------------------------------------------------------------------------------------------
-
--- Finds the function that a name means now.
-local function finder(self, name)
-  return function()
-    local fn = self[name]
-    if type(fn) ~= "userdata" then misuse(3, "%s exports no function %s any more", states[self].name, name) end
-    return fn
-  end
-end
-
--- The Lua half of a replacement.
-local function swap_faces(self, other)
-  local meta, state = getmetatable(self), states[self]
-  chunks.hand_on(self, other)
-  for face, its in pairs(states) do -- one that was replaced itself has several
-    if its == state then
-      states[face] = states[other]
-      setmetatable(face, getmetatable(other))
-    end
-  end
-  local functions = meta.__index
-  for name, fn in pairs(functions) do
-    if road.forward(fn, finder(self, name)) then functions[name] = nil end
-  end
-  for name, made in pairs(state.instances) do road.forward(made.fn, finder(self, name)) end
-  local before = setmetatable({}, meta)
-  states[before], faces[state], faces[states[self]] = state, before, self
-  chunks.follow(before, self)
-  chunks.follow(self, other)
-  state.successor = states[self]
-  return before
-end
-
--- ---- several Lua states --------------------------------------------------------------------------------------------
---
--- A module that other Lua states of the process have, too (src/binding/share.c). Its versions are theirs as well: calls
--- and uses of its variables see to that in C and in compiled traces, all else here asks `is_current` first.
-
----@class goloader.Recipe  how instances of a module's generic functions are made
----@field interface goloader.Interface
----@field twice string
----@field imports goloader.Policy|nil
-
-local load_instances ---@type fun(loaded: userdata, recipe: goloader.Recipe): fun(name: string): userdata|nil
-
---- Who makes what loads instances by a recipe.
----@param make fun(loaded: userdata, recipe: goloader.Recipe): fun(name: string): userdata|nil, goloader.Error|nil
-function module.set_instance_loader(make) load_instances = make end
-
--- What other Lua states are told of it. Instances of its generic functions are made by the rules that hold for it:
--- where those are a function, nobody else can make any.
-local function describe_for_all(state)
-  return note.write {
-    name = state.name, bytes = state.object_bytes, recipe = note.can_write(state.recipe) and state.recipe or nil,
-    covered = state.covered and { files = state.covered.files, mode = state.covered.mode },
-  }
-end
-
--- Has what Lua knows of a module look which version stands, from now on.
-local function take_part(state, name, face)
-  state.share = name
-  shared[state.core], shared_faces[name] = { face = face }, face
-  for field, value in pairs(state.functions) do
-    if road.of(value) then road.equip(value) else state.functions[field] = nil end
-  end
-  for normal, made in pairs(state.instances) do
-    made.core:join(state.core)
-    shared[made.core] = { face = face, instance = normal }
-    road.equip(made.fn)
-  end
-end
-
-function unshare(state)
-  if shared_faces[state.share] and states[shared_faces[state.share]] == state then shared_faces[state.share] = nil end
-  shared[state.core], state.share = nil, nil
-end
-
---- Lets other Lua states of the process have it, by a name.
----@param self goloader.Module
----@param name string
----@return true|nil
----@return goloader.Error|nil err
-function module.share(self, name)
-  local state = current(self)
-  if state.share == name then return true end
-  local ok, err = state.core:share(name, describe_for_all(state))
-  if not ok then return nil, err end
-  take_part(state, name, faces[state])
-  state.core:settle()
-  return true
-end
-
---- What Lua sees of a module that another Lua state has shared.
----@param loaded userdata
----@return goloader.Module
-local function take(loaded)
-  local of = note.read(loaded:note())
-  local load_instance = of.recipe and load_instances(loaded, of.recipe)
-  return module.new(loaded, of.name, of.bytes, load_instance, nil, of.covered, of.recipe)
-end
-
---- The same, of one that was found by its name.
----@param loaded userdata
----@return goloader.Module
-function module.take(loaded)
-  local face = take(loaded)
-  take_part(states[face], (loaded:cell()), face)
-  loaded:settle()
-  return face
-end
-
---- The one that this Lua state has by that name already.
----@param name string
----@return goloader.Module|nil
-function module.find_shared(name)
-  local face = shared_faces[name]
-  local state = face and current(face)
-  -- one that waits for its end is called no more
-  return state and state.core:is_loaded() and not state.core:is_closed() and face or nil
-end
-
--- Lets go of a version that is not the one that stands: the last Lua state that has it unloads it.
-local function let_go(state)
-  local function leave() return returned(state.core:leave(instances_of(state))) end
-  local ok, _, err = leave()
-  if ok or err.code == "closed" then return end
-  require("goloader.reload.dismissed").add { unload = leave }
-end
-
---- Has what Lua calls the module, and its functions, stand for the version of the moment.
----@param state goloader.ModuleState
----@return goloader.Module
-function follow(state)
-  local face = shared[state.core].face
-  state = states[face]
-  if not state.core:is_current() then
-    local loaded = state.core:follow()
-    if loaded then
-      local new = take(loaded)
-      take_part(states[new], state.share, face)
-      loaded:settle()
-      if state.is_given_up then
-        states[new].is_given_up = true
-        loaded:close(math.huge)
-      end
-      state.is_old = true
-      swap_faces(face, new)
-      let_go(state)
-    end
-  end
-  return face
-end
-
-core.set_follower(function(loaded, name)
-  local known = shared[loaded]
-  local state = known and states[known.face]
-  if not state or not state.share then return nil end
-  local face = follow(state)
-  if not name then return states[face].core end
-  return finder(face, known.instance or name)()
-end)
-
---- The name by which other Lua states have it; nil: they don't.
----@param self goloader.Module
----@return string|nil
-function module.share_of(self) return states[self].share end
-
---- Takes notice of what other Lua states have replaced.
-function module.catch_up()
-  for _, face in pairs(shared_faces) do current(face) end
-end
-
---- Begins to replace a module; nobody else replaces it till `module.replace`, or `module.give_up`. Of one that no other
---- Lua state has, nothing happens.
----@param self goloader.Module
----@return userdata|true|nil claim  to be kept till then: when it is collected, that ends, too
----@return goloader.Error|nil err
-function module.begin_replacing(self)
-  while true do
-    local state = current(self)
-    if not state.share then return true end
-    local ok, err = state.core:begin_replacing()
-    if ok or current(self) == state then return ok, err end -- or another Lua state has replaced it just now
-  end
-end
-
---- Calls that begin from now on wait for the end of that.
----@param self goloader.Module
-function module.hold_calls(self)
-  if states[self].share then states[self].core:hold_calls() end
-end
-
----@param self goloader.Module  which goes on as it is
-function module.give_up(self)
-  if states[self].share then states[self].core:end_replacing() end
-end
-
---- Has a module, and the functions that were taken from it before, stand for what another one is from now on. Functions
---- that the other lacks raise that when they are called. Where other Lua states have the module, it is so for all.
----@param self goloader.Module
----@param other goloader.Module  both are the same module then
----@return goloader.Module|nil before  what the first has stood for
----@return goloader.Error|nil err
-function module.replace(self, other)
-  local state = states[self]
-  if state.share and not state.is_old then
-    local new = states[other]
-    local ok, err = state.core:end_replacing(new.core, describe_for_all(new))
-    if not ok then return nil, err end
-    take_part(new, state.share, self)
-    new.core:settle()
-  end
-  state.is_old = state.share and true
-  return swap_faces(self, other)
-end
-
--- ---- what was called -----------------------------------------------------------------------------------------------
-
----@class goloader.Counters
----@field calls integer
----@field crossings integer  into Go and back
----@field panics integer
----@field bytes_in integer  copied, of arguments
----@field bytes_out integer  and of results
-
----@class goloader.ExportCounters: goloader.Counters
----@field module string
----@field name string
-
----@class goloader.Stats: goloader.Counters  of all modules that are loaded
----@field exports goloader.ExportCounters[]  those that were used
----@field unloads goloader.UnloadStats|nil  of this process; nil without a host
-
----@class goloader.UnloadStats  how it was found out whether modules may go, which nothing resets
----@field snapshots integer  in a copy of the process, while the process went on
----@field failed_snapshots integer  there was no copy to be had: then it was done as for small heaps
----@field stops integer  with Go stopped
----@field voided integer  what a copy had said was void: a handle or type that would have gone was used meanwhile
----@field pause_ms number  for how long the last unload, or attempt at one, stopped Go at once, at most
-
---- What was called and copied in all modules that are loaded.
----@param reset boolean  counting starts anew
----@return goloader.Stats
-function module.call_stats(reset)
-  local exports = {}
-  for loaded in pairs(cores) do
-    if loaded:is_loaded() then
-      for _, export in ipairs(loaded:call_stats(reset)) do exports[#exports + 1] = export end
-    end
-  end
-  table.sort(exports, function(a, b)
-    if a.module ~= b.module then return a.module < b.module end
-    return a.name < b.name
-  end)
-  local stats = { calls = 0, crossings = 0, panics = 0, bytes_in = 0, bytes_out = 0 }
-  for _, export in ipairs(exports) do
-    for name, sum in pairs(stats) do stats[name] = sum + export[name] end
-  end
-  stats.exports = exports
-  return stats
 end
 
 return module

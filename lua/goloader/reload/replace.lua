@@ -18,6 +18,7 @@ local errors = require "goloader.errors"
 local handover = require "goloader.reload.handover"
 local modules = require "goloader.module"
 local protect = require "goloader.reload.protect"
+local sharing = require "goloader.modules.sharing"
 local swap = require "goloader.reload.swap"
 
 local misuse = errors.misuse
@@ -90,11 +91,11 @@ function replace.run(host, old, new, options, build_options)
   if not old_core then misuse(3, "host:replace: the old module expected, got %s", type(old)) end
   local new_core = modules.core_of(new)
   if new_core and new_core == old_core then misuse(3, "host:replace: the new module is the old one") end
-  if new_core and modules.share_of(old) and modules.share_of(new) then
-    misuse(3, "host:replace: the new module is shared already, as %s", modules.share_of(new))
+  if new_core and sharing.share_of(old) and sharing.share_of(new) then
+    misuse(3, "host:replace: the new module is shared already, as %s", sharing.share_of(new))
   end
   if new_core and next(build) then misuse(3, "host:replace: %s: the new module is built already", next(build)) end
-  local claim, err = modules.begin_replacing(old)
+  local claim, err = sharing.begin_replacing(old)
   if not claim then return nil, err end
   local raised, before
   local made
@@ -109,20 +110,20 @@ function replace.run(host, old, new, options, build_options)
     hand_over = function(module)
       return handover.run(old, module, {
         adopt = own.adopt, kinds = { kinds_of(old), kinds_of(module) }, title = name,
-        hold = function() modules.hold_calls(old) end,
+        hold = function() sharing.hold_calls(old) end,
       })
     end,
     commit = function(module)
       local why
-      before, why = modules.replace(old, module)
+      before, why = sharing.replace(old, module)
       return before and true, why
     end,
     dismiss = function(module)
-      modules.give_up(old) -- nobody waits any more while that is looked for
+      sharing.give_up(old) -- nobody waits any more while that is looked for
       if module:is_loaded() then dismissed.add(module) end
     end,
   }
-  if not made then modules.give_up(old) end
+  if not made then sharing.give_up(old) end
   if raised then error(raised.raised, 0) end
   if not made then return nil, err end
   dismissed.add(before, own.unload)

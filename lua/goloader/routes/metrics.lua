@@ -6,7 +6,7 @@
 -- added up, or told apart by a label.
 
 local core = require "goloader.core"
-local modules = require "goloader.module"
+local counters = require "goloader.modules.counters"
 
 local metrics = {}
 
@@ -267,7 +267,7 @@ local function add_calls(self, all, slots)
       if ok then roads[name] = road end
     end
   end
-  for _, export in ipairs(modules.call_stats(false).exports) do
+  for _, export in ipairs(counters.read(false).exports) do
     local road = tostring(roads[export.name] or "capi")
     calls[road] = (calls[road] or 0) + export.calls
     crossings, panics = crossings + export.crossings, panics + export.panics
