@@ -21,7 +21,7 @@ local UNITS = { us = 1e-3, ms = 1, s = 1000 }
 
 local function milliseconds(text)
   local number, unit = text:match "^([%d.]+)(%a+)$"
-  return number and UNITS[unit] and tonumber(number) * UNITS[unit] or 0 / 0 -- wrk itself has no number sometimes
+  return assert(number and UNITS[unit] and tonumber(number) * UNITS[unit], text)
 end
 
 ---@class bench.nginx.Load
@@ -49,8 +49,8 @@ local function wrk(server, path, connections, seconds, header)
   return {
     requests = tonumber(out:match "(%d+) requests in"),
     rate = tonumber(out:match "Requests/sec:%s+([%d.]+)"),
-    p50 = milliseconds(out:match "50%%%s+(%S+)"),
-    p99 = milliseconds(out:match "99%%%s+(%S+)"),
+    p50 = milliseconds(out:match "\n%s+50%%%s+(%S+)"), -- a line of its own: the spread above may be 87.50%
+    p99 = milliseconds(out:match "\n%s+99%%%s+(%S+)"),
   }
 end
 
