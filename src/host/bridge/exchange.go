@@ -183,7 +183,8 @@ func whereFrom() string {
 		frame, more := frames.Next()
 		isRuntime := strings.HasPrefix(frame.Function, "runtime.")
 		if !isRuntime && seen {
-			return fmt.Sprintf(" in %s (%s:%d)", frame.Function, frame.File[strings.LastIndexByte(frame.File, '/')+1:], frame.Line)
+			file := frame.File[strings.LastIndexByte(frame.File, '/')+1:]
+			return fmt.Sprintf(" in %s (%s:%d)", frame.Function, file, frame.Line)
 		}
 		seen = seen || frame.Function == "runtime.gopanic" || frame.Function == "runtime.Goexit"
 		if !more {
@@ -280,8 +281,11 @@ func (x *exchange) abandon() {
 
 // hasNews says whether the server has something to do; x.mu is held.
 func (x *exchange) hasNews() bool {
-	return x.isOver || x.isLeft || x.isFlushed && (len(x.out) > 0 || !x.headSent && x.response.wrote) || len(x.out) >= maxPiece ||
-		x.body.wants && !x.body.isAsked || x.conn != nil && x.conn.wants || x.onward.isCalled && !x.onward.isTold
+	hasPiece := len(x.out) >= maxPiece || x.isFlushed && (len(x.out) > 0 || !x.headSent && x.response.wrote)
+	asksForBody := x.body.wants && !x.body.isAsked
+	asksOfConn := x.conn != nil && x.conn.wants
+	callsNext := x.onward.isCalled && !x.onward.isTold
+	return x.isOver || x.isLeft || hasPiece || asksForBody || asksOfConn || callsNext
 }
 
 func (x *exchange) await() {
@@ -299,7 +303,8 @@ func (x *exchange) deliver(wire *wire, l *lender) (bits int) {
 	w := &x.response
 	if x.onward.isCalled && !x.onward.isTold {
 		bits |= x.tellOnward()
-	} else if w.wrote && !x.headSent && (!x.isAborted || x.isShort || x.isFlushed) && (x.hasNews() || x.onward.hasAnswer) && x.conn == nil {
+	} else if w.wrote && !x.headSent && x.conn == nil && (!x.isAborted || x.isShort || x.isFlushed) &&
+		(x.hasNews() || x.onward.hasAnswer) {
 		w.completeHeader()
 		x.headSent = true
 		bits |= isHead

@@ -46,8 +46,8 @@ func Describe(p Package) (string, error) {
 		p.Name = "go_" + p.Name
 	}
 	w := &writer{
-		pkg: pkg, module: p.Name, docs: readDocs(p.Files), prefixes: map[*types.Package]string{}, depth: map[*types.TypeName]int{},
-		taken: map[string]bool{p.Name: true},
+		pkg: pkg, module: p.Name, docs: readDocs(p.Files), prefixes: map[*types.Package]string{},
+		depth: map[*types.TypeName]int{}, taken: map[string]bool{p.Name: true},
 	}
 	w.write(p)
 	return w.out.String(), nil

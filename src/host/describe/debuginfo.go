@@ -18,7 +18,8 @@ func addDebugInfo(d *description, host string) error {
 	defer file.Close()
 	data, err := file.DWARF()
 	if err != nil {
-		return fmt.Errorf("%s: %w (a host needs its DWARF when it is described; build it without -ldflags=-w or -s)", host, err)
+		return fmt.Errorf("%s: %w (a host needs its DWARF when it is described; build it without -ldflags=-w or -s)",
+			host, err)
 	}
 	unit, err := addStructs(d, data)
 	if err != nil {
@@ -47,8 +48,8 @@ func wanted(name string) bool {
 // wantedConstant tells whether the library may need a constant of the runtime's: states of goroutines and of spans,
 // what goroutines wait for, the kinds of what is noted of objects, flags, sizes.
 func wantedConstant(name string) bool {
-	for _, prefix := range []string{"_G", "_KindSpecial", "mSpan", "unwind", "traceback", "pageSize", "minSizeForMallocHeader",
-		"waitReason"} {
+	for _, prefix := range []string{"_G", "_KindSpecial", "mSpan", "unwind", "traceback", "pageSize",
+		"minSizeForMallocHeader", "waitReason"} {
 		if strings.HasPrefix(name, "runtime."+prefix) {
 			return true
 		}

@@ -119,7 +119,8 @@ func TestARunOnAProgram(t *testing.T) {
 	write("main.go", "package main\n\nfunc main() {}\n")
 	build := func(name string, flags ...string) string {
 		program := filepath.Join(dir, name)
-		cmd := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), append(append([]string{"build"}, flags...), "-o", program, ".")...)
+		cmd := exec.Command(filepath.Join(runtime.GOROOT(), "bin", "go"), "build", "-o", program)
+		cmd.Args = append(append(cmd.Args, flags...), ".")
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -131,7 +132,9 @@ func TestARunOnAProgram(t *testing.T) {
 		t.Fatal(err)
 	}
 	facts := "\n" + strings.Join(d.facts, "\n") + "\n"
-	for _, want := range []string{"\nstruct\truntime.moduledata\t", "\nfield\truntime.moduledata\tpcHeader\t0\t8\n", "\nfield\truntime.g\tgoid\t"} {
+	for _, want := range []string{
+		"\nstruct\truntime.moduledata\t", "\nfield\truntime.moduledata\tpcHeader\t0\t8\n", "\nfield\truntime.g\tgoid\t",
+	} {
 		if !strings.Contains(facts, want) {
 			t.Errorf("no %q", want)
 		}

@@ -26,7 +26,8 @@ func objectHeader(goroot string, settings map[string]string) (string, error) {
 
 	cmd := exec.Command(filepath.Join(goroot, "bin", "go"), "tool", "compile", "-p", "empty", "-o", object, source)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local", "GOFLAGS=", "GOEXPERIMENT="+settings["GOEXPERIMENT"])
+	cmd.Env = append(os.Environ(), "GOROOT="+goroot, "GOTOOLCHAIN=local", "GOFLAGS=",
+		"GOEXPERIMENT="+settings["GOEXPERIMENT"])
 	for _, name := range []string{"GOOS", "GOARCH", "GOAMD64"} {
 		if settings[name] != "" {
 			cmd.Env = append(cmd.Env, name+"="+settings[name])

@@ -83,8 +83,10 @@ func (h *host) buildID(kept []string, lists ...[]*pkg) string {
 			contents[p.ImportPath] = p.BuildID[strings.LastIndexByte(p.BuildID, '/')+1:]
 		}
 	}
-	id := sha256.Sum256([]byte(strings.Join([]string{h.version(), importcfgText(contents), h.buildInfo(lists[1]), h.ldflags,
-		strings.Join(h.compiler(lists[1]), " "), strings.Join(kept, "\n")}, "\n")))
+	id := sha256.Sum256([]byte(strings.Join([]string{
+		h.version(), importcfgText(contents), h.buildInfo(lists[1]), h.ldflags,
+		strings.Join(h.compiler(lists[1]), " "), strings.Join(kept, "\n"),
+	}, "\n")))
 	return hex.EncodeToString(id[:])
 }
 

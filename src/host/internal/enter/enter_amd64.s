@@ -121,7 +121,8 @@ loaded:
 stored:
 	RET
 
-// func CallWords(fn unsafe.Pointer, ints *[IntRegs]uintptr, ptrs *[IntRegs]unsafe.Pointer, lent unsafe.Pointer, lentBits, ptrBits uint16)
+// func CallWords(fn unsafe.Pointer, ints *[IntRegs]uintptr, ptrs *[IntRegs]unsafe.Pointer, lent unsafe.Pointer,
+// 	lentBits, ptrBits uint16)
 TEXT ·CallWords(SB), 0, $72-36
 	NO_LOCAL_POINTERS
 	MOVQ	ints+8(FP), R12
