@@ -222,6 +222,13 @@ describe("a module that something refers to", function()
     refused "held can't be unloaded: variable image%.[%w]+ refers to .*, by way of 2 objects"
   end)
 
+  it("stays while what a variable of the host points to does, which has no name but the compiler's", function()
+    held.Redirects(true)
+    refused "variable net/http%.DefaultClient refers to held%.Redirects%.func1.*, by way of 1 object: %d+ bytes$"
+    held.Redirects(false)
+    assert(held:unload())
+  end)
+
   it("stays while a closure in a registry does", function()
     held.Published()
     refused "variable expvar%.%w+ refers to"

@@ -247,7 +247,7 @@ func retireModules(r *C.struct_gl_retired, asks uint64) C.int {
 			time.Sleep(time.Millisecond) // finalizers are run by another goroutine
 			continue
 		case result == stillUsed:
-			a.user.tell(r, a.hops)
+			a.user.tell(r, going, a.hops)
 			return 1
 		case result == stillRuns:
 			r.goroutine = C.uint64_t(a.runner.goid)

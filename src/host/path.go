@@ -372,8 +372,51 @@ func isOnHeap(p uintptr) bool {
 	return funcOf[func(uintptr) unsafe.Pointer](&rt.span_of_heap)(p) != nil
 }
 
+// findNamed goes from a variable that only the compiler has a name for, as the T of `var x = &T{…}` is "pkg..stmp_3", to
+// the one that leads there, and so on to one that people know. What lies between is noted as an object on the way.
+// Goroutines run meanwhile: where they have changed the pointer, the holder stays what it was.
+func (h *holder) findNamed(t *teller, going parts, hops []hop) []hop {
+	const most = 8 // they may lead to each other
+	for i := 0; i < most; i++ {
+		name, offset := t.symbol(h.at)
+		if h.omitted > 0 || !strings.Contains(name, "..stmp_") {
+			break // what was left out is counted from the middle of the hops
+		}
+		object := region{h.at - offset, offset + word}
+		for other := name; other == name; other, _ = t.symbol(object.low + object.size) {
+			object.size += word
+		}
+		object.size -= word
+		between := hop{at: object.low, size: object.size, word: h.at, leads: h.leads, front: h.before,
+			data: object.low, first: load(object.low)}
+		if h.through == 0 {
+			between.leads = h.word
+		}
+		if !going.eachVariables(func(r root) bool {
+			for i := uintptr(0); i < r.size/word; i++ {
+				if at := r.low + i*word; isPointer(r.mask, i) && object.holds(load(at)) && !object.holds(at) {
+					h.at, h.leads, h.before, h.isAlone = at, load(at), 0, false
+					if i > 0 {
+						h.before, h.isAlone = load(at-word), isPointer(r.mask, i-1)
+					}
+					return true
+				}
+			}
+			return false
+		}) {
+			break
+		}
+		h.through++
+		hops = append(hops, between)
+	}
+	return hops
+}
+
 // tell writes down who it is, for C to name. The module is still there.
-func (h holder) tell(r *C.struct_gl_retired, hops []hop) {
+func (h holder) tell(r *C.struct_gl_retired, going parts, hops []hop) {
+	if h.kind == C.GL_HOLDER_VARIABLE {
+		hops = h.findNamed(&teller{r: r}, going, hops)
+	}
 	r.holder = h.kind
 	r.holder_at = C.uintptr_t(h.at)
 	r.holder_word = C.uintptr_t(h.word)

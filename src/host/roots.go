@@ -165,8 +165,9 @@ func maskAt(mask *uint8, first, words uintptr) (pointers uint64) {
 	return pointers
 }
 
-// eachRoot calls do until it says that it is done.
-func (t *tracer) eachRoot(do func(root) bool) bool {
+// eachVariables calls do for what each module has of variables, and the mask that says which words are pointers, until
+// do says that it is done. Those of what goes are left out.
+func (ps parts) eachVariables(do func(root) bool) bool {
 	for md := rt.firstmoduledata; md != nil; md = *pointerAt(md, rt.moduledata_next) {
 		for _, section := range [...]struct{ start, end, mask C.int32_t }{
 			{rt.moduledata_data, rt.moduledata_edata, rt.moduledata_gcdatamask},
@@ -175,13 +176,21 @@ func (t *tracer) eachRoot(do func(root) bool) bool {
 			low, high := *wordAt(md, section.start), *wordAt(md, section.end)
 			// a bitvector: n, bytedata
 			mask := (*uint8)(*pointerAt(md, section.mask+C.int32_t(word)))
-			if t.going.eachOther(region{low, high - low}, func(r region) bool {
+			if ps.eachOther(region{low, high - low}, func(r region) bool {
 				return do(root{region: r, mask: (*uint8)(unsafe.Add(unsafe.Pointer(mask), (r.low-low)/word/8)),
 					kind: C.GL_HOLDER_VARIABLE})
 			}) {
 				return true
 			}
 		}
+	}
+	return false
+}
+
+// eachRoot calls do until it says that it is done.
+func (t *tracer) eachRoot(do func(root) bool) bool {
+	if t.going.eachVariables(do) {
+		return true
 	}
 	if eachGoroutine(t.self, func(g unsafe.Pointer, goid uint64) bool {
 		t.findStack(g, goid)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"net/http"
 	"os"
 	"reflect"
 	"runtime"
@@ -98,6 +99,14 @@ func Sorted() string {
 // Format is a function in a variable of the package image.
 func Format() {
 	image.RegisterFormat("held", "held", func(io.Reader) (image.Image, error) { return nil, errors.New("held") }, nil)
+}
+
+// Redirects has the client of net/http, which no variable is but that points to, know this module.
+func Redirects(yes bool) {
+	http.DefaultClient.CheckRedirect = nil
+	if yes {
+		http.DefaultClient.CheckRedirect = func(*http.Request, []*http.Request) error { return errors.New("held") }
+	}
 }
 
 // Published is a closure.
