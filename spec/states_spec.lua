@@ -64,6 +64,27 @@ describe("a Lua state that is closed", function()
     ]])
   end)
 
+  it("leaves what host:tidy unloads where nobody loads anything; host:modules says that it is to go", function()
+    assert.equal("2\t1\ttrue\ttrue\n1\t1\ttrue\ttrue\n0\t0\n", run [[
+      local function left()
+        local n, all = 0, true
+        for _, entry in ipairs(host:modules()) do
+          n, all = n + (entry.left and 1 or 0), all and entry.left == (entry.leaving or false)
+        end
+        return n, all
+      end
+      state "states.Linger(0.3)"
+      state "assert(states.Sum(1, 2) == 3)"
+      local n, all = left()
+      print(n, host:tidy(), left() == 1, all)
+      n, all = left()
+      for _ = 1, 5 do host:tidy() end -- it is not asked more and more seldom
+      print(n, host:tidy(), left() == 1, all)
+      wait(0.4)
+      print(host:tidy(), (left()))
+    ]])
+  end)
+
   it("leaves one of which a job is under way; it goes later", function()
     assert.equal("true\t0\n", run [[
       state "job = states.Sleep:async(0.3)"

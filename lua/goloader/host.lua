@@ -639,13 +639,14 @@ function Host:replace(old, new, options)
   return returned(require("goloader.reload.replace").run(self, old, new, options, BUILD_OPTIONS))
 end
 
---- Unloads modules that were replaced, or are to go in the background, and could not be unloaded yet. `goloader.step`
---- does so now and then, too.
+--- Unloads modules that were replaced, or are to go in the background, and could not be unloaded yet; `goloader.step`
+--- does so now and then, too. Likewise those that closed Lua states have left, which else go when a module is loaded or
+--- unloaded.
 ---@return integer waiting  how many are left
 function Host:tidy()
   check_self(self, "tidy")
   sharing.catch_up()
-  return require("goloader.reload.dismissed").tidy()
+  return require("goloader.reload.dismissed").tidy() + self.core:tidy()
 end
 
 --- What is loaded in this process, by all its Lua states; which of it is to go, and why it can't yet. Packages of

@@ -18,7 +18,8 @@ local inventory = {}
 ---@field path string|nil  what it was built or loaded from, where this Lua state has loaded it
 ---@field module goloader.Module|nil  likewise; nil of other Lua states' modules, and of what Lua has forgotten
 ---@field roads table<string, "pure"|"ffi"|"capi">|nil  by functions that were taken from it
----@field leaving boolean|nil  it is to go: it was replaced, or unloaded in the background, and is asked again
+---@field left boolean  the Lua states that had it are closed
+---@field leaving boolean|nil  it is to go: it was replaced, unloaded in the background, or left, and is asked again
 ---@field refusal goloader.Error|nil  why it could not go when that was tried last
 ---@field refused integer|nil  how often that was so
 ---@field refused_at integer|nil  and when, as os.time says it
@@ -44,7 +45,7 @@ function inventory.list(core)
   for _, entry in ipairs(core:modules()) do
     local ours = ours_by_number[entry.number]
     if not instances[entry.number] then table.insert(list, 1, entry) end
-    entry.leaving = entry.forced
+    entry.leaving = entry.forced or entry.left
     if ours then
       entry.path, entry.module, entry.roads = ours.state.name, ours.face, roads_of(ours.state)
       entry.leaving = entry.forced or leaving.find(ours.face) ~= nil

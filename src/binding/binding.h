@@ -53,6 +53,10 @@ void binding_leave_behind(struct binding_leftover *leftover, struct gl_module *m
 /* Unloads what closed Lua states have left and nobody refers to. To be called under the lock, by whoever is about to
  * load or unload. */
 void binding_unload_leftovers(void);
+/* The same, of all of them, however often that was in vain. Returns how many are left. Under the lock. */
+size_t binding_tidy_leftovers(void);
+/* Has the module of that number been left by Lua states that are closed? Under the lock. */
+bool binding_is_left_behind(uint64_t number);
 
 struct binding_host *binding_check_host(lua_State *L, int idx);
 void binding_open_host(lua_State *L);

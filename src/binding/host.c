@@ -726,8 +726,21 @@ static int host_unload_stats(lua_State *L)
 	return 1;
 }
 
-/* host:modules() -> { { name =, number =, since =, bytes =, users =, forced =, shared =, states = }, … }, of all
- * modules of the process */
+/* host:tidy() -> how many modules of closed Lua states are left, after those have been unloaded that can be */
+static int host_tidy(lua_State *L)
+{
+	const struct binding_host *h = binding_check_host(L, 1);
+
+	gl_lock();
+	gl_callers_flush(h->caller);
+	size_t n = binding_tidy_leftovers();
+	gl_unlock();
+	lua_pushinteger(L, (lua_Integer)n);
+	return 1;
+}
+
+/* host:modules() -> { { name =, number =, since =, bytes =, users =, forced =, left =, shared =, states = }, … }, of
+ * all modules of the process; left: by all Lua states that had it, which are closed */
 static int host_modules(lua_State *L)
 {
 	const struct gl_host *host = binding_check_host(L, 1)->host;
@@ -744,13 +757,17 @@ static int host_modules(lua_State *L)
 	} while (there > n);
 	lua_createtable(L, (int)there, 0);
 	for (size_t i = 0; i < there; i++) {
-		lua_createtable(L, 0, 8);
+		lua_createtable(L, 0, 9);
 		binding_set_string(L, "name", list[i].name);
 		binding_set_integer(L, "number", (lua_Integer)list[i].number);
 		binding_set_integer(L, "since", (lua_Integer)list[i].since);
 		binding_set_integer(L, "bytes", (lua_Integer)list[i].bytes);
 		binding_set_integer(L, "users", (lua_Integer)list[i].users);
 		binding_set_bool(L, "forced", list[i].is_closed);
+		gl_lock();
+		bool is_left = binding_is_left_behind(list[i].number);
+		gl_unlock();
+		binding_set_bool(L, "left", is_left);
 		binding_share_describe(L, list[i].number);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
@@ -778,6 +795,7 @@ void binding_open_host(lua_State *L)
 		{ "unload_stats", host_unload_stats },
 		{ "unused", host_unused },
 		{ "modules", host_modules },
+		{ "tidy", host_tidy },
 		{ "shared", binding_share_find },
 		{ "unmake", binding_share_unmake },
 		{ "jobs_fd", binding_jobs_fd },

@@ -7,7 +7,7 @@
  *
  * Nothing is unloaded while a state is being closed. Whoever loads or unloads a module next, or starts the host, tries
  * first; what is still referred to (by a goroutine, a variable of the host, a handle of another Lua state) is tried
- * again later, and more and more seldom. */
+ * again later, and more and more seldom. `host:tidy` tries each at once. */
 #include <stdlib.h>
 
 #include "binding.h"
@@ -127,6 +127,13 @@ static bool try_each(void)
 	return gone;
 }
 
+static void end_patience(void)
+{
+	for (struct binding_leftover *l = leftovers; l != NULL; l = l->next) {
+		l->patience = 0;
+	}
+}
+
 void binding_unload_leftovers(void)
 {
 	for (struct binding_leftover *l = leftovers; l != NULL; l = l->next) {
@@ -134,8 +141,28 @@ void binding_unload_leftovers(void)
 	}
 	/* those that others of them used, or referred to, come after these */
 	while (try_each()) {
-		for (struct binding_leftover *l = leftovers; l != NULL; l = l->next) {
-			l->patience = 0;
+		end_patience();
+	}
+}
+
+size_t binding_tidy_leftovers(void)
+{
+	size_t n = 0;
+
+	end_patience();
+	binding_unload_leftovers();
+	for (const struct binding_leftover *l = leftovers; l != NULL; l = l->next) {
+		n++;
+	}
+	return n;
+}
+
+bool binding_is_left_behind(uint64_t number)
+{
+	for (const struct binding_leftover *l = leftovers; l != NULL; l = l->next) {
+		if (gl_module_number(l->mod) == number) {
+			return true;
 		}
 	}
+	return false;
 }

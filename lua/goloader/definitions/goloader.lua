@@ -348,6 +348,7 @@ function Host:std(path) end
 ---@field shared string|nil  the name by which Lua states share it
 ---@field states integer|nil  how many of them have it
 ---@field forced boolean  it was unloaded by force, and is to go when nothing refers to it any more
+---@field left boolean  the Lua states that had it are closed
 ---@field path string|nil
 ---@field module goloader.Module|nil
 ---@field roads table<string, "pure"|"ffi"|"capi">|nil
