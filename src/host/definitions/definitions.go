@@ -397,6 +397,11 @@ func (w *writer) elements(named *types.Named) {
 	}
 }
 
+// isGeneric tells of methods with type parameters of their own, which Go has since 1.27: at run time no type has them.
+func isGeneric(method types.Object) bool {
+	return method.Type().(*types.Signature).TypeParams().Len() > 0
+}
+
 // methodsOf are those that a handle has: of a pointer to the type, embedded ones too.
 func methodsOf(named *types.Named) []*types.Func {
 	all := types.NewMethodSet(named)
@@ -405,7 +410,7 @@ func methodsOf(named *types.Named) []*types.Func {
 	}
 	methods := []*types.Func{}
 	for i := 0; i < all.Len(); i++ {
-		if m := all.At(i).Obj().(*types.Func); m.Exported() {
+		if m := all.At(i).Obj().(*types.Func); m.Exported() && !isGeneric(m) {
 			methods = append(methods, m)
 		}
 	}

@@ -200,7 +200,7 @@ func (w *writer) pointer(t *types.Pointer, dir direction) string {
 	if dir == argument {
 		return strings.TrimSuffix(w.namedValue(elem, dir), "|nil") + "|nil"
 	}
-	if isCopied(elem) && types.NewMethodSet(t).Len() == 0 {
+	if isCopied(elem) && !hasMethods(t) {
 		return name + "|nil"
 	}
 	return handleName(elem, name) + "|nil"
@@ -287,6 +287,16 @@ func isError(t types.Type) bool {
 func isByte(t types.Type) bool {
 	b, ok := t.Underlying().(*types.Basic)
 	return ok && b.Kind() == types.Uint8
+}
+
+func hasMethods(t types.Type) bool {
+	set := types.NewMethodSet(t)
+	for i := 0; i < set.Len(); i++ {
+		if !isGeneric(set.At(i).Obj()) {
+			return true
+		}
+	}
+	return false
 }
 
 // isKey: tables have such keys.
