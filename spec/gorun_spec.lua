@@ -638,6 +638,30 @@ func main() {
     assert.matches("\n2\n$", errors)
   end)
 
+  it("runs position-independent code, which has g from its thread after calls of assembly and C", function()
+    local dir = program("independent", [[
+// static int twice(int n) { return 2 * n; }
+import "C"
+
+import "example.com/independent/plus"
+
+//go:noinline
+func grow(n int) int {
+	var pad [512]byte
+	if n == 0 {
+		return int(pad[7]) + plus.Sum(1, 2)
+	}
+	return grow(n-1) + plus.Sum(n, int(C.twice(1)))
+}
+
+func main() { println(grow(100)) }
+]])
+    support.write("independent/plus/plus.go", "package plus\n\nfunc Sum(a, b int) int\n")
+    support.write("independent/plus/plus_amd64.s",
+      "TEXT ·Sum(SB), 4, $0-24\n\tMOVQ a+0(FP), AX\n\tADDQ b+8(FP), AX\n\tMOVQ AX, ret+16(FP)\n\tRET\n")
+    for _, flag in ipairs { "-buildmode=pie", "-buildmode=exe" } do assert_same(dir, { flag, "." }) end
+  end)
+
   it("hands the program to what -exec names, and returns what go run returns then", function()
     local dir = program("exec", "import \"os\"\n\nfunc main() { println(len(os.Args)); os.Exit(len(os.Args)) }\n")
     local status, out, errors = ours(dir, { "-exec=env A=b", ".", "argument" })

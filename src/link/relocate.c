@@ -111,7 +111,8 @@ static int apply_amd64(struct link *l, const struct unit *u, const struct lsym *
 		return put32(l, s, &t, p, plus(l->linker->tls_offset, r->add));
 	}
 	if (type == abi->R_TLS_IE) {
-		return put32(l, s, &t, p, plus((int64_t)(got_address(u, GOT_TLS) - ((uintptr_t)p + r->size)), r->add));
+		/* as ELF counts: from the field itself, and r->add takes its four bytes off (cmd/internal/obj/x86/asm6.go) */
+		return put32(l, s, &t, p, plus((int64_t)(got_address(u, GOT_TLS) - (uintptr_t)p), r->add));
 	}
 	if (type == abi->R_CONST || type == abi->R_SIZE) {
 		uint64_t v = (uint64_t)r->add + (type == abi->R_SIZE && t.sym != NULL ? t.sym->size : 0);
