@@ -120,6 +120,7 @@ func FuzzParse(f *testing.F) {
     local out = assert_same "-count=1 -v -run=Tagged -tags=tagged ./flags"
     assert.matches("tagged: true", out)
     assert_same "-count=1 -v -gcflags=-N -run=TestAdd ./inside"
+    assert_same "-count=1 -v -buildmode=pie -run=TestAdd ./inside"
   end)
 
   it("gives variables the values that the linker is told", function()

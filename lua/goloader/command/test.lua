@@ -20,7 +20,7 @@ end
 -- ---- the command --------------------------------------------------------------------------------------------------
 
 -- Flags that decide how the standard library is compiled, with how many words they take.
-local build_flags = { tags = 2, gcflags = 2, asmflags = 2, installsuffix = 2, pgo = 2, trimpath = 1 }
+local build_flags = { tags = 2, gcflags = 2, asmflags = 2, installsuffix = 2, pgo = 2, buildmode = 2, trimpath = 1 }
 
 local refused = setmetatable({
   c = "a test binary is linked by go test -c; there is none here",
