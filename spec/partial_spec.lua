@@ -78,8 +78,34 @@ describe("what a function returns beside its error", function()
       none, err = fn:keep(unpack(args))
       assert.is_nil(none)
       assert.equal("half of it", err.message)
+      if results then assert.is_not_nil(err.results) end -- some of them are handles
     end)
   end
+
+  it("may be more than Lua has room for without being asked", function()
+    local names, values, sums = {}, {}, {}
+    for i = 1, 200 do names[i], values[i], sums[i] = "r" .. i, i, i end
+    local module = assert(support.host():load(support.compile(([[
+package many
+
+import "errors"
+
+func Many(n int) (%s int, err error) { return %s, errors.New("too many") }
+]]):format(table.concat(names, ", "), table.concat(values, ", ")), "many")))
+    for _, how in ipairs { "call", "map", "async" } do
+      local _, err
+      if how == "call" then
+        _, err = module.Many(1)
+      elseif how == "map" then
+        _, err = module.Many:map { 1, 2 }
+      else
+        _, err = module.Many:async(1):wait()
+      end
+      assert.equal("too many", err.message)
+      assert.same(sums, err.results)
+    end
+    assert(module:unload())
+  end)
 
   it("is a number that Lua's can't hold, too", function()
     for _, road in ipairs { "capi", "ffi" } do

@@ -67,10 +67,10 @@ describe("goloader types", function()
     } do has(text, lines) end
   end)
 
-  it("leaves out methods with type parameters of their own, which no value has at run time", function()
-    if support.host():info().go_version < "go1.27" then return end -- which brought them
-    support.write("crate/go.mod", "module crate\n\ngo 1.27\n")
-    local file = support.write("crate/crate.go", [[
+  if support.host():info().go_version >= "go1.27" then -- which brought them
+    it("leaves out methods with type parameters of their own, which no value has at run time", function()
+      support.write("crate/go.mod", "module crate\n\ngo 1.27\n")
+      local file = support.write("crate/crate.go", [[
 package crate
 
 type Crate struct{ N int }
@@ -84,11 +84,12 @@ func (o *Only) Pack[T any](thing T) T      { return thing }
 
 func First() *Only { return &Only{1} }
 ]])
-    local text = describe_by_cli(file:match "^(.*)/")
-    has(text, "---@field Weight fun(self: crate.Crate, n: integer): integer")
-    assert.is_nil(text:find("Pack", 1, true))
-    has(text, "---@field First goloader.Func|fun(): crate.Only")
-  end)
+      local text = describe_by_cli(file:match "^(.*)/")
+      has(text, "---@field Weight fun(self: crate.Crate, n: integer): integer")
+      assert.is_nil(text:find("Pack", 1, true))
+      has(text, "---@field First goloader.Func|fun(): crate.Only")
+    end)
+  end
 
   it("has no mistake in net/http, html/template, and the examples", function()
     local texts = { api = api }

@@ -19,9 +19,12 @@ local ROUNDS = tonumber(os.getenv "ROUNDS") or 7
 
 local UNITS = { us = 1e-3, ms = 1, s = 1000 }
 
-local function milliseconds(text)
-  local number, unit = text:match "^([%d.]+)(%a+)$"
-  return assert(number and UNITS[unit] and tonumber(number) * UNITS[unit], text)
+-- A percentile of what wrk has printed, in milliseconds. It stands on a line of its own: the spread above may be
+-- 87.50%.
+local function percentile(out, percent)
+  local number, unit = out:match(("\n%%s+%d%%%%%%s+([%%d.]+)(%%a+)\n"):format(percent))
+  if not UNITS[unit] then error(("no %d%% in what wrk says:\n%s"):format(percent, out), 0) end
+  return tonumber(number) * UNITS[unit]
 end
 
 ---@class bench.nginx.Load
@@ -49,8 +52,8 @@ local function wrk(server, path, connections, seconds, header)
   return {
     requests = tonumber(out:match "(%d+) requests in"),
     rate = tonumber(out:match "Requests/sec:%s+([%d.]+)"),
-    p50 = milliseconds(out:match "\n%s+50%%%s+(%S+)"), -- a line of its own: the spread above may be 87.50%
-    p99 = milliseconds(out:match "\n%s+99%%%s+(%S+)"),
+    p50 = percentile(out, 50),
+    p99 = percentile(out, 99),
   }
 end
 
